@@ -1,2 +1,2 @@
-//! Placeholder until the first commit of this crate.
+//! Placeholder of the binary.
 fn main() {}

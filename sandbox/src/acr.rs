@@ -1,0 +1,288 @@
+//! Azure Container Registry's own parts: the challenge, `/oauth2/exchange` and `/oauth2/token`, and `/acr/v1/`.
+//!
+//! From Microsoft's AAD-OAuth page of the acr repository, the container registry SDK models, and recordings. A scope that
+//! is not allowed gives a token with fewer actions, not an error. Deliberately absent: admin users, repository-scoped
+//! tokens, connected registries.
+
+use crate::azure::Permission;
+use crate::entra;
+use crate::message::{Request, Response};
+use crate::registry::RegistryKind;
+use crate::token;
+use crate::world::World;
+use serde_json::{Value, json};
+
+/// What an ACR access token is good for, in seconds (75 minutes).
+const ACCESS_TOKEN_LIFETIME: i64 = 4500;
+/// What an ACR refresh token is good for, in seconds (3 hours).
+const REFRESH_TOKEN_LIFETIME: i64 = 10_800;
+/// The user name that goes with a refresh token where a password is asked for.
+const TOKEN_USER: &str = "00000000-0000-0000-0000-000000000000";
+const AUTHENTICATION_REQUIRED: &str =
+    "authentication required, visit https://aka.ms/acr/authorization for more information.";
+
+/// The firewall's refusal, for every path of the login server.
+#[must_use]
+pub fn firewall_refusal() -> Response {
+    let message = "client with IP '203.0.113.7' is not allowed access. Refer https://aka.ms/acr/firewall to grant access.";
+    Response::registry_error(403, "DENIED", message, Value::Null)
+}
+
+/// The 401 with the challenge; `error` is `invalid_token` or `insufficient_scope` when a token was given.
+#[must_use]
+pub fn challenge(
+    host: &str,
+    repository: Option<&str>,
+    action: &str,
+    error: Option<&str>,
+) -> Response {
+    let mut header = format!("Bearer realm=\"https://{host}/oauth2/token\",service=\"{host}\"");
+    let mut detail = Value::Null;
+    if let Some(repository) = repository {
+        let actions = if action == "push" {
+            "pull,push"
+        } else {
+            action
+        };
+        header.push_str(&format!(",scope=\"repository:{repository}:{actions}\""));
+        detail = json!([{"Type": "repository", "Name": repository, "Action": action}]);
+    }
+    if let Some(error) = error {
+        header.push_str(&format!(",error=\"{error}\""));
+    }
+    Response::registry_error(401, "UNAUTHORIZED", AUTHENTICATION_REQUIRED, detail)
+        .with("WWW-Authenticate", header)
+}
+
+/// Whether a request carries a token (or a user and password) that allows an action on a repository.
+pub fn authorize(
+    world: &World,
+    host: &str,
+    request: &Request,
+    repository: Option<&str>,
+    action: &str,
+) -> Result<(), Response> {
+    let refused = |error| Err(challenge(host, repository, action, error));
+    if let Some((user, password)) = request.basic_credentials() {
+        let Some(client) = sign_in(world, host, &user, &password) else {
+            return refused(None);
+        };
+        let allowed = repository.is_none() || allowed_actions(world, &client).contains(&action);
+        return if allowed {
+            Ok(())
+        } else {
+            refused(Some("insufficient_scope"))
+        };
+    }
+    let Some(given) = request.bearer_token() else {
+        return refused(None);
+    };
+    let Some(claims) = registry_token(world, host, given, "access_token") else {
+        return refused(Some("invalid_token"));
+    };
+    let Some(repository) = repository else {
+        return Ok(());
+    };
+    let allowed = claims["access"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .any(|entry| {
+            entry["name"] == repository
+                && entry["actions"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .any(|item| item == action)
+        });
+    if allowed {
+        Ok(())
+    } else {
+        refused(Some("insufficient_scope"))
+    }
+}
+
+/// Answers `/oauth2/exchange` and `/oauth2/token`.
+pub fn answer_oauth(world: &mut World, host: &str, request: &Request) -> Response {
+    match (request.path.as_str(), request.method.as_str()) {
+        ("/oauth2/exchange", "POST") => exchange(world, host, request),
+        ("/oauth2/token", "POST" | "GET") => access_token(world, host, request),
+        _ => Response::new(404, "text/plain; charset=utf-8", "404 page not found\n"),
+    }
+}
+
+fn exchange(world: &mut World, host: &str, request: &Request) -> Response {
+    let grant = request.field("grant_type").unwrap_or_default();
+    if !matches!(
+        grant.as_str(),
+        "access_token" | "access_token_refresh_token" | "refresh_token"
+    ) {
+        return Response::registry_error(400, "BAD_REQUEST", "grant_type is invalid.", Value::Null);
+    }
+    if request.field("service").as_deref() != Some(host) {
+        return Response::registry_error(400, "BAD_REQUEST", "service is invalid.", Value::Null);
+    }
+    let claims = request
+        .field("access_token")
+        .and_then(|given| token::verify(&given));
+    let arm_tokens = match world.registries.get(host).map(|registry| &registry.kind) {
+        Some(RegistryKind::Azure(settings)) => settings.arm_tokens_accepted,
+        Some(RegistryKind::Google(_) | RegistryKind::Token(_)) | None => false,
+    };
+    let accepted = claims.filter(|claims| {
+        let audience = claims["aud"].as_str().unwrap_or_default();
+        let right = entra::is_registry_audience(audience)
+            || (arm_tokens && entra::is_arm_audience(audience));
+        right && claims["exp"].as_i64() > Some(world.now())
+    });
+    let Some(client) = accepted.and_then(|claims| claims["appid"].as_str().map(str::to_owned))
+    else {
+        return Response::registry_error(401, "UNAUTHORIZED", AUTHENTICATION_REQUIRED, Value::Null);
+    };
+    if allowed_actions(world, &client).is_empty() {
+        return Response::registry_error(401, "UNAUTHORIZED", AUTHENTICATION_REQUIRED, Value::Null);
+    }
+    let tenant = request.field("tenant").unwrap_or_default();
+    let refresh = issue(
+        world,
+        host,
+        &client,
+        REFRESH_TOKEN_LIFETIME,
+        &json!({
+            "grant_type": "refresh_token", "tenant": tenant,
+            "permissions": {"actions": allowed_actions(world, &client)},
+        }),
+    );
+    Response::json(200, &json!({"refresh_token": refresh}))
+}
+
+fn access_token(world: &mut World, host: &str, request: &Request) -> Response {
+    let refused =
+        || Response::registry_error(401, "UNAUTHORIZED", AUTHENTICATION_REQUIRED, Value::Null);
+    let client = match (
+        request.method.as_str(),
+        request.field("grant_type").as_deref(),
+    ) {
+        ("POST", Some("refresh_token")) => {
+            let refresh = request.field("refresh_token").unwrap_or_default();
+            registry_token(world, host, &refresh, "refresh_token")
+                .map(|claims| text(&claims["appid"]))
+        }
+        ("POST", Some("password")) => {
+            let (user, password) = (request.field("username"), request.field("password"));
+            sign_in(
+                world,
+                host,
+                &user.unwrap_or_default(),
+                &password.unwrap_or_default(),
+            )
+        }
+        ("GET", _) => match request.basic_credentials() {
+            Some((user, password)) => sign_in(world, host, &user, &password),
+            None => None,
+        },
+        _ => {
+            return Response::registry_error(
+                400,
+                "BAD_REQUEST",
+                "grant_type is invalid.",
+                Value::Null,
+            );
+        }
+    };
+    let service = request.every("service");
+    let Some(client) = client.filter(|_| service.iter().any(|service| service == host)) else {
+        return refused();
+    };
+    let allowed = allowed_actions(world, &client);
+    let scopes = request.every("scope");
+    let access: Vec<Value> = scopes
+        .iter()
+        .flat_map(|scope| scope.split(' '))
+        .filter_map(|scope| granted(scope, &allowed))
+        .collect();
+    let token = issue(
+        world,
+        host,
+        &client,
+        ACCESS_TOKEN_LIFETIME,
+        &json!({
+            "grant_type": "access_token", "access": access, "roles": [],
+        }),
+    );
+    Response::json(200, &json!({"access_token": token}))
+}
+
+/// The entry of a token for a scope: the actions of it that are allowed.
+fn granted(scope: &str, allowed: &[&str]) -> Option<Value> {
+    let (name, actions) = scope.strip_prefix("repository:")?.rsplit_once(':')?;
+    let asked: Vec<&str> = actions.split(',').collect();
+    let actions: Vec<&&str> = allowed
+        .iter()
+        .filter(|action| asked.contains(action) || asked.contains(&"*"))
+        .collect();
+    Some(json!({"type": "repository", "name": name, "actions": actions}))
+}
+
+fn issue(world: &mut World, host: &str, client: &str, lifetime: i64, more: &Value) -> String {
+    let now = world.now();
+    let mut claims = json!({
+        "jti": world.new_guid(), "sub": client, "appid": client, "aud": host, "iss": "Azure Container Registry",
+        "version": "1.0", "rid": "8b0ff0a1d52c4d7e9b9f", "nbf": now - 900, "iat": now - 900, "exp": now + lifetime,
+    });
+    for (name, value) in more.as_object().into_iter().flatten() {
+        claims[name] = value.clone();
+    }
+    token::sign(&claims)
+}
+
+/// The claims of a token that this registry issued for this purpose and that has not ended.
+fn registry_token(world: &World, host: &str, given: &str, grant: &str) -> Option<Value> {
+    let claims = token::verify(given)?;
+    let good = claims["aud"] == host
+        && claims["grant_type"] == grant
+        && claims["exp"].as_i64() > Some(world.now());
+    good.then_some(claims)
+}
+
+/// The application behind a user and password: a service principal's, or a refresh token under the well-known user.
+fn sign_in(world: &World, host: &str, user: &str, password: &str) -> Option<String> {
+    if user == TOKEN_USER {
+        return registry_token(world, host, password, "refresh_token")
+            .map(|claims| text(&claims["appid"]));
+    }
+    let principal = world.principal(user)?;
+    principal
+        .secrets
+        .iter()
+        .any(|secret| secret == password)
+        .then(|| principal.client_id.clone())
+}
+
+/// The registry actions that an application's permissions allow.
+fn allowed_actions(world: &World, client: &str) -> Vec<&'static str> {
+    let Some(principal) = world.principal(client) else {
+        return Vec::new();
+    };
+    let has = |permission| principal.permissions.contains(&permission);
+    let table = [
+        ("pull", has(Permission::Pull)),
+        // Whoever may pull may list; AcrPull has no separate metadata action outside ABAC.
+        (
+            "metadata_read",
+            has(Permission::ReadMetadata) || has(Permission::Pull),
+        ),
+        ("push", has(Permission::Push)),
+        ("metadata_write", has(Permission::Push)),
+        ("delete", has(Permission::Delete)),
+    ];
+    table
+        .into_iter()
+        .filter(|(_, allowed)| *allowed)
+        .map(|(action, _)| action)
+        .collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,225 @@
+//! ACR's listing API (`/acr/v1/`): repositories' tags and manifests with their dates and locks.
+//!
+//! From the container registry SDK's models; the `Link` to the next page is relative, as the real one.
+
+use crate::content::Digest;
+use crate::distribution::{image_size, name_unknown};
+use crate::image::rfc3339;
+use crate::message::{Request, Response};
+use crate::registry::{Repository, TagEntry};
+use crate::world::World;
+use crate::{acr, upload};
+use serde_json::{Value, json};
+
+/// ACR's page when `n` is not given.
+const DEFAULT_PAGE: usize = 100;
+
+/// Answers a request under `/acr/v1/`.
+pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
+    let segments = request.segments();
+    let segments: Vec<&str> = segments.iter().skip(2).map(String::as_str).collect();
+    let (repository, rest): (String, &[&str]) = match segments.as_slice() {
+        [repository @ .., "_tags"] => (repository.join("/"), &["_tags"]),
+        [repository @ .., "_manifests"] => (repository.join("/"), &["_manifests"]),
+        [repository @ .., kind @ ("_tags" | "_manifests"), _] => (
+            repository.join("/"),
+            if *kind == "_tags" {
+                &["_tags", "one"]
+            } else {
+                &["_manifests", "one"]
+            },
+        ),
+        repository => (repository.join("/"), &[]),
+    };
+    let writes = matches!(request.method.as_str(), "PATCH" | "PUT");
+    let action = if writes {
+        "metadata_write"
+    } else {
+        "metadata_read"
+    };
+    if let Err(refusal) = acr::authorize(world, host, request, Some(&repository), action) {
+        return refusal;
+    }
+    let last = segments.last().copied().unwrap_or_default();
+    match (rest, writes) {
+        (["_tags", "one"], true) => lock(world, host, &repository, last, request),
+        _ => read(world, host, &repository, rest, last, request),
+    }
+}
+
+fn read(
+    world: &World,
+    host: &str,
+    name: &str,
+    rest: &[&str],
+    last: &str,
+    request: &Request,
+) -> Response {
+    let Some(registry) = world.registries.get(host) else {
+        return Response::empty(502);
+    };
+    let Some(repository) = registry.repositories.get(name) else {
+        return name_unknown(registry, name);
+    };
+    let whole = |key: &str, rows: Vec<Value>, next: Option<String>| {
+        let response = Response::json(
+            200,
+            &json!({"registry": host, "imageName": name, key: rows}),
+        );
+        match next {
+            Some(next) => response.with("Link", format!("<{next}>; rel=\"next\"")),
+            None => response,
+        }
+    };
+    match rest {
+        ["_tags"] => {
+            let rows = repository
+                .tags
+                .iter()
+                .map(|(tag, entry)| (tag.clone(), entry.updated, tag_row(tag, entry)));
+            let (rows, next) = page(rows.collect(), request);
+            whole("tags", rows, next)
+        }
+        ["_manifests"] => {
+            let rows = repository.manifests.iter().map(|(digest, entry)| {
+                (
+                    digest.to_string(),
+                    entry.uploaded,
+                    manifest_row(world, repository, digest),
+                )
+            });
+            let (rows, next) = page(rows.collect(), request);
+            whole("manifests", rows, next)
+        }
+        ["_tags", "one"] => match repository.tags.get(last) {
+            Some(entry) => Response::json(
+                200,
+                &json!({"registry": host, "imageName": name, "tag": tag_row(last, entry)}),
+            ),
+            None => Response::registry_error(
+                404,
+                "TAG_UNKNOWN",
+                "the specified tag does not exist",
+                Value::Null,
+            ),
+        },
+        ["_manifests", "one"] => {
+            match Digest::parse(last).filter(|digest| repository.manifests.contains_key(digest)) {
+                Some(digest) => {
+                    let row = manifest_row(world, repository, &digest);
+                    Response::json(
+                        200,
+                        &json!({"registry": host, "imageName": name, "manifest": row}),
+                    )
+                }
+                None => Response::registry_error(
+                    404,
+                    "MANIFEST_UNKNOWN",
+                    "manifest is not found",
+                    Value::Null,
+                ),
+            }
+        }
+        _ => Response::json(
+            200,
+            &json!({
+                "registry": host, "imageName": name, "tagCount": repository.tags.len(),
+                "manifestCount": repository.manifests.len(), "changeableAttributes": attributes(false),
+            }),
+        ),
+    }
+}
+
+fn lock(world: &mut World, host: &str, name: &str, tag: &str, request: &Request) -> Response {
+    let attributes: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let repository = world
+        .registries
+        .get_mut(host)
+        .and_then(|registry| registry.repositories.get_mut(name));
+    let Some(entry) = repository.and_then(|repository| repository.tags.get_mut(tag)) else {
+        return Response::registry_error(
+            404,
+            "TAG_UNKNOWN",
+            "the specified tag does not exist",
+            Value::Null,
+        );
+    };
+    match attributes["writeEnabled"].as_bool() {
+        Some(enabled) => entry.locked = !enabled,
+        None => return upload::disallowed(),
+    }
+    Response::json(
+        200,
+        &json!({"registry": host, "imageName": name, "tag": tag_row(tag, entry)}),
+    )
+}
+
+/// A page of rows, each with its name and time, and the address of the next page.
+fn page(mut rows: Vec<(String, i64, Value)>, request: &Request) -> (Vec<Value>, Option<String>) {
+    let order = request.parameter("orderby").unwrap_or_default();
+    match order.as_str() {
+        "timedesc" => {
+            rows.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)))
+        }
+        "timeasc" => {
+            rows.sort_by(|one, other| one.1.cmp(&other.1).then_with(|| one.0.cmp(&other.0)))
+        }
+        _ => rows.sort_by(|one, other| one.0.cmp(&other.0)),
+    }
+    let size = request
+        .parameter("n")
+        .and_then(|n| n.parse::<usize>().ok())
+        .filter(|n| *n > 0)
+        .unwrap_or(DEFAULT_PAGE);
+    let last = request.parameter("last").unwrap_or_default();
+    let start = rows
+        .iter()
+        .position(|(name, ..)| *name == last)
+        .map_or(0, |at| at + 1);
+    let end = (start + size).min(rows.len());
+    let next = (end < rows.len()).then(|| {
+        let query: String = form_urlencoded::Serializer::new(String::new())
+            .append_pair("last", &rows[end - 1].0)
+            .append_pair("n", &size.to_string())
+            .append_pair("orderby", &order)
+            .finish();
+        format!("{}?{query}", request.path)
+    });
+    (
+        rows.drain(start..end).map(|(_, _, row)| row).collect(),
+        next,
+    )
+}
+
+fn tag_row(name: &str, entry: &TagEntry) -> Value {
+    json!({
+        "name": name, "digest": entry.digest, "signed": false,
+        "createdTime": time(entry.created), "lastUpdateTime": time(entry.updated),
+        "changeableAttributes": attributes(entry.locked),
+    })
+}
+
+fn manifest_row(world: &World, repository: &Repository, digest: &Digest) -> Value {
+    let Some(entry) = repository.manifests.get(digest) else {
+        return Value::Null;
+    };
+    let mut row = json!({
+        "digest": digest, "imageSize": image_size(world, digest), "mediaType": entry.media_type,
+        "createdTime": time(entry.uploaded), "lastUpdateTime": time(entry.uploaded),
+        "changeableAttributes": attributes(false),
+    });
+    let tags = repository.tags_of(digest);
+    if !tags.is_empty() {
+        row["tags"] = json!(tags);
+    }
+    row
+}
+
+fn attributes(locked: bool) -> Value {
+    json!({"deleteEnabled": !locked, "writeEnabled": !locked, "readEnabled": true, "listEnabled": true})
+}
+
+/// ACR writes seven digits of a second.
+fn time(seconds: i64) -> String {
+    rfc3339(seconds).replace('Z', ".1234567Z")
+}

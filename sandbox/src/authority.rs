@@ -1,0 +1,178 @@
+//! The sandbox's own certificate authority: one root for a run, a certificate per host when somebody asks for it.
+//!
+//! Clients trust it through `SSL_CERT_FILE`. The certificates with flaws are for the bad days: each is refused by an
+//! honest client for exactly one reason.
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
+};
+use rustls::ServerConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What is wrong with the certificate that a host shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CertificateFlaw {
+    /// Nothing: signed by the sandbox's authority, for this host, valid now.
+    None,
+    /// Signed by an authority that nobody trusts.
+    ForeignAuthority,
+    /// For another host.
+    OtherHost,
+    /// Ended in 2021.
+    Expired,
+}
+
+/// Why a certificate or a TLS configuration could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateError {
+    /// The certificate itself.
+    #[error("making a certificate: {0}")]
+    Certificate(#[from] rcgen::Error),
+    /// The TLS configuration around it.
+    #[error("making a TLS configuration: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// Signs certificates for any host, and keeps the TLS configurations made of them.
+#[derive(Debug)]
+pub struct CertificateAuthority {
+    trusted: Root,
+    foreign: Root,
+    host_key: KeyPair,
+    configurations: Mutex<HashMap<(String, CertificateFlaw), Arc<ServerConfig>>>,
+}
+
+#[derive(Debug)]
+struct Root {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: rcgen::Certificate,
+}
+
+impl CertificateAuthority {
+    /// A new authority with new keys.
+    ///
+    /// # Errors
+    /// When key generation fails.
+    pub fn new() -> Result<Self, CertificateError> {
+        Ok(Self {
+            trusted: Root::new("Sandbox root")?,
+            foreign: Root::new("Somebody else's root")?,
+            host_key: KeyPair::generate()?,
+            configurations: Mutex::default(),
+        })
+    }
+
+    /// The root certificate for clients to trust, in PEM.
+    #[must_use]
+    pub fn root_pem(&self) -> String {
+        self.trusted.certificate.pem()
+    }
+
+    /// The TLS configuration for a host, made at its first use.
+    ///
+    /// # Errors
+    /// When the host's name cannot stand in a certificate.
+    pub fn configuration(
+        &self,
+        host: &str,
+        flaw: CertificateFlaw,
+    ) -> Result<Arc<ServerConfig>, CertificateError> {
+        let mut configurations = self
+            .configurations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let key = (host.to_owned(), flaw);
+        if let Some(configuration) = configurations.get(&key) {
+            return Ok(Arc::clone(configuration));
+        }
+        let configuration = Arc::new(self.new_configuration(host, flaw)?);
+        configurations.insert(key, Arc::clone(&configuration));
+        Ok(configuration)
+    }
+
+    fn new_configuration(
+        &self,
+        host: &str,
+        flaw: CertificateFlaw,
+    ) -> Result<ServerConfig, CertificateError> {
+        let (root, name, end) = match flaw {
+            CertificateFlaw::None => (&self.trusted, host, date_time_ymd(2099, 1, 1)),
+            CertificateFlaw::ForeignAuthority => (&self.foreign, host, date_time_ymd(2099, 1, 1)),
+            CertificateFlaw::OtherHost => (
+                &self.trusted,
+                "somewhere-else.example",
+                date_time_ymd(2099, 1, 1),
+            ),
+            CertificateFlaw::Expired => (&self.trusted, host, date_time_ymd(2021, 1, 1)),
+        };
+        let mut params = CertificateParams::new(vec![name.to_owned()])?;
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = end;
+        params.use_authority_key_identifier_extension = true;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let certificate = params.signed_by(&self.host_key, &root.issuer)?;
+        let chain: Vec<CertificateDer<'static>> =
+            vec![certificate.der().clone(), root.certificate.der().clone()];
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.host_key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut configuration = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)?;
+        configuration.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(configuration)
+    }
+}
+
+impl Root {
+    fn new(name: &str) -> Result<Self, CertificateError> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2099, 1, 1);
+        // OpenSSL's strict mode (Python 3.13, so `az`) wants the usages of a root spelled out.
+        params.key_usages = vec![
+            KeyUsagePurpose::KeyCertSign,
+            KeyUsagePurpose::CrlSign,
+            KeyUsagePurpose::DigitalSignature,
+        ];
+        let key = KeyPair::generate()?;
+        let certificate = params.self_signed(&key)?;
+        Ok(Self {
+            issuer: Issuer::new(params, key),
+            certificate,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_is_made_once_for_a_host_and_flaw() {
+        let authority = CertificateAuthority::new().unwrap();
+        let one = authority
+            .configuration("management.azure.com", CertificateFlaw::None)
+            .unwrap();
+        let same = authority
+            .configuration("management.azure.com", CertificateFlaw::None)
+            .unwrap();
+        let other = authority
+            .configuration("management.azure.com", CertificateFlaw::Expired)
+            .unwrap();
+        assert!(Arc::ptr_eq(&one, &same));
+        assert!(!Arc::ptr_eq(&one, &other));
+        assert!(
+            authority
+                .root_pem()
+                .starts_with("-----BEGIN CERTIFICATE-----")
+        );
+    }
+}

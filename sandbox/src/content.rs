@@ -1,0 +1,111 @@
+//! Content by digest: what every registry of the sandbox keeps its manifests and blobs in.
+//!
+//! There is one store for all registries, since content is named by what it is; which repository *has* which content is
+//! the registry's knowledge (`registry.rs`), so that a blob of one repository is a 404 in another, as it really is.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A SHA-256 content digest, `sha256:` and 64 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Digest(String);
+
+impl Digest {
+    /// The digest of these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        let hash = ring::digest::digest(&ring::digest::SHA256, bytes);
+        Self(format!("sha256:{}", hexadecimal(hash.as_ref())))
+    }
+
+    /// Reads a digest; `None` when it is not `sha256:` and 64 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let hex = text.strip_prefix("sha256:")?;
+        let valid = hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        valid.then(|| Self(text.to_owned()))
+    }
+
+    /// The whole digest with its algorithm.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The hexadecimal part.
+    #[must_use]
+    pub fn hex(&self) -> &str {
+        &self.0["sha256:".len()..]
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or_else(|| format!("{text:?} is not a sha256 digest"))
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> Self {
+        digest.0
+    }
+}
+
+/// All content of the sandbox, by digest.
+#[derive(Debug, Default)]
+pub struct ContentStore {
+    content: BTreeMap<Digest, Bytes>,
+}
+
+impl ContentStore {
+    /// Keeps these bytes and returns their digest.
+    pub fn put(&mut self, bytes: impl Into<Bytes>) -> Digest {
+        let bytes = bytes.into();
+        let digest = Digest::of(&bytes);
+        self.content.insert(digest.clone(), bytes);
+        digest
+    }
+
+    /// The bytes with this digest.
+    #[must_use]
+    pub fn get(&self, digest: &Digest) -> Option<Bytes> {
+        self.content.get(digest).cloned()
+    }
+
+    /// How many bytes the content with this digest has; zero when it is not kept.
+    #[must_use]
+    pub fn size(&self, digest: &Digest) -> usize {
+        self.content.get(digest).map_or(0, Bytes::len)
+    }
+}
+
+/// Lower-case hexadecimal digits of some bytes.
+#[must_use]
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_of_nothing_is_the_well_known_one() {
+        let empty = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(Digest::of(b"").as_str(), empty);
+        assert_eq!(Digest::parse(empty), Some(Digest::of(b"")));
+        assert_eq!(Digest::parse("sha256:E3"), None);
+        assert_eq!(Digest::parse("md5:d41d8cd98f00b204e9800998ecf8427e"), None);
+    }
+}

@@ -1,0 +1,284 @@
+//! HTTP/1.1 on a stream, by hand: reading a request, writing the head of a response.
+//!
+//! By hand because this server must be able to do what server libraries rightly refuse: declare one length and send
+//! another, stop in the middle, never stop at all. Deliberately absent: HTTP/2 (it is not offered in the TLS handshake),
+//! trailers, upgrades, pipelining beyond what buffering gives for nothing.
+
+use crate::message::Request;
+use bytes::{Buf, Bytes, BytesMut};
+use std::fmt::Write as _;
+use std::io;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// More than the longest thing that a real client sends: ARM's signed `Location` has 5 kB, tokens 2 kB.
+const LARGEST_HEAD: usize = 256 * 1024;
+/// The largest body taken; a layer that somebody pushes.
+const LARGEST_BODY: usize = 1024 * 1024 * 1024;
+
+/// The start of a request: everything before the body, and how the body ends.
+#[derive(Debug)]
+pub struct Head {
+    /// The request with an empty body; for CONNECT and proxied requests the target stands in `path` as it came.
+    pub request: Request,
+    /// Bytes that the head took on the wire.
+    pub size: u64,
+    /// How long the body is.
+    pub framing: Framing,
+}
+
+/// How the end of a request body is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// By a declared length, zero when there is no body.
+    Length(usize),
+    /// By chunks.
+    Chunked,
+}
+
+/// Reads the head of the next request; `None` when the client closed the connection before one.
+///
+/// # Errors
+/// When the connection breaks, or what arrives is no HTTP/1.1.
+pub async fn read_head<S>(stream: &mut S, buffer: &mut BytesMut) -> io::Result<Option<Head>>
+where
+    S: AsyncRead + Unpin,
+{
+    loop {
+        if let Some(head) = parse_head(buffer)? {
+            return Ok(Some(head));
+        }
+        if buffer.len() > LARGEST_HEAD {
+            return Err(invalid("the request's head is too long"));
+        }
+        if stream.read_buf(buffer).await? == 0 {
+            return if buffer.is_empty() {
+                Ok(None)
+            } else {
+                Err(io::ErrorKind::UnexpectedEof.into())
+            };
+        }
+    }
+}
+
+/// Reads the body that belongs to a head, answering `Expect: 100-continue` before it.
+/// Returns the body and the bytes that it took on the wire.
+///
+/// # Errors
+/// When the connection breaks, or the body is not framed as the head says.
+pub async fn read_body<S>(
+    stream: &mut S,
+    buffer: &mut BytesMut,
+    head: &Head,
+) -> io::Result<(Bytes, u64)>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    if head
+        .request
+        .header("expect")
+        .is_some_and(|value| value.eq_ignore_ascii_case("100-continue"))
+    {
+        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
+        stream.flush().await?;
+    }
+    match head.framing {
+        Framing::Length(length) => {
+            fill(stream, buffer, length).await?;
+            Ok((buffer.split_to(length).freeze(), length as u64))
+        }
+        Framing::Chunked => read_chunks(stream, buffer).await,
+    }
+}
+
+/// The bytes of a response's head, ended by the empty line.
+#[must_use]
+pub fn response_head(status: u16, headers: &[(String, String)]) -> Vec<u8> {
+    let mut head = format!("HTTP/1.1 {status} {}\r\n", reason(status));
+    for (name, value) in headers {
+        let _ = write!(head, "{name}: {value}\r\n");
+    }
+    head.push_str("\r\n");
+    head.into_bytes()
+}
+
+fn parse_head(buffer: &mut BytesMut) -> io::Result<Option<Head>> {
+    let mut headers = [httparse::EMPTY_HEADER; 128];
+    let mut parsed = httparse::Request::new(&mut headers);
+    let size = match parsed.parse(buffer) {
+        Ok(httparse::Status::Complete(size)) => size,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(error) => return Err(invalid(&format!("not an HTTP/1.1 request: {error}"))),
+    };
+    let target = parsed.path.unwrap_or("/").to_owned();
+    let method = parsed.method.unwrap_or("GET").to_owned();
+    let headers: Vec<(String, String)> = parsed
+        .headers
+        .iter()
+        .map(|header| {
+            (
+                header.name.to_owned(),
+                String::from_utf8_lossy(header.value).into_owned(),
+            )
+        })
+        .collect();
+    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    let request = Request {
+        method,
+        path: path.to_owned(),
+        query: query.to_owned(),
+        headers,
+        body: Bytes::new(),
+    };
+    let framing = framing(&request)?;
+    buffer.advance(size);
+    Ok(Some(Head {
+        request,
+        size: size as u64,
+        framing,
+    }))
+}
+
+fn framing(request: &Request) -> io::Result<Framing> {
+    if request
+        .header("transfer-encoding")
+        .is_some_and(|value| value.to_ascii_lowercase().contains("chunked"))
+    {
+        return Ok(Framing::Chunked);
+    }
+    let Some(length) = request.header("content-length") else {
+        return Ok(Framing::Length(0));
+    };
+    let length = length
+        .trim()
+        .parse()
+        .map_err(|_| invalid("the Content-Length is not a number"))?;
+    if length > LARGEST_BODY {
+        return Err(invalid("the body is too large"));
+    }
+    Ok(Framing::Length(length))
+}
+
+async fn read_chunks<S>(stream: &mut S, buffer: &mut BytesMut) -> io::Result<(Bytes, u64)>
+where
+    S: AsyncRead + Unpin,
+{
+    let mut body = BytesMut::new();
+    let mut wire = 0;
+    loop {
+        let line_end = loop {
+            if let Some(at) = buffer.windows(2).position(|pair| pair == b"\r\n") {
+                break at;
+            }
+            if stream.read_buf(buffer).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        };
+        let line = String::from_utf8_lossy(&buffer[..line_end]).into_owned();
+        let digits = line.split(';').next().unwrap_or_default().trim();
+        let length = usize::from_str_radix(digits, 16)
+            .map_err(|_| invalid("a chunk's length is not hexadecimal"))?;
+        if body.len() + length > LARGEST_BODY {
+            return Err(invalid("the body is too large"));
+        }
+        buffer.advance(line_end + 2);
+        fill(stream, buffer, length + 2).await?;
+        body.extend_from_slice(&buffer[..length]);
+        buffer.advance(length + 2);
+        wire += (line_end + length + 4) as u64;
+        if length == 0 {
+            return Ok((body.freeze(), wire));
+        }
+    }
+}
+
+async fn fill<S>(stream: &mut S, buffer: &mut BytesMut, length: usize) -> io::Result<()>
+where
+    S: AsyncRead + Unpin,
+{
+    while buffer.len() < length {
+        if stream.read_buf(buffer).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(())
+}
+
+fn invalid(text: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, text.to_owned())
+}
+
+/// The reason phrases of RFC 9110 for the statuses that services here use.
+fn reason(status: u16) -> &'static str {
+    match status {
+        100 => "Continue",
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        204 => "No Content",
+        206 => "Partial Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        304 => "Not Modified",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        413 => "Content Too Large",
+        416 => "Range Not Satisfiable",
+        429 => "Too Many Requests",
+        500 => "Internal Server Error",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        _ => "Unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn two_requests_in_one_packet_are_read_one_after_the_other() {
+        let mut buffer = BytesMut::new();
+        let mut stream = io_of(
+            b"POST /a?b=c HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nwiki\r\n3;x=y\r\nend\r\n0\r\n\r\n\
+              PUT /d HTTP/1.1\r\nContent-Length: 2\r\n\r\nok",
+        );
+        let head = read_head(&mut stream, &mut buffer).await.unwrap().unwrap();
+        assert_eq!(
+            (head.request.path.as_str(), head.request.query.as_str()),
+            ("/a", "b=c")
+        );
+        let (body, wire) = read_body(&mut stream, &mut buffer, &head).await.unwrap();
+        assert_eq!((&body[..], wire), (&b"wikiend"[..], 9 + 12 + 5));
+        let head = read_head(&mut stream, &mut buffer).await.unwrap().unwrap();
+        assert_eq!(head.framing, Framing::Length(2));
+        assert_eq!(
+            &read_body(&mut stream, &mut buffer, &head).await.unwrap().0[..],
+            b"ok"
+        );
+        assert!(read_head(&mut stream, &mut buffer).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_ends_early_is_an_error() {
+        let mut buffer = BytesMut::new();
+        let mut stream = io_of(b"PUT /d HTTP/1.1\r\nContent-Length: 20\r\n\r\nshort");
+        let head = read_head(&mut stream, &mut buffer).await.unwrap().unwrap();
+        let error = read_body(&mut stream, &mut buffer, &head)
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    fn io_of(bytes: &'static [u8]) -> impl AsyncRead + AsyncWrite + Unpin {
+        tokio::io::join(bytes, tokio::io::sink())
+    }
+}

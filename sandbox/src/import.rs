@@ -1,0 +1,472 @@
+//! ARM's `importImage`: the long-running operation, and the copy inside the sandbox that it stands for.
+//!
+//! The shapes are those recorded from the real service: 202 with an empty body and a signed `Location` of nearly 5 kB, a
+//! new `Location` at every poll, 200 `{"status":"Succeeded"}` at the end, and a failure as a 4xx of the poll whose message
+//! begins "Operation … failed. Resource …" (Azure/acr#181, #457; azure-cli#10938).
+
+use crate::arm;
+use crate::azure::{
+    ImportFailure, ImportOperation, ImportResult, Permission, Principal, RegistryResource,
+};
+use crate::content::Digest;
+use crate::message::{Request, Response};
+use crate::registry::{ManifestEntry, RegistryKind, Repository};
+use crate::token;
+use crate::upload;
+use crate::world::World;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// More manifests than this in one image are not imported.
+const LARGEST_IMAGE: usize = 50;
+
+/// Answers `POST …/importImage`.
+pub fn start(
+    world: &mut World,
+    host: &str,
+    principal: &Principal,
+    registry: &RegistryResource,
+    request: &Request,
+) -> Response {
+    if !principal.permissions.contains(&Permission::ImportImage) {
+        let action = "Microsoft.ContainerRegistry/registries/importImage/action";
+        return arm::authorization_failed(principal, action, &registry.id());
+    }
+    let Ok(body) = serde_json::from_slice::<Value>(&request.body) else {
+        return arm::error(
+            400,
+            "InvalidRequestContent",
+            "The request content was invalid and could not be deserialized.",
+        );
+    };
+    let (source_host, source_image, targets) = match parse(world, &body) {
+        Ok(parts) => parts,
+        Err(message) => return arm::error(400, "InvalidParameters", &message),
+    };
+    let names = format!("{source_host}/{source_image} {}", targets.join(" "));
+    let (result, duration) = pick_rule(world, &names);
+    let content_at = Instant::now() + duration;
+    let operation = ImportOperation {
+        name: format!("registries-{}", world.new_guid()),
+        registry: registry.id(),
+        login_server: registry.login_server.clone(),
+        source_host,
+        source_image,
+        source_credentials: credentials(&body["source"]["credentials"]),
+        targets,
+        force: body["mode"] == "Force",
+        result,
+        content_at,
+        ends_at: content_at + world.azure.imports.lag,
+        applied: false,
+        polls: 0,
+    };
+    let location = location(host, registry, &operation.name, 0);
+    world.azure.operations.push(operation);
+    Response::empty(202)
+        .with("Location", location)
+        .with("Retry-After", world.azure.imports.retry_after.to_string())
+}
+
+/// Answers a poll of the operation.
+pub fn poll(world: &mut World, host: &str, name: &str, request: &Request) -> Response {
+    let retry_after = world.azure.imports.retry_after.to_string();
+    let registries = world.azure.registries.clone();
+    let Some(operation) = world
+        .azure
+        .operations
+        .iter_mut()
+        .find(|operation| operation.name.eq_ignore_ascii_case(name))
+    else {
+        return arm::error(
+            404,
+            "NotFound",
+            &format!("The operation '{name}' was not found."),
+        );
+    };
+    let signed = request.parameter("s").unwrap_or_default();
+    if signed
+        != token::signature(&format!(
+            "{} {}",
+            operation.name,
+            request.parameter("t").unwrap_or_default()
+        ))
+    {
+        return arm::error(
+            403,
+            "InvalidSignature",
+            "The signature of the operation's address is not valid.",
+        );
+    }
+    operation.polls += 1;
+    if Instant::now() < operation.ends_at || operation.result == ImportResult::Hang {
+        let Some(registry) = registries
+            .iter()
+            .find(|registry| registry.id() == operation.registry)
+        else {
+            return arm::error(
+                404,
+                "NotFound",
+                "The registry of the operation was not found.",
+            );
+        };
+        let mut body: BTreeMap<String, &str> = operation
+            .targets
+            .iter()
+            .map(|target| (target.clone(), "Pending"))
+            .collect();
+        body.insert("status".into(), "Accepted");
+        return Response::json(202, &json!(body))
+            .with(
+                "Location",
+                location(host, registry, &operation.name, operation.polls),
+            )
+            .with("Retry-After", retry_after);
+    }
+    match &operation.result {
+        ImportResult::Fail(failure) => {
+            let (status, code, cause) = words(failure, &operation.source_image);
+            let message = format!(
+                "Operation {} failed. Resource {} {cause}",
+                operation.name, operation.registry
+            );
+            arm::error(status, &code, &message)
+        }
+        ImportResult::Succeed
+        | ImportResult::Hang
+        | ImportResult::OtherDigest
+        | ImportResult::Dangling
+        | ImportResult::Nothing => Response::json(200, &json!({"status": "Succeeded"})),
+    }
+}
+
+/// Puts the content of every import in place whose time has come.
+pub fn advance(world: &mut World) {
+    let now = Instant::now();
+    for at in 0..world.azure.operations.len() {
+        let operation = &world.azure.operations[at];
+        let waits = operation.applied || now < operation.content_at;
+        if waits || matches!(operation.result, ImportResult::Hang) {
+            continue;
+        }
+        let operation = operation.clone();
+        let failure = match &operation.result {
+            ImportResult::Succeed | ImportResult::OtherDigest | ImportResult::Dangling => {
+                copy(world, &operation).err()
+            }
+            ImportResult::Fail(_) | ImportResult::Hang | ImportResult::Nothing => None,
+        };
+        let operation = &mut world.azure.operations[at];
+        operation.applied = true;
+        if let Some(failure) = failure {
+            operation.result = ImportResult::Fail(failure);
+        }
+    }
+}
+
+fn parse(world: &World, body: &Value) -> Result<(String, String, Vec<String>), String> {
+    let source = &body["source"];
+    let image = source["sourceImage"]
+        .as_str()
+        .filter(|image| !image.is_empty());
+    let image = image.ok_or("The parameter source.sourceImage is required.")?;
+    let host = match (
+        source["registryUri"].as_str(),
+        source["resourceId"].as_str(),
+    ) {
+        (Some(uri), None) => uri.to_ascii_lowercase(),
+        (None, Some(id)) => {
+            let found = world
+                .azure
+                .registries
+                .iter()
+                .find(|registry| registry.id().eq_ignore_ascii_case(id));
+            found
+                .map(|registry| registry.login_server.clone())
+                .ok_or(format!("The registry '{id}' was not found."))?
+        }
+        _ => {
+            return Err(
+                "Exactly one of source.registryUri and source.resourceId is required.".into(),
+            );
+        }
+    };
+    let strings = |value: &Value| -> Vec<String> {
+        value
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect()
+    };
+    let targets = strings(&body["targetTags"]);
+    if targets.is_empty() && strings(&body["untaggedTargetRepositories"]).is_empty() {
+        return Err(
+            "At least one of targetTags and untaggedTargetRepositories is required.".into(),
+        );
+    }
+    if let Some(bad) = targets
+        .iter()
+        .find(|target| !target.contains(':') || target.contains('@'))
+    {
+        return Err(format!("The target tag '{bad}' is not valid."));
+    }
+    Ok((host, image.to_owned(), targets))
+}
+
+fn credentials(value: &Value) -> Option<(String, String)> {
+    Some((
+        value["username"].as_str()?.to_owned(),
+        value["password"].as_str()?.to_owned(),
+    ))
+}
+
+fn pick_rule(world: &mut World, names: &str) -> (ImportResult, Duration) {
+    let usual = world.azure.imports.duration;
+    let rule = world
+        .azure
+        .imports
+        .rules
+        .iter_mut()
+        .find(|rule| names.contains(&rule.contains) && rule.times != Some(0));
+    let Some(rule) = rule else {
+        return (ImportResult::Succeed, usual);
+    };
+    if let Some(times) = &mut rule.times {
+        *times -= 1;
+    }
+    (
+        rule.result.clone(),
+        rule.duration_milliseconds
+            .map_or(usual, Duration::from_millis),
+    )
+}
+
+/// The signed address of an operation: the certificate chain in it makes the real one this long.
+fn location(host: &str, registry: &RegistryResource, name: &str, turn: u32) -> String {
+    let time = format!("6389{turn:014}");
+    let certificate = token::signature(&registry.login_server).repeat(100);
+    let signature = token::signature(&format!("{name} {time}"));
+    let hash = token::signature(name);
+    format!(
+        "https://{host}/subscriptions/{}/providers/Microsoft.ContainerRegistry/locations/{}/operationResults/{name}\
+         ?api-version=2023-07-01&t={time}&c={certificate}&s={signature}&h={hash}",
+        registry.subscription,
+        registry.location.to_uppercase(),
+    )
+}
+
+fn copy(world: &mut World, operation: &ImportOperation) -> Result<(), ImportFailure> {
+    let source_host = if operation.source_host == "docker.io" {
+        "registry-1.docker.io"
+    } else {
+        &operation.source_host
+    };
+    let (name, reference) = split_reference(&operation.source_image);
+    let registry = world
+        .registries
+        .get(source_host)
+        .ok_or(ImportFailure::UnexpectedStatus)?;
+    if matches!(&registry.kind, RegistryKind::Token(settings)
+        if settings.credentials.is_some() && settings.credentials != operation.source_credentials)
+    {
+        return Err(ImportFailure::SourceUnauthorized);
+    }
+    if !registry.ranges {
+        return Err(ImportFailure::RangesNotSupported);
+    }
+    let source = registry
+        .repositories
+        .get(&name)
+        .ok_or(ImportFailure::SourceNotFound)?;
+    let digest = source
+        .resolve(&reference)
+        .ok_or(ImportFailure::SourceNotFound)?;
+    let mut picked = Repository::default();
+    let digest = match operation.result {
+        ImportResult::OtherDigest => another(source, &digest).unwrap_or(digest),
+        ImportResult::Dangling => {
+            picked.manifests.clear();
+            return point(
+                world,
+                operation,
+                &Digest::of(digest.as_str().as_bytes()),
+                &picked,
+            );
+        }
+        ImportResult::Succeed
+        | ImportResult::Fail(_)
+        | ImportResult::Hang
+        | ImportResult::Nothing => digest,
+    };
+    collect(world, source, &digest, &mut picked)?;
+    if picked.manifests.len() > LARGEST_IMAGE {
+        let cause = format!("The image has more than {LARGEST_IMAGE} manifests.");
+        return Err(ImportFailure::Other {
+            status: 400,
+            code: "InvalidParameters".into(),
+            cause,
+        });
+    }
+    point(world, operation, &digest, &picked)
+}
+
+/// Adds what was collected to every target repository and points the target tags at a digest.
+fn point(
+    world: &mut World,
+    operation: &ImportOperation,
+    digest: &Digest,
+    picked: &Repository,
+) -> Result<(), ImportFailure> {
+    let now = world.now();
+    let registry = world
+        .registries
+        .get_mut(&operation.login_server)
+        .ok_or(ImportFailure::UnexpectedStatus)?;
+    for target in &operation.targets {
+        let (name, tag) = split_reference(target);
+        let existing = registry
+            .repositories
+            .get(&name)
+            .and_then(|repository| repository.tags.get(&tag));
+        if existing.is_some() && !operation.force {
+            let cause = format!("Tag {target} already exists in target registry.");
+            return Err(ImportFailure::Other {
+                status: 409,
+                code: "Conflict".into(),
+                cause,
+            });
+        }
+        if existing.is_some_and(|entry| entry.locked) {
+            let cause = upload::DISALLOWED.to_owned();
+            return Err(ImportFailure::Other {
+                status: 405,
+                code: "MethodNotAllowed".into(),
+                cause,
+            });
+        }
+    }
+    for target in &operation.targets {
+        let (name, tag) = split_reference(target);
+        let repository = registry.repository(&name);
+        repository.blobs.extend(picked.blobs.iter().cloned());
+        repository
+            .manifests
+            .extend(picked.manifests.iter().map(|(digest, entry)| {
+                (
+                    digest.clone(),
+                    ManifestEntry {
+                        uploaded: now,
+                        ..entry.clone()
+                    },
+                )
+            }));
+        repository.set_tag(&tag, digest, now);
+    }
+    Ok(())
+}
+
+/// Takes a manifest, its children and all their blobs; referrers are not taken, as ACR does not take them either.
+fn collect(
+    world: &World,
+    source: &Repository,
+    digest: &Digest,
+    picked: &mut Repository,
+) -> Result<(), ImportFailure> {
+    let entry = source
+        .manifests
+        .get(digest)
+        .ok_or(ImportFailure::SourceNotFound)?;
+    let body = world
+        .store
+        .get(digest)
+        .ok_or(ImportFailure::SourceNotFound)?;
+    picked.manifests.insert(digest.clone(), entry.clone());
+    let manifest: Value =
+        serde_json::from_slice(&body).map_err(|_| ImportFailure::UnexpectedStatus)?;
+    for (reference, is_manifest) in upload::references(&manifest) {
+        if is_manifest {
+            collect(world, source, &reference, picked)?;
+        } else if source.blobs.contains(&reference) {
+            picked.blobs.insert(reference);
+        } else {
+            return Err(ImportFailure::CopyingBlobs);
+        }
+    }
+    Ok(())
+}
+
+fn another(source: &Repository, digest: &Digest) -> Option<Digest> {
+    let mut others = source.tags.values().map(|entry| &entry.digest);
+    others.find(|other| *other != digest).cloned()
+}
+
+/// `repository:tag` or `repository@digest`, taken apart.
+fn split_reference(image: &str) -> (String, String) {
+    let parts = image
+        .split_once('@')
+        .or_else(|| image.rsplit_once(':'))
+        .unwrap_or((image, "latest"));
+    // `repository:tag@digest`: the digest counts.
+    let name = parts.0.split(':').next().unwrap_or_default();
+    (name.to_owned(), parts.1.to_owned())
+}
+
+/// Status, code and cause of a failure, in the service's words.
+fn words(failure: &ImportFailure, image: &str) -> (u16, String, String) {
+    let (repository, reference) = split_reference(image);
+    let invalid = |cause: String| (400, "InvalidParameters".to_owned(), cause);
+    match failure {
+        ImportFailure::SourceUnauthorized => invalid(format!(
+            "Invalid message Unauthorized Unauthorized {{\"errors\":[{{\"code\":\"UNAUTHORIZED\",\"message\":\
+             \"authentication required\",\"detail\":[{{\"Type\":\"repository\",\"Class\":\"\",\"Name\":\"{repository}\",\
+             \"Action\":\"pull\"}}]}}]}}"
+        )),
+        ImportFailure::SourceNotFound => invalid(format!(
+            "Invalid message NotFound NotFound {{\"errors\":[{{\"code\":\"MANIFEST_UNKNOWN\",\"message\":\
+             \"Failed to fetch \\\"{reference}\\\"\"}}]}}"
+        )),
+        ImportFailure::SourceRateLimited => invalid(
+            "Invalid message 429 Too Many Requests {\"errors\":[{\"code\":\"TOOMANYREQUESTS\",\"message\":\"You have reached \
+             your pull rate limit. You may increase the limit by authenticating and upgrading: \
+             https://www.docker.com/increase-rate-limit\"}]}"
+                .to_owned(),
+        ),
+        ImportFailure::RangesNotSupported => {
+            invalid("The source registry's response to a range request is not RFC 7233 compliant.".to_owned())
+        }
+        ImportFailure::CopyingBlobs => invalid("Error copying blobs.".to_owned()),
+        ImportFailure::UnexpectedStatus => invalid("Unexpected response status code BadGateway.".to_owned()),
+        ImportFailure::Firewall => (
+            403,
+            "Forbidden".to_owned(),
+            "client with IP '203.0.113.7' is not allowed access. Refer https://aka.ms/acr/firewall to grant access."
+                .to_owned(),
+        ),
+        ImportFailure::Other { status, code, cause } => (*status, code.clone(), cause.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_taken_apart() {
+        assert_eq!(split_reference("a/b:main"), ("a/b".into(), "main".into()));
+        assert_eq!(
+            split_reference("a/b@sha256:00"),
+            ("a/b".into(), "sha256:00".into())
+        );
+        assert_eq!(
+            split_reference("a/b:main@sha256:00"),
+            ("a/b".into(), "sha256:00".into())
+        );
+        assert_eq!(
+            split_reference("hello-world"),
+            ("hello-world".into(), "latest".into())
+        );
+    }
+}

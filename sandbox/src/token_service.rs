@@ -1,0 +1,108 @@
+//! Token services of registries that are not Azure's: Google's `/v2/token`, ghcr.io's `/token`, auth.docker.io.
+//!
+//! From the distribution project's token specification. Google's public repositories can be read without any token; the
+//! ping of `/v2/` asks for one all the same, as the real one does.
+
+use crate::distribution::Target;
+use crate::message::{Request, Response};
+use crate::registry::{Registry, RegistryKind};
+use crate::token;
+use crate::world::World;
+use serde_json::{Value, json};
+
+/// Answers a token request for a registry.
+pub fn answer(world: &World, registry: &str, request: &Request) -> Response {
+    let Some(registry) = world.registries.get(registry) else {
+        return Response::empty(502);
+    };
+    let (service, lifetime, credentials) = match &registry.kind {
+        RegistryKind::Token(settings) => (
+            settings.service.as_str(),
+            settings.token_lifetime,
+            settings.credentials.as_ref(),
+        ),
+        RegistryKind::Google(_) | RegistryKind::Azure(_) => (registry.host.as_str(), 3600, None),
+    };
+    let given = request.basic_credentials();
+    if (given.is_some() || request.method == "POST") && given.as_ref() != credentials {
+        return Response::json(401, &json!({"details": "incorrect username or password"}));
+    }
+    let trusted = credentials.is_none() || given.is_some();
+    let access: Vec<Value> = request
+        .every("scope")
+        .iter()
+        .filter_map(|scope| access(scope, trusted))
+        .collect();
+    let now = world.now();
+    let claims =
+        json!({"aud": service, "iat": now, "nbf": now, "exp": now + lifetime, "access": access});
+    let token = token::sign(&claims);
+    Response::json(
+        200,
+        &json!({"token": token, "access_token": token, "expires_in": lifetime}),
+    )
+}
+
+/// The 401 of a registry with a token service.
+pub fn challenge(world: &World, host: &str, repository: Option<&str>) -> Response {
+    let Some(registry) = world.registries.get(host) else {
+        return Response::empty(401);
+    };
+    let (realm, service) = match &registry.kind {
+        RegistryKind::Token(settings) => (
+            format!("https://{}{}", settings.realm_host, settings.realm_path),
+            settings.service.as_str(),
+        ),
+        RegistryKind::Google(_) | RegistryKind::Azure(_) => {
+            (format!("https://{host}/v2/token"), host)
+        }
+    };
+    let mut header = format!("Bearer realm=\"{realm}\",service=\"{service}\"");
+    if let Some(repository) = repository {
+        header.push_str(&format!(",scope=\"repository:{repository}:pull\""));
+    }
+    Response::registry_error(401, "UNAUTHORIZED", "authentication required", Value::Null)
+        .with("WWW-Authenticate", header)
+}
+
+/// Whether a request may read; nobody writes to a public registry.
+pub fn authorize(
+    world: &World,
+    registry: &Registry,
+    request: &Request,
+    target: &Target,
+    action: &str,
+    now: i64,
+) -> Result<(), Response> {
+    if action == "push" || action == "delete" {
+        return Err(Response::registry_error(
+            403,
+            "DENIED",
+            "Permission denied: this registry is read-only",
+            Value::Null,
+        ));
+    }
+    let claims = request
+        .bearer_token()
+        .and_then(token::verify)
+        .filter(|claims| claims["exp"].as_i64() > Some(now));
+    let challenge = || challenge(world, &registry.host, target.repository());
+    match (&registry.kind, target.repository()) {
+        (RegistryKind::Google(_), Some(_)) => Ok(()),
+        (RegistryKind::Google(_) | RegistryKind::Azure(_) | RegistryKind::Token(_), None) => {
+            claims.map(|_| ()).ok_or_else(challenge)
+        }
+        (RegistryKind::Azure(_) | RegistryKind::Token(_), Some(repository)) => {
+            let allowed = claims.is_some_and(|claims| {
+                let mut entries = claims["access"].as_array().into_iter().flatten();
+                entries.any(|entry| entry["name"] == repository)
+            });
+            if allowed { Ok(()) } else { Err(challenge()) }
+        }
+    }
+}
+
+fn access(scope: &str, trusted: bool) -> Option<Value> {
+    let name = scope.strip_prefix("repository:")?.rsplit_once(':')?.0;
+    trusted.then(|| json!({"type": "repository", "name": name, "actions": ["pull"]}))
+}
