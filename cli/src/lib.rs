@@ -1,1 +1,60 @@
-//! Placeholder until the first commit of this crate.
+//! What both executables share: command line, log, signals, files, and the way a run ends.
+//!
+//! `core` decides; the executables print, write files and exit, and this is how.
+
+mod arguments;
+mod files;
+mod log;
+mod session;
+mod signal;
+
+use std::process::ExitCode;
+
+use acr_sync_core::config::Program;
+use acr_sync_core::report::Status;
+use acr_sync_core::wire::SetupError;
+
+pub use session::Session;
+
+/// Reads the configuration, runs `body` and turns what it says into an exit code.
+pub fn execute(
+    program: Program,
+    body: impl AsyncFnOnce(&Session) -> anyhow::Result<Status>,
+) -> ExitCode {
+    let config = match arguments::read(program) {
+        Ok(config) => config,
+        Err(ending) => return ending,
+    };
+    let progress = log::start(&config);
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return end(
+                &anyhow::Error::new(error).context("the async runtime could not be started")
+            );
+        }
+    };
+    let ended = runtime.block_on(async {
+        let session = Session::new(config, progress);
+        session.check_folders()?;
+        body(&session).await
+    });
+    match ended {
+        Ok(status) => status.code().into(),
+        Err(error) => end(&error),
+    }
+}
+
+fn end(error: &anyhow::Error) -> ExitCode {
+    tracing::error!("{error:#}");
+    let is_setting = error.is::<SetupError>() || error.is::<files::NotWritable>();
+    let status = if is_setting {
+        Status::Configuration
+    } else {
+        Status::Internal
+    };
+    status.code().into()
+}

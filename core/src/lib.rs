@@ -1,1 +1,28 @@
-//! Placeholder until the first commit of this crate.
+//! The pipeline of azure-rw-acr-sync: what should stand in an Azure Container Registry, what does, and how
+//! to get there.
+//!
+//! ```text
+//! environment ─ config ─▶ Config                             pure, given two functions
+//!  discover   Config          ─▶ Vec<Desired>    what should stand in the ACR
+//!  observe    Vec<Desired>    ─▶ Vec<Observed>   what is published, what the ACR has
+//!  plan       Vec<Observed>   ─▶ Plan            one verdict per image: pure
+//!  apply      &Plan           ─▶ Vec<Outcome>    one outcome per import
+//!  report     Plan + Outcomes ─▶ metric | JSON | Markdown | HTML | issues: pure
+//! ```
+//!
+//! [`run`](run::run) is all of it in order. Nothing here prints, writes a file or ends the process: that
+//! is the executables' part.
+
+pub mod apply;
+pub mod azure;
+pub mod codecollection;
+pub mod config;
+pub mod name;
+pub mod observe;
+pub mod plan;
+pub mod problem;
+pub mod registry;
+pub mod report;
+pub mod run;
+mod select;
+pub mod wire;

@@ -1,2 +1,21 @@
-//! Placeholder until the first commit of this crate.
-fn main() {}
+//! The task: syncs what is behind, and reports.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use acr_sync_core::config::Program;
+use acr_sync_core::report::markdown;
+
+fn main() -> ExitCode {
+    acr_sync_cli::execute(Program::Taskset, async |session| {
+        session.show_progress();
+        let report = session.run().await?;
+        // What was done is told even where a file cannot be written, or nobody reads stdout.
+        let files = session
+            .write_artifacts(&report)
+            .and(session.write_reports(&report));
+        write!(std::io::stdout(), "{}", markdown(&report)?)?;
+        files?;
+        Ok(report.status())
+    })
+}

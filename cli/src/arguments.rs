@@ -1,0 +1,136 @@
+//! The command line: every variable but the secrets is a flag too, and `--help` tells them all.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use acr_sync_core::config::{Config, Inputs, Program, VARIABLES, Variable};
+use acr_sync_core::report::Status;
+use clap::{Arg, ArgMatches, Command};
+
+/// Reads flags and environment; the exit code says how to end when there is no configuration.
+pub(crate) fn read(program: Program) -> Result<Config, ExitCode> {
+    let matches = command(program).try_get_matches().map_err(|message| {
+        // Help goes to stdout and is no failure; a wrong flag goes to stderr and is one.
+        let failed = message.print().is_err() || message.use_stderr();
+        if failed {
+            Status::Configuration.code().into()
+        } else {
+            ExitCode::SUCCESS
+        }
+    })?;
+    let variable =
+        |name: &str| flag_value(&matches, name).or_else(|| environment(std::env::var_os(name)?));
+    let file = |path: &Path| std::fs::read_to_string(path);
+    Config::read(
+        program,
+        &Inputs {
+            variable: &variable,
+            file: &file,
+        },
+    )
+    .map_err(|mistakes| {
+        // There is no log yet: its level is a part of the configuration.
+        let _ = writeln!(std::io::stderr(), "error: {mistakes}");
+        Status::Configuration.code().into()
+    })
+}
+
+fn flag_value(matches: &ArgMatches, name: &str) -> Option<String> {
+    matches.try_get_one::<String>(name).ok().flatten().cloned()
+}
+
+/// What is not UTF-8 is kept as well as it can be, so that the mistake is shown and not the default taken.
+fn environment(value: OsString) -> Option<String> {
+    Some(value.to_string_lossy().into_owned())
+}
+
+fn command(program: Program) -> Command {
+    let about = match program {
+        Program::Sli => {
+            "Prints the number of RunWhen images that an Azure Container Registry is behind on."
+        }
+        Program::Taskset => {
+            "Syncs RunWhen images into an Azure Container Registry and reports on it."
+        }
+    };
+    Command::new(program.name())
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(about)
+        .after_help(after_help(program))
+        .args(
+            VARIABLES
+                .iter()
+                .filter_map(|variable| argument(variable, program)),
+        )
+}
+
+fn argument(variable: &Variable, program: Program) -> Option<Arg> {
+    let argument = Arg::new(variable.name)
+        .long(variable.flag()?)
+        .value_name(variable.value)
+        .help(describe(variable, program))
+        .help_heading(variable.heading);
+    // `--use-date-tag` alone means true.
+    Some(if variable.is_switch() {
+        argument.num_args(0..=1).default_missing_value("true")
+    } else {
+        argument
+    })
+}
+
+fn describe(variable: &Variable, program: Program) -> String {
+    let mut text = format!("{} [env: {}]", variable.help, variable.name);
+    let default = variable.default_for(program);
+    if !default.is_empty() {
+        text.push_str(&format!(" [default: {default}]"));
+    }
+    text
+}
+
+fn after_help(program: Program) -> String {
+    let mut text = "Secrets (environment only, never an argument):\n".to_owned();
+    for secret in VARIABLES.iter().filter(|variable| variable.secret) {
+        text.push_str(&format!("  {:<20} {}\n", secret.name, secret.help));
+    }
+    text.push_str(
+        "\nAn empty value, and 'missing_workspaceInfo_custom_variable', mean unset.\n\nOutput:\n",
+    );
+    text.push_str(match program {
+        Program::Sli => "  stdout: one number, or nothing when something is unknown; everything else goes to stderr\n  \
+                         CODEBUNDLE_TEMP_DIR/azure-rw-acr-sync/: sli.json, cc_images_to_update.json, issues.json\n",
+        Program::Taskset => "  stdout: the report as Markdown; everything else goes to stderr\n  \
+                             OUTPUT_DIR: report.md, report.html\n  \
+                             CODEBUNDLE_TEMP_DIR/azure-rw-acr-sync/: taskset.json, cc_images_to_update.json, issues.json\n",
+    });
+    text.push_str("\nExit codes:\n");
+    for status in Status::ALL {
+        text.push_str(&format!("  {}  {}\n", status.code(), status.meaning()));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_variable_is_in_the_help_and_no_secret_is_a_flag() {
+        for program in [Program::Sli, Program::Taskset] {
+            command(program).debug_assert();
+            let help = command(program).render_long_help().to_string();
+            for variable in VARIABLES {
+                assert!(help.contains(variable.name), "{}", variable.name);
+                let flag = format!(
+                    "--{} ",
+                    variable.name.to_ascii_lowercase().replace('_', "-")
+                );
+                assert!(!variable.secret || !help.contains(&flag), "{flag}");
+            }
+            for status in Status::ALL {
+                assert!(help.contains(status.meaning()));
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! One run of an executable: its configuration, its folders, its end.
+
+use std::time::Duration;
+
+use acr_sync_core::config::{Config, Program};
+use acr_sync_core::problem::Problem;
+use acr_sync_core::report::{Report, artifacts, html, markdown};
+use acr_sync_core::run::{Event, run};
+use acr_sync_core::wire::Limit;
+use indicatif::ProgressBar;
+
+use crate::{files, signal};
+
+/// One run of an executable.
+pub struct Session {
+    config: Config,
+    limit: Limit,
+    progress: ProgressBar,
+}
+
+impl Session {
+    pub(crate) fn new(config: Config, progress: ProgressBar) -> Self {
+        let limit = Limit::new(config.timeout, signal::interrupted());
+        Self {
+            config,
+            limit,
+            progress,
+        }
+    }
+
+    pub(crate) fn check_folders(&self) -> Result<(), files::NotWritable> {
+        files::check_writable(
+            "CODEBUNDLE_TEMP_DIR (or OUTPUT_DIR)",
+            &self.config.artifact_dir,
+        )?;
+        match self.config.program {
+            Program::Taskset => files::check_writable("OUTPUT_DIR", &self.config.output_dir),
+            Program::Sli => Ok(()),
+        }
+    }
+
+    /// Shows on a terminal what the run waits for.
+    pub fn show_progress(&self) {
+        self.progress.enable_steady_tick(Duration::from_millis(120));
+    }
+
+    /// Looks, plans and, when that is configured, imports; what happens goes to the log.
+    ///
+    /// # Errors
+    /// When no connection can be set up.
+    pub async fn run(&self) -> anyhow::Result<Report> {
+        let login = &self.config.login;
+        tracing::info!("credentials: {}", login.origin);
+        login
+            .passed_over
+            .iter()
+            .for_each(|reason| tracing::debug!("credentials passed over: {reason}"));
+        let started = chrono::Utc::now();
+        let report = run(&self.config, self.limit.clone(), started, &|event| {
+            self.tell(event)
+        })
+        .await;
+        self.progress.finish_and_clear();
+        let report = report?;
+        for row in &report.rows {
+            tracing::info!("{}: {}: {}", row.source, row.verdict.name(), row.reason);
+        }
+        for issue in &report.issues {
+            tracing::warn!("{}: {}", issue.title, issue.actual);
+        }
+        Ok(report)
+    }
+
+    /// Writes the JSON artifacts.
+    ///
+    /// # Errors
+    /// When one of them cannot be written whole.
+    pub fn write_artifacts(&self, report: &Report) -> anyhow::Result<()> {
+        artifacts(report).iter().try_for_each(|artifact| {
+            files::write(
+                &self.config.artifact_dir.join(&artifact.path),
+                &artifact.content,
+            )
+        })
+    }
+
+    /// Writes `report.md` and `report.html`.
+    ///
+    /// # Errors
+    /// When one of them cannot be rendered or written whole.
+    pub fn write_reports(&self, report: &Report) -> anyhow::Result<()> {
+        files::write(
+            &self.config.output_dir.join("report.md"),
+            &markdown(report)?,
+        )?;
+        files::write(&self.config.output_dir.join("report.html"), &html(report)?)
+    }
+
+    fn tell(&self, event: Event<'_>) {
+        match event {
+            Event::Checking(count) => self.begin("checking", count),
+            Event::Importing(0) => {}
+            Event::Importing(count) => self.begin("importing", count),
+            Event::Checked(_) => self.step(),
+            Event::Imported(action, outcome) => {
+                self.step();
+                self.tell_import(
+                    &action.source.to_string(),
+                    &outcome.result,
+                    outcome.duration,
+                );
+            }
+        }
+    }
+
+    fn tell_import(&self, source: &str, result: &Result<(), Problem>, duration: Duration) {
+        let seconds = duration.as_secs_f64();
+        match result {
+            Ok(()) => tracing::info!("imported and verified in {seconds:.1} s: {source}"),
+            Err(problem) => tracing::warn!("not imported: {source}: {problem}"),
+        }
+    }
+
+    fn begin(&self, what: &str, count: usize) {
+        tracing::info!("{what} {count} images");
+        self.progress.set_length(count as u64);
+        self.progress.set_position(0);
+        self.progress.set_prefix(what.to_owned());
+        self.show();
+    }
+
+    fn step(&self) {
+        self.progress.inc(1);
+        self.show();
+    }
+
+    fn show(&self) {
+        let (done, count) = (
+            self.progress.position(),
+            self.progress.length().unwrap_or_default(),
+        );
+        self.progress.set_message(format!(
+            "{} images: {done} of {count} done",
+            self.progress.prefix()
+        ));
+    }
+}

@@ -1,0 +1,245 @@
+//! Tokens for the registry's data plane: Entra token, exchanged for a refresh token, for an access token.
+//!
+//! Source: <https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md>. The unauthenticated `GET /v2/` that
+//! clients begin with is left out: realm and service are known. One token serves all repositories of a
+//! run; a scope may be repeated, and some 25 fit.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::time::Duration;
+
+use reqwest::Method;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+use url::Url;
+use url::form_urlencoded::Serializer;
+
+use super::ACR_SCOPE;
+use super::identity::{Identity, claims, tenant_of};
+use crate::name::{Registry, Repository};
+use crate::problem::{Cause, Party, Problem};
+use crate::wire::{Answer, Call, Wire};
+
+/// Repositories in one access token.
+const SCOPES_AT_ONCE: usize = 20;
+/// A token is renewed when it has less than this left.
+const MARGIN: Duration = Duration::from_secs(60);
+/// Taken for a token that does not say how long it lasts.
+const SHORTEST_LIFETIME: Duration = Duration::from_secs(300);
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Access tokens for the repositories of one registry. Each is asked for once, by whoever is first.
+pub struct AcrTokens {
+    wire: Wire,
+    identity: Arc<Identity>,
+    server: Registry,
+    refresh: Mutex<Kept>,
+    groups: StdMutex<Vec<Arc<Group>>>,
+}
+
+/// The repositories that one access token is good for.
+struct Group {
+    repositories: Vec<Repository>,
+    access: Mutex<Kept>,
+}
+
+/// A token that was given, or the refusal; a refusal is final for the run.
+type Kept = Option<Result<Token, Problem>>;
+
+#[derive(Clone)]
+struct Token {
+    text: SecretString,
+    renew_at: Instant,
+}
+
+impl Token {
+    /// The lifetime is the difference of the token's own times: this machine's clock may be wrong.
+    fn new(text: String, wire: &Wire) -> Self {
+        let text = SecretString::from(text);
+        wire.learn_secret(&text);
+        let claims = claims(&text).unwrap_or_default();
+        let seconds = claims["exp"].as_u64().zip(claims["iat"].as_u64());
+        let lifetime = seconds.map_or(SHORTEST_LIFETIME, |(end, begin)| {
+            Duration::from_secs(end.saturating_sub(begin))
+        });
+        Self {
+            text,
+            renew_at: Instant::now() + lifetime.saturating_sub(MARGIN),
+        }
+    }
+
+    fn is_fresh(&self) -> bool {
+        Instant::now() < self.renew_at
+    }
+}
+
+impl AcrTokens {
+    /// Tokens for this login server; nothing is asked yet.
+    pub fn new(wire: &Wire, identity: Arc<Identity>, server: Registry) -> Self {
+        Self {
+            wire: wire.clone(),
+            identity,
+            server,
+            refresh: Mutex::default(),
+            groups: StdMutex::default(),
+        }
+    }
+
+    /// Asks now for the tokens of these repositories, so that they are there when the first is read.
+    pub async fn prepare(&self, repositories: &BTreeSet<Repository>) {
+        let groups = self.group(repositories);
+        // Whoever needs a token gets the refusal too.
+        let _ = futures_util::future::join_all(groups.iter().map(|group| self.access(group))).await;
+    }
+
+    /// The token that reads this repository.
+    ///
+    /// # Errors
+    /// When Entra or the registry refuses, or cannot be reached.
+    pub async fn token(&self, repository: &Repository) -> Result<SecretString, Problem> {
+        let group = self.group(&BTreeSet::from([repository.clone()]));
+        match group.first() {
+            Some(group) => self.access(group).await,
+            None => Err(Problem::new(
+                Party::Here,
+                Cause::Invalid,
+                format!("no token for repository {repository}"),
+            )),
+        }
+    }
+
+    /// Forgets the tokens: the registry called one of them invalid.
+    pub async fn forget(&self, repository: &Repository) {
+        *self.refresh.lock().await = None;
+        for group in self.group(&BTreeSet::from([repository.clone()])) {
+            *group.access.lock().await = None;
+        }
+    }
+
+    /// The groups that hold these repositories; those in none yet get new ones.
+    fn group(&self, repositories: &BTreeSet<Repository>) -> Vec<Arc<Group>> {
+        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = |repository: &&Repository| {
+            groups
+                .iter()
+                .any(|group| group.repositories.contains(*repository))
+        };
+        let new: Vec<_> = repositories
+            .iter()
+            .filter(|repository| !is_known(repository))
+            .cloned()
+            .collect();
+        groups.extend(new.chunks(SCOPES_AT_ONCE).map(|chunk| {
+            Arc::new(Group {
+                repositories: chunk.to_vec(),
+                access: Mutex::default(),
+            })
+        }));
+        let holds_one = |group: &&Arc<Group>| {
+            group
+                .repositories
+                .iter()
+                .any(|one| repositories.contains(one))
+        };
+        groups.iter().filter(holds_one).cloned().collect()
+    }
+
+    async fn access(&self, group: &Group) -> Result<SecretString, Problem> {
+        let mut kept = group.access.lock().await;
+        renewed(&mut kept, || self.ask_access(group)).await
+    }
+
+    async fn ask_access(&self, group: &Group) -> Result<Token, Problem> {
+        let refresh = renewed(&mut *self.refresh.lock().await, || self.ask_refresh()).await?;
+        let mut form = Serializer::new(String::new());
+        form.append_pair("grant_type", "refresh_token")
+            .append_pair("service", self.server.as_str());
+        for repository in &group.repositories {
+            form.append_pair(
+                "scope",
+                &format!("repository:{repository}:pull,metadata_read"),
+            );
+        }
+        form.append_pair("refresh_token", refresh.expose_secret());
+        let answer = self.post("/oauth2/token", form.finish()).await?;
+        #[derive(Deserialize)]
+        struct Given {
+            access_token: String,
+        }
+        Ok(Token::new(answer.json::<Given>()?.access_token, &self.wire))
+    }
+
+    async fn ask_refresh(&self) -> Result<Token, Problem> {
+        let entra = self.identity.token(ACR_SCOPE).await?;
+        let mut form = Serializer::new(String::new());
+        form.append_pair("grant_type", "access_token")
+            .append_pair("service", self.server.as_str());
+        if let Some(tenant) = tenant_of(&entra) {
+            form.append_pair("tenant", &tenant);
+        }
+        form.append_pair("access_token", entra.expose_secret());
+        let answer = self.post("/oauth2/exchange", form.finish()).await?;
+        #[derive(Deserialize)]
+        struct Given {
+            refresh_token: String,
+        }
+        Ok(Token::new(
+            answer.json::<Given>()?.refresh_token,
+            &self.wire,
+        ))
+    }
+
+    async fn post(&self, path: &str, form: String) -> Result<Answer, Problem> {
+        let url = Url::parse(&format!("https://{}{path}", self.server)).map_err(|error| {
+            Problem::new(
+                Party::Here,
+                Cause::Invalid,
+                format!("{}: {error}", self.server),
+            )
+        })?;
+        let call = Call::new(Party::Destination, Method::POST, url).body(FORM, form);
+        let answer = self.wire.send(call).await?;
+        if answer.status.is_success() {
+            Ok(answer)
+        } else {
+            Err(denied(&answer))
+        }
+    }
+}
+
+/// The kept token when it is fresh, else a new one.
+async fn renewed<F: Future<Output = Result<Token, Problem>>>(
+    kept: &mut Kept,
+    ask: impl FnOnce() -> F,
+) -> Result<SecretString, Problem> {
+    match kept {
+        Some(Ok(token)) if token.is_fresh() => return Ok(token.text.clone()),
+        Some(Err(problem)) => return Err(problem.clone()),
+        Some(Ok(_)) | None => {}
+    }
+    let asked = ask().await;
+    *kept = Some(asked.clone());
+    asked.map(|token| token.text)
+}
+
+/// What a refusal of the registry means.
+///
+/// Source of the texts: <https://learn.microsoft.com/azure/container-registry/container-registry-troubleshoot-access>.
+pub(crate) fn denied(answer: &Answer) -> Problem {
+    let problem = answer.unexpected();
+    if problem.what.contains("is not allowed access") {
+        return Problem { cause: Cause::AccessDenied, ..problem }.advise(
+            "the registry's firewall does not let this address in: allow it under Networking, or run from an \
+             allowed network or through its private endpoint",
+        );
+    }
+    match problem.cause {
+        Cause::AccessDenied => problem.advise(
+            "the identity may not read this registry: grant it 'Container Registry Data Importer and Data Reader' \
+             (or AcrPull) on the registry",
+        ),
+        _ => problem,
+    }
+}

@@ -1,0 +1,112 @@
+//! The Azure Container Registry that images go to: its client and what Resource Manager knows of it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+
+use super::{AcrTokens, Identity, RegistryResource, ResourceManager};
+use crate::config::{Config, RegistryName};
+use crate::name::{Registry, Repository};
+use crate::problem::{Cause, Problem};
+use crate::registry::{Access, RegistryClient};
+use crate::wire::Wire;
+
+/// The destination of a run. Everything about it is found out once, when it is first needed.
+pub struct Destination {
+    config: Config,
+    wire: Wire,
+    identity: Arc<Identity>,
+    manager: Arc<ResourceManager>,
+    resource: OnceCell<Result<RegistryResource, Problem>>,
+    reach: OnceCell<Result<Reach, Problem>>,
+}
+
+/// The way to the data plane.
+struct Reach {
+    tokens: Arc<AcrTokens>,
+    client: RegistryClient,
+}
+
+impl Destination {
+    /// The destination that this configuration names; nothing is asked yet.
+    pub fn new(config: &Config, wire: &Wire) -> Self {
+        let identity = Arc::new(Identity::new(config, wire));
+        let manager = Arc::new(ResourceManager::new(config, wire, Arc::clone(&identity)));
+        Self {
+            config: config.clone(),
+            wire: wire.clone(),
+            identity,
+            manager,
+            resource: OnceCell::new(),
+            reach: OnceCell::new(),
+        }
+    }
+
+    /// Azure Resource Manager, for imports.
+    pub fn manager(&self) -> &Arc<ResourceManager> {
+        &self.manager
+    }
+
+    /// The registry as Resource Manager describes it. A check that was given a login server needs it not.
+    ///
+    /// # Errors
+    /// When Azure refuses, or has no such registry.
+    pub async fn resource(&self) -> Result<&RegistryResource, Problem> {
+        let found = self
+            .resource
+            .get_or_init(|| self.manager.find_registry(&self.config))
+            .await;
+        found.as_ref().map_err(Clone::clone)
+    }
+
+    /// The client that reads the registry.
+    ///
+    /// # Errors
+    /// When the login server cannot be found out.
+    pub async fn client(&self) -> Result<&RegistryClient, Problem> {
+        self.reach().await.map(|reach| &reach.client)
+    }
+
+    /// Gets the tokens for these repositories under way.
+    pub async fn prepare(&self, repositories: &BTreeSet<Repository>) {
+        // Whoever needs the client gets the problem too.
+        if let Ok(reach) = self.reach().await {
+            reach.tokens.prepare(repositories).await;
+        }
+    }
+
+    async fn reach(&self) -> Result<&Reach, Problem> {
+        let made = self.reach.get_or_init(|| async {
+            let server = self.login_server().await?;
+            let tokens = Arc::new(AcrTokens::new(
+                &self.wire,
+                Arc::clone(&self.identity),
+                server.clone(),
+            ));
+            let client = RegistryClient::new(&self.wire, server, Access::Acr(Arc::clone(&tokens)));
+            Ok(Reach { tokens, client })
+        });
+        made.await.as_ref().map_err(Clone::clone)
+    }
+
+    async fn login_server(&self) -> Result<Registry, Problem> {
+        let name = match &self.config.registry {
+            RegistryName::LoginServer { server, .. } => return Ok(server.clone()),
+            RegistryName::Name(name) => name,
+        };
+        match self.resource().await {
+            Ok(resource) => resource.login_server(),
+            // Who may only pull sees nothing in Resource Manager, and most login servers follow from the name.
+            Err(problem)
+                if problem.cause == Cause::AccessDenied
+                    && problem.party != crate::problem::Party::Entra =>
+            {
+                let server = format!("{name}{}", self.config.cloud.registry_suffix());
+                tracing::warn!("{problem}; going on with {server}");
+                server.parse().map_err(|_| problem)
+            }
+            Err(problem) => Err(problem),
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! Tokens from Entra for whoever this run is.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
+use azure_core::credentials::TokenCredential;
+use azure_core::http::headers::Headers;
+use azure_core::http::request::Body;
+use azure_core::http::{AsyncRawResponse, ClientOptions, HttpClient, RetryOptions, Transport};
+use azure_identity::{
+    ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
+    ClientSecretCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
+    UserAssignedId, WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::certificate::{CertificateAssertion, GivenAssertion};
+use crate::config::{Config, Credentials, Login, ManagedIdentity};
+use crate::problem::{Cause, Party, Problem, harmless};
+use crate::wire::{Call, Wire, chain};
+
+/// Who this run is in Azure.
+pub struct Identity {
+    credential: Result<Arc<dyn TokenCredential>, Problem>,
+    login: Login,
+    wire: Wire,
+}
+
+impl Identity {
+    /// The identity that the configuration names. Nothing is asked of Entra yet.
+    pub fn new(config: &Config, wire: &Wire) -> Self {
+        let authority = config
+            .authority
+            .clone()
+            .unwrap_or_else(|| config.cloud.authority().to_owned());
+        let credential = credential(&config.login.credentials, &authority, wire);
+        Self {
+            credential,
+            login: config.login.clone(),
+            wire: wire.clone(),
+        }
+    }
+
+    /// An access token for this scope; asked for once and then kept.
+    ///
+    /// # Errors
+    /// When Entra refuses or cannot be reached; the problem says which credentials were used.
+    pub async fn token(&self, scope: &str) -> Result<SecretString, Problem> {
+        let credential = self.credential.clone()?;
+        let token = self
+            .wire
+            .limit()
+            .guard(async {
+                credential
+                    .get_token(&[scope], None)
+                    .await
+                    .map_err(|error| self.refused(&error))
+            })
+            .await?;
+        let token = SecretString::from(token.token.secret().to_owned());
+        self.wire.learn_secret(&token);
+        Ok(token)
+    }
+
+    fn refused(&self, error: &azure_core::Error) -> Problem {
+        let chain = || chain(error);
+        // Our own wire's problem is the reason whenever there was no answer.
+        if let Some(problem) = chain().find_map(|source| source.downcast_ref::<Problem>()) {
+            let mut problem = problem.clone();
+            if let Credentials::ManagedIdentity { .. } = self.login.credentials {
+                problem.what = format!("no managed identity answered: {}", problem.what);
+                problem.advice = Some(self.how_to_log_in());
+            }
+            return problem;
+        }
+        let deepest = chain().last().map(ToString::to_string).unwrap_or_default();
+        let reason = deepest
+            .split("Trace ID")
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .trim_end_matches('.');
+        let what = format!(
+            "login as {} was refused: {}",
+            self.login.origin,
+            harmless(reason)
+        );
+        Problem::new(Party::Entra, Cause::AccessDenied, what).advise(self.advice(reason))
+    }
+
+    /// What Entra's error codes ask of the user. Source: Microsoft, "Entra authentication error codes".
+    fn advice(&self, reason: &str) -> String {
+        let known = [
+            (
+                "AADSTS7000215",
+                "the client secret is wrong: give the secret's value, not its id",
+            ),
+            (
+                "AADSTS7000222",
+                "the client secret has expired: create a new one",
+            ),
+            (
+                "AADSTS90002",
+                "no such tenant: check AZURE_TENANT_ID and AZURE_CLOUD",
+            ),
+            (
+                "AADSTS900023",
+                "the tenant is not a valid id: check AZURE_TENANT_ID",
+            ),
+            (
+                "AADSTS700016",
+                "no such application in this tenant: check AZURE_CLIENT_ID and AZURE_TENANT_ID",
+            ),
+            (
+                "AADSTS700213",
+                "no federated credential matches this service account: check issuer and subject",
+            ),
+            (
+                "AADSTS70021",
+                "no federated credential matches this service account: check issuer and subject",
+            ),
+            (
+                "AADSTS700027",
+                "the certificate is not registered with the application, or has expired",
+            ),
+            (
+                "AADSTS7000112",
+                "the application is disabled in this tenant",
+            ),
+        ];
+        let found = known.iter().find(|(code, _)| reason.contains(code));
+        found.map_or_else(|| self.how_to_log_in(), |(_, advice)| (*advice).to_owned())
+    }
+
+    fn how_to_log_in(&self) -> String {
+        let mut text =
+            "check the credentials of the service principal (AZURE_TENANT_ID, AZURE_CLIENT_ID, \
+                        AZURE_CLIENT_SECRET) or of the other forms in the README"
+                .to_owned();
+        if !self.login.passed_over.is_empty() {
+            text.push_str("; passed over: ");
+            text.push_str(&harmless(&self.login.passed_over.join("; ")));
+        }
+        text
+    }
+}
+
+/// The tenant that a token was given for: its `tid` claim.
+pub(super) fn tenant_of(token: &SecretString) -> Option<String> {
+    let claims = claims(token)?;
+    claims["tid"].as_str().map(ToOwned::to_owned)
+}
+
+/// The claims of a JWT. Nothing is trusted because of them; the service that gave it reads them itself.
+pub(super) fn claims(token: &SecretString) -> Option<serde_json::Value> {
+    let payload = token.expose_secret().split('.').nth(1)?;
+    let bytes = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+fn credential(
+    credentials: &Credentials,
+    authority: &str,
+    wire: &Wire,
+) -> Result<Arc<dyn TokenCredential>, Problem> {
+    let options = client_options(authority, wire);
+    let made: azure_core::Result<Arc<dyn TokenCredential>> = match credentials {
+        Credentials::ClientSecret {
+            tenant,
+            client,
+            secret,
+        } => ClientSecretCredential::new(
+            tenant,
+            client.clone(),
+            secret.expose_secret().to_owned().into(),
+            Some(ClientSecretCredentialOptions {
+                client_options: options,
+            }),
+        )
+        .map(|made| made as _),
+        Credentials::ClientCertificate {
+            tenant,
+            client,
+            pem,
+        } => {
+            let audience = format!("{authority}/{tenant}/oauth2/v2.0/token");
+            let assertion = CertificateAssertion::new(pem.expose_secret(), client, audience)
+                .map_err(unusable)?;
+            assertion_credential(tenant, client, assertion, options)
+        }
+        Credentials::ClientAssertion {
+            tenant,
+            client,
+            assertion,
+        } => {
+            let assertion = GivenAssertion(Arc::new(assertion.clone()));
+            assertion_credential(tenant, client, assertion, options)
+        }
+        Credentials::WorkloadIdentity {
+            tenant,
+            client,
+            token_file,
+        } => WorkloadIdentityCredential::new(Some(WorkloadIdentityCredentialOptions {
+            credential_options: ClientAssertionCredentialOptions {
+                client_options: options,
+            },
+            client_id: Some(client.clone()),
+            tenant_id: Some(tenant.clone()),
+            token_file_path: Some(token_file.clone()),
+            ..WorkloadIdentityCredentialOptions::default()
+        }))
+        .map(|made| made as _),
+        Credentials::ManagedIdentity { identity } => {
+            let user_assigned_id = match identity {
+                ManagedIdentity::System => None,
+                ManagedIdentity::Client(id) => Some(UserAssignedId::ClientId(id.clone())),
+                ManagedIdentity::Object(id) => Some(UserAssignedId::ObjectId(id.clone())),
+                ManagedIdentity::Resource(id) => Some(UserAssignedId::ResourceId(id.clone())),
+            };
+            ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
+                user_assigned_id,
+                client_options: options,
+                ..ManagedIdentityCredentialOptions::default()
+            }))
+            .map(|made| made as _)
+        }
+    };
+    made.map_err(|error| unusable(error.to_string()))
+}
+
+fn assertion_credential<C: azure_identity::ClientAssertion + 'static>(
+    tenant: &str,
+    client: &str,
+    assertion: C,
+    client_options: ClientOptions,
+) -> azure_core::Result<Arc<dyn TokenCredential>> {
+    let options = Some(ClientAssertionCredentialOptions { client_options });
+    ClientAssertionCredential::new(tenant.to_owned(), client.to_owned(), assertion, options)
+        .map(|made| made as _)
+}
+
+fn unusable(reason: impl Into<String>) -> Problem {
+    let what = format!(
+        "the credentials cannot be used: {}",
+        harmless(&reason.into())
+    );
+    Problem::new(Party::Here, Cause::AccessDenied, what)
+}
+
+/// Our wire retries, so the library does not.
+fn client_options(authority: &str, wire: &Wire) -> ClientOptions {
+    let mut cloud = CustomConfiguration::default();
+    cloud.authority_host = authority.to_owned();
+    ClientOptions {
+        transport: Some(Transport::new(Arc::new(EntraTransport(wire.clone())))),
+        retry: RetryOptions::none(),
+        cloud: Some(Arc::new(CloudConfiguration::Custom(cloud))),
+        ..ClientOptions::default()
+    }
+}
+
+/// The library's requests over our wire.
+#[derive(Debug)]
+struct EntraTransport(Wire);
+
+#[async_trait]
+impl HttpClient for EntraTransport {
+    async fn execute_request(
+        &self,
+        request: &azure_core::http::Request,
+    ) -> azure_core::Result<AsyncRawResponse> {
+        let failed = |problem| {
+            azure_core::Error::with_error(azure_core::error::ErrorKind::Io, problem, "no answer")
+        };
+        let invalid = |what: &str| failed(Problem::new(Party::Here, Cause::Invalid, what));
+        let method = reqwest::Method::from_bytes(request.method().as_str().as_bytes())
+            .map_err(|_| invalid("method"))?;
+        let mut call = Call::new(Party::Entra, method, request.url().clone());
+        let mut headers = HeaderMap::new();
+        for (name, value) in request.headers().iter() {
+            let name =
+                HeaderName::from_bytes(name.as_str().as_bytes()).map_err(|_| invalid("header"))?;
+            headers.insert(
+                name,
+                HeaderValue::from_str(value.as_str()).map_err(|_| invalid("header"))?,
+            );
+        }
+        call.headers = headers;
+        match request.body() {
+            Body::Bytes(bytes) if bytes.is_empty() => {}
+            Body::Bytes(bytes) => call.body = Some(bytes.clone()),
+            _ => return Err(invalid("a streamed body")),
+        }
+        let answer = self.0.send(call).await.map_err(failed)?;
+        if answer.status.is_success() || crate::wire::service_error(&answer.body).is_some() {
+            let status = answer.status.as_u16().into();
+            return Ok(AsyncRawResponse::from_bytes(
+                status,
+                Headers::new(),
+                answer.body,
+            ));
+        }
+        Err(failed(answer.invalid("this is not an answer of Entra")))
+    }
+}

@@ -1,0 +1,171 @@
+//! Importing an image through Azure Resource Manager: the registry fetches it by itself.
+//!
+//! The operation is the authority on whether an import is done. It asks to be polled every ten seconds;
+//! between two polls the destination is watched with cheap HEADs, and when the tag shows the wanted
+//! digest, the operation is asked at once. Whatever it says, the destination's digests have the last word.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Destination, Progress};
+use crate::config::DockerAuth;
+use crate::plan::Action;
+use crate::problem::{Cause, Party, Problem};
+use crate::registry::RegistryClient;
+
+/// Wait for the next poll when Azure does not name one, in seconds.
+const POLL: u64 = 10;
+/// Shortest and longest wait between two looks at the destination.
+const LOOK: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(1));
+/// How long a destination may take to show what the operation has called done.
+const SETTLE: Duration = Duration::from_secs(5);
+/// How long the destination is watched when it is not known whether an import began.
+const DOUBT: Duration = Duration::from_secs(60);
+
+/// Imports through Azure Resource Manager.
+pub struct ArmImporter {
+    destination: Arc<Destination>,
+    docker: Option<DockerAuth>,
+}
+
+impl ArmImporter {
+    /// An importer into this destination; the Docker Hub account is sent with Docker Hub's images only.
+    pub fn new(destination: Arc<Destination>, docker: Option<DockerAuth>) -> Self {
+        Self {
+            destination,
+            docker,
+        }
+    }
+
+    /// Imports one image and verifies every target by digest.
+    ///
+    /// # Errors
+    /// When Azure refuses or fails, when the run ends before it is done, and when a target points at
+    /// another digest afterwards.
+    pub async fn import(&self, action: &Action) -> Result<(), Problem> {
+        let registry = self.destination.resource().await?.id.clone();
+        let client = self.destination.client().await?;
+        let manager = self.destination.manager();
+        let docker = self
+            .docker
+            .as_ref()
+            .filter(|_| action.source.location.registry.as_str() == "docker.io");
+        match manager
+            .start_import(&registry, &action.source, &action.targets, docker)
+            .await
+        {
+            Ok(progress) => self.follow(progress, action, client).await?,
+            Err(problem) if is_doubtful(&problem) => {
+                return settle(action, client, DOUBT)
+                    .await
+                    .map_err(|_| doubt(problem));
+            }
+            Err(problem) => return Err(problem),
+        }
+        settle(action, client, SETTLE).await
+    }
+
+    async fn follow(
+        &self,
+        mut progress: Progress,
+        action: &Action,
+        client: &RegistryClient,
+    ) -> Result<(), Problem> {
+        let mut seen = false;
+        while let Progress::Running { location, wait } = progress {
+            let wait = Duration::from_secs(wait.unwrap_or(POLL));
+            if seen {
+                // The tag is there and the operation is not through with it yet.
+                tokio::time::sleep(wait.min(LOOK.1)).await;
+            } else {
+                seen = watch(action, client, wait).await;
+            }
+            progress = self.destination.manager().import_progress(location).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Watches the first target until it shows the wanted digest or the time is over.
+async fn watch(action: &Action, client: &RegistryClient, time: Duration) -> bool {
+    let started = Instant::now();
+    let Some((repository, tag)) = action.targets.first() else {
+        return false;
+    };
+    loop {
+        let pause = (started.elapsed() / 10).clamp(LOOK.0, LOOK.1);
+        let left = time.saturating_sub(started.elapsed());
+        tokio::time::sleep(pause.min(left)).await;
+        if left <= pause {
+            return false;
+        }
+        // A look that fails is no news: the operation is asked anyway.
+        if matches!(client.resolve(repository, tag).await, Ok(Some(digest)) if digest == action.digest)
+        {
+            return true;
+        }
+    }
+}
+
+/// Waits until every target points at the wanted digest.
+async fn settle(
+    action: &Action,
+    client: &RegistryClient,
+    patience: Duration,
+) -> Result<(), Problem> {
+    let started = Instant::now();
+    loop {
+        let Err(problem) = verify(action, client).await else {
+            return Ok(());
+        };
+        let can_settle = problem.cause == Cause::Invalid && problem.party == Party::Destination;
+        if !can_settle || started.elapsed() >= patience {
+            return Err(problem);
+        }
+        tokio::time::sleep(LOOK.1).await;
+    }
+}
+
+async fn verify(action: &Action, client: &RegistryClient) -> Result<(), Problem> {
+    for (repository, tag) in &action.targets {
+        let digest = client.resolve(repository, tag).await?;
+        if digest.as_ref() != Some(&action.digest) {
+            let actual = digest.map_or_else(
+                || "is not there".to_owned(),
+                |digest| format!("points at {digest}"),
+            );
+            let what = format!(
+                "after the import {repository}:{tag} {actual}, not at {}",
+                action.digest
+            );
+            return Err(Problem::new(Party::Destination, Cause::Invalid, what)
+                .advise("the tag may have been moved meanwhile: run again; do not deploy it before that"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the request may have been acted on although it failed.
+fn is_doubtful(problem: &Problem) -> bool {
+    match problem.cause {
+        Cause::Unreachable | Cause::Unavailable | Cause::TimedOut | Cause::Invalid => true,
+        Cause::Configuration
+        | Cause::AccessDenied
+        | Cause::NotFound
+        | Cause::Throttled
+        | Cause::Rejected
+        | Cause::Deadline
+        | Cause::Interrupted => false,
+    }
+}
+
+fn doubt(problem: Problem) -> Problem {
+    let what = format!(
+        "{}; the import may have begun, and the image is not there yet",
+        problem.what
+    );
+    Problem { what, ..problem }
+        .advise("run again in a few minutes: what has arrived by then is not imported again")
+}

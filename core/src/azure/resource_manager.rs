@@ -1,0 +1,560 @@
+//! Azure Resource Manager: finding the registry, starting an import, asking how it goes.
+//!
+//! The upper half builds requests and reads answers and is pure; [`ResourceManager`] sends them.
+//! Source: <https://learn.microsoft.com/rest/api/containerregistry/registries>, api-version 2023-07-01.
+
+use std::sync::Arc;
+
+use reqwest::{Method, StatusCode};
+use secrecy::ExposeSecret as _;
+use serde::Deserialize;
+use serde_json::json;
+use url::Url;
+
+use super::cloud::Cloud;
+use super::identity::Identity;
+use crate::config::{Config, DockerAuth, RegistryName};
+use crate::name::{Reference, Registry, Repository, Tag, Version};
+use crate::problem::{Cause, Party, Problem, harmless};
+use crate::wire::{Answer, Call, Repeat, Wire};
+
+const REGISTRIES_API: &str = "2023-07-01";
+const SUBSCRIPTIONS_API: &str = "2022-12-01";
+/// Pages of a list that are followed.
+const PAGES: usize = 100;
+
+/// A registry as Resource Manager describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct RegistryResource {
+    /// `/subscriptions/…/resourceGroups/…/providers/Microsoft.ContainerRegistry/registries/myacr`.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What else is known of it.
+    pub properties: RegistryProperties,
+}
+
+/// The properties of a registry that matter here.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RegistryProperties {
+    /// The host that it serves the distribution API at.
+    pub login_server: String,
+}
+
+impl RegistryResource {
+    /// Whether this is the registry that the user named, by name or by login server.
+    fn is_named(&self, name: &RegistryName) -> bool {
+        self.name.eq_ignore_ascii_case(name.as_str())
+            || self
+                .properties
+                .login_server
+                .eq_ignore_ascii_case(name.as_str())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page<T> {
+    value: Vec<T>,
+    next_link: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Subscription {
+    subscription_id: String,
+    #[serde(default)]
+    state: String,
+}
+
+/// The URL that lists the registries of a subscription.
+fn registries_url(cloud: Cloud, subscription: &str) -> String {
+    let host = cloud.resource_manager();
+    format!(
+        "{host}/subscriptions/{subscription}/providers/Microsoft.ContainerRegistry/registries?api-version={REGISTRIES_API}"
+    )
+}
+
+fn subscriptions_url(cloud: Cloud) -> String {
+    format!(
+        "{}/subscriptions?api-version={SUBSCRIPTIONS_API}",
+        cloud.resource_manager()
+    )
+}
+
+/// URL and body of `importImage`: the source by digest, all target tags at once, existing ones replaced.
+fn import_request(
+    cloud: Cloud,
+    registry_id: &str,
+    source: &Reference,
+    targets: &[(Repository, Tag)],
+    docker: Option<&DockerAuth>,
+) -> (String, serde_json::Value) {
+    let url = format!(
+        "{}{registry_id}/importImage?api-version={REGISTRIES_API}",
+        cloud.resource_manager()
+    );
+    let separator = match source.version {
+        Version::Tag(_) => ':',
+        Version::Digest(_) => '@',
+    };
+    let mut from = json!({
+        "registryUri": source.location.registry.as_str(),
+        "sourceImage": format!("{}{separator}{}", source.location.repository, source.version),
+    });
+    if let Some(DockerAuth { username, token }) = docker {
+        from["credentials"] =
+            json!({"username": username.expose_secret(), "password": token.expose_secret()});
+    }
+    let targets: Vec<_> = targets
+        .iter()
+        .map(|(repository, tag)| format!("{repository}:{tag}"))
+        .collect();
+    (
+        url,
+        json!({"source": from, "targetTags": targets, "mode": "Force"}),
+    )
+}
+
+/// How an import goes.
+#[derive(Clone, Debug)]
+pub enum Progress {
+    /// Azure works on it; ask at this location next.
+    Running {
+        /// Signed: followed as it is.
+        location: Url,
+        /// What `Retry-After` asked for, in seconds.
+        wait: Option<u64>,
+    },
+    /// It is there.
+    Succeeded,
+}
+
+/// Reads the answer to `importImage` or to a question about it.
+fn read_progress(answer: &Answer) -> Result<Progress, Problem> {
+    match answer.status {
+        StatusCode::ACCEPTED => {
+            let location = answer
+                .header("location")
+                .and_then(|text| answer.url.join(text).ok());
+            let Some(location) =
+                location.filter(|location| location.origin() == answer.url.origin())
+            else {
+                return Err(answer.invalid(
+                    "the import was accepted without a Location on the same host to follow",
+                ));
+            };
+            let wait = answer
+                .header("retry-after")
+                .and_then(|text| text.trim().parse().ok());
+            Ok(Progress::Running { location, wait })
+        }
+        status if status.is_success() => read_status(answer),
+        _ => Err(explain(answer.unexpected())),
+    }
+}
+
+fn read_status(answer: &Answer) -> Result<Progress, Problem> {
+    #[derive(Deserialize, Default)]
+    #[serde(default)]
+    struct Status {
+        status: String,
+        error: Option<serde_json::Value>,
+    }
+    let Status { status, error } = if answer.body.is_empty() {
+        Status::default()
+    } else {
+        answer.json()?
+    };
+    match status.as_str() {
+        "Succeeded" | "" if error.is_none() => Ok(Progress::Succeeded),
+        "Failed" | "Canceled" => {
+            let problem = answer.problem(Cause::Rejected);
+            Err(explain(Problem {
+                what: format!("{} (status {status})", problem.what),
+                ..problem
+            }))
+        }
+        other => Err(answer.invalid(format!("the import's status is {other:?}"))),
+    }
+}
+
+/// Adds what Azure's texts mean, and which side they are about.
+fn explain(mut problem: Problem) -> Problem {
+    let text = problem.what.clone();
+    let has = |needle: &str| {
+        text.to_ascii_lowercase()
+            .contains(&needle.to_ascii_lowercase())
+    };
+    let (party, cause, advice) = if has("AuthorizationFailed") || has("does not have authorization")
+    {
+        (
+            Party::ResourceManager,
+            Cause::AccessDenied,
+            "the identity may not import: grant it 'Container Registry Data Importer and Data Reader' on the registry",
+        )
+    } else if has("SubscriptionNotFound") || has("InvalidSubscriptionId") {
+        (
+            Party::ResourceManager,
+            Cause::AccessDenied,
+            "the identity does not see this subscription: check AZURE_RESOURCE_SUBSCRIPTION_ID and the role assignments",
+        )
+    } else if has("is not allowed access") {
+        (
+            Party::Destination,
+            Cause::AccessDenied,
+            "the registry's firewall does not let the import in: allow trusted services or this network",
+        )
+    } else if has("TOOMANYREQUESTS") || has("toomanyrequests") || has("429") {
+        (
+            Party::Source,
+            Cause::Throttled,
+            "the source limits the addresses that Azure shares: set USE_DOCKER_AUTH with DOCKER_USERNAME and DOCKER_TOKEN",
+        )
+    } else if has("locked") || has("write operation is disabled") || has("writeEnabled") {
+        (Party::Destination, Cause::Rejected, LOCKED_ADVICE)
+    } else if has("already exists in target registry") {
+        (
+            Party::Destination,
+            Cause::Rejected,
+            "the tag exists in the ACR and may not be replaced",
+        )
+    } else if has("UNAUTHORIZED") && problem.cause != Cause::AccessDenied {
+        (
+            Party::Source,
+            Cause::AccessDenied,
+            "the source refused Azure: the image is private or misnamed, or its credentials are wrong",
+        )
+    } else if has("MANIFEST_UNKNOWN") || has("Invalid message NotFound") {
+        (
+            Party::Source,
+            Cause::NotFound,
+            "the image is gone from the source: run again, it may have been published anew",
+        )
+    } else if has("RFC 7233")
+        || has("Unexpected response status code")
+        || has("Error copying blobs")
+    {
+        (
+            Party::Source,
+            Cause::Rejected,
+            "Azure could not read the source's blobs; try again later",
+        )
+    } else {
+        return problem;
+    };
+    (problem.party, problem.cause, problem.advice) = (party, cause, Some(advice.to_owned()));
+    problem
+}
+
+/// What to do about a tag that cannot be overwritten.
+pub(crate) const LOCKED_ADVICE: &str = "the tag is locked: unlock it with 'az acr repository update --name <registry> --image <repository:tag> --write-enabled true'";
+
+/// The client.
+pub struct ResourceManager {
+    wire: Wire,
+    identity: Arc<Identity>,
+    cloud: Cloud,
+}
+
+impl ResourceManager {
+    /// A client for the cloud of this configuration.
+    pub fn new(config: &Config, wire: &Wire, identity: Arc<Identity>) -> Self {
+        Self {
+            wire: wire.clone(),
+            identity,
+            cloud: config.cloud,
+        }
+    }
+
+    /// The registry that the user named.
+    ///
+    /// Looked for in the subscription that was configured, else in that of the credentials, else in all
+    /// that are enabled.
+    ///
+    /// # Errors
+    /// When Azure refuses, when there is no such registry or when there are two.
+    pub async fn find_registry(&self, config: &Config) -> Result<RegistryResource, Problem> {
+        let known = config
+            .subscription
+            .clone()
+            .or_else(|| config.login.subscription.clone());
+        let subscriptions = match known {
+            Some(subscription) => vec![subscription],
+            None => self.enabled_subscriptions().await?,
+        };
+        let lists = subscriptions
+            .iter()
+            .map(|id| self.list::<RegistryResource>(registries_url(self.cloud, id)));
+        let mut seen = Vec::new();
+        for list in futures_util::future::join_all(lists).await {
+            seen.extend(list?);
+        }
+        choose(seen, &config.registry, &subscriptions)
+    }
+
+    /// Starts an import. The source must be pinned by digest by whoever calls.
+    ///
+    /// # Errors
+    /// When Azure refuses, or when it is not known whether it began (see [`Repeat::UnlessReceived`]).
+    pub async fn start_import(
+        &self,
+        registry_id: &str,
+        source: &Reference,
+        targets: &[(Repository, Tag)],
+        docker: Option<&DockerAuth>,
+    ) -> Result<Progress, Problem> {
+        let (url, body) = import_request(self.cloud, registry_id, source, targets, docker);
+        let call = Call::new(Party::ResourceManager, Method::POST, parse(&url)?)
+            .body("application/json", body.to_string());
+        let call = Call {
+            repeat: Repeat::UnlessReceived,
+            ..call
+        };
+        read_progress(&self.send(call).await?)
+    }
+
+    /// Asks how an import goes.
+    ///
+    /// # Errors
+    /// When it failed, with the cause that Azure gives, or when Azure cannot be asked.
+    pub async fn import_progress(&self, location: Url) -> Result<Progress, Problem> {
+        read_progress(
+            &self
+                .send(Call::new(Party::ResourceManager, Method::GET, location))
+                .await?,
+        )
+    }
+
+    async fn enabled_subscriptions(&self) -> Result<Vec<String>, Problem> {
+        let all: Vec<Subscription> = self.list(subscriptions_url(self.cloud)).await?;
+        let enabled: Vec<_> = all
+            .into_iter()
+            .filter(|s| s.state == "Enabled")
+            .map(|s| s.subscription_id)
+            .collect();
+        if enabled.is_empty() {
+            let what = "the identity sees no enabled subscription";
+            return Err(
+                Problem::new(Party::ResourceManager, Cause::AccessDenied, what).advise(
+                    "grant it a role on the registry, or set AZURE_RESOURCE_SUBSCRIPTION_ID",
+                ),
+            );
+        }
+        Ok(enabled)
+    }
+
+    async fn list<T: serde::de::DeserializeOwned>(&self, url: String) -> Result<Vec<T>, Problem> {
+        let mut next = Some(parse(&url)?);
+        let mut all = Vec::new();
+        for _ in 0..PAGES {
+            let Some(url) = next.take() else { break };
+            let call = Call {
+                cap: 8 << 20,
+                ..Call::new(Party::ResourceManager, Method::GET, url)
+            };
+            let answer = self.send(call).await?;
+            if answer.status != StatusCode::OK {
+                return Err(explain(answer.unexpected()));
+            }
+            let page: Page<T> = answer.json()?;
+            all.extend(page.value);
+            if let Some(link) = page.next_link.filter(|link| !link.is_empty()) {
+                let link = parse(&link)?;
+                if link.origin() != answer.url.origin() {
+                    return Err(answer.invalid("nextLink leaves Azure Resource Manager"));
+                }
+                next = Some(link);
+            }
+        }
+        Ok(all)
+    }
+
+    async fn send(&self, call: Call) -> Result<Answer, Problem> {
+        let token = self
+            .identity
+            .token(&self.cloud.resource_manager_scope())
+            .await?;
+        self.wire.send(call.bearer(token)).await
+    }
+}
+
+fn parse(url: &str) -> Result<Url, Problem> {
+    Url::parse(url).map_err(|error| {
+        Problem::new(
+            Party::ResourceManager,
+            Cause::Invalid,
+            format!("{:?} is not a URL: {error}", harmless(url)),
+        )
+    })
+}
+
+fn choose(
+    seen: Vec<RegistryResource>,
+    name: &RegistryName,
+    subscriptions: &[String],
+) -> Result<RegistryResource, Problem> {
+    let places = match subscriptions {
+        [one] => format!("subscription {one}"),
+        many => format!("{} subscriptions", many.len()),
+    };
+    let problem = |cause, what: String| Problem::new(Party::ResourceManager, cause, what);
+    let count = seen.len();
+    let mut hits: Vec<_> = seen
+        .into_iter()
+        .filter(|resource| resource.is_named(name))
+        .collect();
+    match (hits.len(), hits.pop()) {
+        (1, Some(found)) => Ok(found),
+        (0, _) if count == 0 => Err(problem(Cause::AccessDenied, format!("{places} shows this identity no registry at all")).advise(
+            "this usually means that the identity lacks registries/read: grant it 'Container Registry Data \
+             Importer and Data Reader' on the registry, or set AZURE_RESOURCE_SUBSCRIPTION_ID",
+        )),
+        (0, _) => Err(problem(Cause::NotFound, format!("registry {} is not among the {count} that {places} shows this identity", name.as_str()))
+            .advise("check REGISTRY_NAME and AZURE_RESOURCE_SUBSCRIPTION_ID, and the role on the registry")),
+        (_, last) => {
+            let ids: Vec<_> = hits.iter().chain(&last).map(|hit| harmless(&hit.id)).collect();
+            Err(problem(Cause::Configuration, format!("{} registries answer to {}: {}", ids.len(), name.as_str(), ids.join(", ")))
+                .advise("give the whole login server as REGISTRY_NAME, or set AZURE_RESOURCE_SUBSCRIPTION_ID"))
+        }
+    }
+}
+
+impl RegistryResource {
+    /// The host that it serves the distribution API at.
+    ///
+    /// # Errors
+    /// When Azure's answer is not a host.
+    pub fn login_server(&self) -> Result<Registry, Problem> {
+        self.properties
+            .login_server
+            .parse()
+            .map_err(|error: crate::name::NameError| {
+                Problem::new(
+                    Party::ResourceManager,
+                    Cause::Invalid,
+                    harmless(&error.to_string()),
+                )
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::name::{Digest, Location};
+
+    fn resource(name: &str, login_server: &str) -> RegistryResource {
+        let properties = RegistryProperties {
+            login_server: login_server.to_owned(),
+        };
+        RegistryResource {
+            id: format!("/subscriptions/s/{name}"),
+            name: name.to_owned(),
+            properties,
+        }
+    }
+
+    #[test]
+    fn a_registry_is_found_by_name_or_login_server_in_any_case() {
+        let all = || {
+            vec![
+                resource("MyAcr", "myacr-c5gkd3e4.azurecr.io"),
+                resource("other", "other.azurecr.io"),
+            ]
+        };
+        let found = |name: RegistryName| choose(all(), &name, &["s".to_owned()]);
+        assert_eq!(
+            found(RegistryName::Name("myacr".into())).unwrap().name,
+            "MyAcr"
+        );
+        let server = RegistryName::LoginServer {
+            server: "myacr-c5gkd3e4.azurecr.io".parse().unwrap(),
+            cloud: Cloud::AzureCloud,
+        };
+        assert_eq!(found(server).unwrap().name, "MyAcr");
+        let missing = found(RegistryName::Name("nosuch".into())).unwrap_err();
+        assert_eq!(missing.cause, Cause::NotFound);
+    }
+
+    #[test]
+    fn an_empty_list_is_a_missing_permission_and_two_hits_are_named() {
+        let name = RegistryName::Name("myacr".into());
+        let nothing = choose(vec![], &name, &["s".to_owned()]).unwrap_err();
+        assert_eq!(nothing.cause, Cause::AccessDenied);
+        assert!(nothing.to_string().contains("registries/read"));
+        let twice = vec![
+            resource("myacr", "a.azurecr.io"),
+            resource("myacr", "b.azurecr.io"),
+        ];
+        let two = choose(twice, &name, &["s".to_owned(), "t".to_owned()]).unwrap_err();
+        assert!(two.what.contains("2 registries"), "{two}");
+    }
+
+    #[test]
+    fn an_import_names_the_source_by_digest_and_every_target() {
+        let location = Location {
+            registry: "us-west1-docker.pkg.dev".parse().unwrap(),
+            repository: "p/r/i".parse().unwrap(),
+        };
+        let source = location.pinned(&Digest::sha256(b"x"));
+        let targets = [(
+            "runwhen/i".parse().unwrap(),
+            "main-abc1234".parse().unwrap(),
+        )];
+        let (url, body) = import_request(
+            Cloud::AzureUSGovernment,
+            "/subscriptions/s/r",
+            &source,
+            &targets,
+            None,
+        );
+        assert_eq!(
+            url,
+            "https://management.usgovcloudapi.net/subscriptions/s/r/importImage?api-version=2023-07-01"
+        );
+        assert_eq!(
+            body["source"]["sourceImage"],
+            format!("p/r/i@{}", Digest::sha256(b"x"))
+        );
+        assert_eq!(body["targetTags"], json!(["runwhen/i:main-abc1234"]));
+        assert_eq!(body["mode"], "Force");
+        assert!(body["source"].get("credentials").is_none());
+    }
+
+    #[test]
+    fn azures_texts_are_explained() {
+        for (text, party, cause) in [
+            (
+                "AuthorizationFailed: … importImage/action",
+                Party::ResourceManager,
+                Cause::AccessDenied,
+            ),
+            (
+                "Invalid message Unauthorized … {\"errors\":[{\"code\":\"UNAUTHORIZED\"",
+                Party::Source,
+                Cause::AccessDenied,
+            ),
+            (
+                "Invalid message NotFound … MANIFEST_UNKNOWN",
+                Party::Source,
+                Cause::NotFound,
+            ),
+            (
+                "toomanyrequests: You have reached your pull rate limit",
+                Party::Source,
+                Cause::Throttled,
+            ),
+            (
+                "client with IP '1.2.3.4' is not allowed access",
+                Party::Destination,
+                Cause::AccessDenied,
+            ),
+            ("something new", Party::ResourceManager, Cause::Rejected),
+        ] {
+            let problem = explain(Problem::new(Party::ResourceManager, Cause::Rejected, text));
+            assert_eq!((problem.party, problem.cause), (party, cause), "{text}");
+        }
+    }
+}

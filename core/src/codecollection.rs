@@ -1,0 +1,161 @@
+//! The CodeCollection images: which repositories, and which of their tags is the stable one.
+//!
+//! Pure. The rule, in the words of the original: `${REF}-latest` must exist; the wanted tag is a sibling
+//! of it, that is one whose manifest for the wanted architecture has the same digest; first choice
+//! `^${REF}-[0-9a-f]{7,}$`, second choice any other that is no alias.
+
+use regex::Regex;
+
+use crate::name::{Location, Repository, Tag, pattern};
+
+/// Where RunWhen publishes the CodeCollections.
+const REGISTRY: &str = "us-west1-docker.pkg.dev";
+const PROJECT: &str = "runwhen-nonprod-beta/public-images";
+
+/// The five repositories, in the order of their names.
+const NAMES: [&str; 5] = [
+    "runwhen-contrib-azure-c7n-codecollection",
+    "runwhen-contrib-rw-cli-codecollection",
+    "runwhen-contrib-rw-generic-codecollection",
+    "runwhen-contrib-rw-public-codecollection",
+    "runwhen-contrib-rw-workspace-utils",
+];
+
+/// Where the CodeCollection images are published.
+#[expect(clippy::expect_used, reason = "constant names, parsed by the tests")]
+pub fn sources() -> Vec<Location> {
+    let registry: crate::name::Registry = REGISTRY.parse().expect("a constant registry");
+    let project: Repository = PROJECT.parse().expect("a constant repository");
+    let location = |name| Location {
+        registry: registry.clone(),
+        repository: project.join(name).expect("a constant repository"),
+    };
+    NAMES.iter().map(|name| location(name)).collect()
+}
+
+/// How well a tag serves as the stable one. The lesser is the better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Choice {
+    /// `main-abc1234`.
+    First,
+    /// Any other that is no alias: `main-abc1234-def5678`.
+    Second,
+}
+
+/// The rule for one branch.
+pub struct StableTag {
+    latest: Tag,
+    first: Regex,
+}
+
+impl StableTag {
+    /// The rule for the branch that tags name as `git_ref`.
+    #[expect(
+        clippy::expect_used,
+        reason = "`Config` leaves room behind the branch for what follows it"
+    )]
+    pub fn new(git_ref: &Tag) -> Self {
+        Self {
+            latest: format!("{git_ref}-latest")
+                .parse()
+                .expect("a tag with a short suffix is a tag"),
+            first: pattern(&format!(
+                "^{}-[0-9a-f]{{7,}}$",
+                regex::escape(git_ref.as_str())
+            )),
+        }
+    }
+
+    /// `${REF}-latest`.
+    pub fn latest(&self) -> &Tag {
+        &self.latest
+    }
+
+    /// Whether a tag may be the stable one, and how well it serves.
+    pub fn judge(&self, tag: &Tag) -> Option<Choice> {
+        let text = tag.as_str();
+        if self.first.is_match(text) {
+            return Some(Choice::First);
+        }
+        let is_alias = *tag == self.latest
+            || matches!(text, "main-latest" | "tester")
+            || text.starts_with("amd64-")
+            || text.starts_with("arm64-");
+        (!is_alias).then_some(Choice::Second)
+    }
+
+    /// The best of these siblings. Among equals the first by name, so that a run repeats itself.
+    pub fn best<'a>(
+        &self,
+        siblings: impl IntoIterator<Item = &'a Tag>,
+    ) -> Option<(Choice, &'a Tag)> {
+        siblings
+            .into_iter()
+            .filter_map(|tag| Some((self.judge(tag)?, tag)))
+            .min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags(texts: &[&str]) -> Vec<Tag> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    fn best(git_ref: &str, texts: &[&str]) -> Option<String> {
+        let rule = StableTag::new(&git_ref.parse().unwrap());
+        rule.best(&tags(texts)).map(|(_, tag)| tag.to_string())
+    }
+
+    #[test]
+    fn the_five_sources_are_names() {
+        let all = sources();
+        assert_eq!(all.len(), 5);
+        assert!(
+            all.is_sorted()
+                && all[1]
+                    .to_string()
+                    .ends_with("/public-images/runwhen-contrib-rw-cli-codecollection")
+        );
+    }
+
+    #[test]
+    fn a_hash_comes_first_and_an_alias_never() {
+        assert_eq!(
+            best("main", &["main-latest", "v1", "main-abc1234"]).as_deref(),
+            Some("main-abc1234")
+        );
+        assert_eq!(
+            best("main", &["main-latest", "main-abc1234-def5678"]).as_deref(),
+            Some("main-abc1234-def5678")
+        );
+        assert_eq!(
+            best(
+                "main",
+                &["main-latest", "tester", "amd64-main-abc1234", "arm64-x"]
+            ),
+            None
+        );
+        // Too short for a hash, or not one: second choice.
+        assert_eq!(
+            best("main", &["main-abc123", "main-xyz1234"]).as_deref(),
+            Some("main-abc123")
+        );
+    }
+
+    #[test]
+    fn another_branch_has_its_own_latest() {
+        assert_eq!(
+            best("dev", &["dev-latest", "main-latest", "dev-0123456789"]).as_deref(),
+            Some("dev-0123456789")
+        );
+        assert_eq!(best("dev", &["dev-latest", "main-latest"]), None);
+        // A dot in the branch is a dot, not any character.
+        assert_eq!(
+            best("v1.0", &["v1x0-abc1234", "v1.0-abc1234"]).as_deref(),
+            Some("v1.0-abc1234")
+        );
+    }
+}

@@ -1,0 +1,142 @@
+//! What a user gives as `REGISTRY_NAME`: a registry's name or its login server.
+
+use crate::azure::Cloud;
+use crate::name::Registry;
+
+/// The Azure Container Registry, as the user named it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegistryName {
+    /// `myacr`: the login server is for Azure Resource Manager to tell.
+    Name(String),
+    /// `myacr.azurecr.io`, or with a domain name label `myacr-c5gkd3e4.azurecr.io`.
+    LoginServer {
+        /// The login server, in lower case.
+        server: Registry,
+        /// The cloud that its suffix belongs to.
+        cloud: Cloud,
+    },
+}
+
+impl RegistryName {
+    /// Reads what the user gave; an error says what is wrong and what would be right.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let lower = text.to_ascii_lowercase();
+        if let Some((_, rest)) = lower.split_once("://") {
+            let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+            return Err(format!(
+                "this is a URL; give the registry's name or its login server, here {host:?}"
+            ));
+        }
+        if let Some((host, path)) = lower.split_once('/') {
+            return Err(format!(
+                "this has a path; give {host:?} here and {path:?} as REGISTRY_REPOSITORY_PATH"
+            ));
+        }
+        match lower.split_once('.') {
+            None => parse_name(&lower),
+            Some(_) => parse_login_server(&lower),
+        }
+    }
+
+    /// The text as given, in lower case.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Name(name) => name,
+            Self::LoginServer { server, .. } => server.as_str(),
+        }
+    }
+}
+
+fn parse_name(name: &str) -> Result<RegistryName, String> {
+    if name.contains('-') {
+        return Err(
+            "a registry's name has no '-'; for a domain name label give the whole login server, \
+                    such as myacr-c5gkd3e4.azurecr.io"
+                .to_owned(),
+        );
+    }
+    if is_registry_name(name) {
+        Ok(RegistryName::Name(name.to_owned()))
+    } else {
+        Err("a registry's name is 5 to 50 letters and digits".to_owned())
+    }
+}
+
+fn parse_login_server(host: &str) -> Result<RegistryName, String> {
+    let found = Cloud::ALL
+        .into_iter()
+        .find_map(|cloud| Some((cloud, host.strip_suffix(cloud.registry_suffix())?)));
+    let Some((cloud, label)) = found else {
+        return Err("this is not the login server of an Azure Container Registry: those end in .azurecr.io, \
+                    .azurecr.us or .azurecr.cn"
+            .to_owned());
+    };
+    let (name, domain_label) = label
+        .split_once('-')
+        .map_or((label, None), |(name, rest)| (name, Some(rest)));
+    let valid = is_registry_name(name)
+        && domain_label
+            .is_none_or(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric()));
+    if !valid {
+        return Err(format!(
+            "the part before {} must be a registry's name (5 to 50 letters and digits), with a domain name \
+             label (-c5gkd3e4) or without",
+            cloud.registry_suffix()
+        ));
+    }
+    let server = host
+        .parse()
+        .map_err(|error: crate::name::NameError| error.to_string())?;
+    Ok(RegistryName::LoginServer { server, cloud })
+}
+
+/// Microsoft's naming rule for `Microsoft.ContainerRegistry/registries`.
+fn is_registry_name(name: &str) -> bool {
+    (5..=50).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_login_servers_in_any_case() {
+        assert_eq!(
+            RegistryName::parse("MyAcr"),
+            Ok(RegistryName::Name("myacr".into()))
+        );
+        for (text, cloud) in [
+            ("MyACR.azurecr.IO", Cloud::AzureCloud),
+            ("myacr-c5gkd3e4.azurecr.io", Cloud::AzureCloud),
+            ("myacr.azurecr.us", Cloud::AzureUSGovernment),
+            ("myacr.azurecr.cn", Cloud::AzureChinaCloud),
+        ] {
+            let server = text.to_ascii_lowercase().parse().unwrap();
+            assert_eq!(
+                RegistryName::parse(text),
+                Ok(RegistryName::LoginServer { server, cloud })
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_registry_gets_a_clear_answer() {
+        for (text, part) in [
+            ("https://myacr.azurecr.io/x", "here \"myacr.azurecr.io\""),
+            (
+                "myacr.azurecr.io/runwhen",
+                "\"runwhen\" as REGISTRY_REPOSITORY_PATH",
+            ),
+            ("docker.io", "azurecr.io"),
+            ("my-acr", "domain name label"),
+            ("abc", "5 to 50"),
+            ("my_acr", "5 to 50"),
+            ("myacr.eastus.azurecr.io", "before .azurecr.io"),
+            ("myacr-.azurecr.io", "before .azurecr.io"),
+            ("myacr.azurecr.io:443", "not the login server"),
+        ] {
+            let error = RegistryName::parse(text).unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+}

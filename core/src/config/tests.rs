@@ -1,0 +1,147 @@
+use std::collections::HashMap;
+
+use super::*;
+
+fn read(variables: &[(&str, &str)]) -> Result<Config, Mistakes> {
+    let variables: HashMap<_, _> = variables.iter().copied().collect();
+    let variable = |name: &str| variables.get(name).map(|value| (*value).to_owned());
+    let file = |_: &Path| Err(io::ErrorKind::NotFound.into());
+    Config::read(
+        Program::Sli,
+        &Inputs {
+            variable: &variable,
+            file: &file,
+        },
+    )
+}
+
+fn mistakes(variables: &[(&str, &str)]) -> String {
+    read(variables).unwrap_err().to_string()
+}
+
+const NAME: (&str, &str) = ("REGISTRY_NAME", "myacr.azurecr.io");
+
+#[test]
+fn defaults_are_the_documented_ones() {
+    let config = read(&[NAME]).unwrap();
+    assert_eq!(config.repository_path.as_str(), "runwhen");
+    assert_eq!(config.git_ref.as_str(), "main");
+    assert_eq!(config.architecture, "amd64");
+    assert_eq!(config.timeout, Duration::from_secs(540));
+    assert_eq!(config.images, Images::All);
+    assert_eq!(config.output_dir, PathBuf::from("."));
+    assert_eq!(config.artifact_dir, PathBuf::from("."));
+    assert!(!config.sync_images && !config.use_date_tag && config.docker.is_none());
+    for variable in VARIABLES.iter().filter(|variable| variable.is_switch()) {
+        assert!(
+            parse_bool(variable.default_for(Program::Taskset)).is_ok(),
+            "{}",
+            variable.name
+        );
+    }
+}
+
+#[test]
+fn empty_and_the_placeholder_are_unset() {
+    let config = read(&[
+        NAME,
+        ("REF", ""),
+        (
+            "AZURE_RESOURCE_SUBSCRIPTION_ID",
+            "missing_workspaceInfo_custom_variable",
+        ),
+        ("TIMEOUT_SECONDS", "  "),
+    ])
+    .unwrap();
+    assert_eq!(config.git_ref.as_str(), "main");
+    assert_eq!(config.subscription, None);
+    assert!(mistakes(&[("REGISTRY_NAME", "")]).contains("REGISTRY_NAME: it is required"));
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_and_no_secret_with_them() {
+    let text = mistakes(&[
+        ("REGISTRY_NAME", "https://myacr.azurecr.io"),
+        ("REGISTRY_REPOSITORY_PATH", "Run When"),
+        ("REF", "feature/x"),
+        ("SYNC_IMAGES", "maybe"),
+        ("TIMEOUT_SECONDS", "0"),
+        ("USE_DOCKER_AUTH", "true"),
+        ("DOCKER_TOKEN", "hush-hush"),
+        ("IMAGES", "some"),
+        ("AZURE_RESOURCE_SUBSCRIPTION_ID", "prod"),
+        ("HTTPS_PROXY", "ftp://user:hush-hush@proxy"),
+        ("AZURE_AUTHORITY_HOST", "http://login.example"),
+    ]);
+    for part in [
+        "REGISTRY_NAME=\"https://myacr.azurecr.io\": this is a URL",
+        "REGISTRY_REPOSITORY_PATH=\"Run When\": repository names are lower-case",
+        "perhaps \"feature-x\"",
+        "SYNC_IMAGES=\"maybe\": it must be true or false",
+        "TIMEOUT_SECONDS=\"0\"",
+        "DOCKER_USERNAME: it is required with USE_DOCKER_AUTH=true",
+        "IMAGES=\"some\"",
+        "AZURE_RESOURCE_SUBSCRIPTION_ID=\"prod\"",
+        "HTTPS_PROXY: it must be a URL",
+        "AZURE_AUTHORITY_HOST",
+    ] {
+        assert!(text.contains(part), "{part} is not in:\n{text}");
+    }
+    assert!(!text.contains("hush-hush"), "{text}");
+}
+
+#[test]
+fn repository_paths_tolerate_stray_slashes() {
+    for (given, path) in [
+        ("/team/runwhen/", "team/runwhen"),
+        ("a//b", "a/b"),
+        ("x", "x"),
+    ] {
+        assert_eq!(
+            read(&[NAME, ("REGISTRY_REPOSITORY_PATH", given)])
+                .unwrap()
+                .repository_path
+                .as_str(),
+            path
+        );
+    }
+    assert!(read(&[NAME, ("REGISTRY_REPOSITORY_PATH", "///")]).is_err());
+}
+
+#[test]
+fn the_cloud_follows_from_the_suffix_or_the_setting() {
+    assert_eq!(
+        read(&[("REGISTRY_NAME", "myacr.azurecr.us")])
+            .unwrap()
+            .cloud,
+        Cloud::AzureUSGovernment
+    );
+    assert_eq!(
+        read(&[("REGISTRY_NAME", "myacr")]).unwrap().cloud,
+        Cloud::AzureCloud
+    );
+    let config = read(&[
+        ("REGISTRY_NAME", "myacr"),
+        ("AZURE_CLOUD", "azurechinacloud"),
+    ])
+    .unwrap();
+    assert_eq!(config.cloud, Cloud::AzureChinaCloud);
+}
+
+#[test]
+fn neither_debug_nor_settings_show_a_secret() {
+    let config = read(&[
+        NAME,
+        ("AZURE_TENANT_ID", "t"),
+        ("AZURE_CLIENT_ID", "c"),
+        ("AZURE_CLIENT_SECRET", "hush-1"),
+        ("USE_DOCKER_AUTH", "true"),
+        ("DOCKER_USERNAME", "user"),
+        ("DOCKER_TOKEN", "hush-2"),
+        ("HTTPS_PROXY", "http://me:hush-3@proxy:3128"),
+    ])
+    .unwrap();
+    let shown = format!("{config:?}{:?}", config.settings());
+    assert!(!shown.contains("hush"), "{shown}");
+    assert_eq!(config.secrets().len(), 3);
+}

@@ -1,0 +1,398 @@
+//! The nouns of the distribution specification: registry, repository, tag, digest, reference.
+//!
+//! The only place that parses names. A value of these types is valid; what comes from a user or from
+//! the network and is not, never becomes one. Tag and digest are different types, so that a movable
+//! pointer cannot be used where an address of content is meant.
+//!
+//! Grammar: <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests>.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde::Serialize;
+
+/// Longest repository name that registries agree on, in bytes.
+const REPOSITORY_MAX: usize = 255;
+
+/// A text that is not the name it should be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a {noun}: {reason}")]
+pub struct NameError {
+    noun: &'static str,
+    text: String,
+    reason: String,
+}
+
+impl NameError {
+    fn new(noun: &'static str, text: &str, reason: impl Into<String>) -> Self {
+        let text = text.chars().take(80).collect();
+        Self {
+            noun,
+            text,
+            reason: reason.into(),
+        }
+    }
+
+    /// What is wrong with the text, without the text.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
+macro_rules! string_newtype {
+    ($name:ident) => {
+        impl $name {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+/// The host (and port) of a service that speaks the distribution API, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Registry(String);
+string_newtype!(Registry);
+
+impl FromStr for Registry {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        static HOST: LazyLock<Regex> = LazyLock::new(|| {
+            pattern(
+                r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:[0-9]{1,5})?$",
+            )
+        });
+        let lower = text.to_ascii_lowercase();
+        if lower.len() <= 253 && HOST.is_match(&lower) {
+            Ok(Self(lower))
+        } else {
+            Err(NameError::new(
+                "registry",
+                text,
+                "it must be a host name, with a port or without",
+            ))
+        }
+    }
+}
+
+/// A named collection of manifests inside a registry: `runwhen/runwhen-local`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Repository(String);
+string_newtype!(Repository);
+
+impl Repository {
+    /// The text behind the last slash: `runner` of `public-images/runner`.
+    pub fn last_segment(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
+    /// A repository below this one.
+    ///
+    /// # Errors
+    /// When `segment` is not a valid path component or the whole gets longer than 255 bytes.
+    pub fn join(&self, segment: &str) -> Result<Self, NameError> {
+        format!("{}/{segment}", self.0).parse()
+    }
+}
+
+impl FromStr for Repository {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        static PATH: LazyLock<Regex> = LazyLock::new(|| {
+            pattern(r"^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$")
+        });
+        if text.len() > REPOSITORY_MAX {
+            return Err(NameError::new(
+                "repository",
+                text,
+                "it is longer than 255 characters",
+            ));
+        }
+        if PATH.is_match(text) {
+            return Ok(Self(text.to_owned()));
+        }
+        let reason = if text.chars().any(|c| c.is_ascii_uppercase()) {
+            "repository names are lower-case"
+        } else {
+            "it must be segments of a-z, 0-9 and single . _ - between them, separated by /"
+        };
+        Err(NameError::new("repository", text, reason))
+    }
+}
+
+/// A movable pointer to a manifest: `main-latest`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Tag(String);
+string_newtype!(Tag);
+
+impl FromStr for Tag {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let mut bytes = text.bytes();
+        let first = bytes
+            .next()
+            .is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let rest = bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
+        if first && rest && text.len() <= 128 {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NameError::new(
+                "tag",
+                text,
+                "it must be up to 128 of A-Z a-z 0-9 _ . - and not begin with . or -",
+            ))
+        }
+    }
+}
+
+/// The address of content: `sha256:` or `sha512:` and the hash in lower-case hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Digest(String);
+string_newtype!(Digest);
+
+impl Digest {
+    /// The sha256 digest of these bytes.
+    pub fn sha256(bytes: &[u8]) -> Self {
+        Self::of(&ring::digest::SHA256, "sha256", bytes)
+    }
+
+    /// Whether these bytes are the content that this digest addresses.
+    pub fn matches(&self, bytes: &[u8]) -> bool {
+        let actual = if self.0.starts_with("sha512:") {
+            Self::of(&ring::digest::SHA512, "sha512", bytes)
+        } else {
+            Self::sha256(bytes)
+        };
+        actual == *self
+    }
+
+    /// The first twelve hexadecimal digits, for tables that people read.
+    pub fn short(&self) -> &str {
+        let hex = self.0.split(':').nth(1).unwrap_or(&self.0);
+        hex.get(..12).unwrap_or(hex)
+    }
+
+    fn of(algorithm: &'static ring::digest::Algorithm, name: &str, bytes: &[u8]) -> Self {
+        use fmt::Write as _;
+        let mut text = format!("{name}:");
+        for byte in ring::digest::digest(algorithm, bytes).as_ref() {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        Self(text)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let (algorithm, hex) = text.split_once(':').unwrap_or(("", text));
+        let digits = match algorithm {
+            "sha256" => 64,
+            "sha512" => 128,
+            other => {
+                let reason = format!(
+                    "algorithm {:?} is not sha256 or sha512",
+                    other.chars().take(20).collect::<String>()
+                );
+                return Err(NameError::new("digest", text, reason));
+            }
+        };
+        let valid =
+            hex.len() == digits && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if valid {
+            Ok(Self(text.to_owned()))
+        } else {
+            let reason = format!("{algorithm} needs {digits} lower-case hexadecimal digits");
+            Err(NameError::new("digest", text, reason))
+        }
+    }
+}
+
+/// What stands behind the repository in a reference: a tag or a digest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Version {
+    /// A movable pointer.
+    Tag(Tag),
+    /// An address of content.
+    Digest(Digest),
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tag(tag) => tag.fmt(f),
+            Self::Digest(digest) => digest.fmt(f),
+        }
+    }
+}
+
+/// A repository inside its registry: `us-west1-docker.pkg.dev/project/public-images/image`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Location {
+    /// The service.
+    pub registry: Registry,
+    /// The collection inside it.
+    pub repository: Repository,
+}
+
+impl Location {
+    /// `registry/repository:tag`.
+    pub fn tagged(&self, tag: &Tag) -> Reference {
+        self.reference(Version::Tag(tag.clone()))
+    }
+
+    /// `registry/repository@digest`.
+    pub fn pinned(&self, digest: &Digest) -> Reference {
+        self.reference(Version::Digest(digest.clone()))
+    }
+
+    fn reference(&self, version: Version) -> Reference {
+        Reference {
+            location: self.clone(),
+            version,
+        }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.registry, self.repository)
+    }
+}
+
+/// Registry, repository and a tag or digest: one image, named completely.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Reference {
+    /// Where it is.
+    pub location: Location,
+    /// Which one it is.
+    pub version: Version,
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let separator = match self.version {
+            Version::Tag(_) => ':',
+            Version::Digest(_) => '@',
+        };
+        write!(f, "{}{separator}{}", self.location, self.version)
+    }
+}
+
+impl Serialize for Location {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Serialize for Reference {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A pattern written in this program: whether it compiles is known before it ships.
+#[expect(
+    clippy::expect_used,
+    reason = "a constant pattern, compiled by the tests"
+)]
+pub(crate) fn pattern(text: &str) -> Regex {
+    Regex::new(text).expect("the pattern is a constant")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repositories_follow_the_grammar() {
+        for good in ["a", "a/b/c", "runwhen/rw-cli__x", "a.b/c--d", "0/1"] {
+            assert_eq!(good.parse::<Repository>().unwrap().as_str(), good);
+        }
+        for bad in [
+            "",
+            "/a",
+            "a/",
+            "a//b",
+            "A",
+            "a..b",
+            "-a",
+            "a/../b",
+            "a b",
+            &"a".repeat(256),
+        ] {
+            assert!(bad.parse::<Repository>().is_err(), "{bad}");
+        }
+        assert_eq!("x/y/z".parse::<Repository>().unwrap().last_segment(), "z");
+    }
+
+    #[test]
+    fn tags_follow_the_grammar() {
+        for good in ["main-latest", "_x", "2026-07-23.1", &"t".repeat(128)] {
+            assert_eq!(good.parse::<Tag>().unwrap().as_str(), good);
+        }
+        for bad in [
+            "",
+            ".x",
+            "-x",
+            "a/b",
+            "a b",
+            "a\u{1b}[31m",
+            "<b>",
+            &"t".repeat(129),
+        ] {
+            assert!(bad.parse::<Tag>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn digests_are_refused_by_the_name_of_their_algorithm() {
+        let empty = Digest::sha256(b"");
+        assert_eq!(
+            empty.as_str(),
+            "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+        assert!(empty.matches(b"") && !empty.matches(b"x"));
+        assert_eq!(empty.short(), "e3b0c44298fc");
+        let error = "md5:d41d8cd98f00b204e9800998ecf8427e"
+            .parse::<Digest>()
+            .unwrap_err();
+        assert!(error.to_string().contains("md5"), "{error}");
+        assert!("sha256:ABC".parse::<Digest>().is_err());
+        let long = Digest::of(&ring::digest::SHA512, "sha512", b"x");
+        assert!(long.as_str().parse::<Digest>().unwrap().matches(b"x"));
+    }
+
+    #[test]
+    fn references_are_written_as_the_field_writes_them() {
+        let location = Location {
+            registry: "US-west1-docker.pkg.dev".parse().unwrap(),
+            repository: "p/r".parse().unwrap(),
+        };
+        let tagged = location.tagged(&"main-latest".parse().unwrap());
+        assert_eq!(
+            tagged.to_string(),
+            "us-west1-docker.pkg.dev/p/r:main-latest"
+        );
+        let pinned = location.pinned(&Digest::sha256(b""));
+        assert!(
+            pinned
+                .to_string()
+                .starts_with("us-west1-docker.pkg.dev/p/r@sha256:e3b0")
+        );
+    }
+}

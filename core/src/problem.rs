@@ -1,0 +1,169 @@
+//! Failures kept as data: which side, what happened, what to do.
+//!
+//! A failure of one image is a [`Problem`] beside the other images' results, never an early return. A
+//! problem is shown to people as it is: a lower-case fragment with the method, the redacted URL, the
+//! status and the service's own code, and then the advice.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// The side on which something failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Party {
+    /// A registry that images come from.
+    Source,
+    /// The Azure Container Registry that images go to.
+    Destination,
+    /// Microsoft Entra ID, which gives tokens.
+    Entra,
+    /// Azure Resource Manager, which knows the registry and imports into it.
+    ResourceManager,
+    /// This program and the machine it runs on.
+    Here,
+}
+
+impl fmt::Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Source => "source registry",
+            Self::Destination => "destination registry (ACR)",
+            Self::Entra => "Microsoft Entra login",
+            Self::ResourceManager => "Azure Resource Manager",
+            Self::Here => "this run",
+        })
+    }
+}
+
+/// What kind of failure it was. Decides the exit code and whether trying again can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// A setting names something that is not there.
+    Configuration,
+    /// The other side knows who asks, or does not, and refuses.
+    AccessDenied,
+    /// What was asked for is not there.
+    NotFound,
+    /// No connection, or it broke, or its certificate is not trusted.
+    Unreachable,
+    /// Too many requests (HTTP 429).
+    Throttled,
+    /// The service failed (HTTP 5xx).
+    Unavailable,
+    /// No answer in the time that one call may take.
+    TimedOut,
+    /// The answer is not what the protocol promises: wrong digest, wrong shape, too large.
+    Invalid,
+    /// The service understood and said no: a conflict, a locked tag, a failed import.
+    Rejected,
+    /// The run's own deadline (TIMEOUT_SECONDS) came first.
+    Deadline,
+    /// The run was stopped by a signal.
+    Interrupted,
+}
+
+/// A failure kept as data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Which side failed.
+    pub party: Party,
+    /// What kind of failure it was.
+    pub cause: Cause,
+    /// What happened, as a lower-case fragment without secrets.
+    pub what: String,
+    /// What the user can do, when that is known.
+    pub advice: Option<String>,
+}
+
+impl Problem {
+    /// A problem without advice of its own.
+    pub fn new(party: Party, cause: Cause, what: impl Into<String>) -> Self {
+        Self {
+            party,
+            cause,
+            what: what.into(),
+            advice: None,
+        }
+    }
+
+    /// The same problem with what to do about it.
+    #[must_use]
+    pub fn advise(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+
+    /// Whether Azure refused this run, rather than one source its image.
+    pub fn is_denied_by_azure(&self) -> bool {
+        self.cause == Cause::AccessDenied && self.party != Party::Source
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.party, self.what)?;
+        match &self.advice {
+            Some(advice) => write!(f, "; {advice}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// Text from another machine, made harmless for a terminal and short enough to read.
+///
+/// Control characters (terminal escapes among them) and the invisible marks that change the direction
+/// of text become spaces, runs of space one, and the end is cut.
+pub fn harmless(text: &str) -> String {
+    const LONGEST: usize = 400;
+    let mut out = String::new();
+    let mut length = 0;
+    for word in text
+        .split(|c: char| c.is_whitespace() || is_unprintable(c))
+        .filter(|w| !w.is_empty())
+    {
+        if length > 0 {
+            out.push(' ');
+        }
+        for c in word.chars() {
+            if length >= LONGEST {
+                out.push('…');
+                return out;
+            }
+            out.push(c);
+            length += 1;
+        }
+        length += 1;
+    }
+    out
+}
+
+fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_elsewhere_cannot_move_the_cursor_or_fill_the_screen() {
+        assert_eq!(harmless("a\u{1b}[31m\r\n  b\u{202e}c"), "a [31m b c");
+        assert_eq!(harmless(&"x".repeat(1000)).chars().count(), 401);
+    }
+
+    #[test]
+    fn a_problem_names_side_fact_and_advice() {
+        let problem = Problem::new(Party::Source, Cause::NotFound, "GET https://x/y: 404")
+            .advise("check REF");
+        assert_eq!(
+            problem.to_string(),
+            "source registry: GET https://x/y: 404; check REF"
+        );
+        assert!(!problem.is_denied_by_azure());
+    }
+}

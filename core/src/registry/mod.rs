@@ -1,0 +1,238 @@
+//! A registry, read through the distribution API: tags, digests, manifests.
+//!
+//! The wire is our own because the library has no retry, no `Link` paging, none of Google's fields and
+//! no HEAD without a second GET; its types of manifests are used. What is read is verified: a manifest
+//! against its digest, a digest against the algorithms that are known, a page's `Link` against its host.
+
+mod manifest;
+mod tags;
+
+use std::sync::Arc;
+
+use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::{Method, StatusCode};
+use serde::Deserialize;
+use url::Url;
+
+pub use manifest::{Manifest, ManifestKind};
+pub use tags::{Listed, TagList};
+
+use crate::azure::AcrTokens;
+use crate::name::{Digest, Registry, Repository, Tag, Version};
+use crate::problem::{Cause, Party, Problem};
+use crate::wire::{Answer, Call, Wire};
+
+/// Docker's and the image specification's manifests and indexes.
+const MANIFEST_TYPES: &str = "application/vnd.oci.image.index.v1+json, \
+     application/vnd.docker.distribution.manifest.list.v2+json, \
+     application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
+/// The largest manifest that the distribution specification asks registries to take.
+const MANIFEST_CAP: usize = 4 << 20;
+const TAG_PAGE_CAP: usize = 32 << 20;
+/// Tags that are read of one repository; some registries hold more than anybody can choose from.
+const MOST_TAGS: usize = 200_000;
+
+/// How a registry lets us in.
+#[derive(Clone)]
+pub enum Access {
+    /// Public: no token.
+    Public,
+    /// An Azure Container Registry, with Entra's tokens.
+    Acr(Arc<AcrTokens>),
+}
+
+/// A client of one registry. Cheap to clone.
+#[derive(Clone)]
+pub struct RegistryClient {
+    wire: Wire,
+    registry: Registry,
+    access: Access,
+}
+
+impl RegistryClient {
+    /// A client; nothing is asked yet.
+    pub fn new(wire: &Wire, registry: Registry, access: Access) -> Self {
+        Self {
+            wire: wire.clone(),
+            registry,
+            access,
+        }
+    }
+
+    /// The registry that this is a client of.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// All tags of a repository, and Google's description of the manifests where the registry gives it.
+    /// None when there is no such repository.
+    ///
+    /// # Errors
+    /// When the list cannot be read whole.
+    pub async fn tags(&self, repository: &Repository) -> Result<Option<TagList>, Problem> {
+        // Google cuts the list at 10,000 and does not page; the others page by their own limit.
+        let mut next = Some(self.url(&format!("/v2/{repository}/tags/list?n=10000"))?);
+        let mut list = TagList::default();
+        while let Some(url) = next.take() {
+            let call = Call {
+                cap: TAG_PAGE_CAP,
+                ..self.call(Method::GET, url)
+            };
+            let answer = self.send(repository, call).await?;
+            match answer.status {
+                StatusCode::OK => {}
+                StatusCode::NOT_FOUND => return Ok(None),
+                _ => return Err(self.refused(&answer)),
+            }
+            let before = list.len();
+            list.add_page(&answer)?;
+            next = tags::next_page(&answer)?;
+            if next.is_some() && (list.len() == before || list.len() > MOST_TAGS) {
+                return Err(answer.invalid(format!(
+                    "the list of tags does not end ({} so far)",
+                    list.len()
+                )));
+            }
+        }
+        Ok(Some(list))
+    }
+
+    /// The digest that a tag points at. None when there is no such tag or repository.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    pub async fn resolve(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+    ) -> Result<Option<Digest>, Problem> {
+        let url = self.url(&format!("/v2/{repository}/manifests/{tag}"))?;
+        let mut call = self.call(Method::HEAD, url);
+        call.headers
+            .insert(ACCEPT, HeaderValue::from_static(MANIFEST_TYPES));
+        let answer = self.send(repository, call).await?;
+        match answer.status {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND => return Ok(None),
+            _ => return Err(self.refused(&answer)),
+        }
+        match answer.header(manifest::DIGEST_HEADER) {
+            Some(text) => text
+                .parse()
+                .map(Some)
+                .map_err(|error: crate::name::NameError| answer.invalid(error)),
+            // The header is not obligatory; the content tells its own digest.
+            None => Ok(self
+                .manifest(repository, &Version::Tag(tag.clone()))
+                .await?
+                .map(|found| found.digest)),
+        }
+    }
+
+    /// A manifest, verified against its digest. None when there is no such manifest or repository.
+    ///
+    /// # Errors
+    /// When it cannot be read, or its bytes are not what its digest says.
+    pub async fn manifest(
+        &self,
+        repository: &Repository,
+        version: &Version,
+    ) -> Result<Option<Manifest>, Problem> {
+        let url = self.url(&format!("/v2/{repository}/manifests/{version}"))?;
+        let mut call = Call {
+            cap: MANIFEST_CAP,
+            ..self.call(Method::GET, url)
+        };
+        call.headers
+            .insert(ACCEPT, HeaderValue::from_static(MANIFEST_TYPES));
+        let answer = self.send(repository, call).await?;
+        match answer.status {
+            StatusCode::OK => manifest::read(&answer, version).map(Some),
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => Err(self.refused(&answer)),
+        }
+    }
+
+    /// Whether an ACR lets this tag be overwritten; `None` when it does not tell.
+    ///
+    /// Source: `changeableAttributes` of `GET /acr/v1/{repository}/_tags/{tag}`.
+    pub async fn is_locked(&self, repository: &Repository, tag: &Tag) -> Option<bool> {
+        #[derive(Deserialize)]
+        struct Body {
+            tag: TagAttributes,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct TagAttributes {
+            changeable_attributes: Changeable,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Changeable {
+            write_enabled: bool,
+        }
+        let url = self
+            .url(&format!("/acr/v1/{repository}/_tags/{tag}"))
+            .ok()?;
+        let answer = self
+            .send(repository, self.call(Method::GET, url))
+            .await
+            .ok()?;
+        let body: Body = answer.json().ok()?;
+        Some(!body.tag.changeable_attributes.write_enabled)
+    }
+
+    fn party(&self) -> Party {
+        match self.access {
+            Access::Public => Party::Source,
+            Access::Acr(_) => Party::Destination,
+        }
+    }
+
+    fn call(&self, method: Method, url: Url) -> Call {
+        Call::new(self.party(), method, url)
+    }
+
+    fn url(&self, path: &str) -> Result<Url, Problem> {
+        Url::parse(&format!("https://{}{path}", self.registry)).map_err(|error| {
+            Problem::new(
+                self.party(),
+                Cause::Invalid,
+                format!("{}: {error}", self.registry),
+            )
+        })
+    }
+
+    async fn send(&self, repository: &Repository, call: Call) -> Result<Answer, Problem> {
+        match &self.access {
+            Access::Public => self.wire.send(call).await,
+            Access::Acr(tokens) => {
+                let answer = self
+                    .wire
+                    .send(call.clone().bearer(tokens.token(repository).await?))
+                    .await?;
+                if answer.status != StatusCode::UNAUTHORIZED {
+                    return Ok(answer);
+                }
+                // The token may have ended early: one new one, and then the answer counts.
+                tokens.forget(repository).await;
+                self.wire
+                    .send(call.bearer(tokens.token(repository).await?))
+                    .await
+            }
+        }
+    }
+
+    fn refused(&self, answer: &Answer) -> Problem {
+        match self.access {
+            Access::Acr(_) => crate::azure::denied(answer),
+            Access::Public => {
+                let problem = answer.unexpected();
+                match problem.cause {
+                    Cause::AccessDenied => problem.advise("the source does not let us read this: it is private, misnamed or blocked on the way"),
+                    _ => problem,
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! What people are told as RunWhen issues: one per cause, not one per image.
+
+use serde::Serialize;
+
+use super::{Done, Report, Row};
+use crate::plan::Verdict;
+use crate::problem::{Cause, Problem};
+
+/// A RunWhen issue, with the fields of the platform's `Add Issue`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Issue {
+    /// 1 outage, 2 major, 3 minor, 4 informational.
+    pub severity: u8,
+    /// One line.
+    pub title: String,
+    /// What should be.
+    pub expected: String,
+    /// What is.
+    pub actual: String,
+    /// How to see it again. Holds no secret.
+    pub reproduce_hint: String,
+    /// What to do, one step a line.
+    pub next_steps: String,
+    /// Which images, and everything known.
+    pub details: String,
+}
+
+/// The issues of a report, the gravest first.
+pub(super) fn issues(report: &Report) -> Vec<Issue> {
+    let mut issues = Vec::new();
+    let unknown = |row: &Row| match &row.verdict {
+        Verdict::Unknown(problem) => Some(problem.clone()),
+        _ => None,
+    };
+    for (problem, rows) in grouped(&report.rows, unknown) {
+        issues.push(from_problem(
+            report,
+            &problem,
+            &rows,
+            "could not be checked",
+        ));
+    }
+    let failed = |row: &Row| match &row.done {
+        Done::Failed { problem, .. } => Some(problem.clone()),
+        _ => None,
+    };
+    for (problem, rows) in grouped(&report.rows, failed) {
+        issues.push(from_problem(
+            report,
+            &problem,
+            &rows,
+            "could not be imported",
+        ));
+    }
+    issues.extend(not_published(report));
+    issues.extend(not_synced(report));
+    issues.sort_by_key(|issue| issue.severity);
+    issues
+}
+
+/// Rows with the same problem belong together.
+fn grouped<'a>(
+    rows: &'a [Row],
+    problem_of: impl Fn(&Row) -> Option<Problem>,
+) -> Vec<(Problem, Vec<&'a Row>)> {
+    let mut groups: Vec<(Problem, Vec<&Row>)> = Vec::new();
+    for row in rows {
+        let Some(problem) = problem_of(row) else {
+            continue;
+        };
+        match groups.iter_mut().find(|(known, _)| *known == problem) {
+            Some((_, group)) => group.push(row),
+            None => groups.push((problem, vec![row])),
+        }
+    }
+    groups
+}
+
+fn from_problem(report: &Report, problem: &Problem, rows: &[&Row], what: &str) -> Issue {
+    let severity = match problem.cause {
+        Cause::AccessDenied | Cause::Configuration | Cause::NotFound => 2,
+        Cause::Rejected | Cause::Invalid => 2,
+        Cause::Unreachable | Cause::Throttled | Cause::Unavailable | Cause::TimedOut => 3,
+        Cause::Deadline | Cause::Interrupted => 3,
+    };
+    let advice = problem
+        .advice
+        .clone()
+        .unwrap_or_else(|| "read the details, and run again".to_owned());
+    issue(report, severity, rows, what, problem.to_string(), advice)
+}
+
+fn not_published(report: &Report) -> Option<Issue> {
+    let rows: Vec<_> = report
+        .rows
+        .iter()
+        .filter(|row| matches!(row.verdict, Verdict::NotPublished(_)))
+        .collect();
+    let first = rows.first()?;
+    let (severity, advice) = if report.nothing_is_published() {
+        (2, "no CodeCollection has this branch: check REF".to_owned())
+    } else {
+        (
+            4,
+            "check REF; the image may not be built for this branch yet".to_owned(),
+        )
+    };
+    Some(issue(
+        report,
+        severity,
+        &rows,
+        "have nothing to sync",
+        first.reason.clone(),
+        advice,
+    ))
+}
+
+fn not_synced(report: &Report) -> Option<Issue> {
+    let rows: Vec<_> = report
+        .rows
+        .iter()
+        .filter(|row| row.done == Done::NotAsked)
+        .collect();
+    let first = rows.first()?;
+    let advice = "run the taskset with SYNC_IMAGES=true".to_owned();
+    Some(issue(
+        report,
+        4,
+        &rows,
+        "need a sync",
+        first.reason.clone(),
+        advice,
+    ))
+}
+
+fn issue(
+    report: &Report,
+    severity: u8,
+    rows: &[&Row],
+    what: &str,
+    actual: String,
+    advice: String,
+) -> Issue {
+    let count = match rows {
+        [one] => format!("1 {} image", one.category.title()),
+        many => format!("{} images", many.len()),
+    };
+    let lines: Vec<_> = rows
+        .iter()
+        .map(|row| format!("- {}: {}", row.source, row.reason))
+        .collect();
+    Issue {
+        severity,
+        title: format!("{count} {what} for ACR `{}`", report.registry),
+        expected: format!(
+            "every RunWhen image that is published stands in `{}` with the same digest",
+            report.registry
+        ),
+        actual,
+        reproduce_hint: format!(
+            "REGISTRY_NAME={} {} --log-level debug",
+            report.registry, report.program
+        ),
+        next_steps: advice
+            .split("; ")
+            .map(sentence)
+            .collect::<Vec<_>>()
+            .join("\n"),
+        details: lines.join("\n"),
+    }
+}
+
+fn sentence(text: &str) -> String {
+    let mut characters = text.trim().chars();
+    characters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(characters).collect()
+    })
+}

@@ -1,0 +1,360 @@
+//! What a run came to: rows, counts, issues and the exit status. Pure; renderers are functions of it.
+
+mod artifact;
+mod issue;
+mod render;
+mod table;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+pub use artifact::{Artifact, artifacts};
+pub use issue::Issue;
+pub use render::{RenderError, html, markdown};
+
+use crate::apply::Outcome;
+use crate::config::Config;
+use crate::name::{Digest, Tag};
+use crate::observe::{Category, Seen};
+use crate::plan::{Entry, Plan, Step, Verdict};
+use crate::problem::{Cause, Party, Problem};
+use crate::wire::HostLedger;
+
+/// How a run ends. The number is the exit code of the executable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Everything is known, and every import that was asked for is verified.
+    Complete = 0,
+    /// The program itself failed, or its results could not be written.
+    Internal = 1,
+    /// A setting is wrong, or names something that is not there. Nothing was changed.
+    Configuration = 2,
+    /// Something could not be checked.
+    Unknown = 3,
+    /// Something could not be imported.
+    ImportFailed = 4,
+    /// Azure refused: login, role, subscription or firewall.
+    AccessDenied = 5,
+}
+
+impl Status {
+    /// All of them, in the order of their codes.
+    pub const ALL: [Self; 6] = [
+        Self::Complete,
+        Self::Internal,
+        Self::Configuration,
+        Self::Unknown,
+        Self::ImportFailed,
+        Self::AccessDenied,
+    ];
+
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// Its name, as artifacts have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Internal => "internal_error",
+            Self::Configuration => "configuration_wrong",
+            Self::Unknown => "something_unknown",
+            Self::ImportFailed => "import_failed",
+            Self::AccessDenied => "access_denied",
+        }
+    }
+
+    /// What it means, for `--help`.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Complete => {
+                "complete: everything was checked, and what was to be imported is verified"
+            }
+            Self::Internal => "internal error, or a result could not be written",
+            Self::Configuration => {
+                "the configuration is wrong, or names something that is not there"
+            }
+            Self::Unknown => "something is unknown: at least one image could not be checked",
+            Self::ImportFailed => "at least one image could not be imported",
+            Self::AccessDenied => {
+                "access denied: Azure refused the login, the role, the subscription or the network"
+            }
+        }
+    }
+}
+
+/// Images of one category, or of all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    /// Images that were looked at.
+    pub total: usize,
+    /// The destination had what the source publishes.
+    pub up_to_date: usize,
+    /// The destination was behind when it was looked at.
+    pub outdated: usize,
+    /// Imported and verified by this run.
+    pub imported: usize,
+    /// Should have been imported and was not.
+    pub failed: usize,
+    /// The source has nothing to sync.
+    pub not_published: usize,
+    /// Could not be checked.
+    pub unknown: usize,
+}
+
+impl Counts {
+    /// Images that need a sync when the run ends.
+    pub fn remaining(&self) -> usize {
+        self.outdated - self.imported
+    }
+
+    fn add(&mut self, row: &Row) {
+        self.total += 1;
+        match &row.verdict {
+            Verdict::UpToDate => self.up_to_date += 1,
+            Verdict::Missing | Verdict::Drifted => self.outdated += 1,
+            Verdict::NotPublished(_) => self.not_published += 1,
+            Verdict::Unknown(_) => self.unknown += 1,
+        }
+        match &row.done {
+            Done::Imported(_) => self.imported += 1,
+            Done::Failed { .. } => self.failed += 1,
+            Done::Nothing | Done::NotAsked => {}
+        }
+    }
+}
+
+/// What a run did about an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// Nothing was to be done.
+    Nothing,
+    /// It needs an import, and this run was to look only.
+    NotAsked,
+    /// Imported and verified, in this time.
+    Imported(Duration),
+    /// Not imported, for this reason.
+    Failed {
+        /// Why.
+        problem: Problem,
+        /// How long it was tried; none when it was not begun.
+        duration: Option<Duration>,
+    },
+}
+
+/// One image in the report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its kind.
+    pub category: Category,
+    /// Where it is published; with its tag once that is known.
+    pub source: String,
+    /// Its tag.
+    pub tag: Option<Tag>,
+    /// Its digest at the source.
+    pub digest: Option<Digest>,
+    /// `repository` or `repository:tag` at the destination.
+    pub destination: String,
+    /// What was the matter.
+    pub verdict: Verdict,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// What was done.
+    pub done: Done,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// `sli` or `taskset`.
+    pub program: &'static str,
+    /// The registry, as the user named it.
+    pub registry: String,
+    /// Whether the run was to import.
+    pub sync_images: bool,
+    /// When it began.
+    pub started: DateTime<Utc>,
+    /// How long it took.
+    pub duration: Duration,
+    /// The images, in the order of category and source.
+    pub rows: Vec<Row>,
+    /// What to tell people, the gravest first.
+    pub issues: Vec<Issue>,
+    /// The settings, without secrets.
+    pub settings: Vec<(&'static str, String)>,
+    /// The request ledger.
+    pub hosts: BTreeMap<String, HostLedger>,
+}
+
+/// When a run was and what it asked of the network.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// When it began.
+    pub started: DateTime<Utc>,
+    /// How long it took.
+    pub duration: Duration,
+    /// The request ledger.
+    pub hosts: BTreeMap<String, HostLedger>,
+}
+
+impl Report {
+    /// Puts plan and outcomes together.
+    pub fn new(config: &Config, plan: &Plan, outcomes: &[Outcome], facts: Facts) -> Self {
+        let rows: Vec<_> = plan
+            .entries
+            .iter()
+            .enumerate()
+            .map(|(position, entry)| {
+                let outcome = outcomes.iter().find(|outcome| outcome.entry == position);
+                row(config, entry, outcome)
+            })
+            .collect();
+        let Facts {
+            started,
+            duration,
+            hosts,
+        } = facts;
+        let mut report = Self {
+            program: config.program.name(),
+            registry: config.registry.as_str().to_owned(),
+            sync_images: config.sync_images,
+            started,
+            duration,
+            rows,
+            issues: Vec::new(),
+            settings: config.settings(),
+            hosts,
+        };
+        report.issues = issue::issues(&report);
+        report
+    }
+
+    /// The counts of one category.
+    pub fn counts_of(&self, category: Category) -> Counts {
+        self.count(|row| row.category == category)
+    }
+
+    /// The counts of all images.
+    pub fn counts(&self) -> Counts {
+        self.count(|_| true)
+    }
+
+    fn count(&self, of: impl Fn(&Row) -> bool) -> Counts {
+        let mut counts = Counts::default();
+        self.rows
+            .iter()
+            .filter(|row| of(row))
+            .for_each(|row| counts.add(row));
+        counts
+    }
+
+    /// The number of images that need a sync when the run ends; none when something is unknown.
+    pub fn metric(&self) -> Option<usize> {
+        let counts = self.counts();
+        (counts.unknown == 0 && !self.nothing_is_published()).then(|| counts.remaining())
+    }
+
+    /// How the run ends: the gravest of what happened.
+    pub fn status(&self) -> Status {
+        let problems = || self.problems().map(|(_, problem)| problem);
+        let is_missing = |problem: &Problem| {
+            problem.cause == Cause::Configuration
+                || (problem.cause == Cause::NotFound && problem.party == Party::ResourceManager)
+        };
+        let counts = self.counts();
+        if self.nothing_is_published() || problems().any(is_missing) {
+            Status::Configuration
+        } else if problems().any(Problem::is_denied_by_azure) {
+            Status::AccessDenied
+        } else if counts.failed > 0 {
+            Status::ImportFailed
+        } else if counts.unknown > 0 {
+            Status::Unknown
+        } else {
+            Status::Complete
+        }
+    }
+
+    /// All CodeCollections lack the branch: then the setting is wrong, not the images.
+    fn nothing_is_published(&self) -> bool {
+        let counts = self.counts_of(Category::CodeCollection);
+        counts.total > 0 && counts.not_published == counts.total
+    }
+
+    /// Every image that could not be checked or imported, with the reason.
+    fn problems(&self) -> impl Iterator<Item = (&Row, &Problem)> {
+        self.rows
+            .iter()
+            .filter_map(|row| match (&row.verdict, &row.done) {
+                (Verdict::Unknown(problem), _) | (_, Done::Failed { problem, .. }) => {
+                    Some((row, problem))
+                }
+                _ => None,
+            })
+    }
+}
+
+fn row(config: &Config, entry: &Entry, outcome: Option<&Outcome>) -> Row {
+    let desired = &entry.observed.desired;
+    let published = match &entry.observed.source {
+        Seen::Published(published) => Some(published),
+        Seen::NotPublished(_) | Seen::Unknown(_) => None,
+    };
+    let done = match (&entry.step, outcome) {
+        (Step::Nothing, _) => Done::Nothing,
+        (Step::Blocked(_) | Step::Import(_), None) if !config.sync_images => Done::NotAsked,
+        (Step::Blocked(problem), _) => Done::Failed {
+            problem: problem.clone(),
+            duration: None,
+        },
+        (
+            Step::Import(_),
+            Some(Outcome {
+                result: Ok(()),
+                duration,
+                ..
+            }),
+        ) => Done::Imported(*duration),
+        (
+            Step::Import(_),
+            Some(Outcome {
+                result: Err(problem),
+                duration,
+                ..
+            }),
+        ) => Done::Failed {
+            problem: problem.clone(),
+            duration: Some(*duration),
+        },
+        (Step::Import(_), None) => {
+            let problem = Problem::new(
+                Party::Here,
+                Cause::Interrupted,
+                "the run ended before this import began",
+            );
+            Done::Failed {
+                problem,
+                duration: None,
+            }
+        }
+    };
+    Row {
+        category: desired.category,
+        source: match published {
+            Some(published) => desired.source.tagged(&published.tag).to_string(),
+            None => desired.source.to_string(),
+        },
+        tag: published.map(|published| published.tag.clone()),
+        digest: published.map(|published| published.digest.clone()),
+        destination: match published {
+            Some(published) => format!("{}:{}", desired.destination, published.tag),
+            None => desired.destination.to_string(),
+        },
+        verdict: entry.verdict.clone(),
+        reason: entry.reason.clone(),
+        done,
+    }
+}

@@ -1,0 +1,218 @@
+//! The report as Markdown and as HTML: two templates over the same page, each with its own escaping.
+
+use handlebars::{
+    Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderErrorReason,
+};
+use serde::Serialize;
+
+use super::table::{self, Table};
+use super::{Issue, Report};
+
+/// A template that does not fit its data: a fault of this program.
+#[derive(Debug, thiserror::Error)]
+#[error("the report could not be rendered: {0}")]
+pub struct RenderError(#[from] Box<dyn std::error::Error + Send + Sync>);
+
+#[derive(Serialize)]
+struct Page<'a> {
+    title: String,
+    summary: String,
+    mood: &'static str,
+    started: String,
+    duration: String,
+    requests: u64,
+    images: Table,
+    issues: Vec<ShownIssue<'a>>,
+    others: Vec<Table>,
+}
+
+#[derive(Serialize)]
+struct ShownIssue<'a> {
+    severity: u8,
+    title: &'a str,
+    actual: &'a str,
+    steps: Vec<&'a str>,
+    details: Vec<&'a str>,
+}
+
+/// The report for a terminal, a ticket or a chat.
+///
+/// # Errors
+/// Never with the templates that are built in; a test renders them.
+pub fn markdown(report: &Report) -> Result<String, RenderError> {
+    render(
+        report,
+        include_str!("templates/report.md.hbs"),
+        escape_markdown,
+    )
+}
+
+/// The report for a browser: one file that needs no other.
+///
+/// # Errors
+/// Never with the templates that are built in; a test renders them.
+pub fn html(report: &Report) -> Result<String, RenderError> {
+    render(
+        report,
+        include_str!("templates/report.html.hbs"),
+        handlebars::html_escape,
+    )
+}
+
+fn render(
+    report: &Report,
+    template: &str,
+    escape: fn(&str) -> String,
+) -> Result<String, RenderError> {
+    let mut handlebars = Handlebars::new();
+    handlebars.set_strict_mode(true);
+    handlebars.register_escape_fn(escape);
+    handlebars.register_helper("markdown_table", Box::new(markdown_table));
+    handlebars
+        .render_template(template, &page(report))
+        .map_err(|error| RenderError(Box::new(error)))
+}
+
+fn page(report: &Report) -> Page<'_> {
+    let (summary, mood) = summary(report);
+    Page {
+        title: format!("RunWhen images in {}", report.registry),
+        summary,
+        mood,
+        started: report.started.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        duration: table::seconds(report.duration),
+        requests: report.hosts.values().map(|host| host.requests).sum(),
+        images: table::images(report),
+        issues: report.issues.iter().map(shown).collect(),
+        others: vec![table::settings(report), table::hosts(report)],
+    }
+}
+
+fn shown(issue: &Issue) -> ShownIssue<'_> {
+    ShownIssue {
+        severity: issue.severity,
+        title: &issue.title,
+        actual: &issue.actual,
+        steps: issue.next_steps.lines().collect(),
+        details: issue
+            .details
+            .lines()
+            .map(|line| line.trim_start_matches("- "))
+            .collect(),
+    }
+}
+
+/// The one sentence that a person in a hurry reads.
+fn summary(report: &Report) -> (String, &'static str) {
+    let counts = report.counts();
+    let mut parts = Vec::new();
+    let mut part = |count: usize, what: &str| {
+        if count > 0 {
+            parts.push(format!("{count} {what}"));
+        }
+    };
+    part(counts.up_to_date, "up to date");
+    part(counts.imported, "imported and verified");
+    part(counts.failed, "could not be imported");
+    part(counts.remaining() - counts.failed, "to be synced");
+    part(counts.not_published, "not published");
+    part(counts.unknown, "could not be checked");
+    let images = if counts.total == 1 {
+        "1 image".to_owned()
+    } else {
+        format!("{} images", counts.total)
+    };
+    let parts = if parts.is_empty() {
+        "nothing to look at".to_owned()
+    } else {
+        parts.join(", ")
+    };
+    let mood = if counts.failed + counts.unknown > 0 || report.metric().is_none() {
+        "bad"
+    } else if counts.remaining() + counts.not_published > 0 {
+        "warn"
+    } else {
+        "good"
+    };
+    (format!("{images}: {parts}."), mood)
+}
+
+/// What has a meaning in Markdown or in the HTML inside it, disarmed.
+fn escape_markdown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in crate::problem::harmless(text).chars() {
+        match c {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '!' => out.extend(['\\', c]),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// Writes a table with its columns aligned, so that it also reads well where it is not rendered.
+fn markdown_table(
+    helper: &Helper<'_>,
+    _: &Handlebars<'_>,
+    _: &Context,
+    _: &mut RenderContext<'_, '_>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    let value = helper
+        .param(0)
+        .ok_or(RenderErrorReason::ParamNotFoundForIndex(
+            "markdown_table",
+            0,
+        ))?
+        .value();
+    let text = |value: &serde_json::Value| escape_markdown(value.as_str().unwrap_or_default());
+    let list = |value: &serde_json::Value| value.as_array().cloned().unwrap_or_default();
+    let mut lines: Vec<Vec<String>> = vec![list(&value["head"]).iter().map(text).collect()];
+    lines.extend(
+        list(&value["rows"])
+            .iter()
+            .map(|row| list(row).iter().map(|cell| text(&cell["text"])).collect()),
+    );
+    let columns = lines.first().map_or(0, Vec::len);
+    let width = |column: usize| {
+        lines
+            .iter()
+            .filter_map(|line| line.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or(0)
+            .max(3)
+    };
+    let widths: Vec<_> = (0..columns).map(width).collect();
+    let line = |cells: &[String]| -> String {
+        let cells: Vec<_> = cells
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!(" {cell:<width$} "))
+            .collect();
+        format!("|{}|\n", cells.join("|"))
+    };
+    let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
+    for (position, cells) in lines.iter().enumerate() {
+        out.write(&line(cells))?;
+        if position == 0 {
+            out.write(&line(&rule))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markdown_from_elsewhere_is_only_text() {
+        assert_eq!(
+            escape_markdown("a|b <img src=x> [x](y) *z* \u{1b}[2J"),
+            "a\\|b &lt;img src=x&gt; \\[x\\](y) \\*z\\* \\[2J"
+        );
+    }
+}

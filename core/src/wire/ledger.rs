@@ -1,0 +1,71 @@
+//! What a run asked of each host: requests, bytes, retries, time, rate-limit state.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// One host's part of the ledger.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct HostLedger {
+    /// Requests sent, retries and followed redirects included.
+    pub requests: u64,
+    /// How many of them were second and later tries.
+    pub retries: u64,
+    /// Bytes of bodies sent.
+    pub bytes_sent: u64,
+    /// Bytes of bodies received.
+    pub bytes_received: u64,
+    /// Sum of the time that the requests took, in milliseconds; they overlap.
+    pub milliseconds: u64,
+    /// What the host said last of its rate limit (`ratelimit-remaining`), if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limit_remaining: Option<String>,
+}
+
+/// The requests of a run, per host.
+#[derive(Default)]
+pub struct Ledger(Mutex<BTreeMap<String, HostLedger>>);
+
+impl Ledger {
+    pub(super) fn sent(&self, host: &str, bytes: usize) {
+        self.update(host, |entry| {
+            entry.requests += 1;
+            entry.bytes_sent += bytes as u64;
+        });
+    }
+
+    pub(super) fn retried(&self, host: &str) {
+        self.update(host, |entry| entry.retries += 1);
+    }
+
+    pub(super) fn took(&self, host: &str, time: Duration) {
+        self.update(host, |entry| {
+            entry.milliseconds += u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+        });
+    }
+
+    pub(super) fn received(&self, host: &str, bytes: usize) {
+        self.update(host, |entry| entry.bytes_received += bytes as u64);
+    }
+
+    pub(super) fn rate_limit(&self, host: &str, remaining: &str) {
+        self.update(host, |entry| {
+            entry.rate_limit_remaining = Some(crate::problem::harmless(remaining))
+        });
+    }
+
+    /// All hosts so far, in the order of their names.
+    pub fn snapshot(&self) -> BTreeMap<String, HostLedger> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn update(&self, host: &str, change: impl FnOnce(&mut HostLedger)) {
+        let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        change(hosts.entry(host.to_owned()).or_default());
+    }
+}

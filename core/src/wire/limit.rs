@@ -1,0 +1,114 @@
+//! When a run has to end: its deadline, and the signal that stops it early.
+//!
+//! Every call on the wire goes through [`Limit::guard`], so that each image learns by itself that the
+//! time is over, and what is known by then is reported.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::problem::{Cause, Party, Problem};
+
+/// What the deadline is one of.
+#[derive(Clone, Copy, Debug)]
+enum Scope {
+    Run,
+    Image,
+}
+
+/// The end of a run, shared by everything in it.
+#[derive(Clone, Debug)]
+pub struct Limit {
+    deadline: Instant,
+    timeout: Duration,
+    scope: Scope,
+    interrupted: watch::Receiver<bool>,
+}
+
+impl Limit {
+    /// A run that may take `timeout` from now and ends early when `interrupted` becomes true.
+    pub fn new(timeout: Duration, interrupted: watch::Receiver<bool>) -> Self {
+        Self {
+            deadline: Instant::now() + timeout,
+            timeout,
+            scope: Scope::Run,
+            interrupted,
+        }
+    }
+
+    /// The limit for one image: `timeout` from now, unless the run ends earlier.
+    #[must_use]
+    pub fn for_image(&self, timeout: Duration) -> Self {
+        let deadline = Instant::now() + timeout;
+        if deadline >= self.deadline {
+            return self.clone();
+        }
+        Self {
+            deadline,
+            timeout,
+            scope: Scope::Image,
+            ..self.clone()
+        }
+    }
+
+    /// Runs `work` until it is done, the deadline is reached or the run is stopped.
+    ///
+    /// # Errors
+    /// `work`'s own, or a problem of cause [`Cause::Deadline`] or [`Cause::Interrupted`].
+    pub async fn guard<T>(
+        &self,
+        work: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<T, Problem> {
+        let mut interrupted = self.interrupted.clone();
+        let stopped = async {
+            if interrupted.wait_for(|stop| *stop).await.is_err() {
+                // Nobody can stop this run any more.
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = stopped => Err(Problem::new(Party::Here, Cause::Interrupted, "stopped by a signal before this was done")),
+            () = tokio::time::sleep_until(self.deadline) => Err(self.over()),
+            result = work => result,
+        }
+    }
+
+    fn over(&self) -> Problem {
+        let seconds = self.timeout.as_secs();
+        let (what, advice) = match self.scope {
+            Scope::Run => (
+                "the run",
+                "raise TIMEOUT_SECONDS, or see in the request ledger which host was slow",
+            ),
+            Scope::Image => (
+                "one image",
+                "run again later; the request ledger tells which host was slow",
+            ),
+        };
+        let what = format!("the deadline of {what}, {seconds} s, came before this was done");
+        Problem::new(Party::Here, Cause::Deadline, what).advise(advice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn work_ends_with_the_deadline_or_the_signal() {
+        let (stop, interrupted) = watch::channel(false);
+        let limit = Limit::new(Duration::from_secs(5), interrupted);
+        let forever = || std::future::pending::<Result<(), Problem>>();
+        assert_eq!(limit.guard(async { Ok(1) }).await, Ok(1));
+        let problem = limit.guard(forever()).await.unwrap_err();
+        assert_eq!(problem.cause, Cause::Deadline);
+        stop.send(true).unwrap();
+        assert_eq!(
+            limit.guard(forever()).await.unwrap_err().cause,
+            Cause::Interrupted
+        );
+    }
+}

@@ -1,0 +1,90 @@
+//! URLs as messages may show them, and texts without the secrets of this run.
+
+use std::sync::Mutex;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+/// Query parameters whose values say nothing about who asks. All other values are hidden: Azure signs
+/// operation locations in the query, storage does it with blob addresses.
+const PUBLIC_PARAMETERS: [&str; 6] = ["api-version", "last", "n", "orderby", "ref", "service"];
+
+/// The URL without user, password, fragment and the values of unknown query parameters.
+pub fn shown(url: &Url) -> String {
+    let mut out = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());
+    if let Some(port) = url.port() {
+        out.push_str(&format!(":{port}"));
+    }
+    out.push_str(url.path());
+    for (position, (key, value)) in url.query_pairs().enumerate() {
+        out.push(if position == 0 { '?' } else { '&' });
+        out.push_str(&key);
+        out.push('=');
+        out.push_str(if PUBLIC_PARAMETERS.contains(&key.as_ref()) {
+            &value
+        } else {
+            "…"
+        });
+    }
+    crate::problem::harmless(&out)
+}
+
+/// The secrets of this run: what a service sends back may hold one of them.
+#[derive(Default)]
+pub struct Secrets(Mutex<Vec<SecretString>>);
+
+impl Secrets {
+    /// Keeps one more text out of all messages.
+    pub fn learn(&self, secret: SecretString) {
+        // A text this short would be found everywhere and protects nothing.
+        if secret.expose_secret().len() >= 4 {
+            self.0
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .push(secret);
+        }
+    }
+
+    /// The text with every known secret replaced.
+    pub fn scrub(&self, text: &str) -> String {
+        let known = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        known.iter().fold(text.to_owned(), |text, secret| {
+            let secret = secret.expose_secret();
+            if text.contains(secret) {
+                text.replace(secret, "***")
+            } else {
+                text
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_known_parameters_keep_their_value() {
+        let url =
+            Url::parse("https://me:pw@management.azure.com/a/b?api-version=2023-07-01&s=SIG&t=1#f")
+                .unwrap();
+        assert_eq!(
+            shown(&url),
+            "https://management.azure.com/a/b?api-version=2023-07-01&s=…&t=…"
+        );
+    }
+
+    #[test]
+    fn a_secret_that_comes_back_is_not_shown() {
+        let secrets = Secrets::default();
+        secrets.learn("hush-hush".to_owned().into());
+        secrets.learn("a".to_owned().into());
+        assert_eq!(
+            secrets.scrub("invalid password hush-hush"),
+            "invalid password ***"
+        );
+    }
+}

@@ -1,0 +1,49 @@
+//! Which authorities are trusted: the user's bundle, else the system's, else Mozilla's.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::{ClientConfig, RootCertStore};
+
+use super::SetupError;
+
+/// TLS for all connections: rustls on ring, one configuration.
+///
+/// A bundle that the user names replaces the system's store, as it does for curl and OpenSSL. A machine
+/// without any store (a minimal container image) still reaches public hosts.
+///
+/// # Errors
+/// When the user's bundle cannot be read or holds no certificate.
+pub(super) fn client_config(authorities: Option<&Path>) -> Result<ClientConfig, SetupError> {
+    let mut roots = RootCertStore::empty();
+    match authorities {
+        Some(file) => {
+            let found = rustls_native_certs::load_certs_from_paths(Some(file), None);
+            roots.add_parsable_certificates(found.certs);
+            if roots.is_empty() {
+                let reason = found
+                    .errors
+                    .first()
+                    .map_or_else(|| "it holds no certificate".to_owned(), ToString::to_string);
+                return Err(SetupError::Authorities {
+                    file: file.to_owned(),
+                    reason,
+                });
+            }
+        }
+        None => {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            if roots.is_empty() {
+                roots.add_parsable_certificates(
+                    webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned(),
+                );
+            }
+        }
+    }
+    let config =
+        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+    Ok(config)
+}
