@@ -20,12 +20,13 @@
 
 #![forbid(unsafe_code)]
 
-pub mod acr;
+mod acr;
 mod acr_metadata;
 mod arm;
 mod authority;
 pub mod azure;
 mod blob_storage;
+mod change;
 pub mod content;
 mod control;
 mod delivery;
@@ -48,6 +49,7 @@ mod upload;
 mod world;
 
 pub use azure::{ImportFailure, ImportResult, ImportRule, Permission};
+pub use change::{Change, ChangeError};
 pub use fault::{ArmedFault, Fault, FaultKind, RedirectTarget, RetryAfter};
 pub use journal::{ConnectionState, RecordedConnection, RecordedRequest};
 pub use scenario::{AcrContent, Scenario, StableTag};
@@ -80,7 +82,6 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Sandbox {
     shared: Arc<Shared>,
-    scenario: Scenario,
     folder: TempDir,
     runtime: Option<Runtime>,
 }
@@ -107,16 +108,17 @@ impl Sandbox {
         let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", port)))?;
         let authority = CertificateAuthority::new()?;
         let folder = tempfile::Builder::new().prefix("sandbox-").tempdir()?;
-        std::fs::write(folder.path().join("ca.pem"), authority.root_pem())?;
+        let ca_file = folder.path().join("ca.pem");
+        std::fs::write(&ca_file, authority.root_pem())?;
         let shared = Arc::new(Shared::new(
-            scenario.build(),
+            scenario,
             authority,
+            ca_file,
             listener.local_addr()?,
         ));
         runtime.spawn(proxy::run(listener, Arc::clone(&shared)));
         Ok(Self {
             shared,
-            scenario,
             folder,
             runtime: Some(runtime),
         })
@@ -131,7 +133,7 @@ impl Sandbox {
     /// The root certificate in PEM, for `SSL_CERT_FILE`; in a temporary folder that the sandbox owns.
     #[must_use]
     pub fn ca_file(&self) -> PathBuf {
-        self.folder.path().join("ca.pem")
+        self.shared.ca_file().to_owned()
     }
 
     /// A temporary folder that lives as long as the sandbox.
@@ -143,16 +145,7 @@ impl Sandbox {
     /// What a program needs in its environment: proxy, certificate, the registry's name and a valid application.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
-        let mut environment = self.network_environment();
-        let more = [
-            ("REGISTRY_NAME", self.scenario.registry_name.as_str()),
-            ("AZURE_TENANT_ID", scenario::TENANT_ID),
-            ("AZURE_CLIENT_ID", scenario::CLIENT_ID),
-            ("AZURE_CLIENT_SECRET", scenario::CLIENT_SECRET),
-            ("AZURE_SUBSCRIPTION_ID", scenario::SUBSCRIPTION_ID),
-        ];
-        environment.extend(more.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        environment
+        self.shared.environment()
     }
 
     /// Only proxy and certificate, for programs that bring credentials of their own.
@@ -182,8 +175,21 @@ impl Sandbox {
 
     /// The login server of the scenario's registry.
     #[must_use]
-    pub fn login_server(&self) -> &str {
-        &self.scenario.login_server
+    pub fn login_server(&self) -> String {
+        self.shared.scenario().login_server
+    }
+
+    /// Begins anew with another scenario; faults, latency and log stay.
+    pub fn set_scenario(&self, scenario: Scenario) {
+        self.shared.set_scenario(scenario);
+    }
+
+    /// Makes a change to the world.
+    ///
+    /// # Errors
+    /// When what is to be changed is not there.
+    pub fn change(&self, change: Change) -> Result<(), ChangeError> {
+        self.edit(|world| world.apply(change))
     }
 
     /// Sets a fault and returns its number. Of several that fit a request, the first that was set and strikes counts.
@@ -247,7 +253,7 @@ impl Sandbox {
     /// Where a tag of the scenario's ACR points now.
     #[must_use]
     pub fn acr_tag(&self, repository: &str, tag: &str) -> Option<String> {
-        self.tag(&self.scenario.login_server, repository, tag)
+        self.tag(&self.login_server(), repository, tag)
     }
 
     /// Where a tag of any registry points now.

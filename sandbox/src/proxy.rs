@@ -12,10 +12,12 @@ use crate::journal::{ConnectionState, Journal, Outcome};
 use crate::line::{Line, LineControl};
 use crate::managed_identity;
 use crate::message::{Request, Response};
+use crate::scenario::{self, Scenario};
 use crate::world::World;
 use bytes::BytesMut;
 use std::io;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -28,6 +30,8 @@ use tokio_rustls::TlsAcceptor;
 pub struct Shared {
     world: Mutex<World>,
     faults: Mutex<FaultTable>,
+    scenario: Mutex<Scenario>,
+    ca_file: PathBuf,
     round_trip: AtomicU64,
     /// The log.
     pub journal: Journal,
@@ -40,9 +44,16 @@ pub struct Shared {
 impl Shared {
     /// A world behind a proxy at this address.
     #[must_use]
-    pub fn new(world: World, authority: CertificateAuthority, address: SocketAddr) -> Self {
+    pub fn new(
+        scenario: Scenario,
+        authority: CertificateAuthority,
+        ca_file: PathBuf,
+        address: SocketAddr,
+    ) -> Self {
         Self {
-            world: Mutex::new(world),
+            world: Mutex::new(scenario.build()),
+            scenario: Mutex::new(scenario),
+            ca_file,
             faults: Mutex::default(),
             round_trip: AtomicU64::new(0),
             journal: Journal::new(),
@@ -54,6 +65,40 @@ impl Shared {
     /// The world, for as long as the guard lives.
     pub fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The scenario that the world began with.
+    pub fn scenario(&self) -> Scenario {
+        self.scenario
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Begins anew with another scenario; faults, latency and log stay.
+    pub fn set_scenario(&self, scenario: Scenario) {
+        let world = scenario.build();
+        *self.scenario.lock().unwrap_or_else(PoisonError::into_inner) = scenario;
+        *self.world() = world;
+    }
+
+    /// The root certificate's file.
+    pub fn ca_file(&self) -> &Path {
+        &self.ca_file
+    }
+
+    /// What a program needs in its environment.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        vec![
+            pair("HTTPS_PROXY", &format!("http://{}", self.address)),
+            pair("SSL_CERT_FILE", &self.ca_file.display().to_string()),
+            pair("REGISTRY_NAME", &self.scenario().registry_name),
+            pair("AZURE_TENANT_ID", scenario::TENANT_ID),
+            pair("AZURE_CLIENT_ID", scenario::CLIENT_ID),
+            pair("AZURE_CLIENT_SECRET", scenario::CLIENT_SECRET),
+            pair("AZURE_SUBSCRIPTION_ID", scenario::SUBSCRIPTION_ID),
+        ]
     }
 
     /// The faults, for as long as the guard lives.

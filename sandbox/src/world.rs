@@ -59,7 +59,7 @@ enum Service {
     Entra,
     Arm,
     Registry,
-    TokenService { registry: String },
+    Tokens { registry: String },
     BlobStorage,
     Files,
 }
@@ -93,7 +93,7 @@ impl World {
             Some(Service::Entra) => entra::answer(self, host, request),
             Some(Service::Arm) => arm::answer(self, host, request),
             Some(Service::Registry) => self.answer_registry(host, request),
-            Some(Service::TokenService { registry }) => {
+            Some(Service::Tokens { registry }) => {
                 token_service::answer(self, &registry, request)
             }
             Some(Service::BlobStorage) => blob_storage::answer(self, host, request),
@@ -109,7 +109,7 @@ impl World {
             Some(Service::Entra) => entra::invalid_secret(self, request),
             Some(
                 Service::Registry
-                | Service::TokenService { .. }
+                | Service::Tokens { .. }
                 | Service::BlobStorage
                 | Service::Files,
             )
@@ -202,7 +202,7 @@ impl World {
             if let RegistryKind::Token(settings) = &registry.kind
                 && settings.realm_host == host
             {
-                return Some(Service::TokenService {
+                return Some(Service::Tokens {
                     registry: registry.host.clone(),
                 });
             }

@@ -1,0 +1,272 @@
+//! The demo: the shipped executables, unchanged, against a registry in which five images are out of date.
+
+use anyhow::{Context, bail, ensure};
+use sandbox::scenario::CODE_COLLECTIONS;
+use sandbox::{Sandbox, Scenario};
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// How many images the default scenario has to import.
+const OUTDATED: usize = CODE_COLLECTIONS.len();
+
+/// Builds (when Cargo runs it) and runs `sli`, `taskset`, `sli`.
+///
+/// # Errors
+/// When one of them fails, or the numbers are not what they must be.
+pub fn run() -> anyhow::Result<()> {
+    let executables = Executables::find()?;
+    let folder = std::env::temp_dir().join("azure-rw-acr-sync-demo");
+    std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+    let stage = Stage {
+        sandbox: Sandbox::start(Scenario::default())?,
+        folder,
+        bold: bold(),
+    };
+    stage.say(&format!(
+        "{}: a registry on loopback in which {OUTDATED} images are out of date.\n\
+         The real executables run against it; no account and no internet are needed.\n",
+        stage.strong("azure-rw-acr-sync"),
+    ))?;
+
+    let before = stage.count("1. sli", &executables.sli)?;
+    ensure!(
+        before == OUTDATED,
+        "the first sli should print {OUTDATED}, and printed {before}"
+    );
+    stage.synchronize(&executables.taskset)?;
+    let after = stage.count("3. sli", &executables.sli)?;
+    ensure!(
+        after == 0,
+        "the second sli should print 0, and printed {after}"
+    );
+
+    let violations = stage.sandbox.violations();
+    ensure!(
+        violations.is_empty(),
+        "something was done that must never be: {}",
+        violations.join("; ")
+    );
+    stage.say(&format!(
+        "\nFrom {} to {}. The report is {}\n",
+        stage.strong(&before.to_string()),
+        stage.strong(&after.to_string()),
+        stage.strong(&stage.folder.join("report.html").display().to_string()),
+    ))
+}
+
+/// The executables that are shown.
+struct Executables {
+    sli: PathBuf,
+    taskset: PathBuf,
+}
+
+impl Executables {
+    /// Beside this executable; built first when Cargo runs the demo.
+    fn find() -> anyhow::Result<Self> {
+        let own = std::env::current_exe().context("finding this executable")?;
+        let folder = own.parent().context("this executable is in no folder")?;
+        if let (Some(cargo), Some(package)) = (
+            std::env::var_os("CARGO"),
+            std::env::var_os("CARGO_MANIFEST_DIR"),
+        ) {
+            build(&cargo, Path::new(&package), folder)?;
+        }
+        let find = |name: &str| {
+            let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+            if path.is_file() {
+                Ok(path)
+            } else {
+                bail!("there is no {}: build it first", path.display())
+            }
+        };
+        Ok(Self {
+            sli: find("sli")?,
+            taskset: find("taskset")?,
+        })
+    }
+}
+
+/// Builds both executables into the folder that this one was built into.
+fn build(cargo: &OsString, package: &Path, folder: &Path) -> anyhow::Result<()> {
+    let profile = match folder.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(name) => name,
+    };
+    let target = folder
+        .parent()
+        .context("this executable is not in a target folder")?;
+    let status = Command::new(cargo)
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "sli",
+            "--package",
+            "taskset",
+            "--profile",
+            profile,
+            "--target-dir",
+        ])
+        .arg(target)
+        .current_dir(package)
+        .stdout(Stdio::null())
+        .status()
+        .context("running cargo")?;
+    ensure!(status.success(), "cargo build ended with {status}");
+    Ok(())
+}
+
+/// Where the demo takes place.
+struct Stage {
+    sandbox: Sandbox,
+    folder: PathBuf,
+    bold: bool,
+}
+
+impl Stage {
+    /// Runs `sli` and shows its number.
+    fn count(&self, title: &str, sli: &Path) -> anyhow::Result<usize> {
+        let start = Instant::now();
+        let output = self
+            .command(sli)
+            .output()
+            .with_context(|| format!("running {}", sli.display()))?;
+        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        self.check(title, &output)?;
+        let Ok(number) = text.parse::<usize>() else {
+            bail!("{title} should print a number, and printed {text:?}")
+        };
+        let noun = if number == 1 {
+            "image needs"
+        } else {
+            "images need"
+        };
+        self.row(
+            title,
+            &format!("{} {noun} syncing", self.strong(&number.to_string())),
+            start.elapsed(),
+        )?;
+        Ok(number)
+    }
+
+    /// Runs `taskset` and shows what it brought into the registry.
+    fn synchronize(&self, taskset: &Path) -> anyhow::Result<()> {
+        let title = "2. taskset";
+        let start = Instant::now();
+        // Its progress is for a person to see; what it prints in the end stands in the report too.
+        let stderr = if std::io::stderr().is_terminal() {
+            Stdio::inherit()
+        } else {
+            Stdio::piped()
+        };
+        let running = self
+            .command(taskset)
+            .stdout(Stdio::piped())
+            .stderr(stderr)
+            .spawn();
+        let output = running
+            .and_then(std::process::Child::wait_with_output)
+            .with_context(|| format!("running {}", taskset.display()))?;
+        self.check(title, &output)?;
+        let took = start.elapsed();
+        let imported = self.imported();
+        self.row(
+            title,
+            &format!(
+                "{} images imported",
+                self.strong(&imported.len().to_string())
+            ),
+            took,
+        )?;
+        for name in imported {
+            self.say(&format!("               {name}\n"))?;
+        }
+        for name in ["report.md", "report.html"] {
+            let path = self.folder.join(name);
+            ensure!(
+                path.is_file(),
+                "taskset should have written {}",
+                path.display()
+            );
+        }
+        Ok(())
+    }
+
+    /// What the imports that ended well brought, as the registry has it now.
+    fn imported(&self) -> Vec<String> {
+        let mut names = self.sandbox.edit(|world| {
+            let targets = world.azure.operations.iter().flat_map(|operation| {
+                operation
+                    .targets
+                    .iter()
+                    .map(|target| (operation.login_server.clone(), target.clone()))
+            });
+            let present = targets.filter(|(host, target)| {
+                let (repository, tag) = target.rsplit_once(':').unwrap_or((target, ""));
+                world.tag(host, repository, tag).is_some()
+            });
+            present
+                .map(|(host, target)| format!("{host}/{target}"))
+                .collect::<Vec<_>>()
+        });
+        names.sort();
+        names
+    }
+
+    /// The executable with the sandbox's environment and nothing else that could lead it elsewhere.
+    fn command(&self, executable: &Path) -> Command {
+        let mut command = Command::new(executable);
+        command.env_clear();
+        for name in ["PATH", "TERM", "LANG", "NO_COLOR"] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        command
+            .envs(self.sandbox.environment())
+            .env("OUTPUT_DIR", &self.folder)
+            .env("HOME", self.sandbox.folder())
+            .env("AZURE_CONFIG_DIR", self.sandbox.folder().join("azure"))
+            .current_dir(&self.folder)
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn check(&self, title: &str, output: &Output) -> anyhow::Result<()> {
+        if output.status.success() {
+            return Ok(());
+        }
+        self.say(&String::from_utf8_lossy(&output.stderr))?;
+        bail!("{title} ended with {}", output.status)
+    }
+
+    fn row(&self, title: &str, result: &str, took: Duration) -> anyhow::Result<()> {
+        let requests = self.sandbox.requests().len();
+        self.sandbox.clear_log();
+        let seconds = took.as_secs_f64();
+        self.say(&format!(
+            "  {title:<11}  {result:<24}  {seconds:>5.1} s  {requests:>3} requests\n"
+        ))
+    }
+
+    fn strong(&self, text: &str) -> String {
+        if self.bold {
+            format!("\u{1b}[1m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    fn say(&self, text: &str) -> anyhow::Result<()> {
+        let mut out = std::io::stdout();
+        out.write_all(text.as_bytes())?;
+        Ok(out.flush()?)
+    }
+}
+
+fn bold() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
