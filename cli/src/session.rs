@@ -66,7 +66,8 @@ impl Session {
             tracing::info!("{}: {}: {}", row.source, row.verdict.name(), row.reason);
         }
         for issue in &report.issues {
-            tracing::warn!("{}: {}", issue.title, issue.actual);
+            let advice = issue.next_steps.replace('\n', "; ");
+            tracing::warn!("{}: {}; {advice}", issue.title, issue.actual);
         }
         Ok(report)
     }

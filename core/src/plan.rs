@@ -130,7 +130,7 @@ fn judge(observed: &Observed) -> (Verdict, String) {
         Seen::NotPublished(reason) => {
             return (Verdict::NotPublished(reason.clone()), reason.clone());
         }
-        Seen::Unknown(problem) => return (Verdict::Unknown(problem.clone()), problem.to_string()),
+        Seen::Unknown(problem) => return (Verdict::Unknown(problem.clone()), problem.fact()),
     };
     match &observed.destination {
         Some(Ok(Standing {
@@ -155,14 +155,14 @@ fn judge(observed: &Observed) -> (Verdict, String) {
             Verdict::Missing,
             format!("the ACR has no tag {}", published.tag),
         ),
-        Some(Err(problem)) => (Verdict::Unknown(problem.clone()), problem.to_string()),
+        Some(Err(problem)) => (Verdict::Unknown(problem.clone()), problem.fact()),
         None => {
             let problem = Problem::new(
                 Party::Destination,
                 Cause::Invalid,
                 "the destination was not looked at",
             );
-            (Verdict::Unknown(problem.clone()), problem.to_string())
+            (Verdict::Unknown(problem.clone()), problem.fact())
         }
     }
 }

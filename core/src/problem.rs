@@ -95,6 +95,11 @@ impl Problem {
         self
     }
 
+    /// Which side and what happened, without the advice.
+    pub fn fact(&self) -> String {
+        format!("{}: {}", self.party, self.what)
+    }
+
     /// Whether Azure refused this run, rather than one source its image.
     pub fn is_denied_by_azure(&self) -> bool {
         self.cause == Cause::AccessDenied && self.party != Party::Source
@@ -103,7 +108,7 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.party, self.what)?;
+        f.write_str(&self.fact())?;
         match &self.advice {
             Some(advice) => write!(f, "; {advice}"),
             None => Ok(()),

@@ -47,6 +47,11 @@ pub async fn run(
     })
     .await;
     let plan = plan(observed);
+    let login_server = destination
+        .client()
+        .await
+        .ok()
+        .map(|client| client.registry().clone());
 
     let outcomes = if config.sync_images {
         on_event(Event::Importing(plan.actions().count()));
@@ -59,6 +64,7 @@ pub async fn run(
         Vec::new()
     };
     let facts = Facts {
+        login_server,
         started,
         duration: clock.elapsed(),
         hosts: wire.ledger().snapshot(),

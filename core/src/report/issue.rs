@@ -58,7 +58,7 @@ pub(super) fn issues(report: &Report) -> Vec<Issue> {
     issues
 }
 
-/// Rows with the same problem belong together.
+/// Rows whose problem asks for the same belong together; without advice, those with the same problem.
 fn grouped<'a>(
     rows: &'a [Row],
     problem_of: impl Fn(&Row) -> Option<Problem>,
@@ -68,12 +68,17 @@ fn grouped<'a>(
         let Some(problem) = problem_of(row) else {
             continue;
         };
-        match groups.iter_mut().find(|(known, _)| *known == problem) {
+        match groups.iter_mut().find(|(known, _)| is_same(known, &problem)) {
             Some((_, group)) => group.push(row),
             None => groups.push((problem, vec![row])),
         }
     }
     groups
+}
+
+fn is_same(one: &Problem, other: &Problem) -> bool {
+    let kind = |problem: &Problem| (problem.party, problem.cause, problem.advice.clone());
+    one == other || (one.advice.is_some() && kind(one) == kind(other))
 }
 
 fn from_problem(report: &Report, problem: &Problem, rows: &[&Row], what: &str) -> Issue {
@@ -87,7 +92,7 @@ fn from_problem(report: &Report, problem: &Problem, rows: &[&Row], what: &str) -
         .advice
         .clone()
         .unwrap_or_else(|| "read the details, and run again".to_owned());
-    issue(report, severity, rows, what, problem.to_string(), advice)
+    issue(report, severity, rows, what, problem.fact(), advice)
 }
 
 fn not_published(report: &Report) -> Option<Issue> {

@@ -16,7 +16,7 @@ pub use render::{RenderError, html, markdown};
 
 use crate::apply::Outcome;
 use crate::config::Config;
-use crate::name::{Digest, Tag};
+use crate::name::{Digest, Registry, Tag};
 use crate::observe::{Category, Seen};
 use crate::plan::{Entry, Plan, Step, Verdict};
 use crate::problem::{Cause, Party, Problem};
@@ -171,7 +171,7 @@ pub struct Row {
 pub struct Report {
     /// `sli` or `taskset`.
     pub program: &'static str,
-    /// The registry, as the user named it.
+    /// The registry's login server; as the user named it when that could not be found out.
     pub registry: String,
     /// Whether the run was to import.
     pub sync_images: bool,
@@ -189,9 +189,11 @@ pub struct Report {
     pub hosts: BTreeMap<String, HostLedger>,
 }
 
-/// When a run was and what it asked of the network.
+/// What a run found out besides its images.
 #[derive(Clone, Debug)]
 pub struct Facts {
+    /// The login server, when it is known.
+    pub login_server: Option<Registry>,
     /// When it began.
     pub started: DateTime<Utc>,
     /// How long it took.
@@ -213,13 +215,17 @@ impl Report {
             })
             .collect();
         let Facts {
+            login_server,
             started,
             duration,
             hosts,
         } = facts;
         let mut report = Self {
             program: config.program.name(),
-            registry: config.registry.as_str().to_owned(),
+            registry: login_server.map_or_else(
+                || config.registry.as_str().to_owned(),
+                |server| server.to_string(),
+            ),
             sync_images: config.sync_images,
             started,
             duration,

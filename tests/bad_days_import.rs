@@ -1,0 +1,351 @@
+//! Bad days of a sync: what `taskset` does when Azure refuses, fails, hangs or lies.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use sandbox::{
+    Fault, FaultKind, ImportFailure, ImportResult, ImportRule, Permission, RetryAfter, Sandbox,
+    Scenario,
+};
+use support::{ACR, ARM, Ended, ONE, run};
+
+const TASKSET: &str = env!("CARGO_BIN_EXE_taskset");
+
+fn world() -> Sandbox {
+    Sandbox::start(Scenario::outdated()).expect("a sandbox")
+}
+
+fn rule(result: ImportResult) -> ImportRule {
+    ImportRule {
+        contains: ONE.to_owned(),
+        result,
+        duration_milliseconds: None,
+        times: None,
+    }
+}
+
+fn imports_of(world: &Sandbox, name: &str) -> usize {
+    let is_import = |request: &&sandbox::RecordedRequest| {
+        request.path.ends_with("/importImage")
+            && String::from_utf8_lossy(&request.body).contains(name)
+    };
+    world.requests().iter().filter(is_import).count()
+}
+
+/// What became of the images: the one with trouble, and the four others.
+fn outcomes(ended: &Ended) -> (String, Vec<String>) {
+    let images = ended.json("taskset.json")["images"]
+        .as_array()
+        .cloned()
+        .expect("images");
+    let outcome =
+        |image: &serde_json::Value| image["outcome"].as_str().unwrap_or("none").to_owned();
+    let is_one = |image: &&serde_json::Value| {
+        image["destination"]
+            .as_str()
+            .is_some_and(|text| text.contains(ONE))
+    };
+    let one = images
+        .iter()
+        .find(is_one)
+        .map(outcome)
+        .expect("the image with trouble");
+    (
+        one,
+        images
+            .iter()
+            .filter(|image| !is_one(image))
+            .map(outcome)
+            .collect(),
+    )
+}
+
+/// One import fails and the other four are done.
+#[track_caller]
+fn one_fails(world: &Sandbox, timeout: &str, parts: &[&str]) -> Ended {
+    let ended = run(TASKSET, world).set("TIMEOUT_SECONDS", timeout).end();
+    ended.expect(4, parts);
+    let (one, others) = outcomes(&ended);
+    assert_eq!(one, "failed", "{}", ended.stderr);
+    assert_eq!(others, ["imported"; 4], "{}", ended.stderr);
+    assert!(
+        ended.stdout.contains("What needs attention"),
+        "{}",
+        ended.stdout
+    );
+    assert_eq!(ended.json("issues.json").as_array().map(Vec::len), Some(1));
+    assert_eq!(ended.json("taskset.json")["needs_sync"], 1);
+    ended
+}
+
+/// Nothing could be imported.
+#[track_caller]
+fn all_fail(world: &Sandbox, code: i32, name: &str, parts: &[&str]) {
+    let ended = run(TASKSET, world).set("REGISTRY_NAME", name).end();
+    ended.expect(code, parts);
+    let images = ended.json("taskset.json")["images"]
+        .as_array()
+        .cloned()
+        .expect("images");
+    assert!(images.iter().all(|image| image["outcome"] != "imported"));
+    assert_eq!(
+        ended.json("issues.json").as_array().map(Vec::len),
+        Some(1),
+        "one cause is one issue"
+    );
+    assert!(ended.stdout.contains("What needs attention"));
+}
+
+#[test]
+fn the_role_to_import_is_missing() {
+    let world = world();
+    world.edit(|state| state.revoke(Permission::ImportImage));
+    all_fail(
+        &world,
+        5,
+        ACR,
+        &[
+            "Azure Resource Manager",
+            "AuthorizationFailed",
+            "Data Importer and Data Reader",
+        ],
+    );
+}
+
+#[test]
+fn the_registry_cannot_be_listed() {
+    let world = world();
+    world.edit(|state| state.revoke(Permission::ReadRegistry));
+    all_fail(
+        &world,
+        5,
+        ACR,
+        &["Azure Resource Manager", "registries/read"],
+    );
+}
+
+#[test]
+fn the_subscription_is_not_visible() {
+    let world = world();
+    world.edit(|state| state.revoke(Permission::ReadSubscription));
+    all_fail(
+        &world,
+        5,
+        ACR,
+        &["Azure Resource Manager", "AZURE_RESOURCE_SUBSCRIPTION_ID"],
+    );
+}
+
+#[test]
+fn the_registry_is_not_found() {
+    let world = world();
+    all_fail(
+        &world,
+        2,
+        "nosuchacr",
+        &["registry nosuchacr is not among", "check REGISTRY_NAME"],
+    );
+}
+
+#[test]
+fn an_import_that_fails_for_every_known_cause() {
+    for (failure, part) in [
+        (
+            ImportFailure::SourceUnauthorized,
+            "the source refused Azure",
+        ),
+        (
+            ImportFailure::SourceNotFound,
+            "the image is gone from the source",
+        ),
+        (ImportFailure::SourceRateLimited, "USE_DOCKER_AUTH"),
+        (
+            ImportFailure::RangesNotSupported,
+            "could not read the source's blobs",
+        ),
+        (
+            ImportFailure::CopyingBlobs,
+            "could not read the source's blobs",
+        ),
+        (
+            ImportFailure::UnexpectedStatus,
+            "could not read the source's blobs",
+        ),
+    ] {
+        let world = world();
+        world.edit(|state| {
+            // What fails never shows at the destination: it is heard of at the next poll.
+            state.azure.imports.retry_after = 1;
+            let rules = &mut state.azure.imports.rules;
+            rules.push(rule(ImportResult::Fail(failure.clone())));
+        });
+        one_fails(&world, "60", &[part]);
+        assert_eq!(imports_of(&world, ONE), 1, "{failure:?}");
+    }
+}
+
+#[test]
+fn an_import_that_hangs_ends_with_the_deadline() {
+    let world = world();
+    world.edit(|state| state.azure.imports.rules.push(rule(ImportResult::Hang)));
+    let ended = one_fails(&world, "6", &["the deadline of the run, 6 s"]);
+    assert!(ended.took < Duration::from_secs(8), "{:?}", ended.took);
+}
+
+#[test]
+fn an_import_that_succeeds_with_another_digest() {
+    let world = world();
+    world.edit(|state| {
+        state
+            .azure
+            .imports
+            .rules
+            .push(rule(ImportResult::OtherDigest))
+    });
+    let ended = one_fails(
+        &world,
+        "60",
+        &["after the import", "points at sha256:", "do not deploy it"],
+    );
+    assert!(ended.report("report.html").contains("after the import"));
+}
+
+#[test]
+fn an_import_that_succeeds_and_leaves_nothing_or_a_dangling_tag() {
+    for result in [ImportResult::Nothing, ImportResult::Dangling] {
+        let world = world();
+        world.edit(|state| state.azure.imports.rules.push(rule(result)));
+        one_fails(&world, "60", &["destination registry (ACR)"]);
+    }
+}
+
+#[test]
+fn a_locked_tag_is_told_and_not_tried() {
+    let world = Sandbox::start(Scenario::named("drifted").expect("a scenario")).expect("a sandbox");
+    let tag = Scenario::newest_tag(ONE);
+    world.edit(|state| {
+        let repository = state
+            .registries
+            .get_mut(ACR)
+            .expect("the ACR")
+            .repository(&format!("runwhen/{ONE}"));
+        repository.tags.get_mut(&tag).expect("the tag").locked = true;
+    });
+    one_fails(&world, "60", &["is locked", "--write-enabled true"]);
+    assert_eq!(imports_of(&world, ONE), 0);
+}
+
+#[test]
+fn a_request_to_import_that_is_throttled_is_sent_again() {
+    let world = world();
+    let start = Fault::on(ARM).method("POST").path_contains("/importImage");
+    world.inject(
+        start.once(),
+        FaultKind::TooManyRequests {
+            retry_after: RetryAfter::Seconds(1),
+        },
+    );
+    run(TASKSET, &world).end().expect(0, &["trying again"]);
+}
+
+#[test]
+fn a_request_to_import_whose_answer_is_lost_is_not_sent_twice() {
+    let world = world();
+    let start = Fault::on(ARM).method("POST").path_contains("/importImage");
+    world.inject(start.once(), FaultKind::ResetAfterHeaders);
+    let ended = run(TASKSET, &world).set("TIMEOUT_SECONDS", "12").end();
+    let started = world
+        .requests()
+        .iter()
+        .filter(|request| request.path.ends_with("/importImage"))
+        .count();
+    assert_eq!(started, 5, "{}", ended.stderr);
+    assert!(matches!(ended.code, 0 | 4), "{}", ended.stderr);
+}
+
+#[test]
+fn a_poll_that_fails_now_and_then_is_no_failure() {
+    let world = world();
+    let poll = Fault::on(ARM).method("GET").path_contains("operation");
+    world.inject(
+        poll.times(2),
+        FaultKind::Status {
+            code: 502,
+            headers: Vec::new(),
+            body: String::new(),
+        },
+    );
+    run(TASKSET, &world).end().expect(0, &[]);
+}
+
+#[test]
+fn one_source_is_down_and_the_others_are_synced() {
+    let world = world();
+    let list = Fault::on(support::SOURCE).path_contains(&format!("{ONE}/tags/list"));
+    world.inject(
+        list,
+        FaultKind::Status {
+            code: 403,
+            headers: Vec::new(),
+            body: String::new(),
+        },
+    );
+    let ended = run(TASKSET, &world).end();
+    ended.expect(3, &["403 Forbidden"]);
+    let (one, others) = outcomes(&ended);
+    assert_eq!(
+        (one.as_str(), others),
+        ("none", vec!["imported".to_owned(); 4])
+    );
+    assert!(
+        ended
+            .stdout
+            .contains("5 images: 4 imported and verified, 1 could not be checked."),
+        "{}",
+        ended.stdout
+    );
+}
+
+#[test]
+fn a_signal_during_imports_reports_what_was_done() {
+    let world = world();
+    world.edit(|state| state.azure.imports.rules.push(rule(ImportResult::Hang)));
+    let run = run(TASKSET, &world);
+    let started = Instant::now();
+    let child = run.spawn();
+    std::thread::sleep(Duration::from_secs(5));
+    let sent = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(sent.expect("kill runs").success());
+    let ended = run.wait(child, started);
+    ended.expect(4, &["stopped by a signal"]);
+    let (one, others) = outcomes(&ended);
+    assert_eq!(
+        (one.as_str(), others),
+        ("failed", vec!["imported".to_owned(); 4])
+    );
+    assert!(
+        ended
+            .stdout
+            .contains("4 imported and verified, 1 could not be imported"),
+        "{}",
+        ended.stdout
+    );
+}
+
+#[test]
+fn a_report_folder_that_cannot_be_written_to_stops_the_run_before_any_import() {
+    let world = world();
+    let run = run(TASKSET, &world);
+    let file = run.folder().join("a-file");
+    std::fs::write(&file, "").expect("a file");
+    let temporary = run.folder().join("temporary").display().to_string();
+    let ended = run
+        .set("OUTPUT_DIR", file.join("below").display().to_string())
+        .set("CODEBUNDLE_TEMP_DIR", temporary)
+        .end();
+    ended.expect(2, &["OUTPUT_DIR", "cannot be written to"]);
+    assert!(world.requests().is_empty());
+}

@@ -1,0 +1,233 @@
+//! `sli` from the outside: its number, its artifacts, its requests, its settings.
+
+mod support;
+
+use sandbox::{Sandbox, Scenario};
+use serde_json::json;
+use support::{ACR, ENTRA, SOURCE, run};
+
+const SLI: &str = env!("CARGO_BIN_EXE_sli");
+
+fn world(scenario: &str) -> Sandbox {
+    Sandbox::start(Scenario::named(scenario).expect("a scenario")).expect("a sandbox")
+}
+
+#[test]
+fn five_are_outdated_and_stdout_is_the_number_alone() {
+    let world = world("outdated");
+    let ended = run(SLI, &world).end();
+    ended.expect(0, &["need a sync"]);
+    assert_eq!(ended.stdout, "5\n");
+    let all = ended.json("sli.json");
+    assert_eq!(all["needs_sync"], 5);
+    assert_eq!(all["categories"]["codecollection"]["needs_sync"], 5);
+    assert!(
+        ended
+            .verdicts("sli.json")
+            .values()
+            .all(|verdict| verdict == "Missing")
+    );
+    let list = ended.json("cc_images_to_update.json");
+    let first = &list[0];
+    let name = "runwhen-contrib-azure-c7n-codecollection";
+    let tag = Scenario::newest_tag(name);
+    assert_eq!(list.as_array().map(Vec::len), Some(5));
+    assert_eq!(
+        first["source"],
+        format!("{SOURCE}/runwhen-nonprod-beta/public-images/{name}:{tag}")
+    );
+    assert_eq!(first["destination"], format!("{ACR}/runwhen/{name}:{tag}"));
+}
+
+#[test]
+fn nothing_to_do_is_zero_with_the_fewest_requests() {
+    let world = world("up-to-date");
+    let ended = run(SLI, &world).end();
+    assert_eq!(ended.expect(0, &[]).stdout, "0\n");
+    assert_eq!(ended.json("cc_images_to_update.json"), json!([]));
+    let count = |host: &str| {
+        world
+            .requests()
+            .iter()
+            .filter(|request| request.host == host)
+            .count()
+    };
+    // One list per repository; token, exchange and token again; one HEAD per destination. No ARM.
+    assert_eq!((count(SOURCE), count(ENTRA), count(ACR)), (5, 1, 2 + 5));
+    assert_eq!(world.requests().len(), 13);
+    let ledger = &ended.json("sli.json")["hosts"];
+    assert_eq!(ledger[SOURCE]["requests"], 5);
+    assert_eq!(ledger[ACR]["requests"], 7);
+    assert_eq!(ended.json("sli.json")["requests"], 13);
+    let mut asked: Vec<_> = world
+        .requests()
+        .iter()
+        .map(|r| {
+            (
+                r.method.clone(),
+                r.host.clone(),
+                r.path.clone(),
+                r.query.clone(),
+            )
+        })
+        .collect();
+    asked.sort();
+    asked.dedup();
+    assert_eq!(asked.len(), 13, "a request was made twice");
+}
+
+#[test]
+fn the_same_tag_with_another_digest_has_drifted() {
+    let world = world("drifted");
+    let ended = run(SLI, &world).end();
+    assert_eq!(ended.expect(0, &[]).stdout, "5\n");
+    assert!(
+        ended
+            .verdicts("sli.json")
+            .values()
+            .all(|verdict| verdict == "Drifted")
+    );
+}
+
+#[test]
+fn an_empty_registry_lacks_all_five() {
+    let world = world("empty");
+    assert_eq!(run(SLI, &world).end().expect(0, &[]).stdout, "5\n");
+}
+
+#[test]
+fn a_plain_or_paged_list_gives_the_same_answer() {
+    for scenario in ["plain-list", "paged"] {
+        let world = world(scenario);
+        let ended = run(SLI, &world).end();
+        assert_eq!(ended.expect(0, &[]).stdout, "5\n", "{scenario}");
+        for (name, _) in ended.verdicts("sli.json") {
+            let images = ended.json("sli.json")["images"].to_string();
+            assert!(
+                images.contains(&Scenario::newest_tag(&name)),
+                "{scenario}: {name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_same_child_in_another_index_is_the_same_image() {
+    let world = world("same-children");
+    let ended = run(SLI, &world).end();
+    assert_eq!(ended.expect(0, &[]).stdout, "5\n");
+    let images = ended.json("sli.json")["images"].to_string();
+    for (name, _) in ended.verdicts("sli.json") {
+        assert!(images.contains(&Scenario::newest_tag(&name)), "{name}");
+    }
+}
+
+#[test]
+fn a_branch_that_nobody_builds_is_a_wrong_setting() {
+    let world = world("outdated");
+    let ended = run(SLI, &world).set("REF", "no-such-branch").end();
+    ended.expect(2, &["No no-such-branch-latest found in", "check REF"]);
+    assert_eq!(ended.stdout, "");
+    assert!(
+        ended
+            .verdicts("sli.json")
+            .values()
+            .all(|verdict| verdict == "NotPublished")
+    );
+}
+
+#[test]
+fn one_repository_without_latest_is_not_published_and_the_others_count() {
+    let world = world("outdated");
+    world.edit(|state| {
+        let registry = state.registries.get_mut(SOURCE).expect("Google");
+        let name = format!("runwhen-nonprod-beta/public-images/{}", support::ONE);
+        registry.repository(&name).tags.remove("main-latest");
+    });
+    let ended = run(SLI, &world).end();
+    assert_eq!(ended.expect(0, &["No main-latest found in"]).stdout, "4\n");
+    assert_eq!(ended.verdict_of_one("sli.json", "Missing"), "NotPublished");
+}
+
+#[test]
+fn the_short_name_works_like_the_login_server() {
+    let world = world("up-to-date");
+    for name in ["myacr", "MYACR", "MyAcr.AzureCR.io"] {
+        let ended = run(SLI, &world).set("REGISTRY_NAME", name).end();
+        assert_eq!(ended.expect(0, &[]).stdout, "0\n", "{name}");
+    }
+}
+
+#[test]
+fn with_sync_images_the_number_is_what_is_left() {
+    let world = world("outdated");
+    let ended = run(SLI, &world).set("SYNC_IMAGES", "true").end();
+    assert_eq!(ended.expect(0, &["imported and verified"]).stdout, "0\n");
+    assert_eq!(run(SLI, &world).end().expect(0, &[]).stdout, "0\n");
+}
+
+#[test]
+fn flags_say_the_same_as_variables_and_win() {
+    let world = world("up-to-date");
+    let ended = run(SLI, &world)
+        .set("REGISTRY_NAME", "wrong name")
+        .arguments(&[
+            "--registry-name",
+            "myacr.azurecr.io",
+            "--use-date-tag",
+            "--log-level",
+            "error",
+        ])
+        .end();
+    assert_eq!(ended.expect(0, &[]).stdout, "0\n");
+    assert_eq!(ended.stderr, "");
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_before_any_request() {
+    let world = world("outdated");
+    let ended = run(SLI, &world)
+        .set("REGISTRY_NAME", "https://myacr.azurecr.io/x")
+        .set("REF", "feature/x")
+        .set("USE_DOCKER_AUTH", "true")
+        .set("TIMEOUT_SECONDS", "soon")
+        .end();
+    ended.expect(
+        2,
+        &[
+            "REGISTRY_NAME",
+            "feature-x",
+            "DOCKER_USERNAME",
+            "DOCKER_TOKEN",
+            "TIMEOUT_SECONDS=\"soon\"",
+        ],
+    );
+    assert!(world.requests().is_empty());
+    assert_eq!(
+        run(SLI, &world)
+            .arguments(&["--docker-token", "x"])
+            .end()
+            .code,
+        2
+    );
+}
+
+#[test]
+fn artifacts_go_where_the_platform_says() {
+    let world = world("up-to-date");
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let ended = run(SLI, &world)
+        .set(
+            "CODEBUNDLE_TEMP_DIR",
+            elsewhere.path().display().to_string(),
+        )
+        .end();
+    ended.expect(0, &[]);
+    assert!(
+        elsewhere
+            .path()
+            .join("azure-rw-acr-sync/sli.json")
+            .is_file()
+    );
+    assert!(!ended.folder.path().join("azure-rw-acr-sync").exists());
+}

@@ -1,0 +1,241 @@
+//! Running the shipped executables against the sandbox, and looking at everything they leave.
+
+// Every test file uses its own part of this.
+#![allow(dead_code)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use sandbox::{Sandbox, scenario};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The host that the CodeCollections are published on.
+pub const SOURCE: &str = scenario::GOOGLE_HOST;
+/// The login server of the sandbox's registry.
+pub const ACR: &str = "myacr.azurecr.io";
+pub const ENTRA: &str = "login.microsoftonline.com";
+pub const ARM: &str = "management.azure.com";
+/// One of the five, for trouble that befalls only one.
+pub const ONE: &str = "runwhen-contrib-rw-cli-codecollection";
+
+/// An executable that has ended, with what it left.
+pub struct Ended {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+    pub took: Duration,
+    pub folder: TempDir,
+}
+
+/// A run that is being prepared.
+pub struct Run<'a> {
+    executable: &'a str,
+    world: &'a Sandbox,
+    environment: BTreeMap<String, String>,
+    arguments: Vec<String>,
+    folder: TempDir,
+}
+
+/// Prepares a run of an executable with the sandbox's valid environment and nothing else.
+pub fn run<'a>(executable: &'a str, world: &'a Sandbox) -> Run<'a> {
+    let folder = TempDir::new().expect("a temporary folder");
+    let mut environment: BTreeMap<_, _> = world.environment().into_iter().collect();
+    environment.insert("REGISTRY_NAME".to_owned(), ACR.to_owned());
+    environment.insert("OUTPUT_DIR".to_owned(), folder.path().display().to_string());
+    Run {
+        executable,
+        world,
+        environment,
+        arguments: Vec::new(),
+        folder,
+    }
+}
+
+impl Run<'_> {
+    pub fn set(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.environment.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub fn unset(mut self, names: &[&str]) -> Self {
+        names.iter().for_each(|name| {
+            self.environment.remove(*name);
+        });
+        self
+    }
+
+    pub fn arguments(mut self, arguments: &[&str]) -> Self {
+        self.arguments
+            .extend(arguments.iter().map(ToString::to_string));
+        self
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn spawn(&self) -> Child {
+        Command::new(self.executable)
+            .args(&self.arguments)
+            .env_clear()
+            .envs(&self.environment)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the executable starts")
+    }
+
+    /// Runs to the end and makes sure that no secret got out.
+    pub fn end(self) -> Ended {
+        let started = Instant::now();
+        let child = self.spawn();
+        self.wait(child, started)
+    }
+
+    pub fn wait(self, child: Child, started: Instant) -> Ended {
+        let command_line =
+            std::fs::read(format!("/proc/{}/cmdline", child.id())).unwrap_or_default();
+        let output = child.wait_with_output().expect("the executable ends");
+        let ended = Ended {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).expect("UTF-8 on stdout"),
+            stderr: String::from_utf8(output.stderr).expect("UTF-8 on stderr"),
+            took: started.elapsed(),
+            folder: self.folder,
+        };
+        let secrets = secrets(self.world, &self.environment);
+        assert!(secrets.len() >= 2, "the test knows no secret to look for");
+        ended.assert_holds_none_of(&secrets, &String::from_utf8_lossy(&command_line));
+        assert_eq!(self.world.violations(), Vec::<String>::new());
+        ended
+    }
+}
+
+/// Every secret of this run: those it was given, and every token that it was seen to use.
+fn secrets(world: &Sandbox, environment: &BTreeMap<String, String>) -> Vec<String> {
+    let mut secrets = vec![
+        scenario::CLIENT_SECRET.to_owned(),
+        scenario::FEDERATED_TOKEN.to_owned(),
+    ];
+    for (name, value) in environment {
+        if name.contains("SECRET")
+            || name.contains("Secret")
+            || name.contains("TOKEN") && !name.ends_with("FILE")
+        {
+            secrets.push(value.clone());
+        }
+    }
+    for request in world.requests() {
+        let headers = request.request_headers.iter();
+        let given = headers.filter(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+        secrets.extend(given.filter_map(|(_, value)| Some(value.split_once(' ')?.1.to_owned())));
+    }
+    secrets.retain(|secret| secret.len() > 5);
+    secrets.sort();
+    secrets.dedup();
+    secrets
+}
+
+impl Ended {
+    /// The JSON artifact of this name.
+    pub fn json(&self, name: &str) -> Value {
+        let path = self.folder.path().join("azure-rw-acr-sync").join(name);
+        let text = std::fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("{}: {error}\n{}", path.display(), self.stderr));
+        serde_json::from_str(&text).expect("an artifact is whole JSON")
+    }
+
+    /// The text of a report.
+    pub fn report(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join(name)).expect("a report")
+    }
+
+    /// Verdicts by the last segment of the image's source.
+    pub fn verdicts(&self, artifact: &str) -> BTreeMap<String, String> {
+        let images = self.json(artifact)["images"]
+            .as_array()
+            .cloned()
+            .expect("images");
+        let name = |image: &Value| {
+            let destination = image["destination"]
+                .as_str()
+                .expect("a destination")
+                .to_owned();
+            let name = destination.rsplit('/').next().unwrap_or_default();
+            name.split(':').next().unwrap_or_default().to_owned()
+        };
+        images
+            .iter()
+            .map(|image| {
+                (
+                    name(image),
+                    image["verdict"].as_str().unwrap_or_default().to_owned(),
+                )
+            })
+            .collect()
+    }
+
+    /// The verdict of the one image with trouble; the four others must have this one.
+    pub fn verdict_of_one(&self, artifact: &str, others: &str) -> String {
+        let mut verdicts = self.verdicts(artifact);
+        let one = verdicts.remove(ONE).expect("the image with trouble");
+        assert_eq!(verdicts.len(), 4);
+        for (name, verdict) in verdicts {
+            assert_eq!(
+                verdict, others,
+                "{name}: one image's trouble changed another's verdict\n{}",
+                self.stderr
+            );
+        }
+        one
+    }
+
+    /// The exit code, and what was said on stderr in any case; fails with everything that the run said.
+    #[track_caller]
+    pub fn expect(&self, code: i32, parts: &[&str]) -> &Self {
+        assert_eq!(
+            self.code, code,
+            "exit code\nstdout:\n{}\nstderr:\n{}",
+            self.stdout, self.stderr
+        );
+        let said = self.stderr.to_lowercase();
+        for part in parts {
+            assert!(
+                said.contains(&part.to_lowercase()),
+                "{part:?} is not in:\n{}",
+                self.stderr
+            );
+        }
+        self
+    }
+
+    fn assert_holds_none_of(&self, secrets: &[String], command_line: &str) {
+        let mut places = vec![
+            ("stdout".to_owned(), self.stdout.clone()),
+            ("stderr".to_owned(), self.stderr.clone()),
+            ("the process list".to_owned(), command_line.to_owned()),
+        ];
+        let mut folders = vec![self.folder.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+                if entry.path().is_dir() {
+                    folders.push(entry.path());
+                } else {
+                    let text =
+                        String::from_utf8_lossy(&std::fs::read(entry.path()).expect("a file"))
+                            .into_owned();
+                    places.push((entry.path().display().to_string(), text));
+                }
+            }
+        }
+        for (place, text) in places {
+            for secret in secrets {
+                assert!(!text.contains(secret.as_str()), "a secret got into {place}");
+            }
+        }
+    }
+}
