@@ -102,7 +102,8 @@ pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
     }
     let response = match (&target, request.method.as_str()) {
         (Target::Ping, _) => Response::json(200, &json!({})),
-        (Target::Tags(repository), "GET" | "HEAD") => tags(world, host, repository, request),
+        // HEAD is not for it: 405, as Debian's docker-registry says too.
+        (Target::Tags(repository), "GET") => tags(world, host, repository, request),
         (Target::Manifest(repository, reference), "GET" | "HEAD") => {
             manifest(world, host, repository, reference, request)
         }

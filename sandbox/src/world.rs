@@ -93,9 +93,7 @@ impl World {
             Some(Service::Entra) => entra::answer(self, host, request),
             Some(Service::Arm) => arm::answer(self, host, request),
             Some(Service::Registry) => self.answer_registry(host, request),
-            Some(Service::Tokens { registry }) => {
-                token_service::answer(self, &registry, request)
-            }
+            Some(Service::Tokens { registry }) => token_service::answer(self, &registry, request),
             Some(Service::BlobStorage) => blob_storage::answer(self, host, request),
             Some(Service::Files) => self.answer_file(host, request),
             None => Response::new(502, "text/plain", format!("no such host: {host}\n")),
@@ -108,10 +106,7 @@ impl World {
             Some(Service::Arm) => arm::expired_token(self, request),
             Some(Service::Entra) => entra::invalid_secret(self, request),
             Some(
-                Service::Registry
-                | Service::Tokens { .. }
-                | Service::BlobStorage
-                | Service::Files,
+                Service::Registry | Service::Tokens { .. } | Service::BlobStorage | Service::Files,
             )
             | None => distribution::challenge_for(self, host, request),
         }
