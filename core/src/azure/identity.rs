@@ -211,7 +211,6 @@ fn credential(
             client_id: Some(client.clone()),
             tenant_id: Some(tenant.clone()),
             token_file_path: Some(token_file.clone()),
-            ..WorkloadIdentityCredentialOptions::default()
         }))
         .map(|made| made as _),
         Credentials::ManagedIdentity { identity } => {
@@ -224,7 +223,6 @@ fn credential(
             ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
                 user_assigned_id,
                 client_options: options,
-                ..ManagedIdentityCredentialOptions::default()
             }))
             .map(|made| made as _)
         }

@@ -133,10 +133,7 @@ fn explicit(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Option<Login>
                 client,
                 secret: value.into(),
             };
-            let mut login = Login::new(
-                credentials,
-                secret.replace("Secret", "*").replace("SECRET", "*"),
-            );
+            let mut login = Login::new(credentials, format!("service principal of {secret}"));
             login.subscription = inputs.get(subscription);
             return Some(login);
         }

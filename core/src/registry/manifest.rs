@@ -58,12 +58,12 @@ pub(super) fn read(answer: &Answer, asked: &Version) -> Result<Manifest, Problem
             header.map_err(|error: crate::name::NameError| answer.invalid(error))?
         }
     };
-    if let Some(claimed) = &claimed {
-        if !claimed.matches(&answer.body) {
-            return Err(answer
+    if let Some(claimed) = &claimed
+        && !claimed.matches(&answer.body)
+    {
+        return Err(answer
                 .invalid(format!("the manifest's bytes do not match their digest: claimed {claimed}, actual {digest}"))
                 .advise("do not trust this content; something between here and the registry changes it, or the registry is damaged"));
-        }
     }
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "camelCase")]

@@ -59,16 +59,19 @@ pub(super) fn issues(report: &Report) -> Vec<Issue> {
 }
 
 /// Rows whose problem asks for the same belong together; without advice, those with the same problem.
-fn grouped<'a>(
-    rows: &'a [Row],
+fn grouped(
+    rows: &[Row],
     problem_of: impl Fn(&Row) -> Option<Problem>,
-) -> Vec<(Problem, Vec<&'a Row>)> {
+) -> Vec<(Problem, Vec<&Row>)> {
     let mut groups: Vec<(Problem, Vec<&Row>)> = Vec::new();
     for row in rows {
         let Some(problem) = problem_of(row) else {
             continue;
         };
-        match groups.iter_mut().find(|(known, _)| is_same(known, &problem)) {
+        match groups
+            .iter_mut()
+            .find(|(known, _)| is_same(known, &problem))
+        {
             Some((_, group)) => group.push(row),
             None => groups.push((problem, vec![row])),
         }
@@ -150,15 +153,25 @@ fn issue(
         [one] => format!("1 {} image", one.category.title()),
         many => format!("{} images", many.len()),
     };
-    let lines: Vec<_> = rows
-        .iter()
-        .map(|row| format!("- {}: {}", row.source, row.reason))
-        .collect();
+    let line = |row: &&Row| {
+        let line = format!(
+            "- {} for {} ({})",
+            row.source,
+            row.destination,
+            row.verdict.name()
+        );
+        if row.reason == actual {
+            line
+        } else {
+            format!("{line}: {}", row.reason)
+        }
+    };
+    let lines: Vec<_> = rows.iter().map(line).collect();
     Issue {
         severity,
-        title: format!("{count} {what} for ACR `{}`", report.registry),
+        title: format!("{count} {what} for ACR {}", report.registry),
         expected: format!(
-            "every RunWhen image that is published stands in `{}` with the same digest",
+            "every RunWhen image that is published stands in {} with the same digest",
             report.registry
         ),
         actual,

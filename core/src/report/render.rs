@@ -138,16 +138,25 @@ fn summary(report: &Report) -> (String, &'static str) {
 }
 
 /// What has a meaning in Markdown or in the HTML inside it, disarmed.
+///
+/// An underscore inside a word has none (CommonMark, rule 2 of emphasis), and names of variables are full
+/// of them.
 fn escape_markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in crate::problem::harmless(text).chars() {
+    let text = crate::problem::harmless(text);
+    let mut characters = text.chars().peekable();
+    let mut before = ' ';
+    while let Some(c) = characters.next() {
+        let after = characters.peek().copied().unwrap_or(' ');
         match c {
+            '_' if before.is_alphanumeric() && after.is_alphanumeric() => out.push(c),
             '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '!' => out.extend(['\\', c]),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
             _ => out.push(c),
         }
+        before = c;
     }
     out
 }
@@ -207,6 +216,11 @@ fn markdown_table(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_variables_stay_readable() {
+        assert_eq!(escape_markdown("SYNC_IMAGES _x_"), "SYNC_IMAGES \\_x\\_");
+    }
 
     #[test]
     fn markdown_from_elsewhere_is_only_text() {

@@ -11,6 +11,8 @@ use crate::plan::Verdict;
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Table {
     pub title: String,
+    /// Two columns of names and values stay beside each other on a narrow screen.
+    pub class: &'static str,
     pub head: Vec<&'static str>,
     pub rows: Vec<Vec<Cell>>,
 }
@@ -39,6 +41,7 @@ impl Table {
         };
         Self {
             title: title.into(),
+            class: if head.len() == 2 { "pairs" } else { "wide" },
             head: head.to_vec(),
             rows: rows.into_iter().map(cells).collect(),
         }
