@@ -12,14 +12,22 @@ use std::time::{Duration, Instant};
 /// How many images the default scenario has to import.
 const OUTDATED: usize = CODE_COLLECTIONS.len();
 
-/// Builds (when Cargo runs it) and runs `sli`, `taskset`, `sli`.
+/// Builds (when Cargo runs it) and runs `sli`, `taskset`, `sli`, which write into `output` or a new temporary folder.
 ///
 /// # Errors
 /// When one of them fails, or the numbers are not what they must be.
-pub fn run() -> anyhow::Result<()> {
+pub fn run(output: Option<PathBuf>) -> anyhow::Result<()> {
     let executables = Executables::find()?;
-    let folder = std::env::temp_dir().join("azure-rw-acr-sync-demo");
+    let folder = match output {
+        Some(folder) => folder,
+        // It stays: a person wants to look at the report.
+        None => tempfile::Builder::new()
+            .prefix("azure-rw-acr-sync-demo-")
+            .tempdir()?
+            .keep(),
+    };
     std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+    let folder = folder.canonicalize()?;
     let stage = Stage {
         sandbox: Sandbox::start(Scenario::default())?,
         folder,

@@ -4,6 +4,7 @@ mod demo;
 mod serve;
 
 use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// The outside world on loopback: Entra, ARM, an ACR and RunWhen's public registry behind one proxy.
@@ -20,9 +21,16 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run sli, taskset and sli against the sandbox, and show the number go from 5 to 0 (what no command does too).
-    Demo,
+    Demo(DemoArguments),
     /// Stay up and print what a client needs in its environment; requests are logged to stderr.
     Serve(ServeArguments),
+}
+
+#[derive(Debug, Args)]
+struct DemoArguments {
+    /// Where report and artifacts go; a new temporary folder when it is not given.
+    #[arg(long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -41,7 +49,8 @@ struct ServeArguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
-        None | Some(Command::Demo) => demo::run(),
+        None => demo::run(None),
+        Some(Command::Demo(arguments)) => demo::run(arguments.output),
         Some(Command::Serve(arguments)) => serve::run(&arguments),
     };
     match result {
