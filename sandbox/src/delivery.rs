@@ -375,7 +375,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<'_, S> {
         let mut chunk = format!("{:x}\r\n", bytes.len()).into_bytes();
         chunk.extend_from_slice(bytes);
         chunk.extend_from_slice(b"\r\n");
-        self.send(&chunk).await
+        // No flush for each: with latency that would be a round trip a piece.
+        self.stream.write_all(&chunk).await?;
+        self.sent += chunk.len() as u64;
+        Ok(())
     }
 
     async fn send_endless(&mut self) -> io::Result<()> {
@@ -384,6 +387,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<'_, S> {
         let piece = b",\"main-0000000\"".repeat(4096);
         loop {
             self.send_chunk(&piece).await?;
+            self.stream.flush().await?;
             tokio::time::sleep(ENDLESS_PAUSE).await;
         }
     }

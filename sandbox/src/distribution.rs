@@ -11,7 +11,7 @@ use crate::world::World;
 use crate::{acr, blob_storage, token_service, upload};
 use serde_json::{Value, json};
 
-/// Google cuts its list here, and does not say so.
+/// Google cuts its list here, and does not say so (its published quota).
 const GOOGLE_LIST_LIMIT: usize = 10_000;
 
 /// What a path under `/v2/` names.
@@ -354,8 +354,8 @@ fn tags(world: &World, host: &str, name: &str, request: &Request) -> Response {
         list["manifest"] = google_manifests(world, repository, page);
     }
     let response = Response::json(200, &list);
-    // Google does not page by itself: what is beyond its limit is not told.
-    let pages = google.is_none() || registry.page_size.is_some() || asked.is_some();
+    // Google does not page: what is beyond `n` or its limit is left out silently (go-containerregistry#897, #1643).
+    let pages = google.is_none() || registry.page_size.is_some();
     match page.last() {
         Some(last) if pages && page.len() < remaining.len() => response.with(
             "Link",
@@ -378,7 +378,6 @@ fn google_manifests(world: &World, repository: &Repository, page: &[&str]) -> Va
         let tags = tags_of.remove(digest).unwrap_or_default();
         let row = json!({
             "imageSizeBytes": image_size(world, digest).to_string(),
-            "layerId": "",
             "mediaType": entry.media_type,
             "tag": tags,
             "timeCreatedMs": (entry.created * 1000).to_string(),
