@@ -98,12 +98,15 @@ fn after_help(program: Program) -> String {
         "\nAn empty value, and 'missing_workspaceInfo_custom_variable', mean unset.\n\nOutput:\n",
     );
     text.push_str(match program {
-        Program::Sli => "  stdout: one number, or nothing when something is unknown; everything else goes to stderr\n  \
-                         CODEBUNDLE_TEMP_DIR/azure-rw-acr-sync/: sli.json, cc_images_to_update.json, issues.json\n",
-        Program::Taskset => "  stdout: the report as Markdown; everything else goes to stderr\n  \
-                             OUTPUT_DIR: report.md, report.html\n  \
-                             CODEBUNDLE_TEMP_DIR/azure-rw-acr-sync/: taskset.json, cc_images_to_update.json, issues.json\n",
+        Program::Sli => "  stdout: one number, or nothing when something is unknown; everything else goes to stderr\n",
+        Program::Taskset => {
+            "  stdout: the report as Markdown; everything else goes to stderr\n  OUTPUT_DIR: report.md, report.html\n"
+        }
     });
+    text.push_str(&format!(
+        "  OUTPUT_DIR/azure-rw-acr-sync: {}.json, cc_images_to_update.json, issues.json\n",
+        program.name()
+    ));
     text.push_str("\nExit codes:\n");
     for status in Status::ALL {
         text.push_str(&format!("  {}  {}\n", status.code(), status.meaning()));

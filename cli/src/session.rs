@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use acr_sync_core::config::{Config, Program};
+use acr_sync_core::config::Config;
 use acr_sync_core::problem::Problem;
 use acr_sync_core::report::{Report, artifacts, html, markdown};
 use acr_sync_core::run::{Event, run};
@@ -29,14 +29,8 @@ impl Session {
     }
 
     pub(crate) fn check_folders(&self) -> Result<(), files::NotWritable> {
-        files::check_writable(
-            "CODEBUNDLE_TEMP_DIR (or OUTPUT_DIR)",
-            &self.config.artifact_dir,
-        )?;
-        match self.config.program {
-            Program::Taskset => files::check_writable("OUTPUT_DIR", &self.config.output_dir),
-            Program::Sli => Ok(()),
-        }
+        files::check_writable("OUTPUT_DIR", &self.config.output_dir)?;
+        files::check_writable("CODEBUNDLE_TEMP_DIR", &self.config.temp_dir)
     }
 
     /// Shows on a terminal what the run waits for.
@@ -79,7 +73,7 @@ impl Session {
     pub fn write_artifacts(&self, report: &Report) -> anyhow::Result<()> {
         artifacts(report).iter().try_for_each(|artifact| {
             files::write(
-                &self.config.artifact_dir.join(&artifact.path),
+                &self.config.output_dir.join(&artifact.path),
                 &artifact.content,
             )
         })

@@ -126,10 +126,10 @@ pub struct Config {
     pub docker: Option<DockerAuth>,
     /// Who we are in Azure.
     pub login: Login,
-    /// Where reports go.
+    /// Where reports and artifacts go.
     pub output_dir: PathBuf,
-    /// Where artifacts go.
-    pub artifact_dir: PathBuf,
+    /// Where the artifact goes that the original left in its working folder.
+    pub temp_dir: PathBuf,
     /// Deadline of the whole run.
     pub timeout: Duration,
     /// `error`, `warn`, `info` or `debug`.
@@ -203,7 +203,7 @@ impl Config {
                 .get(name::OUTPUT_DIR)
                 .unwrap_or_else(|| ".".to_owned()),
         );
-        let artifact_dir = inputs
+        let temp_dir = inputs
             .get(name::CODEBUNDLE_TEMP_DIR)
             .map_or_else(|| output_dir.clone(), PathBuf::from);
         let login = credentials::find(inputs);
@@ -245,7 +245,7 @@ impl Config {
             docker,
             login,
             output_dir,
-            artifact_dir,
+            temp_dir,
             timeout,
             log_level,
             cloud,

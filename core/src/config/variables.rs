@@ -204,7 +204,7 @@ pub const VARIABLES: &[Variable] = &[
         HOW,
         ".",
         "DIR",
-        "Where report.md and report.html go.",
+        "Where report.md and report.html go, and the JSON artifacts, in a folder azure-rw-acr-sync.",
     ),
     Variable {
         default: "OUTPUT_DIR",
@@ -213,7 +213,7 @@ pub const VARIABLES: &[Variable] = &[
             HOW,
             "",
             "DIR",
-            "Where the JSON artifacts go, in a folder azure-rw-acr-sync.",
+            "Where images_to_update.json goes.",
         )
     },
     public(

@@ -9,16 +9,16 @@ use crate::plan::Verdict;
 /// A file to write, whole or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact {
-    /// Its path below the artifact folder.
+    /// Its path below `OUTPUT_DIR`, where other tools have always found these files.
     pub path: String,
     /// Its content.
     pub content: String,
 }
 
 impl Artifact {
-    fn json(path: impl Into<String>, value: &Value) -> Self {
+    fn json(path: String, value: &Value) -> Self {
         Self {
-            path: path.into(),
+            path,
             content: format!("{value:#}\n"),
         }
     }

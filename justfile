@@ -1,0 +1,22 @@
+# What CI runs.
+ci:
+    CI=true bash .ci/run
+
+# The demo.
+demo:
+    cargo run --release -p sandbox
+
+# All tests.
+test:
+    cargo test --workspace
+
+# Format, lint, documentation, dependencies.
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+    cargo deny --workspace check bans licenses sources
+
+# The real `az` against the sandbox.
+az:
+    bash sandbox/az.sh

@@ -1,0 +1,120 @@
+//! README: its commands run, and its tables are the program's.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use acr_sync_core::config::VARIABLES;
+use acr_sync_core::report::Status;
+use sandbox::{Sandbox, Scenario};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(name: &str) -> String {
+    std::fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The commands of the blocks that are marked `sh` and nothing else.
+fn commands() -> Vec<String> {
+    let readme = read("README.md");
+    let blocks = readme.split("```sh\n").skip(1);
+    let lines = blocks.flat_map(|block| block.split("```").next().unwrap_or_default().lines());
+    lines.map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn its_commands_run() {
+    let test = "cargo test --workspace";
+    let commands = commands();
+    assert!(
+        commands.iter().any(|command| command == test),
+        "the test command is not in the README"
+    );
+    assert!(
+        read(".ci/run").lines().any(|line| line == test),
+        ".ci/run does not call the README's test command"
+    );
+    // This test is a part of it.
+    for command in commands.iter().filter(|command| *command != test) {
+        let world = Sandbox::start(Scenario::default()).expect("a sandbox");
+        let folder = tempfile::tempdir().expect("a folder");
+        // The same program, but built already; and no report in the checkout.
+        let command = command
+            .replace("--release ", "")
+            .replace("--output-dir report", "--output-dir \"$OUTPUT_DIR\"");
+        let output = Command::new("bash")
+            .args(["-euc", &command])
+            .current_dir(root())
+            .envs(world.environment())
+            .env("OUTPUT_DIR", folder.path())
+            .output()
+            .expect("bash runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "{command}\n{}\n{said}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+        assert!(!output.stdout.is_empty(), "{command} says nothing");
+    }
+}
+
+#[test]
+fn its_table_of_variables_is_the_programs() {
+    let readme = read("README.md");
+    for variable in VARIABLES {
+        assert!(
+            readme.contains(&format!("`{}`", variable.name)),
+            "{} is not in the README",
+            variable.name
+        );
+        if variable.default.is_empty() {
+            continue;
+        }
+        let row = readme
+            .lines()
+            .find(|line| line.starts_with("| `") && line.contains(&format!("`{}`", variable.name)));
+        let row = row.unwrap_or_else(|| panic!("{} has a default and no row", variable.name));
+        let default = row.split('|').nth(2).unwrap_or_default().replace('`', "");
+        assert_eq!(default.trim(), variable.default, "{}", variable.name);
+    }
+}
+
+#[test]
+fn its_table_of_exit_codes_is_the_programs() {
+    let readme = read("README.md");
+    for status in Status::ALL {
+        let row = format!("| {} | {} |", status.code(), status.meaning());
+        assert!(readme.contains(&row), "{row}");
+    }
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    for document in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "tests/README.md",
+    ] {
+        let text = read(document);
+        let folder = root()
+            .join(document)
+            .parent()
+            .map(Path::to_owned)
+            .unwrap_or_default();
+        for target in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
+            assert!(
+                target.starts_with("http") || folder.join(target).exists(),
+                "{document}: {target}"
+            );
+        }
+    }
+}
