@@ -1,1 +1,33 @@
-//! Placeholder until the first commit of this crate.
+//! Renders Helm charts without Helm: chart and values in, rendered files out.
+//!
+//! A chart is loaded from a folder or an archive ([`Chart`]), values are merged as Helm merges them ([`Values`]), and
+//! [`render`] gives what Helm's own engine returns: the text of every template by its path. [`Rendered::manifest`] is
+//! what `helm template` prints, [`Rendered::images`] the container images in it and what wants them.
+//!
+//! Nothing here opens a connection, reads the environment or the clock, or calls another program. `lookup` finds
+//! nothing, `getHostByName` resolves nothing, and "random" values are the same ones for the same chart and release. A
+//! chart may come from anywhere: [`Limits`] cap what it can cost.
+
+mod capabilities;
+mod chart;
+mod error;
+mod exec;
+mod functions;
+mod images;
+mod json;
+mod limits;
+mod manifest;
+mod render;
+mod schema;
+mod template;
+mod value;
+mod values;
+mod yaml;
+
+pub use capabilities::Capabilities;
+pub use chart::{Chart, Dependency, Metadata};
+pub use error::{Error, TemplatePlace};
+pub use images::{ImageUse, Wanted};
+pub use limits::Limits;
+pub use render::{Release, Rendered, render, render_within};
+pub use values::Values;

@@ -1,0 +1,113 @@
+//! Prints what `helm template` prints.
+//!
+//! ```text
+//! cargo run --release -p helm --example template -- CHART [--values FILE]… [--set K=V]… [--set-string K=V]…
+//!     [--name release-name] [--namespace default] [--output-dir DIR]
+//! ```
+//!
+//! CHART is a folder or a `.tgz`. With `--output-dir`, each rendered file is written under its template's path instead,
+//! hooks, tests and notes included, as Helm's engine returns them.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "an example program talks to a person"
+)]
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use helm::{Capabilities, Chart, Release, Values};
+
+/// What the command line asks for.
+struct Options {
+    chart: PathBuf,
+    values: Values,
+    release: Release,
+    output: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("template: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn std::error::Error>> {
+    let options = options()?;
+    let chart = Chart::load(&options.chart)?;
+    let rendered = helm::render(
+        &chart,
+        &options.values,
+        &options.release,
+        &Capabilities::default(),
+    )?;
+    let Some(folder) = options.output else {
+        print!("{}", rendered.manifest()?);
+        return Ok(std::io::stdout().flush()?);
+    };
+    for (path, text) in rendered.files() {
+        let target = folder.join(path);
+        if let Some(parent) = target.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        std::fs::write(target, text)?;
+    }
+    Ok(())
+}
+
+fn options() -> Result<Options, Box<dyn std::error::Error>> {
+    let mut chart = None;
+    let (mut files, mut sets) = (Values::new(), Vec::new());
+    let mut release = Release::default();
+    let mut output = None;
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let (flag, inline) = match argument.split_once('=') {
+            Some((flag, value)) if flag.starts_with("--") => {
+                (flag.to_owned(), Some(value.to_owned()))
+            }
+            _ => (argument, None),
+        };
+        if !flag.starts_with('-') {
+            chart = Some(PathBuf::from(flag));
+            continue;
+        }
+        let value = inline
+            .or_else(|| arguments.next())
+            .ok_or_else(|| format!("{flag} wants a value"))?;
+        match flag.as_str() {
+            "--values" | "-f" => {
+                let text = std::fs::read_to_string(&value)
+                    .map_err(|error| format!("read {value}: {error}"))?;
+                files.merge_yaml(&text)?;
+            }
+            "--set" => sets.push((value, false)),
+            "--set-string" => sets.push((value, true)),
+            "--name" => release.name = value,
+            "--namespace" | "-n" => release.namespace = value,
+            "--output-dir" => output = Some(PathBuf::from(value)),
+            _ => return Err(format!("unknown flag {flag}").into()),
+        }
+    }
+    // Helm takes all files first, then what is set.
+    let mut values = files;
+    for (text, is_string) in sets {
+        if is_string {
+            values.set_string(&text)?
+        } else {
+            values.set(&text)?
+        }
+    }
+    let chart = chart.ok_or("which chart? Name a folder or a .tgz")?;
+    Ok(Options {
+        chart,
+        values,
+        release,
+        output,
+    })
+}

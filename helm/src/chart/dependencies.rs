@@ -1,0 +1,187 @@
+//! Which of a chart's dependencies take part: conditions, tags, aliases, and the values that parents import.
+
+use serde_json::{Map, Value as Tree};
+
+use super::{Chart, Dependency};
+use crate::functions::versions::{Constraint, Version};
+use crate::values::coalesce::{Scope, coalesce_values, merge_tables, merge_values};
+use crate::values::find_path;
+
+/// A chart with the dependencies that are enabled, under the names they have here.
+pub(crate) struct Enabled<'a> {
+    pub(crate) chart: &'a Chart,
+    pub(crate) name: String,
+    pub(crate) values: Map<String, Tree>,
+    pub(crate) requirements: Option<Vec<Dependency>>,
+    pub(crate) children: Vec<Enabled<'a>>,
+}
+
+impl Scope for Enabled<'_> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn values(&self) -> &Map<String, Tree> {
+        &self.values
+    }
+
+    fn children(&self) -> &[Self] {
+        &self.children
+    }
+}
+
+impl<'a> Enabled<'a> {
+    fn new(chart: &'a Chart) -> Self {
+        Self {
+            chart,
+            name: chart.metadata.name.clone(),
+            values: chart.values.clone(),
+            requirements: chart.metadata.dependencies.clone(),
+            children: chart.dependencies.iter().map(Self::new).collect(),
+        }
+    }
+}
+
+/// Decides on every dependency, and imports values.
+pub(crate) fn enable<'a>(
+    chart: &'a Chart,
+    values: &Map<String, Tree>,
+) -> Result<Enabled<'a>, String> {
+    let mut root = Enabled::new(chart);
+    decide(&mut root, values, "")?;
+    import(&mut root)?;
+    Ok(root)
+}
+
+fn is_compatible(constraint: &str, version: &str) -> bool {
+    match (Constraint::parse(constraint), Version::parse(version)) {
+        (Some(constraint), Some(version)) => constraint.check(&version),
+        _ => false,
+    }
+}
+
+fn matches(requirement: &Dependency, child: &Enabled<'_>) -> bool {
+    child.name == requirement.name
+        && is_compatible(&requirement.version, &child.chart.metadata.version)
+}
+
+/// Helm's `processDependencyEnabled`.
+fn decide(chart: &mut Enabled<'_>, values: &Map<String, Tree>, path: &str) -> Result<(), String> {
+    let Some(mut requirements) = chart.requirements.take() else {
+        return Ok(());
+    };
+    let present = std::mem::take(&mut chart.children);
+    // Charts that nobody declared come first, then the declared ones under their aliases.
+    let mut children = Vec::new();
+    for requirement in &requirements {
+        if let Some(child) = present.iter().find(|child| matches(requirement, child)) {
+            let mut child = Enabled::new(child.chart);
+            if !requirement.alias.is_empty() {
+                child.name = requirement.alias.clone();
+            }
+            children.push(child);
+        }
+    }
+    let undeclared = present.into_iter().filter(|child| {
+        !requirements
+            .iter()
+            .any(|requirement| matches(requirement, child))
+    });
+    chart.children = undeclared.collect();
+    chart.children.append(&mut children);
+    for requirement in &mut requirements {
+        if !requirement.alias.is_empty() {
+            requirement.name = requirement.alias.clone();
+        }
+    }
+    let coalesced = coalesce_values(chart, values)?;
+    requirements.retain_mut(|requirement| {
+        is_enabled(requirement, &coalesced, path) || {
+            chart
+                .children
+                .retain(|child| child.name != requirement.name);
+            false
+        }
+    });
+    for child in &mut chart.children {
+        let path = format!("{path}{}.", child.name);
+        decide(child, &coalesced, &path)?;
+    }
+    chart.requirements = if requirements.is_empty() {
+        None
+    } else {
+        Some(requirements)
+    };
+    Ok(())
+}
+
+/// Tags, then conditions, which have the last word.
+fn is_enabled(requirement: &Dependency, values: &Map<String, Tree>, path: &str) -> bool {
+    let mut enabled = true;
+    if let Some(Tree::Object(tags)) = values.get("tags") {
+        let flags: Vec<bool> = requirement
+            .tags
+            .iter()
+            .filter_map(|tag| tags.get(tag).and_then(Tree::as_bool))
+            .collect();
+        enabled = flags.is_empty() || flags.contains(&true);
+    }
+    for condition in requirement
+        .condition
+        .trim()
+        .split(',')
+        .filter(|condition| !condition.is_empty())
+    {
+        if let Some(Tree::Bool(value)) = find_path(values, &format!("{path}{condition}")) {
+            return *value;
+        }
+    }
+    enabled
+}
+
+/// Helm's `processDependencyImportValues`, innermost charts first.
+fn import(chart: &mut Enabled<'_>) -> Result<(), String> {
+    for child in &mut chart.children {
+        import(child)?;
+    }
+    let Some(requirements) = &chart.requirements else {
+        return Ok(());
+    };
+    let own = merge_values(chart, &Map::new())?;
+    let mut imported = Map::new();
+    for requirement in requirements {
+        for wanted in &requirement.import_values {
+            let (child, parent) = match wanted {
+                Tree::String(name) => (format!("exports.{name}"), ".".to_owned()),
+                Tree::Object(entries) => {
+                    let text = |name: &str| match entries.get(name) {
+                        Some(Tree::String(text)) => text.clone(),
+                        Some(other) => other.to_string(),
+                        None => "<nil>".into(),
+                    };
+                    (text("child"), text("parent"))
+                }
+                Tree::Null | Tree::Bool(_) | Tree::Number(_) | Tree::Array(_) => continue,
+            };
+            if let Some(Tree::Object(table)) =
+                find_path(&own, &format!("{}.{child}", requirement.name))
+            {
+                merge_tables(&mut imported, nested(&parent, table.clone()));
+            }
+        }
+    }
+    let mut values = own;
+    merge_tables(&mut values, imported);
+    chart.values = values;
+    Ok(())
+}
+
+/// A table under a path of keys.
+fn nested(path: &str, table: Map<String, Tree>) -> Map<String, Tree> {
+    if path == "." {
+        return table;
+    }
+    path.rsplit('.').fold(table, |table, key| {
+        Map::from_iter([(key.to_owned(), Tree::Object(table))])
+    })
+}

@@ -1,0 +1,124 @@
+//! What can go wrong.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::chart::Dependency;
+use crate::exec::{Fault, Place};
+
+/// A chart that cannot be loaded or rendered.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or folder cannot be read.
+    #[error("read {}: {source}", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The archive is not a chart's, or not a safe one.
+    #[error("chart archive: {0}")]
+    Archive(String),
+    /// A file of the chart does not say what it should.
+    #[error("{file}: {problem}")]
+    ChartFile {
+        /// The file's path inside the chart.
+        file: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Charts that `Chart.yaml` names are not in `charts/`.
+    #[error("found in Chart.yaml, but missing in charts/ directory: {}", names_of(.0))]
+    MissingDependencies(Vec<Dependency>),
+    /// Values that cannot be read or merged.
+    #[error("values: {0}")]
+    Values(String),
+    /// Values that `values.schema.json` forbids.
+    #[error(
+        "values don't meet the specifications of the schema(s) in the following chart(s):\n{0}"
+    )]
+    Schema(String),
+    /// A template is not well formed.
+    #[error("{0}: {1}")]
+    Parse(TemplatePlace, String),
+    /// A template could not be run to its end.
+    #[error("{place}: {problem}{}", callers_of(callers))]
+    Template {
+        /// Where it stopped.
+        place: TemplatePlace,
+        /// Why.
+        problem: String,
+        /// Where the template was used from, innermost first.
+        callers: Vec<TemplatePlace>,
+    },
+    /// A rendered file is not the YAML it should be.
+    #[error("YAML parse error on {file}: {problem}")]
+    Manifest {
+        /// The template's path.
+        file: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The machine has no thread for the render.
+    #[error("start the render: {0}")]
+    Thread(std::io::Error),
+}
+
+/// A line and column of a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplatePlace {
+    /// The template's path, from the root chart's name on.
+    pub file: String,
+    /// The line, from one.
+    pub line: usize,
+    /// The byte in the line, from one.
+    pub column: usize,
+}
+
+impl fmt::Display for TemplatePlace {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+impl From<Place> for TemplatePlace {
+    fn from(place: Place) -> Self {
+        Self {
+            file: place.file,
+            line: place.line,
+            column: place.column,
+        }
+    }
+}
+
+impl From<Box<Fault>> for Error {
+    fn from(fault: Box<Fault>) -> Self {
+        let Fault {
+            place,
+            problem,
+            callers,
+        } = *fault;
+        Self::Template {
+            place: place.into(),
+            problem,
+            callers: callers.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+fn names_of(dependencies: &[Dependency]) -> String {
+    let names: Vec<&str> = dependencies
+        .iter()
+        .map(|dependency| dependency.name.as_str())
+        .collect();
+    names.join(", ")
+}
+
+fn callers_of(callers: &[TemplatePlace]) -> String {
+    callers
+        .iter()
+        .map(|caller| format!(", used at {caller}"))
+        .collect()
+}

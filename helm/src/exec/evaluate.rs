@@ -1,0 +1,353 @@
+//! Pipelines, commands and calls.
+
+use super::{Fault, Frame, Interpreter, Run, set_variable};
+use crate::functions::{Body, Function, Parameter};
+use crate::template::{Command, Expression, ExpressionKind, NumberLiteral, Pipeline};
+use crate::value::{ListType, MapType, Value};
+
+impl Interpreter<'_> {
+    /// The value of a pipeline; its variables are set, and pushed if they are new.
+    pub(super) fn pipeline(
+        &mut self,
+        frame: &mut Frame,
+        pipeline: &Pipeline,
+        dot: &Value,
+    ) -> Run<Value> {
+        let mut value = None;
+        for command in &pipeline.commands {
+            value = Some(self.command(frame, command, dot, value)?);
+        }
+        let value = value.unwrap_or(Value::Nil);
+        for variable in &pipeline.variables {
+            if pipeline.assigns {
+                set_variable(frame, *variable, value.clone());
+            } else {
+                frame.variables.push((*variable, value.clone()));
+            }
+        }
+        Ok(value)
+    }
+
+    fn command(
+        &mut self,
+        frame: &mut Frame,
+        command: &Command,
+        dot: &Value,
+        last: Option<Value>,
+    ) -> Run<Value> {
+        let first = &command.operands[0];
+        let arguments = &command.operands[1..];
+        let no_arguments = |frame: &Frame| {
+            if arguments.is_empty() && last.is_none() {
+                return Ok(());
+            }
+            Err(Fault::new(
+                &frame.template,
+                first.offset,
+                "can't give argument to non-function",
+            ))
+        };
+        match &first.kind {
+            ExpressionKind::Function(function) => {
+                self.call(frame, function, first.offset, arguments, dot, last)
+            }
+            ExpressionKind::Field(fields) => self.fields(
+                frame,
+                dot.clone(),
+                fields,
+                first.offset,
+                (arguments, last),
+                dot,
+            ),
+            ExpressionKind::Chain(start, fields) => {
+                let receiver = self.operand(frame, start, dot)?;
+                self.fields(
+                    frame,
+                    receiver,
+                    fields,
+                    first.offset,
+                    (arguments, last),
+                    dot,
+                )
+            }
+            ExpressionKind::Variable(variable, fields) if !fields.is_empty() => {
+                let receiver = self.variable(frame, *variable);
+                self.fields(
+                    frame,
+                    receiver,
+                    fields,
+                    first.offset,
+                    (arguments, last),
+                    dot,
+                )
+            }
+            ExpressionKind::Nil => Err(Fault::new(
+                &frame.template,
+                first.offset,
+                "nil is not a command",
+            )),
+            ExpressionKind::Variable(..)
+            | ExpressionKind::Pipeline(_)
+            | ExpressionKind::Dot
+            | ExpressionKind::Bool(_)
+            | ExpressionKind::Text(_)
+            | ExpressionKind::Number(_) => {
+                no_arguments(frame)?;
+                self.operand(frame, first, dot)
+            }
+        }
+    }
+
+    fn variable(&self, frame: &Frame, variable: u32) -> Value {
+        frame
+            .variables
+            .iter()
+            .rev()
+            .find(|(number, _)| *number == variable)
+            .map_or(Value::Nil, |(_, value)| value.clone())
+    }
+
+    /// The value of an operand where any type will do.
+    pub(super) fn operand(
+        &mut self,
+        frame: &mut Frame,
+        expression: &Expression,
+        dot: &Value,
+    ) -> Run<Value> {
+        let none = (&[][..], None);
+        match &expression.kind {
+            ExpressionKind::Dot => Ok(dot.clone()),
+            ExpressionKind::Nil => Ok(Value::Nil),
+            ExpressionKind::Bool(value) => Ok(Value::Bool(*value)),
+            ExpressionKind::Text(value) => Ok(value.clone()),
+            ExpressionKind::Number(number) => self.number(frame, expression.offset, *number),
+            ExpressionKind::Field(fields) => {
+                self.fields(frame, dot.clone(), fields, expression.offset, none, dot)
+            }
+            ExpressionKind::Variable(variable, fields) => {
+                let receiver = self.variable(frame, *variable);
+                if fields.is_empty() {
+                    return Ok(receiver);
+                }
+                self.fields(frame, receiver, fields, expression.offset, none, dot)
+            }
+            ExpressionKind::Chain(start, fields) => {
+                let receiver = self.operand(frame, start, dot)?;
+                self.fields(frame, receiver, fields, expression.offset, none, dot)
+            }
+            ExpressionKind::Function(function) => {
+                self.call(frame, function, expression.offset, &[], dot, None)
+            }
+            ExpressionKind::Pipeline(pipeline) => self.pipeline(frame, pipeline, dot),
+        }
+    }
+
+    fn number(&self, frame: &Frame, offset: usize, number: NumberLiteral) -> Run<Value> {
+        match (number.int, number.float) {
+            (_, Some(float)) if number.spelled_float => Ok(Value::Float(float)),
+            (Some(int), _) => Ok(Value::int(int)),
+            (None, _) => Err(Fault::new(
+                &frame.template,
+                offset,
+                "the number overflows int",
+            )),
+        }
+    }
+
+    /// Calls a function with its arguments and what the pipeline hands on.
+    fn call(
+        &mut self,
+        frame: &mut Frame,
+        function: &'static Function,
+        offset: usize,
+        arguments: &[Expression],
+        dot: &Value,
+        last: Option<Value>,
+    ) -> Run<Value> {
+        let count = arguments.len() + usize::from(last.is_some());
+        let enough = match function.rest {
+            Some(_) => count >= function.fixed.len(),
+            None => count == function.fixed.len(),
+        };
+        if !enough {
+            let at_least = if function.rest.is_some() {
+                "at least "
+            } else {
+                ""
+            };
+            let problem = format!(
+                "wrong number of args for {}: want {at_least}{} got {count}",
+                function.name,
+                function.fixed.len()
+            );
+            return Err(Fault::new(&frame.template, offset, problem));
+        }
+        self.count_step(frame, offset)?;
+        if let Body::And | Body::Or = function.body {
+            return self.short_circuit(frame, function, arguments, dot, last);
+        }
+        let parameter = |index: usize| {
+            function
+                .fixed
+                .get(index)
+                .copied()
+                .or(function.rest)
+                .unwrap_or(Parameter::Any)
+        };
+        let mut values = Vec::with_capacity(count);
+        for (index, argument) in arguments.iter().enumerate() {
+            values.push(self.argument(frame, argument, parameter(index), dot)?);
+        }
+        if let Some(last) = last {
+            let wanted = parameter(count - 1);
+            check_type(&last, wanted, false)
+                .map_err(|problem| Fault::new(&frame.template, offset, problem))?;
+            values.push(last);
+        }
+        let outcome = match function.body {
+            Body::Plain(body) => body(&values),
+            Body::WithState(body) => body(self, &values),
+            Body::And | Body::Or => Ok(Value::Nil),
+        };
+        let outcome = outcome.and_then(|value| {
+            if let Value::Str(text) = &value {
+                self.count_text(text.len())?;
+            }
+            Ok(value)
+        });
+        outcome.map_err(|failure| self.fault(frame, offset, Some(function.name), failure))
+    }
+
+    fn short_circuit(
+        &mut self,
+        frame: &mut Frame,
+        function: &Function,
+        arguments: &[Expression],
+        dot: &Value,
+        last: Option<Value>,
+    ) -> Run<Value> {
+        let stops_at = matches!(function.body, Body::Or);
+        let mut value = Value::Nil;
+        for argument in arguments {
+            value = self.argument(frame, argument, Parameter::Any, dot)?;
+            if value.is_true() == stops_at {
+                return Ok(value);
+            }
+        }
+        Ok(last.unwrap_or(value))
+    }
+
+    /// An argument, checked against the type of its parameter.
+    pub(super) fn argument(
+        &mut self,
+        frame: &mut Frame,
+        expression: &Expression,
+        wanted: Parameter,
+        dot: &Value,
+    ) -> Run<Value> {
+        // Go knows a nil that was found in a map from one that a pipeline gave.
+        let (value, from_map) = match &expression.kind {
+            ExpressionKind::Nil => {
+                if let Parameter::Any | Parameter::Map | Parameter::List = wanted {
+                    return Ok(Value::Nil);
+                }
+                let problem = format!("cannot assign nil to {}", wanted.type_name());
+                return Err(Fault::new(&frame.template, expression.offset, problem));
+            }
+            ExpressionKind::Number(number) => {
+                return self.constant(frame, expression.offset, *number, wanted);
+            }
+            ExpressionKind::Field(_) | ExpressionKind::Chain(..) => {
+                (self.operand(frame, expression, dot)?, true)
+            }
+            ExpressionKind::Variable(_, fields) => {
+                let from_map = !fields.is_empty();
+                (self.operand(frame, expression, dot)?, from_map)
+            }
+            ExpressionKind::Dot
+            | ExpressionKind::Bool(_)
+            | ExpressionKind::Text(_)
+            | ExpressionKind::Function(_)
+            | ExpressionKind::Pipeline(_) => (self.operand(frame, expression, dot)?, false),
+        };
+        check_type(&value, wanted, from_map)
+            .map_err(|problem| Fault::new(&frame.template, expression.offset, problem))?;
+        Ok(value)
+    }
+
+    /// Literals take the type of their parameter.
+    fn constant(
+        &self,
+        frame: &Frame,
+        offset: usize,
+        number: NumberLiteral,
+        wanted: Parameter,
+    ) -> Run<Value> {
+        let value = match wanted {
+            Parameter::Any => return self.number(frame, offset, number),
+            Parameter::Int => number.int.map(Value::int),
+            Parameter::Uint32 => number
+                .int
+                .filter(|number| u32::try_from(*number).is_ok())
+                .map(Value::int),
+            Parameter::Float => number.float.map(Value::Float),
+            Parameter::Text
+            | Parameter::Bool
+            | Parameter::Map
+            | Parameter::List
+            | Parameter::Time
+            | Parameter::Certificate => None,
+        };
+        value.ok_or_else(|| {
+            Fault::new(
+                &frame.template,
+                offset,
+                format!("expected {}; found a number", wanted.type_name()),
+            )
+        })
+    }
+}
+
+/// Whether Go could assign a value to a parameter.
+fn check_type(value: &Value, wanted: Parameter, from_map: bool) -> Result<(), String> {
+    let fits = match (wanted, value) {
+        (Parameter::Any, _) => true,
+        (Parameter::Map | Parameter::List, Value::Nil) => !from_map,
+        (Parameter::Text, Value::Str(_)) => true,
+        (Parameter::Int, Value::Int(_, kind)) => kind.name() == "int",
+        (Parameter::Float, Value::Float(_)) | (Parameter::Bool, Value::Bool(_)) => true,
+        (Parameter::Map, Value::Map(map)) => matches!(map.kind, MapType::Any | MapType::Values),
+        (Parameter::List, Value::List(list)) => list.element == ListType::Any,
+        (Parameter::Time, Value::Time(_)) => true,
+        (Parameter::Certificate, Value::Struct(structure)) => {
+            structure.type_name == wanted.type_name()
+        }
+        (
+            Parameter::Text
+            | Parameter::Int
+            | Parameter::Uint32
+            | Parameter::Float
+            | Parameter::Bool
+            | Parameter::Map
+            | Parameter::List
+            | Parameter::Time
+            | Parameter::Certificate,
+            _,
+        ) => false,
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(match value {
+        Value::Nil if !from_map => format!("invalid value; expected {}", wanted.type_name()),
+        Value::Nil => format!(
+            "wrong type for value; expected {}; got nothing",
+            wanted.type_name()
+        ),
+        other => format!(
+            "wrong type for value; expected {}; got {}",
+            wanted.type_name(),
+            other.type_name()
+        ),
+    })
+}

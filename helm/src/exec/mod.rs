@@ -1,0 +1,526 @@
+//! Runs templates: Go's `text/template` executor.
+
+mod evaluate;
+mod failure;
+mod fields;
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use regex::Regex;
+
+use crate::functions::Random;
+use crate::functions::dates::Instant;
+use crate::limits::Limits;
+use crate::template::{Node, ParseError, Pipeline, Template, is_empty, parse};
+use crate::value::{Methods, Text, Value, write_display};
+
+pub(crate) use failure::{Failure, Fault, Place};
+
+type Run<T> = Result<T, Box<Fault>>;
+
+/// What Go prints where there is nothing; Helm removes it at the end.
+pub(crate) const NO_VALUE: &[u8] = b"<no value>";
+
+/// Templates by name; what a text run by `tpl` defines is seen by that text only.
+#[derive(Default)]
+struct Templates {
+    own: HashMap<Rc<str>, Rc<Template>>,
+    outer: Option<Rc<Templates>>,
+}
+
+impl Templates {
+    fn find(&self, name: &str) -> Option<&Rc<Template>> {
+        self.own
+            .get(name)
+            .or_else(|| self.outer.as_ref()?.find(name))
+    }
+
+    /// Later definitions win, unless they are empty.
+    fn add(&mut self, template: Rc<Template>) {
+        if is_empty(&template.nodes) && self.find(&template.name).is_some() {
+            return;
+        }
+        self.own.insert(template.name.clone(), template);
+    }
+}
+
+/// The state of a render.
+pub(crate) struct Interpreter<'a> {
+    templates: Rc<Templates>,
+    limits: &'a Limits,
+    now: Instant,
+    random: Random,
+    steps_left: u64,
+    text_left: usize,
+    depth: usize,
+    including: HashMap<Rc<str>, usize>,
+    regexes: HashMap<Text, Rc<Regex>>,
+    texts: HashMap<Text, Vec<Rc<Template>>>,
+}
+
+/// One run of one template.
+struct Frame {
+    template: Rc<Template>,
+    variables: Vec<(u32, Value)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    Next,
+    Break,
+    Continue,
+}
+
+/// Helm stops an `include` that is inside itself more often than this.
+const MAX_INCLUDES: usize = 1_000;
+
+impl<'a> Interpreter<'a> {
+    /// A state without templates.
+    pub(crate) fn new(limits: &'a Limits, now: Instant, seed: &[u8]) -> Self {
+        Self {
+            templates: Rc::new(Templates::default()),
+            limits,
+            now,
+            random: Random::new(seed),
+            steps_left: limits.steps,
+            text_left: limits.text,
+            depth: 0,
+            including: HashMap::new(),
+            regexes: HashMap::new(),
+            texts: HashMap::new(),
+        }
+    }
+
+    /// Parses a file and adds what it defines.
+    pub(crate) fn add_file(&mut self, name: &str, source: &str) -> Result<(), ParseError> {
+        let parsed = parse(name, source)?;
+        if let Some(templates) = Rc::get_mut(&mut self.templates) {
+            for template in parsed {
+                templates.add(template);
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a file's template.
+    pub(crate) fn run_file(&mut self, name: &str, data: Value) -> Run<Vec<u8>> {
+        let mut out = Vec::new();
+        if let Some(template) = self.templates.find(name).cloned() {
+            self.run(&template, data, &mut out)?;
+        }
+        Ok(without_no_value(out))
+    }
+
+    /// The clock.
+    pub(crate) fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// The stream of random values.
+    pub(crate) fn random(&mut self) -> &mut Random {
+        &mut self.random
+    }
+
+    /// The patterns compiled so far.
+    pub(crate) fn regexes(&mut self) -> &mut HashMap<Text, Rc<Regex>> {
+        &mut self.regexes
+    }
+
+    /// How long a text may still become.
+    pub(crate) fn text_limit(&self) -> usize {
+        self.text_left.min(crate::functions::MAX_TEXT)
+    }
+
+    /// Counts one step of work.
+    pub(crate) fn step(&mut self) -> Result<(), Failure> {
+        self.steps(1)
+    }
+
+    /// Counts steps of work.
+    pub(crate) fn steps(&mut self, count: usize) -> Result<(), Failure> {
+        match self.steps_left.checked_sub(count as u64) {
+            Some(left) => {
+                self.steps_left = left;
+                Ok(())
+            }
+            None => Err(Failure::from(format!(
+                "the chart takes more than {} steps",
+                self.limits.steps
+            ))),
+        }
+    }
+
+    /// Counts text that was made.
+    fn count_text(&mut self, length: usize) -> Result<(), Failure> {
+        match self.text_left.checked_sub(length) {
+            Some(left) => {
+                self.text_left = left;
+                Ok(())
+            }
+            None => Err(Failure::from(format!(
+                "the chart makes more than {} bytes of text",
+                self.limits.text
+            ))),
+        }
+    }
+
+    /// `include`: the output of a named template.
+    pub(crate) fn include(&mut self, name: &str, data: Value) -> Result<Value, Failure> {
+        let Some(template) = self.templates.find(name).cloned() else {
+            return Err(Failure::from(format!(
+                "no template {name:?} associated with template \"gotpl\""
+            )));
+        };
+        let count = self.including.entry(template.name.clone()).or_insert(0);
+        if *count > MAX_INCLUDES {
+            return Err(Failure::from(format!(
+                "rendering template has a nested reference name: {name}: unable to execute template"
+            )));
+        }
+        *count += 1;
+        let mut out = Vec::new();
+        let result = self.run(&template, data, &mut out);
+        if let Some(count) = self.including.get_mut(&template.name) {
+            *count -= 1;
+        }
+        result.map_err(Failure::Fault)?;
+        Ok(Value::text(out))
+    }
+
+    /// `tpl`: the output of a text that is a template.
+    pub(crate) fn render_text(&mut self, text: &str, data: Value) -> Result<Value, Failure> {
+        if !text.contains("{{") {
+            return Ok(Value::text(without_no_value(text.as_bytes().to_vec())));
+        }
+        let key = Text::from(text);
+        let parsed = match self.texts.get(&key) {
+            Some(parsed) => parsed.clone(),
+            None => {
+                let parsed = parse("gotpl", text).map_err(|error| {
+                    let (line, _) = crate::template::position(text, error.offset);
+                    Failure::from(format!(
+                        "cannot parse template {text:?}: line {line}: {}",
+                        error.problem
+                    ))
+                })?;
+                self.texts.insert(key, parsed.clone());
+                parsed
+            }
+        };
+        let mut inner = Templates {
+            own: HashMap::new(),
+            outer: Some(self.templates.clone()),
+        };
+        let Some(main) = parsed
+            .iter()
+            .find(|template| &*template.name == "gotpl")
+            .cloned()
+        else {
+            return Ok(Value::text(""));
+        };
+        for template in parsed {
+            inner.add(template);
+        }
+        let outer = std::mem::replace(&mut self.templates, Rc::new(inner));
+        let mut out = Vec::new();
+        let result = self.run(&main, data, &mut out);
+        self.templates = outer;
+        result.map_err(Failure::Fault)?;
+        Ok(Value::text(without_no_value(out)))
+    }
+
+    fn run(&mut self, template: &Rc<Template>, data: Value, out: &mut Vec<u8>) -> Run<()> {
+        self.depth += 1;
+        if self.depth > self.limits.depth {
+            self.depth -= 1;
+            let problem = format!(
+                "templates use each other more than {} levels deep",
+                self.limits.depth
+            );
+            return Err(Fault::new(template, 0, problem));
+        }
+        let mut frame = Frame {
+            template: template.clone(),
+            variables: vec![(0, data.clone())],
+        };
+        let result = self.walk(&mut frame, &template.nodes, &data, out);
+        self.depth -= 1;
+        result.map(|_| ())
+    }
+
+    fn walk(
+        &mut self,
+        frame: &mut Frame,
+        nodes: &[Node],
+        dot: &Value,
+        out: &mut Vec<u8>,
+    ) -> Run<Flow> {
+        for node in nodes {
+            let flow = self.walk_node(frame, node, dot, out)?;
+            if flow != Flow::Next {
+                return Ok(flow);
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn walk_node(
+        &mut self,
+        frame: &mut Frame,
+        node: &Node,
+        dot: &Value,
+        out: &mut Vec<u8>,
+    ) -> Run<Flow> {
+        match node {
+            Node::Text(text) => out.extend_from_slice(text),
+            Node::Action(pipeline) => {
+                let value = self.pipeline(frame, pipeline, dot)?;
+                if pipeline.variables.is_empty() {
+                    print_value(out, &value);
+                    self.check_output(frame, pipeline.offset, out.len())?;
+                }
+            }
+            Node::If {
+                pipeline,
+                then,
+                otherwise,
+            } => {
+                let mark = frame.variables.len();
+                let value = self.pipeline(frame, pipeline, dot)?;
+                let flow = self.walk(
+                    frame,
+                    if value.is_true() { then } else { otherwise },
+                    dot,
+                    out,
+                );
+                frame.variables.truncate(mark);
+                return flow;
+            }
+            Node::With {
+                pipeline,
+                then,
+                otherwise,
+            } => {
+                let mark = frame.variables.len();
+                let value = self.pipeline(frame, pipeline, dot)?;
+                let flow = if value.is_true() {
+                    self.walk(frame, then, &value, out)
+                } else {
+                    self.walk(frame, otherwise, dot, out)
+                };
+                frame.variables.truncate(mark);
+                return flow;
+            }
+            Node::Range {
+                pipeline,
+                body,
+                otherwise,
+            } => {
+                let mark = frame.variables.len();
+                let flow = self.range(frame, pipeline, (body, otherwise), dot, out);
+                frame.variables.truncate(mark);
+                return flow;
+            }
+            Node::Template {
+                offset,
+                name,
+                pipeline,
+            } => {
+                let name = name.to_str();
+                let Some(template) = self.templates.find(&name).cloned() else {
+                    return Err(Fault::new(
+                        &frame.template,
+                        *offset,
+                        format!("template {name:?} not defined"),
+                    ));
+                };
+                let data = match pipeline {
+                    Some(pipeline) => self.pipeline(frame, pipeline, dot)?,
+                    None => Value::Nil,
+                };
+                self.run(&template, data, out)
+                    .map_err(|fault| fault.called_from(&frame.template, *offset))?;
+                self.check_output(frame, *offset, out.len())?;
+            }
+            Node::Break => return Ok(Flow::Break),
+            Node::Continue => return Ok(Flow::Continue),
+        }
+        Ok(Flow::Next)
+    }
+
+    fn check_output(&self, frame: &Frame, offset: usize, length: usize) -> Run<()> {
+        if length > self.limits.output {
+            let problem = format!("the output is longer than {} bytes", self.limits.output);
+            return Err(Fault::new(&frame.template, offset, problem));
+        }
+        Ok(())
+    }
+
+    fn range(
+        &mut self,
+        frame: &mut Frame,
+        pipeline: &Pipeline,
+        (body, otherwise): (&[Node], &[Node]),
+        dot: &Value,
+        out: &mut Vec<u8>,
+    ) -> Run<Flow> {
+        let value = self.pipeline(frame, pipeline, dot)?;
+        let mut passes = 0;
+        let mut pass = |interpreter: &mut Self,
+                        frame: &mut Frame,
+                        out: &mut Vec<u8>,
+                        key: Value,
+                        item: Value| {
+            passes += 1;
+            interpreter.count_step(frame, pipeline.offset)?;
+            set_range_variables(frame, pipeline, key, &item);
+            let mark = frame.variables.len();
+            let flow = interpreter.walk(frame, body, &item, out);
+            frame.variables.truncate(mark);
+            flow
+        };
+        match &value {
+            Value::Nil => {}
+            Value::Map(map) => {
+                let entries: Vec<_> = map
+                    .entries
+                    .borrow()
+                    .iter()
+                    .map(|(key, value)| (key.clone(), value.clone()))
+                    .collect();
+                for (key, item) in entries {
+                    if pass(self, frame, out, Value::Str(key), item)? == Flow::Break {
+                        break;
+                    }
+                }
+            }
+            Value::Struct(structure) if matches!(structure.methods, Methods::Files(_)) => {
+                for (key, item) in structure.entries().unwrap_or_default() {
+                    if pass(self, frame, out, Value::Str(key), item)? == Flow::Break {
+                        break;
+                    }
+                }
+            }
+            Value::Int(count, kind) => {
+                if pipeline.variables.len() > 1 {
+                    let problem =
+                        format!("can't use {count} to iterate over more than one variable");
+                    return Err(Fault::new(&frame.template, pipeline.offset, problem));
+                }
+                for index in 0..*count {
+                    if pass(
+                        self,
+                        frame,
+                        out,
+                        Value::int(index),
+                        Value::Int(index, *kind),
+                    )? == Flow::Break
+                    {
+                        break;
+                    }
+                }
+            }
+            other => match other.items() {
+                Some(items) => {
+                    for (index, item) in items.iter().enumerate() {
+                        if pass(self, frame, out, Value::int(index as i64), item.clone())?
+                            == Flow::Break
+                        {
+                            break;
+                        }
+                    }
+                }
+                None => {
+                    let problem = format!(
+                        "range can't iterate over {}",
+                        crate::value::to_display(other).to_str()
+                    );
+                    return Err(Fault::new(&frame.template, pipeline.offset, problem));
+                }
+            },
+        }
+        if passes == 0 {
+            return self.walk(frame, otherwise, dot, out);
+        }
+        Ok(Flow::Next)
+    }
+
+    fn count_step(&mut self, frame: &Frame, offset: usize) -> Run<()> {
+        self.step()
+            .map_err(|failure| self.fault(frame, offset, None, failure))
+    }
+
+    /// A function's failure at the place it was called.
+    fn fault(
+        &self,
+        frame: &Frame,
+        offset: usize,
+        function: Option<&str>,
+        failure: Failure,
+    ) -> Box<Fault> {
+        match (failure, function) {
+            (Failure::Fault(fault), _) => fault.called_from(&frame.template, offset),
+            (Failure::Stop(message), _) => Fault::new(&frame.template, offset, message),
+            (Failure::Message(message), None) => Fault::new(&frame.template, offset, message),
+            (Failure::Message(message), Some(name)) => Fault::new(
+                &frame.template,
+                offset,
+                format!("error calling {name}: {message}"),
+            ),
+        }
+    }
+}
+
+/// The last variable gets the item, the one before it the key.
+fn set_range_variables(frame: &mut Frame, pipeline: &Pipeline, key: Value, item: &Value) {
+    let (key_variable, item_variable) = match pipeline.variables[..] {
+        [] => return,
+        [item] => (None, item),
+        [key, item, ..] => (Some(key), item),
+    };
+    for (variable, value) in [(key_variable, key), (Some(item_variable), item.clone())] {
+        if let Some(variable) = variable {
+            set_variable(frame, variable, value);
+        }
+    }
+}
+
+fn set_variable(frame: &mut Frame, variable: u32, value: Value) {
+    if let Some(slot) = frame
+        .variables
+        .iter_mut()
+        .rev()
+        .find(|(number, _)| *number == variable)
+    {
+        slot.1 = value;
+    }
+}
+
+fn print_value(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Nil => out.extend_from_slice(NO_VALUE),
+        Value::Str(text) => out.extend_from_slice(text),
+        value => write_display(out, value),
+    }
+}
+
+/// `strings.ReplaceAll(text, "<no value>", "")`
+fn without_no_value(text: Vec<u8>) -> Vec<u8> {
+    let is_marker = |index: usize| text[index..].starts_with(NO_VALUE);
+    let Some(first) = (0..text.len()).find(|index| text[*index] == b'<' && is_marker(*index))
+    else {
+        return text;
+    };
+    let mut out = text[..first].to_vec();
+    let mut index = first;
+    while index < text.len() {
+        if text[index] == b'<' && is_marker(index) {
+            index += NO_VALUE.len();
+        } else {
+            out.push(text[index]);
+            index += 1;
+        }
+    }
+    out
+}

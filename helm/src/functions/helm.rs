@@ -1,0 +1,278 @@
+//! Helm's own functions, and the methods of `.Files`.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::Outcome;
+use super::arguments::text;
+use crate::exec::{Failure, Interpreter};
+use crate::json;
+use crate::value::{FileSet, Methods, Structure, Text, Value};
+use crate::yaml;
+
+pub(super) fn include(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+    interpreter.include(&text(&args[0]), args[1].clone())
+}
+
+pub(super) fn tpl(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+    interpreter.render_text(&text(&args[0]), args[1].clone())
+}
+
+/// There is no cluster: nothing is found.
+pub(super) fn lookup(_: &[Value]) -> Outcome {
+    Ok(Value::map(BTreeMap::new()))
+}
+
+/// Without DNS nothing resolves.
+pub(super) fn get_host_by_name(_: &[Value]) -> Outcome {
+    Ok(Value::text(""))
+}
+
+fn without_final_break(mut text: Vec<u8>) -> Value {
+    if text.last() == Some(&b'\n') {
+        text.pop();
+    }
+    Value::text(text)
+}
+
+/// Errors become an empty text.
+pub(super) fn to_yaml(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+    Ok(without_final_break(
+        yaml::write(&args[0], interpreter.text_limit()).unwrap_or_default(),
+    ))
+}
+
+pub(super) fn must_to_yaml(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+    yaml::write(&args[0], interpreter.text_limit())
+        .map(without_final_break)
+        .ok_or_else(|| Failure::from("the value cannot be written as YAML"))
+}
+
+pub(super) fn to_yaml_pretty(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+    Ok(without_final_break(
+        yaml::write_pretty(&args[0], interpreter.text_limit()).unwrap_or_default(),
+    ))
+}
+
+fn error_map(problem: String) -> Value {
+    Value::map(BTreeMap::from([(
+        Text::from("Error"),
+        Value::text(problem),
+    )]))
+}
+
+pub(super) fn from_yaml(args: &[Value]) -> Outcome {
+    Ok(match yaml::read_map(&text(&args[0])) {
+        Ok(entries) => Value::map(entries),
+        Err(error) => error_map(error.0),
+    })
+}
+
+pub(super) fn from_yaml_array(args: &[Value]) -> Outcome {
+    Ok(match yaml::read(&text(&args[0])) {
+        Ok(Value::Nil) => Value::list(Vec::new()),
+        Ok(Value::List(list)) => Value::List(list),
+        Ok(other) => Value::list(vec![Value::text(format!(
+            "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} into Go value of type []interface {{}}",
+            yaml::json_kind(&other)
+        ))]),
+        Err(error) => Value::list(vec![Value::text(error.0)]),
+    })
+}
+
+pub(super) fn from_json(args: &[Value]) -> Outcome {
+    Ok(match json::read(&text(&args[0])) {
+        Ok(Value::Nil) => Value::map(BTreeMap::new()),
+        Ok(map @ Value::Map(_)) => map,
+        Ok(other) => error_map(format!(
+            "json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
+            yaml::json_kind(&other)
+        )),
+        Err(problem) => error_map(problem),
+    })
+}
+
+pub(super) fn from_json_array(args: &[Value]) -> Outcome {
+    Ok(match json::read(&text(&args[0])) {
+        Ok(Value::Nil) => Value::list(Vec::new()),
+        Ok(Value::List(list)) => Value::List(list),
+        Ok(other) => Value::list(vec![Value::text(format!(
+            "json: cannot unmarshal {} into Go value of type []interface {{}}",
+            yaml::json_kind(&other)
+        ))]),
+        Err(problem) => Value::list(vec![Value::text(problem)]),
+    })
+}
+
+/// `.Files.AsConfig`: a ConfigMap's data.
+pub(crate) fn as_config(interpreter: &Interpreter<'_>, files: &FileSet) -> Value {
+    by_name(interpreter, files, |data| Value::text(data))
+}
+
+/// `.Files.AsSecrets`: a Secret's data.
+pub(crate) fn as_secrets(interpreter: &Interpreter<'_>, files: &FileSet) -> Value {
+    by_name(interpreter, files, |data| {
+        Value::text(super::base64_encode(data))
+    })
+}
+
+fn by_name(
+    interpreter: &Interpreter<'_>,
+    files: &FileSet,
+    value: impl Fn(&[u8]) -> Value,
+) -> Value {
+    if files.is_empty() {
+        return Value::text("");
+    }
+    let entries: BTreeMap<Text, Value> = files
+        .iter()
+        .map(|(path, data)| (Text::from(super::paths::base_of(path)), value(data)))
+        .collect();
+    without_final_break(
+        yaml::write(&Value::map(entries), interpreter.text_limit()).unwrap_or_default(),
+    )
+}
+
+/// `.Files.Lines`.
+pub(crate) fn lines(data: &[u8]) -> Value {
+    if data.is_empty() {
+        return Value::strings(Vec::<Text>::new());
+    }
+    let data = data.strip_suffix(b"\n").unwrap_or(data);
+    Value::strings(data.split(|byte| *byte == b'\n').map(Text::from))
+}
+
+/// `.Files.Glob`: the files a pattern matches. A pattern that is none matches nothing, or everything as `**` does.
+pub(crate) fn glob_matches(files: &FileSet, pattern: &str) -> Value {
+    let pattern: Vec<char> = if pattern.is_empty() {
+        "**".chars().collect()
+    } else {
+        pattern.chars().collect()
+    };
+    let matching: FileSet = files
+        .iter()
+        .filter(|(path, _)| {
+            let path: Vec<char> = path.chars().collect();
+            matches(&pattern, &path, &mut 100_000)
+        })
+        .map(|(path, data)| (path.clone(), data.clone()))
+        .collect();
+    Value::Struct(Rc::new(Structure {
+        type_name: "engine.files",
+        fields: Vec::new(),
+        methods: Methods::Files(Rc::new(matching)),
+    }))
+}
+
+/// `gobwas/glob` with `/` as separator; `effort` bounds the backtracking.
+fn matches(pattern: &[char], path: &[char], effort: &mut u32) -> bool {
+    if *effort == 0 {
+        return false;
+    }
+    *effort -= 1;
+    match pattern {
+        [] => path.is_empty(),
+        ['*', '*', rest @ ..] => {
+            let rest_start = rest
+                .iter()
+                .position(|character| *character != '*')
+                .unwrap_or(rest.len());
+            let rest = &rest[rest_start..];
+            (0..=path.len()).any(|skipped| matches(rest, &path[skipped..], effort))
+        }
+        ['*', rest @ ..] => {
+            let limit = path
+                .iter()
+                .position(|character| *character == '/')
+                .unwrap_or(path.len());
+            (0..=limit).any(|skipped| matches(rest, &path[skipped..], effort))
+        }
+        ['?', rest @ ..] => {
+            matches!(path, [first, ..] if *first != '/') && matches(rest, &path[1..], effort)
+        }
+        ['[', rest @ ..] => match (class_end(rest), path) {
+            (Some(end), [first, tail @ ..]) => {
+                in_class(&rest[..end], *first) && matches(&rest[end + 1..], tail, effort)
+            }
+            _ => false,
+        },
+        ['{', rest @ ..] => match alternatives(rest) {
+            Some((choices, after)) => choices.iter().any(|choice| {
+                let joined: Vec<char> = choice.iter().chain(after).copied().collect();
+                matches(&joined, path, effort)
+            }),
+            None => false,
+        },
+        ['\\', literal, rest @ ..] | [literal, rest @ ..] => {
+            path.first() == Some(literal) && matches(rest, &path[1..], effort)
+        }
+    }
+}
+
+fn class_end(pattern: &[char]) -> Option<usize> {
+    pattern
+        .iter()
+        .skip(1)
+        .position(|character| *character == ']')
+        .map(|at| at + 1)
+}
+
+fn in_class(class: &[char], character: char) -> bool {
+    let (negated, class) = match class {
+        ['!' | '^', rest @ ..] => (true, rest),
+        class => (false, class),
+    };
+    let found = match class {
+        [from, '-', to] => (*from..=*to).contains(&character),
+        class => class.contains(&character),
+    };
+    found != negated
+}
+
+/// The choices in braces, and what follows them.
+fn alternatives(pattern: &[char]) -> Option<(Vec<&[char]>, &[char])> {
+    let (mut depth, mut start, mut choices) = (0, 0, Vec::new());
+    for (index, character) in pattern.iter().enumerate() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth == 0 => {
+                choices.push(&pattern[start..index]);
+                return Some((choices, &pattern[index + 1..]));
+            }
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                choices.push(&pattern[start..index]);
+                start = index + 1;
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_match_like_gobwas() {
+        for (pattern, path, expected) in [
+            ("*.txt", "f.txt", true),
+            ("*.txt", "d/f.txt", false),
+            ("**.txt", "d/f.txt", true),
+            ("files/**", "files/a/b", true),
+            ("files/{a,b}.yaml", "files/b.yaml", true),
+            ("files/[a-c].yaml", "files/b.yaml", true),
+            ("files/[!a].yaml", "files/a.yaml", false),
+            ("?", "/", false),
+        ] {
+            let (pattern_characters, path_characters): (Vec<char>, Vec<char>) =
+                (pattern.chars().collect(), path.chars().collect());
+            assert_eq!(
+                matches(&pattern_characters, &path_characters, &mut 1_000),
+                expected,
+                "{pattern} {path}"
+            );
+        }
+    }
+}

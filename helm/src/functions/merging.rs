@@ -1,0 +1,76 @@
+//! `merge` and `mergeOverwrite`: `dario.cat/mergo` on maps of anything.
+
+use std::rc::Rc;
+
+use super::Outcome;
+use super::arguments::map;
+use crate::exec::{Failure, Interpreter};
+use crate::value::{Map, Value};
+
+pub(super) fn merge(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+    merge_all(interpreter, args, false)
+}
+
+pub(super) fn merge_overwrite(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+    merge_all(interpreter, args, true)
+}
+
+/// Merges into the first argument, which everyone who holds it sees.
+fn merge_all(interpreter: &mut Interpreter<'_>, args: &[Value], overwrite: bool) -> Outcome {
+    let target = match &args[0] {
+        Value::Nil => Value::map(Default::default()),
+        value => value.clone(),
+    };
+    if let Some(destination) = map(&target) {
+        for source in args[1..].iter().filter_map(map) {
+            merge_into(interpreter, destination, source, overwrite, 0)?;
+        }
+    }
+    Ok(target)
+}
+
+fn merge_into(
+    interpreter: &mut Interpreter<'_>,
+    destination: &Rc<Map>,
+    source: &Rc<Map>,
+    overwrite: bool,
+    depth: usize,
+) -> Result<(), Failure> {
+    if Rc::ptr_eq(destination, source) {
+        return Ok(());
+    }
+    if depth > 1_000 {
+        return Err("the values contain themselves".into());
+    }
+    // The source may be reachable from the destination: take what it holds now.
+    let entries: Vec<_> = source
+        .entries
+        .borrow()
+        .iter()
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    for (key, new) in entries {
+        interpreter.step()?;
+        let old = destination.get(&key);
+        if matches!(new, Value::Nil) {
+            if overwrite {
+                destination.insert(key, new);
+            }
+            continue;
+        }
+        if let (Some(Value::Map(old)), Value::Map(new)) = (&old, &new) {
+            merge_into(interpreter, old, new, overwrite, depth + 1)?;
+            if old.len() > 0 {
+                continue;
+            }
+        }
+        let keeps = match &old {
+            Some(old) => old.is_true() && !overwrite,
+            None => false,
+        };
+        if !keeps {
+            destination.insert(key, new);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! `values.schema.json`, by the validator whose Go twin Helm uses.
+
+use boon::{Compiler, Schemas, UrlLoader};
+use serde_json::{Map, Value as Tree};
+
+use crate::chart::Enabled;
+
+const LOCATION: &str = "file:///values.schema.json";
+
+/// Nothing is fetched: URNs permit everything, as in Helm, and other places are an error.
+struct NoLoader;
+
+impl UrlLoader for NoLoader {
+    fn load(&self, url: &str) -> Result<Tree, Box<dyn std::error::Error>> {
+        if url.starts_with("urn:") {
+            return Ok(Tree::Bool(true));
+        }
+        Err(format!("{url} is not part of the chart, and nothing is fetched").into())
+    }
+}
+
+/// What the schemas of a chart and the charts inside it say against the values; empty if nothing.
+pub(crate) fn complaints(chart: &Enabled<'_>, values: &Map<String, Tree>) -> String {
+    let mut out = String::new();
+    if let Some(schema) = &chart.chart.schema
+        && let Err(problem) = validate(schema, values)
+    {
+        out.push_str(&format!("{}:\n{}\n", chart.name, problem.trim_end()));
+    }
+    for child in &chart.children {
+        match values.get(&child.name) {
+            None | Some(Tree::Null) => {}
+            Some(Tree::Object(values)) => out.push_str(&complaints(child, values)),
+            Some(other) => {
+                out.push_str(&format!(
+                    "{}:\ninvalid type for values: expected object (map), got {other}\n",
+                    child.name
+                ));
+            }
+        }
+    }
+    out
+}
+
+fn validate(schema: &[u8], values: &Map<String, Tree>) -> Result<(), String> {
+    let schema: Tree =
+        serde_json::from_slice(schema).map_err(|error| format!("values.schema.json: {error}"))?;
+    let mut compiler = Compiler::new();
+    compiler.use_loader(Box::new(NoLoader));
+    compiler
+        .add_resource(LOCATION, schema)
+        .map_err(|error| format!("{error:#}"))?;
+    let mut schemas = Schemas::new();
+    let index = compiler
+        .compile(LOCATION, &mut schemas)
+        .map_err(|error| format!("{error:#}"))?;
+    let instance = Tree::Object(values.clone());
+    schemas.validate(&instance, index).map_err(|error| {
+        let text = format!("{error}");
+        // The first line names our made-up location.
+        text.split_once('\n')
+            .map_or(text.clone(), |(_, rest)| rest.to_owned())
+    })
+}

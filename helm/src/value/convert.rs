@@ -1,0 +1,54 @@
+//! Between the values of a template and the tree a caller holds.
+//!
+//! The tree is `serde_json::Value`: it can cross threads, and its numbers tell Go's `int64` (from `--set`) from
+//! `float64` (from YAML and JSON).
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map as TreeMap, Number, Value as Tree};
+
+use super::{MapType, Text, Value};
+
+/// A tree as template values; objects become maps of the given type at the top, plain ones below.
+pub(crate) fn from_tree(tree: &Tree) -> Value {
+    match tree {
+        Tree::Null => Value::Nil,
+        Tree::Bool(value) => Value::Bool(*value),
+        Tree::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(number), _) => Value::int64(number),
+            (None, Some(number)) => Value::Float(number),
+            (None, None) => Value::Nil,
+        },
+        Tree::String(text) => Value::text(text.as_str()),
+        Tree::Array(items) => Value::list(items.iter().map(from_tree).collect()),
+        Tree::Object(entries) => {
+            let entries: BTreeMap<Text, Value> = entries
+                .iter()
+                .map(|(key, value)| (Text::from(key.as_str()), from_tree(value)))
+                .collect();
+            Value::typed_map(entries, MapType::Any)
+        }
+    }
+}
+
+/// Template values as a tree; what JSON cannot hold becomes null.
+pub(crate) fn to_tree(value: &Value) -> Tree {
+    match value {
+        Value::Nil | Value::Struct(_) | Value::Time(_) | Value::Duration(_) | Value::Bytes(_) => {
+            Tree::Null
+        }
+        Value::Bool(value) => Tree::Bool(*value),
+        Value::Int(number, _) => Tree::Number((*number).into()),
+        Value::Float(number) => Number::from_f64(*number).map_or(Tree::Null, Tree::Number),
+        Value::Str(text) => Tree::String(text.to_str().into_owned()),
+        Value::List(list) => Tree::Array(list.items.iter().map(to_tree).collect()),
+        Value::Map(map) => {
+            let entries = map.entries.borrow();
+            let entries: TreeMap<String, Tree> = entries
+                .iter()
+                .map(|(key, value)| (key.to_str().into_owned(), to_tree(value)))
+                .collect();
+            Tree::Object(entries)
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! `reflect.DeepEqual`: types must match, contents are compared all the way down.
+
+use std::rc::Rc;
+
+use super::Value;
+
+/// Whether two values have the same type and the same content.
+pub(crate) fn deep_equal(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::Nil, Value::Nil) => true,
+        (Value::Bool(left), Value::Bool(right)) => left == right,
+        (Value::Int(left, left_type), Value::Int(right, right_type)) => {
+            left == right && left_type == right_type
+        }
+        (Value::Float(left), Value::Float(right)) => left == right,
+        (Value::Str(left), Value::Str(right)) => left == right,
+        (Value::Bytes(left), Value::Bytes(right)) => left == right,
+        (Value::Time(left), Value::Time(right)) => left == right,
+        (Value::Duration(left), Value::Duration(right)) => left == right,
+        (Value::List(left), Value::List(right)) => {
+            Rc::ptr_eq(left, right)
+                || (left.element == right.element
+                    && left.items.len() == right.items.len()
+                    && left
+                        .items
+                        .iter()
+                        .zip(&right.items)
+                        .all(|(left, right)| deep_equal(left, right)))
+        }
+        (Value::Map(left), Value::Map(right)) => {
+            if Rc::ptr_eq(left, right) {
+                return true;
+            }
+            let (left_entries, right_entries) = (left.entries.borrow(), right.entries.borrow());
+            left.kind == right.kind
+                && left_entries.len() == right_entries.len()
+                && left_entries.iter().zip(right_entries.iter()).all(
+                    |((left_key, left), (right_key, right))| {
+                        left_key == right_key && deep_equal(left, right)
+                    },
+                )
+        }
+        (Value::Struct(left), Value::Struct(right)) => Rc::ptr_eq(left, right),
+        (
+            Value::Nil
+            | Value::Bool(_)
+            | Value::Int(..)
+            | Value::Float(_)
+            | Value::Str(_)
+            | Value::Bytes(_)
+            | Value::Time(_)
+            | Value::Duration(_)
+            | Value::List(_)
+            | Value::Map(_)
+            | Value::Struct(_),
+            _,
+        ) => false,
+    }
+}

@@ -1,0 +1,107 @@
+//! Go's `%v`: how a value prints inside a template.
+
+use super::{Methods, Text, Value, format_general};
+use crate::functions::dates::format_duration;
+
+/// Values nest no deeper than this when printed; a map that holds itself would never end.
+const MAX_DEPTH: usize = 1_000;
+
+/// `fmt.Sprint(value)`.
+pub(crate) fn to_display(value: &Value) -> Text {
+    if let Value::Str(text) = value {
+        return text.clone();
+    }
+    let mut out = Vec::new();
+    write_display(&mut out, value);
+    Text::from(out)
+}
+
+/// `fmt.Sprint(value)` into a buffer.
+pub(crate) fn write_display(out: &mut Vec<u8>, value: &Value) {
+    format_value(out, value, 0);
+}
+
+/// `%v` of a value at some depth of another.
+pub(crate) fn format_value(out: &mut Vec<u8>, value: &Value, depth: usize) {
+    if depth > MAX_DEPTH {
+        out.extend_from_slice(b"...");
+        return;
+    }
+    match value {
+        Value::Nil => out.extend_from_slice(b"<nil>"),
+        Value::Bool(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
+        Value::Int(number, _) => out.extend_from_slice(number.to_string().as_bytes()),
+        Value::Float(number) => out.extend_from_slice(format_general(*number).as_bytes()),
+        Value::Str(text) => out.extend_from_slice(text),
+        Value::Bytes(_) | Value::List(_) => {
+            format_items(out, &value.items().unwrap_or_default(), depth)
+        }
+        Value::Map(map) => {
+            let entries = map.entries.borrow();
+            format_entries(out, entries.iter(), depth);
+        }
+        Value::Struct(structure) => match &structure.methods {
+            Methods::None => format_fields(out, &field_values(structure), depth),
+            Methods::Files(_) => {
+                let entries = structure.entries().unwrap_or_default();
+                format_entries(out, entries.iter(), depth);
+            }
+            Methods::ApiVersions(versions) => format_items(out, versions, depth),
+            Methods::KubeVersion => {
+                if let Some(version) = structure.field(b"Version") {
+                    format_value(out, &version, depth + 1);
+                }
+            }
+            Methods::Version(version) => out.extend_from_slice(version.to_string().as_bytes()),
+        },
+        Value::Time(instant) => out.extend_from_slice(instant.to_string().as_bytes()),
+        Value::Duration(nanoseconds) => {
+            out.extend_from_slice(format_duration(*nanoseconds).as_bytes())
+        }
+    }
+}
+
+fn field_values(structure: &super::Structure) -> Vec<Value> {
+    structure
+        .fields
+        .iter()
+        .map(|(_, value)| value.clone())
+        .collect()
+}
+
+fn format_fields(out: &mut Vec<u8>, fields: &[Value], depth: usize) {
+    let start = out.len();
+    format_items(out, fields, depth);
+    out[start] = b'{';
+    if let Some(last) = out.last_mut() {
+        *last = b'}';
+    }
+}
+
+fn format_items(out: &mut Vec<u8>, items: &[Value], depth: usize) {
+    out.push(b'[');
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            out.push(b' ');
+        }
+        format_value(out, item, depth + 1);
+    }
+    out.push(b']');
+}
+
+fn format_entries<'a>(
+    out: &mut Vec<u8>,
+    entries: impl Iterator<Item = (&'a Text, &'a Value)>,
+    depth: usize,
+) {
+    out.extend_from_slice(b"map[");
+    for (index, (key, value)) in entries.enumerate() {
+        if index > 0 {
+            out.push(b' ');
+        }
+        out.extend_from_slice(key);
+        out.push(b':');
+        format_value(out, value, depth + 1);
+    }
+    out.push(b']');
+}

@@ -1,0 +1,281 @@
+//! What a template computes with: Go's values, as far as templates can tell them apart.
+//!
+//! Maps are shared references, as in Go: `set` on one is seen by everyone who holds it. Lists are never changed in
+//! place by any function, so they are shared without a cell. Integers remember their Go type because `typeOf`, `kindIs`
+//! and the argument checks tell `int` from `int64`.
+
+mod convert;
+mod equality;
+mod format;
+mod number;
+mod structure;
+mod text;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+pub(crate) use convert::{from_tree, to_tree};
+pub(crate) use equality::deep_equal;
+pub(crate) use format::{format_value, to_display, write_display};
+pub(crate) use number::{format_general, format_json_number, format_with_verb};
+pub(crate) use structure::{FileSet, Methods, Structure};
+pub(crate) use text::Text;
+
+use crate::functions::dates::Instant;
+
+/// A Go integer type that templates can meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IntType {
+    /// `int`: literals, `len`, `int`, `until`.
+    Int,
+    /// `int64`: Sprig's arithmetic and `--set`.
+    Int64,
+    /// `uint64`: the parts of a semantic version.
+    Uint64,
+    /// `uint8`: one byte of a string or a file.
+    Uint8,
+}
+
+impl IntType {
+    /// Go's name of the type.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Int => "int",
+            Self::Int64 => "int64",
+            Self::Uint64 => "uint64",
+            Self::Uint8 => "uint8",
+        }
+    }
+
+    /// Whether comparisons treat it as unsigned.
+    pub(crate) fn is_unsigned(self) -> bool {
+        match self {
+            Self::Int | Self::Int64 => false,
+            Self::Uint64 | Self::Uint8 => true,
+        }
+    }
+}
+
+/// The element type of a Go slice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ListType {
+    /// `[]interface {}`.
+    Any,
+    /// `[]string`.
+    Strings,
+    /// `[]int`.
+    Ints,
+}
+
+/// The Go type of a map with string keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MapType {
+    /// `map[string]interface {}`.
+    Any,
+    /// Helm's named type for `.Values`, assignable to the plain one.
+    Values,
+    /// `map[string]string`: what `split` returns, and annotations.
+    Strings,
+}
+
+/// A Go slice.
+#[derive(Debug)]
+pub(crate) struct List {
+    pub(crate) items: Vec<Value>,
+    pub(crate) element: ListType,
+}
+
+/// A Go map with string keys, shared by everyone who refers to it.
+#[derive(Debug)]
+pub(crate) struct Map {
+    pub(crate) entries: RefCell<BTreeMap<Text, Value>>,
+    pub(crate) kind: MapType,
+}
+
+impl Map {
+    /// The value under a key.
+    pub(crate) fn get(&self, key: &[u8]) -> Option<Value> {
+        self.entries.borrow().get(key).cloned()
+    }
+
+    /// Sets a key, for everyone.
+    pub(crate) fn insert(&self, key: Text, value: Value) {
+        self.entries.borrow_mut().insert(key, value);
+    }
+
+    /// The number of keys.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.borrow().len()
+    }
+}
+
+/// A value of the template language.
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    /// Go's nil, and the absence of a value.
+    Nil,
+    /// A boolean.
+    Bool(bool),
+    /// An integer of one of Go's types.
+    Int(i64, IntType),
+    /// Every number that was read from YAML or JSON.
+    Float(f64),
+    /// A string: bytes, as in Go.
+    Str(Text),
+    /// A byte slice: a chart's file.
+    Bytes(Arc<[u8]>),
+    /// A slice.
+    List(Rc<List>),
+    /// A map.
+    Map(Rc<Map>),
+    /// A Go struct with fields and methods.
+    Struct(Rc<Structure>),
+    /// A point in time.
+    Time(Instant),
+    /// A `time.Duration` in nanoseconds.
+    Duration(i64),
+}
+
+impl Value {
+    /// A Go `int`.
+    pub(crate) fn int(number: i64) -> Self {
+        Self::Int(number, IntType::Int)
+    }
+
+    /// A Go `int64`.
+    pub(crate) fn int64(number: i64) -> Self {
+        Self::Int(number, IntType::Int64)
+    }
+
+    /// A string.
+    pub(crate) fn text(text: impl Into<Text>) -> Self {
+        Self::Str(text.into())
+    }
+
+    /// A `[]interface {}`.
+    pub(crate) fn list(items: Vec<Value>) -> Self {
+        Self::List(Rc::new(List {
+            items,
+            element: ListType::Any,
+        }))
+    }
+
+    /// A `[]string`.
+    pub(crate) fn strings<T: Into<Text>>(items: impl IntoIterator<Item = T>) -> Self {
+        let items = items.into_iter().map(Value::text).collect();
+        Self::List(Rc::new(List {
+            items,
+            element: ListType::Strings,
+        }))
+    }
+
+    /// A `[]int`.
+    pub(crate) fn ints(items: impl IntoIterator<Item = i64>) -> Self {
+        let items = items.into_iter().map(Value::int).collect();
+        Self::List(Rc::new(List {
+            items,
+            element: ListType::Ints,
+        }))
+    }
+
+    /// A `map[string]interface {}`.
+    pub(crate) fn map(entries: BTreeMap<Text, Value>) -> Self {
+        Self::typed_map(entries, MapType::Any)
+    }
+
+    /// A map of the given Go type.
+    pub(crate) fn typed_map(entries: BTreeMap<Text, Value>, kind: MapType) -> Self {
+        Self::Map(Rc::new(Map {
+            entries: RefCell::new(entries),
+            kind,
+        }))
+    }
+
+    /// Whether `if`, `with`, `and`, `or`, `default` and `empty` take it as set.
+    pub(crate) fn is_true(&self) -> bool {
+        match self {
+            Self::Nil => false,
+            Self::Bool(value) => *value,
+            Self::Int(number, _) => *number != 0,
+            Self::Float(number) => *number != 0.0,
+            Self::Str(text) => !text.is_empty(),
+            Self::Bytes(bytes) => !bytes.is_empty(),
+            Self::List(list) => !list.items.is_empty(),
+            Self::Map(map) => map.len() > 0,
+            Self::Struct(structure) => structure.is_true(),
+            Self::Time(_) => true,
+            Self::Duration(nanoseconds) => *nanoseconds != 0,
+        }
+    }
+
+    /// Go's `reflect.Kind` as `kindOf` prints it.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Nil => "invalid",
+            Self::Bool(_) => "bool",
+            Self::Int(_, kind) => kind.name(),
+            Self::Float(_) => "float64",
+            Self::Str(_) => "string",
+            Self::Bytes(_) | Self::List(_) => "slice",
+            Self::Map(_) => "map",
+            Self::Struct(structure) => structure.kind(),
+            Self::Time(_) => "struct",
+            Self::Duration(_) => "int64",
+        }
+    }
+
+    /// Go's type name as `typeOf` prints it.
+    pub(crate) fn type_name(&self) -> &'static str {
+        match self {
+            Self::Nil => "<nil>",
+            Self::Bool(_) => "bool",
+            Self::Int(_, kind) => kind.name(),
+            Self::Float(_) => "float64",
+            Self::Str(_) => "string",
+            Self::Bytes(_) => "[]uint8",
+            Self::List(list) => match list.element {
+                ListType::Any => "[]interface {}",
+                ListType::Strings => "[]string",
+                ListType::Ints => "[]int",
+            },
+            Self::Map(map) => match map.kind {
+                MapType::Any => "map[string]interface {}",
+                MapType::Values => "common.Values",
+                MapType::Strings => "map[string]string",
+            },
+            Self::Struct(structure) => structure.type_name,
+            Self::Time(_) => "time.Time",
+            Self::Duration(_) => "time.Duration",
+        }
+    }
+
+    /// The items, when it is a list of any kind.
+    pub(crate) fn items(&self) -> Option<std::borrow::Cow<'_, [Value]>> {
+        match self {
+            Self::List(list) => Some(std::borrow::Cow::Borrowed(&list.items)),
+            Self::Bytes(bytes) => Some(std::borrow::Cow::Owned(
+                bytes
+                    .iter()
+                    .map(|byte| Value::Int(i64::from(*byte), IntType::Uint8))
+                    .collect(),
+            )),
+            Self::Struct(structure) => structure.items(),
+            Self::Nil
+            | Self::Bool(_)
+            | Self::Int(..)
+            | Self::Float(_)
+            | Self::Str(_)
+            | Self::Map(_)
+            | Self::Time(_)
+            | Self::Duration(_) => None,
+        }
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}

@@ -1,0 +1,98 @@
+//! The Go structs a template can reach: `.Chart`, `.Files`, `.Capabilities`, versions and certificates.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::{Text, Value};
+use crate::functions::versions::Version;
+
+/// A chart's own files by path, as `.Files` and its `Glob` show them.
+pub(crate) type FileSet = BTreeMap<String, Arc<[u8]>>;
+
+/// What can be called on a struct besides reading its fields.
+#[derive(Debug)]
+pub(crate) enum Methods {
+    /// Nothing.
+    None,
+    /// `.Files`: `Get`, `GetBytes`, `Glob`, `Lines`, `AsConfig`, `AsSecrets`; a map to everyone else.
+    Files(Rc<FileSet>),
+    /// `.Capabilities.APIVersions`: `Has`; a list to everyone else.
+    ApiVersions(Vec<Value>),
+    /// `.Capabilities.KubeVersion`: prints as its version.
+    KubeVersion,
+    /// What `semver` returns.
+    Version(Box<Version>),
+}
+
+/// A Go struct.
+#[derive(Debug)]
+pub(crate) struct Structure {
+    pub(crate) type_name: &'static str,
+    pub(crate) fields: Vec<(&'static str, Value)>,
+    pub(crate) methods: Methods,
+}
+
+impl Structure {
+    /// A struct without methods.
+    pub(crate) fn plain(type_name: &'static str, fields: Vec<(&'static str, Value)>) -> Value {
+        Value::Struct(Rc::new(Self {
+            type_name,
+            fields,
+            methods: Methods::None,
+        }))
+    }
+
+    /// The field of that name.
+    pub(crate) fn field(&self, name: &[u8]) -> Option<Value> {
+        self.fields
+            .iter()
+            .find(|(field, _)| field.as_bytes() == name)
+            .map(|(_, value)| value.clone())
+    }
+
+    /// Go's kind: some of these are maps or slices with methods.
+    pub(crate) fn kind(&self) -> &'static str {
+        match &self.methods {
+            Methods::None => "struct",
+            Methods::Files(_) => "map",
+            Methods::ApiVersions(_) => "slice",
+            Methods::KubeVersion => "struct",
+            Methods::Version(_) => "ptr",
+        }
+    }
+
+    /// Structs are always true; the ones that are maps or slices when they are not empty.
+    pub(crate) fn is_true(&self) -> bool {
+        match &self.methods {
+            Methods::None | Methods::KubeVersion | Methods::Version(_) => true,
+            Methods::Files(files) => !files.is_empty(),
+            Methods::ApiVersions(versions) => !versions.is_empty(),
+        }
+    }
+
+    /// The items, when it is a slice.
+    pub(crate) fn items(&self) -> Option<Cow<'_, [Value]>> {
+        match &self.methods {
+            Methods::ApiVersions(versions) => Some(Cow::Borrowed(versions)),
+            Methods::None | Methods::Files(_) | Methods::KubeVersion | Methods::Version(_) => None,
+        }
+    }
+
+    /// The entries, when it is a map.
+    pub(crate) fn entries(&self) -> Option<BTreeMap<Text, Value>> {
+        match &self.methods {
+            Methods::Files(files) => Some(
+                files
+                    .iter()
+                    .map(|(path, data)| (Text::from(path.as_str()), Value::Bytes(data.clone())))
+                    .collect(),
+            ),
+            Methods::None
+            | Methods::ApiVersions(_)
+            | Methods::KubeVersion
+            | Methods::Version(_) => None,
+        }
+    }
+}

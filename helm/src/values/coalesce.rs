@@ -1,0 +1,128 @@
+//! Helm's coalescing: parent over child, user over chart, and null removes.
+
+use serde_json::{Map, Value as Tree};
+
+type Table = Map<String, Tree>;
+
+/// A chart as coalescing sees it.
+pub(crate) trait Scope: Sized {
+    /// The name its values have in its parent.
+    fn name(&self) -> &str;
+    /// Its own values.
+    fn values(&self) -> &Table;
+    /// The charts inside it.
+    fn children(&self) -> &[Self];
+}
+
+/// The chart's values under the given ones, for it and all charts inside it; nulls remove keys.
+pub(crate) fn coalesce_values<S: Scope>(scope: &S, values: &Table) -> Result<Table, String> {
+    let mut result = values.clone();
+    coalesce(scope, &mut result, false)?;
+    Ok(result)
+}
+
+/// The same, but nulls stay.
+pub(crate) fn merge_values<S: Scope>(scope: &S, values: &Table) -> Result<Table, String> {
+    let mut result = values.clone();
+    coalesce(scope, &mut result, true)?;
+    Ok(result)
+}
+
+/// Merges a table under another one; nulls stay.
+pub(crate) fn merge_tables(over: &mut Table, under: Table) {
+    coalesce_tables(over, under, true);
+}
+
+fn coalesce<S: Scope>(scope: &S, values: &mut Table, keep_nulls: bool) -> Result<(), String> {
+    coalesce_own(scope, values, keep_nulls);
+    for child in scope.children() {
+        let name = child.name();
+        // The child's table is taken out, filled, and put back.
+        let mut inner = match values.remove(name) {
+            None => Table::new(),
+            Some(Tree::Object(inner)) => inner,
+            Some(other) => return Err(format!("type mismatch on {name}: {other} is not a table")),
+        };
+        coalesce_globals(&mut inner, values);
+        coalesce(child, &mut inner, keep_nulls)?;
+        values.insert(name.to_owned(), Tree::Object(inner));
+    }
+    Ok(())
+}
+
+/// The parent's `global` over the child's.
+fn coalesce_globals(child: &mut Table, parent: &Table) {
+    let mut own = match child.get("global") {
+        None => Table::new(),
+        Some(Tree::Object(own)) => own.clone(),
+        Some(_) => return,
+    };
+    let parents = match parent.get("global") {
+        None => Table::new(),
+        Some(Tree::Object(parents)) => parents.clone(),
+        Some(_) => return,
+    };
+    for (key, value) in parents {
+        match (value, own.get(&key)) {
+            (Tree::Object(mut table), Some(Tree::Object(old))) => {
+                coalesce_tables(&mut table, old.clone(), true);
+                own.insert(key, Tree::Object(table));
+            }
+            (Tree::Object(table), None) => {
+                own.insert(key, Tree::Object(table));
+            }
+            // Tables and other values do not mix.
+            (Tree::Object(_), Some(_)) | (_, Some(Tree::Object(_))) => {}
+            (value, _) => {
+                own.insert(key, value);
+            }
+        }
+    }
+    child.insert("global".into(), Tree::Object(own));
+}
+
+/// A chart's own values under the given ones.
+fn coalesce_own<S: Scope>(scope: &S, values: &mut Table, keep_nulls: bool) {
+    for (key, default) in scope.values() {
+        match values.get_mut(key) {
+            None => {
+                values.insert(key.clone(), default.clone());
+            }
+            Some(Tree::Null) if !keep_nulls => {
+                values.remove(key);
+            }
+            Some(Tree::Object(table)) => {
+                if let Tree::Object(default) = default {
+                    // The values of a chart inside this one are coalesced again later: their nulls stay.
+                    let is_child = scope.children().iter().any(|child| child.name() == key);
+                    coalesce_tables(table, default.clone(), keep_nulls || is_child);
+                }
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+fn coalesce_tables(over: &mut Table, mut under: Table, keep_nulls: bool) {
+    for (key, value) in over.iter() {
+        if value.is_null() {
+            under.insert(key.clone(), Tree::Null);
+        }
+    }
+    for (key, value) in under {
+        match over.get_mut(&key) {
+            None => {
+                over.insert(key, value);
+            }
+            Some(Tree::Null) if !keep_nulls => {
+                over.remove(&key);
+            }
+            Some(Tree::Object(table)) => {
+                if let Tree::Object(value) = value {
+                    coalesce_tables(table, value, keep_nulls);
+                }
+            }
+            Some(_) => {}
+        }
+    }
+}

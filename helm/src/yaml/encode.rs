@@ -1,0 +1,252 @@
+//! Values to YAML.
+
+use std::cmp::Ordering;
+
+use base64::Engine as _;
+
+use super::MAX_DEPTH;
+use super::emitter::{Dialect, Emitter, Place, Style};
+use super::resolve::{Resolved, is_base_60, resolve};
+use crate::json;
+use crate::value::{Text, Value, format_general, format_json_number};
+
+const ROOT: Place = Place {
+    mapping: false,
+    simple_key: false,
+};
+const IN_SEQUENCE: Place = Place {
+    mapping: false,
+    simple_key: false,
+};
+const IN_MAPPING: Place = Place {
+    mapping: true,
+    simple_key: false,
+};
+
+/// `toYaml` with its final line break; `None` is an error that Helm swallows.
+pub(crate) fn write(value: &Value, limit: usize) -> Option<Vec<u8>> {
+    if needs_json(value, 0)? {
+        // Rare enough to take Helm's own way: through JSON, read as YAML.
+        let text = json::write(value, json::Form::Compact, limit).ok()?;
+        let value = super::read(&text).ok()?;
+        return write_as(&value, Dialect::Compact, limit);
+    }
+    write_as(value, Dialect::Compact, limit)
+}
+
+/// `toYamlPretty` with its final line break.
+pub(crate) fn write_pretty(value: &Value, limit: usize) -> Option<Vec<u8>> {
+    needs_json(value, 0)?;
+    write_as(value, Dialect::Pretty, limit)
+}
+
+fn write_as(value: &Value, dialect: Dialect, limit: usize) -> Option<Vec<u8>> {
+    let mut encoder = Encoder {
+        emitter: Emitter::new(dialect),
+        dialect,
+        limit,
+    };
+    encoder.value(value, ROOT)?;
+    Some(encoder.emitter.finish())
+}
+
+/// Whether a string in it does not survive the way through JSON unchanged; `None` if it nests too deep.
+fn needs_json(value: &Value, depth: usize) -> Option<bool> {
+    if depth > MAX_DEPTH {
+        return None;
+    }
+    Some(match value {
+        Value::Str(text) => is_odd(text),
+        Value::List(list) => {
+            for item in &list.items {
+                if needs_json(item, depth + 1)? {
+                    return Some(true);
+                }
+            }
+            false
+        }
+        Value::Map(map) => {
+            for (key, value) in map.entries.borrow().iter() {
+                if key.len() > 1_000 || is_odd(key) || needs_json(value, depth + 1)? {
+                    return Some(true);
+                }
+            }
+            false
+        }
+        Value::Struct(_) | Value::Bytes(_) | Value::Time(_) => true,
+        Value::Nil | Value::Bool(_) | Value::Int(..) | Value::Float(_) | Value::Duration(_) => {
+            false
+        }
+    })
+}
+
+/// NEL folds, other C1 controls and DEL cannot be read, and what is not UTF-8 is replaced.
+fn is_odd(text: &Text) -> bool {
+    if text.is_ascii() {
+        return text.contains(&0x7F);
+    }
+    std::str::from_utf8(text).map_or(true, |text| {
+        text.chars()
+            .any(|character| matches!(character, '\u{7F}'..='\u{9F}' | '\u{FFFE}'..='\u{FFFF}'))
+    })
+}
+
+struct Encoder {
+    emitter: Emitter,
+    dialect: Dialect,
+    limit: usize,
+}
+
+impl Encoder {
+    fn value(&mut self, value: &Value, place: Place) -> Option<()> {
+        if self.emitter.out.len() > self.limit {
+            return None;
+        }
+        match value {
+            Value::Nil => self.emitter.plain("null"),
+            Value::Bool(value) => self.emitter.plain(if *value { "true" } else { "false" }),
+            Value::Int(number, _) | Value::Duration(number) => {
+                self.emitter.plain(&number.to_string())
+            }
+            Value::Float(number) => self.emitter.plain(&self.float(*number)?),
+            Value::Str(text) => self.string(text, place),
+            Value::List(list) => self.sequence(&list.items, place)?,
+            Value::Map(map) => {
+                let entries = map.entries.borrow();
+                let mut entries: Vec<(&Text, &Value)> = entries.iter().collect();
+                entries.sort_by(|left, right| compare_keys(&left.0.to_str(), &right.0.to_str()));
+                self.mapping(&entries)?;
+            }
+            Value::Struct(_) | Value::Bytes(_) | Value::Time(_) => {
+                let text = crate::value::to_display(value);
+                self.string(&text, place);
+            }
+        }
+        Some(())
+    }
+
+    /// JSON's digits, read as YAML and written again.
+    fn float(&self, number: f64) -> Option<String> {
+        if self.dialect == Dialect::Pretty {
+            return Some(format_general(number));
+        }
+        let text = format_json_number(number)?;
+        if text.parse::<i64>().is_ok_and(|number| number == 0) {
+            return Some("0".into());
+        }
+        if text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok() {
+            return Some(text);
+        }
+        Some(format_general(number))
+    }
+
+    fn string(&mut self, text: &Text, place: Place) {
+        match std::str::from_utf8(text) {
+            Ok(text) => {
+                let style = self.style(text);
+                self.emitter.scalar(text, style, place);
+            }
+            Err(_) => {
+                let encoded = base64::engine::general_purpose::STANDARD.encode(&**text);
+                self.emitter.tag("!!binary");
+                self.emitter.scalar(&encoded, Style::Plain, place);
+            }
+        }
+    }
+
+    fn style(&self, text: &str) -> Style {
+        if text.contains('\n') {
+            return Style::Literal;
+        }
+        let is_text = match resolve(text) {
+            Resolved::Text => true,
+            Resolved::Null
+            | Resolved::Bool(_)
+            | Resolved::Int(_)
+            | Resolved::Uint(_)
+            | Resolved::Float(_)
+            | Resolved::Timestamp => false,
+        };
+        if is_text && !is_base_60(text) {
+            Style::Plain
+        } else {
+            Style::DoubleQuoted
+        }
+    }
+
+    fn sequence(&mut self, items: &[Value], place: Place) -> Option<()> {
+        if items.is_empty() {
+            self.emitter.empty(b"[", b"]");
+            return Some(());
+        }
+        self.emitter.start_sequence(place);
+        for item in items {
+            self.emitter.item();
+            self.value(item, IN_SEQUENCE)?;
+        }
+        self.emitter.end();
+        Some(())
+    }
+
+    fn mapping(&mut self, entries: &[(&Text, &Value)]) -> Option<()> {
+        if entries.is_empty() {
+            self.emitter.empty(b"{", b"}");
+            return Some(());
+        }
+        self.emitter.start_mapping();
+        for (key, value) in entries {
+            let key = key.to_str();
+            self.emitter.key(&key, self.style(&key));
+            self.value(value, IN_MAPPING)?;
+        }
+        self.emitter.end();
+        Some(())
+    }
+}
+
+/// go-yaml's order of keys: letters after everything else, numbers by their value.
+fn compare_keys(left: &str, right: &str) -> Ordering {
+    let left: Vec<char> = left.chars().collect();
+    let right: Vec<char> = right.chars().collect();
+    for index in 0..left.len().min(right.len()) {
+        let (a, b) = (left[index], right[index]);
+        if a == b {
+            continue;
+        }
+        let (a_letter, b_letter) = (a.is_alphabetic(), b.is_alphabetic());
+        if a_letter && b_letter {
+            return a.cmp(&b);
+        }
+        if a_letter || b_letter {
+            return if b_letter {
+                Ordering::Less
+            } else {
+                Ordering::Greater
+            };
+        }
+        // A zero in the middle of a number counts.
+        let inside = (a == '0' || b == '0')
+            && left[..index]
+                .iter()
+                .rev()
+                .take_while(|digit| digit.is_ascii_digit())
+                .any(|digit| *digit != '0');
+        let (a_end, a_number) = number_at(&left, index, inside);
+        let (b_end, b_number) = number_at(&right, index, inside);
+        return a_number
+            .cmp(&b_number)
+            .then(a_end.cmp(&b_end))
+            .then(a.cmp(&b));
+    }
+    left.len().cmp(&right.len())
+}
+
+fn number_at(text: &[char], start: usize, inside: bool) -> (usize, i64) {
+    let mut number = i64::from(inside);
+    let mut end = start;
+    while let Some(digit) = text.get(end).and_then(|digit| digit.to_digit(10)) {
+        number = number.wrapping_mul(10).wrapping_add(i64::from(digit));
+        end += 1;
+    }
+    (end, number)
+}

@@ -1,0 +1,511 @@
+//! The tokens that carry text: scalars in all their styles, anchors, tags and directives.
+
+use super::YamlError;
+use super::scanner::{Mark, Scanner, TokenKind, character_width};
+
+impl Scanner<'_> {
+    /// `%YAML` and `%TAG`.
+    pub(super) fn scan_directive(&mut self) -> Result<TokenKind, YamlError> {
+        let start = self.mark;
+        self.skip();
+        let name = self.scan_word();
+        if name.is_empty() {
+            return self.error(start, "could not find expected directive name");
+        }
+        if !self.is_blank_or_end(0) {
+            return self.error(start, "found unexpected non-alphabetical character");
+        }
+        self.skip_blanks();
+        let kind = match name.as_str() {
+            "YAML" => {
+                while matches!(self.at(0), b'0'..=b'9' | b'.') {
+                    self.skip();
+                }
+                TokenKind::VersionDirective
+            }
+            "TAG" => {
+                let handle = self.scan_tag_handle(true, start)?;
+                if !self.is_blank(0) {
+                    return self.error(start, "did not find expected whitespace");
+                }
+                self.skip_blanks();
+                TokenKind::TagDirective(handle, self.scan_tag_uri("", start)?)
+            }
+            _ => return self.error(start, "found unknown directive name"),
+        };
+        self.skip_blanks();
+        self.skip_comment();
+        if !self.is_end(0) && !self.is_break(0) {
+            return self.error(start, "did not find expected comment or line break");
+        }
+        if self.is_break(0) {
+            self.skip_line();
+        }
+        Ok(kind)
+    }
+
+    /// `*name` and `&name`.
+    pub(super) fn scan_anchor(&mut self, alias: bool) -> Result<TokenKind, YamlError> {
+        let start = self.mark;
+        self.skip();
+        let name = self.scan_word();
+        let terminated = self.is_blank_or_end(0)
+            || matches!(
+                self.at(0),
+                b'?' | b':' | b',' | b']' | b'}' | b'%' | b'@' | b'`'
+            );
+        if name.is_empty() || !terminated {
+            return self.error(
+                start,
+                "did not find expected alphabetic or numeric character",
+            );
+        }
+        Ok(if alias {
+            TokenKind::Alias(name)
+        } else {
+            TokenKind::Anchor(name)
+        })
+    }
+
+    /// `!tag`, `!!tag`, `!handle!tag` and `!<tag>`.
+    pub(super) fn scan_tag(&mut self) -> Result<TokenKind, YamlError> {
+        let start = self.mark;
+        let (handle, suffix) = if self.at(1) == b'<' {
+            self.skip();
+            self.skip();
+            let suffix = self.scan_tag_uri("", start)?;
+            if self.at(0) != b'>' {
+                return self.error(start, "did not find the expected '>'");
+            }
+            self.skip();
+            (String::new(), suffix)
+        } else {
+            let handle = self.scan_tag_handle(false, start)?;
+            if handle.len() >= 2 && handle.ends_with('!') {
+                let suffix = self.scan_tag_uri("", start)?;
+                (handle, suffix)
+            } else {
+                let suffix = self.scan_tag_uri(&handle, start)?;
+                if suffix.is_empty() {
+                    (String::new(), "!".into())
+                } else {
+                    ("!".into(), suffix)
+                }
+            }
+        };
+        if !self.is_blank_or_end(0) {
+            return self.error(start, "did not find expected whitespace or line break");
+        }
+        Ok(TokenKind::Tag(handle, suffix))
+    }
+
+    fn scan_word(&mut self) -> String {
+        let start = self.mark.index;
+        while self.at(0).is_ascii_alphanumeric() || matches!(self.at(0), b'_' | b'-') {
+            self.skip();
+        }
+        String::from_utf8_lossy(&self.text[start..self.mark.index]).into_owned()
+    }
+
+    fn skip_blanks(&mut self) {
+        while self.is_blank(0) {
+            self.skip();
+        }
+    }
+
+    fn skip_comment(&mut self) {
+        if self.at(0) == b'#' {
+            while !self.is_end(0) && !self.is_break(0) {
+                self.skip();
+            }
+        }
+    }
+
+    fn scan_tag_handle(&mut self, directive: bool, start: Mark) -> Result<String, YamlError> {
+        if self.at(0) != b'!' {
+            return self.error(start, "did not find expected '!'");
+        }
+        self.skip();
+        let mut handle = format!("!{}", self.scan_word());
+        if self.at(0) == b'!' {
+            self.skip();
+            handle.push('!');
+        } else if directive && handle != "!" {
+            return self.error(start, "did not find expected '!'");
+        }
+        Ok(handle)
+    }
+
+    fn scan_tag_uri(&mut self, head: &str, start: Mark) -> Result<String, YamlError> {
+        let mut uri = head.get(1..).unwrap_or_default().as_bytes().to_vec();
+        let mut found = !head.is_empty();
+        loop {
+            match self.at(0) {
+                b'%' => {
+                    let octet = [self.at(1), self.at(2)];
+                    let octet = std::str::from_utf8(&octet)
+                        .ok()
+                        .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+                    let Some(octet) = octet else {
+                        return self.error(start, "did not find URI escaped octet");
+                    };
+                    uri.push(octet);
+                    for _ in 0..3 {
+                        self.skip();
+                    }
+                }
+                byte if byte.is_ascii_alphanumeric()
+                    || b"_-;/?:@&=+$,.!~*'()[]".contains(&byte) =>
+                {
+                    self.read(&mut uri)
+                }
+                _ => break,
+            }
+            found = true;
+        }
+        if !found {
+            return self.error(start, "did not find expected tag URI");
+        }
+        String::from_utf8(uri)
+            .or_else(|_| self.error(start, "found an incorrect leading UTF-8 octet"))
+    }
+
+    /// `|` and `>`.
+    pub(super) fn scan_block_scalar(&mut self, literal: bool) -> Result<Vec<u8>, YamlError> {
+        let start = self.mark;
+        self.skip();
+        let (chomping, increment) = self.scan_block_header(start)?;
+        let mut indent = match increment {
+            0 => 0,
+            increment => self.indent.max(0) + increment,
+        };
+        let (mut out, mut leading_break, mut trailing_breaks) =
+            (Vec::new(), Vec::new(), Vec::new());
+        self.scan_block_breaks(&mut indent, &mut trailing_breaks, start)?;
+        let mut leading_blank = false;
+        while self.mark.column as i64 == indent && !self.is_end(0) {
+            let trailing_blank = self.is_blank(0);
+            if !literal
+                && !leading_blank
+                && !trailing_blank
+                && leading_break.first() == Some(&b'\n')
+            {
+                if trailing_breaks.is_empty() {
+                    out.push(b' ');
+                }
+            } else {
+                out.extend_from_slice(&leading_break);
+            }
+            leading_break.clear();
+            out.append(&mut trailing_breaks);
+            leading_blank = self.is_blank(0);
+            while !self.is_end(0) && !self.is_break(0) {
+                self.read(&mut out);
+            }
+            self.read_line(&mut leading_break);
+            self.scan_block_breaks(&mut indent, &mut trailing_breaks, start)?;
+        }
+        if chomping != -1 {
+            out.extend_from_slice(&leading_break);
+        }
+        if chomping == 1 {
+            out.extend_from_slice(&trailing_breaks);
+        }
+        Ok(out)
+    }
+
+    /// The chomping and indentation indicators, in either order, and the rest of their line.
+    fn scan_block_header(&mut self, start: Mark) -> Result<(i8, i64), YamlError> {
+        let (mut chomping, mut increment) = (0, 0);
+        for _ in 0..2 {
+            match self.at(0) {
+                b'+' if chomping == 0 => chomping = 1,
+                b'-' if chomping == 0 => chomping = -1,
+                b'0' if increment == 0 => {
+                    return self.error(start, "found an indentation indicator equal to 0");
+                }
+                digit @ b'1'..=b'9' if increment == 0 => increment = i64::from(digit - b'0'),
+                _ => break,
+            }
+            self.skip();
+        }
+        self.skip_blanks();
+        self.skip_comment();
+        if !self.is_end(0) && !self.is_break(0) {
+            return self.error(start, "did not find expected comment or line break");
+        }
+        if self.is_break(0) {
+            self.skip_line();
+        }
+        Ok((chomping, increment))
+    }
+
+    fn scan_block_breaks(
+        &mut self,
+        indent: &mut i64,
+        breaks: &mut Vec<u8>,
+        start: Mark,
+    ) -> Result<(), YamlError> {
+        let mut max_indent = 0;
+        loop {
+            while (*indent == 0 || (self.mark.column as i64) < *indent) && self.at(0) == b' ' {
+                self.skip();
+            }
+            max_indent = max_indent.max(self.mark.column as i64);
+            if (*indent == 0 || (self.mark.column as i64) < *indent) && self.at(0) == b'\t' {
+                return self.error(
+                    start,
+                    "found a tab character where an indentation space is expected",
+                );
+            }
+            if !self.is_break(0) {
+                break;
+            }
+            self.read_line(breaks);
+        }
+        if *indent == 0 {
+            *indent = max_indent.max(self.indent + 1).max(1);
+        }
+        Ok(())
+    }
+
+    /// Single and double quoted scalars.
+    pub(super) fn scan_quoted(&mut self, single: bool) -> Result<Vec<u8>, YamlError> {
+        let start = self.mark;
+        let quote = if single { b'\'' } else { b'"' };
+        self.skip();
+        let mut out = Vec::new();
+        loop {
+            if self.at_document_indicator() {
+                return self.error(start, "found unexpected document indicator");
+            }
+            if self.is_end(0) {
+                return self.error(start, "found unexpected end of stream");
+            }
+            let mut leading_blanks = false;
+            while !self.is_blank_or_end(0) {
+                if single && self.at(0) == b'\'' && self.at(1) == b'\'' {
+                    out.push(b'\'');
+                    self.skip();
+                    self.skip();
+                } else if self.at(0) == quote {
+                    break;
+                } else if !single && self.at(0) == b'\\' && self.is_break(1) {
+                    self.skip();
+                    self.skip_line();
+                    leading_blanks = true;
+                    break;
+                } else if !single && self.at(0) == b'\\' {
+                    self.scan_escape(&mut out, start)?;
+                } else {
+                    self.read_run(&mut out, quote);
+                }
+            }
+            if self.at(0) == quote {
+                break;
+            }
+            self.scan_flow_blanks(&mut out, leading_blanks);
+        }
+        self.skip();
+        Ok(out)
+    }
+
+    /// Copies one character, and the plain ASCII that follows it.
+    fn read_run(&mut self, out: &mut Vec<u8>, quote: u8) {
+        self.read(out);
+        let start = self.mark.index;
+        let run = self.text[start..]
+            .iter()
+            .take_while(|byte| {
+                matches!(byte, b'!'..=b'~') && **byte != quote && !matches!(byte, b'\\' | b'\'')
+            })
+            .count();
+        out.extend_from_slice(&self.text[start..start + run]);
+        self.mark.index += run;
+        self.mark.column += run;
+    }
+
+    fn at_document_indicator(&self) -> bool {
+        let rest = &self.text[self.mark.index..];
+        self.mark.column == 0
+            && (rest.starts_with(b"---") || rest.starts_with(b"..."))
+            && self.is_blank_or_end(3)
+    }
+
+    /// Blanks and breaks inside a quoted scalar: kept on one line, folded over several.
+    fn scan_flow_blanks(&mut self, out: &mut Vec<u8>, mut leading_blanks: bool) {
+        let (mut blanks, mut leading_break, mut trailing_breaks) =
+            (Vec::new(), Vec::new(), Vec::new());
+        while self.is_blank(0) || self.is_break(0) {
+            if self.is_blank(0) {
+                if leading_blanks {
+                    self.skip();
+                } else {
+                    self.read(&mut blanks);
+                }
+            } else if leading_blanks {
+                self.read_line(&mut trailing_breaks);
+            } else {
+                blanks.clear();
+                self.read_line(&mut leading_break);
+                leading_blanks = true;
+            }
+        }
+        if !leading_blanks {
+            out.extend_from_slice(&blanks);
+        } else {
+            fold(out, &leading_break, &trailing_breaks);
+        }
+    }
+
+    fn scan_escape(&mut self, out: &mut Vec<u8>, start: Mark) -> Result<(), YamlError> {
+        let digits = match self.at(1) {
+            b'x' => 2,
+            b'u' => 4,
+            b'U' => 8,
+            other => {
+                let character = match other {
+                    b'0' => '\0',
+                    b'a' => '\x07',
+                    b'b' => '\x08',
+                    b't' | b'\t' => '\t',
+                    b'n' => '\n',
+                    b'v' => '\x0B',
+                    b'f' => '\x0C',
+                    b'r' => '\r',
+                    b'e' => '\x1B',
+                    b' ' => ' ',
+                    b'"' => '"',
+                    b'\'' => '\'',
+                    // JSON escapes it, and this reader takes JSON too.
+                    b'/' => '/',
+                    b'\\' => '\\',
+                    b'N' => '\u{85}',
+                    b'_' => '\u{A0}',
+                    b'L' => '\u{2028}',
+                    b'P' => '\u{2029}',
+                    _ => return self.error(start, "found unknown escape character"),
+                };
+                push_character(out, character);
+                self.skip();
+                self.skip();
+                return Ok(());
+            }
+        };
+        self.skip();
+        self.skip();
+        let mut value: u32 = 0;
+        for offset in 0..digits {
+            let Some(digit) = (self.at(offset) as char).to_digit(16) else {
+                return self.error(start, "did not find expected hexdecimal number");
+            };
+            value = value.wrapping_shl(4) | digit;
+        }
+        let Some(character) = char::from_u32(value) else {
+            return self.error(start, "found invalid Unicode character escape code");
+        };
+        push_character(out, character);
+        for _ in 0..digits {
+            self.skip();
+        }
+        Ok(())
+    }
+
+    /// A scalar without quotes.
+    pub(super) fn scan_plain(&mut self) -> Result<Vec<u8>, YamlError> {
+        let start = self.mark;
+        let indent = self.indent + 1;
+        let mut out = Vec::new();
+        let (mut blanks, mut leading_break, mut trailing_breaks) =
+            (Vec::new(), Vec::new(), Vec::new());
+        let mut leading_blanks = false;
+        loop {
+            if self.at_document_indicator() || self.at(0) == b'#' {
+                break;
+            }
+            while !self.is_blank_or_end(0) {
+                if self.ends_plain() {
+                    break;
+                }
+                if leading_blanks {
+                    fold(&mut out, &leading_break, &trailing_breaks);
+                    leading_break.clear();
+                    trailing_breaks.clear();
+                    leading_blanks = false;
+                } else {
+                    out.append(&mut blanks);
+                }
+                self.read_plain_run(&mut out);
+            }
+            if !(self.is_blank(0) || self.is_break(0)) {
+                break;
+            }
+            while self.is_blank(0) || self.is_break(0) {
+                if self.is_blank(0) {
+                    if leading_blanks && (self.mark.column as i64) < indent && self.at(0) == b'\t' {
+                        return self
+                            .error(start, "found a tab character that violates indentation");
+                    }
+                    if leading_blanks {
+                        self.skip();
+                    } else {
+                        self.read(&mut blanks);
+                    }
+                } else if leading_blanks {
+                    self.read_line(&mut trailing_breaks);
+                } else {
+                    blanks.clear();
+                    self.read_line(&mut leading_break);
+                    leading_blanks = true;
+                }
+            }
+            if self.flow_level == 0 && (self.mark.column as i64) < indent {
+                break;
+            }
+        }
+        if leading_blanks {
+            self.simple_key_allowed = true;
+        }
+        Ok(out)
+    }
+
+    fn ends_plain(&self) -> bool {
+        (self.at(0) == b':' && self.is_blank_or_end(1))
+            || (self.flow_level > 0
+                && matches!(self.at(0), b',' | b'?' | b'[' | b']' | b'{' | b'}'))
+    }
+
+    /// Copies one character, and the letters and digits that follow it.
+    fn read_plain_run(&mut self, out: &mut Vec<u8>) {
+        self.read(out);
+        let start = self.mark.index;
+        let run = self.text[start..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_alphanumeric())
+            .count();
+        out.extend_from_slice(&self.text[start..start + run]);
+        self.mark.index += run;
+        self.mark.column += run;
+    }
+}
+
+/// One line break becomes a space, more become one less.
+fn fold(out: &mut Vec<u8>, leading_break: &[u8], trailing_breaks: &[u8]) {
+    if leading_break.first() == Some(&b'\n') {
+        if trailing_breaks.is_empty() {
+            out.push(b' ');
+        } else {
+            out.extend_from_slice(trailing_breaks);
+        }
+    } else {
+        out.extend_from_slice(leading_break);
+        out.extend_from_slice(trailing_breaks);
+    }
+}
+
+fn push_character(out: &mut Vec<u8>, character: char) {
+    let mut buffer = [0; 4];
+    let encoded = character.encode_utf8(&mut buffer);
+    debug_assert_eq!(character_width(encoded.as_bytes()[0]), encoded.len());
+    out.extend_from_slice(encoded.as_bytes());
+}
