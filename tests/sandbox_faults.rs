@@ -70,17 +70,20 @@ fn a_cut_body_ends_in_order_and_too_soon() {
 
 #[test]
 fn a_stall_never_answers_and_keeps_the_connection() {
-    for kind in [
+    let kinds = [
         FaultKind::Stall,
         FaultKind::StallInBody,
         FaultKind::WrongContentLength { difference: 7 },
-    ] {
-        let error = kind_of(meet(kind.clone()));
-        assert!(
-            matches!(error, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut),
-            "{kind:?}: {error:?}"
-        );
-    }
+    ];
+    std::thread::scope(|scope| {
+        for kind in kinds {
+            scope.spawn(move || {
+                let error = kind_of(meet(kind.clone()));
+                let waited = matches!(error, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
+                assert!(waited, "{kind:?}: {error:?}");
+            });
+        }
+    });
 }
 
 #[test]
@@ -216,9 +219,9 @@ fn bodies_that_are_too_large() {
     assert!(endless.body.len() >= 1_500_000);
     let huge = meet(FaultKind::HugeJson { bytes: 1_000_000 }).unwrap();
     assert!(huge.json()["tags"].as_array().unwrap().len() > 10_000);
-    let bomb = meet(FaultKind::GzipBomb { bytes: 50_000_000 }).unwrap();
+    let bomb = meet(FaultKind::GzipBomb { bytes: 100_000_000 }).unwrap();
     assert_eq!(bomb.header("content-encoding"), Some("gzip"));
-    assert!(bomb.body.len() < 500_000, "{}", bomb.body.len());
+    assert!(bomb.body.len() < 200_000, "{}", bomb.body.len());
 }
 
 #[test]
@@ -294,7 +297,7 @@ fn names_that_nobody_knows_are_refused_by_the_proxy() {
 #[test]
 fn latency_costs_a_round_trip_for_tcp_for_tls_and_for_every_request() {
     let sandbox = start();
-    let round_trip = Duration::from_millis(100);
+    let round_trip = Duration::from_millis(200);
     sandbox.set_latency(round_trip);
     let start = Instant::now();
     let mut connection = connect(&sandbox, GOOGLE_HOST).unwrap();
@@ -311,13 +314,13 @@ fn latency_costs_a_round_trip_for_tcp_for_tls_and_for_every_request() {
     let answered = start.elapsed();
     let trips = |time: Duration| time.as_secs_f64() / round_trip.as_secs_f64();
     assert!(
-        (1.9..2.8).contains(&trips(connected)),
+        (1.9..3.0).contains(&trips(connected)),
         "TCP and TLS took {:.2} round trips",
         trips(connected)
     );
     let all = trips(answered);
     assert!(
-        (4.9..6.2).contains(&all),
+        (4.9..6.9).contains(&all),
         "TCP, TLS and three requests took {all:.2} round trips"
     );
 }

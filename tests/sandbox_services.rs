@@ -19,6 +19,9 @@ const REPOSITORY: &str = "runwhen/runwhen-contrib-rw-cli-codecollection";
 const ARM: &str = "https://management.azure.com";
 const ARM_SCOPE: &str = "https://management.azure.com/.default";
 
+/// Form fields.
+type Fields = &'static [(&'static str, &'static str)];
+
 fn start() -> Sandbox {
     Sandbox::start(Scenario {
         import_milliseconds: 100,
@@ -43,12 +46,13 @@ fn sign_in(sandbox: &Sandbox, tenant: &str, changes: &[(&str, &str)]) -> Answer 
     post_form(sandbox, &url, &fields).unwrap()
 }
 
+const SECRET: (&str, &str) = ("client_secret", CLIENT_SECRET);
+const OTHER: &str = "5a4d0000-0000-4000-8000-00000000dead";
+
 #[test]
 fn entra_refuses_in_its_own_words() {
     let sandbox = start();
-    let secret = ("client_secret", CLIENT_SECRET);
-    let other = "5a4d0000-0000-4000-8000-00000000dead";
-    let cases: [(&str, &[(&str, &str)], u16, &str, u32); 7] = [
+    let cases: [(&str, Fields, u16, &str, u32); 7] = [
         (
             TENANT_ID,
             &[("client_secret", "wrong")],
@@ -63,23 +67,23 @@ fn entra_refuses_in_its_own_words() {
             "invalid_client",
             7_000_222,
         ),
-        (other, &[secret], 400, "invalid_request", 90_002),
+        (OTHER, &[SECRET], 400, "invalid_request", 90_002),
         (
             TENANT_ID,
-            &[secret, ("client_id", other)],
+            &[SECRET, ("client_id", OTHER)],
             400,
             "unauthorized_client",
             700_016,
         ),
         (
             TENANT_ID,
-            &[secret, ("scope", "https://management.azure.com/user")],
+            &[SECRET, ("scope", "https://management.azure.com/user")],
             400,
             "invalid_scope",
             1_002_012,
         ),
         (TENANT_ID, &[], 401, "invalid_client", 7_000_218),
-        ("no tenant", &[secret], 400, "invalid_request", 900_023),
+        ("no tenant", &[SECRET], 400, "invalid_request", 900_023),
     ];
     for (tenant, changes, status, error, code) in cases {
         let answer = sign_in(&sandbox, &tenant.replace(' ', "%20"), changes);

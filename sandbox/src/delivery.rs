@@ -9,6 +9,7 @@ use crate::journal::Outcome;
 use crate::line::LineControl;
 use crate::message::{Request, Response};
 use bytes::Bytes;
+use flate2::{Compress, Compression, Crc, FlushCompress};
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -329,18 +330,29 @@ fn altered(body: &Bytes) -> Bytes {
     bytes.into()
 }
 
+/// White space, compressed: one block of it, repeated, since a flushed block of deflate stands alone (RFC 1951), inside
+/// the header and trailer of RFC 1952. Compressing a gigabyte for every request would be the sandbox's own bad day.
 fn bomb(bytes: u64) -> Vec<u8> {
-    use std::io::Write as _;
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    let spaces = [b' '; 64 * 1024];
-    let mut left = bytes;
-    while left > 0 {
-        let count = left.min(spaces.len() as u64);
-        // Writing into a vector does not fail.
-        let _ = encoder.write_all(&spaces[..usize::try_from(count).unwrap_or(spaces.len())]);
-        left -= count;
+    const BLOCK: usize = 1 << 20;
+    let block = vec![b' '; BLOCK];
+    let mut piece = Vec::with_capacity(BLOCK / 16);
+    // With room for all of it, compressing into a vector does not fail.
+    let _ = Compress::new(Compression::best(), false).compress_vec(
+        &block,
+        &mut piece,
+        FlushCompress::Full,
+    );
+    let (mut one, mut all) = (Crc::new(), Crc::new());
+    one.update(&block);
+    let mut body = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+    for _ in 0..bytes.div_ceil(BLOCK as u64) {
+        body.extend_from_slice(&piece);
+        all.combine(&one);
     }
-    encoder.finish().unwrap_or_default()
+    body.extend_from_slice(&[3, 0]);
+    body.extend_from_slice(&all.sum().to_le_bytes());
+    body.extend_from_slice(&all.amount().to_le_bytes());
+    body
 }
 
 fn has_body(request: &Request, status: u16) -> bool {
@@ -426,6 +438,15 @@ mod tests {
     #[test]
     fn dates_are_written_as_http_wants_them() {
         assert_eq!(http_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
+    }
+
+    #[test]
+    fn a_bomb_unpacks_to_what_it_promises() {
+        let bomb = bomb(10_000_000);
+        assert!(bomb.len() < 40_000, "{}", bomb.len());
+        let unpacked = std::io::read_to_string(flate2::read::GzDecoder::new(&bomb[..])).unwrap();
+        assert_eq!(unpacked.trim(), "");
+        assert_eq!(unpacked.len(), 10 << 20);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a read may wait; a stall shows as `WouldBlock` or `TimedOut` after it.
-pub const PATIENCE: Duration = Duration::from_millis(600);
+pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A connection through the proxy.
 pub type Connection = StreamOwned<ClientConnection, TcpStream>;
