@@ -61,57 +61,40 @@ fn read(
     let Some(repository) = registry.repositories.get(name) else {
         return name_unknown(registry, name);
     };
-    let whole = |key: &str, rows: Vec<Value>, next: Option<String>| {
-        let response = Response::json(
+    let whole = |key: &str, value: Value| {
+        Response::json(
             200,
-            &json!({"registry": host, "imageName": name, key: rows}),
-        );
-        match next {
-            Some(next) => response.with("Link", format!("<{next}>; rel=\"next\"")),
-            None => response,
-        }
+            &json!({"registry": host, "imageName": name, key: value}),
+        )
+    };
+    let linked = |response: Response, next: Option<String>| match next {
+        Some(next) => response.with("Link", format!("<{next}>; rel=\"next\"")),
+        None => response,
     };
     match rest {
         ["_tags"] => {
-            let rows = repository
-                .tags
-                .iter()
-                .map(|(tag, entry)| (tag.clone(), entry.updated, tag_row(tag, entry)));
+            let tags = repository.tags.iter();
+            let rows = tags.map(|(tag, entry)| (tag.clone(), entry.updated, tag_row(tag, entry)));
             let (rows, next) = page(rows.collect(), request);
-            whole("tags", rows, next)
+            linked(whole("tags", json!(rows)), next)
         }
         ["_manifests"] => {
             let rows = repository.manifests.iter().map(|(digest, entry)| {
-                (
-                    digest.to_string(),
-                    entry.uploaded,
-                    manifest_row(world, repository, digest),
-                )
+                let row = manifest_row(world, repository, digest);
+                (digest.to_string(), entry.uploaded, row)
             });
             let (rows, next) = page(rows.collect(), request);
-            whole("manifests", rows, next)
+            linked(whole("manifests", json!(rows)), next)
         }
         ["_tags", "one"] => match repository.tags.get(last) {
-            Some(entry) => Response::json(
-                200,
-                &json!({"registry": host, "imageName": name, "tag": tag_row(last, entry)}),
-            ),
-            None => Response::registry_error(
-                404,
-                "TAG_UNKNOWN",
-                "the specified tag does not exist",
-                Value::Null,
-            ),
+            Some(entry) => whole("tag", tag_row(last, entry)),
+            None => tag_unknown(),
         },
         ["_manifests", "one"] => {
-            match Digest::parse(last).filter(|digest| repository.manifests.contains_key(digest)) {
-                Some(digest) => {
-                    let row = manifest_row(world, repository, &digest);
-                    Response::json(
-                        200,
-                        &json!({"registry": host, "imageName": name, "manifest": row}),
-                    )
-                }
+            let known =
+                Digest::parse(last).filter(|digest| repository.manifests.contains_key(digest));
+            match known {
+                Some(digest) => whole("manifest", manifest_row(world, repository, &digest)),
                 None => Response::registry_error(
                     404,
                     "MANIFEST_UNKNOWN",
@@ -130,6 +113,15 @@ fn read(
     }
 }
 
+fn tag_unknown() -> Response {
+    Response::registry_error(
+        404,
+        "TAG_UNKNOWN",
+        "the specified tag does not exist",
+        Value::Null,
+    )
+}
+
 fn lock(world: &mut World, host: &str, name: &str, tag: &str, request: &Request) -> Response {
     let attributes: Value = serde_json::from_slice(&request.body).unwrap_or_default();
     let repository = world
@@ -137,12 +129,7 @@ fn lock(world: &mut World, host: &str, name: &str, tag: &str, request: &Request)
         .get_mut(host)
         .and_then(|registry| registry.repositories.get_mut(name));
     let Some(entry) = repository.and_then(|repository| repository.tags.get_mut(tag)) else {
-        return Response::registry_error(
-            404,
-            "TAG_UNKNOWN",
-            "the specified tag does not exist",
-            Value::Null,
-        );
+        return tag_unknown();
     };
     match attributes["writeEnabled"].as_bool() {
         Some(enabled) => entry.locked = !enabled,

@@ -181,36 +181,44 @@ fn route_subscription(
                 rest @ ..,
             ],
         ) => {
-            let registry = world.azure.registries.iter().find(|registry| {
+            let found = world.azure.registries.iter().find(|registry| {
                 registry.subscription == subscription.id
                     && registry.resource_group.eq_ignore_ascii_case(group)
                     && registry.name.eq_ignore_ascii_case(name)
             });
-            match (method, rest, registry.cloned()) {
-                (_, _, None) => error(
+            let Some(registry) = found.cloned() else {
+                return error(
                     404,
                     "ResourceNotFound",
                     &format!(
-                        "The Resource 'Microsoft.ContainerRegistry/registries/{name}' under resource group '{group}' was not \
-                     found. For more details please go to https://aka.ms/ARMResourceNotFoundFix"
+                        "The Resource 'Microsoft.ContainerRegistry/registries/{name}' under resource group '{group}' was \
+                     not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix"
                     ),
-                ),
-                ("GET", [], Some(registry))
-                    if principal.permissions.contains(&Permission::ReadRegistry) =>
-                {
-                    Response::json(200, &registry_row(&registry))
-                }
-                ("GET", [], Some(registry)) => authorization_failed(
-                    principal,
-                    "Microsoft.ContainerRegistry/registries/read",
-                    &registry.id(),
-                ),
-                ("POST", ["importimage"], Some(registry)) => {
-                    import::start(world, host, principal, &registry, request)
-                }
-                (_, _, Some(_)) => not_found(&request.path),
-            }
+                );
+            };
+            route_registry(world, host, principal, &registry, (method, rest), request)
         }
+        _ => not_found(&request.path),
+    }
+}
+
+fn route_registry(
+    world: &mut World,
+    host: &str,
+    principal: &Principal,
+    registry: &RegistryResource,
+    (method, rest): (&str, &[&str]),
+    request: &Request,
+) -> Response {
+    match (method, rest) {
+        ("GET", []) if principal.permissions.contains(&Permission::ReadRegistry) => {
+            Response::json(200, &registry_row(registry))
+        }
+        ("GET", []) => {
+            let action = "Microsoft.ContainerRegistry/registries/read";
+            authorization_failed(principal, action, &registry.id())
+        }
+        ("POST", ["importimage"]) => import::start(world, host, principal, registry, request),
         _ => not_found(&request.path),
     }
 }

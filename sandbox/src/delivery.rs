@@ -1,15 +1,13 @@
 //! Sending an answer, and damaging it on the way when a fault says so.
 //!
-//! A fault first changes the answer as a value (`damage`), and then, when it is about the wire, how the bytes go out.
+//! A fault first changes the answer as a value (`damage.rs`), and then, when it is about the wire, how the bytes go out.
 
-use crate::content::Digest;
-use crate::fault::{FaultKind, RedirectTarget, RetryAfter};
+use crate::damage;
+use crate::fault::FaultKind;
 use crate::http1;
 use crate::journal::Outcome;
 use crate::line::LineControl;
 use crate::message::{Request, Response};
-use bytes::Bytes;
-use flate2::{Compress, Compression, Crc, FlushCompress};
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -26,6 +24,74 @@ pub enum After {
     Close,
     /// It is to be dropped, which sends the reset when the line was told so.
     Drop,
+}
+
+/// How the bytes of an answer go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    /// Head and body at once, after this long.
+    Whole(Duration),
+    /// Nothing, and then this.
+    Nothing(Then),
+    /// The head and half of the body, and then this.
+    Half(Then),
+    /// Head and body under a length that is off by this much.
+    LengthOff(i64),
+    /// The head, and then a byte of the body every so often.
+    Drip(Duration),
+    /// The head, and then chunks for ever.
+    Endless,
+    /// The head, and then chunks of this size together.
+    Huge(u64),
+}
+
+/// What follows when an answer is not sent to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// A TCP reset.
+    Reset,
+    /// Silence, for as long as the client bears it.
+    Silence,
+    /// An orderly end of the connection.
+    End,
+}
+
+impl Manner {
+    fn of(fault: Option<&FaultKind>) -> Self {
+        let Some(fault) = fault else {
+            return Self::Whole(Duration::ZERO);
+        };
+        match fault {
+            FaultKind::ResetBeforeHeaders => Self::Nothing(Then::Reset),
+            FaultKind::Stall => Self::Nothing(Then::Silence),
+            FaultKind::ResetAfterHeaders => Self::Half(Then::Reset),
+            FaultKind::StallInBody => Self::Half(Then::Silence),
+            FaultKind::CutBody => Self::Half(Then::End),
+            FaultKind::WrongContentLength { difference } => Self::LengthOff(*difference),
+            FaultKind::SlowDrip { milliseconds } => {
+                Self::Drip(Duration::from_millis(*milliseconds))
+            }
+            FaultKind::EndlessBody => Self::Endless,
+            FaultKind::HugeJson { bytes } => Self::Huge(*bytes),
+            FaultKind::Delay { milliseconds } => Self::Whole(Duration::from_millis(*milliseconds)),
+            FaultKind::Refused
+            | FaultKind::CertificateOfForeignAuthority
+            | FaultKind::CertificateForOtherHost
+            | FaultKind::CertificateExpired
+            | FaultKind::Status { .. }
+            | FaultKind::Unauthorized
+            | FaultKind::TooManyRequests { .. }
+            | FaultKind::Redirect { .. }
+            | FaultKind::Html
+            | FaultKind::EmptyBody
+            | FaultKind::TruncatedJson
+            | FaultKind::WrongShape
+            | FaultKind::GzipBomb { .. }
+            | FaultKind::WrongDigest
+            | FaultKind::WrongDigestHeader
+            | FaultKind::MissingDigestHeader => Self::Whole(Duration::ZERO),
+        }
+    }
 }
 
 /// Sends an answer as the fault wants it; what was sent, and how to go on.
@@ -45,111 +111,16 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     if let Some(fault) = fault {
-        response = damage(response, host, request, fault, now);
+        response = damage::damage(response, host, request, fault, now);
     }
+    let manner = Manner::of(fault);
     let mut wire = Wire {
         stream,
-        status: response.status,
+        line,
         sent: 0,
     };
-    let body = if has_body(request, response.status) {
-        response.body.clone()
-    } else {
-        Bytes::new()
-    };
-    let head = head(&response, fault, now);
-    let half = body.len() / 2;
-    let after = match fault {
-        Some(FaultKind::ResetBeforeHeaders) => {
-            line.reset_at_end();
-            return Ok((
-                Outcome {
-                    status: None,
-                    bytes_out: 0,
-                },
-                After::Drop,
-            ));
-        }
-        Some(FaultKind::Stall) => {
-            wire.wait_for_client().await;
-            return Ok((
-                Outcome {
-                    status: None,
-                    bytes_out: 0,
-                },
-                After::Drop,
-            ));
-        }
-        Some(FaultKind::ResetAfterHeaders) => {
-            wire.send(&head).await?;
-            wire.send(&body[..half]).await?;
-            line.reset_at_end();
-            After::Drop
-        }
-        Some(FaultKind::StallInBody) => {
-            wire.send(&head).await?;
-            wire.send(&body[..half]).await?;
-            wire.wait_for_client().await;
-            After::Drop
-        }
-        Some(FaultKind::CutBody) => {
-            wire.send(&head).await?;
-            wire.send(&body[..half]).await?;
-            After::Close
-        }
-        Some(FaultKind::WrongContentLength { difference }) => {
-            wire.send(&head).await?;
-            wire.send(&body).await?;
-            if *difference > 0 {
-                wire.wait_for_client().await;
-            }
-            After::Close
-        }
-        Some(FaultKind::SlowDrip { milliseconds }) => {
-            wire.send(&head).await?;
-            for at in 0..body.len() {
-                tokio::time::sleep(Duration::from_millis(*milliseconds)).await;
-                wire.send(&body[at..=at]).await?;
-            }
-            After::KeepOpen
-        }
-        Some(FaultKind::EndlessBody) => {
-            wire.send(&head).await?;
-            wire.send_endless().await?;
-            After::Drop
-        }
-        Some(FaultKind::HugeJson { bytes }) => {
-            wire.send(&head).await?;
-            wire.send_huge(*bytes).await?;
-            After::KeepOpen
-        }
-        Some(
-            FaultKind::Refused
-            | FaultKind::CertificateOfForeignAuthority
-            | FaultKind::CertificateForOtherHost
-            | FaultKind::CertificateExpired
-            | FaultKind::Delay { .. }
-            | FaultKind::Status { .. }
-            | FaultKind::Unauthorized
-            | FaultKind::TooManyRequests { .. }
-            | FaultKind::Redirect { .. }
-            | FaultKind::Html
-            | FaultKind::EmptyBody
-            | FaultKind::TruncatedJson
-            | FaultKind::WrongShape
-            | FaultKind::GzipBomb { .. }
-            | FaultKind::WrongDigest
-            | FaultKind::WrongDigestHeader
-            | FaultKind::MissingDigestHeader,
-        )
-        | None => {
-            if let Some(FaultKind::Delay { milliseconds }) = fault {
-                tokio::time::sleep(Duration::from_millis(*milliseconds)).await;
-            }
-            wire.send_together(&head, &body).await?;
-            After::KeepOpen
-        }
-    };
+    let after = wire.send_answer(manner, request, &response, now).await?;
+    let status = (!matches!(manner, Manner::Nothing(_))).then_some(response.status);
     let wants_close = request
         .header("connection")
         .is_some_and(|value| value.eq_ignore_ascii_case("close"));
@@ -160,118 +131,31 @@ where
     };
     Ok((
         Outcome {
-            status: Some(wire.status),
+            status,
             bytes_out: wire.sent,
         },
         after,
     ))
 }
 
-/// The answer as the fault changes it, before it goes to the wire.
-fn damage(
-    mut response: Response,
-    host: &str,
-    request: &Request,
-    fault: &FaultKind,
-    now: i64,
-) -> Response {
-    match fault {
-        FaultKind::Status {
-            code,
-            headers,
-            body,
-        } => {
-            let mut answer = Response::empty(*code).with_body(body.clone());
-            answer.headers.clone_from(headers);
-            if answer.header("content-type").is_none() && !body.is_empty() {
-                let json = body.starts_with(['{', '[']);
-                answer = answer.with(
-                    "Content-Type",
-                    if json {
-                        "application/json"
-                    } else {
-                        "text/plain; charset=utf-8"
-                    },
-                );
-            }
-            answer
-        }
-        FaultKind::TooManyRequests { retry_after } => too_many_requests(host, retry_after, now),
-        FaultKind::Redirect { to } => {
-            Response::empty(307).with("Location", redirect(to, host, request))
-        }
-        FaultKind::Html => {
-            let page = "<!DOCTYPE html>\n<html><head><title>Sign in to the network</title></head><body>Welcome</body></html>\n";
-            Response::new(200, "text/html; charset=utf-8", page)
-        }
-        FaultKind::EmptyBody => response.with_body(Bytes::new()),
-        FaultKind::TruncatedJson => {
-            let half = response.body.slice(..response.body.len() / 2);
-            response.with_body(half)
-        }
-        FaultKind::WrongShape => {
-            response.body = Bytes::from_static(b"{\"unexpected\":[1,2,3]}");
-            response
-        }
-        FaultKind::EndlessBody | FaultKind::HugeJson { .. } => {
-            Response::new(200, "application/json; charset=utf-8", "")
-        }
-        FaultKind::GzipBomb { bytes } => {
-            Response::new(200, "application/json; charset=utf-8", bomb(*bytes))
-                .with("Content-Encoding", "gzip")
-        }
-        FaultKind::WrongDigest => {
-            response.body = altered(&response.body);
-            response
-        }
-        FaultKind::WrongDigestHeader => {
-            response.remove_header("docker-content-digest");
-            response.with(
-                "Docker-Content-Digest",
-                Digest::of(b"something else").as_str(),
-            )
-        }
-        FaultKind::MissingDigestHeader => {
-            response.remove_header("docker-content-digest");
-            response
-        }
-        // The rest is about the wire; `Unauthorized` was asked of the service itself.
-        FaultKind::Refused
-        | FaultKind::CertificateOfForeignAuthority
-        | FaultKind::CertificateForOtherHost
-        | FaultKind::CertificateExpired
-        | FaultKind::ResetBeforeHeaders
-        | FaultKind::ResetAfterHeaders
-        | FaultKind::Stall
-        | FaultKind::StallInBody
-        | FaultKind::Delay { .. }
-        | FaultKind::SlowDrip { .. }
-        | FaultKind::CutBody
-        | FaultKind::WrongContentLength { .. }
-        | FaultKind::Unauthorized => response,
-    }
-}
-
-fn head(response: &Response, fault: Option<&FaultKind>, now: i64) -> Vec<u8> {
+fn head(response: &Response, manner: Manner, now: i64) -> Vec<u8> {
     let mut headers = vec![("Date".to_owned(), http_date(now))];
     headers.extend(response.headers.iter().cloned());
-    let framing = match fault {
-        Some(FaultKind::EndlessBody | FaultKind::HugeJson { .. }) => {
-            Some(("Transfer-Encoding".to_owned(), "chunked".to_owned()))
-        }
-        Some(FaultKind::WrongContentLength { difference }) => {
-            let length = (response.body.len() as i64 + difference).max(0);
-            Some(("Content-Length".to_owned(), length.to_string()))
+    let length = response.body.len();
+    let declared = match manner {
+        Manner::Endless | Manner::Huge(_) => None,
+        Manner::LengthOff(difference) => {
+            Some(length.saturating_add_signed(isize::try_from(difference).unwrap_or(0)))
         }
         // Half of nothing would be a whole answer.
-        Some(FaultKind::CutBody | FaultKind::ResetAfterHeaders | FaultKind::StallInBody) => Some((
-            "Content-Length".to_owned(),
-            response.body.len().max(16).to_string(),
-        )),
-        _ if response.status == 204 => None,
-        _ => Some(("Content-Length".to_owned(), response.body.len().to_string())),
+        Manner::Half(_) => Some(length.max(16)),
+        Manner::Whole(_) | Manner::Nothing(_) | Manner::Drip(_) => Some(length),
     };
-    headers.extend(framing);
+    match declared {
+        None => headers.push(("Transfer-Encoding".to_owned(), "chunked".to_owned())),
+        Some(_) if response.status == 204 => {}
+        Some(length) => headers.push(("Content-Length".to_owned(), length.to_string())),
+    }
     http1::response_head(response.status, &headers)
 }
 
@@ -282,79 +166,6 @@ pub fn http_date(seconds: i64) -> String {
     time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
-fn too_many_requests(host: &str, retry_after: &RetryAfter, now: i64) -> Response {
-    let answer = if host.starts_with("management.") {
-        crate::arm::error(
-            429,
-            "TooManyRequests",
-            "The request is being throttled as the limit has been reached.",
-        )
-    } else {
-        Response::registry_error(
-            429,
-            "TOOMANYREQUESTS",
-            "too many requests",
-            serde_json::Value::Null,
-        )
-    };
-    match retry_after {
-        RetryAfter::None => answer,
-        RetryAfter::Seconds(seconds) => answer.with("Retry-After", seconds.to_string()),
-        RetryAfter::Date(seconds) => answer.with("Retry-After", http_date(now + seconds)),
-        RetryAfter::Absurd => answer.with("Retry-After", "999999"),
-        RetryAfter::Text(text) => answer.with("Retry-After", text.clone()),
-    }
-}
-
-fn redirect(to: &RedirectTarget, host: &str, request: &Request) -> String {
-    let target = match request.query.as_str() {
-        "" => request.path.clone(),
-        query => format!("{}?{query}", request.path),
-    };
-    match to {
-        RedirectTarget::Loop => format!("https://{host}{target}"),
-        RedirectTarget::PlainHttp => format!("http://{host}{target}"),
-        RedirectTarget::OtherHost(other) => format!("https://{other}{target}"),
-        RedirectTarget::Address(address) => address.clone(),
-    }
-}
-
-/// Other bytes that still read as the same JSON, where it is JSON.
-fn altered(body: &Bytes) -> Bytes {
-    let mut bytes = body.to_vec();
-    match bytes.first_mut() {
-        Some(b'{' | b'[') => bytes.insert(1, b' '),
-        Some(first) => *first ^= 1,
-        None => {}
-    }
-    bytes.into()
-}
-
-/// White space, compressed: one block of it, repeated, since a flushed block of deflate stands alone (RFC 1951), inside
-/// the header and trailer of RFC 1952. Compressing a gigabyte for every request would be the sandbox's own bad day.
-fn bomb(bytes: u64) -> Vec<u8> {
-    const BLOCK: usize = 1 << 20;
-    let block = vec![b' '; BLOCK];
-    let mut piece = Vec::with_capacity(BLOCK / 16);
-    // With room for all of it, compressing into a vector does not fail.
-    let _ = Compress::new(Compression::best(), false).compress_vec(
-        &block,
-        &mut piece,
-        FlushCompress::Full,
-    );
-    let (mut one, mut all) = (Crc::new(), Crc::new());
-    one.update(&block);
-    let mut body = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
-    for _ in 0..bytes.div_ceil(BLOCK as u64) {
-        body.extend_from_slice(&piece);
-        all.combine(&one);
-    }
-    body.extend_from_slice(&[3, 0]);
-    body.extend_from_slice(&all.sum().to_le_bytes());
-    body.extend_from_slice(&all.amount().to_le_bytes());
-    body
-}
-
 fn has_body(request: &Request, status: u16) -> bool {
     request.method != "HEAD" && status != 204 && status != 304
 }
@@ -362,11 +173,77 @@ fn has_body(request: &Request, status: u16) -> bool {
 /// A stream with a count of what went over it.
 struct Wire<'a, S> {
     stream: &'a mut S,
-    status: u16,
+    line: &'a LineControl,
     sent: u64,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<'_, S> {
+    async fn send_answer(
+        &mut self,
+        manner: Manner,
+        request: &Request,
+        response: &Response,
+        now: i64,
+    ) -> io::Result<After> {
+        let head = head(response, manner, now);
+        let body: &[u8] = if has_body(request, response.status) {
+            &response.body
+        } else {
+            &[]
+        };
+        match manner {
+            Manner::Nothing(then) => return Ok(self.stop(then).await),
+            Manner::Whole(delay) => {
+                tokio::time::sleep(delay).await;
+                self.send_together(&head, body).await?;
+            }
+            Manner::Half(then) => {
+                self.send_together(&head, &body[..body.len() / 2]).await?;
+                return Ok(self.stop(then).await);
+            }
+            Manner::LengthOff(difference) => {
+                self.send_together(&head, body).await?;
+                return Ok(self
+                    .stop(if difference > 0 {
+                        Then::Silence
+                    } else {
+                        Then::End
+                    })
+                    .await);
+            }
+            Manner::Drip(pause) => {
+                self.send(&head).await?;
+                for byte in body {
+                    tokio::time::sleep(pause).await;
+                    self.send(&[*byte]).await?;
+                }
+            }
+            Manner::Endless => {
+                self.send(&head).await?;
+                self.send_endless().await?;
+            }
+            Manner::Huge(bytes) => {
+                self.send(&head).await?;
+                self.send_huge(bytes).await?;
+            }
+        }
+        Ok(After::KeepOpen)
+    }
+
+    async fn stop(&mut self, then: Then) -> After {
+        match then {
+            Then::Reset => {
+                self.line.reset_at_end();
+                After::Drop
+            }
+            Then::Silence => {
+                self.wait_for_client().await;
+                After::Drop
+            }
+            Then::End => After::Close,
+        }
+    }
+
     async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes).await?;
         self.stream.flush().await?;
@@ -438,26 +315,5 @@ mod tests {
     #[test]
     fn dates_are_written_as_http_wants_them() {
         assert_eq!(http_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
-    }
-
-    #[test]
-    fn a_bomb_unpacks_to_what_it_promises() {
-        let bomb = bomb(10_000_000);
-        assert!(bomb.len() < 40_000, "{}", bomb.len());
-        let unpacked = std::io::read_to_string(flate2::read::GzDecoder::new(&bomb[..])).unwrap();
-        assert_eq!(unpacked.trim(), "");
-        assert_eq!(unpacked.len(), 10 << 20);
-    }
-
-    #[test]
-    fn altered_json_is_the_same_json_with_another_digest() {
-        let body = Bytes::from_static(b"{\"a\":1}");
-        let other = altered(&body);
-        assert_ne!(Digest::of(&body), Digest::of(&other));
-        let (one, two): (serde_json::Value, serde_json::Value) = (
-            serde_json::from_slice(&body).unwrap(),
-            serde_json::from_slice(&other).unwrap(),
-        );
-        assert_eq!(one, two);
     }
 }

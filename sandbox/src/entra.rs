@@ -143,40 +143,56 @@ fn check_credential(
     principal: &Principal,
     request: &Request,
 ) -> Result<(), Response> {
-    let client = &principal.client_id;
-    if let Some(secret) = request.field("client_secret") {
-        if principal.secrets.contains(&secret) {
-            return Ok(());
+    match (
+        request.field("client_secret"),
+        request.field("client_assertion"),
+    ) {
+        (Some(secret), _) => check_secret(world, principal, &secret),
+        (None, Some(assertion)) => check_assertion(world, principal, request, &assertion),
+        (None, None) => {
+            let text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
+            Err(failure(world, 401, "invalid_client", 7_000_218, text))
         }
-        if principal.expired_secrets.contains(&secret) {
-            let text = format!(
-                "The provided client secret keys for app '{client}' are expired. Visit the Azure portal to create new keys \
+    }
+}
+
+fn check_secret(world: &mut World, principal: &Principal, secret: &String) -> Result<(), Response> {
+    let client = &principal.client_id;
+    if principal.secrets.contains(secret) {
+        return Ok(());
+    }
+    if principal.expired_secrets.contains(secret) {
+        let text = format!(
+            "The provided client secret keys for app '{client}' are expired. Visit the Azure portal to create new keys \
                  for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added \
                  security: https://aka.ms/certCreds."
-            );
-            return Err(failure(world, 401, "invalid_client", 7_000_222, &text));
-        }
-        return Err(failure(
-            world,
-            401,
-            "invalid_client",
-            7_000_215,
-            &wrong_secret_text(client),
-        ));
+        );
+        return Err(failure(world, 401, "invalid_client", 7_000_222, &text));
     }
-    let Some(assertion) = request.field("client_assertion") else {
-        let text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
-        return Err(failure(world, 401, "invalid_client", 7_000_218, text));
-    };
+    Err(failure(
+        world,
+        401,
+        "invalid_client",
+        7_000_215,
+        &wrong_secret_text(client),
+    ))
+}
+
+fn check_assertion(
+    world: &mut World,
+    principal: &Principal,
+    request: &Request,
+    assertion: &String,
+) -> Result<(), Response> {
     if request.field("client_assertion_type").as_deref() != Some(ASSERTION_TYPE) {
         let text =
             "The request body must contain the following parameter: 'client_assertion_type'.";
         return Err(failure(world, 400, "invalid_request", 900_144, text));
     }
-    if principal.federated_tokens.contains(&assertion) {
+    if principal.federated_tokens.contains(assertion) {
         return Ok(());
     }
-    let header = token::header(&assertion).unwrap_or_default();
+    let header = token::header(assertion).unwrap_or_default();
     let thumbprint = [&header["x5t"], &header["x5t#S256"]]
         .into_iter()
         .find_map(Value::as_str);
@@ -194,7 +210,7 @@ fn check_credential(
         );
         return Err(failure(world, 401, "invalid_client", 700_027, &text));
     }
-    let claims = token::payload(&assertion).unwrap_or_default();
+    let claims = token::payload(assertion).unwrap_or_default();
     let subject = claims["sub"].as_str().unwrap_or_default();
     let text = format!(
         "No matching federated identity record found for presented assertion subject '{subject}'. Check your federated \

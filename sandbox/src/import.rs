@@ -71,8 +71,6 @@ pub fn start(
 
 /// Answers a poll of the operation.
 pub fn poll(world: &mut World, host: &str, name: &str, request: &Request) -> Response {
-    let retry_after = world.azure.imports.retry_after.to_string();
-    let registries = world.azure.registries.clone();
     let Some(operation) = world
         .azure
         .operations
@@ -85,14 +83,9 @@ pub fn poll(world: &mut World, host: &str, name: &str, request: &Request) -> Res
             &format!("The operation '{name}' was not found."),
         );
     };
-    let signed = request.parameter("s").unwrap_or_default();
-    if signed
-        != token::signature(&format!(
-            "{} {}",
-            operation.name,
-            request.parameter("t").unwrap_or_default()
-        ))
-    {
+    let time = request.parameter("t").unwrap_or_default();
+    let signature = token::signature(&format!("{} {time}", operation.name));
+    if request.parameter("s") != Some(signature) {
         return arm::error(
             403,
             "InvalidSignature",
@@ -100,37 +93,47 @@ pub fn poll(world: &mut World, host: &str, name: &str, request: &Request) -> Res
         );
     }
     operation.polls += 1;
+    let operation = operation.clone();
     if Instant::now() < operation.ends_at || operation.result == ImportResult::Hang {
-        let Some(registry) = registries
-            .iter()
-            .find(|registry| registry.id() == operation.registry)
-        else {
-            return arm::error(
-                404,
-                "NotFound",
-                "The registry of the operation was not found.",
-            );
-        };
-        let mut body: BTreeMap<String, &str> = operation
-            .targets
-            .iter()
-            .map(|target| (target.clone(), "Pending"))
-            .collect();
-        body.insert("status".into(), "Accepted");
-        return Response::json(202, &json!(body))
-            .with(
-                "Location",
-                location(host, registry, &operation.name, operation.polls),
-            )
-            .with("Retry-After", retry_after);
+        pending(world, host, &operation)
+    } else {
+        ended(&operation)
     }
+}
+
+/// The answer while an operation goes on: with the address to ask next.
+fn pending(world: &World, host: &str, operation: &ImportOperation) -> Response {
+    let registries = &world.azure.registries;
+    let Some(registry) = registries
+        .iter()
+        .find(|registry| registry.id() == operation.registry)
+    else {
+        return arm::error(
+            404,
+            "NotFound",
+            "The registry of the operation was not found.",
+        );
+    };
+    let targets = operation
+        .targets
+        .iter()
+        .map(|target| (target.as_str(), "Pending"));
+    let body: BTreeMap<&str, &str> = targets.chain([("status", "Accepted")]).collect();
+    Response::json(202, &json!(body))
+        .with(
+            "Location",
+            location(host, registry, &operation.name, operation.polls),
+        )
+        .with("Retry-After", world.azure.imports.retry_after.to_string())
+}
+
+/// The answer when an operation has ended.
+fn ended(operation: &ImportOperation) -> Response {
     match &operation.result {
         ImportResult::Fail(failure) => {
             let (status, code, cause) = words(failure, &operation.source_image);
-            let message = format!(
-                "Operation {} failed. Resource {} {cause}",
-                operation.name, operation.registry
-            );
+            let (name, registry) = (&operation.name, &operation.registry);
+            let message = format!("Operation {name} failed. Resource {registry} {cause}");
             arm::error(status, &code, &message)
         }
         ImportResult::Succeed

@@ -7,6 +7,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// How much of a request's body the log keeps: forms and JSON whole, pushed layers not.
+const KEPT_BODY: usize = 64 * 1024;
+
 /// A request as it was seen, with what became of it.
 #[derive(Debug, Clone, Serialize)]
 pub struct RecordedRequest {
@@ -26,7 +29,7 @@ pub struct RecordedRequest {
     pub request_headers: Vec<(String, String)>,
     /// Whether there was an `Authorization` header.
     pub authorization: bool,
-    /// The body, as it came.
+    /// The body, as it came; the first 64 kB of it.
     #[serde(skip)]
     pub body: Bytes,
     /// The status that was sent; `None` while it is being answered, or when it never got one.
@@ -223,7 +226,7 @@ impl Journal {
             query: request.query.clone(),
             request_headers: request.headers.clone(),
             authorization: request.header("authorization").is_some(),
-            body: request.body.clone(),
+            body: Bytes::copy_from_slice(&request.body[..request.body.len().min(KEPT_BODY)]),
             status: None,
             fault,
             connection,

@@ -29,6 +29,7 @@ mod blob_storage;
 mod change;
 pub mod content;
 mod control;
+mod damage;
 mod delivery;
 mod distribution;
 mod entra;

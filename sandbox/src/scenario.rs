@@ -285,7 +285,13 @@ impl Scenario {
             ],
             &branch_commit,
         );
+        self.add_newest(world, repository, number);
+    }
 
+    /// The newest image of a repository, with what the ACR has of it.
+    fn add_newest(&self, world: &mut World, repository: &str, number: usize) {
+        let source = format!("{GOOGLE_PATH}/{repository}");
+        let destination = format!("{DESTINATION_PATH}/{repository}");
         let newest = self.recipe(repository, number, 0);
         let (stable, newest_commit) = (Self::newest_tag(repository), commit(repository, 0));
         let tags: &[&str] = match self.stable_tag {

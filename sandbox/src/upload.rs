@@ -6,7 +6,7 @@
 use crate::content::Digest;
 use crate::distribution::Target;
 use crate::message::{Request, Response};
-use crate::registry::{ManifestEntry, RegistryKind};
+use crate::registry::{ManifestEntry, RegistryKind, Repository};
 use crate::world::World;
 use serde_json::{Value, json};
 
@@ -202,25 +202,8 @@ fn put_manifest(
         return Response::empty(502);
     };
     let known = registry.repository(repository);
-    let missing = references(&manifest).into_iter().find(|(blob, child)| {
-        if *child {
-            !known.manifests.contains_key(blob)
-        } else {
-            !known.blobs.contains(blob)
-        }
-    });
-    if let Some((blob, child)) = missing {
-        let code = if child {
-            "MANIFEST_UNKNOWN"
-        } else {
-            "MANIFEST_BLOB_UNKNOWN"
-        };
-        return Response::registry_error(
-            400,
-            code,
-            "blob unknown to registry",
-            json!({"digest": blob}),
-        );
+    if let Some(refusal) = missing_reference(known, &manifest) {
+        return refusal;
     }
     let tag = Digest::parse(reference).is_none().then_some(reference);
     if tag
@@ -253,6 +236,32 @@ fn put_manifest(
         Some(subject) => response.with("OCI-Subject", subject),
         None => response,
     }
+}
+
+/// The refusal of a manifest that names something that is not in its repository.
+fn missing_reference(repository: &Repository, manifest: &Value) -> Option<Response> {
+    let (digest, is_manifest) =
+        references(manifest)
+            .into_iter()
+            .find(|(digest, is_manifest)| {
+                if *is_manifest {
+                    !repository.manifests.contains_key(digest)
+                } else {
+                    !repository.blobs.contains(digest)
+                }
+            })?;
+    let code = if is_manifest {
+        "MANIFEST_UNKNOWN"
+    } else {
+        "MANIFEST_BLOB_UNKNOWN"
+    };
+    let detail = json!({"digest": digest});
+    Some(Response::registry_error(
+        400,
+        code,
+        "blob unknown to registry",
+        detail,
+    ))
 }
 
 /// The digests that a manifest needs to have beside it, and whether each is a manifest itself.
