@@ -10,6 +10,8 @@
 mod sandbox_client;
 
 use sandbox::content::Digest;
+use sandbox::image::ImageRecipe;
+use sandbox::registry::{Registry, RegistryKind};
 use sandbox::scenario::{CLIENT_ID, CLIENT_SECRET, CODE_COLLECTIONS, GOOGLE_HOST, GOOGLE_PATH};
 use sandbox::{Sandbox, Scenario};
 use sandbox_client::{Answer, acr_authorization, request};
@@ -340,4 +342,49 @@ fn the_acr_says_what_debians_registry_says_of_the_same_content() {
         let (ours, theirs) = both("HEAD", &target);
         assert_eq!(ours.status, theirs.status, "HEAD {target}");
     }
+}
+
+#[test]
+fn registries_with_token_services_join_in_a_few_lines() {
+    if !have("skopeo") {
+        return;
+    }
+    let sandbox = Sandbox::start(Scenario::default()).unwrap();
+    let (hub, github) = sandbox.edit(|world| {
+        let recipe = ImageRecipe::new("some image", 1_790_000_000);
+        for registry in [Registry::docker_hub(), Registry::github()] {
+            world.registries.insert(registry.host.clone(), registry);
+        }
+        let hub = world.publish("registry-1.docker.io", "library/some", &recipe, &["1.0"]);
+        (
+            hub.digest,
+            world
+                .publish("ghcr.io", "some/image", &recipe, &["1.0"])
+                .digest,
+        )
+    });
+    for (reference, digest) in [
+        ("docker.io/library/some:1.0", hub),
+        ("ghcr.io/some/image:1.0", github),
+    ] {
+        let text = skopeo(
+            &sandbox,
+            &["inspect", "--no-tags", &format!("docker://{reference}")],
+        );
+        assert_eq!(
+            serde_json::from_str::<Value>(&text).unwrap()["Digest"],
+            digest.as_str()
+        );
+    }
+    let remaining = sandbox.edit(
+        |world| match &world.registries["registry-1.docker.io"].kind {
+            RegistryKind::Token(settings) => {
+                settings.pull_limit.as_ref().map(|limit| limit.remaining)
+            }
+            RegistryKind::Google(_) | RegistryKind::Azure(_) => None,
+        },
+    );
+    // The index and the manifest of one platform.
+    assert_eq!(remaining, Some(98));
+    assert_eq!(sandbox.violations(), Vec::<String>::new());
 }

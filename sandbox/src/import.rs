@@ -272,10 +272,14 @@ fn copy(world: &mut World, operation: &ImportOperation) -> Result<(), ImportFail
         .registries
         .get(source_host)
         .ok_or(ImportFailure::UnexpectedStatus)?;
-    if matches!(&registry.kind, RegistryKind::Token(settings)
-        if settings.credentials.is_some() && settings.credentials != operation.source_credentials)
-    {
-        return Err(ImportFailure::SourceUnauthorized);
+    if let RegistryKind::Token(settings) = &registry.kind {
+        let allowed = match &operation.source_credentials {
+            Some(given) => settings.accounts.contains(given),
+            None => settings.anonymous_pull,
+        };
+        if !allowed {
+            return Err(ImportFailure::SourceUnauthorized);
+        }
     }
     if !registry.ranges {
         return Err(ImportFailure::RangesNotSupported);

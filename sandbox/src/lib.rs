@@ -44,6 +44,7 @@ mod message;
 mod proxy;
 pub mod registry;
 pub mod scenario;
+mod tag_list;
 mod token;
 mod token_service;
 mod upload;

@@ -61,10 +61,25 @@ pub struct TokenSettings {
     pub realm_path: String,
     /// What the challenge and the token request call the service.
     pub service: String,
-    /// User and password, when reading needs them.
-    pub credentials: Option<(String, String)>,
+    /// Users with their passwords.
+    pub accounts: Vec<(String, String)>,
+    /// Whether a token without a user allows reading.
+    pub anonymous_pull: bool,
+    /// How many manifests may still be fetched, where that is limited.
+    pub pull_limit: Option<PullLimit>,
     /// Seconds that a token is good for.
     pub token_lifetime: i64,
+}
+
+/// Docker Hub's limit on pulls: a GET of a manifest counts, a HEAD shows what is left.
+#[derive(Debug, Clone)]
+pub struct PullLimit {
+    /// How many in a window.
+    pub limit: u32,
+    /// How many are left.
+    pub remaining: u32,
+    /// The window in seconds.
+    pub window: u32,
 }
 
 /// How a blob reaches the client.
@@ -166,7 +181,9 @@ impl Registry {
             realm_host: "ghcr.io".into(),
             realm_path: "/token".into(),
             service: "ghcr.io".into(),
-            credentials: None,
+            accounts: Vec::new(),
+            anonymous_pull: true,
+            pull_limit: None,
             token_lifetime: 300,
         };
         let blobs = BlobDelivery::OtherHost {
@@ -174,6 +191,29 @@ impl Registry {
             status: 307,
         };
         Self::with_tokens("ghcr.io", settings, blobs)
+    }
+
+    /// Docker Hub: a token service and blobs on other hosts, and a limit of 100 pulls in six hours.
+    #[must_use]
+    pub fn docker_hub() -> Self {
+        let settings = TokenSettings {
+            realm_host: "auth.docker.io".into(),
+            realm_path: "/token".into(),
+            service: "registry.docker.io".into(),
+            accounts: Vec::new(),
+            anonymous_pull: true,
+            pull_limit: Some(PullLimit {
+                limit: 100,
+                remaining: 100,
+                window: 21_600,
+            }),
+            token_lifetime: 300,
+        };
+        let blobs = BlobDelivery::OtherHost {
+            host: "production.cloudflare.docker.com".into(),
+            status: 307,
+        };
+        Self::with_tokens("registry-1.docker.io", settings, blobs)
     }
 
     fn new(

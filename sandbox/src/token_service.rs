@@ -15,19 +15,27 @@ pub fn answer(world: &World, registry: &str, request: &Request) -> Response {
     let Some(registry) = world.registries.get(registry) else {
         return Response::empty(502);
     };
-    let (service, lifetime, credentials) = match &registry.kind {
-        RegistryKind::Token(settings) => (
-            settings.service.as_str(),
-            settings.token_lifetime,
-            settings.credentials.as_ref(),
-        ),
-        RegistryKind::Google(_) | RegistryKind::Azure(_) => (registry.host.as_str(), 3600, None),
-    };
     let given = request.basic_credentials();
-    if (given.is_some() || request.method == "POST") && given.as_ref() != credentials {
+    let (service, lifetime, accepted, trusted) = match &registry.kind {
+        RegistryKind::Token(settings) => {
+            let accepted = given
+                .as_ref()
+                .is_none_or(|given| settings.accounts.contains(given));
+            let trusted = settings.anonymous_pull || given.is_some();
+            (
+                settings.service.as_str(),
+                settings.token_lifetime,
+                accepted,
+                trusted,
+            )
+        }
+        RegistryKind::Google(_) | RegistryKind::Azure(_) => {
+            (registry.host.as_str(), 3600, given.is_none(), true)
+        }
+    };
+    if !accepted {
         return Response::json(401, &json!({"details": "incorrect username or password"}));
     }
-    let trusted = credentials.is_none() || given.is_some();
     let access: Vec<Value> = request
         .every("scope")
         .iter()
@@ -100,6 +108,43 @@ pub fn authorize(
             if allowed { Ok(()) } else { Err(challenge()) }
         }
     }
+}
+
+/// Counts a pull where pulls are limited, and says what is left; `Err` when nothing is.
+///
+/// From Docker's "Pull usage and limits": a GET of a manifest is a pull, a HEAD is not, and both carry the headers.
+pub fn count_pull(
+    registry: &mut Registry,
+    method: &str,
+) -> Result<Vec<(String, String)>, Response> {
+    let RegistryKind::Token(settings) = &mut registry.kind else {
+        return Ok(Vec::new());
+    };
+    let Some(limit) = &mut settings.pull_limit else {
+        return Ok(Vec::new());
+    };
+    if method == "GET" {
+        let Some(left) = limit.remaining.checked_sub(1) else {
+            let message = "You have reached your unauthenticated pull rate limit. \
+                https://www.docker.com/increase-rate-limit";
+            return Err(Response::registry_error(
+                429,
+                "TOOMANYREQUESTS",
+                message,
+                Value::Null,
+            ));
+        };
+        limit.remaining = left;
+    }
+    let header = |name: &str, count: u32| (name.to_owned(), format!("{count};w={}", limit.window));
+    Ok(vec![
+        header("ratelimit-limit", limit.limit),
+        header("ratelimit-remaining", limit.remaining),
+        (
+            "docker-ratelimit-source".to_owned(),
+            "203.0.113.7".to_owned(),
+        ),
+    ])
 }
 
 fn access(scope: &str, trusted: bool) -> Option<Value> {
