@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use acr_sync_core::config::Config;
 use acr_sync_core::problem::Problem;
-use acr_sync_core::report::{Report, artifacts, html, markdown};
+use acr_sync_core::report::{Place, Report, artifacts, html, markdown};
 use acr_sync_core::run::{Event, run};
 use acr_sync_core::wire::Limit;
 use indicatif::ProgressBar;
@@ -72,10 +72,11 @@ impl Session {
     /// When one of them cannot be written whole.
     pub fn write_artifacts(&self, report: &Report) -> anyhow::Result<()> {
         artifacts(report).iter().try_for_each(|artifact| {
-            files::write(
-                &self.config.output_dir.join(&artifact.path),
-                &artifact.content,
-            )
+            let folder = match artifact.place {
+                Place::Output => &self.config.output_dir,
+                Place::Temp => &self.config.temp_dir,
+            };
+            files::write(&folder.join(&artifact.path), &artifact.content)
         })
     }
 

@@ -15,8 +15,10 @@
 
 pub mod apply;
 pub mod azure;
+pub mod chart;
 pub mod codecollection;
 pub mod config;
+pub mod discover;
 pub mod name;
 pub mod observe;
 pub mod plan;
@@ -24,5 +26,6 @@ pub mod problem;
 pub mod registry;
 pub mod report;
 pub mod run;
+pub mod runwhen_local;
 mod select;
 pub mod wire;

@@ -1,56 +1,28 @@
-//! What should stand in the registry, what is published, and what the registry has.
+//! What is published and what the destination has, for every image.
 //!
 //! Every image is followed by itself, from its source to the destination, side by side with the others: a
 //! run takes as long as the longest chain of round trips. A failed read is data of its image.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
-use serde::Serialize;
 
 use crate::azure::Destination;
-use crate::codecollection::{self, StableTag};
-use crate::config::{Config, Images};
-use crate::name::{Digest, Location, Repository, Tag};
+use crate::codecollection::StableTag;
+use crate::config::Config;
+use crate::discover::{Desired, Wanted};
+use crate::name::{Digest, Tag};
 use crate::problem::Problem;
-use crate::registry::{Access, RegistryClient};
+use crate::registry::{RegistryClient, Sources};
+use crate::runwhen_local::LATEST;
 use crate::select;
-use crate::wire::Wire;
-
-/// The two kinds of images.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Category {
-    /// A CodeCollection: the stable tag beside `${REF}-latest`.
-    CodeCollection,
-    /// What the RunWhen Local chart runs.
-    RunWhenLocal,
-}
-
-impl Category {
-    /// As people read it.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::CodeCollection => "CodeCollection",
-            Self::RunWhenLocal => "RunWhen Local",
-        }
-    }
-}
-
-/// An image that should stand in the destination. Which tag of it, only its source tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Desired {
-    /// Its kind.
-    pub category: Category,
-    /// Where it is published.
-    pub source: Location,
-    /// Where it should stand: `${REGISTRY_REPOSITORY_PATH}/<last segment>`.
-    pub destination: Repository,
-}
 
 /// The image that a source publishes now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
-    /// Its tag, at the source and at the destination.
-    pub tag: Tag,
+    /// Its tag at the source; none when it is wanted by digest alone.
+    pub tag: Option<Tag>,
+    /// The tag that it should have at the destination.
+    pub target: Tag,
     /// The digest of the whole: of the index when there is one.
     pub digest: Digest,
 }
@@ -67,12 +39,29 @@ pub enum Seen {
 }
 
 /// What was seen at the destination.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     /// The digest that the wanted tag points at; none when there is no such tag.
     pub digest: Option<Digest>,
     /// The tag may not be overwritten.
     pub locked: bool,
+    /// The rest of the repository, where that decides and was looked at.
+    pub neighbours: Option<Neighbours>,
+}
+
+/// The tags beside the wanted one, of an image whose dates decide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Neighbours {
+    /// A tag that points at the wanted digest already.
+    pub same: Option<Tag>,
+    /// The tag that was set last.
+    pub newest: Option<Tag>,
+    /// When the newest one was built; none when it does not say, or says nonsense.
+    pub newest_created: Option<DateTime<Utc>>,
+    /// When the source's was built; none likewise.
+    pub source_created: Option<DateTime<Utc>>,
+    /// `latest` is among them.
+    pub has_latest: bool,
 }
 
 /// An image with what was seen of it.
@@ -86,82 +75,188 @@ pub struct Observed {
     pub destination: Option<Result<Standing, Problem>>,
 }
 
-/// The images that this configuration asks for, in the order of their names.
-pub fn discover(config: &Config) -> Vec<Desired> {
-    let codecollections = match config.images {
-        Images::All | Images::CodeCollection => codecollection::sources(),
-        Images::RunWhenLocal => Vec::new(),
+/// Looks at images.
+pub struct Observer<'a> {
+    /// The settings.
+    pub config: &'a Config,
+    /// Where images come from.
+    pub sources: &'a Sources,
+    /// Where they go.
+    pub destination: &'a Destination,
+    /// When the run began: no image was built later.
+    pub started: DateTime<Utc>,
+}
+
+impl Observer<'_> {
+    /// Looks at every image, all side by side, and tells `seen` of each as it is done.
+    pub async fn observe(
+        &self,
+        desired: Vec<Desired>,
+        seen: &(dyn Fn(&Observed) + Sync),
+    ) -> Vec<Observed> {
+        join_all(desired.into_iter().map(|desired| async {
+            let observed = self.look(desired).await;
+            seen(&observed);
+            observed
+        }))
+        .await
+    }
+
+    async fn look(&self, desired: Desired) -> Observed {
+        let client = self.sources.client(&desired.source.registry);
+        let source = match &desired.wanted {
+            Wanted::StableTag => {
+                let rule = StableTag::new(&self.config.git_ref);
+                select::stable_tag(
+                    &client,
+                    &desired.source.repository,
+                    &rule,
+                    &self.config.architecture,
+                )
+                .await
+            }
+            Wanted::Image { tag, digest } => self
+                .named_image(&client, &desired, tag.as_ref(), digest.as_ref())
+                .await
+                .unwrap_or_else(Seen::Unknown),
+        };
+        let destination = match &source {
+            Seen::Published(published) => Some(self.standing(&client, &desired, published).await),
+            Seen::NotPublished(_) | Seen::Unknown(_) => None,
+        };
+        Observed {
+            desired,
+            source,
+            destination,
+        }
+    }
+
+    async fn named_image(
+        &self,
+        client: &RegistryClient,
+        desired: &Desired,
+        tag: Option<&Tag>,
+        digest: Option<&Digest>,
+    ) -> Result<Seen, Problem> {
+        let repository = &desired.source.repository;
+        let found = match (digest, tag) {
+            // A pinned digest is what runs, whatever its tag points at now.
+            (Some(digest), _) => client
+                .exists(repository, digest)
+                .await?
+                .then(|| digest.clone()),
+            (None, Some(tag)) => client.resolve(repository, tag).await?,
+            (None, None) => None,
+        };
+        let Some(digest) = found else {
+            return Ok(Seen::NotPublished(format!(
+                "No {} found in {}",
+                desired.wanted, desired.source
+            )));
+        };
+        let target = target(tag, &digest, self.config.use_date_tag, self.started);
+        Ok(Seen::Published(Published {
+            tag: tag.cloned(),
+            target,
+            digest,
+        }))
+    }
+
+    async fn standing(
+        &self,
+        source: &RegistryClient,
+        desired: &Desired,
+        published: &Published,
+    ) -> Result<Standing, Problem> {
+        let client = self.destination.client().await?;
+        let (repository, target) = (&desired.destination, &published.target);
+        // A date tag is new by its nature: there is nothing to ask for.
+        let is_dated = published.tag.as_ref().is_some_and(|tag| tag != target);
+        let digest = if is_dated {
+            None
+        } else {
+            client.resolve(repository, target).await?
+        };
+        if digest.as_ref() == Some(&published.digest) {
+            return Ok(Standing {
+                digest,
+                ..Standing::default()
+            });
+        }
+        let locked =
+            digest.is_some() && client.is_locked(repository, target).await.unwrap_or(false);
+        let neighbours = match desired.wanted {
+            Wanted::StableTag => None,
+            Wanted::Image { .. } => {
+                Some(self.neighbours(source, client, desired, published).await?)
+            }
+        };
+        Ok(Standing {
+            digest,
+            locked,
+            neighbours,
+        })
+    }
+
+    /// Looks at the repository around the wanted tag, and at dates only where no digest decides.
+    async fn neighbours(
+        &self,
+        source: &RegistryClient,
+        client: &RegistryClient,
+        desired: &Desired,
+        published: &Published,
+    ) -> Result<Neighbours, Problem> {
+        let tags = client.newest_tags(&desired.destination).await?;
+        let same = tags
+            .iter()
+            .find(|row| row.digest == published.digest)
+            .map(|row| row.tag.clone());
+        let has_latest = tags.iter().any(|row| row.tag.as_str() == LATEST);
+        let mut neighbours = Neighbours {
+            same,
+            newest: None,
+            newest_created: None,
+            source_created: None,
+            has_latest,
+        };
+        let Some(newest) = tags.first().filter(|_| neighbours.same.is_none()) else {
+            return Ok(neighbours);
+        };
+        let architecture = &self.config.architecture;
+        let (there, here) = tokio::join!(
+            client.created(&desired.destination, &newest.digest, architecture),
+            source.created(&desired.source.repository, &published.digest, architecture),
+        );
+        neighbours.newest = Some(newest.tag.clone());
+        neighbours.newest_created = there?.filter(|date| self.is_plausible(*date));
+        neighbours.source_created = here?.filter(|date| self.is_plausible(*date));
+        Ok(neighbours)
+    }
+
+    /// Reproducible builds carry fixed dates, and clocks are wrong: neither tells what is newer.
+    fn is_plausible(&self, date: DateTime<Utc>) -> bool {
+        const YEAR_2000: i64 = 946_684_800;
+        date.timestamp() > YEAR_2000 && date < self.started + TimeDelta::days(1)
+    }
+}
+
+/// The tag that an image gets at the destination.
+fn target(tag: Option<&Tag>, digest: &Digest, use_date_tag: bool, now: DateTime<Utc>) -> Tag {
+    let made = match tag {
+        Some(tag) if use_date_tag && tag.as_str() == LATEST => {
+            now.format("%Y%m%d%H%M%S").to_string()
+        }
+        Some(tag) => return tag.clone(),
+        // Named by digest alone: the tag says which.
+        None => format!("sha256-{}", digest.short()),
     };
-    let desired = |source: Location| Desired {
-        category: Category::CodeCollection,
-        destination: destination(&config.repository_path, &source),
-        source,
-    };
-    codecollections.into_iter().map(desired).collect()
+    made_of(&made)
 }
 
 #[expect(
     clippy::expect_used,
-    reason = "`Config` leaves room behind the path, and a segment of a repository is one"
+    reason = "digits, and hexadecimal digits behind a word, are a tag"
 )]
-fn destination(path: &Repository, source: &Location) -> Repository {
-    path.join(source.repository.last_segment())
-        .expect("a path with one more segment is a repository")
-}
-
-/// Looks at every image, all side by side, and tells `seen` of each as it is done.
-pub async fn observe(
-    config: &Config,
-    wire: &Wire,
-    destination: &Destination,
-    desired: Vec<Desired>,
-    seen: &(dyn Fn(&Observed) + Sync),
-) -> Vec<Observed> {
-    let rule = StableTag::new(&config.git_ref);
-    let repositories = desired
-        .iter()
-        .map(|desired| desired.destination.clone())
-        .collect();
-    let look = desired.into_iter().map(|desired| async {
-        let source = RegistryClient::new(wire, desired.source.registry.clone(), Access::Public);
-        let found = select::stable_tag(
-            &source,
-            &desired.source.repository,
-            &rule,
-            &config.architecture,
-        )
-        .await;
-        let standing = match &found {
-            Seen::Published(published) => Some(standing(destination, &desired, published).await),
-            Seen::NotPublished(_) | Seen::Unknown(_) => None,
-        };
-        let observed = Observed {
-            desired,
-            source: found,
-            destination: standing,
-        };
-        seen(&observed);
-        observed
-    });
-    // The destination's token is on its way while the sources are read.
-    let ((), observed) = tokio::join!(destination.prepare(&repositories), join_all(look));
-    observed
-}
-
-async fn standing(
-    destination: &Destination,
-    desired: &Desired,
-    published: &Published,
-) -> Result<Standing, Problem> {
-    let client = destination.client().await?;
-    let digest = client.resolve(&desired.destination, &published.tag).await?;
-    let differs = digest
-        .as_ref()
-        .is_some_and(|digest| *digest != published.digest);
-    let locked = differs
-        && client
-            .is_locked(&desired.destination, &published.tag)
-            .await
-            .unwrap_or(false);
-    Ok(Standing { digest, locked })
+fn made_of(text: &str) -> Tag {
+    text.parse().expect("a tag made of letters and digits")
 }

@@ -20,6 +20,8 @@ pub enum Party {
     Entra,
     /// Azure Resource Manager, which knows the registry and imports into it.
     ResourceManager,
+    /// Where the Helm chart comes from.
+    ChartRepository,
     /// This program and the machine it runs on.
     Here,
 }
@@ -31,6 +33,7 @@ impl fmt::Display for Party {
             Self::Destination => "destination registry (ACR)",
             Self::Entra => "Microsoft Entra login",
             Self::ResourceManager => "Azure Resource Manager",
+            Self::ChartRepository => "chart repository",
             Self::Here => "this run",
         })
     }
@@ -102,7 +105,8 @@ impl Problem {
 
     /// Whether Azure refused this run, rather than one source its image.
     pub fn is_denied_by_azure(&self) -> bool {
-        self.cause == Cause::AccessDenied && self.party != Party::Source
+        self.cause == Cause::AccessDenied
+            && !matches!(self.party, Party::Source | Party::ChartRepository)
     }
 }
 

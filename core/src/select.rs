@@ -76,7 +76,8 @@ impl Search<'_> {
 
     fn published(&self, tag: &Tag, digest: &Digest) -> Published {
         Published {
-            tag: tag.clone(),
+            tag: Some(tag.clone()),
+            target: tag.clone(),
             digest: digest.clone(),
         }
     }

@@ -22,6 +22,7 @@ mod schema;
 mod template;
 mod value;
 mod values;
+mod versions;
 mod yaml;
 
 pub use capabilities::Capabilities;
@@ -31,3 +32,4 @@ pub use images::{ImageUse, Wanted};
 pub use limits::Limits;
 pub use render::{Release, Rendered, render, render_within};
 pub use values::Values;
+pub use versions::{is_version_constraint, newest_version};

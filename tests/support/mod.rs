@@ -44,6 +44,8 @@ pub fn run<'a>(executable: &'a str, world: &'a Sandbox) -> Run<'a> {
     let folder = TempDir::new().expect("a temporary folder");
     let mut environment: BTreeMap<_, _> = world.environment().into_iter().collect();
     environment.insert("REGISTRY_NAME".to_owned(), ACR.to_owned());
+    // Most tests are of one category; those of both say so.
+    environment.insert("IMAGES".to_owned(), "codecollection".to_owned());
     environment.insert("OUTPUT_DIR".to_owned(), folder.path().display().to_string());
     Run {
         executable,

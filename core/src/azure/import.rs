@@ -13,7 +13,7 @@ use super::{Destination, Progress};
 use crate::config::DockerAuth;
 use crate::plan::Action;
 use crate::problem::{Cause, Party, Problem};
-use crate::registry::RegistryClient;
+use crate::registry::{DOCKER_HUB, RegistryClient};
 
 /// Wait for the next poll when Azure does not name one, in seconds.
 const POLL: u64 = 10;
@@ -51,7 +51,7 @@ impl ArmImporter {
         let docker = self
             .docker
             .as_ref()
-            .filter(|_| action.source.location.registry.as_str() == "docker.io");
+            .filter(|_| action.source.location.registry.as_str() == DOCKER_HUB);
         match manager
             .start_import(&registry, &action.source, &action.targets, docker)
             .await

@@ -4,6 +4,7 @@
 //! and the text that the platform's templates print for a value nobody gave, mean "unset". There is
 //! deliberately no `Default` and no way to change a `Config`: an invalid one cannot exist.
 
+mod chart;
 mod credentials;
 mod registry_name;
 mod variables;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+pub use chart::{ChartRequest, ChartSource};
 pub use credentials::{Credentials, Login, ManagedIdentity};
 pub use registry_name::RegistryName;
 pub use variables::{VARIABLES, Variable, variable};
@@ -118,6 +120,8 @@ pub struct Config {
     pub images: Images,
     /// The prefix of the CodeCollections' tags.
     pub git_ref: Tag,
+    /// The chart that names the RunWhen Local images.
+    pub chart: ChartRequest,
     /// The platform whose manifest decides.
     pub architecture: String,
     /// Whether `latest` is imported under a date.
@@ -195,6 +199,7 @@ impl Config {
         let sync_images = reader.parsed(name::SYNC_IMAGES, parse_bool);
         let use_date_tag = reader.parsed(name::USE_DATE_TAG, parse_bool);
         let docker = reader.docker();
+        let chart = reader.chart();
         let cloud = reader.optional(name::AZURE_CLOUD, parse_cloud);
         let authority = reader.optional(name::AZURE_AUTHORITY_HOST, parse_https);
         let network = reader.network();
@@ -220,8 +225,8 @@ impl Config {
         else {
             return Err(Mistakes(mistakes));
         };
-        let (Some(timeout), Some(log_level), Some(sync_images), Some(use_date_tag)) =
-            (timeout, log_level, sync_images, use_date_tag)
+        let (Some(timeout), Some(log_level), Some(sync_images), Some(use_date_tag), Some(chart)) =
+            (timeout, log_level, sync_images, use_date_tag, chart)
         else {
             return Err(Mistakes(mistakes));
         };
@@ -240,6 +245,7 @@ impl Config {
             sync_images,
             images,
             git_ref,
+            chart,
             architecture,
             use_date_tag,
             docker,
@@ -279,6 +285,15 @@ impl Config {
                 .to_owned(),
             ),
             (name::REF, self.git_ref.to_string()),
+            (name::HELM_REPO_URL, self.chart.source.to_string()),
+            (name::HELM_CHART_NAME, self.chart.name.clone()),
+            (
+                name::CHART_VERSION,
+                self.chart
+                    .version
+                    .clone()
+                    .unwrap_or_else(|| "the highest release".to_owned()),
+            ),
             (name::IMAGE_ARCHITECTURE, self.architecture.clone()),
             (name::USE_DATE_TAG, self.use_date_tag.to_string()),
             (name::USE_DOCKER_AUTH, self.docker.is_some().to_string()),
@@ -403,6 +418,34 @@ impl Reader<'_> {
         Some(DockerAuth {
             username: username?,
             token: token?,
+        })
+    }
+
+    fn chart(&mut self) -> Option<ChartRequest> {
+        let source = self.parsed(name::HELM_REPO_URL, ChartSource::parse);
+        let name = self.parsed(name::HELM_CHART_NAME, chart::parse_name);
+        let version = self.optional(name::CHART_VERSION, chart::parse_version);
+        let values = self.inputs.get(name::CHART_VALUES).map(|path| {
+            let text = (self.inputs.file)(Path::new(&path));
+            text.map_err(|error| {
+                self.mistake(
+                    name::CHART_VALUES,
+                    Some(path),
+                    format!("it cannot be read: {error}"),
+                )
+            })
+        });
+        let given: Vec<String> = values.into_iter().flatten().collect();
+        let sets = self.inputs.get(name::CHART_SET);
+        let values = chart::merged(given.first().map(String::as_str), sets.as_deref());
+        let values = values
+            .map_err(|(variable, reason)| self.mistake(variable, None, reason))
+            .ok();
+        Some(ChartRequest {
+            source: source?,
+            name: name?,
+            version,
+            values: values?,
         })
     }
 

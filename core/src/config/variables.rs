@@ -44,6 +44,7 @@ impl Variable {
 
 const BOOLEAN: &str = "true|false";
 const WHAT: &str = "What to keep in step";
+const CHART: &str = "The RunWhen Local chart";
 const HOW: &str = "How to run";
 const AZURE: &str = "Azure credentials (the first complete one wins)";
 const NETWORK: &str = "Network";
@@ -59,6 +60,11 @@ pub(super) const USE_DATE_TAG: &str = "USE_DATE_TAG";
 pub(super) const USE_DOCKER_AUTH: &str = "USE_DOCKER_AUTH";
 pub(super) const DOCKER_USERNAME: &str = "DOCKER_USERNAME";
 pub(super) const DOCKER_TOKEN: &str = "DOCKER_TOKEN";
+pub(super) const HELM_REPO_URL: &str = "HELM_REPO_URL";
+pub(super) const HELM_CHART_NAME: &str = "HELM_CHART_NAME";
+pub(super) const CHART_VERSION: &str = "CHART_VERSION";
+pub(super) const CHART_VALUES: &str = "CHART_VALUES";
+pub(super) const CHART_SET: &str = "CHART_SET";
 pub(super) const OUTPUT_DIR: &str = "OUTPUT_DIR";
 pub(super) const CODEBUNDLE_TEMP_DIR: &str = "CODEBUNDLE_TEMP_DIR";
 pub(super) const TIMEOUT_SECONDS: &str = "TIMEOUT_SECONDS";
@@ -198,6 +204,44 @@ pub const VARIABLES: &[Variable] = &[
         DOCKER_TOKEN,
         WHAT,
         "Docker Hub access token, required with USE_DOCKER_AUTH.",
+    ),
+    public(
+        HELM_REPO_URL,
+        CHART,
+        "https://runwhen-contrib.github.io/helm-charts",
+        "URL|PATH",
+        "Where the RunWhen Local chart is: a chart repository, oci://…, a folder or a .tgz.",
+    ),
+    public(
+        HELM_CHART_NAME,
+        CHART,
+        "runwhen-local",
+        "NAME",
+        "The chart's name in its repository.",
+    ),
+    Variable {
+        default: "the highest release",
+        ..public(
+            CHART_VERSION,
+            CHART,
+            "",
+            "VERSION|RANGE",
+            "Another version of the chart, or a range of them.",
+        )
+    },
+    public(
+        CHART_VALUES,
+        CHART,
+        "",
+        "FILE",
+        "Values for the chart, as YAML.",
+    ),
+    public(
+        CHART_SET,
+        CHART,
+        "",
+        "A.B=C,…",
+        "More values, as Helm's --set takes them; runner.enabled=true is always set first.",
     ),
     public(
         OUTPUT_DIR,

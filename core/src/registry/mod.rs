@@ -4,17 +4,24 @@
 //! no HEAD without a second GET; its types of manifests are used. What is read is verified: a manifest
 //! against its digest, a digest against the algorithms that are known, a page's `Link` against its host.
 
+mod acr;
 mod manifest;
+mod public;
 mod tags;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use reqwest::header::{ACCEPT, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use url::Url;
 
+pub use acr::AcrTag;
 pub use manifest::{Manifest, ManifestKind};
+pub(crate) use public::DOCKER_HUB;
+pub use public::{PublicTokens, Sources};
 pub use tags::{Listed, TagList};
 
 use crate::azure::AcrTokens;
@@ -28,6 +35,8 @@ const MANIFEST_TYPES: &str = "application/vnd.oci.image.index.v1+json, \
      application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
 /// The largest manifest that the distribution specification asks registries to take.
 const MANIFEST_CAP: usize = 4 << 20;
+/// The largest configuration of an image that is read.
+const CONFIG_CAP: usize = 4 << 20;
 const TAG_PAGE_CAP: usize = 32 << 20;
 /// Tags that are read of one repository; some registries hold more than anybody can choose from.
 const MOST_TAGS: usize = 200_000;
@@ -35,8 +44,8 @@ const MOST_TAGS: usize = 200_000;
 /// How a registry lets us in.
 #[derive(Clone)]
 pub enum Access {
-    /// Public: no token.
-    Public,
+    /// Public: no token, or one that everybody gets.
+    Public(Arc<PublicTokens>),
     /// An Azure Container Registry, with Entra's tokens.
     Acr(Arc<AcrTokens>),
 }
@@ -106,7 +115,26 @@ impl RegistryClient {
         repository: &Repository,
         tag: &Tag,
     ) -> Result<Option<Digest>, Problem> {
-        let url = self.url(&format!("/v2/{repository}/manifests/{tag}"))?;
+        self.head(repository, &Version::Tag(tag.clone())).await
+    }
+
+    /// Whether the registry has this very manifest.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    pub async fn exists(&self, repository: &Repository, digest: &Digest) -> Result<bool, Problem> {
+        let found = self
+            .head(repository, &Version::Digest(digest.clone()))
+            .await?;
+        Ok(found.as_ref() == Some(digest))
+    }
+
+    async fn head(
+        &self,
+        repository: &Repository,
+        version: &Version,
+    ) -> Result<Option<Digest>, Problem> {
+        let url = self.url(&format!("/v2/{repository}/manifests/{version}"))?;
         let mut call = self.call(Method::HEAD, url);
         call.headers
             .insert(ACCEPT, HeaderValue::from_static(MANIFEST_TYPES));
@@ -123,7 +151,7 @@ impl RegistryClient {
                 .map_err(|error: crate::name::NameError| answer.invalid(error)),
             // The header is not obligatory; the content tells its own digest.
             None => Ok(self
-                .manifest(repository, &Version::Tag(tag.clone()))
+                .manifest(repository, version)
                 .await?
                 .map(|found| found.digest)),
         }
@@ -153,38 +181,83 @@ impl RegistryClient {
         }
     }
 
-    /// Whether an ACR lets this tag be overwritten; `None` when it does not tell.
+    /// A blob, verified against its digest. None when there is none.
     ///
-    /// Source: `changeableAttributes` of `GET /acr/v1/{repository}/_tags/{tag}`.
-    pub async fn is_locked(&self, repository: &Repository, tag: &Tag) -> Option<bool> {
-        #[derive(Deserialize)]
-        struct Body {
-            tag: TagAttributes,
+    /// # Errors
+    /// When it cannot be read, is larger than `cap` bytes, or is not what its digest says.
+    pub async fn blob(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        cap: usize,
+    ) -> Result<Option<Bytes>, Problem> {
+        let url = self.url(&format!("/v2/{repository}/blobs/{digest}"))?;
+        let call = Call {
+            cap,
+            ..self.call(Method::GET, url)
+        };
+        let answer = self.send(repository, call).await?;
+        match answer.status {
+            StatusCode::OK if digest.matches(&answer.body) => Ok(Some(answer.body)),
+            StatusCode::OK => Err(answer.invalid(format!(
+                "the blob's bytes do not match their digest {digest}"
+            ))),
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => Err(self.refused(&answer)),
         }
+    }
+
+    /// When an image was built, by its own configuration: that of the platform when it is an index. None
+    /// when it does not say, or says it in no known way.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn created(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        architecture: &str,
+    ) -> Result<Option<DateTime<Utc>>, Problem> {
+        let pinned = Version::Digest(digest.clone());
+        let Some(manifest) = self.manifest(repository, &pinned).await? else {
+            return Ok(None);
+        };
+        let Some(child) = manifest.for_architecture(architecture) else {
+            return Ok(None);
+        };
+        let image = match manifest.kind {
+            ManifestKind::Image(image) => Some(image),
+            ManifestKind::Index(_) => match self
+                .manifest(repository, &Version::Digest(child))
+                .await?
+                .map(|child| child.kind)
+            {
+                Some(ManifestKind::Image(image)) => Some(image),
+                Some(ManifestKind::Index(_)) | None => None,
+            },
+        };
+        let Some(config) = image.and_then(|image| image.config.digest.parse::<Digest>().ok())
+        else {
+            return Ok(None);
+        };
+        let Some(config) = self.blob(repository, &config, CONFIG_CAP).await? else {
+            return Ok(None);
+        };
         #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct TagAttributes {
-            changeable_attributes: Changeable,
+        struct Created {
+            created: Option<String>,
         }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Changeable {
-            write_enabled: bool,
-        }
-        let url = self
-            .url(&format!("/acr/v1/{repository}/_tags/{tag}"))
-            .ok()?;
-        let answer = self
-            .send(repository, self.call(Method::GET, url))
-            .await
-            .ok()?;
-        let body: Body = answer.json().ok()?;
-        Some(!body.tag.changeable_attributes.write_enabled)
+        let created = serde_json::from_slice::<Created>(&config)
+            .ok()
+            .and_then(|config| config.created);
+        Ok(created
+            .and_then(|text| DateTime::parse_from_rfc3339(&text).ok())
+            .map(|date| date.with_timezone(&Utc)))
     }
 
     fn party(&self) -> Party {
         match self.access {
-            Access::Public => Party::Source,
+            Access::Public(_) => Party::Source,
             Access::Acr(_) => Party::Destination,
         }
     }
@@ -204,29 +277,38 @@ impl RegistryClient {
     }
 
     async fn send(&self, repository: &Repository, call: Call) -> Result<Answer, Problem> {
+        let answer = self.try_send(repository, call.clone()).await?;
+        if answer.status != StatusCode::UNAUTHORIZED {
+            return Ok(answer);
+        }
+        // The token may have ended early, or none was asked for yet: one new one, and then the answer counts.
         match &self.access {
-            Access::Public => self.wire.send(call).await,
-            Access::Acr(tokens) => {
-                let answer = self
-                    .wire
-                    .send(call.clone().bearer(tokens.token(repository).await?))
-                    .await?;
-                if answer.status != StatusCode::UNAUTHORIZED {
-                    return Ok(answer);
-                }
-                // The token may have ended early: one new one, and then the answer counts.
-                tokens.forget(repository).await;
-                self.wire
-                    .send(call.bearer(tokens.token(repository).await?))
-                    .await
+            Access::Public(tokens) if !tokens.learn(&answer, repository).await? => {
+                return Ok(answer);
             }
+            Access::Public(_) => {}
+            Access::Acr(tokens) => tokens.forget(repository).await,
+        }
+        self.try_send(repository, call).await
+    }
+
+    async fn try_send(&self, repository: &Repository, mut call: Call) -> Result<Answer, Problem> {
+        call.bearer = match &self.access {
+            Access::Public(tokens) => tokens.token(repository).await?,
+            Access::Acr(tokens) => Some(tokens.token(repository).await?),
+        };
+        // A blob is known by its digest, wherever it is served.
+        if call.url.path().contains("/blobs/") {
+            self.wire.send_following(call).await
+        } else {
+            self.wire.send(call).await
         }
     }
 
     fn refused(&self, answer: &Answer) -> Problem {
         match self.access {
             Access::Acr(_) => crate::azure::denied(answer),
-            Access::Public => {
+            Access::Public(_) => {
                 let problem = answer.unexpected();
                 match problem.cause {
                     Cause::AccessDenied => problem.advise("the source does not let us read this: it is private, misnamed or blocked on the way"),

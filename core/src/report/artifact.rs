@@ -2,22 +2,34 @@
 
 use serde_json::{Value, json};
 
-use super::{Done, Report, Row};
-use crate::observe::Category;
+use super::{Done, NOWHERE, Report, Row};
+use crate::discover::Category;
 use crate::plan::Verdict;
+
+/// Where other tools have always found the original's files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// `OUTPUT_DIR`.
+    Output,
+    /// `CODEBUNDLE_TEMP_DIR`.
+    Temp,
+}
 
 /// A file to write, whole or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact {
-    /// Its path below `OUTPUT_DIR`, where other tools have always found these files.
+    /// The folder that its path begins in.
+    pub place: Place,
+    /// Its path.
     pub path: String,
     /// Its content.
     pub content: String,
 }
 
 impl Artifact {
-    fn json(path: String, value: &Value) -> Self {
+    fn json(place: Place, path: String, value: &Value) -> Self {
         Self {
+            place,
             path,
             content: format!("{value:#}\n"),
         }
@@ -38,15 +50,43 @@ pub fn artifacts(report: &Report) -> Vec<Artifact> {
             entry
         })
         .collect();
-    let folder = "azure-rw-acr-sync";
-    vec![
+    let below = |name: &str| format!("azure-rw-acr-sync/{name}");
+    let mut artifacts = vec![
         Artifact::json(
-            format!("{folder}/cc_images_to_update.json"),
-            &codecollection.into(),
+            Place::Output,
+            below(&format!("{}.json", report.program)),
+            &whole(report),
         ),
-        Artifact::json(format!("{folder}/{}.json", report.program), &whole(report)),
-        Artifact::json(format!("{folder}/issues.json"), &json!(report.issues)),
-    ]
+        Artifact::json(Place::Output, below("issues.json"), &json!(report.issues)),
+    ];
+    // A category that was not looked at leaves no file that says "nothing to do".
+    if report.counts_of(Category::CodeCollection).total > 0 {
+        let path = below("cc_images_to_update.json");
+        artifacts.push(Artifact::json(Place::Output, path, &codecollection.into()));
+    }
+    if report.counts_of(Category::RunWhenLocal).total > 0 {
+        let path = "images_to_update.json".to_owned();
+        artifacts.push(Artifact::json(Place::Temp, path, &runwhen_local(report)));
+    }
+    artifacts
+}
+
+/// `{"<source>": {"private_image", "update_required"}}`; what is unknown requires neither: null.
+fn runwhen_local(report: &Report) -> Value {
+    let rows = report
+        .rows
+        .iter()
+        .filter(|row| row.category == Category::RunWhenLocal && row.destination != NOWHERE);
+    let entry = |row: &Row| {
+        let mut entry = image(row);
+        entry["private_image"] = format!("{}/{}", report.registry, row.destination).into();
+        entry["update_required"] = match &row.verdict {
+            Verdict::Unknown(_) => Value::Null,
+            _ => (row.verdict.needs_sync() && !matches!(row.done, Done::Imported(_))).into(),
+        };
+        (row.source.clone(), entry)
+    };
+    Value::Object(rows.map(entry).collect())
 }
 
 /// Everything known.
@@ -60,6 +100,7 @@ fn whole(report: &Report) -> Value {
         "program": report.program,
         "version": env!("CARGO_PKG_VERSION"),
         "registry": report.registry,
+        "chart": report.chart,
         "status": report.status().name(),
         "exit_code": report.status().code(),
         "needs_sync": report.metric(),
@@ -99,6 +140,8 @@ fn image(row: &Row) -> Value {
         "outcome": outcome,
         "import_ms": duration,
         "problem": problem,
+        "wanted_by": row.wanted_by,
+        "note": row.note,
     })
 }
 

@@ -54,6 +54,7 @@ pub(super) fn issues(report: &Report) -> Vec<Issue> {
     }
     issues.extend(not_published(report));
     issues.extend(not_synced(report));
+    issues.extend(notes(report));
     issues.sort_by_key(|issue| issue.severity);
     issues
 }
@@ -139,6 +140,31 @@ fn not_synced(report: &Report) -> Option<Issue> {
         first.reason.clone(),
         advice,
     ))
+}
+
+fn notes(report: &Report) -> Option<Issue> {
+    let rows: Vec<_> = report
+        .rows
+        .iter()
+        .filter(|row| row.note.is_some())
+        .collect();
+    let notes: Vec<_> = rows.iter().filter_map(|row| row.note.clone()).collect();
+    let actual = notes.first()?.clone();
+    let advice = "see the note of each image in the details".to_owned();
+    let mut issue = issue(
+        report,
+        4,
+        &rows,
+        "have tags that sort wrongly",
+        actual,
+        advice,
+    );
+    issue.details = notes
+        .iter()
+        .map(|note| format!("- {note}"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    Some(issue)
 }
 
 fn issue(

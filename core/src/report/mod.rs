@@ -10,17 +10,21 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-pub use artifact::{Artifact, artifacts};
+pub use artifact::{Artifact, Place, artifacts};
 pub use issue::Issue;
 pub use render::{RenderError, html, markdown};
 
 use crate::apply::Outcome;
 use crate::config::Config;
+use crate::discover::{Category, Undiscovered};
 use crate::name::{Digest, Registry, Tag};
-use crate::observe::{Category, Seen};
+use crate::observe::Seen;
 use crate::plan::{Entry, Plan, Step, Verdict};
 use crate::problem::{Cause, Party, Problem};
 use crate::wire::HostLedger;
+
+/// Stands for the destination of what could not be discovered.
+const NOWHERE: &str = "–";
 
 /// How a run ends. The number is the exit code of the executable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +119,7 @@ impl Counts {
         self.total += 1;
         match &row.verdict {
             Verdict::UpToDate => self.up_to_date += 1,
-            Verdict::Missing | Verdict::Drifted => self.outdated += 1,
+            Verdict::Missing | Verdict::Outdated | Verdict::Drifted => self.outdated += 1,
             Verdict::NotPublished(_) => self.not_published += 1,
             Verdict::Unknown(_) => self.unknown += 1,
         }
@@ -164,6 +168,10 @@ pub struct Row {
     pub reason: String,
     /// What was done.
     pub done: Done,
+    /// What wants it.
+    pub wanted_by: Vec<String>,
+    /// What the user should know besides.
+    pub note: Option<String>,
 }
 
 /// What a run came to.
@@ -173,6 +181,8 @@ pub struct Report {
     pub program: &'static str,
     /// The registry's login server; as the user named it when that could not be found out.
     pub registry: String,
+    /// The chart that named the RunWhen Local images, and its version.
+    pub chart: Option<String>,
     /// Whether the run was to import.
     pub sync_images: bool,
     /// When it began.
@@ -194,6 +204,8 @@ pub struct Report {
 pub struct Facts {
     /// The login server, when it is known.
     pub login_server: Option<Registry>,
+    /// The chart that named the RunWhen Local images, and its version.
+    pub chart: Option<String>,
     /// When it began.
     pub started: DateTime<Utc>,
     /// How long it took.
@@ -205,7 +217,7 @@ pub struct Facts {
 impl Report {
     /// Puts plan and outcomes together.
     pub fn new(config: &Config, plan: &Plan, outcomes: &[Outcome], facts: Facts) -> Self {
-        let rows: Vec<_> = plan
+        let mut rows: Vec<_> = plan
             .entries
             .iter()
             .enumerate()
@@ -214,8 +226,10 @@ impl Report {
                 row(config, entry, outcome)
             })
             .collect();
+        rows.extend(plan.undiscovered.iter().map(undiscovered_row));
         let Facts {
             login_server,
+            chart,
             started,
             duration,
             hosts,
@@ -226,6 +240,7 @@ impl Report {
                 || config.registry.as_str().to_owned(),
                 |server| server.to_string(),
             ),
+            chart,
             sync_images: config.sync_images,
             started,
             duration,
@@ -347,20 +362,44 @@ fn row(config: &Config, entry: &Entry, outcome: Option<&Outcome>) -> Row {
             }
         }
     };
+    let tag = published.and_then(|published| published.tag.clone());
     Row {
         category: desired.category,
-        source: match published {
-            Some(published) => desired.source.tagged(&published.tag).to_string(),
-            None => desired.source.to_string(),
+        source: match (&tag, published) {
+            (Some(tag), _) => desired.source.tagged(tag).to_string(),
+            (None, Some(published)) => desired.source.pinned(&published.digest).to_string(),
+            (None, None) => desired.source.to_string(),
         },
-        tag: published.map(|published| published.tag.clone()),
+        tag,
         digest: published.map(|published| published.digest.clone()),
         destination: match published {
-            Some(published) => format!("{}:{}", desired.destination, published.tag),
+            Some(published) => format!("{}:{}", desired.destination, published.target),
             None => desired.destination.to_string(),
         },
         verdict: entry.verdict.clone(),
         reason: entry.reason.clone(),
         done,
+        wanted_by: desired.wanted_by.clone(),
+        note: entry.note.clone(),
+    }
+}
+
+fn undiscovered_row(undiscovered: &Undiscovered) -> Row {
+    let Undiscovered {
+        category,
+        what,
+        problem,
+    } = undiscovered;
+    Row {
+        category: *category,
+        source: what.clone(),
+        tag: None,
+        digest: None,
+        destination: NOWHERE.to_owned(),
+        verdict: Verdict::Unknown(problem.clone()),
+        reason: problem.fact(),
+        done: Done::Nothing,
+        wanted_by: Vec::new(),
+        note: None,
     }
 }

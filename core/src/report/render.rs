@@ -84,7 +84,10 @@ fn page(report: &Report) -> Page<'_> {
         requests: report.hosts.values().map(|host| host.requests).sum(),
         images: table::images(report),
         issues: report.issues.iter().map(shown).collect(),
-        others: vec![table::settings(report), table::hosts(report)],
+        others: table::wanted_by(report)
+            .into_iter()
+            .chain([table::settings(report), table::hosts(report)])
+            .collect(),
     }
 }
 

@@ -90,9 +90,29 @@ fn image(row: &Row) -> Vec<(String, &'static str)> {
 fn mood_of(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::UpToDate => "good",
-        Verdict::Missing | Verdict::Drifted | Verdict::NotPublished(_) => "warn",
+        Verdict::Missing | Verdict::Outdated | Verdict::Drifted | Verdict::NotPublished(_) => {
+            "warn"
+        }
         Verdict::Unknown(_) => "bad",
     }
+}
+
+/// What the chart's images are wanted by; none when no image came from a chart.
+pub(super) fn wanted_by(report: &Report) -> Option<Table> {
+    let rows: Vec<_> = report
+        .rows
+        .iter()
+        .flat_map(|row| {
+            row.wanted_by
+                .iter()
+                .map(|by| vec![(row.source.clone(), PLAIN), (by.clone(), PLAIN)])
+        })
+        .collect();
+    let title = format!(
+        "What wants the images of {}",
+        report.chart.as_deref().unwrap_or("the chart")
+    );
+    (!rows.is_empty()).then(|| Table::new(title, &["Image", "Wanted by"], rows))
 }
 
 /// The request ledger.

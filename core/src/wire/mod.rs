@@ -2,8 +2,8 @@
 //!
 //! Retries, throttling, the run's deadline, size limits, redaction and the request ledger live here once,
 //! for registries, Entra, Azure Resource Manager and chart repositories. HTTP/1.1 only: a run needs a
-//! handful of requests at a time, and a stall of one must not hold up the others. Redirects are not
-//! followed: no API that is used here answers with one.
+//! handful of requests at a time, and a stall of one must not hold up the others. Redirects are followed
+//! only where content is known by its digest, and never with a token to another host.
 
 mod ledger;
 mod limit;
@@ -42,6 +42,8 @@ use crate::problem::{Cause, Party, Problem, harmless};
 const ATTEMPT: Duration = Duration::from_secs(20);
 /// Longest time until a connection stands.
 const CONNECT: Duration = Duration::from_secs(10);
+/// Redirects that are followed one after another.
+const REDIRECTS: usize = 5;
 /// Requests to one host at the same time.
 const AT_ONCE: usize = 8;
 
@@ -86,6 +88,8 @@ pub struct Call {
     pub headers: HeaderMap,
     /// The token to send, if any.
     pub bearer: Option<SecretString>,
+    /// User and password to send, if any.
+    pub basic: Option<(SecretString, SecretString)>,
     /// The body, if any.
     pub body: Option<Bytes>,
     /// Largest body of an answer that is read, in bytes.
@@ -103,6 +107,7 @@ impl Call {
             url,
             headers: HeaderMap::new(),
             bearer: None,
+            basic: None,
             body: None,
             cap: 1 << 20,
             repeat: Repeat::Always,
@@ -341,6 +346,34 @@ impl Wire {
         result.map_err(|problem| self.finish(problem, tries.load(Ordering::Relaxed), &call))
     }
 
+    /// Like [`Wire::send`], and follows redirects: over https only, and to another host without the token.
+    ///
+    /// For what is verified by its digest afterwards, or public: blobs, charts, indexes.
+    ///
+    /// # Errors
+    /// As [`Wire::send`], and when redirects lead round and round or away from https.
+    pub async fn send_following(&self, mut call: Call) -> Result<Answer, Problem> {
+        for _ in 0..=REDIRECTS {
+            let answer = self.send(call.clone()).await?;
+            if !answer.status.is_redirection() || answer.status == StatusCode::NOT_MODIFIED {
+                return Ok(answer);
+            }
+            let target = answer
+                .header("location")
+                .and_then(|text| answer.url.join(text).ok());
+            let Some(target) = target.filter(|url| url.scheme() == "https" && url.has_host())
+            else {
+                return Err(answer.invalid("a redirect that leads nowhere, or away from https"));
+            };
+            if target.origin() != call.url.origin() {
+                (call.bearer, call.basic) = (None, None);
+            }
+            call.url = target;
+        }
+        let what = format!("{}: more than {REDIRECTS} redirects", call.name());
+        Err(Problem::new(call.party, Cause::Invalid, what))
+    }
+
     fn finish(&self, mut problem: Problem, tries: u32, call: &Call) -> Problem {
         if matches!(problem.cause, Cause::Deadline | Cause::Interrupted) {
             problem.what = format!("{}: {}", call.name(), problem.what);
@@ -402,6 +435,9 @@ impl Wire {
             .headers(call.headers.clone());
         if let Some(token) = &call.bearer {
             request = request.bearer_auth(token.expose_secret());
+        }
+        if let Some((user, password)) = &call.basic {
+            request = request.basic_auth(user.expose_secret(), Some(password.expose_secret()));
         }
         if let Some(body) = &call.body {
             request = request.body(body.clone());

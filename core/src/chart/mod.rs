@@ -1,0 +1,316 @@
+//! The RunWhen Local chart: found, fetched, completed, rendered, and the images in it.
+//!
+//! The engine (crate `helm`) opens no connection; this module brings it charts. An archive is checked
+//! against the digest that its index or manifest gives before it is opened.
+
+mod index;
+
+use std::path::Path;
+
+use reqwest::{Method, StatusCode};
+use url::Url;
+
+use crate::config::{ChartSource, Config};
+use crate::name::{Digest, Location, Tag, Version};
+use crate::problem::{Cause, Party, Problem, harmless};
+use crate::registry::{ManifestKind, RegistryClient, Sources};
+use crate::wire::{Answer, Call, Wire};
+use index::IndexEntry;
+
+/// Largest index that is read, in bytes.
+const INDEX_CAP: usize = 64 << 20;
+/// Largest archive that is read, in bytes.
+const ARCHIVE_CAP: usize = 16 << 20;
+/// Charts inside charts that are fetched.
+const DEPTH: usize = 4;
+/// The layer that holds a chart (Helm, HIP-6).
+const CHART_LAYER: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+
+/// A rendered chart.
+#[derive(Clone, Debug)]
+pub struct RenderedChart {
+    /// `runwhen-local 0.6.7`.
+    pub title: String,
+    /// Its images as they are written there, with what wants them.
+    pub images: Vec<helm::ImageUse>,
+}
+
+/// Fetches and renders the chart that the configuration names.
+///
+/// # Errors
+/// When the chart cannot be had whole, is not what its digest says, or does not render.
+pub async fn render(
+    config: &Config,
+    wire: &Wire,
+    sources: &Sources,
+) -> Result<RenderedChart, Problem> {
+    let request = &config.chart;
+    let fetch = Fetch { wire, sources };
+    let mut chart = fetch
+        .from(&request.source, &request.name, request.version.as_deref())
+        .await?;
+    fetch.complete(&mut chart, DEPTH).await?;
+    let title = format!("{} {}", chart.name(), chart.metadata().version);
+    let values = request.values.clone();
+    // The engine computes; it must not hold up the requests that are under way.
+    let rendered = tokio::task::spawn_blocking(move || {
+        helm::render(
+            &chart,
+            &values,
+            &helm::Release::default(),
+            &helm::Capabilities::default(),
+        )
+        .map(|files| files.images())
+    });
+    let images = match rendered.await {
+        Ok(Ok(images)) => images,
+        Ok(Err(error)) => return Err(unusable(&title, &error)),
+        Err(error) => return Err(unusable(&title, &error)),
+    };
+    Ok(RenderedChart { title, images })
+}
+
+struct Fetch<'a> {
+    wire: &'a Wire,
+    sources: &'a Sources,
+}
+
+impl Fetch<'_> {
+    async fn from(
+        &self,
+        source: &ChartSource,
+        name: &str,
+        version: Option<&str>,
+    ) -> Result<helm::Chart, Problem> {
+        match source {
+            ChartSource::Path(path) => from_path(path),
+            ChartSource::Repository(url) => self.from_repository(url, name, version).await,
+            ChartSource::Oci(location) => self.from_registry(location, name, version).await,
+        }
+    }
+
+    /// Fetches the charts that this one depends on and does not carry.
+    async fn complete(&self, chart: &mut helm::Chart, depth: usize) -> Result<(), Problem> {
+        for missing in chart
+            .missing_dependencies()
+            .into_iter()
+            .cloned()
+            .collect::<Vec<_>>()
+        {
+            let what = || {
+                format!(
+                    "dependency {} {} of chart {}",
+                    missing.name,
+                    missing.version,
+                    chart.name()
+                )
+            };
+            if depth == 0 {
+                let what = format!(
+                    "{}: charts depend on each other more than {DEPTH} levels deep",
+                    what()
+                );
+                return Err(Problem::new(Party::ChartRepository, Cause::Invalid, what));
+            }
+            // The lock names the exact version that the chart was tested with.
+            let locked = chart
+                .locked_dependencies()
+                .iter()
+                .find(|locked| locked.name == missing.name);
+            let version = locked.map_or(missing.version.as_str(), |locked| locked.version.as_str());
+            // Only the network's: the chart may come from there itself.
+            let source = ChartSource::from_url(&missing.repository).map_err(|reason| {
+                let what = format!("{}: repository {:?}: {reason}", what(), missing.repository);
+                Problem::new(Party::ChartRepository, Cause::Invalid, what)
+            })?;
+            let found = self.from(&source, &missing.name, Some(version)).await;
+            let mut found = found.map_err(|problem| Problem {
+                what: format!("{}: {}", what(), problem.what),
+                ..problem
+            })?;
+            Box::pin(self.complete(&mut found, depth - 1)).await?;
+            chart.add_dependency(found);
+        }
+        Ok(())
+    }
+
+    async fn from_repository(
+        &self,
+        url: &Url,
+        name: &str,
+        version: Option<&str>,
+    ) -> Result<helm::Chart, Problem> {
+        let index_url = join(url, "index.yaml")?;
+        let answer = self.get(index_url.clone(), INDEX_CAP).await?;
+        let entries = index::versions_of(&String::from_utf8_lossy(&answer.body), name)
+            .map_err(|error| answer.invalid(format!("this is no index of charts: {error}")))?;
+        if entries.is_empty() {
+            return Err(not_found(format!("{url} has no chart {name}")));
+        }
+        let entry = choose(&entries, version).ok_or_else(|| {
+            not_found(format!(
+                "{url} has {} versions of {name}, none {}",
+                entries.len(),
+                wanted(version)
+            ))
+        })?;
+        let place = entry
+            .urls
+            .first()
+            .ok_or_else(|| answer.invalid(format!("{name} {} has no URL", entry.version)))?;
+        let archive = self.get(join(url, place)?, ARCHIVE_CAP).await?;
+        verify(&archive, entry)?;
+        open(&archive.body, &format!("{name} {}", entry.version))
+    }
+
+    async fn from_registry(
+        &self,
+        parent: &Location,
+        name: &str,
+        version: Option<&str>,
+    ) -> Result<helm::Chart, Problem> {
+        let location = chart_location(parent, name)?;
+        let client = self.sources.client(&location.registry);
+        let tags = client.tags(&location.repository).await?;
+        let tags = tags
+            .ok_or_else(|| not_found(format!("there is no chart at oci://{location}")))?
+            .tags;
+        // A tag cannot hold the `+` of a version.
+        let versions: Vec<_> = tags
+            .iter()
+            .map(|tag| tag.as_str().replace('_', "+"))
+            .collect();
+        let best = helm::newest_version(versions.iter().map(String::as_str), version);
+        let best = best.ok_or_else(|| {
+            not_found(format!(
+                "oci://{location} has no version {}",
+                wanted(version)
+            ))
+        })?;
+        let tag: Tag = best
+            .replace('+', "_")
+            .parse()
+            .map_err(|error: crate::name::NameError| not_found(error.to_string()))?;
+        let archive = archive_in(&client, &location, &tag).await?;
+        open(&archive, &format!("{name} {best}"))
+    }
+
+    async fn get(&self, url: Url, cap: usize) -> Result<Answer, Problem> {
+        let call = Call {
+            cap,
+            ..Call::new(Party::ChartRepository, Method::GET, url)
+        };
+        let answer = self.wire.send_following(call).await?;
+        match answer.status {
+            StatusCode::OK => Ok(answer),
+            _ => Err(answer
+                .unexpected()
+                .advise("check HELM_REPO_URL, HELM_CHART_NAME and the way there")),
+        }
+    }
+}
+
+fn choose<'a>(entries: &'a [IndexEntry], version: Option<&str>) -> Option<&'a IndexEntry> {
+    let best = helm::newest_version(entries.iter().map(|entry| entry.version.as_str()), version)?;
+    entries.iter().find(|entry| entry.version == best)
+}
+
+fn verify(archive: &Answer, entry: &IndexEntry) -> Result<(), Problem> {
+    let claimed = entry.digest.trim_start_matches("sha256:");
+    if claimed.is_empty() {
+        // Old repositories give none; TLS is all there is then.
+        tracing::warn!("the index gives no digest for the chart's archive");
+        return Ok(());
+    }
+    let actual = Digest::sha256(&archive.body);
+    if actual.as_str().trim_start_matches("sha256:") == claimed.to_ascii_lowercase() {
+        return Ok(());
+    }
+    Err(archive
+        .invalid(format!("the archive's sha256 is not the index's: claimed {claimed}, actual {actual}"))
+        .advise("the repository may be in the middle of an update: try again; if it stays so, do not trust it"))
+}
+
+async fn archive_in(
+    client: &RegistryClient,
+    location: &Location,
+    tag: &Tag,
+) -> Result<bytes::Bytes, Problem> {
+    let manifest = client
+        .manifest(&location.repository, &Version::Tag(tag.clone()))
+        .await?;
+    let layers = match manifest.map(|manifest| manifest.kind) {
+        Some(ManifestKind::Image(image)) => image.layers,
+        Some(ManifestKind::Index(_)) | None => Vec::new(),
+    };
+    let layer = layers.iter().find(|layer| layer.media_type == CHART_LAYER);
+    let digest = layer.and_then(|layer| layer.digest.parse::<Digest>().ok());
+    let digest =
+        digest.ok_or_else(|| not_found(format!("oci://{location}:{tag} is no Helm chart")))?;
+    let blob = client
+        .blob(&location.repository, &digest, ARCHIVE_CAP)
+        .await?;
+    blob.ok_or_else(|| {
+        not_found(format!(
+            "oci://{location}:{tag}: its layer {digest} is not there"
+        ))
+    })
+}
+
+fn chart_location(parent: &Location, name: &str) -> Result<Location, Problem> {
+    // `oci://host/charts/runwhen-local` may name the chart already.
+    let repository = if parent.repository.last_segment() == name {
+        Ok(parent.repository.clone())
+    } else {
+        parent.repository.join(name)
+    };
+    let repository = repository.map_err(|error| not_found(error.to_string()))?;
+    Ok(Location {
+        registry: parent.registry.clone(),
+        repository,
+    })
+}
+
+fn from_path(path: &Path) -> Result<helm::Chart, Problem> {
+    helm::Chart::load(path).map_err(|error| {
+        Problem::new(
+            Party::Here,
+            Cause::Configuration,
+            harmless(&format!("chart {}: {error}", path.display())),
+        )
+        .advise("check HELM_REPO_URL: a folder with a Chart.yaml, a .tgz, or a URL")
+    })
+}
+
+fn open(archive: &[u8], title: &str) -> Result<helm::Chart, Problem> {
+    helm::Chart::from_archive(archive).map_err(|error| unusable(title, &error))
+}
+
+fn unusable(title: &str, error: &dyn std::error::Error) -> Problem {
+    let what = format!(
+        "chart {title} does not render: {}",
+        harmless(&error.to_string())
+    );
+    Problem::new(Party::ChartRepository, Cause::Rejected, what)
+        .advise("check CHART_VALUES and CHART_SET, or pin an older version with CHART_VERSION")
+}
+
+fn not_found(what: String) -> Problem {
+    Problem::new(Party::ChartRepository, Cause::NotFound, harmless(&what))
+        .advise("check HELM_REPO_URL, HELM_CHART_NAME and CHART_VERSION")
+}
+
+fn wanted(version: Option<&str>) -> String {
+    version.map_or_else(
+        || "released".to_owned(),
+        |version| format!("matches {version:?}"),
+    )
+}
+
+fn join(base: &Url, place: &str) -> Result<Url, Problem> {
+    let url = base.join(place).ok().filter(|url| url.scheme() == "https");
+    url.ok_or_else(|| {
+        let what = format!("{:?} below {base} is not an https URL", harmless(place));
+        Problem::new(Party::ChartRepository, Cause::Invalid, what)
+    })
+}

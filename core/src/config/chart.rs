@@ -1,0 +1,159 @@
+//! What a user says of the chart: where it is, which version, with which values.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use url::Url;
+
+use super::variables as name;
+use crate::name::{Location, NameError};
+
+/// Always set: without a runner the chart names only a part of its images.
+const RUNNER: &str = "runner.enabled=true";
+
+/// The chart that names the RunWhen Local images.
+#[derive(Clone, Debug)]
+pub struct ChartRequest {
+    /// Where it is.
+    pub source: ChartSource,
+    /// Its name there.
+    pub name: String,
+    /// A version or a range; none for the highest release.
+    pub version: Option<String>,
+    /// The values to render it with.
+    pub values: helm::Values,
+}
+
+/// Where a chart is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChartSource {
+    /// A chart repository: a host with an `index.yaml`. Its URL ends in a slash.
+    Repository(Url),
+    /// A registry; the charts are repositories below this one.
+    Oci(Location),
+    /// A chart's folder or archive on this machine.
+    Path(PathBuf),
+}
+
+impl ChartSource {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        if text.contains("://") {
+            Self::from_url(text)
+        } else {
+            Ok(Self::Path(PathBuf::from(text)))
+        }
+    }
+
+    /// A place on the network. What a chart says of its dependencies may name no other.
+    pub(crate) fn from_url(text: &str) -> Result<Self, String> {
+        if let Some(rest) = text.strip_prefix("oci://") {
+            let (registry, repository) = rest
+                .trim_end_matches('/')
+                .split_once('/')
+                .ok_or("an oci:// URL needs a path behind the host")?;
+            let registry = registry
+                .parse()
+                .map_err(|error: NameError| error.to_string())?;
+            let repository = repository
+                .parse()
+                .map_err(|error: NameError| error.to_string())?;
+            return Ok(Self::Oci(Location {
+                registry,
+                repository,
+            }));
+        }
+        let url = Url::parse(&format!("{}/", text.trim_end_matches('/')))
+            .map_err(|error| error.to_string())?;
+        let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+        if url.scheme() == "https" && url.has_host() && plain {
+            Ok(Self::Repository(url))
+        } else {
+            Err(
+                "it must be an https:// or oci:// URL without user and query, a folder or a .tgz"
+                    .to_owned(),
+            )
+        }
+    }
+}
+
+impl fmt::Display for ChartSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Repository(url) => f.write_str(url.as_str().trim_end_matches('/')),
+            Self::Oci(location) => write!(f, "oci://{location}"),
+            Self::Path(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+pub(super) fn parse_name(text: &str) -> Result<String, String> {
+    // The name becomes a path of a URL or a repository.
+    let valid = text.len() <= 128
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    valid
+        .then(|| text.to_owned())
+        .ok_or_else(|| "it must be a chart's name, such as runwhen-local".to_owned())
+}
+
+pub(super) fn parse_version(text: &str) -> Result<String, String> {
+    let valid = helm::is_version_constraint(text);
+    valid.then(|| text.to_owned()).ok_or_else(|| {
+        "it must be a version such as 0.6.7, or a range such as '>=0.6, <1'".to_owned()
+    })
+}
+
+/// The values as Helm merges them: what is always set, the file over it, `--set` over that.
+pub(super) fn merged(
+    file: Option<&str>,
+    sets: Option<&str>,
+) -> Result<helm::Values, (&'static str, String)> {
+    let wrong = |variable| {
+        move |error: helm::Error| (variable, crate::problem::harmless(&error.to_string()))
+    };
+    let mut values = helm::Values::new();
+    values.set(RUNNER).map_err(wrong(name::CHART_SET))?;
+    if let Some(text) = file {
+        values.merge_yaml(text).map_err(wrong(name::CHART_VALUES))?;
+    }
+    if let Some(text) = sets {
+        values.set(text).map_err(wrong(name::CHART_SET))?;
+    }
+    Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chart_comes_from_four_kinds_of_places() {
+        let shown = |text| ChartSource::parse(text).map(|source| source.to_string());
+        assert_eq!(
+            shown("https://charts.example/x/").unwrap(),
+            "https://charts.example/x"
+        );
+        assert_eq!(shown("oci://ghcr.io/a/b").unwrap(), "oci://ghcr.io/a/b");
+        assert_eq!(
+            ChartSource::parse("./chart.tgz"),
+            Ok(ChartSource::Path("./chart.tgz".into()))
+        );
+        for bad in [
+            "http://charts.example",
+            "https://me:pw@charts.example",
+            "oci://ghcr.io",
+            "ftp://x",
+        ] {
+            assert!(ChartSource::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_cannot_leave_the_repository() {
+        assert!(parse_name("runwhen-local").is_ok());
+        for bad in ["../x", "a/b", "a b", "a?b"] {
+            assert!(parse_name(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What an ACR tells beyond the distribution API.
+//!
+//! Source: <https://learn.microsoft.com/rest/api/containerregistry/>, `GET /acr/v1/{repository}/_tags`.
+
+use reqwest::{Method, StatusCode};
+use serde::Deserialize;
+
+use super::RegistryClient;
+use crate::name::{Digest, Repository, Tag};
+use crate::problem::Problem;
+
+/// Tags that are asked for: the newest ones.
+const NEWEST: usize = 100;
+
+/// A tag as an ACR describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcrTag {
+    /// The tag.
+    pub tag: Tag,
+    /// What it points at.
+    pub digest: Digest,
+}
+
+#[derive(Deserialize)]
+struct TagPage {
+    #[serde(default)]
+    tags: Vec<TagRow>,
+}
+
+#[derive(Deserialize)]
+struct OneTag {
+    tag: TagRow,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TagRow {
+    name: String,
+    digest: String,
+    #[serde(default)]
+    changeable_attributes: Option<Changeable>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Changeable {
+    write_enabled: bool,
+}
+
+impl RegistryClient {
+    /// The tags of an ACR's repository that were set last, the newest first. Empty when there is no such
+    /// repository; signatures and other attachments are left out.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn newest_tags(&self, repository: &Repository) -> Result<Vec<AcrTag>, Problem> {
+        let url = self.url(&format!(
+            "/acr/v1/{repository}/_tags?orderby=timedesc&n={NEWEST}"
+        ))?;
+        let answer = self.send(repository, self.call(Method::GET, url)).await?;
+        match answer.status {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND => return Ok(Vec::new()),
+            _ => return Err(self.refused(&answer)),
+        }
+        let page: TagPage = answer.json()?;
+        let is_attachment = |name: &str| name.starts_with("sha256-") && name.len() > 70;
+        let rows = page
+            .tags
+            .into_iter()
+            .filter(|row| !is_attachment(&row.name));
+        Ok(rows
+            .filter_map(|row| {
+                Some(AcrTag {
+                    tag: row.name.parse().ok()?,
+                    digest: row.digest.parse().ok()?,
+                })
+            })
+            .collect())
+    }
+
+    /// Whether an ACR refuses to overwrite this tag; `None` when it does not tell.
+    pub async fn is_locked(&self, repository: &Repository, tag: &Tag) -> Option<bool> {
+        let url = self
+            .url(&format!("/acr/v1/{repository}/_tags/{tag}"))
+            .ok()?;
+        let answer = self
+            .send(repository, self.call(Method::GET, url))
+            .await
+            .ok()?;
+        let one: OneTag = answer.json().ok()?;
+        Some(!one.tag.changeable_attributes?.write_enabled)
+    }
+}

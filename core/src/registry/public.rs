@@ -1,0 +1,300 @@
+//! Registries that everybody may read: without a token, or with one that everybody gets.
+//!
+//! Where the token service is, is known for GitHub and Docker Hub, so no request is spent on being refused
+//! first; others tell it in their challenge (distribution specification, "token authentication"). A realm is
+//! asked over https only and only when it belongs to the registry; a Docker Hub account is shown to Docker
+//! Hub's own realm and to nobody else (CVE-2020-15157 is what happens otherwise).
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::time::Duration;
+
+use reqwest::Method;
+use secrecy::SecretString;
+use serde::Deserialize;
+use tokio::sync::{Mutex, OnceCell};
+use tokio::time::Instant;
+use url::Url;
+
+use super::{Access, RegistryClient};
+use crate::config::DockerAuth;
+use crate::name::{Registry, Repository};
+use crate::problem::{Cause, Party, Problem};
+use crate::wire::{Answer, Call, Wire};
+
+/// What images of Docker Hub are named by, and where they are served.
+pub(crate) const DOCKER_HUB: &str = "docker.io";
+const DOCKER_HUB_SERVER: &str = "registry-1.docker.io";
+/// A token without `expires_in` lasts for a minute (distribution specification).
+const SHORTEST_LIFETIME: u64 = 60;
+/// A token is renewed when it has less than this left.
+const MARGIN: Duration = Duration::from_secs(20);
+
+/// The registries that images come from: one client each, made when it is first needed.
+pub struct Sources {
+    wire: Wire,
+    docker: Option<DockerAuth>,
+    clients: StdMutex<BTreeMap<Registry, RegistryClient>>,
+}
+
+impl Sources {
+    /// No client yet. The account is for Docker Hub.
+    pub fn new(wire: &Wire, docker: Option<DockerAuth>) -> Self {
+        Self {
+            wire: wire.clone(),
+            docker,
+            clients: StdMutex::default(),
+        }
+    }
+
+    /// The client of this registry.
+    pub fn client(&self, registry: &Registry) -> RegistryClient {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = clients.entry(registry.clone()).or_insert_with(|| {
+            let docker = self
+                .docker
+                .clone()
+                .filter(|_| registry.as_str() == DOCKER_HUB);
+            let tokens = PublicTokens::new(&self.wire, registry, docker);
+            RegistryClient::new(
+                &self.wire,
+                server_of(registry),
+                Access::Public(Arc::new(tokens)),
+            )
+        });
+        made.clone()
+    }
+}
+
+/// Docker Hub's images are named by one host and served by another.
+fn server_of(registry: &Registry) -> Registry {
+    if registry.as_str() == DOCKER_HUB {
+        DOCKER_HUB_SERVER
+            .parse()
+            .unwrap_or_else(|_| registry.clone())
+    } else {
+        registry.clone()
+    }
+}
+
+/// Where a registry's tokens come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct TokenService {
+    realm: Url,
+    service: Option<String>,
+}
+
+/// The tokens of one registry, one for each repository.
+pub struct PublicTokens {
+    wire: Wire,
+    registry: Registry,
+    docker: Option<DockerAuth>,
+    service: OnceCell<TokenService>,
+    tokens: StdMutex<HashMap<Repository, Arc<Mutex<Option<Token>>>>>,
+}
+
+#[derive(Clone)]
+struct Token {
+    text: SecretString,
+    renew_at: Instant,
+}
+
+impl PublicTokens {
+    fn new(wire: &Wire, registry: &Registry, docker: Option<DockerAuth>) -> Self {
+        let known = match registry.as_str() {
+            DOCKER_HUB => Some(("https://auth.docker.io/token", "registry.docker.io")),
+            "ghcr.io" => Some(("https://ghcr.io/token", "ghcr.io")),
+            _ => None,
+        };
+        let service = known.and_then(|(realm, service)| {
+            Some(TokenService {
+                realm: Url::parse(realm).ok()?,
+                service: Some(service.to_owned()),
+            })
+        });
+        Self {
+            wire: wire.clone(),
+            registry: registry.clone(),
+            docker,
+            service: OnceCell::new_with(service),
+            tokens: StdMutex::default(),
+        }
+    }
+
+    /// A token for this repository; none where the registry has not asked for one.
+    pub(super) async fn token(
+        &self,
+        repository: &Repository,
+    ) -> Result<Option<SecretString>, Problem> {
+        let Some(service) = self.service.get() else {
+            return Ok(None);
+        };
+        let slot = {
+            let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(tokens.entry(repository.clone()).or_default())
+        };
+        let mut kept = slot.lock().await;
+        if let Some(token) = kept
+            .as_ref()
+            .filter(|token| Instant::now() < token.renew_at)
+        {
+            return Ok(Some(token.text.clone()));
+        }
+        let token = self.ask(service, repository).await?;
+        *kept = Some(token.clone());
+        Ok(Some(token.text))
+    }
+
+    /// Learns from a refusal where tokens come from; says whether it is worth another try.
+    pub(super) async fn learn(
+        &self,
+        refusal: &Answer,
+        repository: &Repository,
+    ) -> Result<bool, Problem> {
+        if self.service.initialized() {
+            // The token that was given is not taken (any more): one new one.
+            let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+            return Ok(tokens.remove(repository).is_some());
+        }
+        let Some(service) = refusal.header("www-authenticate").and_then(parse_challenge) else {
+            return Ok(false);
+        };
+        if !belongs_to(&service.realm, &self.registry) {
+            return Err(refusal
+                .invalid(format!(
+                    "the registry sends us to {} for a token, which is not its own",
+                    crate::wire::shown(&service.realm)
+                ))
+                .advise("nothing was sent there; check the image's name"));
+        }
+        // Somebody else may have learned it first; it is the same.
+        let _ = self.service.set(service);
+        Ok(true)
+    }
+
+    async fn ask(&self, service: &TokenService, repository: &Repository) -> Result<Token, Problem> {
+        let mut url = service.realm.clone();
+        if let Some(name) = &service.service {
+            url.query_pairs_mut().append_pair("service", name);
+        }
+        url.query_pairs_mut()
+            .append_pair("scope", &format!("repository:{repository}:pull"));
+        let mut call = Call::new(Party::Source, Method::GET, url);
+        call.basic = self
+            .docker
+            .as_ref()
+            .map(|auth| (auth.username.clone(), auth.token.clone()));
+        let answer = self.wire.send(call).await?;
+        if !answer.status.is_success() {
+            let problem = answer.unexpected();
+            return Err(match (problem.cause, &self.docker) {
+                (Cause::AccessDenied, Some(_)) => problem.advise(
+                    "Docker Hub does not know this account: check DOCKER_USERNAME and DOCKER_TOKEN",
+                ),
+                _ => problem,
+            });
+        }
+        #[derive(Deserialize)]
+        struct Given {
+            token: Option<String>,
+            access_token: Option<String>,
+            expires_in: Option<u64>,
+        }
+        let Given {
+            token,
+            access_token,
+            expires_in,
+        } = answer.json()?;
+        let text = token
+            .or(access_token)
+            .ok_or_else(|| answer.invalid("the token service gave no token"))?;
+        let text = SecretString::from(text);
+        self.wire.learn_secret(&text);
+        let lifetime = Duration::from_secs(expires_in.unwrap_or(SHORTEST_LIFETIME).min(86_400));
+        Ok(Token {
+            text,
+            renew_at: Instant::now() + lifetime.saturating_sub(MARGIN),
+        })
+    }
+}
+
+fn parse_challenge(header: &str) -> Option<TokenService> {
+    let challenges = http_auth::parse_challenges(header).ok()?;
+    let bearer = challenges
+        .into_iter()
+        .find(|challenge| challenge.scheme.eq_ignore_ascii_case("bearer"))?;
+    let value = |name: &str| {
+        let found = bearer
+            .params
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+        Some(found.1.to_unescaped())
+    };
+    Some(TokenService {
+        realm: Url::parse(&value("realm")?).ok()?,
+        service: value("service"),
+    })
+}
+
+/// Whether a realm is the registry's own: over https, on its host or on a neighbour in its domain.
+fn belongs_to(realm: &Url, registry: &Registry) -> bool {
+    let host = registry.as_str().split(':').next().unwrap_or_default();
+    let domain = |host: &str| {
+        let labels: Vec<_> = host.rsplit('.').take(2).map(str::to_owned).collect();
+        (labels.len() == 2
+            && labels
+                .iter()
+                .all(|label| !label.bytes().all(|b| b.is_ascii_digit())))
+        .then_some(labels)
+    };
+    let realm_host = realm.host_str().unwrap_or_default();
+    realm.scheme() == "https"
+        && (realm_host == host || (domain(host).is_some() && domain(realm_host) == domain(host)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_realm_belongs_to_its_registry() {
+        for (realm, registry, own) in [
+            ("https://quay.io/v2/auth", "quay.io", true),
+            ("https://gitlab.com/jwt/auth", "registry.gitlab.com", true),
+            (
+                "https://us-docker.pkg.dev/v2/token",
+                "us-docker.pkg.dev",
+                true,
+            ),
+            ("http://quay.io/v2/auth", "quay.io", false),
+            ("https://evil.example/token", "quay.io", false),
+            ("https://10.0.0.2/token", "10.0.0.1", false),
+            ("https://localhost/token", "registry", false),
+        ] {
+            let registry = registry.parse().unwrap();
+            assert_eq!(
+                belongs_to(&Url::parse(realm).unwrap(), &registry),
+                own,
+                "{realm}"
+            );
+        }
+    }
+
+    #[test]
+    fn challenges_of_registries() {
+        let service = parse_challenge("Bearer realm=\"https://a.example/token\",service=\"a.example\",scope=\"repository:x:pull\"").unwrap();
+        assert_eq!(
+            (service.realm.as_str(), service.service.as_deref()),
+            ("https://a.example/token", Some("a.example"))
+        );
+        for none in [
+            "Basic realm=\"x\"",
+            "Bearer service=\"x\"",
+            "Bearer realm=\"not a url\"",
+            "\u{0}",
+            "Bearer realm=\"",
+        ] {
+            assert_eq!(parse_challenge(none), None, "{none}");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The RunWhen Local images: what a rendered chart names, as images that should stand in the destination.
+//!
+//! Pure. An unqualified name is Docker Hub's, as container runtimes read it: `docker.io/`, and `library/`
+//! too when it has no slash; without a tag it is `latest`.
+
+use std::collections::BTreeMap;
+use std::str::FromStr as _;
+
+use oci_distribution::Reference as ParsedReference;
+
+use crate::name::{Digest, Location, Registry, Repository, Tag};
+use crate::problem::harmless;
+
+/// The tag that means "the newest", and may be replaced by a date.
+pub(crate) const LATEST: &str = "latest";
+
+/// An image that a chart names, with everything that wants it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChartImage {
+    /// Where it is published.
+    pub source: Location,
+    /// Its tag; `latest` when the chart names neither tag nor digest.
+    pub tag: Option<Tag>,
+    /// Its digest, when the chart pins one.
+    pub digest: Option<Digest>,
+    /// `Deployment runner, container runner (runwhen-local)`.
+    pub wanted_by: Vec<String>,
+}
+
+/// A text that stands where an image should, and is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoImage {
+    /// The text, made harmless.
+    pub text: String,
+    /// What is wrong with it.
+    pub reason: String,
+    /// What wants it.
+    pub wanted_by: Vec<String>,
+}
+
+/// The images of a chart, each once, in the order of their names; and what cannot be read as one.
+pub fn images(uses: &[helm::ImageUse]) -> (Vec<ChartImage>, Vec<NoImage>) {
+    let mut by_text: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for one in uses {
+        let wanted_by = by_text.entry(one.image.trim()).or_default();
+        wanted_by.push(harmless(&describe(&one.wanted)));
+    }
+    let (mut images, mut others): (Vec<ChartImage>, Vec<NoImage>) = (Vec::new(), Vec::new());
+    for (text, wanted_by) in by_text {
+        match parse(text) {
+            Ok((source, tag, digest)) => {
+                // `nginx` and `docker.io/library/nginx:latest` are one image.
+                let same = images.iter_mut().find(|image| {
+                    (&image.source, &image.tag, &image.digest) == (&source, &tag, &digest)
+                });
+                match same {
+                    Some(image) => image.wanted_by.extend(wanted_by),
+                    None => images.push(ChartImage {
+                        source,
+                        tag,
+                        digest,
+                        wanted_by,
+                    }),
+                }
+            }
+            Err(reason) => others.push(NoImage {
+                text: harmless(text),
+                reason,
+                wanted_by,
+            }),
+        }
+    }
+    images.sort_by(|a, b| (&a.source, &a.tag, &a.digest).cmp(&(&b.source, &b.tag, &b.digest)));
+    (images, others)
+}
+
+fn describe(wanted: &helm::Wanted) -> String {
+    let helm::Wanted {
+        kind,
+        name,
+        container,
+        path,
+        chart,
+        template: _,
+    } = wanted;
+    let place = container.as_ref().map_or_else(
+        || path.clone(),
+        |container| format!("container {container}"),
+    );
+    format!("{kind} {name}, {place} ({chart})")
+}
+
+fn parse(text: &str) -> Result<(Location, Option<Tag>, Option<Digest>), String> {
+    let parsed = ParsedReference::from_str(text).map_err(|error| error.to_string())?;
+    let problem = |error: crate::name::NameError| error.to_string();
+    let registry: Registry = parsed.registry().parse().map_err(problem)?;
+    let repository: Repository = parsed.repository().parse().map_err(problem)?;
+    let digest: Option<Digest> = parsed
+        .digest()
+        .map(str::parse)
+        .transpose()
+        .map_err(problem)?;
+    let tag: Option<Tag> = parsed.tag().map(str::parse).transpose().map_err(problem)?;
+    let tag = match (&tag, &digest) {
+        (None, None) => LATEST.parse().ok(),
+        _ => tag,
+    };
+    Ok((
+        Location {
+            registry,
+            repository,
+        },
+        tag,
+        digest,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> String {
+        match parse(text) {
+            Ok((source, tag, digest)) => {
+                let tag = tag.map(|tag| format!(":{tag}")).unwrap_or_default();
+                let digest = digest
+                    .map(|digest| format!("@{}", digest.short()))
+                    .unwrap_or_default();
+                format!("{source}{tag}{digest}")
+            }
+            Err(_) => "none".to_owned(),
+        }
+    }
+
+    #[test]
+    fn names_are_read_as_container_runtimes_read_them() {
+        let digest = Digest::sha256(b"").to_string();
+        for (text, full) in [
+            ("nginx", "docker.io/library/nginx:latest".to_owned()),
+            (
+                "otel/opentelemetry-collector:0.153.0",
+                "docker.io/otel/opentelemetry-collector:0.153.0".to_owned(),
+            ),
+            (
+                "ghcr.io/runwhen-contrib/runwhen-local:0.11.5",
+                "ghcr.io/runwhen-contrib/runwhen-local:0.11.5".to_owned(),
+            ),
+            (
+                "registry.example:5000/a/b",
+                "registry.example:5000/a/b:latest".to_owned(),
+            ),
+            (
+                &format!("ghcr.io/a/b@{digest}"),
+                "ghcr.io/a/b@e3b0c44298fc".to_owned(),
+            ),
+            (
+                &format!("ghcr.io/a/b:1.2@{digest}"),
+                "ghcr.io/a/b:1.2@e3b0c44298fc".to_owned(),
+            ),
+            ("", "none".to_owned()),
+            ("not an image", "none".to_owned()),
+            ("UPPER/case", "none".to_owned()),
+        ] {
+            assert_eq!(parsed(text), full, "{text}");
+        }
+    }
+
+    #[test]
+    fn one_image_has_everything_that_wants_it() {
+        let uses = |image: &str, name: &str| helm::ImageUse {
+            image: image.to_owned(),
+            wanted: helm::Wanted {
+                kind: "Deployment".into(),
+                name: name.into(),
+                container: Some("main".into()),
+                chart: "c".into(),
+                ..helm::Wanted::default()
+            },
+        };
+        let (images, others) = images(&[
+            uses("nginx", "a"),
+            uses("docker.io/library/nginx:latest", "b"),
+            uses("{{oops}}", "c"),
+        ]);
+        assert_eq!(images.len(), 1);
+        assert_eq!(
+            images[0].wanted_by,
+            [
+                "Deployment b, container main (c)",
+                "Deployment a, container main (c)"
+            ]
+        );
+        assert_eq!(others[0].text, "{{oops}}");
+    }
+}
