@@ -338,7 +338,7 @@ fn collect<'a>(
             _ => None,
         };
         let inner = match inner {
-            Some(inner @ Value::Map(_)) => inner,
+            Some(Value::Map(inner)) => inner.seen_as(MapType::Values),
             _ => Value::typed_map(BTreeMap::new(), MapType::Values),
         };
         let child_path = format!("{path}/charts/{}", child.name);

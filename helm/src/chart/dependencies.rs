@@ -1,9 +1,13 @@
 //! Which of a chart's dependencies take part: conditions, tags, aliases, and the values that parents import.
 
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
 use serde_json::{Map, Value as Tree};
 
 use super::{Chart, Dependency};
 use crate::functions::versions::{Constraint, Version};
+use crate::value::{Text, Value, from_tree, to_tree};
 use crate::values::coalesce::{Scope, coalesce_values, merge_tables, merge_values};
 use crate::values::find_path;
 
@@ -140,6 +144,8 @@ fn is_enabled(requirement: &Dependency, values: &Map<String, Tree>, path: &str) 
 }
 
 /// Helm's `processDependencyImportValues`, innermost charts first.
+///
+/// Helm imports tables by reference: where two imports write into the same table, the child they came from sees it.
 fn import(chart: &mut Enabled<'_>) -> Result<(), String> {
     for child in &mut chart.children {
         import(child)?;
@@ -147,8 +153,8 @@ fn import(chart: &mut Enabled<'_>) -> Result<(), String> {
     let Some(requirements) = &chart.requirements else {
         return Ok(());
     };
-    let own = merge_values(chart, &Map::new())?;
-    let mut imported = Map::new();
+    let own = from_tree(&Tree::Object(merge_values(chart, &Map::new())?));
+    let imported = Value::map(BTreeMap::new());
     for requirement in requirements {
         for wanted in &requirement.import_values {
             let (child, parent) = match wanted {
@@ -163,25 +169,57 @@ fn import(chart: &mut Enabled<'_>) -> Result<(), String> {
                 }
                 Tree::Null | Tree::Bool(_) | Tree::Number(_) | Tree::Array(_) => continue,
             };
-            if let Some(Tree::Object(table)) =
-                find_path(&own, &format!("{}.{child}", requirement.name))
-            {
-                merge_tables(&mut imported, nested(&parent, table.clone()));
+            let table = format!("{}.{child}", requirement.name).split('.').try_fold(
+                own.clone(),
+                |table, key| match table {
+                    Value::Map(map) => map.get(key.as_bytes()),
+                    _ => None,
+                },
+            );
+            if let Some(table @ Value::Map(_)) = table {
+                merge_shared(&imported, &nested(&parent, table));
             }
         }
     }
-    let mut values = own;
-    merge_tables(&mut values, imported);
+    let mut values = match to_tree(&own) {
+        Tree::Object(values) => values,
+        _ => Map::new(),
+    };
+    if let Tree::Object(imported) = to_tree(&imported) {
+        merge_tables(&mut values, imported);
+    }
     chart.values = values;
     Ok(())
 }
 
 /// A table under a path of keys.
-fn nested(path: &str, table: Map<String, Tree>) -> Map<String, Tree> {
+fn nested(path: &str, table: Value) -> Value {
     if path == "." {
         return table;
     }
     path.rsplit('.').fold(table, |table, key| {
-        Map::from_iter([(key.to_owned(), Tree::Object(table))])
+        Value::map(BTreeMap::from([(Text::from(key), table)]))
     })
+}
+
+/// Puts what is missing into a table; tables below are shared, not copied.
+fn merge_shared(over: &Value, under: &Value) {
+    let (Value::Map(over), Value::Map(under)) = (over, under) else {
+        return;
+    };
+    if Rc::ptr_eq(&over.entries, &under.entries) {
+        return;
+    }
+    let entries: Vec<_> = under
+        .entries
+        .borrow()
+        .iter()
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    for (key, value) in entries {
+        match over.get(&key) {
+            None => over.insert(key, value),
+            Some(old) => merge_shared(&old, &value),
+        }
+    }
 }

@@ -20,7 +20,13 @@ impl Interpreter<'_> {
         let value = value.unwrap_or(Value::Nil);
         for variable in &pipeline.variables {
             if pipeline.assigns {
-                set_variable(frame, *variable, value.clone());
+                if !set_variable(frame, *variable, value.clone()) {
+                    return Err(Fault::new(
+                        &frame.template,
+                        pipeline.offset,
+                        "undefined variable",
+                    ));
+                }
             } else {
                 frame.variables.push((*variable, value.clone()));
             }

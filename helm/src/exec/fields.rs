@@ -109,9 +109,12 @@ impl Interpreter<'_> {
                     .cloned()
                     .unwrap_or_else(|| Arc::from(&[][..])),
             )),
-            (Methods::Files(files), b"Lines") => {
-                Some(lines(files.get(&path()?).map_or(&[][..], |data| &data[..])))
-            }
+            (Methods::Files(files), b"Lines") => Some(match files.get(&path()?) {
+                None => Value::strings(Vec::<Text>::new()),
+                // Helm does not expect it either.
+                Some(data) if data.is_empty() => return Err("the file has no lines".into()),
+                Some(data) => lines(data),
+            }),
             (Methods::Files(files), b"Glob") => Some(glob_matches(files, &path()?)),
             (Methods::Files(files), b"AsConfig") => Some(as_config(self, files)),
             (Methods::Files(files), b"AsSecrets") => Some(as_secrets(self, files)),

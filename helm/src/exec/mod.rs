@@ -486,7 +486,8 @@ fn set_range_variables(frame: &mut Frame, pipeline: &Pipeline, key: Value, item:
     }
 }
 
-fn set_variable(frame: &mut Frame, variable: u32, value: Value) {
+/// Sets the innermost variable of that number, if there is one.
+fn set_variable(frame: &mut Frame, variable: u32, value: Value) -> bool {
     if let Some(slot) = frame
         .variables
         .iter_mut()
@@ -494,13 +495,19 @@ fn set_variable(frame: &mut Frame, variable: u32, value: Value) {
         .find(|(number, _)| *number == variable)
     {
         slot.1 = value;
+        return true;
     }
+    false
 }
 
 fn print_value(out: &mut Vec<u8>, value: &Value) {
     match value {
         Value::Nil => out.extend_from_slice(NO_VALUE),
         Value::Str(text) => out.extend_from_slice(text),
+        // Only what an action prints is taken by its address, and so by its `String` method.
+        Value::Struct(structure) if matches!(structure.methods, Methods::KubeVersion) => {
+            write_display(out, &structure.field(b"Version").unwrap_or(Value::Nil));
+        }
         value => write_display(out, value),
     }
 }

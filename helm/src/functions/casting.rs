@@ -85,5 +85,5 @@ pub(super) fn parse_float(text: &str) -> Option<f64> {
             _ => None,
         };
     }
-    text.parse().ok()
+    text.replace('_', "").parse().ok()
 }

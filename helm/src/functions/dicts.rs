@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Outcome;
 use super::arguments::{bytes, map};
 use crate::exec::{Failure, Interpreter};
-use crate::value::{List, Map, Text, Value, to_display};
+use crate::value::{List, Map, MapType, Text, Value, to_display};
 
 fn key(value: &Value) -> Text {
     Text::from(bytes(value))
@@ -107,8 +107,10 @@ pub(super) fn dig(args: &[Value]) -> Outcome {
         let Value::Str(step) = step else {
             return Err(conversion(step, "string"));
         };
-        let Value::Map(map) = &current else {
-            return Err(conversion(&current, "map[string]interface {}"));
+        // Helm's own type for `.Values` does not pass for a plain map here.
+        let map = match &current {
+            Value::Map(map) if map.kind == MapType::Any => map,
+            other => return Err(conversion(other, "map[string]interface {}")),
         };
         match map.get(step) {
             Some(next) => current = next,
@@ -131,6 +133,9 @@ fn conversion(value: &Value, wanted: &str) -> Failure {
 
 /// `deepCopy`: maps and lists anew, all the way down.
 pub(super) fn deep_copy(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+    if matches!(args[0], Value::Nil) {
+        return Err("reflect: call of reflect.Value.Type on zero Value".into());
+    }
     copy(interpreter, &args[0], 0)
 }
 

@@ -121,9 +121,6 @@ fn by_name(
     files: &FileSet,
     value: impl Fn(&[u8]) -> Value,
 ) -> Value {
-    if files.is_empty() {
-        return Value::text("");
-    }
     let entries: BTreeMap<Text, Value> = files
         .iter()
         .map(|(path, data)| (Text::from(super::paths::base_of(path)), value(data)))
@@ -133,11 +130,8 @@ fn by_name(
     )
 }
 
-/// `.Files.Lines`.
+/// `.Files.Lines` of a file that is not empty.
 pub(crate) fn lines(data: &[u8]) -> Value {
-    if data.is_empty() {
-        return Value::strings(Vec::<Text>::new());
-    }
     let data = data.strip_suffix(b"\n").unwrap_or(data);
     Value::strings(data.split(|byte| *byte == b'\n').map(Text::from))
 }

@@ -54,14 +54,14 @@ pub(super) fn last(args: &[Value]) -> Outcome {
 
 pub(super) fn rest(args: &[Value]) -> Outcome {
     Ok(match items(&args[0], "find rest")?.as_ref() {
-        [] => Value::Nil,
+        [] => Value::list(Vec::new()),
         [_, rest @ ..] => Value::list(rest.to_vec()),
     })
 }
 
 pub(super) fn initial(args: &[Value]) -> Outcome {
     Ok(match items(&args[0], "find initial")?.as_ref() {
-        [] => Value::Nil,
+        [] => Value::list(Vec::new()),
         [initial @ .., _] => Value::list(initial.to_vec()),
     })
 }

@@ -36,7 +36,7 @@ fn merge_into(
     overwrite: bool,
     depth: usize,
 ) -> Result<(), Failure> {
-    if Rc::ptr_eq(destination, source) {
+    if Rc::ptr_eq(&destination.entries, &source.entries) {
         return Ok(());
     }
     if depth > 1_000 {

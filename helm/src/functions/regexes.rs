@@ -208,7 +208,7 @@ pub(super) fn regex_split(interpreter: &mut Interpreter<'_>, args: &[Value]) -> 
     let (whole, count) = (text(&args[1]), int(&args[2]));
     let regex = compile(interpreter, &args[0])?;
     if count == 0 {
-        return Ok(Value::Nil);
+        return Ok(Value::strings(Vec::<Text>::new()));
     }
     if whole.is_empty() && !regex.as_str().is_empty() {
         return Ok(Value::strings([""]));

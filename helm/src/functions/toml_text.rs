@@ -50,11 +50,15 @@ fn from_toml_value(value: &toml::Value) -> Value {
 }
 
 fn encode(value: &Value) -> Result<String, String> {
-    let Value::Map(map) = value else {
-        return Err("toml: top-level values must be Go maps or structs".into());
-    };
     let mut encoder = Encoder { out: String::new() };
-    encoder.table(&[], &map.entries.borrow())?;
+    match value {
+        Value::Map(map) => encoder.table(&[], &map.entries.borrow())?,
+        other => {
+            let mut text = Vec::new();
+            encoder.element(&mut text, other, 0)?;
+            encoder.out = String::from_utf8_lossy(&text).into_owned();
+        }
+    }
     Ok(encoder.out)
 }
 
@@ -77,6 +81,11 @@ fn quote_key(key: &str) -> String {
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
     if is_bare { key.to_owned() } else { quote(key) }
+}
+
+/// Plain between 1e-4 and 1e6, as `%v`.
+fn toml_float(number: f64) -> String {
+    crate::value::format_general(number)
 }
 
 fn quote(text: &str) -> String {
@@ -165,9 +174,9 @@ impl Encoder {
             Value::Nil => return Err("toml: cannot encode array with nil element".into()),
             Value::Str(text) => out.extend_from_slice(quote(&text.to_str()).as_bytes()),
             Value::Float(number) if number.is_finite() => {
-                let text = format!("{number}");
+                let text = toml_float(*number);
                 out.extend_from_slice(text.as_bytes());
-                if !text.contains('.') {
+                if !text.contains(['.', 'e']) {
                     out.extend_from_slice(b".0");
                 }
             }

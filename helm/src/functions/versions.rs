@@ -246,7 +246,7 @@ fn rewrite_ranges(text: &str) -> String {
 fn parse_all(text: &str) -> Option<Vec<Comparison>> {
     let mut rest = text.trim();
     if rest.is_empty() {
-        return Some(vec![parse_one(Operator::TildeOrEqual, "*")?]);
+        return None;
     }
     let mut all = Vec::new();
     while !rest.is_empty() {

@@ -77,35 +77,33 @@ fn is_connector(character: char) -> bool {
     matches!(character, '-' | '_') || character.is_whitespace()
 }
 
+/// `xstrings.ToCamelCase`: words begin with a capital, and capitals that follow one at its beginning are lowered.
 pub(super) fn camelcase(args: &[Value]) -> Outcome {
     let whole = text(&args[0]);
-    let mut characters = whole.chars().peekable();
-    let mut out = String::new();
-    // Leading connectors stay.
-    while let Some(character) = characters.next_if(|character| is_connector(*character)) {
-        out.push(character);
+    // Leading connectors stay, and one more if there is nothing else.
+    let rest = whole.trim_start_matches(is_connector);
+    let mut out = whole[..whole.len() - rest.len()].to_owned();
+    if rest.is_empty() {
+        out.extend(whole.chars().next_back());
     }
-    let Some(first) = characters.next() else {
-        return Ok(Value::text(out));
-    };
-    let mut current: String = first.to_uppercase().collect();
-    let mut current_is_connector = false;
-    for character in characters {
-        if is_connector(character) && current_is_connector {
-            out.push_str(&current);
-            current = character.to_string();
-            continue;
+    let (mut connector, mut at_start, mut in_capitals) = (None, true, false);
+    for character in rest.chars() {
+        if is_connector(character) {
+            out.extend(connector.replace(character));
+            at_start = true;
+        } else if at_start {
+            connector = None;
+            at_start = false;
+            in_capitals = character.is_uppercase();
+            out.extend(character.to_uppercase());
+        } else if in_capitals && character.is_uppercase() {
+            out.extend(character.to_lowercase());
+        } else {
+            in_capitals = false;
+            out.push(character);
         }
-        if current_is_connector {
-            current = character.to_uppercase().collect();
-            current_is_connector = false;
-            continue;
-        }
-        out.push_str(&current);
-        current_is_connector = is_connector(character);
-        current = character.to_lowercase().collect();
     }
-    out.push_str(&current);
+    out.extend(connector);
     Ok(Value::text(out))
 }
 

@@ -28,8 +28,8 @@ pub(crate) fn deep_equal(left: &Value, right: &Value) -> bool {
                         .all(|(left, right)| deep_equal(left, right)))
         }
         (Value::Map(left), Value::Map(right)) => {
-            if Rc::ptr_eq(left, right) {
-                return true;
+            if Rc::ptr_eq(&left.entries, &right.entries) {
+                return left.kind == right.kind;
             }
             let (left_entries, right_entries) = (left.entries.borrow(), right.entries.borrow());
             left.kind == right.kind

@@ -47,10 +47,15 @@ pub(crate) fn format_value(out: &mut Vec<u8>, value: &Value, depth: usize) {
                 format_entries(out, entries.iter(), depth);
             }
             Methods::ApiVersions(versions) => format_items(out, versions, depth),
+            // The normalized version is a field of its own that templates cannot reach.
             Methods::KubeVersion => {
-                if let Some(version) = structure.field(b"Version") {
-                    format_value(out, &version, depth + 1);
-                }
+                let field = |name: &[u8]| structure.field(name).unwrap_or(Value::Nil);
+                let version = field(b"Version");
+                format_fields(
+                    out,
+                    &[version.clone(), version, field(b"Major"), field(b"Minor")],
+                    depth,
+                );
             }
             Methods::Version(version) => out.extend_from_slice(version.to_string().as_bytes()),
         },

@@ -90,7 +90,7 @@ pub(crate) struct List {
 /// A Go map with string keys, shared by everyone who refers to it.
 #[derive(Debug)]
 pub(crate) struct Map {
-    pub(crate) entries: RefCell<BTreeMap<Text, Value>>,
+    pub(crate) entries: Rc<RefCell<BTreeMap<Text, Value>>>,
     pub(crate) kind: MapType,
 }
 
@@ -103,6 +103,14 @@ impl Map {
     /// Sets a key, for everyone.
     pub(crate) fn insert(&self, key: Text, value: Value) {
         self.entries.borrow_mut().insert(key, value);
+    }
+
+    /// The same entries as a map of another Go type.
+    pub(crate) fn seen_as(&self, kind: MapType) -> Value {
+        Value::Map(Rc::new(Self {
+            entries: Rc::clone(&self.entries),
+            kind,
+        }))
     }
 
     /// The number of keys.
@@ -188,7 +196,7 @@ impl Value {
     /// A map of the given Go type.
     pub(crate) fn typed_map(entries: BTreeMap<Text, Value>, kind: MapType) -> Self {
         Self::Map(Rc::new(Map {
-            entries: RefCell::new(entries),
+            entries: Rc::new(RefCell::new(entries)),
             kind,
         }))
     }

@@ -55,6 +55,7 @@ impl Structure {
     /// Go's kind: some of these are maps or slices with methods.
     pub(crate) fn kind(&self) -> &'static str {
         match &self.methods {
+            Methods::None if self.type_name.starts_with('*') => "ptr",
             Methods::None => "struct",
             Methods::Files(_) => "map",
             Methods::ApiVersions(_) => "slice",

@@ -86,16 +86,30 @@ fn coalesce_own<S: Scope>(scope: &S, values: &mut Table, keep_nulls: bool) {
     for (key, default) in scope.values() {
         match values.get_mut(key) {
             None => {
-                values.insert(key.clone(), default.clone());
+                let mut default = default.clone();
+                if !keep_nulls {
+                    if default.is_null() {
+                        continue;
+                    }
+                    remove_nulls(&mut default);
+                }
+                values.insert(key.clone(), default);
             }
             Some(Tree::Null) if !keep_nulls => {
                 values.remove(key);
             }
             Some(Tree::Object(table)) => {
-                if let Tree::Object(default) = default {
+                if let Tree::Object(_) = default {
                     // The values of a chart inside this one are coalesced again later: their nulls stay.
                     let is_child = scope.children().iter().any(|child| child.name() == key);
-                    coalesce_tables(table, default.clone(), keep_nulls || is_child);
+                    let keep_nulls = keep_nulls || is_child;
+                    let mut default = default.clone();
+                    if !keep_nulls {
+                        remove_nulls(&mut default);
+                    }
+                    if let Tree::Object(default) = default {
+                        coalesce_tables(table, default, keep_nulls);
+                    }
                 }
             }
             Some(_) => {}
@@ -103,18 +117,22 @@ fn coalesce_own<S: Scope>(scope: &S, values: &mut Table, keep_nulls: bool) {
     }
 }
 
-fn coalesce_tables(over: &mut Table, mut under: Table, keep_nulls: bool) {
-    for (key, value) in over.iter() {
-        if value.is_null() {
-            under.insert(key.clone(), Tree::Null);
-        }
+/// A chart's own nulls do not reach its templates; those in lists do.
+fn remove_nulls(value: &mut Tree) {
+    if let Tree::Object(table) = value {
+        table.retain(|_, value| !value.is_null());
+        table.values_mut().for_each(remove_nulls);
     }
+}
+
+fn coalesce_tables(over: &mut Table, under: Table, keep_nulls: bool) {
     for (key, value) in under {
         match over.get_mut(&key) {
             None => {
                 over.insert(key, value);
             }
-            Some(Tree::Null) if !keep_nulls => {
+            // A null removes the value it stands over, but not another null.
+            Some(Tree::Null) if !keep_nulls && !value.is_null() => {
                 over.remove(&key);
             }
             Some(Tree::Object(table)) => {

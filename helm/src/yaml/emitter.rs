@@ -212,7 +212,7 @@ impl Emitter {
                 b'#' => after_blank,
                 _ => false,
             };
-            special |= !self.is_printable(&value[index..]);
+            special |= !Self::is_printable(&value[index..]);
             let is_break = break_width(&value[index..]) > 0;
             if value[index] == b' ' {
                 leading |= index == 0;
@@ -244,8 +244,8 @@ impl Emitter {
         }
     }
 
-    /// go-yaml 2 knows no printable characters beyond the basic plane.
-    fn is_printable(&self, value: &[u8]) -> bool {
+    /// The emitters know no printable characters beyond the basic plane.
+    fn is_printable(value: &[u8]) -> bool {
         match value {
             [0x0A | 0x20..=0x7E, ..] => true,
             [0xC2, second, ..] => *second >= 0xA0,
@@ -253,7 +253,6 @@ impl Emitter {
             [0xED, second, ..] => *second < 0xA0,
             [0xEF, 0xBB, 0xBF, ..] | [0xEF, 0xBF, 0xBE | 0xBF, ..] => false,
             [0xEF, ..] => true,
-            [0xF0..=0xF4, ..] => self.dialect == Dialect::Pretty,
             _ => false,
         }
     }
@@ -390,7 +389,7 @@ impl Emitter {
         let mut spaces = false;
         for (index, character) in text.char_indices() {
             let rest = &value[index..];
-            let escaped = !self.is_printable(rest) || has_mark || break_width(rest) > 0;
+            let escaped = !Self::is_printable(rest) || has_mark || break_width(rest) > 0;
             if escaped || matches!(character, '"' | '\\') {
                 self.write_escaped(character);
                 spaces = false;

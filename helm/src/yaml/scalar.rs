@@ -377,8 +377,6 @@ impl Scanner<'_> {
                     b' ' => ' ',
                     b'"' => '"',
                     b'\'' => '\'',
-                    // JSON escapes it, and this reader takes JSON too.
-                    b'/' => '/',
                     b'\\' => '\\',
                     b'N' => '\u{85}',
                     b'_' => '\u{A0}',
