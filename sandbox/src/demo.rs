@@ -106,19 +106,16 @@ fn build(cargo: &OsString, package: &Path, folder: &Path) -> anyhow::Result<()> 
     let target = folder
         .parent()
         .context("this executable is not in a target folder")?;
-    let status = Command::new(cargo)
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "sli",
-            "--package",
-            "taskset",
-            "--profile",
-            profile,
-            "--target-dir",
-        ])
-        .arg(target)
+    let mut command = Command::new(cargo);
+    command.args(["build", "--package", "sli", "--package", "taskset"]);
+    command
+        .args(["--profile", profile, "--target-dir"])
+        .arg(target);
+    // A first release build takes minutes: a person wants to see that it goes on.
+    if !std::io::stderr().is_terminal() {
+        command.arg("--quiet");
+    }
+    let status = command
         .current_dir(package)
         .stdout(Stdio::null())
         .status()
