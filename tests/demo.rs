@@ -5,7 +5,7 @@
 use std::process::Command;
 
 #[test]
-fn the_demo_goes_from_five_to_zero_and_leaves_a_report() {
+fn the_demo_goes_from_eight_to_zero_and_leaves_a_report() {
     let folder = tempfile::tempdir().unwrap();
     // Cargo's own variables are set for tests too, so it builds the executables that it shows.
     let output = Command::new(env!("CARGO_BIN_EXE_sandbox"))
@@ -19,10 +19,10 @@ fn the_demo_goes_from_five_to_zero_and_leaves_a_report() {
     );
     assert!(output.status.success(), "{text}\n{error}");
     for line in [
-        "5 images need syncing",
-        "5 images imported",
+        "8 images need syncing",
+        "8 images imported",
         "0 images need syncing",
-        "From 5 to 0.",
+        "From 8 to 0.",
     ] {
         assert!(text.contains(line), "{line:?} is not in:\n{text}");
     }

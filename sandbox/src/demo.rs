@@ -1,6 +1,7 @@
-//! The demo: the shipped executables, unchanged, against a registry in which five images are out of date.
+//! The demo: the shipped executables, unchanged, against a registry in which eight images are out of date.
 
 use anyhow::{Context, bail, ensure};
+use sandbox::runwhen_local::CHART_IMAGES;
 use sandbox::scenario::CODE_COLLECTIONS;
 use sandbox::{Sandbox, Scenario};
 use std::ffi::OsString;
@@ -10,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// How many images the default scenario has to import.
-const OUTDATED: usize = CODE_COLLECTIONS.len();
+const OUTDATED: usize = CODE_COLLECTIONS.len() + CHART_IMAGES.len();
 
 /// Builds (when Cargo runs it) and runs `sli`, `taskset`, `sli`, which write into `output` or a new temporary folder.
 ///

@@ -43,6 +43,7 @@ mod managed_identity;
 mod message;
 mod proxy;
 pub mod registry;
+pub mod runwhen_local;
 pub mod scenario;
 mod tag_list;
 mod token;

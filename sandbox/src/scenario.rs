@@ -6,6 +6,7 @@
 use crate::azure::{Azure, ImportSettings, Permission, Principal, RegistryResource, Subscription};
 use crate::image::{ImageFormat, ImageRecipe};
 use crate::registry::{Registry, RegistryKind};
+use crate::runwhen_local;
 use crate::world::World;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -58,6 +59,8 @@ pub struct Scenario {
     pub stable_tag: StableTag,
     /// How many older `main-<commit>` tags each repository has.
     pub older_tags: usize,
+    /// Whether the chart's archive lacks the chart that it depends on.
+    pub bare_chart: bool,
     /// How long an import takes, in milliseconds.
     pub import_milliseconds: u64,
     /// The `Retry-After` of ARM's import answers, in seconds.
@@ -100,6 +103,7 @@ impl Default for Scenario {
             google_page_size: None,
             stable_tag: StableTag::SameIndex,
             older_tags: 6,
+            bare_chart: false,
             import_milliseconds: 2000,
             import_retry_after: 10,
         }
@@ -108,15 +112,15 @@ impl Default for Scenario {
 
 impl Scenario {
     /// The names that [`Scenario::named`] knows, with what each is.
-    pub const NAMES: [(&str, &str); 8] = [
+    pub const NAMES: [(&str, &str); 9] = [
         (
             "outdated",
-            "five images to import: the ACR has older ones only (the default)",
+            "eight images to import: the ACR has older ones only (the default)",
         ),
         ("up-to-date", "nothing to do"),
         (
             "drifted",
-            "the five tags are in the ACR, but point at older images",
+            "the tags are in the ACR, but point at older images",
         ),
         ("empty", "the ACR has nothing at all"),
         ("plain-list", "Google's tags/list without the extended map"),
@@ -131,6 +135,10 @@ impl Scenario {
         (
             "login-server-label",
             "a registry with a domain-name label: myacr-c5gkd3e4.azurecr.io",
+        ),
+        (
+            "bare-chart",
+            "the chart's archive lacks the chart that it depends on",
         ),
     ];
 
@@ -176,6 +184,10 @@ impl Scenario {
                 stable_tag: StableTag::SameChildren,
                 ..Self::default()
             }),
+            "bare-chart" => Some(Self {
+                bare_chart: true,
+                ..Self::default()
+            }),
             "login-server-label" => Some(Self {
                 login_server: "myacr-c5gkd3e4.azurecr.io".into(),
                 ..Self::default()
@@ -207,6 +219,7 @@ impl Scenario {
         for (number, repository) in CODE_COLLECTIONS.into_iter().enumerate() {
             self.add_code_collection(&mut world, repository, number);
         }
+        runwhen_local::add(self, &mut world);
         world
     }
 

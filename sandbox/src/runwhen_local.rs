@@ -1,0 +1,246 @@
+//! The RunWhen Local side of the world: two chart repositories, and the registries of the images that the chart names.
+//!
+//! A chart repository is a host with an `index.yaml`; the archives are on GitHub, which redirects to its storage. The
+//! charts are this project's own and small; they name the same three images as the published ones.
+
+use crate::content::Digest;
+use crate::image::ImageRecipe;
+use crate::registry::Registry;
+use crate::scenario::{AcrContent, DESTINATION_PATH, Scenario};
+use crate::world::{File, World};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::io;
+
+/// The host of RunWhen's chart repository.
+pub const CHART_HOST: &str = "runwhen-contrib.github.io";
+/// The host of the repository that its subchart comes from.
+pub const SUBCHART_HOST: &str = "open-telemetry.github.io";
+/// Where both keep their archives.
+pub const ARCHIVE_HOST: &str = "github.com";
+/// Where the archives' host redirects to.
+pub const STORAGE_HOST: &str = "release-assets.githubusercontent.com";
+/// The path of RunWhen's `index.yaml`.
+pub const INDEX_PATH: &str = "/helm-charts/index.yaml";
+
+/// An image that the chart names.
+pub struct ChartImage {
+    /// The registry that serves it.
+    pub host: &'static str,
+    /// Its repository there.
+    pub repository: &'static str,
+    /// The tag that the chart names.
+    pub tag: &'static str,
+    /// A tag from before, which the ACR has.
+    pub older: &'static str,
+}
+
+/// The images that the chart names, in the order of their names at the destination.
+pub const CHART_IMAGES: [ChartImage; 3] = [
+    ChartImage {
+        host: "registry-1.docker.io",
+        repository: "otel/opentelemetry-collector",
+        tag: "0.153.0",
+        older: "0.150.1",
+    },
+    ChartImage {
+        host: "us-docker.pkg.dev",
+        repository: "runwhen-nonprod-shared/public-images/runner",
+        tag: "2026-07-23.1",
+        older: "2026-06-18.2",
+    },
+    ChartImage {
+        host: "ghcr.io",
+        repository: "runwhen-contrib/runwhen-local",
+        tag: "0.11.5",
+        older: "0.11.4",
+    },
+];
+
+impl ChartImage {
+    /// Its repository in the ACR.
+    #[must_use]
+    pub fn destination(&self) -> String {
+        let name = self.repository.rsplit('/').next().unwrap_or_default();
+        format!("{DESTINATION_PATH}/{name}")
+    }
+}
+
+/// 2026-06-20T08:00:00Z, when the older images were built; the newer ones five weeks later.
+const OLDER_BUILD: i64 = 1_781_942_400;
+const NEWER_BUILD: i64 = OLDER_BUILD + 5 * 7 * 24 * 3600;
+
+/// A file of a chart: its path below the chart, and its text.
+type ChartFile = (&'static str, &'static str);
+
+const RUNWHEN_LOCAL: [ChartFile; 5] = [
+    (
+        "Chart.yaml",
+        include_str!("../charts/runwhen-local/Chart.yaml"),
+    ),
+    (
+        "values.yaml",
+        include_str!("../charts/runwhen-local/values.yaml"),
+    ),
+    (
+        "templates/_helpers.tpl",
+        include_str!("../charts/runwhen-local/templates/_helpers.tpl"),
+    ),
+    (
+        "templates/runwhen-local.yaml",
+        include_str!("../charts/runwhen-local/templates/runwhen-local.yaml"),
+    ),
+    (
+        "templates/runner.yaml",
+        include_str!("../charts/runwhen-local/templates/runner.yaml"),
+    ),
+];
+
+const COLLECTOR: [ChartFile; 3] = [
+    (
+        "Chart.yaml",
+        include_str!("../charts/opentelemetry-collector/Chart.yaml"),
+    ),
+    (
+        "values.yaml",
+        include_str!("../charts/opentelemetry-collector/values.yaml"),
+    ),
+    (
+        "templates/deployment.yaml",
+        include_str!("../charts/opentelemetry-collector/templates/deployment.yaml"),
+    ),
+];
+
+/// Puts registries, images and chart repositories into the world of a scenario.
+pub(crate) fn add(scenario: &Scenario, world: &mut World) {
+    for registry in [
+        Registry::github(),
+        Registry::docker_hub(),
+        Registry::google("us-docker.pkg.dev"),
+    ] {
+        world.registries.insert(registry.host.clone(), registry);
+    }
+    for image in &CHART_IMAGES {
+        add_image(scenario, world, image);
+    }
+    let collector = packaged(&prefixed("opentelemetry-collector", &COLLECTOR));
+    let mut files = prefixed("runwhen-local", &RUNWHEN_LOCAL);
+    if !scenario.bare_chart {
+        files.extend(prefixed(
+            "runwhen-local/charts/opentelemetry-collector",
+            &COLLECTOR,
+        ));
+    }
+    publish_chart(
+        world,
+        CHART_HOST,
+        "/helm-charts",
+        "runwhen-contrib",
+        "runwhen-local",
+        "0.6.7",
+        packaged(&files),
+    );
+    publish_chart(
+        world,
+        SUBCHART_HOST,
+        "/opentelemetry-helm-charts",
+        "open-telemetry",
+        "opentelemetry-collector",
+        "0.158.1",
+        collector,
+    );
+}
+
+fn add_image(scenario: &Scenario, world: &mut World, image: &ChartImage) {
+    let recipe = |seed: &str, created| ImageRecipe {
+        base: image.repository.to_owned(),
+        ..ImageRecipe::new(&format!("{} {seed}", image.repository), created)
+    };
+    let (older, newer) = (
+        recipe(image.older, OLDER_BUILD),
+        recipe(image.tag, NEWER_BUILD),
+    );
+    world.publish(image.host, image.repository, &older, &[image.older]);
+    world.publish(image.host, image.repository, &newer, &[image.tag, "latest"]);
+    let (server, destination) = (&scenario.login_server, image.destination());
+    if scenario.acr != AcrContent::Empty {
+        world.publish(server, &destination, &older, &[image.older]);
+    }
+    match scenario.acr {
+        AcrContent::UpToDate => {
+            world.publish(server, &destination, &newer, &[image.tag]);
+        }
+        AcrContent::Drifted => {
+            world.publish(server, &destination, &older, &[image.tag]);
+        }
+        AcrContent::Older | AcrContent::Empty => {}
+    }
+}
+
+/// Puts a chart into a repository: its index on the one host, its archive behind GitHub's redirect.
+pub fn publish_chart(
+    world: &mut World,
+    host: &str,
+    path: &str,
+    owner: &str,
+    name: &str,
+    version: &str,
+    archive: Vec<u8>,
+) {
+    let release = format!(
+        "/{owner}/{}/releases/download/{name}-{version}/{name}-{version}.tgz",
+        path.trim_start_matches('/')
+    );
+    let stored = format!("/production/{name}-{version}.tgz");
+    let index = format!(
+        "apiVersion: v1\nentries:\n  {name}:\n  - apiVersion: v2\n    created: \"2026-07-23T03:15:51.005722941Z\"\n    \
+         digest: {}\n    name: {name}\n    urls:\n    - https://{ARCHIVE_HOST}{release}\n    version: {version}\n  \
+         - apiVersion: v2\n    digest: 0000\n    name: {name}\n    urls:\n    - https://{ARCHIVE_HOST}/gone.tgz\n    \
+         version: 99.0.0-rc1\ngenerated: \"2026-07-23T03:15:51Z\"\n",
+        Digest::of(&archive).hex()
+    );
+    let content = |media_type: &str, body: Vec<u8>| File::Content {
+        media_type: media_type.to_owned(),
+        body: body.into(),
+    };
+    let redirect = File::Redirect {
+        status: 302,
+        location: format!("https://{STORAGE_HOST}{stored}"),
+    };
+    world.files.insert(
+        (host.to_owned(), format!("{path}/index.yaml")),
+        content("text/yaml", index.into_bytes()),
+    );
+    world
+        .files
+        .insert((ARCHIVE_HOST.to_owned(), release), redirect);
+    world.files.insert(
+        (STORAGE_HOST.to_owned(), stored),
+        content("application/octet-stream", archive),
+    );
+}
+
+fn prefixed(prefix: &str, files: &[ChartFile]) -> Vec<(String, &'static str)> {
+    files
+        .iter()
+        .map(|(path, text)| (format!("{prefix}/{path}"), *text))
+        .collect()
+}
+
+/// A chart's archive, the same bytes in every run.
+fn packaged(files: &[(String, &'static str)]) -> Vec<u8> {
+    let write = || -> io::Result<Vec<u8>> {
+        let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
+        for (path, text) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(text.len() as u64);
+            header.set_mode(0o644);
+            header.set_mtime(0);
+            header.set_cksum();
+            archive.append_data(&mut header, path, text.as_bytes())?;
+        }
+        archive.into_inner()?.finish()
+    };
+    // Writing into memory does not fail; an empty archive would be seen by the first test.
+    write().unwrap_or_default()
+}
