@@ -212,7 +212,11 @@ fn explain(mut problem: Problem) -> Problem {
             Cause::Throttled,
             "the source limits the addresses that Azure shares: set USE_DOCKER_AUTH with DOCKER_USERNAME and DOCKER_TOKEN",
         )
-    } else if has("locked") || has("write operation is disabled") || has("writeEnabled") {
+    } else if has("locked")
+        || has("write operation is disabled")
+        || has("writeEnabled")
+        || has("operation is disallowed")
+    {
         (Party::Destination, Cause::Rejected, LOCKED_ADVICE)
     } else if has("already exists in target registry") {
         (

@@ -1,0 +1,558 @@
+//! RunWhen Local images from the outside: the chart found, rendered and judged; and its bad days.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use sandbox::image::ImageRecipe;
+use sandbox::runwhen_local::{
+    ARCHIVE_HOST, CHART_HOST, CHART_IMAGES, ChartImage, INDEX_PATH, STORAGE_HOST, SUBCHART_HOST,
+    publish_chart,
+};
+use sandbox::{Fault, FaultKind, RetryAfter, Sandbox, Scenario};
+use serde_json::{Value, json};
+use support::{ACR, Ended, Run, run};
+
+const SLI: &str = env!("CARGO_BIN_EXE_sli");
+const HUB: &str = "registry-1.docker.io";
+
+fn world(scenario: &str) -> Sandbox {
+    Sandbox::start(Scenario::named(scenario).expect("a scenario")).expect("a sandbox")
+}
+
+/// A run that looks at the chart's images only.
+fn look(world: &Sandbox) -> Run<'_> {
+    run(SLI, world).set("IMAGES", "runwhen-local")
+}
+
+fn collector() -> &'static ChartImage {
+    &CHART_IMAGES[0]
+}
+
+fn verdict(ended: &Ended, name: &str) -> String {
+    let verdicts = ended.verdicts("sli.json");
+    verdicts
+        .get(name)
+        .unwrap_or_else(|| panic!("{name} is not in {verdicts:?}\n{}", ended.stderr))
+        .clone()
+}
+
+fn status(code: u16, body: &str) -> FaultKind {
+    FaultKind::Status {
+        code,
+        headers: Vec::new(),
+        body: body.to_owned(),
+    }
+}
+
+/// The chart tells nothing: its images are unknown, and the CodeCollections are judged all the same.
+#[track_caller]
+fn chart_is_unknown(world: &Sandbox, code: i32, settings: &[(&str, &str)], parts: &[&str]) {
+    let mut run = run(SLI, world).unset(&["IMAGES"]);
+    for (name, value) in settings {
+        run = run.set(name, *value);
+    }
+    let ended = run.end();
+    ended.expect(code, parts);
+    assert_eq!(
+        ended.stdout, "",
+        "a number although the chart's images are unknown"
+    );
+    let verdicts = ended.verdicts("sli.json");
+    assert_eq!(
+        verdicts
+            .values()
+            .filter(|verdict| *verdict == "Missing")
+            .count(),
+        5,
+        "{verdicts:?}"
+    );
+    assert_eq!(
+        verdicts
+            .values()
+            .filter(|verdict| *verdict == "Unknown")
+            .count(),
+        1,
+        "{verdicts:?}"
+    );
+}
+
+#[test]
+fn eight_are_behind_and_each_says_what_wants_it() {
+    let world = world("outdated");
+    let ended = run(SLI, &world).unset(&["IMAGES"]).end();
+    assert_eq!(ended.expect(0, &[]).stdout, "8\n");
+    let all = ended.json("sli.json");
+    assert_eq!(all["categories"]["codecollection"]["needs_sync"], 5);
+    assert_eq!(all["categories"]["runwhen_local"]["needs_sync"], 3);
+    assert_eq!(all["chart"], "runwhen-local 0.6.7");
+    for image in &CHART_IMAGES {
+        let name = image
+            .destination()
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        assert_eq!(verdict(&ended, &name), "Outdated");
+    }
+    let images = all["images"].as_array().expect("images");
+    let runner = images
+        .iter()
+        .find(|image| image["destination"] == "runwhen/runner:2026-07-23.1")
+        .expect("the runner");
+    assert_eq!(
+        runner["wanted_by"],
+        json!(["Deployment runner, container runner (runwhen-local)"])
+    );
+    let text = std::fs::read_to_string(ended.folder.path().join("images_to_update.json"))
+        .expect("the artifact");
+    let list: Value = serde_json::from_str(&text).expect("JSON");
+    let entry = &list["docker.io/otel/opentelemetry-collector:0.153.0"];
+    assert_eq!(
+        entry["private_image"],
+        format!("{ACR}/runwhen/opentelemetry-collector:0.153.0")
+    );
+    assert_eq!(entry["update_required"], true);
+    assert_eq!(list.as_object().map(serde_json::Map::len), Some(3));
+}
+
+#[test]
+fn nothing_to_do_spends_no_pull_and_the_fewest_requests() {
+    let world = world("up-to-date");
+    let ended = run(SLI, &world).unset(&["IMAGES"]).end();
+    assert_eq!(ended.expect(0, &[]).stdout, "0\n");
+    assert_eq!(
+        world.requests().len(),
+        24,
+        "requests of a check with nothing to do"
+    );
+    let hub: Vec<_> = world
+        .requests()
+        .into_iter()
+        .filter(|request| request.host == HUB)
+        .collect();
+    assert!(
+        hub.iter().all(|request| request.method == "HEAD"),
+        "a pull was spent"
+    );
+    // Docker Hub tells its quota on a HEAD.
+    let left = &ended.json("sli.json")["hosts"][HUB]["rate_limit_remaining"];
+    assert!(
+        left.as_str().is_some_and(|text| text.starts_with("100")),
+        "{left}"
+    );
+}
+
+#[test]
+fn a_check_with_sync_leaves_nothing_and_the_next_finds_nothing() {
+    let world = world("outdated");
+    let ended = look(&world).set("SYNC_IMAGES", "true").end();
+    assert_eq!(ended.expect(0, &[]).stdout, "0\n");
+    for image in &CHART_IMAGES {
+        assert_eq!(
+            world.acr_tag(&image.destination(), image.tag),
+            world.tag(image.host, image.repository, image.tag)
+        );
+    }
+    assert_eq!(look(&world).end().expect(0, &[]).stdout, "0\n");
+}
+
+#[test]
+fn an_empty_registry_lacks_all_three() {
+    let world = world("empty");
+    let ended = look(&world).end();
+    assert_eq!(ended.expect(0, &[]).stdout, "3\n");
+    assert_eq!(verdict(&ended, "runner"), "Missing");
+}
+
+#[test]
+fn a_chart_without_its_dependency_is_completed_from_the_network() {
+    let world = world("bare-chart");
+    assert_eq!(look(&world).end().expect(0, &[]).stdout, "3\n");
+    assert!(
+        world
+            .requests()
+            .iter()
+            .any(|request| request.host == SUBCHART_HOST)
+    );
+}
+
+#[test]
+fn values_and_sets_change_what_the_chart_names() {
+    let world = world("outdated");
+    let folder = tempfile::tempdir().expect("a folder");
+    let values = folder.path().join("values.yaml");
+    std::fs::write(
+        &values,
+        "runner:\n  enabled: false\nrunwhenLocal:\n  image: {tag: 0.11.4}\n",
+    )
+    .expect("a file");
+    let ended = look(&world)
+        .set("CHART_VALUES", values.display().to_string())
+        .end();
+    assert_eq!(ended.expect(0, &[]).stdout, "0\n");
+    assert_eq!(ended.verdicts("sli.json").len(), 1);
+    let ended = look(&world)
+        .set(
+            "CHART_SET",
+            "runner.enabled=false,runwhenLocal.image.tag=no-such",
+        )
+        .end();
+    assert_eq!(
+        ended
+            .expect(
+                0,
+                &["No no-such found in ghcr.io/runwhen-contrib/runwhen-local"]
+            )
+            .stdout,
+        "0\n"
+    );
+    assert_eq!(verdict(&ended, "runwhen-local"), "NotPublished");
+}
+
+#[test]
+fn latest_gets_a_date_tag_and_a_second_run_imports_nothing() {
+    let world = world("empty");
+    let latest = || {
+        look(&world)
+            .set(
+                "CHART_SET",
+                "runwhenLocal.image.tag=latest,runner.enabled=false",
+            )
+            .set("SYNC_IMAGES", "true")
+    };
+    let ended = latest().set("USE_DATE_TAG", "true").end();
+    assert_eq!(ended.expect(0, &[]).stdout, "0\n");
+    let tags = world.edit(|state| {
+        let registry = state.registries.get_mut(ACR).expect("the ACR");
+        registry
+            .repository("runwhen/runwhen-local")
+            .tags
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(tags.len(), 1);
+    assert!(
+        tags[0].len() == 14 && tags[0].bytes().all(|b| b.is_ascii_digit()),
+        "{tags:?}"
+    );
+    world.clear_log();
+    let ended = latest().set("USE_DATE_TAG", "true").end();
+    assert_eq!(ended.expect(0, &["the same digest as"]).stdout, "0\n");
+    assert!(
+        !world
+            .requests()
+            .iter()
+            .any(|request| request.path.ends_with("/importImage"))
+    );
+    // Without a date the tag is `latest`, which the paired codebundle would take for ever.
+    let ended = latest().end();
+    ended.expect(0, &["sorts above every version"]);
+}
+
+#[test]
+fn dates_that_say_nothing_do_not_decide() {
+    // Zero, and ten years ahead.
+    for created in [0, 2_100_000_000] {
+        let world = world("outdated");
+        world.edit(|state| {
+            let recipe = ImageRecipe::new("built at an odd time", created);
+            let image = collector();
+            state.publish(image.host, image.repository, &recipe, &[image.tag]);
+        });
+        let ended = look(&world).end();
+        assert_eq!(ended.expect(0, &[]).stdout, "3\n");
+        assert_eq!(
+            verdict(&ended, "opentelemetry-collector"),
+            "Missing",
+            "{created}"
+        );
+    }
+}
+
+#[test]
+fn an_older_build_is_never_outdated() {
+    let world = world("outdated");
+    world.edit(|state| {
+        let recipe = ImageRecipe::new("built long ago", 1_500_000_000);
+        let image = collector();
+        state.publish(image.host, image.repository, &recipe, &[image.tag]);
+    });
+    let ended = look(&world).end();
+    assert_eq!(ended.expect(0, &["not newer than the acr's"]).stdout, "2\n");
+}
+
+#[test]
+fn docker_hubs_account_goes_to_its_realm_and_into_the_import_and_nowhere_else() {
+    let world = world("outdated");
+    world.edit(|state| {
+        let hub = state.registries.get_mut(HUB).expect("Docker Hub");
+        let sandbox::registry::RegistryKind::Token(settings) = &mut hub.kind else {
+            panic!("no token service")
+        };
+        settings
+            .accounts
+            .push(("me".to_owned(), "hub-TOKEN-word".to_owned()));
+    });
+    let ended = look(&world)
+        .set("USE_DOCKER_AUTH", "true")
+        .set("DOCKER_USERNAME", "me")
+        .set("DOCKER_TOKEN", "hub-TOKEN-word")
+        .set("SYNC_IMAGES", "true")
+        .end();
+    assert_eq!(ended.expect(0, &[]).stdout, "0\n");
+    for request in world.requests() {
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        let basic = request.request_headers.iter().any(|(name, value)| {
+            name.eq_ignore_ascii_case("authorization") && value.starts_with("Basic ")
+        });
+        assert_eq!(
+            basic,
+            request.host == "auth.docker.io",
+            "{} {}",
+            request.host,
+            request.path
+        );
+        let in_body = body.contains("hub-TOKEN-word");
+        assert!(
+            !in_body
+                || (request.path.ends_with("/importImage")
+                    && body.contains("otel/opentelemetry-collector")),
+            "{}",
+            request.path
+        );
+    }
+}
+
+#[test]
+fn a_chart_from_a_folder_or_an_archive() {
+    let world = world("outdated");
+    let folder =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../sandbox/charts/opentelemetry-collector");
+    let ended = look(&world)
+        .set("HELM_REPO_URL", folder.display().to_string())
+        .end();
+    assert_eq!(ended.expect(0, &[]).stdout, "1\n");
+    assert!(
+        !world
+            .requests()
+            .iter()
+            .any(|request| request.host == CHART_HOST)
+    );
+}
+
+#[test]
+fn the_published_chart() {
+    let archive = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../shared/charts/packages/runwhen-local-0.6.7.tgz");
+    let Ok(archive) = std::fs::read(&archive) else {
+        eprintln!("skipped: {} is not there", archive.display());
+        return;
+    };
+    let world = world("outdated");
+    world.edit(|state| {
+        publish_chart(
+            state,
+            CHART_HOST,
+            "/helm-charts",
+            "runwhen-contrib",
+            "runwhen-local",
+            "0.6.7",
+            archive,
+        )
+    });
+    let ended = look(&world).end();
+    assert_eq!(ended.expect(0, &[]).stdout, "3\n");
+    let sources: Vec<String> = ended.json("sli.json")["images"]
+        .as_array()
+        .expect("images")
+        .iter()
+        .map(|image| image["source"].as_str().unwrap_or_default().to_owned())
+        .collect();
+    assert_eq!(
+        sources,
+        [
+            "docker.io/otel/opentelemetry-collector:0.153.0",
+            "ghcr.io/runwhen-contrib/runwhen-local:0.11.5",
+            "us-docker.pkg.dev/runwhen-nonprod-shared/public-images/runner:2026-07-23.1",
+        ]
+    );
+}
+
+#[test]
+fn the_chart_repository_is_down() {
+    for kind in [
+        FaultKind::Refused,
+        status(503, ""),
+        status(404, ""),
+        FaultKind::Html,
+    ] {
+        let world = world("outdated");
+        world.inject(Fault::on(CHART_HOST), kind);
+        chart_is_unknown(&world, 3, &[], &["chart repository", CHART_HOST]);
+    }
+}
+
+#[test]
+fn the_index_has_no_such_chart_or_version() {
+    let world = world("outdated");
+    chart_is_unknown(
+        &world,
+        3,
+        &[("HELM_CHART_NAME", "other")],
+        &["has no chart other", "HELM_CHART_NAME"],
+    );
+    chart_is_unknown(
+        &world,
+        3,
+        &[("CHART_VERSION", ">=7")],
+        &["has 2 versions of runwhen-local", "CHART_VERSION"],
+    );
+}
+
+#[test]
+fn an_archive_that_is_not_what_the_index_says() {
+    let world = world("outdated");
+    world.inject(Fault::on(STORAGE_HOST), FaultKind::WrongDigest);
+    chart_is_unknown(&world, 3, &[], &["sha256 is not the index's"]);
+}
+
+#[test]
+fn a_dependency_that_is_not_to_be_found() {
+    let world = world("bare-chart");
+    world.inject(Fault::on(SUBCHART_HOST), status(404, ""));
+    chart_is_unknown(
+        &world,
+        3,
+        &[],
+        &[
+            "dependency opentelemetry-collector 0.158.1 of chart runwhen-local",
+            "404",
+        ],
+    );
+}
+
+#[test]
+fn a_chart_that_does_not_render() {
+    let world = world("outdated");
+    chart_is_unknown(
+        &world,
+        3,
+        &[("CHART_SET", "runner.image=broken")],
+        &["does not render", "runner.yaml", "CHART_SET"],
+    );
+}
+
+#[test]
+fn an_archive_whose_redirect_leads_nowhere() {
+    for to in [
+        sandbox::RedirectTarget::Loop,
+        sandbox::RedirectTarget::PlainHttp,
+    ] {
+        let world = world("outdated");
+        world.inject(Fault::on(ARCHIVE_HOST), FaultKind::Redirect { to });
+        chart_is_unknown(&world, 3, &[], &["chart repository", "redirect"]);
+    }
+    assert_eq!(INDEX_PATH, "/helm-charts/index.yaml");
+}
+
+#[test]
+fn one_registry_is_down_and_the_others_are_judged() {
+    let world = world("outdated");
+    world.inject(Fault::on("ghcr.io"), status(403, ""));
+    let ended = run(SLI, &world).unset(&["IMAGES"]).end();
+    ended.expect(3, &["ghcr.io"]);
+    assert_eq!(ended.stdout, "");
+    assert_eq!(verdict(&ended, "runwhen-local"), "Unknown");
+    let verdicts = ended.verdicts("sli.json");
+    assert_eq!(
+        verdicts
+            .values()
+            .filter(|verdict| *verdict != "Unknown")
+            .count(),
+        7,
+        "{verdicts:?}"
+    );
+}
+
+#[test]
+fn docker_hub_throttles_the_check() {
+    let world = world("outdated");
+    world.inject(
+        Fault::on(HUB),
+        FaultKind::TooManyRequests {
+            retry_after: RetryAfter::Absurd,
+        },
+    );
+    let ended = look(&world).end();
+    ended.expect(3, &["429 Too Many Requests"]);
+    assert_eq!(verdict(&ended, "opentelemetry-collector"), "Unknown");
+    assert_eq!(verdict(&ended, "runner"), "Outdated");
+}
+
+#[test]
+fn docker_hub_throttles_the_import() {
+    let world = world("outdated");
+    world.edit(|state| {
+        state.azure.imports.retry_after = 1;
+        state.azure.imports.rules.push(sandbox::ImportRule {
+            contains: "opentelemetry-collector".to_owned(),
+            result: sandbox::ImportResult::Fail(sandbox::ImportFailure::SourceRateLimited),
+            duration_milliseconds: None,
+            times: None,
+        });
+    });
+    let ended = look(&world).set("SYNC_IMAGES", "true").end();
+    ended.expect(4, &["USE_DOCKER_AUTH"]);
+    assert_eq!(ended.stdout, "1\n");
+}
+
+#[test]
+fn a_realm_of_somebody_else_is_not_asked() {
+    let world = world("outdated");
+    let challenge = FaultKind::Status {
+        code: 401,
+        headers: vec![(
+            "WWW-Authenticate".to_owned(),
+            format!("Bearer realm=\"https://{ACR}/token\",service=\"x\""),
+        )],
+        body: String::new(),
+    };
+    world.inject(Fault::on("us-docker.pkg.dev"), challenge);
+    let ended = look(&world).end();
+    ended.expect(3, &["which is not its own"]);
+    assert_eq!(verdict(&ended, "runner"), "Unknown");
+    assert!(
+        !world
+            .requests()
+            .iter()
+            .any(|request| request.host == ACR && request.path == "/token")
+    );
+}
+
+#[test]
+fn wrong_settings_of_the_chart_are_told_before_any_request() {
+    let world = world("outdated");
+    let missing = PathBuf::from("/nonexistent/values.yaml")
+        .display()
+        .to_string();
+    let ended = look(&world)
+        .set("HELM_REPO_URL", "http://charts.example")
+        .set("HELM_CHART_NAME", "../x")
+        .set("CHART_VERSION", "the newest")
+        .set("CHART_VALUES", missing)
+        .set("CHART_SET", "a=b,[")
+        .end();
+    ended.expect(
+        2,
+        &[
+            "HELM_REPO_URL",
+            "HELM_CHART_NAME",
+            "CHART_VERSION",
+            "CHART_VALUES",
+            "CHART_SET",
+        ],
+    );
+    assert!(world.requests().is_empty());
+}
