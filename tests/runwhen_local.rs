@@ -4,12 +4,14 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
+use sandbox::content::Digest;
 use sandbox::image::ImageRecipe;
+use sandbox::registry::ManifestEntry;
 use sandbox::runwhen_local::{
     ARCHIVE_HOST, CHART_HOST, CHART_IMAGES, ChartImage, INDEX_PATH, STORAGE_HOST, SUBCHART_HOST,
     publish_chart,
 };
-use sandbox::{Fault, FaultKind, RetryAfter, Sandbox, Scenario};
+use sandbox::{Fault, FaultKind, File, RetryAfter, Sandbox, Scenario};
 use serde_json::{Value, json};
 use support::{ACR, Ended, Run, run};
 
@@ -340,6 +342,118 @@ fn a_chart_from_a_folder_or_an_archive() {
             .iter()
             .any(|request| request.host == CHART_HOST)
     );
+}
+
+/// Puts a manifest (and blobs) into a repository of ghcr.io or elsewhere, under a tag.
+fn put_manifest(
+    world: &Sandbox,
+    host: &str,
+    repository: &str,
+    tag: &str,
+    blobs: &[&[u8]],
+    manifest: &Value,
+) {
+    world.edit(|state| {
+        let text = manifest.to_string();
+        let digest = state.store.put(text.clone().into_bytes());
+        let blobs: Vec<_> = blobs
+            .iter()
+            .map(|blob| state.store.put(blob.to_vec()))
+            .collect();
+        let repository = state
+            .registries
+            .get_mut(host)
+            .expect("the registry")
+            .repository(repository);
+        repository.blobs.extend(blobs);
+        let media_type = manifest["mediaType"]
+            .as_str()
+            .expect("a media type")
+            .to_owned();
+        let entry = ManifestEntry {
+            media_type,
+            uploaded: 1_780_000_000,
+            created: 0,
+        };
+        repository.manifests.insert(digest.clone(), entry);
+        repository.set_tag(tag, &digest, 1_780_000_000);
+    });
+}
+
+fn manifest_of(config: (&str, &[u8]), layers: &[(&str, &[u8])]) -> Value {
+    let descriptor = |(media_type, bytes): &(&str, &[u8])| json!({"mediaType": media_type, "digest": Digest::of(bytes).as_str(), "size": bytes.len()});
+    json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": descriptor(&config),
+        "layers": layers.iter().map(descriptor).collect::<Vec<_>>(),
+    })
+}
+
+#[test]
+fn a_chart_in_a_registry() {
+    let world = world("outdated");
+    let archive = world.edit(|state| {
+        let archives = state
+            .files
+            .iter()
+            .filter(|((host, _), _)| host == STORAGE_HOST);
+        let bodies = archives.filter_map(|((_, path), file)| match file {
+            File::Content { body, .. } if path.contains("runwhen-local") => Some(body.to_vec()),
+            _ => None,
+        });
+        bodies.collect::<Vec<_>>().remove(0)
+    });
+    let config = b"{}";
+    let layer = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+    let manifest = manifest_of(
+        ("application/vnd.cncf.helm.config.v1+json", config),
+        &[(layer, &archive)],
+    );
+    for tag in ["0.6.7", "0.6.6", "0.7.0-rc1"] {
+        put_manifest(
+            &world,
+            "ghcr.io",
+            "charts/runwhen-local",
+            tag,
+            &[config, &archive],
+            &manifest,
+        );
+    }
+    let ended = look(&world)
+        .set("HELM_REPO_URL", "oci://ghcr.io/charts")
+        .end();
+    assert_eq!(ended.expect(0, &[]).stdout, "3\n");
+    assert!(
+        world
+            .requests()
+            .iter()
+            .any(|request| request.path == "/v2/charts/runwhen-local/manifests/0.6.7")
+    );
+    assert!(
+        !world
+            .requests()
+            .iter()
+            .any(|request| request.host == CHART_HOST)
+    );
+}
+
+#[test]
+fn an_image_without_a_config_is_judged_by_its_tag() {
+    let world = world("outdated");
+    let image = collector();
+    let empty = manifest_of(("application/vnd.oci.empty.v1+json", b"{}"), &[]);
+    put_manifest(
+        &world,
+        image.host,
+        image.repository,
+        image.tag,
+        &[b"{}"],
+        &empty,
+    );
+    let ended = look(&world).end();
+    assert_eq!(ended.expect(0, &[]).stdout, "3\n");
+    assert_eq!(verdict(&ended, "opentelemetry-collector"), "Missing");
 }
 
 #[test]
