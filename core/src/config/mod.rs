@@ -6,13 +6,13 @@
 
 mod chart;
 mod credentials;
+mod reader;
 mod registry_name;
 mod variables;
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -24,6 +24,10 @@ pub use variables::{VARIABLES, Variable, variable};
 
 use crate::azure::Cloud;
 use crate::name::{Repository, Tag};
+use reader::{
+    Reader, parse_architecture, parse_bool, parse_cloud, parse_https, parse_images,
+    parse_log_level, parse_ref, parse_repository_path, parse_timeout, parse_uuid,
+};
 use variables as name;
 
 /// What the platform's templates print for a value that the user did not give.
@@ -325,251 +329,6 @@ impl Config {
 fn proxy_password(proxy: &SecretString) -> Option<SecretString> {
     let url = url::Url::parse(proxy.expose_secret()).ok()?;
     url.password().map(SecretString::from)
-}
-
-/// Reads values one by one and keeps what is wrong with them.
-struct Reader<'a> {
-    program: Program,
-    inputs: &'a Inputs<'a>,
-    mistakes: Vec<Mistake>,
-}
-
-impl Reader<'_> {
-    fn mistake(
-        &mut self,
-        variable: &'static str,
-        value: Option<String>,
-        reason: impl Into<String>,
-    ) {
-        self.mistakes.push(Mistake {
-            variable,
-            value,
-            reason: reason.into(),
-        });
-    }
-
-    fn optional<T>(
-        &mut self,
-        variable: &'static str,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        let value = self.inputs.get(variable)?;
-        self.parse(variable, value, parse)
-    }
-
-    fn required<T>(
-        &mut self,
-        variable: &'static str,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        let Some(value) = self.inputs.get(variable) else {
-            self.mistake(
-                variable,
-                None,
-                "it is required: the registry's name (myacr) or login server (myacr.azurecr.io)",
-            );
-            return None;
-        };
-        self.parse(variable, value, parse)
-    }
-
-    /// The value or the variable's default; none only after a mistake.
-    fn parsed<T>(
-        &mut self,
-        variable: &'static str,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        let default = || {
-            name::variable(variable)
-                .map_or("", |found| found.default_for(self.program))
-                .to_owned()
-        };
-        let value = self.inputs.get(variable).unwrap_or_else(default);
-        self.parse(variable, value, parse)
-    }
-
-    fn parse<T>(
-        &mut self,
-        variable: &'static str,
-        value: String,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        match parse(&value) {
-            Ok(parsed) => Some(parsed),
-            Err(reason) => {
-                self.mistake(variable, Some(value), reason);
-                None
-            }
-        }
-    }
-
-    fn docker(&mut self) -> Option<DockerAuth> {
-        if !self.parsed(name::USE_DOCKER_AUTH, parse_bool)? {
-            return None;
-        }
-        let mut secret = |variable| {
-            let value = self.inputs.get(variable).map(SecretString::from);
-            if value.is_none() {
-                self.mistake(variable, None, "it is required with USE_DOCKER_AUTH=true");
-            }
-            value
-        };
-        let (username, token) = (secret(name::DOCKER_USERNAME), secret(name::DOCKER_TOKEN));
-        Some(DockerAuth {
-            username: username?,
-            token: token?,
-        })
-    }
-
-    fn chart(&mut self) -> Option<ChartRequest> {
-        let source = self.parsed(name::HELM_REPO_URL, ChartSource::parse);
-        let name = self.parsed(name::HELM_CHART_NAME, chart::parse_name);
-        let version = self.optional(name::CHART_VERSION, chart::parse_version);
-        let values = self.inputs.get(name::CHART_VALUES).map(|path| {
-            let text = (self.inputs.file)(Path::new(&path));
-            text.map_err(|error| {
-                self.mistake(
-                    name::CHART_VALUES,
-                    Some(path),
-                    format!("it cannot be read: {error}"),
-                )
-            })
-        });
-        let given: Vec<String> = values.into_iter().flatten().collect();
-        let sets = self.inputs.get(name::CHART_SET);
-        let values = chart::merged(given.first().map(String::as_str), sets.as_deref());
-        let values = values
-            .map_err(|(variable, reason)| self.mistake(variable, None, reason))
-            .ok();
-        Some(ChartRequest {
-            source: source?,
-            name: name?,
-            version,
-            values: values?,
-        })
-    }
-
-    fn network(&mut self) -> Network {
-        let proxy = self.inputs.get_any(name::HTTPS_PROXY).map(|text| {
-            // curl and az take `host:port` for a proxy too.
-            if text.contains("://") {
-                text
-            } else {
-                format!("http://{text}")
-            }
-        });
-        let usable = |text: &String| {
-            url::Url::parse(text)
-                .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-        };
-        if proxy.as_ref().is_some_and(|text| !usable(text)) {
-            self.mistake(
-                name::HTTPS_PROXY,
-                None,
-                "it must be a URL such as http://proxy.example:3128",
-            );
-        }
-        Network {
-            proxy: proxy.map(SecretString::from),
-            no_proxy: self.inputs.get_any(name::NO_PROXY),
-            authorities: self.inputs.get_any(name::SSL_CERT_FILE).map(PathBuf::from),
-        }
-    }
-}
-
-fn parse_bool(text: &str) -> Result<bool, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" | "on" => Ok(true),
-        "false" | "0" | "no" | "off" => Ok(false),
-        _ => Err("it must be true or false".to_owned()),
-    }
-}
-
-fn parse_repository_path(text: &str) -> Result<Repository, String> {
-    let segments: Vec<_> = text
-        .split('/')
-        .map(str::trim)
-        .filter(|segment| !segment.is_empty())
-        .collect();
-    let path =
-        Repository::from_str(&segments.join("/")).map_err(|error| error.reason().to_owned())?;
-    // Room for the last segment of an image's name.
-    if path.as_str().len() > 180 {
-        return Err("it is longer than 180 characters".to_owned());
-    }
-    Ok(path)
-}
-
-fn parse_ref(text: &str) -> Result<Tag, String> {
-    if text.contains('/') {
-        let flat = text.replace('/', "-");
-        return Err(format!(
-            "a tag cannot hold '/', so no image is tagged {text}-latest; give the branch as it stands in the \
-             tags, perhaps {flat:?}"
-        ));
-    }
-    // Room for `-` and a full git hash behind it.
-    if text.len() > 80 {
-        return Err("it is longer than 80 characters".to_owned());
-    }
-    Tag::from_str(text).map_err(|error| error.reason().to_owned())
-}
-
-fn parse_images(text: &str) -> Result<Images, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "all" => Ok(Images::All),
-        "codecollection" => Ok(Images::CodeCollection),
-        "runwhen-local" => Ok(Images::RunWhenLocal),
-        _ => Err("it must be all, codecollection or runwhen-local".to_owned()),
-    }
-}
-
-fn parse_architecture(text: &str) -> Result<String, String> {
-    let valid = text.len() <= 32
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    valid.then(|| text.to_owned()).ok_or_else(|| {
-        "it must be an architecture of the image specification, such as amd64 or arm64".to_owned()
-    })
-}
-
-fn parse_timeout(text: &str) -> Result<Duration, String> {
-    match text.parse::<u64>() {
-        Ok(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
-        _ => Err("it must be a whole number of seconds from 1 to 86400".to_owned()),
-    }
-}
-
-fn parse_log_level(text: &str) -> Result<String, String> {
-    let level = text.to_ascii_lowercase();
-    match level.as_str() {
-        "error" | "warn" | "info" | "debug" => Ok(level),
-        _ => Err("it must be error, warn, info or debug".to_owned()),
-    }
-}
-
-fn parse_cloud(text: &str) -> Result<Cloud, String> {
-    Cloud::from_name(text)
-        .ok_or_else(|| "it must be AzureCloud, AzureUSGovernment or AzureChinaCloud".to_owned())
-}
-
-fn parse_https(text: &str) -> Result<String, String> {
-    match url::Url::parse(text) {
-        Ok(url) if url.scheme() == "https" && url.has_host() => {
-            Ok(text.trim_end_matches('/').to_owned())
-        }
-        _ => Err("it must be an https URL".to_owned()),
-    }
-}
-
-fn parse_uuid(text: &str) -> Result<String, String> {
-    let groups: Vec<_> = text.split('-').map(str::len).collect();
-    let valid =
-        groups == [8, 4, 4, 4, 12] && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
-    valid.then(|| text.to_ascii_lowercase()).ok_or_else(|| {
-        "it must be a subscription id such as 11111111-2222-3333-4444-555555555555".to_owned()
-    })
 }
 
 #[cfg(test)]

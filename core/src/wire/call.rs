@@ -1,0 +1,165 @@
+//! A request and its answer, and the problems that an answer can be.
+
+use bytes::Bytes;
+use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::{Method, StatusCode};
+use secrecy::SecretString;
+use url::Url;
+
+use super::redact::shown;
+use super::service_error::service_error;
+use crate::problem::{Cause, Party, Problem, harmless};
+
+/// Whether a call may be sent again after the other side may have acted on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    /// It changes nothing, or the same thing again.
+    Always,
+    /// Only when it surely was not acted on: no connection, 429, 503.
+    UnlessReceived,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The side that is asked.
+    pub party: Party,
+    /// The method.
+    pub method: Method,
+    /// Where.
+    pub url: Url,
+    /// Headers but `Authorization`.
+    pub headers: HeaderMap,
+    /// The token to send, if any.
+    pub bearer: Option<SecretString>,
+    /// User and password to send, if any.
+    pub basic: Option<(SecretString, SecretString)>,
+    /// The body, if any.
+    pub body: Option<Bytes>,
+    /// Largest body of an answer that is read, in bytes.
+    pub cap: usize,
+    /// Whether it may be sent twice.
+    pub repeat: Repeat,
+}
+
+impl Call {
+    /// A request without body, token or headers, that takes an answer of up to one mebibyte.
+    pub fn new(party: Party, method: Method, url: Url) -> Self {
+        Self {
+            party,
+            method,
+            url,
+            headers: HeaderMap::new(),
+            bearer: None,
+            basic: None,
+            body: None,
+            cap: 1 << 20,
+            repeat: Repeat::Always,
+        }
+    }
+
+    /// The request with a body of this type.
+    #[must_use]
+    pub fn body(mut self, media_type: &'static str, body: impl Into<Bytes>) -> Self {
+        self.headers.insert(
+            reqwest::header::CONTENT_TYPE,
+            HeaderValue::from_static(media_type),
+        );
+        self.body = Some(body.into());
+        self
+    }
+
+    /// The request with a token.
+    #[must_use]
+    pub fn bearer(mut self, token: SecretString) -> Self {
+        self.bearer = Some(token);
+        self
+    }
+
+    pub(super) fn name(&self) -> String {
+        format!("{} {}", self.method, shown(&self.url))
+    }
+
+    pub(super) fn host(&self) -> String {
+        host(&self.url)
+    }
+}
+
+/// What came back, whatever its status: only what is worth another try is an error by itself.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The side that answered.
+    pub party: Party,
+    /// `METHOD URL`, redacted.
+    pub call: String,
+    /// The URL as it was asked.
+    pub url: Url,
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its whole body.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// A header as text; none when it is missing or not text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// A problem that tells this answer: call, status and the service's own code.
+    pub fn problem(&self, cause: Cause) -> Problem {
+        let said = service_error(&self.body)
+            .map(|text| format!(": {text}"))
+            .unwrap_or_default();
+        Problem::new(
+            self.party,
+            cause,
+            format!("{}: {}{said}", self.call, self.status),
+        )
+    }
+
+    /// A problem for an answer that is not what the protocol promises.
+    pub fn invalid(&self, what: impl std::fmt::Display) -> Problem {
+        let what = harmless(&what.to_string());
+        Problem::new(
+            self.party,
+            Cause::Invalid,
+            format!("{}: {}: {what}", self.call, self.status),
+        )
+    }
+
+    /// The problem of a status that this call did not expect.
+    pub fn unexpected(&self) -> Problem {
+        self.problem(match self.status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Cause::AccessDenied,
+            StatusCode::NOT_FOUND => Cause::NotFound,
+            status if status.is_success() || status.is_redirection() => Cause::Invalid,
+            _ => Cause::Rejected,
+        })
+    }
+
+    /// The body as JSON of this shape.
+    ///
+    /// # Errors
+    /// A problem of cause [`Cause::Invalid`] that says what came instead.
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Problem> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let start = String::from_utf8_lossy(&self.body[..self.body.len().min(40)]).into_owned();
+            if start.trim_start().starts_with('<') {
+                return self.invalid("the body is HTML where JSON was promised").advise(
+                    "something between here and the service answers in its place: check HTTPS_PROXY and NO_PROXY",
+                );
+            }
+            self.invalid(format!("the body is not the promised JSON: {error}"))
+        })
+    }
+}
+
+/// `host[:port]` of a URL.
+fn host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
