@@ -138,6 +138,29 @@ fn drifted_tags_are_put_right() {
 }
 
 #[test]
+fn sync_ref_latest_keeps_the_alias_on_the_same_digest() {
+    let world = world("outdated");
+    run(TASKSET, &world)
+        .set("SYNC_REF_LATEST", "true")
+        .end()
+        .expect(0, &[]);
+    assert_eq!(imports(&world), 5, "one import serves both tags");
+    for name in scenario::CODE_COLLECTIONS {
+        let repository = format!("runwhen/{name}");
+        let stable = world.acr_tag(&repository, &Scenario::newest_tag(name));
+        assert!(stable.is_some());
+        assert_eq!(world.acr_tag(&repository, "main-latest"), stable);
+    }
+    let ended = run(TASKSET, &world).set("SYNC_REF_LATEST", "true").end();
+    assert!(
+        ended.expect(0, &[]).stdout.contains("5 up to date"),
+        "{}",
+        ended.stdout
+    );
+    assert_eq!(imports(&world), 5);
+}
+
+#[test]
 fn a_login_server_with_a_domain_name_label() {
     let world = world("login-server-label");
     let server = world.login_server().to_owned();

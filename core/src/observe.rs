@@ -23,6 +23,8 @@ pub struct Published {
     pub tag: Option<Tag>,
     /// The tag that it should have at the destination.
     pub target: Tag,
+    /// A second tag that it should have there (`SYNC_REF_LATEST`).
+    pub alias: Option<Tag>,
     /// The digest of the whole: of the index when there is one.
     pub digest: Digest,
 }
@@ -43,10 +45,21 @@ pub enum Seen {
 pub struct Standing {
     /// The digest that the wanted tag points at; none when there is no such tag.
     pub digest: Option<Digest>,
-    /// The tag may not be overwritten.
+    /// The digest that the second tag points at; none when there is no such tag, or none is wanted.
+    pub alias_digest: Option<Digest>,
+    /// A tag that points elsewhere may not be overwritten.
     pub locked: bool,
     /// The rest of the repository, where that decides and was looked at.
     pub neighbours: Option<Neighbours>,
+}
+
+impl Standing {
+    /// Whether every wanted tag points at what is published.
+    pub fn has(&self, published: &Published) -> bool {
+        let is_published = |digest: &Option<Digest>| digest.as_ref() == Some(&published.digest);
+        is_published(&self.digest)
+            && (published.alias.is_none() || is_published(&self.alias_digest))
+    }
 }
 
 /// The tags beside the wanted one, of an image whose dates decide.
@@ -107,13 +120,16 @@ impl Observer<'_> {
         let source = match &desired.wanted {
             Wanted::StableTag => {
                 let rule = StableTag::new(&self.config.git_ref);
-                select::stable_tag(
-                    &client,
-                    &desired.source.repository,
+                self.with_alias(
+                    select::stable_tag(
+                        &client,
+                        &desired.source.repository,
+                        &rule,
+                        &self.config.architecture,
+                    )
+                    .await,
                     &rule,
-                    &self.config.architecture,
                 )
-                .await
             }
             Wanted::Image { tag, digest } => self
                 .named_image(&client, &desired, tag.as_ref(), digest.as_ref())
@@ -128,6 +144,17 @@ impl Observer<'_> {
             desired,
             source,
             destination,
+        }
+    }
+
+    /// The stable tag's image, under `${REF}-latest` too where that is asked for.
+    fn with_alias(&self, seen: Seen, rule: &StableTag) -> Seen {
+        match seen {
+            Seen::Published(published) if self.config.sync_ref_latest => {
+                let alias = Some(rule.latest().clone());
+                Seen::Published(Published { alias, ..published })
+            }
+            other => other,
         }
     }
 
@@ -156,6 +183,7 @@ impl Observer<'_> {
         };
         let target = target(tag, &digest, self.config.use_date_tag, self.started);
         Ok(Seen::Published(Published {
+            alias: None,
             tag: tag.cloned(),
             target,
             digest,
@@ -177,25 +205,33 @@ impl Observer<'_> {
         } else {
             client.resolve(repository, target).await?
         };
-        if digest.as_ref() == Some(&published.digest) {
-            return Ok(Standing {
-                digest,
-                ..Standing::default()
-            });
-        }
-        let locked =
-            digest.is_some() && client.is_locked(repository, target).await.unwrap_or(false);
-        let neighbours = match desired.wanted {
-            Wanted::StableTag => None,
-            Wanted::Image { .. } => {
-                Some(self.neighbours(source, client, desired, published).await?)
-            }
+        let alias_digest = match &published.alias {
+            Some(alias) => client.resolve(repository, alias).await?,
+            None => None,
         };
-        Ok(Standing {
+        let wanted = Some(&published.digest);
+        let mut standing = Standing {
             digest,
-            locked,
-            neighbours,
-        })
+            alias_digest,
+            locked: false,
+            neighbours: None,
+        };
+        if standing.has(published) {
+            return Ok(standing);
+        }
+        let tags = [
+            (&standing.digest, Some(target)),
+            (&standing.alias_digest, published.alias.as_ref()),
+        ];
+        for (digest, tag) in tags {
+            if let Some(tag) = tag.filter(|_| digest.is_some() && digest.as_ref() != wanted) {
+                standing.locked |= client.is_locked(repository, tag).await.unwrap_or(false);
+            }
+        }
+        if let Wanted::Image { .. } = desired.wanted {
+            standing.neighbours = Some(self.neighbours(source, client, desired, published).await?);
+        }
+        Ok(standing)
     }
 
     /// Looks at the repository around the wanted tag, and at dates only where no digest decides.

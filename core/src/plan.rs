@@ -152,7 +152,7 @@ fn judge(observed: &Observed) -> (Verdict, String) {
         Seen::Unknown(problem) => return (Verdict::Unknown(problem.clone()), problem.fact()),
     };
     match &observed.destination {
-        Some(Ok(standing)) if standing.digest.as_ref() == Some(&published.digest) => (
+        Some(Ok(standing)) if standing.has(published) => (
             Verdict::UpToDate,
             format!("the ACR has {} with the same digest", published.target),
         ),
@@ -210,19 +210,23 @@ fn judge_dates(standing: &Standing, published: &Published) -> Option<(Verdict, S
 }
 
 fn judge_tag(standing: &Standing, published: &Published) -> (Verdict, String) {
-    match &standing.digest {
+    let Published {
+        target,
+        alias,
+        digest,
+        ..
+    } = published;
+    let (tag, found) = match alias {
+        // The stable tag is right, so it is the other one.
+        Some(alias) if standing.digest.as_ref() == Some(digest) => (alias, &standing.alias_digest),
+        Some(_) | None => (target, &standing.digest),
+    };
+    match found {
         Some(digest) => (
             Verdict::Drifted,
-            format!(
-                "the ACR's {} points at {} instead",
-                published.target,
-                digest.short()
-            ),
+            format!("the ACR's {tag} points at {} instead", digest.short()),
         ),
-        None => (
-            Verdict::Missing,
-            format!("the ACR has no tag {}", published.target),
-        ),
+        None => (Verdict::Missing, format!("the ACR has no tag {tag}")),
     }
 }
 
@@ -325,7 +329,10 @@ fn step(observed: &Observed, published: &Published) -> Step {
     Step::Import(Action {
         source: observed.desired.source.pinned(&published.digest),
         digest: published.digest.clone(),
-        targets: vec![(destination.clone(), published.target.clone())],
+        targets: std::iter::once(&published.target)
+            .chain(&published.alias)
+            .map(|tag| (destination.clone(), tag.clone()))
+            .collect(),
     })
 }
 

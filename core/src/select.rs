@@ -76,6 +76,7 @@ impl Search<'_> {
 
     fn published(&self, tag: &Tag, digest: &Digest) -> Published {
         Published {
+            alias: None,
             tag: Some(tag.clone()),
             target: tag.clone(),
             digest: digest.clone(),

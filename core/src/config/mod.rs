@@ -124,6 +124,8 @@ pub struct Config {
     pub images: Images,
     /// The prefix of the CodeCollections' tags.
     pub git_ref: Tag,
+    /// Whether `${REF}-latest` is kept in the registry too.
+    pub sync_ref_latest: bool,
     /// The chart that names the RunWhen Local images.
     pub chart: ChartRequest,
     /// The platform whose manifest decides.
@@ -201,6 +203,7 @@ impl Config {
         let timeout = reader.parsed(name::TIMEOUT_SECONDS, parse_timeout);
         let log_level = reader.parsed(name::LOG_LEVEL, parse_log_level);
         let sync_images = reader.parsed(name::SYNC_IMAGES, parse_bool);
+        let sync_ref_latest = reader.parsed(name::SYNC_REF_LATEST, parse_bool);
         let use_date_tag = reader.parsed(name::USE_DATE_TAG, parse_bool);
         let docker = reader.docker();
         let chart = reader.chart();
@@ -223,9 +226,17 @@ impl Config {
             Some(registry),
             Some(repository_path),
             Some(git_ref),
+            Some(sync_ref_latest),
             Some(images),
             Some(architecture),
-        ) = (registry, repository_path, git_ref, images, architecture)
+        ) = (
+            registry,
+            repository_path,
+            git_ref,
+            sync_ref_latest,
+            images,
+            architecture,
+        )
         else {
             return Err(Mistakes(mistakes));
         };
@@ -249,6 +260,7 @@ impl Config {
             sync_images,
             images,
             git_ref,
+            sync_ref_latest,
             chart,
             architecture,
             use_date_tag,
@@ -289,6 +301,7 @@ impl Config {
                 .to_owned(),
             ),
             (name::REF, self.git_ref.to_string()),
+            (name::SYNC_REF_LATEST, self.sync_ref_latest.to_string()),
             (name::HELM_REPO_URL, self.chart.source.to_string()),
             (name::HELM_CHART_NAME, self.chart.name.clone()),
             (

@@ -54,6 +54,7 @@ pub(super) const REGISTRY_REPOSITORY_PATH: &str = "REGISTRY_REPOSITORY_PATH";
 pub(super) const AZURE_RESOURCE_SUBSCRIPTION_ID: &str = "AZURE_RESOURCE_SUBSCRIPTION_ID";
 pub(super) const SYNC_IMAGES: &str = "SYNC_IMAGES";
 pub(super) const REF: &str = "REF";
+pub(super) const SYNC_REF_LATEST: &str = "SYNC_REF_LATEST";
 pub(super) const IMAGES: &str = "IMAGES";
 pub(super) const IMAGE_ARCHITECTURE: &str = "IMAGE_ARCHITECTURE";
 pub(super) const USE_DATE_TAG: &str = "USE_DATE_TAG";
@@ -170,6 +171,13 @@ pub const VARIABLES: &[Variable] = &[
         "main",
         "PREFIX",
         "The branch of the CodeCollections, as it stands in their tags (main of main-latest).",
+    ),
+    public(
+        SYNC_REF_LATEST,
+        WHAT,
+        "false",
+        BOOLEAN,
+        "Also keep ${REF}-latest of the CodeCollections in the registry, on the stable tag's digest.",
     ),
     public(
         IMAGE_ARCHITECTURE,

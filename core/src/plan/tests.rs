@@ -26,6 +26,7 @@ fn published() -> Seen {
     Seen::Published(Published {
         tag: Some(tag.clone()),
         target: tag,
+        alias: None,
         digest: Digest::sha256(b"new"),
     })
 }
@@ -34,6 +35,7 @@ fn standing(content: Option<&[u8]>, locked: bool) -> Option<Result<Standing, Pro
     Some(Ok(Standing {
         digest: content.map(Digest::sha256),
         locked,
+        alias_digest: None,
         neighbours: None,
     }))
 }
@@ -57,11 +59,13 @@ fn chart_image(
     let published = Published {
         tag: Some(tag.clone()),
         target: tag.clone(),
+        alias: None,
         digest: Digest::sha256(b"new"),
     };
     let standing = Standing {
         digest: at_tag.map(Digest::sha256),
         locked: false,
+        alias_digest: None,
         neighbours: Some(neighbours),
     };
     let mut image = observed(0, Seen::Published(published), Some(Ok(standing)));
@@ -76,6 +80,7 @@ fn chart_image(
 fn neighbours(image: &mut Observed) -> &mut Neighbours {
     match &mut image.destination {
         Some(Ok(Standing {
+            alias_digest: None,
             neighbours: Some(neighbours),
             ..
         })) => neighbours,
@@ -229,4 +234,34 @@ fn two_images_cannot_have_one_tag() {
     let both = plan(vec![one, other], vec![]);
     assert_eq!((both.entries.len(), both.actions().count()), (2, 1));
     assert!(matches!(&both.entries[1].step, Step::Blocked(_)));
+}
+
+#[test]
+fn the_alias_is_kept_on_the_same_digest_in_the_same_import() {
+    let with_alias = |at_tag: &[u8], at_alias: Option<&[u8]>| {
+        let mut image = observed(0, published(), standing(Some(at_tag), false));
+        if let Seen::Published(published) = &mut image.source {
+            published.alias = Some("main-latest".parse().unwrap());
+        }
+        if let Some(Ok(standing)) = &mut image.destination {
+            standing.alias_digest = at_alias.map(Digest::sha256);
+        }
+        plan(vec![image], vec![])
+    };
+    assert_eq!(
+        with_alias(b"new", Some(b"new")).entries[0].verdict.name(),
+        "UpToDate"
+    );
+    for (at_alias, name) in [(None, "Missing"), (Some(&b"old"[..]), "Drifted")] {
+        let plan = with_alias(b"new", at_alias);
+        assert_eq!(plan.entries[0].verdict.name(), name);
+        assert!(
+            plan.entries[0].reason.contains("main-latest"),
+            "{}",
+            plan.entries[0].reason
+        );
+        let (_, action) = plan.actions().next().unwrap();
+        let tags: Vec<_> = action.targets.iter().map(|(_, tag)| tag.as_str()).collect();
+        assert_eq!(tags, ["main-abc1234", "main-latest"]);
+    }
 }
