@@ -35,6 +35,7 @@ impl Session {
 
     /// Shows on a terminal what the run waits for.
     pub fn show_progress(&self) {
+        self.progress.set_message("starting");
         self.progress.enable_steady_tick(Duration::from_millis(120));
     }
 
@@ -56,14 +57,18 @@ impl Session {
         .await;
         self.progress.finish_and_clear();
         let report = report?;
-        for row in &report.rows {
-            tracing::info!("{}: {}: {}", row.source, row.verdict.name(), row.reason);
-        }
         for issue in &report.issues {
             let advice = issue.next_steps.replace('\n', "; ");
             tracing::warn!("{}: {}; {advice}", issue.title, issue.actual);
         }
         Ok(report)
+    }
+
+    /// Tells the log what is the matter with each image, for who gets no report.
+    pub fn tell_verdicts(&self, report: &Report) {
+        for row in &report.rows {
+            tracing::info!("{}: {}: {}", row.source, row.verdict.name(), row.reason);
+        }
     }
 
     /// Writes the JSON artifacts.
@@ -94,12 +99,21 @@ impl Session {
 
     fn tell(&self, event: Event<'_>) {
         match event {
-            Event::Checking(count) => self.begin("checking", count),
-            Event::Importing(0) => {}
-            Event::Importing(count) => self.begin("importing", count),
-            Event::Checked(_) => self.step(),
+            Event::Checking(0) | Event::Importing(0) => {}
+            Event::Checking(count) => {
+                tracing::info!("checking {count} images");
+                // The chart's images join those that are looked at already.
+                let known = self.progress.length().unwrap_or_default();
+                self.show("checking", known + count as u64);
+            }
+            Event::Importing(count) => {
+                tracing::info!("importing {count} images");
+                self.progress.set_position(0);
+                self.show("importing", count as u64);
+            }
+            Event::Checked(_) => self.step("checking"),
             Event::Imported(action, outcome) => {
-                self.step();
+                self.step("importing");
                 self.tell_import(
                     &action.source.to_string(),
                     &outcome.result,
@@ -117,27 +131,15 @@ impl Session {
         }
     }
 
-    fn begin(&self, what: &str, count: usize) {
-        tracing::info!("{what} {count} images");
-        self.progress.set_length(count as u64);
-        self.progress.set_position(0);
-        self.progress.set_prefix(what.to_owned());
-        self.show();
-    }
-
-    fn step(&self) {
+    fn step(&self, what: &str) {
         self.progress.inc(1);
-        self.show();
+        self.show(what, self.progress.length().unwrap_or_default());
     }
 
-    fn show(&self) {
-        let (done, count) = (
-            self.progress.position(),
-            self.progress.length().unwrap_or_default(),
-        );
-        self.progress.set_message(format!(
-            "{} images: {done} of {count} done",
-            self.progress.prefix()
-        ));
+    fn show(&self, what: &str, count: u64) {
+        self.progress.set_length(count);
+        let done = self.progress.position();
+        self.progress
+            .set_message(format!("{what} images: {done} of {count} done"));
     }
 }

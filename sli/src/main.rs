@@ -8,6 +8,7 @@ use acr_sync_core::config::Program;
 fn main() -> ExitCode {
     acr_sync_cli::execute(Program::Sli, async |session| {
         let report = session.run().await?;
+        session.tell_verdicts(&report);
         // The number is told even where a file cannot be written.
         let files = session.write_artifacts(&report);
         if let Some(number) = report.metric() {
