@@ -189,8 +189,7 @@ impl Finder<'_> {
             | Value::Float(_)
             | Value::Bytes(_)
             | Value::Struct(_)
-            | Value::Time(_)
-            | Value::Duration(_) => {}
+            | Value::Time(_) => {}
         }
     }
 

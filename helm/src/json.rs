@@ -81,7 +81,7 @@ impl Writer {
                 self.out
                     .extend_from_slice(if *value { b"true" } else { b"false" })
             }
-            Value::Int(number, _) | Value::Duration(number) => {
+            Value::Int(number, _) => {
                 self.out.extend_from_slice(number.to_string().as_bytes());
             }
             Value::Float(number) => {

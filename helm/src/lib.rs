@@ -17,6 +17,8 @@ mod images;
 mod json;
 mod limits;
 mod manifest;
+#[cfg(test)]
+mod property_tests;
 mod render;
 mod schema;
 mod template;

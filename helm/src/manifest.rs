@@ -83,7 +83,7 @@ impl Rendered {
     /// # let rendered = helm::render(&chart, &Default::default(), &Default::default(), &Default::default())?;
     /// assert_eq!(
     ///     rendered.manifest()?,
-    ///     "---\n# Source: demo/templates/a.yaml\nkind: Secret\n---\n# Source: demo/templates/a.yaml\nkind: Service\n",
+    ///     "---\n# Source: demo/templates/a.yaml\nkind: Secret\n\n---\n# Source: demo/templates/a.yaml\nkind: Service\n",
     /// );
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -5,7 +5,7 @@ use crate::value::Value;
 /// Go's conversion of a float to an integer: out of range is the smallest one.
 pub(super) fn truncate(number: f64) -> i64 {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    if number.is_nan() || number >= LIMIT || number < -LIMIT {
+    if !(-LIMIT..LIMIT).contains(&number) {
         i64::MIN
     } else {
         number as i64
@@ -15,7 +15,7 @@ pub(super) fn truncate(number: f64) -> i64 {
 /// `cast.ToInt64`: 0 where there is no number.
 pub(super) fn to_int(value: &Value) -> i64 {
     match value {
-        Value::Int(number, _) | Value::Duration(number) => *number,
+        Value::Int(number, _) => *number,
         Value::Float(number) => truncate(*number),
         Value::Bool(value) => i64::from(*value),
         Value::Str(text) => parse_int(&text.to_str()).unwrap_or(0),
@@ -31,7 +31,7 @@ pub(super) fn to_int(value: &Value) -> i64 {
 /// `cast.ToFloat64`: 0 where there is no number.
 pub(super) fn to_float(value: &Value) -> f64 {
     match value {
-        Value::Int(number, _) | Value::Duration(number) => *number as f64,
+        Value::Int(number, _) => *number as f64,
         Value::Float(number) => *number,
         Value::Bool(value) => f64::from(u8::from(*value)),
         Value::Str(text) => parse_float(&text.to_str()).unwrap_or(0.0),

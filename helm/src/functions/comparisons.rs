@@ -23,7 +23,6 @@ fn basic_kind(value: &Value) -> Option<BasicKind> {
         } else {
             BasicKind::Int
         }),
-        Value::Duration(_) => Some(BasicKind::Int),
         Value::Float(_) => Some(BasicKind::Float),
         Value::Str(_) => Some(BasicKind::Text),
         Value::Nil
@@ -52,10 +51,7 @@ fn is_equal(left: &Value, right: &Value) -> Result<bool, Failure> {
     }
     match (basic_kind(left), basic_kind(right)) {
         (Some(left_kind), Some(right_kind)) => match (left, right) {
-            (
-                Value::Int(left, _) | Value::Duration(left),
-                Value::Int(right, _) | Value::Duration(right),
-            ) => Ok(left == right),
+            (Value::Int(left, _), Value::Int(right, _)) => Ok(left == right),
             (Value::Bool(left), Value::Bool(right)) => Ok(left == right),
             (Value::Float(left), Value::Float(right)) => Ok(left == right),
             (Value::Str(left), Value::Str(right)) => Ok(left == right),
@@ -83,10 +79,7 @@ fn is_less(left: &Value, right: &Value) -> Result<bool, Failure> {
         return Err("invalid type for comparison".into());
     };
     match (left, right) {
-        (
-            Value::Int(left, _) | Value::Duration(left),
-            Value::Int(right, _) | Value::Duration(right),
-        ) => Ok(left < right),
+        (Value::Int(left, _), Value::Int(right, _)) => Ok(left < right),
         (Value::Float(left), Value::Float(right)) => Ok(left < right),
         (Value::Str(left), Value::Str(right)) => Ok(left < right),
         _ if left_kind != right_kind => Err(INCOMPATIBLE.into()),

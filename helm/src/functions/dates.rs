@@ -579,8 +579,7 @@ fn instant_of(interpreter: &Interpreter<'_>, value: &Value) -> Instant {
         | Value::Bytes(_)
         | Value::List(_)
         | Value::Map(_)
-        | Value::Struct(_)
-        | Value::Duration(_) => interpreter.now(),
+        | Value::Struct(_) => interpreter.now(),
     }
 }
 

@@ -89,7 +89,7 @@ pub(super) fn b32dec(args: &[Value]) -> Outcome {
             bits &= (1 << count) - 1;
         }
     }
-    if whole.len() % 8 != 0 {
+    if !whole.len().is_multiple_of(8) {
         return Ok(Value::text(format!(
             "illegal base32 data at input byte {}",
             whole.len()

@@ -285,17 +285,14 @@ impl Printer<'_> {
             Value::Bytes(bytes) if matches!(verb, 's' | 'q' | 'x' | 'X') => {
                 string(verb, &Text::from(bytes.as_ref()), flags)
             }
-            Value::Struct(_) | Value::Time(_) | Value::Duration(_)
-                if matches!(verb, 's' | 'q' | 'x' | 'X') =>
-            {
+            Value::Struct(_) | Value::Time(_) if matches!(verb, 's' | 'q' | 'x' | 'X') => {
                 string(verb, &to_display(value), flags)
             }
             Value::Bytes(_)
             | Value::List(_)
             | Value::Map(_)
             | Value::Struct(_)
-            | Value::Time(_)
-            | Value::Duration(_) => {
+            | Value::Time(_) => {
                 let mut text = Vec::new();
                 format_value(&mut text, value, 0);
                 Some(text)

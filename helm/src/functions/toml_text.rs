@@ -206,8 +206,7 @@ impl Encoder {
             | Value::Int(..)
             | Value::Float(_)
             | Value::Bytes(_)
-            | Value::Struct(_)
-            | Value::Duration(_) => {
+            | Value::Struct(_) => {
                 format_value(out, value, 0);
             }
         }

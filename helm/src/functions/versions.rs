@@ -27,14 +27,12 @@ impl Version {
         let (body, metadata) = split_part(body, '+')?;
         let (numbers, pre) = split_part(body, '-')?;
         let mut parts = [0u64; 3];
-        let mut count = 0;
-        for number in numbers.split('.') {
+        for (count, number) in numbers.split('.').enumerate() {
             if count == 3 || number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit())
             {
                 return None;
             }
             parts[count] = number.parse().ok()?;
-            count += 1;
         }
         // Numbers in a pre-release have no leading zero.
         let zero = |part: &str| {

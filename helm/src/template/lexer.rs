@@ -362,7 +362,10 @@ impl<'a> Lexer<'a> {
         if self.rest()[length..].starts_with(is_alphanumeric) {
             return self.error(
                 self.position,
-                format!("bad number syntax: {:?}", &self.rest()[..length + 1]),
+                format!(
+                    "bad number syntax: {:?}",
+                    &self.rest()[..self.word_length(length)]
+                ),
             );
         }
         self.push(TokenKind::Number, length);

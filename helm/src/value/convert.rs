@@ -34,9 +34,7 @@ pub(crate) fn from_tree(tree: &Tree) -> Value {
 /// Template values as a tree; what JSON cannot hold becomes null.
 pub(crate) fn to_tree(value: &Value) -> Tree {
     match value {
-        Value::Nil | Value::Struct(_) | Value::Time(_) | Value::Duration(_) | Value::Bytes(_) => {
-            Tree::Null
-        }
+        Value::Nil | Value::Struct(_) | Value::Time(_) | Value::Bytes(_) => Tree::Null,
         Value::Bool(value) => Tree::Bool(*value),
         Value::Int(number, _) => Tree::Number((*number).into()),
         Value::Float(number) => Number::from_f64(*number).map_or(Tree::Null, Tree::Number),

@@ -6,6 +6,17 @@ use super::Value;
 
 /// Whether two values have the same type and the same content.
 pub(crate) fn deep_equal(left: &Value, right: &Value) -> bool {
+    equal_at(left, right, 0, &mut 10_000_000)
+}
+
+/// Values that nest deeper, or are larger than the budget, count as different.
+const MAX_DEPTH: usize = 10_000;
+
+fn equal_at(left: &Value, right: &Value, depth: usize, budget: &mut u32) -> bool {
+    if depth > MAX_DEPTH || *budget == 0 {
+        return false;
+    }
+    *budget -= 1;
     match (left, right) {
         (Value::Nil, Value::Nil) => true,
         (Value::Bool(left), Value::Bool(right)) => left == right,
@@ -16,7 +27,6 @@ pub(crate) fn deep_equal(left: &Value, right: &Value) -> bool {
         (Value::Str(left), Value::Str(right)) => left == right,
         (Value::Bytes(left), Value::Bytes(right)) => left == right,
         (Value::Time(left), Value::Time(right)) => left == right,
-        (Value::Duration(left), Value::Duration(right)) => left == right,
         (Value::List(left), Value::List(right)) => {
             Rc::ptr_eq(left, right)
                 || (left.element == right.element
@@ -25,7 +35,7 @@ pub(crate) fn deep_equal(left: &Value, right: &Value) -> bool {
                         .items
                         .iter()
                         .zip(&right.items)
-                        .all(|(left, right)| deep_equal(left, right)))
+                        .all(|(left, right)| equal_at(left, right, depth + 1, budget)))
         }
         (Value::Map(left), Value::Map(right)) => {
             if Rc::ptr_eq(&left.entries, &right.entries) {
@@ -36,7 +46,7 @@ pub(crate) fn deep_equal(left: &Value, right: &Value) -> bool {
                 && left_entries.len() == right_entries.len()
                 && left_entries.iter().zip(right_entries.iter()).all(
                     |((left_key, left), (right_key, right))| {
-                        left_key == right_key && deep_equal(left, right)
+                        left_key == right_key && equal_at(left, right, depth + 1, budget)
                     },
                 )
         }
@@ -49,7 +59,6 @@ pub(crate) fn deep_equal(left: &Value, right: &Value) -> bool {
             | Value::Str(_)
             | Value::Bytes(_)
             | Value::Time(_)
-            | Value::Duration(_)
             | Value::List(_)
             | Value::Map(_)
             | Value::Struct(_),

@@ -1,7 +1,6 @@
 //! Go's `%v`: how a value prints inside a template.
 
 use super::{Methods, Text, Value, format_general};
-use crate::functions::dates::format_duration;
 
 /// Values nest no deeper than this when printed; a map that holds itself would never end.
 const MAX_DEPTH: usize = 1_000;
@@ -23,7 +22,7 @@ pub(crate) fn write_display(out: &mut Vec<u8>, value: &Value) {
 
 /// `%v` of a value at some depth of another.
 pub(crate) fn format_value(out: &mut Vec<u8>, value: &Value, depth: usize) {
-    if depth > MAX_DEPTH {
+    if depth > MAX_DEPTH || out.len() > crate::functions::MAX_TEXT {
         out.extend_from_slice(b"...");
         return;
     }
@@ -60,9 +59,6 @@ pub(crate) fn format_value(out: &mut Vec<u8>, value: &Value, depth: usize) {
             Methods::Version(version) => out.extend_from_slice(version.to_string().as_bytes()),
         },
         Value::Time(instant) => out.extend_from_slice(instant.to_string().as_bytes()),
-        Value::Duration(nanoseconds) => {
-            out.extend_from_slice(format_duration(*nanoseconds).as_bytes())
-        }
     }
 }
 

@@ -119,6 +119,48 @@ impl Map {
     }
 }
 
+impl Drop for List {
+    fn drop(&mut self) {
+        release(std::mem::take(&mut self.items));
+    }
+}
+
+impl Drop for Map {
+    fn drop(&mut self) {
+        if Rc::strong_count(&self.entries) == 1 {
+            release(self.entries.take().into_values().collect());
+        }
+    }
+}
+
+/// Lets go of values without recursion: a chart may nest them deeper than a stack is.
+fn release(mut values: Vec<Value>) {
+    while let Some(value) = values.pop() {
+        match value {
+            Value::List(list) => {
+                if let Some(mut list) = Rc::into_inner(list) {
+                    values.append(&mut list.items);
+                }
+            }
+            Value::Map(map) => {
+                if let Some(map) = Rc::into_inner(map)
+                    && Rc::strong_count(&map.entries) == 1
+                {
+                    values.extend(map.entries.take().into_values());
+                }
+            }
+            Value::Nil
+            | Value::Bool(_)
+            | Value::Int(..)
+            | Value::Float(_)
+            | Value::Str(_)
+            | Value::Bytes(_)
+            | Value::Struct(_)
+            | Value::Time(_) => {}
+        }
+    }
+}
+
 /// A value of the template language.
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
@@ -142,8 +184,6 @@ pub(crate) enum Value {
     Struct(Rc<Structure>),
     /// A point in time.
     Time(Instant),
-    /// A `time.Duration` in nanoseconds.
-    Duration(i64),
 }
 
 impl Value {
@@ -214,7 +254,6 @@ impl Value {
             Self::Map(map) => map.len() > 0,
             Self::Struct(structure) => structure.is_true(),
             Self::Time(_) => true,
-            Self::Duration(nanoseconds) => *nanoseconds != 0,
         }
     }
 
@@ -230,7 +269,6 @@ impl Value {
             Self::Map(_) => "map",
             Self::Struct(structure) => structure.kind(),
             Self::Time(_) => "struct",
-            Self::Duration(_) => "int64",
         }
     }
 
@@ -255,7 +293,6 @@ impl Value {
             },
             Self::Struct(structure) => structure.type_name,
             Self::Time(_) => "time.Time",
-            Self::Duration(_) => "time.Duration",
         }
     }
 
@@ -276,8 +313,7 @@ impl Value {
             | Self::Float(_)
             | Self::Str(_)
             | Self::Map(_)
-            | Self::Time(_)
-            | Self::Duration(_) => None,
+            | Self::Time(_) => None,
         }
     }
 }

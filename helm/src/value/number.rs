@@ -9,7 +9,7 @@ pub(crate) fn format_general(number: f64) -> String {
         return special;
     }
     let (negative, digits, exponent) = shortest_digits(number);
-    let body = if exponent < -4 || exponent >= EXPONENT_FROM {
+    let body = if !(-4..EXPONENT_FROM).contains(&exponent) {
         exponent_form(&digits, exponent)
     } else {
         plain_form(&digits, exponent)

@@ -60,7 +60,7 @@ pub(crate) fn json_kind(value: &Value) -> &'static str {
     match value {
         Value::Nil => "null",
         Value::Bool(_) => "bool",
-        Value::Int(..) | Value::Float(_) | Value::Duration(_) => "number",
+        Value::Int(..) | Value::Float(_) => "number",
         Value::Str(_) | Value::Bytes(_) | Value::Time(_) => "string",
         Value::List(_) => "array",
         Value::Map(_) | Value::Struct(_) => "object",
@@ -116,7 +116,7 @@ impl Decoder {
         self.count()?;
         match &node.kind {
             NodeKind::Scalar(text, style) => scalar(text, *style, node.tag.as_deref()),
-            NodeKind::Alias(_, target) => {
+            NodeKind::Alias(target) => {
                 self.alias_depth += 1;
                 let value = self.value(target);
                 self.alias_depth -= 1;
@@ -155,7 +155,7 @@ impl Decoder {
         self.count()?;
         match &node.kind {
             NodeKind::Mapping(_) => self.fill(node, entries),
-            NodeKind::Alias(_, target) => {
+            NodeKind::Alias(target) => {
                 self.alias_depth += 1;
                 let result = self.fill(target, entries);
                 self.alias_depth -= 1;
@@ -180,7 +180,7 @@ impl Decoder {
         self.count()?;
         match &node.kind {
             NodeKind::Scalar(text, style) => key_text(text, *style, node.tag.as_deref()),
-            NodeKind::Alias(_, target) => self.key(target),
+            NodeKind::Alias(target) => self.key(target),
             NodeKind::Sequence(_) | NodeKind::Mapping(_) => {
                 let value = self.value(node)?;
                 fail(&format!(
@@ -334,8 +334,8 @@ mod tests {
             "map[a:true b:8 c:1000 d:1]"
         );
         assert_eq!(
-            display("x: &a {k: 1}\ny: {<<: *a, l: 2}"),
-            "map[x:map[k:1] y:map[k:1 l:2]]"
+            display("x: &a {k: 1}\nz: {<<: *a, l: 2}"),
+            "map[x:map[k:1] z:map[k:1 l:2]]"
         );
         assert_eq!(
             display("- a\n- - b\n  - c\n-\n  d: |\n    x\n    y\n"),

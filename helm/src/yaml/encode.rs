@@ -25,7 +25,7 @@ const IN_MAPPING: Place = Place {
 
 /// `toYaml` with its final line break; `None` is an error that Helm swallows.
 pub(crate) fn write(value: &Value, limit: usize) -> Option<Vec<u8>> {
-    if needs_json(value, 0)? {
+    if needs_json(value, 0, &mut limit.clone())? {
         // Rare enough to take Helm's own way: through JSON, read as YAML.
         let text = json::write(value, json::Form::Compact, limit).ok()?;
         let value = super::read(&text).ok()?;
@@ -36,7 +36,7 @@ pub(crate) fn write(value: &Value, limit: usize) -> Option<Vec<u8>> {
 
 /// `toYamlPretty` with its final line break.
 pub(crate) fn write_pretty(value: &Value, limit: usize) -> Option<Vec<u8>> {
-    needs_json(value, 0)?;
+    needs_json(value, 0, &mut limit.clone())?;
     write_as(value, Dialect::Pretty, limit)
 }
 
@@ -50,8 +50,10 @@ fn write_as(value: &Value, dialect: Dialect, limit: usize) -> Option<Vec<u8>> {
     Some(encoder.emitter.finish())
 }
 
-/// Whether a string in it does not survive the way through JSON unchanged; `None` if it nests too deep.
-fn needs_json(value: &Value, depth: usize) -> Option<bool> {
+/// Whether a string in it does not survive the way through JSON unchanged; `None` if it nests too deep or is too large.
+fn needs_json(value: &Value, depth: usize, budget: &mut usize) -> Option<bool> {
+    // Every value takes a byte of output at least.
+    *budget = budget.checked_sub(1)?;
     if depth > MAX_DEPTH {
         return None;
     }
@@ -59,7 +61,7 @@ fn needs_json(value: &Value, depth: usize) -> Option<bool> {
         Value::Str(text) => is_odd(text),
         Value::List(list) => {
             for item in &list.items {
-                if needs_json(item, depth + 1)? {
+                if needs_json(item, depth + 1, budget)? {
                     return Some(true);
                 }
             }
@@ -67,16 +69,14 @@ fn needs_json(value: &Value, depth: usize) -> Option<bool> {
         }
         Value::Map(map) => {
             for (key, value) in map.entries.borrow().iter() {
-                if key.len() > 1_000 || is_odd(key) || needs_json(value, depth + 1)? {
+                if key.len() > 1_000 || is_odd(key) || needs_json(value, depth + 1, budget)? {
                     return Some(true);
                 }
             }
             false
         }
         Value::Struct(_) | Value::Bytes(_) | Value::Time(_) => true,
-        Value::Nil | Value::Bool(_) | Value::Int(..) | Value::Float(_) | Value::Duration(_) => {
-            false
-        }
+        Value::Nil | Value::Bool(_) | Value::Int(..) | Value::Float(_) => false,
     })
 }
 
@@ -105,9 +105,7 @@ impl Encoder {
         match value {
             Value::Nil => self.emitter.plain("null"),
             Value::Bool(value) => self.emitter.plain(if *value { "true" } else { "false" }),
-            Value::Int(number, _) | Value::Duration(number) => {
-                self.emitter.plain(&number.to_string())
-            }
+            Value::Int(number, _) => self.emitter.plain(&number.to_string()),
             Value::Float(number) => self.emitter.plain(&self.float(*number)?),
             Value::Str(text) => self.string(text, place),
             Value::List(list) => self.sequence(&list.items, place)?,

@@ -17,7 +17,7 @@ pub(crate) use decode::{json_kind, read, read_documents, read_map};
 pub(crate) use encode::{write, write_pretty};
 
 /// How deep documents may nest.
-const MAX_DEPTH: usize = 512;
+const MAX_DEPTH: usize = 200;
 
 /// What is wrong with a YAML text, in go-yaml's words.
 #[derive(Clone, Debug, PartialEq, Eq)]

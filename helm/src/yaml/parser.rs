@@ -11,7 +11,6 @@ use super::scanner::{ScalarStyle, Scanner, Token, TokenKind};
 pub(super) struct Node {
     pub(super) kind: NodeKind,
     pub(super) tag: Option<String>,
-    pub(super) line: usize,
 }
 
 /// What a node is.
@@ -20,7 +19,7 @@ pub(super) enum NodeKind {
     Scalar(String, ScalarStyle),
     Sequence(Vec<Rc<Node>>),
     Mapping(Vec<(Rc<Node>, Rc<Node>)>),
-    Alias(String, Rc<Node>),
+    Alias(Rc<Node>),
 }
 
 /// The parser.
@@ -124,11 +123,7 @@ impl<'a> Parser<'a> {
 
     fn empty_node(&self) -> Result<Rc<Node>, YamlError> {
         let kind = NodeKind::Scalar(String::new(), ScalarStyle::Plain);
-        Ok(Rc::new(Node {
-            kind,
-            tag: None,
-            line: self.scanner.mark.line,
-        }))
+        Ok(Rc::new(Node { kind, tag: None }))
     }
 
     fn node(&mut self, block: bool, indentless: bool) -> Result<Rc<Node>, YamlError> {
@@ -168,11 +163,7 @@ impl<'a> Parser<'a> {
         }
         let kind = self.content(block, indentless, anchor.is_some() || tag.is_some(), start)?;
         let tag = tag.filter(|tag| !tag.is_empty());
-        let node = Rc::new(Node {
-            kind,
-            tag,
-            line: start,
-        });
+        let node = Rc::new(Node { kind, tag });
         if let Some(name) = anchor {
             self.anchors.insert(name, Some(node.clone()));
         }
@@ -180,18 +171,14 @@ impl<'a> Parser<'a> {
     }
 
     fn alias(&mut self) -> Result<Rc<Node>, YamlError> {
-        let Token { kind, mark } = self.scanner.next()?;
+        let Token { kind, .. } = self.scanner.next()?;
         let TokenKind::Alias(name) = kind else {
             return self.error("did not find expected node content");
         };
         match self.anchors.get(&name) {
             Some(Some(target)) => {
-                let kind = NodeKind::Alias(name, target.clone());
-                Ok(Rc::new(Node {
-                    kind,
-                    tag: None,
-                    line: mark.line,
-                }))
+                let kind = NodeKind::Alias(target.clone());
+                Ok(Rc::new(Node { kind, tag: None }))
             }
             Some(None) => Err(YamlError(format!(
                 "yaml: anchor '{name}' value contains itself"
@@ -338,7 +325,7 @@ impl<'a> Parser<'a> {
             match self.kind()? {
                 // `[a: b]` is a sequence of one mapping.
                 TokenKind::Key => {
-                    let line = self.scanner.next()?.mark.line;
+                    self.scanner.next()?;
                     let key = self.flow_part(&[
                         TokenKind::Value,
                         TokenKind::FlowEntry,
@@ -349,7 +336,6 @@ impl<'a> Parser<'a> {
                     items.push(Rc::new(Node {
                         kind: NodeKind::Mapping(vec![(key, value)]),
                         tag: None,
-                        line,
                     }));
                 }
                 TokenKind::FlowSequenceEnd => break,

@@ -1,0 +1,1 @@
+{{- $x := .a | default "b" -}}{{ $x = 1 }}{{/* c */}}{{ if and .a (not .b) }}x{{ else if .c }}y{{ else }}z{{ end }}

@@ -1,0 +1,1 @@
+{{ define "a" }}{{ . }}{{ end }}{{ block "b" .x }}{{ template "a" . }}{{ end }}{{ range $i, $e := .l }}{{ if $i }}{{ continue }}{{ end }}{{ break }}{{ else }}none{{ end }}{{ with .x }}a{{ else with .y }}b{{ end }}

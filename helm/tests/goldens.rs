@@ -1,0 +1,131 @@
+//! Published charts, held against what Helm made of them, where a folder with them stands beside the checkout.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::path::{Path, PathBuf};
+
+use helm::{Capabilities, Chart, Release, Rendered, Values};
+use serde_json::Value as Tree;
+
+/// The folder of the charts; without it the tests have nothing to say, except where they must not be silent.
+fn charts() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/charts");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    assert!(
+        std::env::var("CI").as_deref() != Ok("true"),
+        "{} is missing",
+        folder.display()
+    );
+    None
+}
+
+fn render(chart: &Path, values: &Values) -> Result<Rendered, helm::Error> {
+    helm::render(
+        &Chart::load(chart)?,
+        values,
+        &Release::default(),
+        &Capabilities::default(),
+    )
+}
+
+fn package(folder: &Path, name: &str) -> PathBuf {
+    folder.join("packages").join(match name {
+        "otel" => "opentelemetry-collector-0.158.1.tgz",
+        _ => "runwhen-local-0.6.7.tgz",
+    })
+}
+
+#[test]
+fn published_charts_render_byte_for_byte() {
+    let Some(folder) = charts() else { return };
+    let mut wrong = Vec::new();
+    for entry in std::fs::read_dir(folder.join("expected")).unwrap() {
+        let path = entry.unwrap().path();
+        let record: Tree = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let mut values = Values::new();
+        values.merge_yaml(&record["values"].to_string()).unwrap();
+        let rendered = render(
+            &package(&folder, record["chart"].as_str().unwrap()),
+            &values,
+        );
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        match (rendered, record["rendered"].as_object()) {
+            (Ok(rendered), Some(expected)) => {
+                assert_eq!(rendered.files().len(), expected.len(), "{name}");
+                for (path, text) in expected {
+                    if rendered.files().get(path).map(String::as_str) != text.as_str() {
+                        wrong.push(format!("{name}: {path}"));
+                    }
+                }
+            }
+            (Ok(_), None) => wrong.push(format!("{name}: should fail")),
+            (Err(error), Some(_)) => wrong.push(format!("{name}: {error}")),
+            (Err(_), None) => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_torture_chart_renders_byte_for_byte() {
+    let Some(folder) = charts() else { return };
+    let rendered = render(&folder.join("torture/chart"), &Values::new()).unwrap();
+    for (path, text) in rendered.files() {
+        let expected = std::fs::read_to_string(folder.join("torture/expected").join(path)).unwrap();
+        assert_eq!(*text, expected, "{path}");
+    }
+}
+
+#[test]
+fn the_whole_manifest_is_helms() {
+    let Some(folder) = charts() else { return };
+    let mut values = Values::new();
+    values.set("runner.enabled=true").unwrap();
+    let rendered = render(&package(&folder, "runwhen-local"), &values).unwrap();
+    let expected =
+        std::fs::read_to_string(folder.join("manifest/runwhen-local-0.6.7.runner-enabled.yaml"))
+            .unwrap();
+    assert_eq!(rendered.manifest().unwrap(), expected);
+}
+
+#[test]
+fn runwhen_local_wants_three_images() {
+    let Some(folder) = charts() else { return };
+    let mut values = Values::new();
+    values.set("runner.enabled=true").unwrap();
+    let rendered = render(&package(&folder, "runwhen-local"), &values).unwrap();
+    let mut images: Vec<String> = rendered
+        .images()
+        .into_iter()
+        .map(|image| image.image)
+        .collect();
+    images.dedup();
+    assert_eq!(
+        images,
+        [
+            "ghcr.io/runwhen-contrib/runwhen-local:0.11.5",
+            "otel/opentelemetry-collector:0.153.0",
+            "us-docker.pkg.dev/runwhen-nonprod-shared/public-images/runner:2026-07-23.1",
+        ]
+    );
+}
+
+#[test]
+fn a_missing_dependency_is_named_and_can_be_added() {
+    let Some(folder) = charts() else { return };
+    let mut chart = Chart::load(folder.join("bare/runwhen-local-0.6.7.tgz")).unwrap();
+    let missing = chart.missing_dependencies();
+    assert_eq!(missing.len(), 1);
+    assert_eq!(missing[0].name, "opentelemetry-collector");
+    assert!(missing[0].repository.starts_with("https://"));
+    assert!(!chart.locked_dependencies().is_empty());
+    let (release, capabilities) = (Release::default(), Capabilities::default());
+    let error = helm::render(&chart, &Values::new(), &release, &capabilities).unwrap_err();
+    assert!(
+        matches!(error, helm::Error::MissingDependencies(_)),
+        "{error}"
+    );
+    chart.add_dependency(Chart::load(package(&folder, "otel")).unwrap());
+    assert!(chart.missing_dependencies().is_empty());
+}

@@ -1,0 +1,160 @@
+//! Charts of the project's own, held against what Helm itself made of them (see `tests/oracle/record.py`).
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use helm::{Capabilities, Chart, Release, Values};
+use serde_json::Value as Tree;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle")
+}
+
+/// A recorded case: chart, name, values, and the rendered files where Helm rendered.
+type Case = (String, String, Values, Option<BTreeMap<String, String>>);
+
+/// The recorded cases.
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for entry in std::fs::read_dir(folder().join("expected")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let (chart, _) = name.split_once("--").unwrap();
+        let record: Tree = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        // As a values file: numbers are floats.
+        let mut values = Values::new();
+        values.merge_yaml(&record["values"].to_string()).unwrap();
+        let rendered = record["rendered"].as_object().map(|files| {
+            files
+                .iter()
+                .map(|(path, text)| (path.clone(), text.as_str().unwrap().to_owned()))
+                .collect()
+        });
+        cases.push((chart.to_owned(), name, values, rendered));
+    }
+    cases
+}
+
+#[test]
+fn charts_render_as_helm_renders_them() {
+    let cases = cases();
+    assert!(cases.len() > 20, "the recorded cases are missing");
+    let mut wrong = Vec::new();
+    for (chart, name, values, expected) in cases {
+        let rendered = Chart::load(folder().join("charts").join(chart)).and_then(|chart| {
+            helm::render(
+                &chart,
+                &values,
+                &Release::default(),
+                &Capabilities::default(),
+            )
+        });
+        match (rendered, expected) {
+            (Ok(rendered), Some(expected)) => {
+                for (path, text) in &expected {
+                    if rendered.files().get(path) != Some(text) {
+                        wrong.push(format!("{name}: {path}"));
+                    }
+                }
+                assert_eq!(rendered.files().len(), expected.len(), "{name}");
+            }
+            (Ok(_), None) => wrong.push(format!("{name}: should fail")),
+            (Err(error), Some(_)) => wrong.push(format!("{name}: {error}")),
+            (Err(_), None) => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+fn render(chart: &str) -> helm::Rendered {
+    let chart = Chart::load(folder().join("charts").join(chart)).unwrap();
+    helm::render(
+        &chart,
+        &Values::new(),
+        &Release::default(),
+        &Capabilities::default(),
+    )
+    .unwrap()
+}
+
+#[test]
+fn manifests_are_sorted_by_kind_with_hooks_last() {
+    let manifest = render("order").manifest().unwrap();
+    let names: Vec<&str> = manifest
+        .lines()
+        .filter_map(|line| line.strip_prefix("kind: "))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "Namespace",
+            "Service",
+            "Service",
+            "Deployment",
+            "Apple",
+            "Zebra",
+            "Pod",
+            "Job"
+        ],
+        "{manifest}"
+    );
+    let services: Vec<usize> = ["name: s1", "name: s2"]
+        .iter()
+        .map(|name| manifest.find(name).unwrap())
+        .collect();
+    assert!(
+        services[0] < services[1],
+        "files of one kind stay in the order of their paths"
+    );
+    assert!(!manifest.contains("Thanks"), "notes are no manifest");
+    assert!(
+        !manifest.contains("CustomResourceDefinition"),
+        "crds/ is not rendered"
+    );
+}
+
+#[test]
+fn images_are_found_with_what_wants_them() {
+    let images = render("umbrella").images();
+    let found: Vec<(&str, &str, &str)> = images
+        .iter()
+        .map(|image| {
+            (
+                image.image.as_str(),
+                image.wanted.chart.as_str(),
+                image.wanted.name.as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (
+                "example.com/org/backend:1.1",
+                "umbrella/charts/second",
+                "release-name-second"
+            ),
+            (
+                "example.com/org/backend:from-parent",
+                "umbrella/charts/backend",
+                "release-name-backend"
+            ),
+        ]
+    );
+    assert_eq!(images[0].wanted.kind, "Deployment");
+    assert_eq!(images[0].wanted.container.as_deref(), Some("main"));
+    assert_eq!(
+        images[0].wanted.path,
+        "spec.template.spec.containers[0].image"
+    );
+    // A chart's tests do not count, its hooks do.
+    let images = render("order").images();
+    assert_eq!(
+        images
+            .iter()
+            .map(|image| image.image.as_str())
+            .collect::<Vec<_>>(),
+        ["busybox:1.36"]
+    );
+}
