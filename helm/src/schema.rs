@@ -1,6 +1,8 @@
 //! `values.schema.json`, by the validator whose Go twin Helm uses.
 
-use boon::{Compiler, Schemas, UrlLoader};
+use std::sync::{Arc, OnceLock};
+
+use boon::{Compiler, SchemaIndex, Schemas, UrlLoader};
 use serde_json::{Map, Value as Tree};
 
 use crate::chart::Enabled;
@@ -23,7 +25,7 @@ impl UrlLoader for NoLoader {
 pub(crate) fn complaints(chart: &Enabled<'_>, values: &Map<String, Tree>) -> String {
     let mut out = String::new();
     if let Some(schema) = &chart.chart.schema
-        && let Err(problem) = validate(schema, values)
+        && let Err(problem) = schema.validate(values)
     {
         out.push_str(&format!("{}:\n{}\n", chart.name, problem.trim_end()));
     }
@@ -42,23 +44,47 @@ pub(crate) fn complaints(chart: &Enabled<'_>, values: &Map<String, Tree>) -> Str
     out
 }
 
-fn validate(schema: &[u8], values: &Map<String, Tree>) -> Result<(), String> {
-    let schema: Tree =
-        serde_json::from_slice(schema).map_err(|error| format!("values.schema.json: {error}"))?;
+/// A `values.schema.json`, compiled when it is first wanted.
+#[derive(Clone)]
+pub(crate) struct Schema {
+    source: Arc<[u8]>,
+    compiled: Arc<OnceLock<Result<Compiled, String>>>,
+}
+
+struct Compiled {
+    schemas: Schemas,
+    index: SchemaIndex,
+}
+
+impl Schema {
+    /// A schema from the file's bytes; what is wrong with it shows when it is used.
+    pub(crate) fn new(source: Arc<[u8]>) -> Self {
+        Self { source, compiled: Arc::default() }
+    }
+
+    fn validate(&self, values: &Map<String, Tree>) -> Result<(), String> {
+        let compiled = self.compiled.get_or_init(|| compile(&self.source)).as_ref().map_err(String::clone)?;
+        let instance = Tree::Object(values.clone());
+        compiled.schemas.validate(&instance, compiled.index).map_err(|error| {
+            let text = error.to_string();
+            // The first line names our made-up location.
+            text.split_once('\n').map_or(text.clone(), |(_, rest)| rest.to_owned())
+        })
+    }
+}
+
+impl std::fmt::Debug for Schema {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Schema({} bytes)", self.source.len())
+    }
+}
+
+fn compile(source: &[u8]) -> Result<Compiled, String> {
+    let schema: Tree = serde_json::from_slice(source).map_err(|error| format!("values.schema.json: {error}"))?;
     let mut compiler = Compiler::new();
     compiler.use_loader(Box::new(NoLoader));
-    compiler
-        .add_resource(LOCATION, schema)
-        .map_err(|error| format!("{error:#}"))?;
+    compiler.add_resource(LOCATION, schema).map_err(|error| format!("{error:#}"))?;
     let mut schemas = Schemas::new();
-    let index = compiler
-        .compile(LOCATION, &mut schemas)
-        .map_err(|error| format!("{error:#}"))?;
-    let instance = Tree::Object(values.clone());
-    schemas.validate(&instance, index).map_err(|error| {
-        let text = format!("{error}");
-        // The first line names our made-up location.
-        text.split_once('\n')
-            .map_or(text.clone(), |(_, rest)| rest.to_owned())
-    })
+    let index = compiler.compile(LOCATION, &mut schemas).map_err(|error| format!("{error:#}"))?;
+    Ok(Compiled { schemas, index })
 }

@@ -7,6 +7,7 @@ use super::metadata::{Metadata, read_lock};
 use super::{Chart, archive};
 use crate::error::Error;
 use crate::limits::Limits;
+use crate::schema::Schema;
 use crate::values;
 
 /// A file of a chart, by its path inside it.
@@ -84,7 +85,7 @@ fn sort_in(
                     problem,
                 })?;
         }
-        "values.schema.json" => chart.schema = Some(file.data.to_vec()),
+        "values.schema.json" => chart.schema = Some(Schema::new(file.data)),
         "requirements.yaml" => {
             chart.metadata.read("requirements.yaml", &file.data)?;
             if is_first_version {

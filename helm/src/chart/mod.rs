@@ -13,6 +13,7 @@ use serde_json::{Map, Value as Tree};
 
 use crate::error::Error;
 use crate::limits::Limits;
+use crate::schema::Schema;
 
 pub use metadata::{Dependency, Metadata};
 
@@ -33,7 +34,7 @@ pub(crate) use metadata::text_of;
 pub struct Chart {
     pub(crate) metadata: Metadata,
     pub(crate) values: Map<String, Tree>,
-    pub(crate) schema: Option<Vec<u8>>,
+    pub(crate) schema: Option<Schema>,
     pub(crate) templates: Vec<File>,
     pub(crate) files: Vec<File>,
     pub(crate) locked: Vec<Dependency>,

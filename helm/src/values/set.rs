@@ -17,6 +17,7 @@ pub(super) fn parse_into(
         characters: text.chars().collect(),
         position: 0,
         strings_only,
+        at_end: false,
     };
     while parser.position < parser.characters.len() {
         parser.key(values, 0)?;
@@ -28,6 +29,8 @@ struct Parser {
     characters: Vec<char>,
     position: usize,
     strings_only: bool,
+    /// Whether a value was wanted where the text had ended.
+    at_end: bool,
 }
 
 impl Parser {
@@ -140,11 +143,16 @@ impl Parser {
                 Tree::Array(self.list_item(inner, inner_index, depth + 1)?)
             }
             Some(_) => {
+                let is_new = old.is_none();
                 let mut inner = match old {
                     Some(Tree::Object(inner)) => inner,
                     _ => Map::new(),
                 };
                 self.key(&mut inner, depth + 1)?;
+                // Helm loses a new item whose last value is missing: `a[0].b=`.
+                if is_new && self.at_end {
+                    return Ok(list);
+                }
                 Tree::Object(inner)
             }
         };
@@ -157,6 +165,7 @@ impl Parser {
 
     /// What follows `=`.
     fn value_or_list(&mut self) -> Result<Tree, String> {
+        self.at_end |= self.position >= self.characters.len();
         if self.characters.get(self.position) != Some(&'{') {
             let (text, _) = self.until(&[',']);
             return Ok(self.typed(text));
@@ -233,6 +242,7 @@ mod tests {
             ("a[0][1]=x", json!({"a": [[null, "x"]]})),
             (r"a\.b=c\,d", json!({"a.b": "c,d"})),
             ("a=b=c", json!({"a": "b=c"})),
+            ("a[0].b=", json!({"a": []})),
         ] {
             assert_eq!(parse(text).unwrap(), expected, "{text}");
         }

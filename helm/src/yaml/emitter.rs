@@ -191,7 +191,7 @@ impl Emitter {
             };
         }
         let mut indicators = value.starts_with(b"---") || value.starts_with(b"...");
-        let (mut line_breaks, mut special) = (false, false);
+        let (mut line_breaks, mut special, mut tabs) = (false, false, false);
         let (mut leading, mut trailing_space, mut trailing_break) = (false, false, false);
         let (mut break_space, mut space_break) = (false, false);
         let (mut previous_space, mut previous_break, mut after_blank) = (false, false, true);
@@ -212,7 +212,12 @@ impl Emitter {
                 b'#' => after_blank,
                 _ => false,
             };
-            special |= !Self::is_printable(&value[index..]);
+            if value[index] == b'\t' && self.dialect == Dialect::Pretty {
+                // The newer emitter lets blocks have tabs.
+                tabs = true;
+            } else {
+                special |= !Self::is_printable(&value[index..]);
+            }
             let is_break = break_width(&value[index..]) > 0;
             if value[index] == b' ' {
                 leading |= index == 0;
@@ -237,9 +242,10 @@ impl Emitter {
                 || break_space
                 || space_break
                 || special
+                || tabs
                 || line_breaks
                 || indicators),
-            single_quoted_allowed: !(break_space || space_break || special),
+            single_quoted_allowed: !(break_space || space_break || special || tabs),
             block_allowed: !(trailing_space || space_break || special),
         }
     }

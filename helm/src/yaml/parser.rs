@@ -276,12 +276,6 @@ impl<'a> Parser<'a> {
                     let value = self.block_mapping_value()?;
                     entries.push((key, value));
                 }
-                // A value without a key.
-                TokenKind::Value => {
-                    let key = self.empty_node()?;
-                    let value = self.block_mapping_value()?;
-                    entries.push((key, value));
-                }
                 TokenKind::BlockEnd => {
                     self.scanner.next()?;
                     return Ok(NodeKind::Mapping(entries));
