@@ -11,7 +11,7 @@ use crate::chart::{Chart, Enabled, enable};
 use crate::error::{Error, TemplatePlace};
 use crate::exec::Interpreter;
 use crate::functions::base_path;
-use crate::functions::dates::Instant;
+use crate::functions::calendar::Instant;
 use crate::limits::Limits;
 use crate::schema;
 use crate::template::position;

@@ -59,17 +59,28 @@ struct Compiled {
 impl Schema {
     /// A schema from the file's bytes; what is wrong with it shows when it is used.
     pub(crate) fn new(source: Arc<[u8]>) -> Self {
-        Self { source, compiled: Arc::default() }
+        Self {
+            source,
+            compiled: Arc::default(),
+        }
     }
 
     fn validate(&self, values: &Map<String, Tree>) -> Result<(), String> {
-        let compiled = self.compiled.get_or_init(|| compile(&self.source)).as_ref().map_err(String::clone)?;
+        let compiled = self
+            .compiled
+            .get_or_init(|| compile(&self.source))
+            .as_ref()
+            .map_err(String::clone)?;
         let instance = Tree::Object(values.clone());
-        compiled.schemas.validate(&instance, compiled.index).map_err(|error| {
-            let text = error.to_string();
-            // The first line names our made-up location.
-            text.split_once('\n').map_or(text.clone(), |(_, rest)| rest.to_owned())
-        })
+        compiled
+            .schemas
+            .validate(&instance, compiled.index)
+            .map_err(|error| {
+                let text = error.to_string();
+                // The first line names our made-up location.
+                text.split_once('\n')
+                    .map_or(text.clone(), |(_, rest)| rest.to_owned())
+            })
     }
 }
 
@@ -80,11 +91,16 @@ impl std::fmt::Debug for Schema {
 }
 
 fn compile(source: &[u8]) -> Result<Compiled, String> {
-    let schema: Tree = serde_json::from_slice(source).map_err(|error| format!("values.schema.json: {error}"))?;
+    let schema: Tree =
+        serde_json::from_slice(source).map_err(|error| format!("values.schema.json: {error}"))?;
     let mut compiler = Compiler::new();
     compiler.use_loader(Box::new(NoLoader));
-    compiler.add_resource(LOCATION, schema).map_err(|error| format!("{error:#}"))?;
+    compiler
+        .add_resource(LOCATION, schema)
+        .map_err(|error| format!("{error:#}"))?;
     let mut schemas = Schemas::new();
-    let index = compiler.compile(LOCATION, &mut schemas).map_err(|error| format!("{error:#}"))?;
+    let index = compiler
+        .compile(LOCATION, &mut schemas)
+        .map_err(|error| format!("{error:#}"))?;
     Ok(Compiled { schemas, index })
 }

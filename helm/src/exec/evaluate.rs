@@ -1,6 +1,7 @@
 //! Pipelines, commands and calls.
 
-use super::{Fault, Frame, Interpreter, Run, set_variable};
+use super::walk::set_variable;
+use super::{Fault, Frame, Interpreter, Run};
 use crate::functions::{Body, Function, Parameter};
 use crate::template::{Command, Expression, ExpressionKind, NumberLiteral, Pipeline};
 use crate::value::{ListType, MapType, Value};

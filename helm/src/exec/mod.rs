@@ -3,6 +3,7 @@
 mod evaluate;
 mod failure;
 mod fields;
+mod walk;
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -10,10 +11,10 @@ use std::rc::Rc;
 use regex::Regex;
 
 use crate::functions::Random;
-use crate::functions::dates::Instant;
+use crate::functions::calendar::Instant;
 use crate::limits::Limits;
-use crate::template::{Node, ParseError, Pipeline, Template, is_empty, parse};
-use crate::value::{Methods, Text, Value, write_display};
+use crate::template::{ParseError, Template, is_empty, parse};
+use crate::value::{Text, Value};
 
 pub(crate) use failure::{Failure, Fault, Place};
 
@@ -249,203 +250,6 @@ impl<'a> Interpreter<'a> {
         result.map(|_| ())
     }
 
-    fn walk(
-        &mut self,
-        frame: &mut Frame,
-        nodes: &[Node],
-        dot: &Value,
-        out: &mut Vec<u8>,
-    ) -> Run<Flow> {
-        for node in nodes {
-            let flow = self.walk_node(frame, node, dot, out)?;
-            if flow != Flow::Next {
-                return Ok(flow);
-            }
-        }
-        Ok(Flow::Next)
-    }
-
-    fn walk_node(
-        &mut self,
-        frame: &mut Frame,
-        node: &Node,
-        dot: &Value,
-        out: &mut Vec<u8>,
-    ) -> Run<Flow> {
-        match node {
-            Node::Text(text) => out.extend_from_slice(text),
-            Node::Action(pipeline) => {
-                let value = self.pipeline(frame, pipeline, dot)?;
-                if pipeline.variables.is_empty() {
-                    print_value(out, &value);
-                    self.check_output(frame, pipeline.offset, out.len())?;
-                }
-            }
-            Node::If {
-                pipeline,
-                then,
-                otherwise,
-            } => {
-                let mark = frame.variables.len();
-                let value = self.pipeline(frame, pipeline, dot)?;
-                let flow = self.walk(
-                    frame,
-                    if value.is_true() { then } else { otherwise },
-                    dot,
-                    out,
-                );
-                frame.variables.truncate(mark);
-                return flow;
-            }
-            Node::With {
-                pipeline,
-                then,
-                otherwise,
-            } => {
-                let mark = frame.variables.len();
-                let value = self.pipeline(frame, pipeline, dot)?;
-                let flow = if value.is_true() {
-                    self.walk(frame, then, &value, out)
-                } else {
-                    self.walk(frame, otherwise, dot, out)
-                };
-                frame.variables.truncate(mark);
-                return flow;
-            }
-            Node::Range {
-                pipeline,
-                body,
-                otherwise,
-            } => {
-                let mark = frame.variables.len();
-                let flow = self.range(frame, pipeline, (body, otherwise), dot, out);
-                frame.variables.truncate(mark);
-                return flow;
-            }
-            Node::Template {
-                offset,
-                name,
-                pipeline,
-            } => {
-                let name = name.to_str();
-                let Some(template) = self.templates.find(&name).cloned() else {
-                    return Err(Fault::new(
-                        &frame.template,
-                        *offset,
-                        format!("template {name:?} not defined"),
-                    ));
-                };
-                let data = match pipeline {
-                    Some(pipeline) => self.pipeline(frame, pipeline, dot)?,
-                    None => Value::Nil,
-                };
-                self.run(&template, data, out)
-                    .map_err(|fault| fault.called_from(&frame.template, *offset))?;
-                self.check_output(frame, *offset, out.len())?;
-            }
-            Node::Break => return Ok(Flow::Break),
-            Node::Continue => return Ok(Flow::Continue),
-        }
-        Ok(Flow::Next)
-    }
-
-    fn check_output(&self, frame: &Frame, offset: usize, length: usize) -> Run<()> {
-        if length > self.limits.output {
-            let problem = format!("the output is longer than {} bytes", self.limits.output);
-            return Err(Fault::new(&frame.template, offset, problem));
-        }
-        Ok(())
-    }
-
-    fn range(
-        &mut self,
-        frame: &mut Frame,
-        pipeline: &Pipeline,
-        (body, otherwise): (&[Node], &[Node]),
-        dot: &Value,
-        out: &mut Vec<u8>,
-    ) -> Run<Flow> {
-        let value = self.pipeline(frame, pipeline, dot)?;
-        let mut passes = 0;
-        let mut pass = |interpreter: &mut Self,
-                        frame: &mut Frame,
-                        out: &mut Vec<u8>,
-                        key: Value,
-                        item: Value| {
-            passes += 1;
-            interpreter.count_step(frame, pipeline.offset)?;
-            set_range_variables(frame, pipeline, key, &item);
-            let mark = frame.variables.len();
-            let flow = interpreter.walk(frame, body, &item, out);
-            frame.variables.truncate(mark);
-            flow
-        };
-        match &value {
-            Value::Nil => {}
-            Value::Map(map) => {
-                let entries: Vec<_> = map
-                    .entries
-                    .borrow()
-                    .iter()
-                    .map(|(key, value)| (key.clone(), value.clone()))
-                    .collect();
-                for (key, item) in entries {
-                    if pass(self, frame, out, Value::Str(key), item)? == Flow::Break {
-                        break;
-                    }
-                }
-            }
-            Value::Struct(structure) if matches!(structure.methods, Methods::Files(_)) => {
-                for (key, item) in structure.entries().unwrap_or_default() {
-                    if pass(self, frame, out, Value::Str(key), item)? == Flow::Break {
-                        break;
-                    }
-                }
-            }
-            Value::Int(count, kind) => {
-                if pipeline.variables.len() > 1 {
-                    let problem =
-                        format!("can't use {count} to iterate over more than one variable");
-                    return Err(Fault::new(&frame.template, pipeline.offset, problem));
-                }
-                for index in 0..*count {
-                    if pass(
-                        self,
-                        frame,
-                        out,
-                        Value::int(index),
-                        Value::Int(index, *kind),
-                    )? == Flow::Break
-                    {
-                        break;
-                    }
-                }
-            }
-            other => match other.items() {
-                Some(items) => {
-                    for (index, item) in items.iter().enumerate() {
-                        if pass(self, frame, out, Value::int(index as i64), item.clone())?
-                            == Flow::Break
-                        {
-                            break;
-                        }
-                    }
-                }
-                None => {
-                    let problem = format!(
-                        "range can't iterate over {}",
-                        crate::value::to_display(other).to_str()
-                    );
-                    return Err(Fault::new(&frame.template, pipeline.offset, problem));
-                }
-            },
-        }
-        if passes == 0 {
-            return self.walk(frame, otherwise, dot, out);
-        }
-        Ok(Flow::Next)
-    }
-
     fn count_step(&mut self, frame: &Frame, offset: usize) -> Run<()> {
         self.step()
             .map_err(|failure| self.fault(frame, offset, None, failure))
@@ -469,46 +273,6 @@ impl<'a> Interpreter<'a> {
                 format!("error calling {name}: {message}"),
             ),
         }
-    }
-}
-
-/// The last variable gets the item, the one before it the key.
-fn set_range_variables(frame: &mut Frame, pipeline: &Pipeline, key: Value, item: &Value) {
-    let (key_variable, item_variable) = match pipeline.variables[..] {
-        [] => return,
-        [item] => (None, item),
-        [key, item, ..] => (Some(key), item),
-    };
-    for (variable, value) in [(key_variable, key), (Some(item_variable), item.clone())] {
-        if let Some(variable) = variable {
-            set_variable(frame, variable, value);
-        }
-    }
-}
-
-/// Sets the innermost variable of that number, if there is one.
-fn set_variable(frame: &mut Frame, variable: u32, value: Value) -> bool {
-    if let Some(slot) = frame
-        .variables
-        .iter_mut()
-        .rev()
-        .find(|(number, _)| *number == variable)
-    {
-        slot.1 = value;
-        return true;
-    }
-    false
-}
-
-fn print_value(out: &mut Vec<u8>, value: &Value) {
-    match value {
-        Value::Nil => out.extend_from_slice(NO_VALUE),
-        Value::Str(text) => out.extend_from_slice(text),
-        // Only what an action prints is taken by its address, and so by its `String` method.
-        Value::Struct(structure) if matches!(structure.methods, Methods::KubeVersion) => {
-            write_display(out, &structure.field(b"Version").unwrap_or(Value::Nil));
-        }
-        value => write_display(out, value),
     }
 }
 

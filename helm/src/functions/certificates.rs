@@ -253,7 +253,7 @@ impl Request {
         let now = interpreter.now();
         let time = |seconds: i64| {
             let layout = "20060102150405Z";
-            let instant = super::dates::Instant::from_seconds(seconds);
+            let instant = super::calendar::Instant::from_seconds(seconds);
             let text = instant.format(layout);
             // Two digits of the year up to 2049.
             if text.as_str() < "2050" {

@@ -4,15 +4,17 @@
 //! that wants a string never meets a number.
 
 mod arguments;
+pub(crate) mod calendar;
 mod casting;
 mod certificates;
 mod comparisons;
 mod crypto;
-pub(crate) mod dates;
+mod dates;
 mod defaults;
 mod dicts;
 mod encodings;
 mod helm;
+mod layouts;
 mod lists;
 mod merging;
 mod numbers;

@@ -7,6 +7,7 @@ mod ast;
 mod lexer;
 mod literal;
 mod parser;
+mod pipelines;
 
 pub(crate) use ast::{
     Command, Expression, ExpressionKind, Node, NumberLiteral, Pipeline, Template,

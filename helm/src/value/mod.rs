@@ -23,7 +23,7 @@ pub(crate) use number::{format_general, format_json_number, format_with_verb};
 pub(crate) use structure::{FileSet, Methods, Structure};
 pub(crate) use text::Text;
 
-use crate::functions::dates::Instant;
+use crate::functions::calendar::Instant;
 
 /// A Go integer type that templates can meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

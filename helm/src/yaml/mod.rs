@@ -8,6 +8,7 @@
 mod decode;
 mod emitter;
 mod encode;
+mod fetch;
 mod parser;
 mod resolve;
 mod scalar;
