@@ -25,7 +25,7 @@ impl Default for Limits {
             unpacked: 48 << 20,
             file: 5 << 20,
             files: 10_000,
-            steps: 10_000_000,
+            steps: 3_000_000,
             depth: 1_000,
             output: 16 << 20,
             text: 512 << 20,

@@ -131,16 +131,27 @@ fn conversion(value: &Value, wanted: &str) -> Failure {
     ))
 }
 
+/// Values one `deepCopy` may copy; shared ones are copied as often as they are met.
+const MAX_COPIED: usize = 200_000;
+
 /// `deepCopy`: maps and lists anew, all the way down.
 pub(super) fn deep_copy(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
     if matches!(args[0], Value::Nil) {
         return Err("reflect: call of reflect.Value.Type on zero Value".into());
     }
-    copy(interpreter, &args[0], 0)
+    copy(interpreter, &args[0], 0, &mut MAX_COPIED.clone())
 }
 
-fn copy(interpreter: &mut Interpreter<'_>, value: &Value, depth: usize) -> Outcome {
+fn copy(
+    interpreter: &mut Interpreter<'_>,
+    value: &Value,
+    depth: usize,
+    left: &mut usize,
+) -> Outcome {
     interpreter.step()?;
+    *left = left
+        .checked_sub(1)
+        .ok_or("the value is too large to copy")?;
     if depth > 1_000 {
         return Err("the value contains itself".into());
     }
@@ -149,22 +160,27 @@ fn copy(interpreter: &mut Interpreter<'_>, value: &Value, depth: usize) -> Outco
             let items: Result<Vec<_>, _> = list
                 .items
                 .iter()
-                .map(|item| copy(interpreter, item, depth + 1))
+                .map(|item| copy(interpreter, item, depth + 1, left))
                 .collect();
             Value::List(std::rc::Rc::new(List {
                 items: items?,
                 element: list.element,
             }))
         }
-        Value::Map(map) => copy_map(interpreter, map, depth)?,
+        Value::Map(map) => copy_map(interpreter, map, depth, left)?,
         other => other.clone(),
     })
 }
 
-fn copy_map(interpreter: &mut Interpreter<'_>, map: &Map, depth: usize) -> Outcome {
+fn copy_map(
+    interpreter: &mut Interpreter<'_>,
+    map: &Map,
+    depth: usize,
+    left: &mut usize,
+) -> Outcome {
     let mut entries = BTreeMap::new();
     for (key, value) in map.entries.borrow().iter() {
-        entries.insert(key.clone(), copy(interpreter, value, depth + 1)?);
+        entries.insert(key.clone(), copy(interpreter, value, depth + 1, left)?);
     }
     Ok(Value::typed_map(entries, map.kind))
 }

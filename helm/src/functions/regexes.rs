@@ -33,100 +33,120 @@ fn translate(pattern: &str) -> Cow<'_, str> {
     if !pattern.contains(['\\', '[', '{', '}']) {
         return Cow::Borrowed(pattern);
     }
-    let characters: Vec<char> = pattern.chars().collect();
-    let mut out = String::with_capacity(pattern.len() + 16);
-    let (mut in_class, mut in_repetition) = (false, false);
-    let mut index = 0;
-    while index < characters.len() {
-        let character = characters[index];
-        let next = characters.get(index + 1).copied();
-        match character {
-            '\\' => {
-                index += 1;
-                match next {
-                    Some('d') => out.push_str(if in_class { "0-9" } else { "[0-9]" }),
-                    Some('D') => out.push_str("[^0-9]"),
-                    Some('w') => out.push_str(if in_class {
-                        "0-9A-Za-z_"
-                    } else {
-                        "[0-9A-Za-z_]"
-                    }),
-                    Some('W') => out.push_str("[^0-9A-Za-z_]"),
-                    Some('s') => out.push_str(if in_class {
-                        "\\t\\n\\x0c\\r "
-                    } else {
-                        "[\\t\\n\\x0c\\r ]"
-                    }),
-                    Some('S') => out.push_str("[^\\t\\n\\x0c\\r ]"),
-                    Some('b') if !in_class => out.push_str("(?-u:\\b)"),
-                    Some('B') if !in_class => out.push_str("(?-u:\\B)"),
-                    Some('Q') => {
-                        let rest: String = characters[index + 1..].iter().collect();
-                        let literal = rest.split("\\E").next().unwrap_or_default();
-                        out.push_str(&regex::escape(literal));
-                        index += literal.chars().count() + if rest.contains("\\E") { 2 } else { 0 };
-                    }
-                    Some(other) => {
-                        out.push('\\');
-                        out.push(other);
-                        // `\p{Greek}` and `\x{10FFFF}` keep their braces.
-                        if matches!(other, 'p' | 'P' | 'x')
-                            && characters.get(index + 1) == Some(&'{')
-                        {
-                            while let Some(inner) = characters.get(index + 1) {
-                                out.push(*inner);
-                                index += 1;
-                                if *inner == '}' {
-                                    break;
-                                }
-                            }
-                        }
-                    }
-                    None => out.push('\\'),
-                }
-            }
-            '[' if !in_class => {
-                in_class = true;
-                out.push('[');
-                if next == Some('^') {
-                    out.push('^');
-                    index += 1;
-                }
-                // A bracket right after the opening one is a member.
-                if characters.get(index + 1) == Some(&']') {
-                    out.push_str("\\]");
-                    index += 1;
-                }
-            }
-            '[' if next == Some(':') => {
-                let rest: String = characters[index..].iter().collect();
-                let class = rest.find(":]").map_or(1, |end| end + 2);
-                out.push_str(&rest[..class]);
-                index += rest[..class].chars().count() - 1;
-            }
-            '[' => out.push_str("\\["),
-            ']' if in_class => {
-                in_class = false;
-                out.push(']');
-            }
-            '&' | '~' if in_class => {
-                out.push('\\');
-                out.push(character);
-            }
-            '-' if in_class && next == Some('-') => out.push_str("\\-"),
-            '{' if !in_class => {
-                in_repetition = is_repetition(&characters[index..]);
-                out.push_str(if in_repetition { "{" } else { "\\{" });
-            }
-            '}' if !in_class => {
-                out.push_str(if in_repetition { "}" } else { "\\}" });
-                in_repetition = false;
-            }
-            _ => out.push(character),
-        }
-        index += 1;
+    let mut translation = Translation {
+        pattern: pattern.chars().collect(),
+        position: 0,
+        out: String::with_capacity(pattern.len() + 16),
+        in_class: false,
+        in_repetition: false,
+    };
+    while translation.position < translation.pattern.len() {
+        translation.step();
     }
-    Cow::Owned(out)
+    Cow::Owned(translation.out)
+}
+
+struct Translation {
+    pattern: Vec<char>,
+    position: usize,
+    out: String,
+    in_class: bool,
+    in_repetition: bool,
+}
+
+impl Translation {
+    fn at(&self, offset: usize) -> Option<char> {
+        self.pattern.get(self.position + offset).copied()
+    }
+
+    /// Copies a number of characters.
+    fn copy(&mut self, count: usize) {
+        let end = (self.position + count).min(self.pattern.len());
+        self.out.extend(&self.pattern[self.position..end]);
+        self.position = end;
+    }
+
+    /// Writes a text in place of a number of characters.
+    fn replace(&mut self, count: usize, text: &str) {
+        self.out.push_str(text);
+        self.position += count;
+    }
+
+    fn step(&mut self) {
+        match (self.at(0), self.in_class) {
+            (Some('\\'), _) => self.escape(),
+            (Some('['), false) => self.open_class(),
+            (Some('['), true) if self.at(1) == Some(':') => {
+                let rest: String = self.pattern[self.position..].iter().collect();
+                let class = rest
+                    .find(":]")
+                    .map_or(1, |end| rest[..end + 2].chars().count());
+                self.copy(class);
+            }
+            (Some('['), true) => self.replace(1, "\\["),
+            (Some(']'), true) => {
+                self.in_class = false;
+                self.copy(1);
+            }
+            (Some('&'), true) => self.replace(1, "\\&"),
+            (Some('~'), true) => self.replace(1, "\\~"),
+            (Some('-'), true) if self.at(1) == Some('-') => self.replace(1, "\\-"),
+            (Some('{'), false) => {
+                self.in_repetition = is_repetition(&self.pattern[self.position..]);
+                self.replace(1, if self.in_repetition { "{" } else { "\\{" });
+            }
+            (Some('}'), false) => {
+                self.replace(1, if self.in_repetition { "}" } else { "\\}" });
+                self.in_repetition = false;
+            }
+            (_, _) => self.copy(1),
+        }
+    }
+
+    fn open_class(&mut self) {
+        self.in_class = true;
+        self.copy(1);
+        if self.at(0) == Some('^') {
+            self.copy(1);
+        }
+        // A bracket right after the opening one is a member.
+        if self.at(0) == Some(']') {
+            self.replace(1, "\\]");
+        }
+    }
+
+    fn escape(&mut self) {
+        let text = match (self.at(1), self.in_class) {
+            (Some('d'), true) => "0-9",
+            (Some('d'), false) => "[0-9]",
+            (Some('D'), _) => "[^0-9]",
+            (Some('w'), true) => "0-9A-Za-z_",
+            (Some('w'), false) => "[0-9A-Za-z_]",
+            (Some('W'), _) => "[^0-9A-Za-z_]",
+            (Some('s'), true) => "\\t\\n\\x0c\\r ",
+            (Some('s'), false) => "[\\t\\n\\x0c\\r ]",
+            (Some('S'), _) => "[^\\t\\n\\x0c\\r ]",
+            (Some('b'), false) => "(?-u:\\b)",
+            (Some('B'), false) => "(?-u:\\B)",
+            (Some('Q'), _) => {
+                let rest: String = self.pattern[self.position + 2..].iter().collect();
+                let (literal, end) = rest
+                    .split_once("\\E")
+                    .map_or((rest.as_str(), 0), |(literal, _)| (literal, 2));
+                let count = literal.chars().count() + end;
+                return self.replace(2 + count, &regex::escape(literal));
+            }
+            // `\p{Greek}` and `\x{10FFFF}` keep their braces.
+            (Some('p' | 'P' | 'x'), _) if self.at(2) == Some('{') => {
+                let inside = self.pattern[self.position..]
+                    .iter()
+                    .position(|character| *character == '}');
+                return self.copy(inside.map_or(2, |end| end + 1));
+            }
+            (_, _) => return self.copy(2),
+        };
+        self.replace(2, text);
+    }
 }
 
 fn is_repetition(rest: &[char]) -> bool {
