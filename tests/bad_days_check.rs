@@ -249,13 +249,14 @@ fn failures_for_ever() {
 
 #[test]
 fn connections_that_are_reset() {
-    let world = world();
-    world.inject(one_list(), FaultKind::ResetBeforeHeaders);
-    one_is_unknown(
-        run(SLI, &world),
-        &["source registry", "tags/list", "tried 5 times"],
-    );
-    world.inject(one_list(), FaultKind::ResetAfterHeaders);
+    for kind in [FaultKind::ResetBeforeHeaders, FaultKind::ResetAfterHeaders] {
+        let world = world();
+        world.inject(one_list(), kind);
+        one_is_unknown(
+            run(SLI, &world),
+            &["source registry", "tags/list", "tried 5 times"],
+        );
+    }
 }
 
 #[test]
@@ -485,4 +486,78 @@ fn what_a_service_says_cannot_reach_the_terminal() {
         !ended.stderr.contains('\u{1b}')
             && !ended.json("issues.json").to_string().contains("\\u001b")
     );
+}
+
+#[test]
+fn a_list_that_was_cut_does_not_say_what_is_not_there() {
+    // As many tags as Google gives at once, and `main-latest` is not among them.
+    let world = world();
+    let tags: Vec<_> = (0..10_000).map(|number| format!("aaa-{number}")).collect();
+    let body = serde_json::json!({"name": "r", "tags": tags}).to_string();
+    let headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
+    world.inject(
+        one_list(),
+        FaultKind::Status {
+            code: 200,
+            headers,
+            body,
+        },
+    );
+    one_is_unknown(
+        run(SLI, &world),
+        &["no stable tag beside main-latest", "were not"],
+    );
+}
+
+#[test]
+fn a_machine_without_credentials_says_so_soon() {
+    let world = world();
+    // An identity endpoint that nobody listens at, in the place of the machine's own.
+    let ended = run(SLI, &world)
+        .unset(&[
+            "AZURE_TENANT_ID",
+            "AZURE_CLIENT_ID",
+            "AZURE_CLIENT_SECRET",
+            "AZURE_SUBSCRIPTION_ID",
+        ])
+        .set("IDENTITY_ENDPOINT", "http://127.0.0.1:1/token")
+        .set("IDENTITY_HEADER", "x")
+        .end();
+    ended.expect(5, &["no managed identity answered", "AZURE_CLIENT_SECRET"]);
+    assert!(ended.took < Duration::from_secs(20), "{:?}", ended.took);
+}
+
+#[test]
+fn ids_that_would_become_another_url_are_told() {
+    let world = world();
+    let ended = run(SLI, &world)
+        .set("AZURE_SUBSCRIPTION_ID", "../../x?y")
+        .set("AZURE_TENANT_ID", "bad tenant/..")
+        .set("REGISTRY_NAME", "https://user:hunter2@myacr.azurecr.io")
+        .end();
+    ended.expect(
+        2,
+        &[
+            "AZURE_SUBSCRIPTION_ID",
+            "AZURE_TENANT_ID",
+            "here \"myacr.azurecr.io\"",
+        ],
+    );
+    assert!(!ended.stderr.contains("hunter2"), "{}", ended.stderr);
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn whoever_closes_stdout_does_not_want_the_number() {
+    let world = world();
+    let script = format!("{SLI} | true; exit ${{PIPESTATUS[0]}}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let status = std::process::Command::new("bash")
+        .args(["-c", &script])
+        .env_clear()
+        .envs(world.environment())
+        .env("PATH", "/usr/bin:/bin")
+        .env("OUTPUT_DIR", folder.path())
+        .status();
+    assert_eq!(status.expect("bash runs").code(), Some(0));
 }

@@ -349,3 +349,102 @@ fn a_report_folder_that_cannot_be_written_to_stops_the_run_before_any_import() {
     ended.expect(2, &["OUTPUT_DIR", "cannot be written to"]);
     assert!(world.requests().is_empty());
 }
+
+#[test]
+fn a_folder_of_artifacts_that_cannot_be_made_stops_the_run_before_any_import() {
+    let world = world();
+    let run = run(TASKSET, &world);
+    std::fs::write(run.folder().join("azure-rw-acr-sync"), "").expect("a file");
+    run.end().expect(2, &["OUTPUT_DIR", "cannot be written to"]);
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn a_service_that_asks_for_no_wait_is_not_overrun() {
+    let world = world();
+    world.edit(|state| {
+        state.azure.imports.retry_after = 0;
+        state.azure.imports.rules.push(rule(ImportResult::Hang));
+    });
+    let ended = one_fails(&world, "8", &["run again in a few minutes"]);
+    let polls = world
+        .requests()
+        .iter()
+        .filter(|request| request.host == ARM && request.method == "GET")
+        .count();
+    assert!(polls < 60, "{polls} polls in {:?}", ended.took);
+}
+
+#[test]
+fn a_source_that_stalls_does_not_take_the_time_of_the_imports() {
+    let world = world();
+    let list = Fault::on(support::SOURCE).path_contains(&format!("{ONE}/tags/list"));
+    world.inject(list, FaultKind::Stall);
+    let ended = run(TASKSET, &world).set("TIMEOUT_SECONDS", "16").end();
+    ended.expect(3, &["the deadline of one image"]);
+    let (one, others) = outcomes(&ended);
+    assert_eq!(
+        (one.as_str(), others),
+        ("none", vec!["imported".to_owned(); 4])
+    );
+}
+
+#[test]
+fn a_start_that_was_surely_refused_is_told_at_once() {
+    let world = world();
+    let start = Fault::on(ARM).method("POST").path_contains("/importImage");
+    world.inject(
+        start,
+        FaultKind::Status {
+            code: 503,
+            headers: Vec::new(),
+            body: String::new(),
+        },
+    );
+    let ended = run(TASKSET, &world).end();
+    ended.expect(4, &["503 Service Unavailable"]);
+    assert!(!ended.stderr.contains("may have begun"), "{}", ended.stderr);
+    assert!(ended.took < Duration::from_secs(30), "{:?}", ended.took);
+}
+
+#[test]
+fn a_locked_tag_is_mentioned_by_a_run_that_only_looks() {
+    let world = Sandbox::start(Scenario::named("drifted").expect("a scenario")).expect("a sandbox");
+    let tag = Scenario::newest_tag(ONE);
+    world.edit(|state| {
+        let repository = state
+            .registries
+            .get_mut(ACR)
+            .expect("the ACR")
+            .repository(&format!("runwhen/{ONE}"));
+        repository.tags.get_mut(&tag).expect("the tag").locked = true;
+    });
+    let ended = run(TASKSET, &world).set("SYNC_IMAGES", "false").end();
+    ended.expect(0, &["is locked"]);
+}
+
+#[test]
+fn every_cause_stands_in_the_report_whole() {
+    let world = world();
+    world.edit(|state| {
+        state.azure.imports.retry_after = 1;
+        let rules = &mut state.azure.imports.rules;
+        rules.push(rule(ImportResult::Fail(ImportFailure::CopyingBlobs)));
+        let other = "runwhen-contrib-rw-public-codecollection".to_owned();
+        rules.push(ImportRule {
+            contains: other,
+            ..rule(ImportResult::Fail(ImportFailure::UnexpectedStatus))
+        });
+    });
+    let ended = run(TASKSET, &world).end();
+    ended.expect(4, &[]);
+    for text in [
+        ended.stdout.clone(),
+        ended.report("report.html"),
+        ended.json("issues.json").to_string(),
+    ] {
+        for cause in ["Error copying blobs", "Unexpected response status code"] {
+            assert!(text.contains(cause), "{cause:?} is not in:\n{text}");
+        }
+    }
+}

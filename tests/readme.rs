@@ -45,7 +45,14 @@ fn its_commands_run() {
         let command = command
             .replace("--release ", "")
             .replace("--output-dir report", "--output-dir \"$OUTPUT_DIR\"");
-        let output = Command::new("bash")
+        let mut shell = Command::new("bash");
+        // What cargo sets for a test would make the inner cargo build crates anew, under the outer one's feet.
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO_")) {
+            if name != "CARGO_HOME" && name != "CARGO_TARGET_DIR" {
+                shell.env_remove(name);
+            }
+        }
+        let output = shell
             .args(["-euc", &command])
             .current_dir(root())
             .envs(world.environment())

@@ -16,7 +16,7 @@ fn world(scenario: &str) -> Sandbox {
 fn five_are_outdated_and_stdout_is_the_number_alone() {
     let world = world("outdated");
     let ended = run(SLI, &world).end();
-    ended.expect(0, &["need a sync"]);
+    ended.expect(0, &["to be synced"]);
     assert_eq!(ended.stdout, "5\n");
     let all = ended.json("sli.json");
     assert_eq!(all["needs_sync"], 5);

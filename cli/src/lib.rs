@@ -8,11 +8,13 @@ mod log;
 mod session;
 mod signal;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use acr_sync_core::config::Program;
 use acr_sync_core::report::Status;
 use acr_sync_core::wire::SetupError;
+use anyhow::Context as _;
 
 pub use session::Session;
 
@@ -42,9 +44,28 @@ pub fn execute(
         session.check_folders()?;
         body(&session).await
     });
+    // A look-up of a name that hangs must not hold up the end of the run.
+    runtime.shutdown_background();
     match ended {
         Ok(status) => status.code().into(),
         Err(error) => end(&error),
+    }
+}
+
+/// Writes a result to stdout. Whoever has closed it does not want it: that is no failure.
+///
+/// # Errors
+/// When it cannot be written for another reason.
+pub fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(error).context("stdout could not be written to")
+        }
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

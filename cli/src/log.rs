@@ -1,6 +1,6 @@
 //! The log: lines on stderr that do not tear the progress display.
 
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, Write};
 
 use acr_sync_core::config::Config;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -22,7 +22,8 @@ pub(crate) fn start(config: &Config) -> ProgressBar {
     let writer = progress.clone();
     let layer = tracing_subscriber::fmt::layer()
         .with_target(false)
-        .with_ansi(io::stderr().is_terminal())
+        .with_ansi(false)
+        .with_timer(tracing_subscriber::fmt::time::uptime())
         .with_writer(move || LogWriter(writer.clone()));
     let filter = Targets::new()
         .with_targets(ours)

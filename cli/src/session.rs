@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use acr_sync_core::config::Config;
 use acr_sync_core::problem::Problem;
-use acr_sync_core::report::{Place, Report, artifacts, html, markdown};
-use acr_sync_core::run::{Event, run};
+use acr_sync_core::report::{FOLDER, Place, Report, artifacts, html, markdown};
+use acr_sync_core::run::{Event, Run};
 use acr_sync_core::wire::Limit;
 use indicatif::ProgressBar;
 
@@ -29,7 +29,7 @@ impl Session {
     }
 
     pub(crate) fn check_folders(&self) -> Result<(), files::NotWritable> {
-        files::check_writable("OUTPUT_DIR", &self.config.output_dir)?;
+        files::check_writable("OUTPUT_DIR", &self.config.output_dir.join(FOLDER))?;
         files::check_writable("CODEBUNDLE_TEMP_DIR", &self.config.temp_dir)
     }
 
@@ -51,24 +51,28 @@ impl Session {
             .iter()
             .for_each(|reason| tracing::debug!("credentials passed over: {reason}"));
         let started = chrono::Utc::now();
-        let report = run(&self.config, self.limit.clone(), started, &|event| {
-            self.tell(event)
-        })
-        .await;
+        let run = Run {
+            config: &self.config,
+            limit: self.limit.clone(),
+            started,
+            on_event: &|event| self.tell(event),
+        };
+        let report = if self.config.sync_images {
+            run.sync().await
+        } else {
+            run.check().await
+        };
         self.progress.finish_and_clear();
         let report = report?;
         for issue in &report.issues {
             let advice = issue.next_steps.replace('\n', "; ");
-            tracing::warn!("{}: {}; {advice}", issue.title, issue.actual);
+            let text = format!("{}: {}; {advice}", issue.title, issue.actual);
+            match issue.severity {
+                4.. => tracing::info!("{text}"),
+                0..=3 => tracing::warn!("{text}"),
+            }
         }
         Ok(report)
-    }
-
-    /// Tells the log what is the matter with each image, for who gets no report.
-    pub fn tell_verdicts(&self, report: &Report) {
-        for row in &report.rows {
-            tracing::info!("{}: {}: {}", row.source, row.verdict.name(), row.reason);
-        }
     }
 
     /// Writes the JSON artifacts.
@@ -76,13 +80,19 @@ impl Session {
     /// # Errors
     /// When one of them cannot be written whole.
     pub fn write_artifacts(&self, report: &Report) -> anyhow::Result<()> {
-        artifacts(report).iter().try_for_each(|artifact| {
+        // One that cannot be written must not keep the others from it.
+        let mut written = Ok(());
+        for artifact in artifacts(report) {
             let folder = match artifact.place {
                 Place::Output => &self.config.output_dir,
                 Place::Temp => &self.config.temp_dir,
             };
-            files::write(&folder.join(&artifact.path), &artifact.content)
-        })
+            written = written.and(files::write(
+                &folder.join(&artifact.path),
+                &artifact.content,
+            ));
+        }
+        written
     }
 
     /// Writes `report.md` and `report.html`.
@@ -105,6 +115,16 @@ impl Session {
                 // The chart's images join those that are looked at already.
                 let known = self.progress.length().unwrap_or_default();
                 self.show("checking", known + count as u64);
+            }
+            Event::Planned(plan) => {
+                for entry in &plan.entries {
+                    tracing::info!(
+                        "{}: {}: {}",
+                        entry.observed.desired.source,
+                        entry.verdict.name(),
+                        entry.reason
+                    );
+                }
             }
             Event::Importing(count) => {
                 tracing::info!("importing {count} images");

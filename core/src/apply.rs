@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::azure::ArmImporter;
 use crate::plan::{Action, Plan};
-use crate::problem::Problem;
+use crate::problem::{Cause, Problem};
 use crate::wire::Limit;
 
 /// Longest time for the import of one image, from its request to its verification.
@@ -36,6 +36,12 @@ pub async fn apply(
     let imports = plan.actions().map(|(entry, action)| async move {
         let started = Instant::now();
         let result = limit.for_image(IMPORT).guard(importer.import(action)).await;
+        let result = result.map_err(|problem| match problem.cause {
+            Cause::Deadline | Cause::Interrupted => problem.advise(
+                "the import may still end well in Azure: run again in a few minutes; what has arrived by then is not imported again",
+            ),
+            _ => problem,
+        });
         let outcome = Outcome {
             entry,
             result,

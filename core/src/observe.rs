@@ -137,7 +137,14 @@ impl Observer<'_> {
                 .unwrap_or_else(Seen::Unknown),
         };
         let destination = match &source {
-            Seen::Published(published) => Some(self.standing(&client, &desired, published).await),
+            Seen::Published(published) => {
+                let limit = client.limit();
+                Some(
+                    limit
+                        .guard(self.standing(&client, &desired, published))
+                        .await,
+                )
+            }
             Seen::NotPublished(_) | Seen::Unknown(_) => None,
         };
         Observed {

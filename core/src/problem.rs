@@ -78,6 +78,9 @@ pub struct Problem {
     pub what: String,
     /// What the user can do, when that is known.
     pub advice: Option<String>,
+    /// The other side may have done what it was asked all the same.
+    #[serde(skip)]
+    pub may_have_acted: bool,
 }
 
 impl Problem {
@@ -88,6 +91,7 @@ impl Problem {
             cause,
             what: what.into(),
             advice: None,
+            may_have_acted: false,
         }
     }
 
@@ -95,6 +99,13 @@ impl Problem {
     #[must_use]
     pub fn advise(mut self, advice: impl Into<String>) -> Self {
         self.advice = Some(advice.into());
+        self
+    }
+
+    /// The same problem of a request that may have been acted on.
+    #[must_use]
+    pub fn acted(mut self) -> Self {
+        self.may_have_acted = true;
         self
     }
 
@@ -122,32 +133,24 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// Text from another machine, made harmless for a terminal and short enough to read.
-///
-/// Control characters (terminal escapes among them) and the invisible marks that change the direction
-/// of text become spaces, runs of space one, and the end is cut.
+/// Text from another machine, made harmless for a terminal: control characters (terminal escapes among
+/// them) and the invisible marks that change the direction of text become spaces, runs of space one.
+pub fn printable(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || is_unprintable(c));
+    words
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// The same, and short enough to read: the end is cut.
 pub fn harmless(text: &str) -> String {
     const LONGEST: usize = 400;
-    let mut out = String::new();
-    let mut length = 0;
-    for word in text
-        .split(|c: char| c.is_whitespace() || is_unprintable(c))
-        .filter(|w| !w.is_empty())
-    {
-        if length > 0 {
-            out.push(' ');
-        }
-        for c in word.chars() {
-            if length >= LONGEST {
-                out.push('…');
-                return out;
-            }
-            out.push(c);
-            length += 1;
-        }
-        length += 1;
+    let text = printable(text);
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
-    out
 }
 
 fn is_unprintable(c: char) -> bool {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
@@ -12,10 +13,13 @@ use crate::chart;
 use crate::config::Config;
 use crate::discover::{self, Category, Undiscovered};
 use crate::observe::{Observed, Observer};
-use crate::plan::{Action, plan};
+use crate::plan::{Action, Plan, plan};
 use crate::registry::Sources;
 use crate::report::{Facts, Report};
 use crate::wire::{Limit, SetupError, Wire};
+
+/// Longest time for looking at one image, from its source to the destination; at most half of the run's.
+pub(crate) const LOOK: Duration = Duration::from_secs(120);
 
 /// What happens while a run waits, for whoever shows it.
 #[derive(Clone, Copy, Debug)]
@@ -24,61 +28,112 @@ pub enum Event<'a> {
     Checking(usize),
     /// One of them was.
     Checked(&'a Observed),
+    /// All were; this is what is to be done.
+    Planned(&'a Plan),
     /// So many images are imported.
     Importing(usize),
     /// One of them was, or was not.
     Imported(&'a Action, &'a Outcome),
 }
 
-/// Runs: looks at every image and, when the configuration says so, imports what is behind.
-///
-/// # Errors
-/// When no connection can be set up at all. Everything else is in the report.
-pub async fn run(
-    config: &Config,
-    limit: Limit,
-    started: DateTime<Utc>,
-    on_event: &(dyn Fn(Event<'_>) + Sync),
-) -> Result<Report, SetupError> {
-    let clock = Instant::now();
-    let wire = Wire::new(&config.network, config.secrets(), limit.clone())?;
-    let sources = Sources::new(&wire, config.docker.clone());
-    let destination = Arc::new(Destination::new(config, &wire));
+/// A run: its settings, its end, and who hears what happens.
+pub struct Run<'a> {
+    /// The settings.
+    pub config: &'a Config,
+    /// Its end.
+    pub limit: Limit,
+    /// When it began.
+    pub started: DateTime<Utc>,
+    /// Hears what happens.
+    pub on_event: &'a (dyn Fn(Event<'_>) + Sync),
+}
 
-    let looking = Looking {
-        config,
-        wire: &wire,
-        sources: &sources,
-        destination: &destination,
-        started,
-        on_event,
-    };
-    let (observed, undiscovered, chart) = looking.look().await;
-    let plan = plan(observed, undiscovered);
-    let login_server = destination
-        .client()
-        .await
-        .ok()
-        .map(|client| client.registry().clone());
+impl Run<'_> {
+    /// Looks at every image, and changes nothing.
+    ///
+    /// # Errors
+    /// When no connection can be set up at all. Everything else is in the report.
+    pub async fn check(&self) -> Result<Report, SetupError> {
+        let looked = self.look(self.limit.clone()).await?;
+        Ok(self.report(&looked, None).await)
+    }
 
-    let outcomes = if config.sync_images {
-        on_event(Event::Importing(plan.actions().count()));
-        let importer = ArmImporter::new(destination, config.docker.clone());
-        apply(&plan, &importer, &limit, &|action, outcome| {
-            on_event(Event::Imported(action, outcome))
+    /// Looks at every image, and imports what is behind.
+    ///
+    /// # Errors
+    /// When no connection can be set up at all. Everything else is in the report.
+    pub async fn sync(&self) -> Result<Report, SetupError> {
+        // One source that stalls must not take the time that the other images' imports need.
+        let patience = LOOK.min(self.config.timeout / 2);
+        let looked = self.look(self.limit.for_image(patience)).await?;
+        let Looked {
+            plan, destination, ..
+        } = &looked;
+        (self.on_event)(Event::Importing(plan.actions().count()));
+        let importer = ArmImporter::new(Arc::clone(destination), self.config.docker.clone());
+        let done =
+            |action: &Action, outcome: &Outcome| (self.on_event)(Event::Imported(action, outcome));
+        let outcomes = apply(plan, &importer, &self.limit, &done).await;
+        Ok(self.report(&looked, Some(&outcomes)).await)
+    }
+
+    async fn look(&self, limit: Limit) -> Result<Looked, SetupError> {
+        let clock = Instant::now();
+        let config = self.config;
+        let wire = Wire::new(&config.network, config.secrets(), self.limit.clone())?;
+        let patient = wire.limited(limit);
+        let sources = Sources::new(&patient, config.docker.clone());
+        let destination = Arc::new(Destination::new(config, &wire));
+        let looking = Looking {
+            config,
+            wire: &patient,
+            sources: &sources,
+            destination: &destination,
+            started: self.started,
+            on_event: self.on_event,
+        };
+        let (observed, undiscovered, chart) = looking.look().await;
+        let plan = plan(observed, undiscovered);
+        (self.on_event)(Event::Planned(&plan));
+        Ok(Looked {
+            plan,
+            chart,
+            destination,
+            wire,
+            clock,
         })
-        .await
-    } else {
-        Vec::new()
-    };
-    let facts = Facts {
-        login_server,
-        chart,
-        started,
-        duration: clock.elapsed(),
-        hosts: wire.ledger().snapshot(),
-    };
-    Ok(Report::new(config, &plan, &outcomes, facts))
+    }
+
+    async fn report(&self, looked: &Looked, outcomes: Option<&[Outcome]>) -> Report {
+        let Looked {
+            plan,
+            chart,
+            destination,
+            wire,
+            clock,
+        } = looked;
+        let facts = Facts {
+            login_server: destination
+                .client()
+                .await
+                .ok()
+                .map(|client| client.registry().clone()),
+            chart: chart.clone(),
+            started: self.started,
+            duration: clock.elapsed(),
+            hosts: wire.ledger().snapshot(),
+        };
+        Report::new(self.config, plan, outcomes, facts)
+    }
+}
+
+/// What looking came to, and what goes on from there.
+struct Looked {
+    plan: Plan,
+    chart: Option<String>,
+    destination: Arc<Destination>,
+    wire: Wire,
+    clock: Instant,
 }
 
 /// Discovery and observation: both categories side by side, and the registry's token under way meanwhile.

@@ -4,7 +4,8 @@
 //! manifest stands in another index, candidates are read: those that an alias tag (`amd64-…`) points to
 //! first, then the newest, several at once, and never more than a bound.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
 
 use futures_util::{StreamExt as _, stream};
 
@@ -43,6 +44,14 @@ struct Search<'a> {
     architecture: &'a str,
 }
 
+/// Tags that may be the stable one.
+struct Candidates {
+    /// An alias tag says that they share the child of `latest`.
+    aliased: Vec<Tag>,
+    /// Nothing says so.
+    others: Vec<Tag>,
+}
+
 /// What reading a number of candidates came to.
 enum Found {
     Match(Published),
@@ -59,7 +68,7 @@ impl Search<'_> {
                 "No {latest} found in {place}: there is no such repository"
             )));
         };
-        if !list.tags.contains(latest) && list.listed(latest).is_none() {
+        if !list.tags.contains(latest) && !self.is_behind_the_cut(&list).await? {
             return Ok(Seen::NotPublished(format!("No {latest} found in {place}")));
         }
         let listed = list.listed(latest);
@@ -74,6 +83,16 @@ impl Search<'_> {
         }
     }
 
+    /// A tag that a cut list does not show may be there all the same.
+    async fn is_behind_the_cut(&self, list: &TagList) -> Result<bool, Problem> {
+        Ok(list.may_be_cut()
+            && self
+                .client
+                .resolve(self.repository, self.rule.latest())
+                .await?
+                .is_some())
+    }
+
     fn published(&self, tag: &Tag, digest: &Digest) -> Published {
         Published {
             alias: None,
@@ -85,7 +104,14 @@ impl Search<'_> {
 
     /// A second choice stands beside `latest`; a first choice may still stand in another index.
     async fn better_than(&self, second: Published, list: &TagList) -> Result<Seen, Problem> {
-        let mut candidates = self.candidates(list, Choice::First);
+        let Candidates {
+            mut aliased,
+            others,
+        } = self.candidates(list, Choice::First);
+        if !self.has_aliases(list) {
+            aliased.extend(others);
+        }
+        let mut candidates = aliased;
         candidates.truncate(FEW_CANDIDATES);
         if candidates.is_empty() {
             return Ok(Seen::Published(second));
@@ -104,7 +130,11 @@ impl Search<'_> {
         let child = self.child_of_latest(known).await?;
         let mut unread = 0;
         for choice in [Choice::First, Choice::Second] {
-            let mut candidates = self.candidates(list, choice);
+            let Candidates {
+                aliased: mut candidates,
+                others,
+            } = self.candidates(list, choice);
+            candidates.extend(others);
             let rest = candidates.split_off(candidates.len().min(MOST_CANDIDATES));
             unread += rest.len();
             match self.read(candidates, &child).await {
@@ -114,9 +144,10 @@ impl Search<'_> {
             }
         }
         let place = format!("{}/{}", self.client.registry(), self.repository);
-        if unread > 0 {
+        if unread > 0 || list.may_be_cut() {
             let what = format!(
-                "no stable tag beside {latest} among the {MOST_CANDIDATES} newest in {place}; {unread} were not read"
+                "no stable tag beside {latest} among those that were read in {place}; {unread} of {} were not",
+                list.count()
             );
             return Err(Problem::new(Party::Source, Cause::Invalid, what)
                 .advise("the registry does not tell which tags belong together, and there are too many to read"));
@@ -133,51 +164,56 @@ impl Search<'_> {
             || Version::Tag(latest.clone()),
             |digest| Version::Digest(digest.clone()),
         );
-        let manifest = self.client.manifest(self.repository, &version).await?;
-        let child = manifest.and_then(|manifest| manifest.for_architecture(self.architecture));
-        child.ok_or_else(|| {
-            let what = format!(
-                "{}/{}:{latest} has no manifest for {}",
-                self.client.registry(),
-                self.repository,
-                self.architecture
-            );
+        let place = format!("{}/{}:{latest}", self.client.registry(), self.repository);
+        let Some(manifest) = self.client.manifest(self.repository, &version).await? else {
+            let what = format!("{place} was listed and is not there");
+            return Err(Problem::new(Party::Source, Cause::NotFound, what)
+                .advise("it may be moving just now: run again"));
+        };
+        manifest.for_architecture(self.architecture).ok_or_else(|| {
+            let what = format!("{place} has no manifest for {}", self.architecture);
             Problem::new(Party::Source, Cause::NotFound, what).advise("check IMAGE_ARCHITECTURE")
         })
     }
 
-    /// Tags of this choice that are worth reading, the most promising first.
-    fn candidates(&self, list: &TagList, choice: Choice) -> Vec<Tag> {
-        let wanted: BTreeSet<&Tag> = list
-            .tags
-            .iter()
-            .filter(|tag| self.rule.judge(tag) == Some(choice))
-            .collect();
-        let alias_of = |tag: &Tag| format!("{}-{tag}", self.architecture).parse::<Tag>().ok();
-        // Where upstream keeps alias tags of the children, they tell which indexes share one.
-        let latest_alias = alias_of(self.rule.latest()).and_then(|alias| list.listed(&alias));
-        if let Some((_, listed)) = latest_alias {
-            let aliases: BTreeSet<&Tag> = listed.tags.iter().collect();
-            let shares = |tag: &&&Tag| alias_of(tag).is_some_and(|alias| aliases.contains(&alias));
-            return wanted
-                .iter()
-                .filter(shares)
-                .map(|tag| (*tag).clone())
-                .collect();
-        }
-        let mut uploaded: Vec<(u64, &Tag)> = Vec::with_capacity(wanted.len());
-        let times: std::collections::HashMap<&Tag, u64> = list
+    /// Tags of this choice that may share the child of `latest`, each part the newest first.
+    fn candidates(&self, list: &TagList, choice: Choice) -> Candidates {
+        let aliases: BTreeSet<&Tag> = self.aliases(list).into_iter().flatten().collect();
+        let times: HashMap<&Tag, u64> = list
             .manifests
             .values()
             .flat_map(|listed| listed.tags.iter().map(|tag| (tag, listed.uploaded)))
             .collect();
-        uploaded.extend(
-            wanted
-                .into_iter()
-                .map(|tag| (times.get(tag).copied().unwrap_or_default(), tag)),
-        );
-        uploaded.sort_by(|a, b| b.cmp(a));
-        uploaded.into_iter().map(|(_, tag)| tag.clone()).collect()
+        let mut wanted: Vec<&Tag> = list
+            .tags
+            .iter()
+            .filter(|tag| self.rule.judge(tag) == Some(choice))
+            .collect();
+        wanted.sort_by_key(|tag| Reverse((times.get(tag).copied().unwrap_or_default(), *tag)));
+        let is_aliased = |tag: &&Tag| {
+            self.alias_of(tag)
+                .is_some_and(|alias| aliases.contains(&alias))
+        };
+        let (aliased, others): (Vec<&Tag>, Vec<&Tag>) = wanted.into_iter().partition(is_aliased);
+        Candidates {
+            aliased: aliased.into_iter().cloned().collect(),
+            others: others.into_iter().cloned().collect(),
+        }
+    }
+
+    /// The alias tags that stand on the child of `latest`, where upstream keeps such tags.
+    fn aliases<'l>(&self, list: &'l TagList) -> Option<&'l [Tag]> {
+        let alias = self.alias_of(self.rule.latest())?;
+        list.listed(&alias)
+            .map(|(_, listed)| listed.tags.as_slice())
+    }
+
+    fn has_aliases(&self, list: &TagList) -> bool {
+        self.aliases(list).is_some()
+    }
+
+    fn alias_of(&self, tag: &Tag) -> Option<Tag> {
+        format!("{}-{tag}", self.architecture).parse().ok()
     }
 
     /// Reads candidates, several at once, until one has the wanted child.

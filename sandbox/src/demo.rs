@@ -108,6 +108,20 @@ fn build(cargo: &OsString, package: &Path, folder: &Path) -> anyhow::Result<()> 
         .parent()
         .context("this executable is not in a target folder")?;
     let mut command = Command::new(cargo);
+    // What cargo sets for the program that it runs would make it build those crates anew that look at it.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        let set_by_cargo = [
+            "CARGO_MANIFEST_",
+            "CARGO_PKG_",
+            "CARGO_BIN_",
+            "CARGO_CRATE_",
+            "CARGO_PRIMARY_",
+        ];
+        if set_by_cargo.iter().any(|prefix| text.starts_with(prefix)) {
+            command.env_remove(&name);
+        }
+    }
     command.args(["build", "--package", "sli", "--package", "taskset"]);
     command
         .args(["--profile", profile, "--target-dir"])

@@ -1,6 +1,5 @@
 //! The indicator: prints how many images need a sync, or nothing when that is not known.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use acr_sync_core::config::Program;
@@ -8,11 +7,10 @@ use acr_sync_core::config::Program;
 fn main() -> ExitCode {
     acr_sync_cli::execute(Program::Sli, async |session| {
         let report = session.run().await?;
-        session.tell_verdicts(&report);
         // The number is told even where a file cannot be written.
         let files = session.write_artifacts(&report);
         if let Some(number) = report.metric() {
-            writeln!(std::io::stdout(), "{number}")?;
+            acr_sync_cli::print(&format!("{number}\n"))?;
         }
         files?;
         Ok(report.status())

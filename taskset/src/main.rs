@@ -1,6 +1,5 @@
 //! The task: syncs what is behind, and reports.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use acr_sync_core::config::Program;
@@ -14,7 +13,7 @@ fn main() -> ExitCode {
         let files = session
             .write_artifacts(&report)
             .and(session.write_reports(&report));
-        write!(std::io::stdout(), "{}", markdown(&report)?)?;
+        acr_sync_cli::print(&markdown(&report)?)?;
         files?;
         Ok(report.status())
     })

@@ -136,7 +136,21 @@ fn secrets(world: &Sandbox, environment: &BTreeMap<String, String>) -> Vec<Strin
         let given = headers.filter(|(name, _)| name.eq_ignore_ascii_case("authorization"));
         secrets.extend(given.filter_map(|(_, value)| Some(value.split_once(' ')?.1.to_owned())));
     }
-    secrets.retain(|secret| secret.len() > 5);
+    for request in world.requests() {
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        let fields = body.split('&').filter_map(|field| field.split_once('='));
+        let is_secret = |name: &str| {
+            name.ends_with("_token")
+                || name.starts_with("client_assertion")
+                || name == "client_secret"
+        };
+        secrets.extend(
+            fields
+                .filter(|(name, _)| is_secret(name))
+                .map(|(_, value)| value.to_owned()),
+        );
+    }
+    secrets.retain(|secret| secret.len() > 5 && !secret.starts_with("urn"));
     secrets.sort();
     secrets.dedup();
     secrets

@@ -110,11 +110,15 @@ impl AcrTokens {
         }
     }
 
-    /// Forgets the tokens: the registry called one of them invalid.
-    pub async fn forget(&self, repository: &Repository) {
-        *self.refresh.lock().await = None;
+    /// Forgets a token that the registry called invalid, unless a neighbour has done so already.
+    pub async fn forget(&self, repository: &Repository, refused: &SecretString) {
         for group in self.group(&BTreeSet::from([repository.clone()])) {
-            *group.access.lock().await = None;
+            let mut kept = group.access.lock().await;
+            let is_refused = |token: &Token| token.text.expose_secret() == refused.expose_secret();
+            if matches!(&*kept, Some(Ok(token)) if is_refused(token)) {
+                *kept = None;
+                *self.refresh.lock().await = None;
+            }
         }
     }
 

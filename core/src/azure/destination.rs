@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 use super::{AcrTokens, Identity, RegistryResource, ResourceManager};
 use crate::config::{Config, RegistryName};
 use crate::name::{Registry, Repository};
-use crate::problem::{Cause, Problem};
+use crate::problem::{Cause, Party, Problem};
 use crate::registry::{Access, RegistryClient};
 use crate::wire::Wire;
 
@@ -100,7 +100,7 @@ impl Destination {
             // Who may only pull sees nothing in Resource Manager, and most login servers follow from the name.
             Err(problem)
                 if problem.cause == Cause::AccessDenied
-                    && problem.party != crate::problem::Party::Entra =>
+                    && problem.party == Party::ResourceManager =>
             {
                 let server = format!("{name}{}", self.config.cloud.registry_suffix());
                 tracing::warn!("{problem}; going on with {server}");

@@ -1,6 +1,7 @@
 //! Tokens from Entra for whoever this run is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
@@ -22,6 +23,9 @@ use super::certificate::{CertificateAssertion, GivenAssertion};
 use crate::config::{Config, Credentials, Login, ManagedIdentity};
 use crate::problem::{Cause, Party, Problem, harmless};
 use crate::wire::{Call, Wire, chain};
+
+/// How long a machine's identity service may take to answer.
+const MANAGED_IDENTITY: Duration = Duration::from_secs(15);
 
 /// Who this run is in Azure.
 pub struct Identity {
@@ -51,19 +55,38 @@ impl Identity {
     /// When Entra refuses or cannot be reached; the problem says which credentials were used.
     pub async fn token(&self, scope: &str) -> Result<SecretString, Problem> {
         let credential = self.credential.clone()?;
-        let token = self
-            .wire
-            .limit()
-            .guard(async {
-                credential
-                    .get_token(&[scope], None)
-                    .await
-                    .map_err(|error| self.refused(&error))
-            })
-            .await?;
+        let limit = match &self.login.credentials {
+            // The library asks a machine without an identity for minutes.
+            Credentials::ManagedIdentity { .. } => self.wire.limit().for_image(MANAGED_IDENTITY),
+            Credentials::ClientSecret { .. }
+            | Credentials::ClientCertificate { .. }
+            | Credentials::ClientAssertion { .. }
+            | Credentials::WorkloadIdentity { .. } => self.wire.limit().clone(),
+        };
+        let asked = limit.guard(async {
+            credential
+                .get_token(&[scope], None)
+                .await
+                .map_err(|error| self.refused(&error))
+        });
+        let token = asked.await.map_err(|problem| self.no_answer(problem))?;
         let token = SecretString::from(token.token.secret().to_owned());
         self.wire.learn_secret(&token);
         Ok(token)
+    }
+
+    fn no_answer(&self, problem: Problem) -> Problem {
+        let Credentials::ManagedIdentity { .. } = self.login.credentials else {
+            return problem;
+        };
+        if problem.cause != Cause::Deadline || self.wire.limit().is_over() {
+            return problem;
+        }
+        let what = format!(
+            "no credentials were given, and no managed identity answered in {} s",
+            MANAGED_IDENTITY.as_secs()
+        );
+        Problem::new(Party::Entra, Cause::AccessDenied, what).advise(self.how_to_log_in())
     }
 
     fn refused(&self, error: &azure_core::Error) -> Problem {
@@ -73,6 +96,7 @@ impl Identity {
             let mut problem = problem.clone();
             if let Credentials::ManagedIdentity { .. } = self.login.credentials {
                 problem.what = format!("no managed identity answered: {}", problem.what);
+                problem.cause = Cause::AccessDenied;
                 problem.advice = Some(self.how_to_log_in());
             }
             return problem;

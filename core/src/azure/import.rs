@@ -17,6 +17,8 @@ use crate::registry::{DOCKER_HUB, RegistryClient};
 
 /// Wait for the next poll when Azure does not name one, in seconds.
 const POLL: u64 = 10;
+/// Longest wait for the next poll, in seconds.
+const LONGEST_POLL: u64 = 30;
 /// Shortest and longest wait between two looks at the destination.
 const LOOK: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(1));
 /// How long a destination may take to show what the operation has called done.
@@ -57,7 +59,7 @@ impl ArmImporter {
             .await
         {
             Ok(progress) => self.follow(progress, action, client).await?,
-            Err(problem) if is_doubtful(&problem) => {
+            Err(problem) if problem.may_have_acted => {
                 return settle(action, client, DOUBT)
                     .await
                     .map_err(|_| doubt(problem));
@@ -75,7 +77,8 @@ impl ArmImporter {
     ) -> Result<(), Problem> {
         let mut seen = false;
         while let Progress::Running { location, wait } = progress {
-            let wait = Duration::from_secs(wait.unwrap_or(POLL));
+            // Zero would be a busy loop, and a long wait would hide a failure.
+            let wait = Duration::from_secs(wait.unwrap_or(POLL).clamp(1, LONGEST_POLL));
             if seen {
                 // The tag is there and the operation is not through with it yet.
                 tokio::time::sleep(wait.min(LOOK.1)).await;
@@ -145,20 +148,6 @@ async fn verify(action: &Action, client: &RegistryClient) -> Result<(), Problem>
         }
     }
     Ok(())
-}
-
-/// Whether the request may have been acted on although it failed.
-fn is_doubtful(problem: &Problem) -> bool {
-    match problem.cause {
-        Cause::Unreachable | Cause::Unavailable | Cause::TimedOut | Cause::Invalid => true,
-        Cause::Configuration
-        | Cause::AccessDenied
-        | Cause::NotFound
-        | Cause::Throttled
-        | Cause::Rejected
-        | Cause::Deadline
-        | Cause::Interrupted => false,
-    }
 }
 
 fn doubt(problem: Problem) -> Problem {

@@ -3,8 +3,9 @@
 //! The upper half builds requests and reads answers and is pure; [`ResourceManager`] sends them.
 //! Source: <https://learn.microsoft.com/rest/api/containerregistry/registries>, api-version 2023-07-01.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use regex::Regex;
 use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
@@ -14,9 +15,9 @@ use url::Url;
 use super::cloud::Cloud;
 use super::identity::Identity;
 use crate::config::{Config, DockerAuth, RegistryName};
-use crate::name::{Reference, Registry, Repository, Tag, Version};
+use crate::name::{Reference, Registry, Repository, Tag, Version, pattern};
 use crate::problem::{Cause, Party, Problem, harmless};
-use crate::wire::{Answer, Call, Repeat, Wire};
+use crate::wire::{Answer, Call, Repeat, Wire, service_error};
 
 const REGISTRIES_API: &str = "2023-07-01";
 const SUBSCRIPTIONS_API: &str = "2022-12-01";
@@ -151,7 +152,7 @@ fn read_progress(answer: &Answer) -> Result<Progress, Problem> {
             Ok(Progress::Running { location, wait })
         }
         status if status.is_success() => read_status(answer),
-        _ => Err(explain(answer.unexpected())),
+        _ => Err(explained(answer, answer.unexpected().cause)),
     }
 }
 
@@ -169,32 +170,43 @@ fn read_status(answer: &Answer) -> Result<Progress, Problem> {
     };
     match status.as_str() {
         "Succeeded" | "" if error.is_none() => Ok(Progress::Succeeded),
-        "Failed" | "Canceled" => {
-            let problem = answer.problem(Cause::Rejected);
-            Err(explain(Problem {
-                what: format!("{} (status {status})", problem.what),
-                ..problem
-            }))
-        }
+        "Failed" | "Canceled" => Err(explained(answer, Cause::Rejected)),
         other => Err(answer.invalid(format!("the import's status is {other:?}"))),
     }
 }
 
-/// Adds what Azure's texts mean, and which side they are about.
-fn explain(mut problem: Problem) -> Problem {
-    let text = problem.what.clone();
-    let has = |needle: &str| {
-        text.to_ascii_lowercase()
-            .contains(&needle.to_ascii_lowercase())
-    };
-    let (party, cause, advice) = if has("AuthorizationFailed") || has("does not have authorization")
-    {
+/// A refusal in Azure's words, with what they mean and which side they are about.
+fn explained(answer: &Answer, cause: Cause) -> Problem {
+    static PREFACE: LazyLock<Regex> =
+        LazyLock::new(|| pattern(r"Operation \S+ failed\.?\s*Resource \S+\s*"));
+    let said = service_error(&answer.body).unwrap_or_default();
+    // What stands before the cause names the operation and the target, at length; and ids match anything.
+    let said = PREFACE.replace(&said, "").into_owned();
+    let colon = if said.is_empty() { "" } else { ": " };
+    let what = format!(
+        "{}: {}{colon}{}",
+        answer.call,
+        answer.status,
+        harmless(&said)
+    );
+    match meaning(&said) {
+        Some((party, cause, advice)) => Problem::new(party, cause, what).advise(advice),
+        None => Problem::new(Party::ResourceManager, cause, what),
+    }
+}
+
+/// What a text of Azure's means. Only the service's own words are looked at, never a URL or an id.
+///
+/// Source: the causes that `az acr import` reports, and Azure Resource Manager's common error codes.
+fn meaning(said: &str) -> Option<(Party, Cause, &'static str)> {
+    let has = |words: &str| pattern(&format!(r"(?i)\b({words})\b")).is_match(said);
+    Some(if has("AuthorizationFailed|does not have authorization") {
         (
             Party::ResourceManager,
             Cause::AccessDenied,
-            "the identity may not import: grant it 'Container Registry Data Importer and Data Reader' on the registry",
+            "the identity may not do this: grant it 'Container Registry Data Importer and Data Reader' on the registry",
         )
-    } else if has("SubscriptionNotFound") || has("InvalidSubscriptionId") {
+    } else if has("SubscriptionNotFound|InvalidSubscriptionId") {
         (
             Party::ResourceManager,
             Cause::AccessDenied,
@@ -206,17 +218,13 @@ fn explain(mut problem: Problem) -> Problem {
             Cause::AccessDenied,
             "the registry's firewall does not let the import in: allow trusted services or this network",
         )
-    } else if has("TOOMANYREQUESTS") || has("toomanyrequests") || has("429") {
+    } else if has("TOOMANYREQUESTS|Too Many Requests|status code:? 429") {
         (
             Party::Source,
             Cause::Throttled,
             "the source limits the addresses that Azure shares: set USE_DOCKER_AUTH with DOCKER_USERNAME and DOCKER_TOKEN",
         )
-    } else if has("locked")
-        || has("write operation is disabled")
-        || has("writeEnabled")
-        || has("operation is disallowed")
-    {
+    } else if has("is locked|write operation is disabled|writeEnabled|operation is disallowed") {
         (Party::Destination, Cause::Rejected, LOCKED_ADVICE)
     } else if has("already exists in target registry") {
         (
@@ -224,32 +232,27 @@ fn explain(mut problem: Problem) -> Problem {
             Cause::Rejected,
             "the tag exists in the ACR and may not be replaced",
         )
-    } else if has("UNAUTHORIZED") && problem.cause != Cause::AccessDenied {
+    } else if has("UNAUTHORIZED|DENIED") {
         (
             Party::Source,
             Cause::AccessDenied,
             "the source refused Azure: the image is private or misnamed, or its credentials are wrong",
         )
-    } else if has("MANIFEST_UNKNOWN") || has("Invalid message NotFound") {
+    } else if has("MANIFEST_UNKNOWN|NAME_UNKNOWN|Invalid message NotFound") {
         (
             Party::Source,
             Cause::NotFound,
             "the image is gone from the source: run again, it may have been published anew",
         )
-    } else if has("RFC 7233")
-        || has("Unexpected response status code")
-        || has("Error copying blobs")
-    {
+    } else if has("RFC 7233|Unexpected response status code|Error copying blobs") {
         (
             Party::Source,
             Cause::Rejected,
             "Azure could not read the source's blobs; try again later",
         )
     } else {
-        return problem;
-    };
-    (problem.party, problem.cause, problem.advice) = (party, cause, Some(advice.to_owned()));
-    problem
+        return None;
+    })
 }
 
 /// What to do about a tag that cannot be overwritten.
@@ -292,10 +295,18 @@ impl ResourceManager {
             .iter()
             .map(|id| self.list::<RegistryResource>(registries_url(self.cloud, id)));
         let mut seen = Vec::new();
+        let mut refusal = None;
         for list in futures_util::future::join_all(lists).await {
-            seen.extend(list?);
+            match list {
+                Ok(list) => seen.extend(list),
+                Err(problem) => refusal = refusal.or(Some(problem)),
+            }
         }
-        choose(seen, &config.registry, &subscriptions)
+        // One subscription that refuses does not hide what another shows.
+        match (choose(seen, &config.registry, &subscriptions), refusal) {
+            (Err(problem), Some(refusal)) if problem.cause != Cause::Configuration => Err(refusal),
+            (chosen, _) => chosen,
+        }
     }
 
     /// Starts an import. The source must be pinned by digest by whoever calls.
@@ -352,15 +363,19 @@ impl ResourceManager {
     async fn list<T: serde::de::DeserializeOwned>(&self, url: String) -> Result<Vec<T>, Problem> {
         let mut next = Some(parse(&url)?);
         let mut all = Vec::new();
-        for _ in 0..PAGES {
+        for page in 0.. {
             let Some(url) = next.take() else { break };
+            if page == PAGES {
+                let what = format!("{}: more than {PAGES} pages", crate::wire::shown(&url));
+                return Err(Problem::new(Party::ResourceManager, Cause::Invalid, what));
+            }
             let call = Call {
                 cap: 8 << 20,
                 ..Call::new(Party::ResourceManager, Method::GET, url)
             };
             let answer = self.send(call).await?;
             if answer.status != StatusCode::OK {
-                return Err(explain(answer.unexpected()));
+                return Err(explained(&answer, answer.unexpected().cause));
             }
             let page: Page<T> = answer.json()?;
             all.extend(page.value);

@@ -210,15 +210,14 @@ impl Config {
         let cloud = reader.optional(name::AZURE_CLOUD, parse_cloud);
         let authority = reader.optional(name::AZURE_AUTHORITY_HOST, parse_https);
         let network = reader.network();
-        let output_dir = PathBuf::from(
-            inputs
-                .get(name::OUTPUT_DIR)
-                .unwrap_or_else(|| ".".to_owned()),
-        );
-        let temp_dir = inputs
-            .get(name::CODEBUNDLE_TEMP_DIR)
-            .map_or_else(|| output_dir.clone(), PathBuf::from);
+        let output_dir = reader
+            .folder(name::OUTPUT_DIR)
+            .unwrap_or_else(|| PathBuf::from("."));
+        let temp_dir = reader
+            .folder(name::CODEBUNDLE_TEMP_DIR)
+            .unwrap_or_else(|| output_dir.clone());
         let login = credentials::find(inputs);
+        reader.check_login(&login);
 
         // The patterns below hold whenever there are no mistakes.
         let Reader { mistakes, .. } = reader;
@@ -288,6 +287,7 @@ impl Config {
                 name::AZURE_RESOURCE_SUBSCRIPTION_ID,
                 self.subscription
                     .clone()
+                    .or_else(|| self.login.subscription.clone())
                     .unwrap_or_else(|| "detected".to_owned()),
             ),
             (name::SYNC_IMAGES, self.sync_images.to_string()),

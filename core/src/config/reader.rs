@@ -8,7 +8,8 @@ use secrecy::SecretString;
 
 use super::variables as name;
 use super::{
-    ChartRequest, ChartSource, DockerAuth, Images, Inputs, Mistake, Network, Program, chart,
+    ChartRequest, ChartSource, Credentials, DockerAuth, Images, Inputs, Login, Mistake, Network,
+    Program, chart,
 };
 use crate::azure::Cloud;
 use crate::name::{Repository, Tag};
@@ -27,6 +28,13 @@ impl Reader<'_> {
         value: Option<String>,
         reason: impl Into<String>,
     ) {
+        // A URL may hold a password where none belongs.
+        let value = value.map(|text| match (text.find("://"), text.rfind('@')) {
+            (Some(scheme), Some(at)) if scheme < at => {
+                format!("{}://…{}", &text[..scheme], &text[at..])
+            }
+            _ => text,
+        });
         self.mistakes.push(Mistake {
             variable,
             value,
@@ -105,6 +113,63 @@ impl Reader<'_> {
             username: username?,
             token: token?,
         })
+    }
+
+    /// What came with the credentials becomes a part of URLs.
+    pub fn check_login(&mut self, login: &Login) {
+        let [tenant_name, client_name, _, subscription_name] = name::EXPLICIT[0];
+        let origin = &login.origin;
+        let (tenant, client) = match &login.credentials {
+            Credentials::ClientSecret { tenant, client, .. }
+            | Credentials::ClientCertificate { tenant, client, .. }
+            | Credentials::ClientAssertion { tenant, client, .. }
+            | Credentials::WorkloadIdentity { tenant, client, .. } => {
+                (tenant.as_str(), client.as_str())
+            }
+            Credentials::ManagedIdentity { .. } => ("common", "none"),
+        };
+        let is_id = |text: &str| {
+            text.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
+        };
+        if !is_id(tenant) {
+            self.mistake(
+                tenant_name,
+                None,
+                format!("the tenant ({origin}) must be an id or a domain"),
+            );
+        }
+        if !is_id(client) {
+            self.mistake(
+                client_name,
+                None,
+                format!("the client ({origin}) must be an application's id"),
+            );
+        }
+        if login
+            .subscription
+            .as_deref()
+            .is_some_and(|text| parse_uuid(text).is_err())
+        {
+            self.mistake(
+                subscription_name,
+                None,
+                format!("the subscription ({origin}) must be a subscription's id"),
+            );
+        }
+    }
+
+    /// A folder; a name that is not UTF-8 would be another folder.
+    pub fn folder(&mut self, variable: &'static str) -> Option<PathBuf> {
+        let text = self.inputs.get(variable)?;
+        if text.contains('\u{fffd}') {
+            self.mistake(
+                variable,
+                Some(text.clone()),
+                "the folder's name must be UTF-8",
+            );
+        }
+        Some(PathBuf::from(text))
     }
 
     pub fn chart(&mut self) -> Option<ChartRequest> {
@@ -188,7 +253,7 @@ pub(super) fn parse_repository_path(text: &str) -> Result<Repository, String> {
 
 pub(super) fn parse_ref(text: &str) -> Result<Tag, String> {
     if text.contains('/') {
-        let flat = text.replace('/', "-");
+        let flat = text.trim_matches('/').replace('/', "-");
         return Err(format!(
             "a tag cannot hold '/', so no image is tagged {text}-latest; give the branch as it stands in the \
              tags, perhaps {flat:?}"

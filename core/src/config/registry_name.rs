@@ -20,9 +20,10 @@ pub enum RegistryName {
 impl RegistryName {
     /// Reads what the user gave; an error says what is wrong and what would be right.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let lower = text.to_ascii_lowercase();
+        let lower = text.trim_end_matches(['/', '.']).to_ascii_lowercase();
         if let Some((_, rest)) = lower.split_once("://") {
             let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+            let host = host.rsplit('@').next().unwrap_or_default();
             return Err(format!(
                 "this is a URL; give the registry's name or its login server, here {host:?}"
             ));

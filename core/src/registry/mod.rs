@@ -15,6 +15,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use reqwest::header::{ACCEPT, HeaderValue};
 use reqwest::{Method, StatusCode};
+use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
@@ -22,12 +23,13 @@ pub use acr::AcrTag;
 pub use manifest::{Manifest, ManifestKind};
 pub(crate) use public::DOCKER_HUB;
 pub use public::{PublicTokens, Sources};
+use tags::MOST_OF_GOOGLE;
 pub use tags::{Listed, TagList};
 
 use crate::azure::AcrTokens;
 use crate::name::{Digest, Registry, Repository, Tag, Version};
 use crate::problem::{Cause, Party, Problem};
-use crate::wire::{Answer, Call, Wire};
+use crate::wire::{Answer, Call, Limit, Wire};
 
 /// Docker's and the image specification's manifests and indexes.
 const MANIFEST_TYPES: &str = "application/vnd.oci.image.index.v1+json, \
@@ -73,14 +75,19 @@ impl RegistryClient {
         &self.registry
     }
 
+    /// The time that this client has.
+    pub fn limit(&self) -> &Limit {
+        self.wire.limit()
+    }
+
     /// All tags of a repository, and Google's description of the manifests where the registry gives it.
     /// None when there is no such repository.
     ///
     /// # Errors
     /// When the list cannot be read whole.
     pub async fn tags(&self, repository: &Repository) -> Result<Option<TagList>, Problem> {
-        // Google cuts the list at 10,000 and does not page; the others page by their own limit.
-        let mut next = Some(self.url(&format!("/v2/{repository}/tags/list?n=10000"))?);
+        // Google gives so many and does not page; the others page by their own limit.
+        let mut next = Some(self.url(&format!("/v2/{repository}/tags/list?n={MOST_OF_GOOGLE}"))?);
         let mut list = TagList::default();
         while let Some(url) = next.take() {
             let call = Call {
@@ -93,13 +100,13 @@ impl RegistryClient {
                 StatusCode::NOT_FOUND => return Ok(None),
                 _ => return Err(self.refused(&answer)),
             }
-            let before = list.len();
+            let before = list.count();
             list.add_page(&answer)?;
             next = tags::next_page(&answer)?;
-            if next.is_some() && (list.len() == before || list.len() > MOST_TAGS) {
+            if next.is_some() && (list.count() == before || list.count() > MOST_TAGS) {
                 return Err(answer.invalid(format!(
                     "the list of tags does not end ({} so far)",
-                    list.len()
+                    list.count()
                 )));
             }
         }
@@ -277,25 +284,33 @@ impl RegistryClient {
     }
 
     async fn send(&self, repository: &Repository, call: Call) -> Result<Answer, Problem> {
-        let answer = self.try_send(repository, call.clone()).await?;
+        let token = self.token(repository).await?;
+        let answer = self.send_with(token.clone(), call.clone()).await?;
         if answer.status != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
         // The token may have ended early, or none was asked for yet: one new one, and then the answer counts.
-        match &self.access {
-            Access::Public(tokens) if !tokens.learn(&answer, repository).await? => {
+        match (&self.access, token) {
+            (Access::Public(tokens), _) if !tokens.learn(&answer, repository).await? => {
                 return Ok(answer);
             }
-            Access::Public(_) => {}
-            Access::Acr(tokens) => tokens.forget(repository).await,
+            (Access::Acr(tokens), Some(token)) => tokens.forget(repository, &token).await,
+            (Access::Public(_), _) | (Access::Acr(_), None) => {}
         }
-        self.try_send(repository, call).await
+        self.send_with(self.token(repository).await?, call).await
     }
 
-    async fn try_send(&self, repository: &Repository, mut call: Call) -> Result<Answer, Problem> {
-        call.bearer = match &self.access {
-            Access::Public(tokens) => tokens.token(repository).await?,
-            Access::Acr(tokens) => Some(tokens.token(repository).await?),
+    async fn token(&self, repository: &Repository) -> Result<Option<SecretString>, Problem> {
+        match &self.access {
+            Access::Public(tokens) => tokens.token(repository).await,
+            Access::Acr(tokens) => tokens.token(repository).await.map(Some),
+        }
+    }
+
+    async fn send_with(&self, token: Option<SecretString>, call: Call) -> Result<Answer, Problem> {
+        let call = Call {
+            bearer: token,
+            ..call
         };
         // A blob is known by its digest, wherever it is served.
         if call.url.path().contains("/blobs/") {

@@ -6,6 +6,9 @@ use super::{Done, NOWHERE, Report, Row};
 use crate::discover::Category;
 use crate::plan::Verdict;
 
+/// The folder of most artifacts, below `OUTPUT_DIR`.
+pub const FOLDER: &str = "azure-rw-acr-sync";
+
 /// Where other tools have always found the original's files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -50,7 +53,7 @@ pub fn artifacts(report: &Report) -> Vec<Artifact> {
             entry
         })
         .collect();
-    let below = |name: &str| format!("azure-rw-acr-sync/{name}");
+    let below = |name: &str| format!("{FOLDER}/{name}");
     let mut artifacts = vec![
         Artifact::json(
             Place::Output,
@@ -91,9 +94,11 @@ fn runwhen_local(report: &Report) -> Value {
 
 /// Everything known.
 fn whole(report: &Report) -> Value {
+    // A category that was not looked at is null, not zero.
     let category = |category: Category| {
         let counts = report.counts_of(category);
-        json!({"counts": counts, "needs_sync": (counts.unknown == 0).then(|| counts.remaining())})
+        let known = json!({"counts": counts, "needs_sync": (counts.unknown == 0).then(|| counts.remaining())});
+        (counts.total > 0).then_some(known)
     };
     let requests: u64 = report.hosts.values().map(|host| host.requests).sum();
     json!({
@@ -119,10 +124,6 @@ fn whole(report: &Report) -> Value {
 }
 
 fn image(row: &Row) -> Value {
-    let problem = match (&row.verdict, &row.done) {
-        (Verdict::Unknown(problem), _) | (_, Done::Failed { problem, .. }) => Some(problem),
-        _ => None,
-    };
     let (outcome, duration) = match &row.done {
         Done::Nothing => (None, None),
         Done::NotAsked => (Some("not_asked"), None),
@@ -139,7 +140,7 @@ fn image(row: &Row) -> Value {
         "reason": row.reason,
         "outcome": outcome,
         "import_ms": duration,
-        "problem": problem,
+        "problem": row.problem(),
         "wanted_by": row.wanted_by,
         "note": row.note,
     })

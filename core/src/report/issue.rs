@@ -118,7 +118,7 @@ fn not_published(report: &Report) -> Option<Issue> {
         report,
         severity,
         &rows,
-        "have nothing to sync",
+        "without anything to sync",
         first.reason.clone(),
         advice,
     ))
@@ -136,7 +136,7 @@ fn not_synced(report: &Report) -> Option<Issue> {
         report,
         4,
         &rows,
-        "need a sync",
+        "to be synced",
         first.reason.clone(),
         advice,
     ))
@@ -151,14 +151,7 @@ fn notes(report: &Report) -> Option<Issue> {
     let notes: Vec<_> = rows.iter().filter_map(|row| row.note.clone()).collect();
     let actual = notes.first()?.clone();
     let advice = "see the note of each image in the details".to_owned();
-    let mut issue = issue(
-        report,
-        4,
-        &rows,
-        "have tags that sort wrongly",
-        actual,
-        advice,
-    );
+    let mut issue = issue(report, 4, &rows, "to be looked at", actual, advice);
     issue.details = notes
         .iter()
         .map(|note| format!("- {note}"))
@@ -186,10 +179,13 @@ fn issue(
             row.destination,
             row.verdict.name()
         );
-        if row.reason == actual {
+        let why = row
+            .problem()
+            .map_or_else(|| row.reason.clone(), Problem::fact);
+        if why == actual {
             line
         } else {
-            format!("{line}: {}", row.reason)
+            format!("{line}: {why}")
         }
     };
     let lines: Vec<_> = rows.iter().map(line).collect();

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-pub use artifact::{Artifact, Place, artifacts};
+pub use artifact::{Artifact, FOLDER, Place, artifacts};
 pub use issue::Issue;
 pub use render::{RenderError, html, markdown};
 
@@ -174,6 +174,23 @@ pub struct Row {
     pub note: Option<String>,
 }
 
+impl Row {
+    /// Why it could not be checked or imported, if that is so.
+    pub fn problem(&self) -> Option<&Problem> {
+        match (&self.verdict, &self.done) {
+            (Verdict::Unknown(problem), _) | (_, Done::Failed { problem, .. }) => Some(problem),
+            (
+                Verdict::UpToDate
+                | Verdict::Missing
+                | Verdict::Outdated
+                | Verdict::Drifted
+                | Verdict::NotPublished(_),
+                Done::Nothing | Done::NotAsked | Done::Imported(_),
+            ) => None,
+        }
+    }
+}
+
 /// What a run came to.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -183,8 +200,6 @@ pub struct Report {
     pub registry: String,
     /// The chart that named the RunWhen Local images, and its version.
     pub chart: Option<String>,
-    /// Whether the run was to import.
-    pub sync_images: bool,
     /// When it began.
     pub started: DateTime<Utc>,
     /// How long it took.
@@ -215,15 +230,21 @@ pub struct Facts {
 }
 
 impl Report {
-    /// Puts plan and outcomes together.
-    pub fn new(config: &Config, plan: &Plan, outcomes: &[Outcome], facts: Facts) -> Self {
+    /// Puts plan and outcomes together; no outcomes where the run was to look only.
+    pub fn new(config: &Config, plan: &Plan, outcomes: Option<&[Outcome]>, facts: Facts) -> Self {
         let mut rows: Vec<_> = plan
             .entries
             .iter()
             .enumerate()
             .map(|(position, entry)| {
-                let outcome = outcomes.iter().find(|outcome| outcome.entry == position);
-                row(config, entry, outcome)
+                let done = match outcomes {
+                    Some(outcomes) => done(
+                        entry,
+                        outcomes.iter().find(|outcome| outcome.entry == position),
+                    ),
+                    None => not_asked(entry),
+                };
+                row(entry, done)
             })
             .collect();
         rows.extend(plan.undiscovered.iter().map(undiscovered_row));
@@ -241,7 +262,6 @@ impl Report {
                 |server| server.to_string(),
             ),
             chart,
-            sync_images: config.sync_images,
             started,
             duration,
             rows,
@@ -280,7 +300,7 @@ impl Report {
 
     /// How the run ends: the gravest of what happened.
     pub fn status(&self) -> Status {
-        let problems = || self.problems().map(|(_, problem)| problem);
+        let problems = || self.rows.iter().filter_map(Row::problem);
         let is_missing = |problem: &Problem| {
             problem.cause == Cause::Configuration
                 || (problem.cause == Cause::NotFound && problem.party == Party::ResourceManager)
@@ -304,29 +324,20 @@ impl Report {
         let counts = self.counts_of(Category::CodeCollection);
         counts.total > 0 && counts.not_published == counts.total
     }
+}
 
-    /// Every image that could not be checked or imported, with the reason.
-    fn problems(&self) -> impl Iterator<Item = (&Row, &Problem)> {
-        self.rows
-            .iter()
-            .filter_map(|row| match (&row.verdict, &row.done) {
-                (Verdict::Unknown(problem), _) | (_, Done::Failed { problem, .. }) => {
-                    Some((row, problem))
-                }
-                _ => None,
-            })
+/// What a run that only looks does about an image.
+fn not_asked(entry: &Entry) -> Done {
+    match &entry.step {
+        Step::Nothing => Done::Nothing,
+        Step::Import(_) | Step::Blocked(_) => Done::NotAsked,
     }
 }
 
-fn row(config: &Config, entry: &Entry, outcome: Option<&Outcome>) -> Row {
-    let desired = &entry.observed.desired;
-    let published = match &entry.observed.source {
-        Seen::Published(published) => Some(published),
-        Seen::NotPublished(_) | Seen::Unknown(_) => None,
-    };
-    let done = match (&entry.step, outcome) {
+/// What a run that imports did about an image.
+fn done(entry: &Entry, outcome: Option<&Outcome>) -> Done {
+    match (&entry.step, outcome) {
         (Step::Nothing, _) => Done::Nothing,
-        (Step::Blocked(_) | Step::Import(_), None) if !config.sync_images => Done::NotAsked,
         (Step::Blocked(problem), _) => Done::Failed {
             problem: problem.clone(),
             duration: None,
@@ -334,17 +345,17 @@ fn row(config: &Config, entry: &Entry, outcome: Option<&Outcome>) -> Row {
         (
             Step::Import(_),
             Some(Outcome {
+                entry: _,
                 result: Ok(()),
                 duration,
-                ..
             }),
         ) => Done::Imported(*duration),
         (
             Step::Import(_),
             Some(Outcome {
+                entry: _,
                 result: Err(problem),
                 duration,
-                ..
             }),
         ) => Done::Failed {
             problem: problem.clone(),
@@ -361,6 +372,19 @@ fn row(config: &Config, entry: &Entry, outcome: Option<&Outcome>) -> Row {
                 duration: None,
             }
         }
+    }
+}
+
+fn row(entry: &Entry, done: Done) -> Row {
+    let desired = &entry.observed.desired;
+    let published = match &entry.observed.source {
+        Seen::Published(published) => Some(published),
+        Seen::NotPublished(_) | Seen::Unknown(_) => None,
+    };
+    // A run that only looks tells what stands in the way of the next one.
+    let blocked = match (&entry.step, &done) {
+        (Step::Blocked(problem), Done::NotAsked) => Some(problem.to_string()),
+        _ => None,
     };
     let tag = published.and_then(|published| published.tag.clone());
     Row {
@@ -380,7 +404,7 @@ fn row(config: &Config, entry: &Entry, outcome: Option<&Outcome>) -> Row {
         reason: entry.reason.clone(),
         done,
         wanted_by: desired.wanted_by.clone(),
-        note: entry.note.clone(),
+        note: blocked.or_else(|| entry.note.clone()),
     }
 }
 

@@ -146,7 +146,7 @@ fn summary(report: &Report) -> (String, &'static str) {
 /// of them.
 fn escape_markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let text = crate::problem::harmless(text);
+    let text = crate::problem::printable(text);
     let mut characters = text.chars().peekable();
     let mut before = ' ';
     while let Some(c) = characters.next() {

@@ -110,9 +110,8 @@ impl Answer {
 
     /// A problem that tells this answer: call, status and the service's own code.
     pub fn problem(&self, cause: Cause) -> Problem {
-        let said = service_error(&self.body)
-            .map(|text| format!(": {text}"))
-            .unwrap_or_default();
+        let said = service_error(&self.body).map(|text| format!(": {}", harmless(&text)));
+        let said = said.unwrap_or_default();
         Problem::new(
             self.party,
             cause,
@@ -128,6 +127,7 @@ impl Answer {
             Cause::Invalid,
             format!("{}: {}: {what}", self.call, self.status),
         )
+        .acted()
     }
 
     /// The problem of a status that this call did not expect.

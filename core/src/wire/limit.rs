@@ -53,6 +53,11 @@ impl Limit {
         }
     }
 
+    /// Whether the time is over.
+    pub fn is_over(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
     /// Runs `work` until it is done, the deadline is reached or the run is stopped.
     ///
     /// # Errors

@@ -195,7 +195,12 @@ impl Wire {
         });
         let result = self
             .limit
-            .guard(async { work.await.map_err(|failure| failure.problem) })
+            .guard(async {
+                work.await.map_err(|failure| Problem {
+                    may_have_acted: failure.received,
+                    ..failure.problem
+                })
+            })
             .await;
         result.map_err(|problem| self.finish(problem, tries.load(Ordering::Relaxed), &call))
     }

@@ -37,11 +37,18 @@ impl Secrets {
     /// Keeps one more text out of all messages.
     pub fn learn(&self, secret: SecretString) {
         // A text this short would be found everywhere and protects nothing.
-        if secret.expose_secret().len() >= 4 {
-            self.0
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .push(secret);
+        if secret.expose_secret().len() < 4 {
+            return;
+        }
+        let mut known = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !known
+            .iter()
+            .any(|other| other.expose_secret() == secret.expose_secret())
+        {
+            known.push(secret);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::problem::harmless;
+use crate::problem::printable;
 
 /// `CODE: message` of an error body, in the three shapes that are met; none when it is something else.
 ///
@@ -24,9 +24,9 @@ pub(crate) fn service_error(body: &[u8]) -> Option<String> {
     };
     match (code, message) {
         (Some(code), Some(message)) if !message.is_empty() => {
-            Some(harmless(&format!("{code}: {message}")))
+            Some(printable(&format!("{code}: {message}")))
         }
-        (Some(one), _) | (None, Some(one)) => Some(harmless(&one)),
+        (Some(one), _) | (None, Some(one)) => Some(printable(&one)),
         (None, None) => None,
     }
 }

@@ -7,6 +7,19 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::SetupError;
 
+/// Where systems keep the authorities that they trust: the list of Go's `crypto/x509/root_linux.go`.
+///
+/// Not looked up by the library: that would read the environment, in which an empty `SSL_CERT_FILE` is
+/// not the same as none.
+const SYSTEM_BUNDLES: [&str; 6] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/cacert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
 /// TLS for all connections: rustls on ring, one configuration.
 ///
 /// A bundle that the user names replaces the system's store, as it does for curl and OpenSSL. A machine
@@ -32,7 +45,12 @@ pub(super) fn client_config(authorities: Option<&Path>) -> Result<ClientConfig, 
             }
         }
         None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            let bundle = SYSTEM_BUNDLES
+                .iter()
+                .map(Path::new)
+                .find(|path| path.is_file());
+            let found = rustls_native_certs::load_certs_from_paths(bundle, None);
+            roots.add_parsable_certificates(found.certs);
             if roots.is_empty() {
                 roots.add_parsable_certificates(
                     webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned(),

@@ -107,9 +107,41 @@ fn azures_texts_are_explained() {
             Party::Destination,
             Cause::AccessDenied,
         ),
-        ("something new", Party::ResourceManager, Cause::Rejected),
+        ("the tag is locked", Party::Destination, Cause::Rejected),
     ] {
-        let problem = explain(Problem::new(Party::ResourceManager, Cause::Rejected, text));
-        assert_eq!((problem.party, problem.cause), (party, cause), "{text}");
+        let (found_party, found_cause, _) = meaning(text).unwrap();
+        assert_eq!((found_party, found_cause), (party, cause), "{text}");
     }
+    for unknown in ["something new", "blocked by policy", "sha256:4290429"] {
+        assert_eq!(meaning(unknown), None, "{unknown}");
+    }
+}
+
+#[test]
+fn ids_in_the_preface_mean_nothing_and_the_cause_is_not_cut_off() {
+    let id = format!("/subscriptions/429/{}", "x".repeat(500));
+    let message = format!(
+        "Operation registries-429-locked failed. Resource {id} Error copying blobs. Details: the end"
+    );
+    let body = json!({"error": {"code": "ImportFailed", "message": message}});
+    let answer = Answer {
+        party: Party::ResourceManager,
+        call: "GET https://management.azure.com/x".to_owned(),
+        url: "https://management.azure.com/x".parse().unwrap(),
+        status: StatusCode::BAD_REQUEST,
+        headers: reqwest::header::HeaderMap::new(),
+        body: body.to_string().into(),
+    };
+    let problem = explained(&answer, Cause::Rejected);
+    assert_eq!(
+        (problem.party, problem.cause),
+        (Party::Source, Cause::Rejected)
+    );
+    assert!(
+        problem
+            .what
+            .ends_with("ImportFailed: Error copying blobs. Details: the end"),
+        "{}",
+        problem.what
+    );
 }
