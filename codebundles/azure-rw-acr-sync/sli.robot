@@ -37,7 +37,7 @@ Count Images Needing Update and Push Metric
     END
     FOR    ${name}    ${category}    IN    &{CHECK}[result][categories]
         # A category that was not looked at (IMAGES) has no number.
-        IF    ${category}[counts][total] > 0
+        IF    $category is not None and $category["counts"]["total"] > 0
             RW.Core.Push Metric    ${category}[needs_sync]    sub_name=${name}
         END
     END

@@ -1,0 +1,30 @@
+# syntax=docker/dockerfile:1
+# The image in which RunWhen's workers run the codebundle: the platform's runtime, the repository's codebundles at
+# /home/runwhen/collection, and the executables at ACR_SYNC_HOME. For people who need no platform: Dockerfile.minimal.
+#
+#   docker buildx build --platform linux/amd64,linux/arm64 --tag myacr.azurecr.io/azure-rw-acr-sync:main .
+#
+# RUST_IMAGE must not have a newer C library than BASE_IMAGE: both are Debian 12.
+ARG RUST_IMAGE=docker.io/library/rust:1.88-bookworm
+ARG BASE_IMAGE=ghcr.io/runwhen-contrib/rw-base-runtime:latest
+
+FROM ${RUST_IMAGE} AS build
+ARG TARGETARCH
+WORKDIR /source
+COPY . .
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/source/target,id=target-${TARGETARCH} \
+    cargo build --release --locked --package sli --package taskset \
+    && install -D --target-directory=/out --strip target/release/sli target/release/taskset \
+    && /out/sli --version && /out/taskset --version
+
+FROM ${BASE_IMAGE}
+# util-linux has a `taskset` too: ours stays out of the folders of PATH.
+ENV ACR_SYNC_HOME=/opt/acr-sync/bin
+USER root
+COPY --from=build /out/ /opt/acr-sync/bin/
+COPY --chown=runwhen:0 LICENSE README.md meta.yaml sli.yaml runbook.yaml /home/runwhen/collection/
+COPY --chown=runwhen:0 docs /home/runwhen/collection/docs
+COPY --chown=runwhen:0 codebundles /home/runwhen/collection/codebundles
+# The worker is the base image's entry point; it writes below TMPDIR only, so the root file system can be read-only.
+USER runwhen

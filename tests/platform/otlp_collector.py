@@ -1,0 +1,72 @@
+"""A stand-in of the platform's OTLP collector on loopback: it takes metrics over HTTP, in both encodings of the protocol."""
+
+import gzip
+import http.server
+import threading
+
+from google.protobuf import json_format
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
+
+
+class Collector:
+    """Listens until the `with` block ends, and keeps what it was given."""
+
+    def __init__(self):
+        self.paths, self.requests = [], []
+        collector = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.headers.get("Content-Encoding") == "gzip":
+                    body = gzip.decompress(body)
+                kind, request = self.headers["Content-Type"], ExportMetricsServiceRequest()
+                if kind == "application/json":
+                    json_format.Parse(body, request)
+                    answer = b"{}"
+                else:
+                    request.ParseFromString(body)
+                    answer = ExportMetricsServiceResponse().SerializeToString()
+                collector.paths.append(self.path)
+                collector.requests.append(request)
+                self.send_response(200)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.endpoint = f"http://127.0.0.1:{self.server.server_port}/v1/metrics"
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def gauges(self):
+        """The last value of every gauge: {name: (value, attributes, service name, scope)}."""
+        found = {}
+        for request in self.requests:
+            for resource in request.resource_metrics:
+                service = _attributes(resource.resource.attributes).get("service.name")
+                for scope in resource.scope_metrics:
+                    for metric in scope.metrics:
+                        assert metric.HasField("gauge"), metric
+                        point = metric.gauge.data_points[-1]
+                        value = getattr(point, point.WhichOneof("value"))
+                        attributes = _attributes(point.attributes)
+                        found[metric.name] = (value, attributes, service, scope.scope.name)
+        return found
+
+
+def _attributes(pairs):
+    return {pair.key: pair.value.string_value for pair in pairs}

@@ -1,0 +1,134 @@
+"""What RunWhen Local generates: which deployments match, and what the templates come to."""
+
+import copy
+import re
+
+import pytest
+import yaml
+
+from declarations import configured
+from templates import EXAMPLE, INCLUDES, PlatformUndefined, render
+
+UNSET = "missing_workspaceInfo_custom_variable"
+
+
+def matches(root, deployment, custom):
+    """The workspace builder's reading of our one rule."""
+    path = root / "codebundles" / "azure-rw-acr-sync" / ".runwhen" / "generation-rules" / "azure-rw-acr-sync.yaml"
+    (rule,) = yaml.safe_load(path.read_text())["spec"]["generationRules"]
+    assert rule["resourceTypes"] == ["deployment"]
+    (match,) = rule["matchRules"]
+    assert match["type"] == "and"
+
+    def value(predicate):
+        (name,) = predicate["properties"]
+        if predicate.get("resourceType") == "variables":
+            return custom.get(name.removeprefix("custom/"))
+        return {"name": deployment}[name]
+
+    def holds(predicate):
+        assert predicate["type"] == "pattern"
+        # `exact` there is Python's `match`, which is not anchored at the end: our patterns are.
+        how = {"exact": re.match, "substring": re.search}[predicate["mode"]]
+        found = value(predicate)
+        return found is not None and how(predicate["pattern"], str(found)) is not None
+
+    return all(holds(predicate) for predicate in match["matches"])
+
+
+@pytest.mark.parametrize(
+    ("deployment", "registry", "name", "expected"),
+    [
+        ("runner", "azure_acr", "myacr.azurecr.io", True),
+        ("runner", "azure_acr", "myacr", True),
+        ("gitlab-runner", "azure_acr", "myacr", False),
+        ("runner-relay", "azure_acr", "myacr", False),
+        ("runwhen-local", "azure_acr", "myacr", False),
+        ("runner", "acr", "myacr", False),
+        ("runner", "azure_acr_mirror", "myacr", False),
+        ("runner", "azure_acr", "", False),
+        ("runner", "azure_acr", None, False),
+        ("runner", None, "myacr", False),
+    ],
+)
+def test_the_rule(root, deployment, registry, name, expected):
+    custom = {"private_registry": registry, "azure_acr_registry": name}
+    assert matches(root, deployment, custom) is expected
+
+
+def test_every_output_has_its_template(root):
+    bundle = root / "codebundles" / "azure-rw-acr-sync" / ".runwhen"
+    rule = yaml.safe_load((bundle / "generation-rules" / "azure-rw-acr-sync.yaml").read_text())
+    (slx,) = rule["spec"]["generationRules"][0]["slxs"]
+    for item in slx["outputItems"]:
+        name = item.get("templateName", f"{slx['baseTemplateName']}-{item['type']}.yaml")
+        assert (bundle / "templates" / name).is_file()
+        assert not (bundle / "templates" / name).is_symlink(), "the workspace builder does not follow links"
+
+
+@pytest.mark.parametrize(("kind", "file"), [("sli", "sli.yaml"), ("taskset", "runbook.yaml")])
+def test_the_files_to_commit_by_hand_are_the_rendered_templates(root, kind, file):
+    rendered = render(root, kind)
+    # Annotations tell where something was generated from; this was not.
+    del rendered["metadata"]["annotations"]
+    assert yaml.safe_load((root / file).read_text()) == rendered
+
+
+@pytest.mark.parametrize("kind", ["slx", "sli", "taskset"])
+def test_with_the_least_that_a_user_may_give(root, kind):
+    values = copy.deepcopy(EXAMPLE)
+    for name in ("azure_acr_registry_subscriptionId", "azure_service_principal_secret_name"):
+        del values["custom"][name]
+    del values["match_resource"]["auth_type"]
+    rendered = render(root, kind, values, PlatformUndefined)
+    if kind != "slx":
+        assert configured(rendered)["AZURE_RESOURCE_SUBSCRIPTION_ID"] == ""
+        assert rendered["spec"]["secretsProvided"] == [
+            {"name": "azure_credentials", "workspaceKey": "AUTH DETAILS NOT FOUND"}
+        ]
+    assert UNSET not in str(rendered)
+
+
+@pytest.mark.parametrize("kind", ["sli", "taskset"])
+def test_other_forms_of_authentication(root, kind):
+    values = copy.deepcopy(EXAMPLE)
+    values["match_resource"]["auth_type"] = "azure_identity"
+    values["custom"] |= {"docker_username_key": "hub_user", "docker_token_key": "hub_token"}
+    assert render(root, kind, values)["spec"]["secretsProvided"] == [
+        {"name": "azure_credentials", "workspaceKey": "azure:identity@cli"},
+        {"name": "DOCKER_USERNAME", "workspaceKey": "hub_user"},
+        {"name": "DOCKER_TOKEN", "workspaceKey": "hub_token"},
+    ]
+    # An older workspace builder has no azure-auth.yaml.
+    without = {name: text for name, text in INCLUDES.items() if name != "azure-auth.yaml"}
+    assert not render(root, kind, includes=without)["spec"]["secretsProvided"]
+
+
+def test_the_indicator_only_looks_and_warns_from_one_image_on(root):
+    spec = render(root, "sli")["spec"]
+    assert configured({"spec": spec})["SYNC_IMAGES"] == "false"
+    assert spec["alerts"] == {"warning": {"operator": ">=", "threshold": "1", "for": ""}}
+    assert "alertConfig" not in spec
+    # A run has ended when the next one begins.
+    assert int(configured({"spec": spec})["TIMEOUT_SECONDS"]) < spec["intervalSeconds"]
+    assert configured(render(root, "taskset"))["SYNC_IMAGES"] == "true"
+
+
+def test_the_slx_says_what_it_measures(root):
+    slx = render(root, "slx")
+    assert slx["kind"] == "ServiceLevelX"
+    fields = {"alias", "asMeasuredBy", "statement", "owners", "imageURL", "tags", "additionalContext"}
+    assert fields <= slx["spec"].keys()
+    assert slx["spec"]["owners"] == ["me@example.com"]
+
+
+def test_the_documented_example_is_one_that_the_rule_and_the_overrides_take(root):
+    block = (root / "docs" / "workspaceInfo.md").read_text().split("```yaml\n")[1].split("```")[0]
+    info = yaml.safe_load(block)
+    assert matches(root, "runner", info["custom"])
+    assert {entry["type"] for entry in info["overrides"]["codebundles"]} == {"sli", "runbook"}
+    for entry in info["overrides"]["codebundles"]:
+        assert entry["codebundleDirectory"] == "azure-rw-acr-sync"
+        assert entry["repoURL"] == EXAMPLE["repo_url"]
+        kind = {"sli": "sli", "runbook": "taskset"}[entry["type"]]
+        assert entry["configProvided"].keys() <= configured(render(root, kind)).keys()

@@ -1,0 +1,114 @@
+"""The wrappers in production mode: metrics go to a collector, reports and issues to the files that the platform uploads."""
+
+import pytest
+
+from otlp_collector import Collector
+
+METRIC = "my_workspace__rw_acr_sync"
+PUSH = "Count Images Needing Update and Push Metric"
+SYNC_CODECOLLECTION = "Sync CodeCollection Images"
+SYNC_LOCAL = "Sync RunWhen Local Image Updates"
+
+
+@pytest.fixture
+def collector():
+    with Collector() as collector:
+        yield collector
+
+
+def platform(collector):
+    """What the platform sets for a run of an indicator."""
+    return {
+        "RW_LOCATION": "my-location",
+        "RW_WORKSPACE": "my-workspace",
+        "RW_SLI_METRIC_NAME": METRIC,
+        "RW_OTEL_COLLECTOR_ENDPOINT": collector.endpoint,
+    }
+
+
+def test_the_metric_and_its_parts_reach_the_collector(robot, collector):
+    run = robot.run("sli.robot", production=True, **platform(collector))
+    assert set(run.status.values()) == {"PASS"}, run.said
+    told = ({"workspace": "my-workspace"}, "rw_sli_service", "rw_sli_meter")
+    assert collector.gauges() == {
+        METRIC: (8, *told),
+        f"{METRIC}__codecollection": (5, *told),
+        f"{METRIC}__runwhen_local": (3, *told),
+    }
+    assert set(collector.paths) == {"/v1/metrics"}
+
+
+def test_an_incomplete_check_pushes_nothing(robot, world, collector):
+    world.fault(host="ghcr.io", kind="html")
+    run = robot.run("sli.robot", production=True, **platform(collector))
+    assert run.status[PUSH] == "FAIL", run.said
+    assert collector.gauges() == {}
+
+
+def test_report_and_artifacts(robot, collector):
+    run = robot.run("runbook.robot", production=True, **platform(collector))
+    assert run.status == {SYNC_CODECOLLECTION: "PASS", SYNC_LOCAL: "PASS"}, run.said
+    assert run.lines("issues.jsonl") == []
+    of_task = {}
+    for line in run.lines("report.jsonl"):
+        of_task.setdefault(line["taskName"].split(" to ACR ")[0], []).append(line)
+    for name, count in ((SYNC_CODECOLLECTION, 5), (SYNC_LOCAL, 3)):
+        text, table, whole, images = of_task[name]
+        assert [line["fmt"] for line in of_task[name]] == ["pre", "table", "json", "json"]
+        assert f"{count} images: {count} imported and verified" in text["obj"]
+        assert text["obj"].startswith("# RunWhen images in myacr.azurecr.io")
+        assert len(table["kwargs"]["body"]) == count
+        assert all(len(row) == len(table["kwargs"]["head"]) for row in table["kwargs"]["body"])
+        assert {row[3] for row in table["kwargs"]["body"]} == {"imported"}
+        assert whole["obj"]["status"] == "complete"
+        assert whole["obj"]["counts"]["imported"] == count
+        # What still waits: none, or none of those that are listed.
+        listed = images["obj"]
+        assert listed == [] or not any(image["update_required"] for image in listed.values())
+
+
+def test_issues_of_failed_imports(robot, world, collector):
+    world.change("add_import_rule", rule={"contains": "workspace-utils", "result": {"fail": "source_unauthorized"}})
+    run = robot.run("runbook.robot", production=True, **platform(collector))
+    assert run.status == {SYNC_CODECOLLECTION: "FAIL", SYNC_LOCAL: "PASS"}, run.said
+    (issue,) = run.lines("issues.jsonl")
+    assert issue["severity"] in (1, 2, 3)
+    assert issue["taskName"].startswith(SYNC_CODECOLLECTION)
+    assert "could not be imported" in issue["title"]
+    for field in ("expected", "actual", "reproduceHint", "nextSteps", "details"):
+        assert issue[field], field
+    assert issue["reproduceHint"].startswith("REGISTRY_NAME=myacr.azurecr.io taskset")
+    assert "workspace-utils" in issue["details"]
+    assert [line for line in run.lines("report.jsonl") if line["fmt"] == "issue"]
+
+
+@pytest.mark.parametrize("form", ["json", "four names", "login"])
+def test_credentials_as_the_platform_gives_them(robot, collector, form):
+    given, more = robot.credentials(), {}
+    if form == "json":
+        given = robot.as_json()
+    elif form == "login":
+        given = {"azure_credentials": f"Azure CLI authenticated for tenant {given['az_tenantId']}"}
+        more = {"AZURE_CONFIG_DIR": str(robot.login())}
+    run = robot.run("sli.robot", secrets=given, production=True, **platform(collector), **more)
+    assert collector.gauges()[METRIC][0] == 8, run.said
+
+
+def test_wrong_credentials(robot, collector):
+    wrong = robot.credentials() | {"az_clientSecret": "not-the-Secret"}
+    run = robot.run("runbook.robot", secrets=wrong, production=True, **platform(collector))
+    assert set(run.status.values()) == {"FAIL"}
+    issues = run.lines("issues.jsonl")
+    assert {issue["severity"] for issue in issues} == {2}
+    assert len({issue["taskName"] for issue in issues}) == 2
+    assert all("AADSTS7000215" in issue["actual"] + issue["details"] for issue in issues)
+
+
+def test_a_run_that_ends_early_raises_an_issue_of_its_own(robot, collector):
+    run = robot.run("runbook.robot", production=True, SYNC_IMAGES="perhaps", **platform(collector))
+    assert set(run.status.values()) == {"FAIL"}
+    for issue in run.lines("issues.jsonl"):
+        assert issue["severity"] == 2
+        assert "SYNC_IMAGES" in issue["details"]
+        assert issue["nextSteps"].splitlines() == ["Correct what the details name", "Run the task again"]
+    assert len(run.lines("issues.jsonl")) == 2
