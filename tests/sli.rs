@@ -20,6 +20,12 @@ fn five_are_outdated_and_stdout_is_the_number_alone() {
     assert_eq!(ended.stdout, "5\n");
     let all = ended.json("sli.json");
     assert_eq!(all["needs_sync"], 5);
+    assert!(all["timings_ms"]["total"].as_u64() >= all["timings_ms"]["check"].as_u64());
+    assert_eq!(
+        all["categories"]["runwhen_local"],
+        serde_json::Value::Null,
+        "not looked at is not zero"
+    );
     assert_eq!(all["categories"]["codecollection"]["needs_sync"], 5);
     assert!(
         ended

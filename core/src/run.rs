@@ -95,12 +95,14 @@ impl Run<'_> {
         let (observed, undiscovered, chart) = looking.look().await;
         let plan = plan(observed, undiscovered);
         (self.on_event)(Event::Planned(&plan));
+        let looked_in = clock.elapsed();
         Ok(Looked {
             plan,
             chart,
             destination,
             wire,
             clock,
+            looked_in,
         })
     }
 
@@ -111,6 +113,7 @@ impl Run<'_> {
             destination,
             wire,
             clock,
+            looked_in,
         } = looked;
         let facts = Facts {
             login_server: destination
@@ -121,6 +124,7 @@ impl Run<'_> {
             chart: chart.clone(),
             started: self.started,
             duration: clock.elapsed(),
+            looked_in: *looked_in,
             hosts: wire.ledger().snapshot(),
         };
         Report::new(self.config, plan, outcomes, facts)
@@ -134,6 +138,7 @@ struct Looked {
     destination: Arc<Destination>,
     wire: Wire,
     clock: Instant,
+    looked_in: Duration,
 }
 
 /// Discovery and observation: both categories side by side, and the registry's token under way meanwhile.

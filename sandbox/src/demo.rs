@@ -130,6 +130,10 @@ fn build(cargo: &OsString, package: &Path, folder: &Path) -> anyhow::Result<()> 
     if !std::io::stderr().is_terminal() {
         command.arg("--quiet");
     }
+    writeln!(
+        std::io::stderr(),
+        "building sli and taskset; a first release build takes some minutes"
+    )?;
     let status = command
         .current_dir(package)
         .stdout(Stdio::null())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
-use super::{AcrTokens, Identity, RegistryResource, ResourceManager};
+use super::{ACR_SCOPE, AcrTokens, Identity, RegistryResource, ResourceManager};
 use crate::config::{Config, RegistryName};
 use crate::name::{Registry, Repository};
 use crate::problem::{Cause, Party, Problem};
@@ -70,10 +70,19 @@ impl Destination {
 
     /// Gets the tokens for these repositories under way.
     pub async fn prepare(&self, repositories: &BTreeSet<Repository>) {
-        // Whoever needs the client gets the problem too.
-        if let Ok(reach) = self.reach().await {
-            reach.tokens.prepare(repositories).await;
-        }
+        // Whoever needs the client or a token gets the problem too.
+        let tokens = async {
+            if let Ok(reach) = self.reach().await {
+                reach.tokens.prepare(repositories).await;
+            }
+        };
+        let early = async {
+            // The login server is asked for first; Entra need not wait for it.
+            if matches!(self.config.registry, RegistryName::Name(_)) {
+                let _ = self.identity.token(ACR_SCOPE).await;
+            }
+        };
+        tokio::join!(tokens, early);
     }
 
     async fn reach(&self) -> Result<&Reach, Problem> {

@@ -47,7 +47,7 @@ pub async fn render(
     let request = &config.chart;
     let fetch = Fetch { wire, sources };
     let mut chart = fetch
-        .from(&request.source, &request.name, request.version.as_deref())
+        .at(&request.source, &request.name, request.version.as_deref())
         .await?;
     fetch.complete(&mut chart, DEPTH).await?;
     let title = format!("{} {}", chart.name(), chart.metadata().version);
@@ -76,7 +76,7 @@ struct Fetch<'a> {
 }
 
 impl Fetch<'_> {
-    async fn from(
+    async fn at(
         &self,
         source: &ChartSource,
         name: &str,
@@ -84,8 +84,8 @@ impl Fetch<'_> {
     ) -> Result<helm::Chart, Problem> {
         match source {
             ChartSource::Path(path) => from_path(path),
-            ChartSource::Repository(url) => self.from_repository(url, name, version).await,
-            ChartSource::Oci(location) => self.from_registry(location, name, version).await,
+            ChartSource::Repository(url) => self.in_repository(url, name, version).await,
+            ChartSource::Oci(location) => self.in_registry(location, name, version).await,
         }
     }
 
@@ -123,7 +123,7 @@ impl Fetch<'_> {
                 let what = format!("{}: repository {:?}: {reason}", what(), missing.repository);
                 Problem::new(Party::ChartRepository, Cause::Invalid, what)
             })?;
-            let found = self.from(&source, &missing.name, Some(version)).await;
+            let found = self.at(&source, &missing.name, Some(version)).await;
             let mut found = found.map_err(|problem| Problem {
                 what: format!("{}: {}", what(), problem.what),
                 ..problem
@@ -134,7 +134,7 @@ impl Fetch<'_> {
         Ok(())
     }
 
-    async fn from_repository(
+    async fn in_repository(
         &self,
         url: &Url,
         name: &str,
@@ -163,7 +163,7 @@ impl Fetch<'_> {
         open(&archive.body, &format!("{name} {}", entry.version))
     }
 
-    async fn from_registry(
+    async fn in_registry(
         &self,
         parent: &Location,
         name: &str,

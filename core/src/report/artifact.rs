@@ -116,7 +116,11 @@ fn whole(report: &Report) -> Value {
         },
         "images": report.rows.iter().map(image).collect::<Vec<_>>(),
         "started": report.started.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
-        "duration_ms": milliseconds(report.duration),
+        "timings_ms": {
+            "total": milliseconds(report.duration),
+            "check": milliseconds(report.looked_in),
+            "import": milliseconds(report.duration.saturating_sub(report.looked_in)),
+        },
         "requests": requests,
         "hosts": report.hosts,
         "settings": report.settings.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<serde_json::Map<_, _>>(),

@@ -204,6 +204,8 @@ pub struct Report {
     pub started: DateTime<Utc>,
     /// How long it took.
     pub duration: Duration,
+    /// How long it looked, before anything was imported.
+    pub looked_in: Duration,
     /// The images, in the order of category and source.
     pub rows: Vec<Row>,
     /// What to tell people, the gravest first.
@@ -225,6 +227,8 @@ pub struct Facts {
     pub started: DateTime<Utc>,
     /// How long it took.
     pub duration: Duration,
+    /// How long it looked, before anything was imported.
+    pub looked_in: Duration,
     /// The request ledger.
     pub hosts: BTreeMap<String, HostLedger>,
 }
@@ -253,6 +257,7 @@ impl Report {
             chart,
             started,
             duration,
+            looked_in,
             hosts,
         } = facts;
         let mut report = Self {
@@ -264,6 +269,7 @@ impl Report {
             chart,
             started,
             duration,
+            looked_in,
             rows,
             issues: Vec::new(),
             settings: config.settings(),
