@@ -4,7 +4,6 @@
 //! environment that holds the parts is made by `.ci/run`.
 
 #![allow(
-    clippy::expect_used,
     clippy::print_stdout,
     reason = "a panic is how a test fails; the platform's tests and why they were skipped are told"
 )]

@@ -132,3 +132,15 @@ def test_the_documented_example_is_one_that_the_rule_and_the_overrides_take(root
         assert entry["repoURL"] == EXAMPLE["repo_url"]
         kind = {"sli": "sli", "runbook": "taskset"}[entry["type"]]
         assert entry["configProvided"].keys() <= configured(render(root, kind)).keys()
+
+
+@pytest.mark.parametrize("document", ["docs/workspaceInfo.md", "codebundles/azure-rw-acr-sync/README.md"])
+def test_every_link_leads_somewhere(root, document):
+    for target, anchor in re.findall(r"\]\(([^)#\s]+)(#[^)]+)?\)", (root / document).read_text()):
+        if target.startswith("http"):
+            continue
+        found = (root / document).parent / target
+        assert found.exists(), target
+        if anchor:
+            titles = re.findall(r"^#+ (.*)$", found.read_text(), re.MULTILINE)
+            assert anchor[1:] in {re.sub(r"\W+", "-", title.lower()) for title in titles}, anchor

@@ -133,7 +133,8 @@ def test_a_wrong_setting_is_told_with_its_name(robot):
     assert "Raising Issue: Severity: 2" in run.said
 
 
-def test_what_the_first_task_left_is_not_taken_for_the_second(robot, executables, tmp_path):
+def test_what_the_first_task_left_is_not_taken_for_the_second(robot, world, executables, tmp_path):
+    world.change("add_import_rule", rule={"contains": "workspace-utils", "result": {"fail": "source_unauthorized"}})
     robot.executables = tmp_path / "half"
     robot.executables.mkdir()
     program = robot.executables / "taskset"
@@ -145,9 +146,10 @@ def test_what_the_first_task_left_is_not_taken_for_the_second(robot, executables
     )
     program.chmod(0o755)
     run = robot.run("runbook.robot")
-    assert run.status == {SYNC_CODECOLLECTION: "PASS", SYNC_LOCAL: "FAIL"}, run.said
+    assert run.status == {SYNC_CODECOLLECTION: "FAIL", SYNC_LOCAL: "FAIL"}, run.said
     assert "exit code 1: broken before it wrote a file" in run.message[SYNC_LOCAL]
-    assert run.said.count("Raising Issue: Severity:") == 1
+    assert run.said.count("Raising Issue: Severity:") == 2
+    assert run.said.count("# RunWhen images in") == 1
 
 
 def test_the_programs_deadline_comes_before_the_platforms(robot, world):
