@@ -66,6 +66,13 @@ def test_a_failed_import_fails_its_task_only_and_raises_an_issue(robot, world):
     assert robot.run("sli.robot").pushed() == {"codecollection": 1, "runwhen_local": 0, None: 1}
 
 
+def test_an_indicator_that_imports_counts_what_is_left_and_fails_where_an_import_did(robot, world):
+    world.change("add_import_rule", rule={"contains": "workspace-utils", "result": {"fail": "source_unauthorized"}})
+    run = robot.run("sli.robot", SYNC_IMAGES="true")
+    assert run.status == {CHECK_CODECOLLECTION: "FAIL", CHECK_LOCAL: "PASS", PUSH: "PASS"}, run.said
+    assert run.pushed() == {"codecollection": 1, "runwhen_local": 0, None: 1}
+
+
 def test_wrong_credentials_fail_every_task_with_azures_own_reason(robot):
     wrong = robot.credentials() | {"az_clientSecret": "not-the-Secret"}
     run = robot.run("sli.robot", secrets=wrong)
