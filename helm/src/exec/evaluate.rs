@@ -211,6 +211,9 @@ impl Interpreter<'_> {
                 .map_err(|problem| Fault::new(&frame.template, offset, problem))?;
             values.push(last);
         }
+        if let Err(failure) = self.steps(cost_of(&values)) {
+            return Err(self.fault(frame, offset, Some(function.name), failure));
+        }
         let outcome = match function.body {
             Body::Plain(body) => body(&values),
             Body::WithState(body) => body(self, &values),
@@ -313,6 +316,23 @@ impl Interpreter<'_> {
             )
         })
     }
+}
+
+/// What going through the arguments costs: functions read them as a whole.
+fn cost_of(values: &[Value]) -> usize {
+    let cost = |value: &Value| match value {
+        Value::Str(text) => text.len() / 256,
+        Value::List(list) => list.items.len() / 16,
+        Value::Map(map) => map.len() / 16,
+        Value::Nil
+        | Value::Bool(_)
+        | Value::Int(..)
+        | Value::Float(_)
+        | Value::Bytes(_)
+        | Value::Struct(_)
+        | Value::Time(_) => 0,
+    };
+    values.iter().map(cost).sum()
 }
 
 /// Whether Go could assign a value to a parameter.

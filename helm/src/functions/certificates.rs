@@ -243,6 +243,7 @@ impl Request {
         key: &PrivateKey,
         issuer: Option<(Vec<u8>, PrivateKey)>,
     ) -> Outcome {
+        interpreter.steps(1_000)?;
         let subject = name_of(&self.common_name);
         let (issuer_name, issuer_pair) = match &issuer {
             Some((name, issuer_key)) => (name.clone(), issuer_key.pair()?),

@@ -45,20 +45,25 @@ pub(super) fn adler32sum(args: &[Value]) -> Outcome {
     Ok(Value::text((high << 16 | low).to_string()))
 }
 
-fn bcrypt_of(interpreter: &mut Interpreter<'_>, password: &[u8]) -> String {
+/// What the functions that are slow on purpose count as, in steps.
+const SLOW: usize = 200_000;
+
+fn bcrypt_of(interpreter: &mut Interpreter<'_>, password: &[u8]) -> Result<String, Failure> {
+    interpreter.steps(SLOW)?;
     if password.len() > 72 {
-        return "failed to encrypt string with bcrypt: bcrypt: password length exceeds 72 bytes"
-            .into();
+        return Ok(
+            "failed to encrypt string with bcrypt: bcrypt: password length exceeds 72 bytes".into(),
+        );
     }
     let salt = interpreter.random().bytes();
-    match bcrypt::hash_with_salt(password, 10, salt) {
+    Ok(match bcrypt::hash_with_salt(password, 10, salt) {
         Ok(hash) => hash.format_for_version(bcrypt::Version::TwoA),
         Err(error) => format!("failed to encrypt string with bcrypt: {error}"),
-    }
+    })
 }
 
 pub(super) fn bcrypt(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    Ok(Value::text(bcrypt_of(interpreter, bytes(&args[0]))))
+    Ok(Value::text(bcrypt_of(interpreter, bytes(&args[0]))?))
 }
 
 pub(super) fn htpasswd(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
@@ -68,12 +73,13 @@ pub(super) fn htpasswd(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Out
     }
     Ok(Value::text(format!(
         "{user}:{}",
-        bcrypt_of(interpreter, bytes(&args[1]))
+        bcrypt_of(interpreter, bytes(&args[1]))?
     )))
 }
 
 /// The master password algorithm.
-pub(super) fn derive_password(args: &[Value]) -> Outcome {
+pub(super) fn derive_password(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+    interpreter.steps(SLOW)?;
     let (counter, kind) = (int(&args[0]), text(&args[1]));
     let (password, user, site) = (bytes(&args[2]), bytes(&args[3]), bytes(&args[4]));
     let Some(templates) = password_templates(&kind) else {

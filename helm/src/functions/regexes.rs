@@ -10,6 +10,11 @@ use super::{Outcome, check_text};
 use crate::exec::{Failure, Interpreter};
 use crate::value::{Text, Value};
 
+/// What compiling a pattern counts as, in steps.
+const COMPILING: usize = 10_000;
+/// Compiled patterns that are kept.
+const MAX_COMPILED: usize = 64;
+
 fn compile(interpreter: &mut Interpreter<'_>, pattern: &Value) -> Result<Rc<Regex>, Failure> {
     let key = match pattern {
         Value::Str(text) => text.clone(),
@@ -18,9 +23,14 @@ fn compile(interpreter: &mut Interpreter<'_>, pattern: &Value) -> Result<Rc<Rege
     if let Some(regex) = interpreter.regexes().get(&key) {
         return Ok(regex.clone());
     }
+    // Compiling takes a thousand times longer than most other steps.
+    interpreter.steps(COMPILING)?;
+    if interpreter.regexes().len() >= MAX_COMPILED {
+        interpreter.regexes().clear();
+    }
     let source = key.to_str();
     let regex = regex::RegexBuilder::new(&translate(&source))
-        .size_limit(4 << 20)
+        .size_limit(1 << 20)
         .build()
         .map_err(|_| Failure::from(format!("error parsing regexp: `{source}`")))?;
     let regex = Rc::new(regex);

@@ -103,7 +103,7 @@ pub(super) static FUNCTIONS: [Function; 240] = [
         "derivePassword",
         &[Uint32, Text, Text, Text, Text],
         None,
-        Plain(crypto::derive_password),
+        WithState(crypto::derive_password),
     ),
     function("dict", &[], Some(Any), Plain(dicts::dict)),
     function("dig", &[], Some(Any), Plain(dicts::dig)),
