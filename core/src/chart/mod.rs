@@ -3,7 +3,7 @@
 //! The engine (crate `helm`) opens no connection; this module brings it charts. An archive is checked
 //! against the digest that its index or manifest gives before it is opened.
 
-mod index;
+pub mod index;
 
 use std::path::Path;
 

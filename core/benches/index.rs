@@ -1,0 +1,62 @@
+//! Reading a chart repository's index: the megabyte of the OpenTelemetry charts where it is at hand, and one of our own.
+//!
+//! `cargo bench -p acr-sync-core --bench index`
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::io::Read as _;
+use std::path::Path;
+
+use acr_sync_core::chart::index::versions_of;
+
+#[global_allocator]
+static ALLOCATIONS: divan::AllocProfiler = divan::AllocProfiler::system();
+
+fn main() {
+    divan::main();
+}
+
+/// A published index, beside the checkout.
+fn published() -> Option<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/charts/otel-index.yaml.gz");
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(std::fs::File::open(path).ok()?)
+        .read_to_string(&mut text)
+        .ok()?;
+    Some(text)
+}
+
+/// Eight charts with 250 versions each, some 700 kB.
+fn own() -> String {
+    let mut text = "apiVersion: v1\nentries:\n".to_owned();
+    for chart in 0..8 {
+        text.push_str(&format!("  chart-{chart}:\n"));
+        for version in 0..250 {
+            text.push_str(&format!(
+                "  - apiVersion: v2\n    appVersion: 1.{version}.0\n    created: \"2026-07-23T03:15:51.005722941Z\"\n    \
+                 description: A chart among others, with a description of a usual length\n    digest: {version:064x}\n    \
+                 name: chart-{chart}\n    urls:\n    - https://charts.example/chart-{chart}-0.{version}.0.tgz\n    version: 0.{version}.0\n"
+            ));
+        }
+    }
+    text
+}
+
+#[divan::bench]
+fn a_published_index(bencher: divan::Bencher) {
+    let Some(text) = published() else {
+        println!("skipped: the published index is not beside the checkout");
+        return;
+    };
+    bencher
+        .counter(divan::counter::BytesCount::of_str(&text))
+        .bench(|| versions_of(&text, "opentelemetry-collector").unwrap().len());
+}
+
+#[divan::bench]
+fn an_index_of_our_own(bencher: divan::Bencher) {
+    let text = own();
+    bencher
+        .counter(divan::counter::BytesCount::of_str(&text))
+        .bench(|| versions_of(&text, "chart-3").unwrap().len());
+}
