@@ -318,17 +318,17 @@ impl Interpreter<'_> {
     }
 }
 
-/// What going through the arguments costs: functions read them as a whole.
+/// What going through the arguments costs: functions read texts and lists as a whole.
 fn cost_of(values: &[Value]) -> usize {
     let cost = |value: &Value| match value {
         Value::Str(text) => text.len() / 256,
-        Value::List(list) => list.items.len() / 16,
-        Value::Map(map) => map.len() / 16,
+        Value::List(list) => list.items.len() / 128,
         Value::Nil
         | Value::Bool(_)
         | Value::Int(..)
         | Value::Float(_)
         | Value::Bytes(_)
+        | Value::Map(_)
         | Value::Struct(_)
         | Value::Time(_) => 0,
     };

@@ -79,7 +79,7 @@ pub(super) fn htpasswd(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Out
 
 /// The master password algorithm.
 pub(super) fn derive_password(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    interpreter.steps(SLOW)?;
+    interpreter.steps(5 * SLOW)?;
     let (counter, kind) = (int(&args[0]), text(&args[1]));
     let (password, user, site) = (bytes(&args[2]), bytes(&args[3]), bytes(&args[4]));
     let Some(templates) = password_templates(&kind) else {
