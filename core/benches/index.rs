@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p acr-sync-core --bench index`
 
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used)]
 
 use std::io::Read as _;
 use std::path::Path;
