@@ -20,3 +20,8 @@ check:
 # The real `az` against the sandbox.
 az:
     bash sandbox/az.sh
+
+# How long the chart takes to render, and an index to read.
+bench:
+    cargo bench --package helm
+    cargo bench --package acr-sync-core
