@@ -27,5 +27,6 @@ pub mod registry;
 pub mod report;
 pub mod run;
 pub mod runwhen_local;
+pub mod seen;
 mod select;
 pub mod wire;

@@ -3,9 +3,10 @@
 use crate::azure::LOCKED_ADVICE;
 use crate::discover::{Undiscovered, Wanted};
 use crate::name::{Digest, Reference, Repository, Tag};
-use crate::observe::{Neighbours, Observed, Published, Seen, Standing};
+use crate::observe::{Neighbours, Observed, Standing};
 use crate::problem::{Cause, Party, Problem};
 use crate::runwhen_local::LATEST;
+use crate::seen::{Published, Seen};
 
 /// What is the matter with an image.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,9 +11,9 @@ use futures_util::{StreamExt as _, stream};
 
 use crate::codecollection::{Choice, StableTag};
 use crate::name::{Digest, Repository, Tag, Version};
-use crate::observe::{Published, Seen};
 use crate::problem::{Cause, Party, Problem};
 use crate::registry::{RegistryClient, TagList};
+use crate::seen::{Published, Seen};
 
 /// Candidates that are read when nothing else answers.
 const MOST_CANDIDATES: usize = 32;

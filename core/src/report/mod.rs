@@ -18,9 +18,9 @@ use crate::apply::Outcome;
 use crate::config::Config;
 use crate::discover::{Category, Undiscovered};
 use crate::name::{Digest, Registry, Tag};
-use crate::observe::Seen;
 use crate::plan::{Entry, Plan, Step, Verdict};
 use crate::problem::{Cause, Party, Problem};
+use crate::seen::Seen;
 use crate::wire::HostLedger;
 
 /// Stands for the destination of what could not be discovered.
