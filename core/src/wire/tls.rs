@@ -49,13 +49,7 @@ pub(super) fn client_config(authorities: Option<&Path>) -> Result<ClientConfig, 
                 .iter()
                 .map(Path::new)
                 .find(|path| path.is_file());
-            let found = rustls_native_certs::load_certs_from_paths(bundle, None);
-            roots.add_parsable_certificates(found.certs);
-            if roots.is_empty() {
-                roots.add_parsable_certificates(
-                    webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned(),
-                );
-            }
+            roots = system_roots(bundle);
         }
     }
     let config =
@@ -64,4 +58,34 @@ pub(super) fn client_config(authorities: Option<&Path>) -> Result<ClientConfig, 
             .with_root_certificates(roots)
             .with_no_client_auth();
     Ok(config)
+}
+
+/// The system's authorities; Mozilla's where it has none.
+fn system_roots(bundle: Option<&Path>) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    let found = rustls_native_certs::load_certs_from_paths(bundle, None);
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
+    }
+    roots
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_without_a_store_trusts_what_browsers_trust() {
+        assert!(system_roots(None).len() > 50);
+        assert!(system_roots(Some(Path::new("/nonexistent"))).len() > 50);
+    }
+
+    #[test]
+    fn a_bundle_without_a_certificate_is_an_error() {
+        assert!(matches!(
+            client_config(Some(Path::new("/dev/null"))),
+            Err(SetupError::Authorities { .. })
+        ));
+    }
 }
