@@ -10,7 +10,7 @@
 //!  report     Plan + Outcomes ─▶ metric | JSON | Markdown | HTML | issues: pure
 //! ```
 //!
-//! [`run`](run::run) is all of it in order. Nothing here prints, writes a file or ends the process: that
+//! [`Run`](run::Run) is all of it in order. Nothing here prints, writes a file or ends the process: that
 //! is the executables' part.
 
 pub mod apply;
