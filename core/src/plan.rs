@@ -192,22 +192,25 @@ fn judge_dates(standing: &Standing, published: &Published) -> Option<(Verdict, S
     }
     let (newest, there, here) = (newest.as_ref()?, (*newest_created)?, (*source_created)?);
     let day = |date: chrono::DateTime<chrono::Utc>| date.format("%Y-%m-%d %H:%M");
-    Some(if here > there {
-        let what = format!(
-            "built {}, newer than the ACR's {newest} of {}",
-            day(here),
-            day(there)
-        );
-        (Verdict::Outdated, what)
-    } else {
-        let what = format!(
-            "{} was built {}, not newer than the ACR's {newest} of {}",
-            published.target,
-            day(here),
-            day(there)
-        );
-        (Verdict::UpToDate, what)
-    })
+    let what = format!(
+        "built {}, newer than the ACR's {newest} of {}",
+        day(here),
+        day(there)
+    );
+    if here > there {
+        return Some((Verdict::Outdated, what));
+    }
+    // The tag is there and is something else: that it was built later does not make it the same.
+    if standing.digest.is_some() {
+        return None;
+    }
+    let what = format!(
+        "{} was built {}, not newer than the ACR's {newest} of {}",
+        published.target,
+        day(here),
+        day(there)
+    );
+    Some((Verdict::UpToDate, what))
 }
 
 fn judge_tag(standing: &Standing, published: &Published) -> (Verdict, String) {

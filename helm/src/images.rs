@@ -3,7 +3,7 @@
 //! Documents are parsed and walked: wherever a key `image` holds text, that is an image, be it a container of a pod
 //! template or a field of a custom resource. YAML inside of texts (a ConfigMap's data) is walked the same way. Where a
 //! text is no YAML but has such lines, as a script or a template of another program, the lines are read: nothing a
-//! search for `image:` finds is missed. Tests of the chart (`templates/tests/`, test hooks) do not count.
+//! search for `image:` finds is missed. Tests of the chart (`templates/tests/`) do not count.
 
 use std::collections::BTreeSet;
 
@@ -113,20 +113,6 @@ impl Finder<'_> {
             Some(Value::Map(metadata)) => Some(metadata),
             _ => None,
         };
-        let hook = metadata
-            .as_ref()
-            .and_then(|metadata| match metadata.get(b"annotations") {
-                Some(Value::Map(annotations)) => annotations.get(b"helm.sh/hook"),
-                _ => None,
-            });
-        let is_test = hook.is_some_and(|hook| {
-            text_of(&hook)
-                .split(',')
-                .all(|event| event.trim().starts_with("test"))
-        });
-        if is_test {
-            return;
-        }
         if let (Some(Value::List(items)), true) =
             (map.get(b"items"), field(map, b"kind").ends_with("List"))
         {

@@ -28,7 +28,7 @@ impl Default for Limits {
             steps: 3_000_000,
             depth: 1_000,
             output: 16 << 20,
-            text: 128 << 20,
+            text: 64 << 20,
         }
     }
 }

@@ -262,7 +262,7 @@ impl Job<'_> {
                 ("Version", Value::text(capabilities.helm_version.as_str())),
                 ("GitCommit", Value::text("")),
                 ("GitTreeState", Value::text("")),
-                ("GoVersion", Value::text("go1.26")),
+                ("GoVersion", Value::text("go1.26.6")),
                 (
                     "KubeClientVersion",
                     Value::text(format!("v{major}.{minor}")),

@@ -320,3 +320,14 @@ fn the_same_chart_gets_the_same_random_values() {
     let (first, second): (BTreeMap<_, _>, BTreeMap<_, _>) = (render(), render());
     assert_eq!(first, second);
 }
+
+#[test]
+fn a_precision_that_no_formatter_takes_is_no_panic() {
+    for (verb, length) in [("f", 70_002), ("e", 70_006)] {
+        let template = format!("a: {{{{ printf \"%.70000{verb}\" 1.5 | len }}}}\n");
+        let rendered = with_template(&template).unwrap();
+        let text = rendered.files().values().next().unwrap();
+        assert_eq!(text, &format!("a: {length}\n"), "{verb}");
+    }
+    assert!(with_template("a: {{ printf \"%.70000g\" 1.5 }}\n").is_ok());
+}

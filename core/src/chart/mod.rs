@@ -18,7 +18,7 @@ use crate::wire::{Answer, Call, Wire};
 use index::IndexEntry;
 
 /// Largest index that is read, in bytes.
-const INDEX_CAP: usize = 64 << 20;
+const INDEX_CAP: usize = 16 << 20;
 /// Largest archive that is read, in bytes.
 const ARCHIVE_CAP: usize = 16 << 20;
 /// Charts inside charts that are fetched.
@@ -296,8 +296,12 @@ fn unusable(title: &str, error: &dyn std::error::Error) -> Problem {
 }
 
 fn not_found(what: String) -> Problem {
-    Problem::new(Party::ChartRepository, Cause::NotFound, harmless(&what))
-        .advise("check HELM_REPO_URL, HELM_CHART_NAME and CHART_VERSION")
+    Problem::new(
+        Party::ChartRepository,
+        Cause::Configuration,
+        harmless(&what),
+    )
+    .advise("check HELM_REPO_URL, HELM_CHART_NAME and CHART_VERSION")
 }
 
 fn wanted(version: Option<&str>) -> String {

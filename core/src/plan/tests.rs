@@ -189,6 +189,11 @@ fn digests_decide_before_dates_and_dates_only_where_both_are_known() {
         verdict(chart_image("2.0", Some(b"new"), Some(2024), Some(2025))),
         "UpToDate"
     );
+    // An image that is older than what has its tag is not outdated, and not the same either.
+    assert_eq!(
+        verdict(chart_image("2.0", old, Some(2025), Some(2024))),
+        "Drifted"
+    );
     for (newest, source) in [(None, Some(2025)), (Some(2025), None), (None, None)] {
         assert_eq!(verdict(chart_image("2.0", None, newest, source)), "Missing");
         assert_eq!(verdict(chart_image("2.0", old, newest, source)), "Drifted");

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{Done, Report, Row};
+use crate::discover::Category;
 use crate::plan::Verdict;
 use crate::problem::{Cause, Problem};
 
@@ -108,6 +109,11 @@ fn not_published(report: &Report) -> Option<Issue> {
     let first = rows.first()?;
     let (severity, advice) = if report.nothing_is_published() {
         (2, "no CodeCollection has this branch: check REF".to_owned())
+    } else if rows
+        .iter()
+        .any(|row| row.category == Category::RunWhenLocal)
+    {
+        (2, "the chart wants an image that is not there: check CHART_SET, CHART_VALUES and CHART_VERSION; check REF".to_owned())
     } else {
         (
             4,

@@ -16,7 +16,7 @@ pub use render::{RenderError, html, markdown};
 
 use crate::apply::Outcome;
 use crate::config::Config;
-use crate::discover::{Category, Undiscovered};
+use crate::discover::{Category, Undiscovered, Wanted};
 use crate::name::{Digest, Registry, Tag};
 use crate::plan::{Entry, Plan, Step, Verdict};
 use crate::problem::{Cause, Party, Problem};
@@ -392,26 +392,35 @@ fn row(entry: &Entry, done: Done) -> Row {
         (Step::Blocked(problem), Done::NotAsked) => Some(problem.to_string()),
         _ => None,
     };
-    let tag = published.and_then(|published| published.tag.clone());
+    let (tag, digest) = match (&desired.wanted, published) {
+        (Wanted::Image { tag, digest }, _) => (tag.clone(), digest.clone()),
+        (Wanted::StableTag, Some(published)) => (published.tag.clone(), None),
+        (Wanted::StableTag, None) => (None, None),
+    };
+    let target = published
+        .map(|published| &published.target)
+        .or(tag.as_ref());
     Row {
         category: desired.category,
-        source: match (&tag, published) {
-            (Some(tag), _) => desired.source.tagged(tag).to_string(),
-            (None, Some(published)) => desired.source.pinned(&published.digest).to_string(),
-            (None, None) => desired.source.to_string(),
-        },
+        source: full_name(&desired.source, tag.as_ref(), digest.as_ref()),
+        destination: full_name(&desired.destination, target, None),
         tag,
         digest: published.map(|published| published.digest.clone()),
-        destination: match published {
-            Some(published) => format!("{}:{}", desired.destination, published.target),
-            None => desired.destination.to_string(),
-        },
         verdict: entry.verdict.clone(),
         reason: entry.reason.clone(),
         done,
         wanted_by: desired.wanted_by.clone(),
         note: blocked.or_else(|| entry.note.clone()),
     }
+}
+
+/// `place[:tag][@digest]`.
+fn full_name(place: &impl std::fmt::Display, tag: Option<&Tag>, digest: Option<&Digest>) -> String {
+    let tag = tag.map(|tag| format!(":{tag}")).unwrap_or_default();
+    let digest = digest
+        .map(|digest| format!("@{digest}"))
+        .unwrap_or_default();
+    format!("{place}{tag}{digest}")
 }
 
 fn undiscovered_row(undiscovered: &Undiscovered) -> Row {

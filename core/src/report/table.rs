@@ -61,12 +61,9 @@ pub(super) fn images(report: &Report) -> Table {
 
 fn image(row: &Row) -> Vec<(String, &'static str)> {
     let or_nothing = |text: Option<String>| (text.unwrap_or_else(|| NOTHING.to_owned()), PLAIN);
+    // The tag has a column of its own.
     let source = match &row.tag {
-        Some(tag) => row
-            .source
-            .trim_end_matches(tag.as_str())
-            .trim_end_matches(':')
-            .to_owned(),
+        Some(tag) => row.source.replacen(&format!(":{tag}"), "", 1),
         None => row.source.clone(),
     };
     let (action, outcome, mood, duration) = match &row.done {

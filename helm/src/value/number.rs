@@ -45,11 +45,12 @@ pub(crate) fn format_with_verb(number: f64, verb: char, precision: Option<usize>
     let (negative, body) = (number.is_sign_negative(), number.abs());
     let text = match verb {
         'e' | 'E' => {
-            let text = format!("{body:.*e}", precision.unwrap_or(6));
+            let (digits, zeros) = digits_and_zeros(precision.unwrap_or(6));
+            let text = format!("{body:.digits$e}");
             let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
             let exponent: i32 = exponent.parse().unwrap_or(0);
             format!(
-                "{mantissa}e{}{:02}",
+                "{mantissa}{zeros}e{}{:02}",
                 if exponent < 0 { '-' } else { '+' },
                 exponent.abs()
             )
@@ -58,7 +59,10 @@ pub(crate) fn format_with_verb(number: f64, verb: char, precision: Option<usize>
             None => format_general(body),
             Some(precision) => general_with_precision(body, precision.max(1)),
         },
-        _ => format!("{body:.*}", precision.unwrap_or(6)),
+        _ => {
+            let (digits, zeros) = digits_and_zeros(precision.unwrap_or(6));
+            format!("{body:.digits$}{zeros}")
+        }
     };
     let text = if verb.is_uppercase() {
         text.to_uppercase()
@@ -68,8 +72,18 @@ pub(crate) fn format_with_verb(number: f64, verb: char, precision: Option<usize>
     if negative { format!("-{text}") } else { text }
 }
 
+/// The digits behind the point that a float can have, and the zeros that come after them: Rust's formatter
+/// takes no precision above 65,535, and panics.
+fn digits_and_zeros(precision: usize) -> (usize, String) {
+    let digits = precision.min(MOST_DIGITS);
+    (digits, "0".repeat(precision - digits))
+}
+
+/// More digits than any float has.
+const MOST_DIGITS: usize = 1100;
+
 fn general_with_precision(number: f64, precision: usize) -> String {
-    let text = format!("{number:.*e}", precision - 1);
+    let text = format!("{number:.*e}", (precision - 1).min(MOST_DIGITS));
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();

@@ -177,10 +177,8 @@ impl Parser {
             match stop {
                 None => return Err("list must terminate with '}'".into()),
                 Some('}') => {
-                    // `{}` is an empty list.
-                    if !(list.is_empty() && text.is_empty()) {
-                        list.push(self.typed(text));
-                    }
+                    // `{}` is a list of one empty text: so Helm has it.
+                    list.push(self.typed(text));
                     if self.characters.get(self.position) == Some(&',') {
                         self.position += 1;
                     }
@@ -236,7 +234,7 @@ mod tests {
                 json!({"a": {"b": 1}, "c": true, "d": null, "e": "007", "f": ""}),
             ),
             ("a={x,y,1}", json!({"a": ["x", "y", 1]})),
-            ("a={}", json!({"a": []})),
+            ("a={}", json!({"a": [""]})),
             ("a[1]=x", json!({"a": [null, "x"]})),
             ("a[0].b=c,a[0].d=e", json!({"a": [{"b": "c", "d": "e"}]})),
             ("a[0][1]=x", json!({"a": [[null, "x"]]})),
