@@ -143,10 +143,12 @@ pub(super) fn parse_with(layout: &str, text: &str) -> Option<Instant> {
                 afternoon = Some(half.eq_ignore_ascii_case("pm"));
                 rest = &rest[2..];
             }
+            // As Go: an abbreviation that is not known here is a zone of its own, without an offset.
             Element::ZoneName => {
-                rest = rest
-                    .strip_prefix("UTC")
-                    .or_else(|| rest.strip_prefix("GMT"))?
+                let letters = rest.chars().take_while(char::is_ascii_uppercase).count();
+                let known =
+                    matches!(letters, 3..=5) && (letters == 3 || rest[..letters].ends_with('T'));
+                rest = known.then(|| &rest[letters..])?;
             }
             Element::Zone => offset = take_zone(&mut rest, spelling)?,
         }
