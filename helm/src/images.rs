@@ -1,6 +1,6 @@
 //! The container images in rendered files, and what wants them.
 //!
-//! Documents are parsed and walked: wherever a key `image` holds text, that is an image, be it a container of a pod
+//! Documents are parsed and walked: wherever a key `image` (or `sidecar-image`, `base_image`) holds text, that is an image, be it a container of a pod
 //! template or a field of a custom resource. YAML inside of texts (a ConfigMap's data) is walked the same way. Where a
 //! text is no YAML but has such lines, as a script or a template of another program, the lines are read: nothing a
 //! search for `image:` finds is missed. Tests of the chart (`templates/tests/`) do not count.
@@ -153,7 +153,7 @@ impl Finder<'_> {
                         format!("{path}.{key}")
                     };
                     match value {
-                        Value::Str(text) if key == "image" => {
+                        Value::Str(text) if names_an_image(&key) => {
                             self.add(&text.to_str(), &path, container)
                         }
                         value => self.walk(value, &path, container),
@@ -256,4 +256,10 @@ impl Finder<'_> {
             wanted,
         });
     }
+}
+
+/// `image`, and what ends in it behind a dash or an underscore.
+fn names_an_image(key: &str) -> bool {
+    key.strip_suffix("image")
+        .is_some_and(|before| before.is_empty() || before.ends_with(['-', '_']))
 }

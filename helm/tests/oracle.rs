@@ -158,3 +158,40 @@ fn images_are_found_with_what_wants_them() {
         ["busybox:1.36"]
     );
 }
+
+#[test]
+fn images_stand_under_other_keys_and_in_test_hooks_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("Chart.yaml", "apiVersion: v2\nname: keys\nversion: 0.1.0\n");
+    write(
+        "templates/a.yaml",
+        "kind: Custom\nmetadata: {name: a}\nspec: {sidecar-image: 'side:1', base_image: 'base:1', preimage: 'no:1'}\n",
+    );
+    write(
+        "templates/b.yaml",
+        "kind: Pod\nmetadata: {name: b, annotations: {helm.sh/hook: test}}\nspec: {containers: [{name: c, image: 'hook:1'}]}\n",
+    );
+    write(
+        "templates/tests/c.yaml",
+        "kind: Pod\nmetadata: {name: c}\nspec: {containers: [{name: c, image: 'tests:1'}]}\n",
+    );
+    let chart = helm::Chart::load(folder.path()).unwrap();
+    let rendered = helm::render(
+        &chart,
+        &Default::default(),
+        &Default::default(),
+        &Default::default(),
+    )
+    .unwrap();
+    let images: Vec<_> = rendered
+        .images()
+        .into_iter()
+        .map(|found| found.image)
+        .collect();
+    assert_eq!(images, ["base:1", "hook:1", "side:1"]);
+}
