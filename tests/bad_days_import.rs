@@ -16,6 +16,21 @@ fn world() -> Sandbox {
     Sandbox::start(Scenario::outdated()).expect("a sandbox")
 }
 
+/// All five have drifted, and the one's tag is locked in the ACR.
+fn drifted_and_locked() -> Sandbox {
+    let world = Sandbox::start(Scenario::named("drifted").expect("a scenario")).expect("a sandbox");
+    let tag = Scenario::newest_tag(ONE);
+    world.edit(|state| {
+        let repository = state
+            .registries
+            .get_mut(ACR)
+            .expect("the ACR")
+            .repository(&format!("runwhen/{ONE}"));
+        repository.tags.get_mut(&tag).expect("the tag").locked = true;
+    });
+    world
+}
+
 fn rule(result: ImportResult) -> ImportRule {
     ImportRule {
         contains: ONE.to_owned(),
@@ -222,16 +237,7 @@ fn an_import_that_succeeds_and_leaves_nothing_or_a_dangling_tag() {
 
 #[test]
 fn a_locked_tag_is_told_and_not_tried() {
-    let world = Sandbox::start(Scenario::named("drifted").expect("a scenario")).expect("a sandbox");
-    let tag = Scenario::newest_tag(ONE);
-    world.edit(|state| {
-        let repository = state
-            .registries
-            .get_mut(ACR)
-            .expect("the ACR")
-            .repository(&format!("runwhen/{ONE}"));
-        repository.tags.get_mut(&tag).expect("the tag").locked = true;
-    });
+    let world = drifted_and_locked();
     one_fails(&world, "60", &["is locked", "--write-enabled true"]);
     assert_eq!(imports_of(&world, ONE), 0);
 }
@@ -409,16 +415,7 @@ fn a_start_that_was_surely_refused_is_told_at_once() {
 
 #[test]
 fn a_locked_tag_is_mentioned_by_a_run_that_only_looks() {
-    let world = Sandbox::start(Scenario::named("drifted").expect("a scenario")).expect("a sandbox");
-    let tag = Scenario::newest_tag(ONE);
-    world.edit(|state| {
-        let repository = state
-            .registries
-            .get_mut(ACR)
-            .expect("the ACR")
-            .repository(&format!("runwhen/{ONE}"));
-        repository.tags.get_mut(&tag).expect("the tag").locked = true;
-    });
+    let world = drifted_and_locked();
     let ended = run(TASKSET, &world).set("SYNC_IMAGES", "false").end();
     ended.expect(0, &["is locked"]);
 }
