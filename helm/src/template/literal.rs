@@ -113,17 +113,7 @@ fn integer(token: &str) -> Option<i64> {
         _ => (false, token),
     };
     let lower = digits.to_ascii_lowercase();
-    let (radix, digits) = if let Some(digits) = lower.strip_prefix("0x") {
-        (16, digits)
-    } else if let Some(digits) = lower.strip_prefix("0o") {
-        (8, digits)
-    } else if let Some(digits) = lower.strip_prefix("0b") {
-        (2, digits)
-    } else if lower.len() > 1 && lower.starts_with('0') {
-        (8, &lower[1..])
-    } else {
-        (10, lower.as_str())
-    };
+    let (radix, digits) = crate::value::radix_of(&lower);
     let digits = digits.replace('_', "");
     i64::from_str_radix(
         &format!("{}{digits}", if negative { "-" } else { "" }),
