@@ -7,6 +7,7 @@ use serde_json::Value as Tree;
 
 /// The folder of the charts. It is no part of the project, so a checkout without it is whole, in CI too: what the tests
 /// of `tests/oracle` hold against Helm stands here.
+#[expect(clippy::print_stderr, reason = "who skips a test says so")]
 fn charts() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/charts");
     if !folder.is_dir() {
