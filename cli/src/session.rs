@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use acr_sync_core::config::Config;
+use acr_sync_core::metric::{self, Push};
 use acr_sync_core::problem::Problem;
-use acr_sync_core::report::{FOLDER, Place, Report, artifacts, html, markdown};
+use acr_sync_core::report::{FOLDER, Place, Report, Status, artifacts, html, markdown};
 use acr_sync_core::run::{Event, Run};
 use acr_sync_core::wire::Limit;
 use indicatif::ProgressBar;
@@ -105,6 +106,25 @@ impl Session {
             &markdown(report)?,
         )?;
         files::write(&self.config.output_dir.join("report.html"), &html(report)?)
+    }
+
+    /// Pushes the number where that is configured, and says how the run ends.
+    ///
+    /// # Errors
+    /// When no connection can be set up.
+    pub async fn push_metric(&self, report: &Report) -> anyhow::Result<Status> {
+        match metric::push(&self.config, report, &self.limit).await? {
+            Push::NotAsked => {}
+            Push::NoNumber => tracing::warn!("nothing is pushed: the check is incomplete"),
+            Push::Taken => tracing::info!("the metric is pushed"),
+            Push::Failed(problem) => {
+                tracing::error!("the metric could not be pushed: {problem}");
+                if report.status() == Status::Complete {
+                    return Ok(Status::NotPushed);
+                }
+            }
+        }
+        Ok(report.status())
     }
 
     fn tell(&self, event: Event<'_>) {

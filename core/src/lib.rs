@@ -19,6 +19,7 @@ pub mod chart;
 pub mod codecollection;
 pub mod config;
 pub mod discover;
+pub mod metric;
 pub mod name;
 pub mod observe;
 pub mod plan;

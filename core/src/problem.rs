@@ -22,6 +22,8 @@ pub enum Party {
     ResourceManager,
     /// Where the Helm chart comes from.
     ChartRepository,
+    /// The collector that the number is pushed to.
+    Collector,
     /// This program and the machine it runs on.
     Here,
 }
@@ -34,6 +36,7 @@ impl fmt::Display for Party {
             Self::Entra => "Microsoft Entra login",
             Self::ResourceManager => "Azure Resource Manager",
             Self::ChartRepository => "chart repository",
+            Self::Collector => "metrics collector (OTLP)",
             Self::Here => "this run",
         })
     }

@@ -12,7 +12,8 @@ fn main() -> ExitCode {
         if let Some(number) = report.metric() {
             acr_sync_cli::print(&format!("{number}\n"))?;
         }
+        let status = session.push_metric(&report).await;
         files?;
-        Ok(report.status())
+        status
     })
 }

@@ -15,7 +15,9 @@ class Collector:
     """Listens until the `with` block ends, and keeps what it was given."""
 
     def __init__(self):
-        self.paths, self.requests = [], []
+        self.paths, self.headers, self.requests = [], [], []
+        # What is answered instead of the right thing, one after another: (status, type, body).
+        self.answers = []
         collector = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -31,8 +33,13 @@ class Collector:
                     request.ParseFromString(body)
                     answer = ExportMetricsServiceResponse().SerializeToString()
                 collector.paths.append(self.path)
-                collector.requests.append(request)
-                self.send_response(200)
+                collector.headers.append(dict(self.headers))
+                status = 200
+                if collector.answers:
+                    status, kind, answer = collector.answers.pop(0)
+                else:
+                    collector.requests.append(request)
+                self.send_response(status)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
@@ -42,7 +49,8 @@ class Collector:
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.endpoint = f"http://127.0.0.1:{self.server.server_port}/v1/metrics"
+        self.base = f"http://127.0.0.1:{self.server.server_port}"
+        self.endpoint = f"{self.base}/v1/metrics"
 
     def __enter__(self):
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

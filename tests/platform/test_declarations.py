@@ -22,7 +22,7 @@ NOT_OF_THE_PLATFORM = {
     "SSL_CERT_FILE",
 }
 # Secrets of the environment that are no secrets of the platform's.
-NOT_SECRETS_THERE = {"AZURE_CLIENT_SECRET", "HTTPS_PROXY"}
+NOT_SECRETS_THERE = {"AZURE_CLIENT_SECRET", "HTTPS_PROXY", "OTEL_EXPORTER_OTLP_HEADERS"}
 # Defaults that are a rule and not a value; the platform leaves these empty.
 RULES = {"detected", "the cloud's", "the highest release", ""}
 WRAPPERS = [("sli.robot", "sli", "sli"), ("runbook.robot", "taskset", "taskset")]

@@ -6,6 +6,7 @@
 
 mod chart;
 mod credentials;
+mod metric_push;
 mod reader;
 mod registry_name;
 mod variables;
@@ -19,6 +20,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 pub use chart::{ChartRequest, ChartSource};
 pub use credentials::{Credentials, Login, ManagedIdentity};
+pub use metric_push::MetricPush;
 pub use registry_name::RegistryName;
 pub use variables::{VARIABLES, Variable, variable};
 
@@ -150,6 +152,8 @@ pub struct Config {
     pub authority: Option<String>,
     /// How connections leave this machine.
     pub network: Network,
+    /// Where the number is pushed to, if anywhere.
+    pub metric_push: Option<MetricPush>,
 }
 
 /// One variable that cannot be used as it is.
@@ -210,6 +214,7 @@ impl Config {
         let cloud = reader.optional(name::AZURE_CLOUD, parse_cloud);
         let authority = reader.optional(name::AZURE_AUTHORITY_HOST, parse_https);
         let network = reader.network();
+        let metric_push = reader.metric_push();
         let output_dir = reader
             .folder(name::OUTPUT_DIR)
             .unwrap_or_else(|| PathBuf::from("."));
@@ -272,6 +277,7 @@ impl Config {
             cloud,
             authority,
             network,
+            metric_push,
         })
     }
 
@@ -331,6 +337,9 @@ impl Config {
         }
         if let Some(DockerAuth { username: _, token }) = &self.docker {
             secrets.push(token.clone());
+        }
+        if let Some(push) = &self.metric_push {
+            secrets.extend(push.headers.iter().map(|(_, value)| value.clone()));
         }
         if let Some(password) = self.network.proxy.as_ref().and_then(proxy_password) {
             secrets.push(password);

@@ -22,7 +22,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn mistake(
+    pub fn mistake(
         &mut self,
         variable: &'static str,
         value: Option<String>,
@@ -82,7 +82,7 @@ impl Reader<'_> {
         self.parse(variable, value, parse)
     }
 
-    fn parse<T>(
+    pub fn parse<T>(
         &mut self,
         variable: &'static str,
         value: String,

@@ -17,6 +17,8 @@ pub struct Variable {
     pub help: &'static str,
     /// The heading it stands under in `--help`.
     pub heading: &'static str,
+    /// The one executable that reads it; none when both do.
+    pub only: Option<Program>,
     /// A secret is never taken from an argument and never shown.
     pub secret: bool,
 }
@@ -30,6 +32,11 @@ impl Variable {
     /// Whether the flag may stand alone and then means `true`.
     pub fn is_switch(&self) -> bool {
         self.value == BOOLEAN
+    }
+
+    /// Whether an executable reads it.
+    pub fn is_read_by(&self, program: Program) -> bool {
+        self.only.is_none_or(|only| only == program)
     }
 
     /// The default for one of the executables.
@@ -48,6 +55,7 @@ const CHART: &str = "The RunWhen Local chart";
 const HOW: &str = "How to run";
 const AZURE: &str = "Azure credentials (the first complete one wins)";
 const NETWORK: &str = "Network";
+const METRIC: &str = "The metric, outside the RunWhen platform (sli only)";
 
 pub(super) const REGISTRY_NAME: &str = "REGISTRY_NAME";
 pub(super) const REGISTRY_REPOSITORY_PATH: &str = "REGISTRY_REPOSITORY_PATH";
@@ -78,6 +86,12 @@ pub(super) const AZURE_CREDENTIALS: &str = "azure_credentials";
 pub(super) const HTTPS_PROXY: &str = "HTTPS_PROXY";
 pub(super) const NO_PROXY: &str = "NO_PROXY";
 pub(super) const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
+pub(super) const PUSH_METRIC: &str = "PUSH_METRIC";
+pub(super) const OTEL_EXPORTER_OTLP_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+pub(super) const OTEL_EXPORTER_OTLP_HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
+pub(super) const RW_OTEL_COLLECTOR_ENDPOINT: &str = "RW_OTEL_COLLECTOR_ENDPOINT";
+pub(super) const RW_SLI_METRIC_NAME: &str = "RW_SLI_METRIC_NAME";
+pub(super) const RW_WORKSPACE: &str = "RW_WORKSPACE";
 
 /// Tenant, client, secret and subscription, as Azure's tools name them and as the platform does.
 pub(super) const EXPLICIT: [[&str; 4]; 2] = [
@@ -109,7 +123,20 @@ const fn public(
         value,
         help,
         heading,
+        only: None,
         secret: false,
+    }
+}
+
+const fn of_metric(
+    name: &'static str,
+    default: &'static str,
+    value: &'static str,
+    help: &'static str,
+) -> Variable {
+    Variable {
+        only: Some(Program::Sli),
+        ..public(name, METRIC, default, value, help)
     }
 }
 
@@ -121,6 +148,7 @@ const fn secret(name: &'static str, heading: &'static str, help: &'static str) -
         value: "SECRET",
         help,
         heading,
+        only: None,
         secret: true,
     }
 }
@@ -393,6 +421,45 @@ pub const VARIABLES: &[Variable] = &[
             "PEM bundle of the authorities to trust (also REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE).",
         )
     },
+    of_metric(
+        PUSH_METRIC,
+        "false",
+        BOOLEAN,
+        "Also push the number over OTLP/HTTP, to the collector that one of the next variables names.",
+    ),
+    of_metric(
+        OTEL_EXPORTER_OTLP_ENDPOINT,
+        "",
+        "URL",
+        "The collector's base address, to which OpenTelemetry adds /v1/metrics.",
+    ),
+    Variable {
+        value: "NAME=VALUE,…",
+        only: Some(Program::Sli),
+        ..secret(
+            OTEL_EXPORTER_OTLP_HEADERS,
+            METRIC,
+            "Headers for that collector, as NAME=VALUE,…; a token, for one.",
+        )
+    },
+    of_metric(
+        RW_OTEL_COLLECTOR_ENDPOINT,
+        "",
+        "URL",
+        "The platform's collector: the whole address; used when the other is unset.",
+    ),
+    of_metric(
+        RW_SLI_METRIC_NAME,
+        "rw_acr_images_needing_sync",
+        "NAME",
+        "Name of the metric; those of the categories follow after two underscores.",
+    ),
+    of_metric(
+        RW_WORKSPACE,
+        "",
+        "NAME",
+        "The metric's attribute workspace; required with RW_OTEL_COLLECTOR_ENDPOINT.",
+    ),
 ];
 
 /// The variable of this name.

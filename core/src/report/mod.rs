@@ -41,17 +41,20 @@ pub enum Status {
     ImportFailed = 4,
     /// Azure refused: login, role, subscription or firewall.
     AccessDenied = 5,
+    /// Everything is known, and the number could not be pushed.
+    NotPushed = 6,
 }
 
 impl Status {
     /// All of them, in the order of their codes.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Complete,
         Self::Internal,
         Self::Configuration,
         Self::Unknown,
         Self::ImportFailed,
         Self::AccessDenied,
+        Self::NotPushed,
     ];
 
     /// The exit code.
@@ -68,6 +71,7 @@ impl Status {
             Self::Unknown => "something_unknown",
             Self::ImportFailed => "import_failed",
             Self::AccessDenied => "access_denied",
+            Self::NotPushed => "metric_not_pushed",
         }
     }
 
@@ -86,6 +90,7 @@ impl Status {
             Self::AccessDenied => {
                 "access denied: Azure refused the login, the role, the subscription or the network"
             }
+            Self::NotPushed => "everything is known, but the metric could not be pushed (sli)",
         }
     }
 }

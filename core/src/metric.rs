@@ -1,0 +1,164 @@
+//! Pushing the number to a collector, for runs without the RunWhen platform's own runtime.
+//!
+//! OTLP over HTTP in protobuf, one request without compression. Names are those of the platform's runtime:
+//! gauge, resource, scope and the attribute `workspace`, the parts under `<name>__<category>`. Nothing is
+//! pushed when something is unknown.
+
+use chrono::{DateTime, Utc};
+use opentelemetry_proto::tonic::collector::metrics::v1::{
+    ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+};
+use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
+use opentelemetry_proto::tonic::metrics::v1::{
+    Gauge, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, metric, number_data_point,
+};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use prost::Message as _;
+use reqwest::Method;
+use reqwest::header::HeaderValue;
+use secrecy::ExposeSecret as _;
+
+use crate::config::{Config, MetricPush};
+use crate::discover::Category;
+use crate::problem::{Cause, Party, Problem};
+use crate::report::Report;
+use crate::wire::{Answer, Call, Limit, SetupError, Wire};
+
+/// The type of both messages, by OTLP's specification.
+const PROTOBUF: &str = "application/x-protobuf";
+
+/// How pushing went.
+#[derive(Debug)]
+pub enum Push {
+    /// Nobody asked for it.
+    NotAsked,
+    /// There is no number: something is unknown.
+    NoNumber,
+    /// The collector took it.
+    Taken,
+    /// It did not.
+    Failed(Problem),
+}
+
+/// Pushes the number of a report, and those of its categories, where the configuration says so.
+///
+/// # Errors
+/// When no connection can be set up at all.
+pub async fn push(config: &Config, report: &Report, limit: &Limit) -> Result<Push, SetupError> {
+    let Some(push) = &config.metric_push else {
+        return Ok(Push::NotAsked);
+    };
+    let Some(request) = request(report, push) else {
+        return Ok(Push::NoNumber);
+    };
+    let wire = Wire::new(&config.network, config.secrets(), limit.clone())?;
+    let mut call = Call::new(Party::Collector, Method::POST, push.endpoint.clone())
+        .body(PROTOBUF, request.encode_to_vec());
+    for (name, value) in &push.headers {
+        if let Ok(mut value) = HeaderValue::from_str(value.expose_secret()) {
+            value.set_sensitive(true);
+            call.headers.insert(name.clone(), value);
+        }
+    }
+    let result = wire.send(call).await.and_then(|answer| taken(&answer));
+    Ok(result.map_or_else(Push::Failed, |()| Push::Taken))
+}
+
+/// The message; none when there is no number.
+fn request(report: &Report, push: &MetricPush) -> Option<ExportMetricsServiceRequest> {
+    let mut numbers = vec![(push.name.clone(), report.metric()?)];
+    for (name, category) in [
+        ("codecollection", Category::CodeCollection),
+        ("runwhen_local", Category::RunWhenLocal),
+    ] {
+        let counts = report.counts_of(category);
+        // What was not looked at has no number.
+        if counts.total > 0 {
+            numbers.push((format!("{}__{name}", push.name), counts.remaining()));
+        }
+    }
+    let mut attributes = Vec::new();
+    attributes.extend(push.workspace.as_ref().map(|name| text("workspace", name)));
+    if push.names_registry {
+        attributes.push(text("registry", &report.registry));
+    }
+    let seen_at = report.started + report.duration;
+    let metrics = numbers
+        .into_iter()
+        .map(|(name, number)| gauge(name, number, seen_at, &attributes))
+        .collect();
+    let scope_metrics = ScopeMetrics {
+        scope: Some(InstrumentationScope {
+            name: "rw_sli_meter".to_owned(),
+            ..InstrumentationScope::default()
+        }),
+        metrics,
+        ..ScopeMetrics::default()
+    };
+    Some(ExportMetricsServiceRequest {
+        resource_metrics: vec![ResourceMetrics {
+            resource: Some(Resource {
+                attributes: vec![text("service.name", "rw_sli_service")],
+                ..Resource::default()
+            }),
+            scope_metrics: vec![scope_metrics],
+            ..ResourceMetrics::default()
+        }],
+    })
+}
+
+fn gauge(name: String, number: usize, seen_at: DateTime<Utc>, attributes: &[KeyValue]) -> Metric {
+    let point = NumberDataPoint {
+        attributes: attributes.to_vec(),
+        time_unix_nano: seen_at
+            .timestamp_nanos_opt()
+            .map_or(0, |nanos| nanos as u64),
+        value: Some(number_data_point::Value::AsInt(number as i64)),
+        ..NumberDataPoint::default()
+    };
+    Metric {
+        name,
+        description: "RunWhen images that need a sync into the registry".to_owned(),
+        unit: "{image}".to_owned(),
+        data: Some(metric::Data::Gauge(Gauge {
+            data_points: vec![point],
+        })),
+        ..Metric::default()
+    }
+}
+
+fn text(key: &str, value: &str) -> KeyValue {
+    KeyValue {
+        key: key.to_owned(),
+        value: Some(AnyValue {
+            value: Some(any_value::Value::StringValue(value.to_owned())),
+        }),
+        ..KeyValue::default()
+    }
+}
+
+/// Whether a collector took everything. OTLP's specification: 200 with the response message, in which a
+/// partial success names what was refused; an empty body is that message without a field.
+fn taken(answer: &Answer) -> Result<(), Problem> {
+    if !answer.status.is_success() {
+        return Err(answer
+            .unexpected()
+            .advise("check the collector's address, and the headers that it wants"));
+    }
+    let response = ExportMetricsServiceResponse::decode(&answer.body[..]).map_err(|_| {
+        answer
+            .invalid("the body is not what a collector answers over OTLP/HTTP")
+            .advise("is this the address of an OTLP/HTTP receiver (port 4318, not gRPC's 4317)?")
+    })?;
+    match response.partial_success {
+        Some(partial) if partial.rejected_data_points > 0 => {
+            let mut problem = answer.invalid(format!(
+                "the collector refused {} numbers: {}",
+                partial.rejected_data_points, partial.error_message
+            ));
+            problem.cause = Cause::Rejected;
+            Err(problem)
+        }
+        Some(_) | None => Ok(()),
+    }
+}
