@@ -146,6 +146,46 @@ fn nothing_to_do_spends_no_pull_and_the_fewest_requests() {
 }
 
 #[test]
+fn eight_outdated_images_cost_the_dates_of_three_sources() {
+    let world = world("outdated");
+    let ended = run(SLI, &world).unset(&["IMAGES"]).end();
+    assert_eq!(ended.expect(0, &[]).stdout, "8\n");
+    // As with nothing to do, three lists of tags, and of each source index, manifest and configuration, which is
+    // served elsewhere.
+    assert_eq!(world.requests().len(), 24 + 3 + 3 * 4);
+    assert_eq!(
+        world
+            .requests()
+            .iter()
+            .filter(|request| request.host == ACR)
+            .count(),
+        2 + 8 + 3,
+        "the registry's own dates were read for nothing"
+    );
+}
+
+#[test]
+fn a_tag_that_was_touched_later_is_as_old_as_its_image() {
+    let world = world("outdated");
+    world.edit(|state| {
+        let repository = state
+            .registries
+            .get_mut(ACR)
+            .expect("the registry")
+            .repository(&collector().destination());
+        let entry = repository
+            .tags
+            .get_mut(collector().older)
+            .expect("the older tag");
+        // As when somebody locks it.
+        entry.updated = 1_790_000_000;
+    });
+    let ended = look(&world).end();
+    ended.expect(0, &["newer than the acr's"]);
+    assert_eq!(verdict(&ended, "opentelemetry-collector"), "Outdated");
+}
+
+#[test]
 fn a_check_with_sync_leaves_nothing_and_the_next_finds_nothing() {
     let world = world("outdated");
     let ended = look(&world).set("SYNC_IMAGES", "true").end();

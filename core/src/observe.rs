@@ -10,7 +10,7 @@ use crate::azure::Destination;
 use crate::codecollection::StableTag;
 use crate::config::Config;
 use crate::discover::{Desired, Wanted};
-use crate::name::{Digest, Tag};
+use crate::name::{Digest, Repository, Tag};
 use crate::problem::Problem;
 use crate::registry::{RegistryClient, Sources};
 use crate::runwhen_local::LATEST;
@@ -46,12 +46,21 @@ pub struct Neighbours {
     pub same: Option<Tag>,
     /// The tag that was set last.
     pub newest: Option<Tag>,
-    /// When the newest one was built; none when it does not say, or says nonsense.
-    pub newest_created: Option<DateTime<Utc>>,
-    /// When the source's was built; none likewise.
+    /// How old the newest one is; none when it does not say, or the source does not.
+    pub newest_age: Option<Age>,
+    /// When the source's was built; none when it does not say, or says nonsense.
     pub source_created: Option<DateTime<Utc>>,
     /// `latest` is among them.
     pub has_latest: bool,
+}
+
+/// How old the newest tag of a repository is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    /// It was set at this time, before the source's image was built: so everything there was built earlier.
+    Set(DateTime<Utc>),
+    /// Its image was built at this time.
+    Built(DateTime<Utc>),
 }
 
 /// An image with what was seen of it.
@@ -235,22 +244,40 @@ impl Observer<'_> {
         let mut neighbours = Neighbours {
             same,
             newest: None,
-            newest_created: None,
+            newest_age: None,
             source_created: None,
             has_latest,
         };
         let Some(newest) = tags.first().filter(|_| neighbours.same.is_none()) else {
             return Ok(neighbours);
         };
-        let architecture = &self.config.architecture;
-        let (there, here) = tokio::join!(
-            client.created(&desired.destination, &newest.digest, architecture),
-            source.created(&desired.source.repository, &published.digest, architecture),
-        );
         neighbours.newest = Some(newest.tag.clone());
-        neighbours.newest_created = there?.filter(|date| self.is_plausible(*date));
-        neighbours.source_created = here?.filter(|date| self.is_plausible(*date));
+        let here = self
+            .built(source, &desired.source.repository, &published.digest)
+            .await?;
+        neighbours.source_created = here;
+        neighbours.newest_age = match (here, newest.updated) {
+            // Without the one date the other says nothing.
+            (None, _) => None,
+            (Some(built), Some(set)) if set < built => Some(Age::Set(set)),
+            (Some(_), _) => self
+                .built(client, &desired.destination, &newest.digest)
+                .await?
+                .map(Age::Built),
+        };
         Ok(neighbours)
+    }
+
+    /// When an image was built, where that can be believed.
+    async fn built(
+        &self,
+        client: &RegistryClient,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<Option<DateTime<Utc>>, Problem> {
+        let architecture = &self.config.architecture;
+        let date = client.created(repository, digest, architecture).await?;
+        Ok(date.filter(|date| self.is_plausible(*date)))
     }
 
     /// Reproducible builds carry fixed dates, and clocks are wrong: neither tells what is newer.

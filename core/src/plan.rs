@@ -3,7 +3,7 @@
 use crate::azure::LOCKED_ADVICE;
 use crate::discover::{Undiscovered, Wanted};
 use crate::name::{Digest, Reference, Repository, Tag};
-use crate::observe::{Neighbours, Observed, Standing};
+use crate::observe::{Age, Neighbours, Observed, Standing};
 use crate::problem::{Cause, Party, Problem};
 use crate::runwhen_local::LATEST;
 use crate::seen::{Published, Seen};
@@ -180,7 +180,7 @@ fn judge_dates(standing: &Standing, published: &Published) -> Option<(Verdict, S
     let Neighbours {
         same,
         newest,
-        newest_created,
+        newest_age,
         source_created,
         has_latest: _,
     } = standing.neighbours.as_ref()?;
@@ -190,8 +190,19 @@ fn judge_dates(standing: &Standing, published: &Published) -> Option<(Verdict, S
             format!("the ACR has the same digest as {same}"),
         ));
     }
-    let (newest, there, here) = (newest.as_ref()?, (*newest_created)?, (*source_created)?);
+    let (newest, age, here) = (newest.as_ref()?, (*newest_age)?, (*source_created)?);
     let day = |date: chrono::DateTime<chrono::Utc>| date.format("%Y-%m-%d %H:%M");
+    let there = match age {
+        Age::Built(there) => there,
+        Age::Set(set) => {
+            let what = format!(
+                "built {}, after the ACR's newest tag {newest} was set {}",
+                day(here),
+                day(set)
+            );
+            return Some((Verdict::Outdated, what));
+        }
+    };
     let what = format!(
         "built {}, newer than the ACR's {newest} of {}",
         day(here),

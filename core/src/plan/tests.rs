@@ -51,7 +51,7 @@ fn chart_image(
     let neighbours = Neighbours {
         same: None,
         newest: Some("1.0".parse().unwrap()),
-        newest_created: newest.map(year),
+        newest_age: newest.map(|date| Age::Built(year(date))),
         source_created: source.map(year),
         has_latest: false,
     };
@@ -198,6 +198,13 @@ fn digests_decide_before_dates_and_dates_only_where_both_are_known() {
         assert_eq!(verdict(chart_image("2.0", None, newest, source)), "Missing");
         assert_eq!(verdict(chart_image("2.0", old, newest, source)), "Drifted");
     }
+}
+
+#[test]
+fn what_was_built_after_the_newest_tag_was_set_is_newer() {
+    let mut image = chart_image("2.0", Some(b"old"), None, Some(2025));
+    neighbours(&mut image).newest_age = Some(Age::Set("2024-01-01T00:00:00Z".parse().unwrap()));
+    assert_eq!(verdict(image), "Outdated");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! Source: <https://learn.microsoft.com/rest/api/containerregistry/>, `GET /acr/v1/{repository}/_tags`.
 
+use chrono::{DateTime, Utc};
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 
@@ -19,6 +20,8 @@ pub struct AcrTag {
     pub tag: Tag,
     /// What it points at.
     pub digest: Digest,
+    /// When it was last set; later when only its attributes changed since.
+    pub updated: Option<DateTime<Utc>>,
 }
 
 #[derive(Deserialize)]
@@ -37,6 +40,8 @@ struct OneTag {
 struct TagRow {
     name: String,
     digest: String,
+    #[serde(default)]
+    last_update_time: Option<String>,
     #[serde(default)]
     changeable_attributes: Option<Changeable>,
 }
@@ -74,6 +79,10 @@ impl RegistryClient {
                 Some(AcrTag {
                     tag: row.name.parse().ok()?,
                     digest: row.digest.parse().ok()?,
+                    updated: row
+                        .last_update_time
+                        .and_then(|text| DateTime::parse_from_rfc3339(&text).ok())
+                        .map(|date| date.with_timezone(&Utc)),
                 })
             })
             .collect())
