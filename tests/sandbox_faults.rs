@@ -314,13 +314,13 @@ fn latency_costs_a_round_trip_for_tcp_for_tls_and_for_every_request() {
     let answered = start.elapsed();
     let trips = |time: Duration| time.as_secs_f64() / round_trip.as_secs_f64();
     assert!(
-        (1.9..3.0).contains(&trips(connected)),
+        (1.9..2.6).contains(&trips(connected)),
         "TCP and TLS took {:.2} round trips",
         trips(connected)
     );
     let all = trips(answered);
     assert!(
-        (4.9..6.9).contains(&all),
+        (4.9..5.9).contains(&all),
         "TCP, TLS and three requests took {all:.2} round trips"
     );
 }
