@@ -119,52 +119,6 @@ fn eight_are_behind_and_each_says_what_wants_it() {
 }
 
 #[test]
-fn nothing_to_do_spends_no_pull_and_the_fewest_requests() {
-    let world = world("up-to-date");
-    let ended = run(SLI, &world).unset(&["IMAGES"]).end();
-    assert_eq!(ended.expect(0, &[]).stdout, "0\n");
-    assert_eq!(
-        world.requests().len(),
-        24,
-        "requests of a check with nothing to do"
-    );
-    let hub: Vec<_> = world
-        .requests()
-        .into_iter()
-        .filter(|request| request.host == HUB)
-        .collect();
-    assert!(
-        hub.iter().all(|request| request.method == "HEAD"),
-        "a pull was spent"
-    );
-    // Docker Hub tells its quota on a HEAD.
-    let left = &ended.json("sli.json")["hosts"][HUB]["rate_limit_remaining"];
-    assert!(
-        left.as_str().is_some_and(|text| text.starts_with("100")),
-        "{left}"
-    );
-}
-
-#[test]
-fn eight_outdated_images_cost_the_dates_of_three_sources() {
-    let world = world("outdated");
-    let ended = run(SLI, &world).unset(&["IMAGES"]).end();
-    assert_eq!(ended.expect(0, &[]).stdout, "8\n");
-    // As with nothing to do, three lists of tags, and of each source index, manifest and configuration, which is
-    // served elsewhere.
-    assert_eq!(world.requests().len(), 24 + 3 + 3 * 4);
-    assert_eq!(
-        world
-            .requests()
-            .iter()
-            .filter(|request| request.host == ACR)
-            .count(),
-        2 + 8 + 3,
-        "the registry's own dates were read for nothing"
-    );
-}
-
-#[test]
 fn a_tag_that_was_touched_later_is_as_old_as_its_image() {
     let world = world("outdated");
     world.edit(|state| {

@@ -16,6 +16,9 @@ use serde::Serialize;
 /// Longest repository name that registries agree on, in bytes.
 const REPOSITORY_MAX: usize = 255;
 
+/// The registry that a name without one means, as it is written in names.
+pub(crate) const DOCKER_HUB: &str = "docker.io";
+
 /// A text that is not the name it should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a {noun}: {reason}")]
@@ -291,6 +294,46 @@ impl fmt::Display for Reference {
         };
         write!(f, "{}{separator}{}", self.location, self.version)
     }
+}
+
+/// An image's name as people and charts write it, with what is left out filled in: without a registry it is
+/// Docker Hub's, and there `library/` when it has no slash.
+///
+/// Source: <https://github.com/distribution/reference/blob/v0.6.0/normalize.go>.
+///
+/// # Errors
+/// When it is no image's name.
+pub fn parse_familiar(text: &str) -> Result<(Location, Option<Tag>, Option<Digest>), NameError> {
+    let (rest, digest) = match text.split_once('@') {
+        Some((rest, digest)) => (rest, Some(digest.parse()?)),
+        None => (text, None),
+    };
+    // A colon before a slash belongs to the registry's port.
+    let (path, tag) = match rest.rsplit_once(':') {
+        Some((path, tag)) if !tag.contains('/') => (path, Some(tag.parse()?)),
+        Some(_) | None => (rest, None),
+    };
+    let is_registry = |first: &str| first.contains(['.', ':']) || first == "localhost";
+    let (registry, repository) = match path.split_once('/') {
+        Some((first, rest)) if is_registry(first) => (first, rest),
+        Some(_) | None => (DOCKER_HUB, path),
+    };
+    let registry = if registry == "index.docker.io" {
+        DOCKER_HUB
+    } else {
+        registry
+    };
+    let is_official = registry == DOCKER_HUB && !repository.contains('/');
+    let repository = if is_official {
+        format!("library/{repository}")
+    } else {
+        repository.to_owned()
+    };
+    let location = Location {
+        registry: registry.parse()?,
+        repository: repository.parse()?,
+    };
+    Ok((location, tag, digest))
 }
 
 impl Serialize for Location {

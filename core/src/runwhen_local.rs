@@ -4,11 +4,8 @@
 //! too when it has no slash; without a tag it is `latest`.
 
 use std::collections::BTreeMap;
-use std::str::FromStr as _;
 
-use oci_distribution::Reference as ParsedReference;
-
-use crate::name::{Digest, Location, Registry, Repository, Tag};
+use crate::name::{Digest, Location, Tag, parse_familiar};
 use crate::problem::harmless;
 
 /// The tag that means "the newest", and may be replaced by a date.
@@ -91,28 +88,12 @@ fn describe(wanted: &helm::Wanted) -> String {
 }
 
 fn parse(text: &str) -> Result<(Location, Option<Tag>, Option<Digest>), String> {
-    let parsed = ParsedReference::from_str(text).map_err(|error| error.to_string())?;
-    let problem = |error: crate::name::NameError| error.to_string();
-    let registry: Registry = parsed.registry().parse().map_err(problem)?;
-    let repository: Repository = parsed.repository().parse().map_err(problem)?;
-    let digest: Option<Digest> = parsed
-        .digest()
-        .map(str::parse)
-        .transpose()
-        .map_err(problem)?;
-    let tag: Option<Tag> = parsed.tag().map(str::parse).transpose().map_err(problem)?;
+    let (source, tag, digest) = parse_familiar(text).map_err(|error| error.to_string())?;
     let tag = match (&tag, &digest) {
         (None, None) => LATEST.parse().ok(),
         _ => tag,
     };
-    Ok((
-        Location {
-            registry,
-            repository,
-        },
-        tag,
-        digest,
-    ))
+    Ok((source, tag, digest))
 }
 
 #[cfg(test)]
@@ -157,7 +138,14 @@ mod tests {
                 &format!("ghcr.io/a/b:1.2@{digest}"),
                 "ghcr.io/a/b:1.2@e3b0c44298fc".to_owned(),
             ),
+            (
+                "index.docker.io/nginx:1",
+                "docker.io/library/nginx:1".to_owned(),
+            ),
+            ("localhost/a", "localhost/a:latest".to_owned()),
             ("", "none".to_owned()),
+            ("ghcr.io/a/b:", "none".to_owned()),
+            ("ghcr.io/a/b@sha256:1", "none".to_owned()),
             ("not an image", "none".to_owned()),
             ("UPPER/case", "none".to_owned()),
         ] {

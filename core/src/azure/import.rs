@@ -11,16 +11,21 @@ use tokio::time::Instant;
 
 use super::{Destination, Progress};
 use crate::config::DockerAuth;
+use crate::name::DOCKER_HUB;
 use crate::plan::Action;
 use crate::problem::{Cause, Party, Problem};
-use crate::registry::{DOCKER_HUB, RegistryClient};
+use crate::registry::RegistryClient;
 
 /// Wait for the next poll when Azure does not name one, in seconds.
 const POLL: u64 = 10;
 /// Longest wait for the next poll, in seconds.
 const LONGEST_POLL: u64 = 30;
-/// Shortest and longest wait between two looks at the destination.
-const LOOK: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(1));
+/// Shortest and longest wait between two looks at the destination. With the longest, and the calls that
+/// follow, an import is over a second after the registry is done with it.
+const LOOK: (Duration, Duration) = (Duration::from_millis(500), Duration::from_millis(800));
+/// What each import under way adds to that wait: all together look some sixteen times a second, a fifth of
+/// the 5,000 reads a minute that a registry grants an identity.
+const SHARE: Duration = Duration::from_millis(60);
 /// How long a destination may take to show what the operation has called done.
 const SETTLE: Duration = Duration::from_secs(5);
 /// How long the destination is watched when it is not known whether an import began.
@@ -30,6 +35,8 @@ const DOUBT: Duration = Duration::from_secs(60);
 pub struct ArmImporter {
     destination: Arc<Destination>,
     docker: Option<DockerAuth>,
+    /// Each import under way holds one.
+    under_way: Arc<()>,
 }
 
 impl ArmImporter {
@@ -38,6 +45,7 @@ impl ArmImporter {
         Self {
             destination,
             docker,
+            under_way: Arc::default(),
         }
     }
 
@@ -47,6 +55,7 @@ impl ArmImporter {
     /// When Azure refuses or fails, when the run ends before it is done, and when a target points at
     /// another digest afterwards.
     pub async fn import(&self, action: &Action) -> Result<(), Problem> {
+        let _one_more = Arc::clone(&self.under_way);
         let registry = self.destination.resource().await?.id.clone();
         let client = self.destination.client().await?;
         let manager = self.destination.manager();
@@ -83,31 +92,33 @@ impl ArmImporter {
                 // The tag is there and the operation is not through with it yet.
                 tokio::time::sleep(wait.min(LOOK.1)).await;
             } else {
-                seen = watch(action, client, wait).await;
+                seen = self.watch(action, client, wait).await;
             }
             progress = self.destination.manager().import_progress(location).await?;
         }
         Ok(())
     }
-}
 
-/// Watches the first target until it shows the wanted digest or the time is over.
-async fn watch(action: &Action, client: &RegistryClient, time: Duration) -> bool {
-    let started = Instant::now();
-    let Some((repository, tag)) = action.targets.first() else {
-        return false;
-    };
-    loop {
-        let pause = (started.elapsed() / 10).clamp(LOOK.0, LOOK.1);
-        let left = time.saturating_sub(started.elapsed());
-        tokio::time::sleep(pause.min(left)).await;
-        if left <= pause {
+    /// Watches the first target until it shows the wanted digest or the time is over.
+    async fn watch(&self, action: &Action, client: &RegistryClient, time: Duration) -> bool {
+        let started = Instant::now();
+        let Some((repository, tag)) = action.targets.first() else {
             return false;
-        }
-        // A look that fails is no news: the operation is asked anyway.
-        if matches!(client.resolve(repository, tag).await, Ok(Some(digest)) if digest == action.digest)
-        {
-            return true;
+        };
+        loop {
+            let crowd = u32::try_from(Arc::strong_count(&self.under_way)).unwrap_or(u32::MAX);
+            let pause = (started.elapsed() / 10).clamp(LOOK.0, LOOK.1);
+            let pause = pause.max(SHARE.saturating_mul(crowd));
+            let left = time.saturating_sub(started.elapsed());
+            tokio::time::sleep(pause.min(left)).await;
+            if left <= pause {
+                return false;
+            }
+            // A look that fails is no news: the operation is asked anyway.
+            if matches!(client.resolve(repository, tag).await, Ok(Some(digest)) if digest == action.digest)
+            {
+                return true;
+            }
         }
     }
 }

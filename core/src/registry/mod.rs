@@ -21,7 +21,6 @@ use url::Url;
 
 pub use acr::AcrTag;
 pub use manifest::{Manifest, ManifestKind};
-pub(crate) use public::DOCKER_HUB;
 pub use public::{PublicTokens, Sources};
 use tags::MOST_OF_GOOGLE;
 pub use tags::{Listed, TagList};

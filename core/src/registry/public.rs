@@ -18,12 +18,11 @@ use url::Url;
 
 use super::{Access, RegistryClient};
 use crate::config::DockerAuth;
-use crate::name::{Registry, Repository};
+use crate::name::{DOCKER_HUB, Registry, Repository};
 use crate::problem::{Cause, Party, Problem};
 use crate::wire::{Answer, Call, Wire};
 
-/// What images of Docker Hub are named by, and where they are served.
-pub(crate) const DOCKER_HUB: &str = "docker.io";
+/// Where the images of Docker Hub are served.
 const DOCKER_HUB_SERVER: &str = "registry-1.docker.io";
 /// A token without `expires_in` lasts for a minute (distribution specification).
 const SHORTEST_LIFETIME: u64 = 60;
