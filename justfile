@@ -21,6 +21,10 @@ check:
 az:
     bash sandbox/az.sh
 
+# What a run of sli costs, how that grows, and the original's way beside it; `just bench-sli 1` writes docs/performance.md.
+bench-sli write="0":
+    UPDATE_DOCS={{write}} cargo bench --package sli
+
 # How long the chart takes to render, and an index to read.
 bench:
     cargo bench --package helm

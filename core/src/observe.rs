@@ -74,6 +74,16 @@ pub struct Observed {
     pub destination: Option<Result<Standing, Problem>>,
 }
 
+impl Observed {
+    /// Whether the destination was seen without what is published.
+    pub fn is_behind(&self) -> bool {
+        match (&self.source, &self.destination) {
+            (Seen::Published(published), Some(Ok(standing))) => !standing.has(published),
+            _ => false,
+        }
+    }
+}
+
 /// Looks at images.
 pub struct Observer<'a> {
     /// The settings.

@@ -54,8 +54,9 @@ impl Run<'_> {
     /// # Errors
     /// When no connection can be set up at all. Everything else is in the report.
     pub async fn check(&self) -> Result<Report, SetupError> {
-        let looked = self.look(self.limit.clone()).await?;
-        Ok(self.report(&looked, None).await)
+        let reach = self.reach()?;
+        let looked = self.look(&reach, self.limit.clone(), self.on_event).await;
+        Ok(self.report(&reach, &looked, None).await)
     }
 
     /// Looks at every image, and imports what is behind.
@@ -63,81 +64,91 @@ impl Run<'_> {
     /// # Errors
     /// When no connection can be set up at all. Everything else is in the report.
     pub async fn sync(&self) -> Result<Report, SetupError> {
+        let reach = self.reach()?;
+        // The first image that is behind needs Resource Manager: it is asked while the others are looked at.
+        let on_event = |event: Event<'_>| {
+            if matches!(event, Event::Checked(observed) if observed.is_behind()) {
+                let destination = Arc::clone(&reach.destination);
+                tokio::spawn(async move { destination.prepare_import().await });
+            }
+            (self.on_event)(event);
+        };
         // One source that stalls must not take the time that the other images' imports need.
         let patience = LOOK.min(self.config.timeout / 2);
-        let looked = self.look(self.limit.for_image(patience)).await?;
-        let Looked {
-            plan, destination, ..
-        } = &looked;
-        (self.on_event)(Event::Importing(plan.actions().count()));
-        let importer = ArmImporter::new(Arc::clone(destination), self.config.docker.clone());
+        let looked = self
+            .look(&reach, self.limit.for_image(patience), &on_event)
+            .await;
+        (self.on_event)(Event::Importing(looked.plan.actions().count()));
+        let destination = Arc::clone(&reach.destination);
+        let importer = ArmImporter::new(destination, self.config.docker.clone());
         let done =
             |action: &Action, outcome: &Outcome| (self.on_event)(Event::Imported(action, outcome));
-        let outcomes = apply(plan, &importer, &self.limit, &done).await;
-        Ok(self.report(&looked, Some(&outcomes)).await)
+        let outcomes = apply(&looked.plan, &importer, &self.limit, &done).await;
+        Ok(self.report(&reach, &looked, Some(&outcomes)).await)
     }
 
-    async fn look(&self, limit: Limit) -> Result<Looked, SetupError> {
+    fn reach(&self) -> Result<Reach, SetupError> {
         let clock = Instant::now();
         let config = self.config;
         let wire = Wire::new(&config.network, config.secrets(), self.limit.clone())?;
-        let patient = wire.limited(limit);
-        let sources = Sources::new(&patient, config.docker.clone());
         let destination = Arc::new(Destination::new(config, &wire));
-        let looking = Looking {
-            config,
-            wire: &patient,
-            sources: &sources,
-            destination: &destination,
-            started: self.started,
-            on_event: self.on_event,
-        };
-        let (observed, undiscovered, chart) = looking.look().await;
-        let plan = plan(observed, undiscovered);
-        (self.on_event)(Event::Planned(&plan));
-        let looked_in = clock.elapsed();
-        Ok(Looked {
-            plan,
-            chart,
-            destination,
+        Ok(Reach {
             wire,
+            destination,
             clock,
-            looked_in,
         })
     }
 
-    async fn report(&self, looked: &Looked, outcomes: Option<&[Outcome]>) -> Report {
-        let Looked {
+    async fn look(
+        &self,
+        reach: &Reach,
+        limit: Limit,
+        on_event: &(dyn Fn(Event<'_>) + Sync),
+    ) -> Looked {
+        let patient = reach.wire.limited(limit);
+        let looking = Looking {
+            config: self.config,
+            wire: &patient,
+            sources: &Sources::new(&patient, self.config.docker.clone()),
+            destination: &reach.destination,
+            started: self.started,
+            on_event,
+        };
+        let (observed, undiscovered, chart) = looking.look().await;
+        let plan = plan(observed, undiscovered);
+        on_event(Event::Planned(&plan));
+        Looked {
             plan,
             chart,
-            destination,
-            wire,
-            clock,
-            looked_in,
-        } = looked;
+            looked_in: reach.clock.elapsed(),
+        }
+    }
+
+    async fn report(&self, reach: &Reach, looked: &Looked, outcomes: Option<&[Outcome]>) -> Report {
+        let client = reach.destination.client().await.ok();
         let facts = Facts {
-            login_server: destination
-                .client()
-                .await
-                .ok()
-                .map(|client| client.registry().clone()),
-            chart: chart.clone(),
+            login_server: client.map(|client| client.registry().clone()),
+            chart: looked.chart.clone(),
             started: self.started,
-            duration: clock.elapsed(),
-            looked_in: *looked_in,
-            hosts: wire.ledger().snapshot(),
+            duration: reach.clock.elapsed(),
+            looked_in: looked.looked_in,
+            hosts: reach.wire.ledger().snapshot(),
         };
-        Report::new(self.config, plan, outcomes, facts)
+        Report::new(self.config, &looked.plan, outcomes, facts)
     }
 }
 
-/// What looking came to, and what goes on from there.
+/// The way out, and since when.
+struct Reach {
+    wire: Wire,
+    destination: Arc<Destination>,
+    clock: Instant,
+}
+
+/// What looking came to.
 struct Looked {
     plan: Plan,
     chart: Option<String>,
-    destination: Arc<Destination>,
-    wire: Wire,
-    clock: Instant,
     looked_in: Duration,
 }
 

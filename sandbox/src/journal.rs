@@ -138,6 +138,12 @@ impl Journal {
         }
     }
 
+    /// How long it has run.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
     /// Every request so far, in the order of arrival.
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {

@@ -217,6 +217,12 @@ impl Sandbox {
         self.shared.set_round_trip(round_trip);
     }
 
+    /// How long it has run: the clock of its log.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.shared.journal.now()
+    }
+
     /// Every request so far, in the order of arrival.
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {

@@ -69,8 +69,13 @@ fn google_manifests(world: &World, repository: &Repository, page: &[&str]) -> Va
             tags_of.entry(&entry.digest).or_default().push(tag);
         }
     }
-    let rows = repository.manifests.iter().map(|(digest, entry)| {
+    let is_part = page.len() < repository.tags.len();
+    let rows = repository.manifests.iter().filter_map(|(digest, entry)| {
         let tags = tags_of.remove(digest).unwrap_or_default();
+        // A page describes what stands on it.
+        if is_part && tags.is_empty() {
+            return None;
+        }
         let row = json!({
             "imageSizeBytes": image_size(world, digest).to_string(),
             "mediaType": entry.media_type,
@@ -78,7 +83,7 @@ fn google_manifests(world: &World, repository: &Repository, page: &[&str]) -> Va
             "timeCreatedMs": (entry.created * 1000).to_string(),
             "timeUploadedMs": (entry.uploaded * 1000).to_string(),
         });
-        (digest.as_str().to_owned(), row)
+        Some((digest.as_str().to_owned(), row))
     });
     Value::Object(rows.collect())
 }

@@ -68,6 +68,12 @@ impl Destination {
         self.reach().await.map(|reach| &reach.client)
     }
 
+    /// Finds the registry in Resource Manager, for imports that may come.
+    pub async fn prepare_import(&self) {
+        // Whoever imports gets the problem too.
+        let _ = self.resource().await;
+    }
+
     /// Gets the tokens for these repositories under way.
     pub async fn prepare(&self, repositories: &BTreeSet<Repository>) {
         // Whoever needs the client or a token gets the problem too.

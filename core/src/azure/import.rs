@@ -20,12 +20,14 @@ use crate::registry::RegistryClient;
 const POLL: u64 = 10;
 /// Longest wait for the next poll, in seconds.
 const LONGEST_POLL: u64 = 30;
-/// Shortest and longest wait between two looks at the destination. With the longest, and the calls that
-/// follow, an import is over a second after the registry is done with it.
-const LOOK: (Duration, Duration) = (Duration::from_millis(500), Duration::from_millis(800));
+/// Shortest wait between two looks at the destination: with the calls that follow, an import is over within a
+/// second after the registry is done with it.
+const LOOK: Duration = Duration::from_millis(500);
 /// What each import under way adds to that wait: all together look some sixteen times a second, a fifth of
 /// the 5,000 reads a minute that a registry grants an identity.
 const SHARE: Duration = Duration::from_millis(60);
+/// Wait before asking again for what should be there at any moment.
+const AGAIN: Duration = Duration::from_secs(1);
 /// How long a destination may take to show what the operation has called done.
 const SETTLE: Duration = Duration::from_secs(5);
 /// How long the destination is watched when it is not known whether an import began.
@@ -90,7 +92,7 @@ impl ArmImporter {
             let wait = Duration::from_secs(wait.unwrap_or(POLL).clamp(1, LONGEST_POLL));
             if seen {
                 // The tag is there and the operation is not through with it yet.
-                tokio::time::sleep(wait.min(LOOK.1)).await;
+                tokio::time::sleep(wait.min(AGAIN)).await;
             } else {
                 seen = self.watch(action, client, wait).await;
             }
@@ -107,8 +109,7 @@ impl ArmImporter {
         };
         loop {
             let crowd = u32::try_from(Arc::strong_count(&self.under_way)).unwrap_or(u32::MAX);
-            let pause = (started.elapsed() / 10).clamp(LOOK.0, LOOK.1);
-            let pause = pause.max(SHARE.saturating_mul(crowd));
+            let pause = LOOK.max(SHARE.saturating_mul(crowd));
             let left = time.saturating_sub(started.elapsed());
             tokio::time::sleep(pause.min(left)).await;
             if left <= pause {
@@ -138,7 +139,7 @@ async fn settle(
         if !can_settle || started.elapsed() >= patience {
             return Err(problem);
         }
-        tokio::time::sleep(LOOK.1).await;
+        tokio::time::sleep(AGAIN).await;
     }
 }
 

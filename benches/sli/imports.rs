@@ -1,0 +1,73 @@
+//! Importing: how long after the slowest import the run ends, and what watching it costs.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use sandbox::{Change, ImportResult, ImportRule, Sandbox, Scenario};
+
+use super::process::run;
+
+const ROUND_TRIP: Duration = Duration::from_millis(50);
+/// How long the slowest of the eight takes; the others take less.
+const SLOWEST: [Duration; 3] = [
+    Duration::from_secs(3),
+    Duration::from_secs(9),
+    Duration::from_secs(25),
+];
+
+pub fn section() -> Result<String> {
+    let mut text =
+        "| Slowest of eight imports | The run's imports took | later by | Looks at the registry | \
+                    Polls of Azure, for all eight |\n|---|---|---|---|---|\n"
+            .to_owned();
+    for slowest in SLOWEST {
+        let world = Sandbox::start(Scenario::outdated())?;
+        world.set_latency(ROUND_TRIP);
+        // As the real service: it asks to be polled every ten seconds.
+        world.change(Change::ImportTiming {
+            milliseconds: 2_000,
+            lag_milliseconds: 0,
+            retry_after: 10,
+        })?;
+        world.change(Change::AddImportRule {
+            rule: ImportRule {
+                contains: "opentelemetry-collector".to_owned(),
+                result: ImportResult::Succeed,
+                duration_milliseconds: Some(u64::try_from(slowest.as_millis())?),
+                times: None,
+            },
+        })?;
+        let cost = run(&world, &[("SYNC_IMAGES", "true")])?;
+        ensure!(
+            cost.number == Some(0),
+            "{:?} were not imported",
+            cost.number
+        );
+        let took = cost.report["timings_ms"]["import"]
+            .as_u64()
+            .context("a timing")?;
+        let took = Duration::from_millis(took);
+        let requests = world.requests();
+        let started = requests
+            .iter()
+            .find(|one| one.method == "POST" && one.path.ends_with("importImage"));
+        let from = started.context("no import")?.at;
+        let after = |method: &str, host: &str| {
+            requests
+                .iter()
+                .filter(|one| one.at >= from && one.method == method && one.host == host)
+                .count()
+        };
+        writeln!(
+            text,
+            "| {:.0} s | {:.2} s | {:.2} s | {} | {} |",
+            slowest.as_secs_f64(),
+            took.as_secs_f64(),
+            took.saturating_sub(slowest).as_secs_f64(),
+            after("HEAD", super::process::ACR),
+            after("GET", "management.azure.com"),
+        )?;
+    }
+    Ok(text)
+}

@@ -1,0 +1,38 @@
+//! What a run of `sli` costs: requests, round trips, connections, time, memory; how that grows; and beside it what the
+//! original's way costs.
+//!
+//! `cargo bench -p sli`. Every number is measured on the shipped executable against the sandbox, over real TLS on
+//! loopback. With UPDATE_DOCS=1 the tables of `docs/performance.md` and its plot are written anew.
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, reason = "a benchmark reports to a person")]
+
+mod document;
+mod floor;
+mod growth;
+mod imports;
+mod original;
+mod process;
+
+use anyhow::Result;
+
+fn main() -> Result<()> {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    if arguments
+        .first()
+        .is_some_and(|first| first == process::MEASURE)
+    {
+        return process::measure(&arguments[1..]);
+    }
+    let sections = [
+        ("floor", floor::section as fn() -> Result<String>),
+        ("growth", growth::section),
+        ("imports", imports::section),
+        ("original", original::section),
+    ];
+    for (name, section) in sections {
+        let text = section()?;
+        println!("\n## {name}\n\n{text}");
+        document::keep(name, &text)?;
+    }
+    Ok(())
+}
