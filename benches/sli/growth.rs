@@ -106,12 +106,8 @@ fn of_images(count: usize) -> Result<Point> {
         }
     });
     chart(folder.path(), &names)?;
-    let chart = folder.path().display().to_string();
-    point(
-        count,
-        &world,
-        &[("HELM_REPO_URL", &chart), ("HELM_CHART_NAME", "growth")],
-    )
+    let chart = folder.path().join("growth").display().to_string();
+    point(count, &world, &[("HELM_REPO_URL", &chart)])
 }
 
 /// A chart with a deployment for each image.
