@@ -12,7 +12,7 @@ use futures_util::{StreamExt as _, stream};
 use crate::codecollection::{Choice, StableTag};
 use crate::name::{Digest, Repository, Tag, Version};
 use crate::problem::{Cause, Party, Problem};
-use crate::registry::{RegistryClient, TagList};
+use crate::registry::{Manifest, RegistryClient, TagList};
 use crate::seen::{Published, Seen};
 
 /// Candidates that are read when nothing else answers.
@@ -170,7 +170,10 @@ impl Search<'_> {
             return Err(Problem::new(Party::Source, Cause::NotFound, what)
                 .advise("it may be moving just now: run again"));
         };
-        manifest.for_architecture(self.architecture).ok_or_else(|| {
+        let child = manifest.for_architecture(self.architecture);
+        let child =
+            child.map_err(|error| self.client.untrusted(self.repository, latest, &error))?;
+        child.ok_or_else(|| {
             let what = format!("{place} has no manifest for {}", self.architecture);
             Problem::new(Party::Source, Cause::NotFound, what).advise("check IMAGE_ARCHITECTURE")
         })
@@ -229,11 +232,18 @@ impl Search<'_> {
             })
             .buffered(AT_ONCE);
         while let Some((tag, manifest)) = reads.next().await {
-            match manifest {
-                Ok(Some(manifest))
-                    if manifest.for_architecture(self.architecture).as_ref() == Some(child) =>
-                {
-                    return Found::Match(self.published(&tag, &manifest.digest));
+            let child_of = |manifest: Option<Manifest>| {
+                let Some(manifest) = manifest else {
+                    return Ok(None);
+                };
+                let child = manifest.for_architecture(self.architecture);
+                child
+                    .map(|child| child.map(|child| (child, manifest.digest)))
+                    .map_err(|error| self.client.untrusted(self.repository, &tag, &error))
+            };
+            match manifest.and_then(child_of) {
+                Ok(Some((same, digest))) if same == *child => {
+                    return Found::Match(self.published(&tag, &digest));
                 }
                 Ok(_) => {}
                 Err(failed) => problem = problem.or(Some(failed)),

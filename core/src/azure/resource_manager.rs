@@ -17,7 +17,7 @@ use super::identity::Identity;
 use crate::config::{Config, DockerAuth, RegistryName};
 use crate::name::{Reference, Registry, Repository, Tag, Version, pattern};
 use crate::problem::{Cause, Party, Problem, harmless};
-use crate::wire::{Answer, Call, Repeat, Wire, service_error};
+use crate::wire::{Answer, Call, Repeat, Wire, is_at_home, service_error};
 
 const REGISTRIES_API: &str = "2023-07-01";
 const SUBSCRIPTIONS_API: &str = "2022-12-01";
@@ -139,8 +139,7 @@ fn read_progress(answer: &Answer) -> Result<Progress, Problem> {
             let location = answer
                 .header("location")
                 .and_then(|text| answer.url.join(text).ok());
-            let Some(location) =
-                location.filter(|location| location.origin() == answer.url.origin())
+            let Some(location) = location.filter(|location| is_at_home(location, &answer.url))
             else {
                 return Err(answer.invalid(
                     "the import was accepted without a Location on the same host to follow",
@@ -381,7 +380,7 @@ impl ResourceManager {
             all.extend(page.value);
             if let Some(link) = page.next_link.filter(|link| !link.is_empty()) {
                 let link = parse(&link)?;
-                if link.origin() != answer.url.origin() {
+                if !is_at_home(&link, &answer.url) {
                     return Err(answer.invalid("nextLink leaves Azure Resource Manager"));
                 }
                 next = Some(link);

@@ -240,13 +240,15 @@ async fn archive_in(
         .manifest(&location.repository, &Version::Tag(tag.clone()))
         .await?;
     let layers = match manifest.map(|manifest| manifest.kind) {
-        Some(ManifestKind::Image(image)) => image.layers,
+        Some(ManifestKind::Image { layers, .. }) => layers,
         Some(ManifestKind::Index(_)) | None => Vec::new(),
     };
-    let layer = layers.iter().find(|layer| layer.media_type == CHART_LAYER);
-    let digest = layer.and_then(|layer| layer.digest.parse::<Digest>().ok());
-    let digest =
-        digest.ok_or_else(|| not_found(format!("oci://{location}:{tag} is no Helm chart")))?;
+    let layer = layers.iter().find(|layer| layer.is_of(CHART_LAYER));
+    let layer =
+        layer.ok_or_else(|| not_found(format!("oci://{location}:{tag} is no Helm chart")))?;
+    let digest = layer
+        .digest()
+        .map_err(|error| client.untrusted(&location.repository, tag, &error))?;
     let blob = client
         .blob(&location.repository, &digest, ARCHIVE_CAP)
         .await?;

@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 
 use super::RegistryClient;
-use crate::name::{Digest, Repository, Tag};
+use crate::name::{Digest, NameError, Repository, Tag};
 use crate::problem::Problem;
 
 /// Tags that are asked for: the newest ones.
@@ -74,18 +74,22 @@ impl RegistryClient {
             .tags
             .into_iter()
             .filter(|row| !is_attachment(&row.name));
-        Ok(rows
-            .filter_map(|row| {
-                Some(AcrTag {
-                    tag: row.name.parse().ok()?,
-                    digest: row.digest.parse().ok()?,
-                    updated: row
-                        .last_update_time
-                        .and_then(|text| DateTime::parse_from_rfc3339(&text).ok())
-                        .map(|date| date.with_timezone(&Utc)),
+        // What is no tag cannot be asked for. What has no digest that we trust may be the very image.
+        rows.filter_map(|row| Some((row.name.parse().ok()?, row.digest, row.last_update_time)))
+            .map(|(tag, digest, updated)| {
+                let digest = digest
+                    .parse()
+                    .map_err(|error: NameError| answer.invalid(error))?;
+                let updated = updated
+                    .and_then(|text| DateTime::parse_from_rfc3339(&text).ok())
+                    .map(|date| date.with_timezone(&Utc));
+                Ok(AcrTag {
+                    tag,
+                    digest,
+                    updated,
                 })
             })
-            .collect())
+            .collect()
     }
 
     /// Whether an ACR refuses to overwrite this tag; `None` when it does not tell.

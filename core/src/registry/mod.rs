@@ -1,10 +1,12 @@
 //! A registry, read through the distribution API: tags, digests, manifests.
 //!
 //! The wire is our own because the library has no retry, no `Link` paging, none of Google's fields and
-//! no HEAD without a second GET; its types of manifests are used. What is read is verified: a manifest
+//! no HEAD without a second GET; its media types and references are used. What is read is verified: a manifest
 //! against its digest, a digest against the algorithms that are known, a page's `Link` against its host.
 
 mod acr;
+mod at_most;
+mod link;
 mod manifest;
 mod public;
 mod tags;
@@ -20,13 +22,13 @@ use serde::Deserialize;
 use url::Url;
 
 pub use acr::AcrTag;
-pub use manifest::{Manifest, ManifestKind};
+pub use manifest::{Descriptor, IndexEntry, Manifest, ManifestKind};
 pub use public::{PublicTokens, Sources};
-use tags::MOST_OF_GOOGLE;
 pub use tags::{Listed, TagList};
+use tags::{MOST_OF_GOOGLE, MOST_TAGS};
 
 use crate::azure::AcrTokens;
-use crate::name::{Digest, Registry, Repository, Tag, Version};
+use crate::name::{Digest, NameError, Registry, Repository, Tag, Version};
 use crate::problem::{Cause, Party, Problem};
 use crate::wire::{Answer, Call, Limit, Wire};
 
@@ -38,9 +40,11 @@ const MANIFEST_TYPES: &str = "application/vnd.oci.image.index.v1+json, \
 const MANIFEST_CAP: usize = 4 << 20;
 /// The largest configuration of an image that is read.
 const CONFIG_CAP: usize = 4 << 20;
-const TAG_PAGE_CAP: usize = 32 << 20;
-/// Tags that are read of one repository; some registries hold more than anybody can choose from.
-const MOST_TAGS: usize = 200_000;
+/// The largest page of tags: some fifty thousand manifests as Google describes them, or the most tags of
+/// eighty characters.
+const TAG_PAGE_CAP: usize = 16 << 20;
+/// Pages of tags that are followed: the most tags, a hundred at a time as Docker Hub gives them.
+const MOST_PAGES: usize = 2_000;
 
 /// How a registry lets us in.
 #[derive(Clone)]
@@ -88,6 +92,7 @@ impl RegistryClient {
         // Google gives so many and does not page; the others page by their own limit.
         let mut next = Some(self.url(&format!("/v2/{repository}/tags/list?n={MOST_OF_GOOGLE}"))?);
         let mut list = TagList::default();
+        let mut pages = 0;
         while let Some(url) = next.take() {
             let call = Call {
                 cap: TAG_PAGE_CAP,
@@ -101,10 +106,12 @@ impl RegistryClient {
             }
             let before = list.count();
             list.add_page(&answer)?;
-            next = tags::next_page(&answer)?;
-            if next.is_some() && (list.count() == before || list.count() > MOST_TAGS) {
+            next = link::next_page(&answer)?;
+            pages += 1;
+            let is_endless = list.count() == before || pages == MOST_PAGES;
+            if list.count() > MOST_TAGS || (next.is_some() && is_endless) {
                 return Err(answer.invalid(format!(
-                    "the list of tags does not end ({} so far)",
+                    "the list of tags does not end ({} on {pages} pages so far)",
                     list.count()
                 )));
             }
@@ -154,7 +161,7 @@ impl RegistryClient {
             Some(text) => text
                 .parse()
                 .map(Some)
-                .map_err(|error: crate::name::NameError| answer.invalid(error)),
+                .map_err(|error: NameError| answer.invalid(error)),
             // The header is not obligatory; the content tells its own digest.
             None => Ok(self
                 .manifest(repository, version)
@@ -228,24 +235,27 @@ impl RegistryClient {
         let Some(manifest) = self.manifest(repository, &pinned).await? else {
             return Ok(None);
         };
-        let Some(child) = manifest.for_architecture(architecture) else {
+        let child = manifest.for_architecture(architecture);
+        let Some(child) = child.map_err(|error| self.untrusted(repository, digest, &error))? else {
             return Ok(None);
         };
         let image = match manifest.kind {
-            ManifestKind::Image(image) => Some(image),
+            ManifestKind::Image { config, .. } => Some(config),
             ManifestKind::Index(_) => match self
                 .manifest(repository, &Version::Digest(child))
                 .await?
                 .map(|child| child.kind)
             {
-                Some(ManifestKind::Image(image)) => Some(image),
+                Some(ManifestKind::Image { config, .. }) => Some(config),
                 Some(ManifestKind::Index(_)) | None => None,
             },
         };
-        let Some(config) = image.and_then(|image| image.config.digest.parse::<Digest>().ok())
-        else {
+        let Some(config) = image else {
             return Ok(None);
         };
+        let config = config
+            .digest()
+            .map_err(|error| self.untrusted(repository, digest, &error))?;
         let Some(config) = self.blob(repository, &config, CONFIG_CAP).await? else {
             return Ok(None);
         };
@@ -259,6 +269,20 @@ impl RegistryClient {
         Ok(created
             .and_then(|text| DateTime::parse_from_rfc3339(&text).ok())
             .map(|date| date.with_timezone(&Utc)))
+    }
+
+    /// The problem of a manifest that names content by a digest that nothing can be verified with.
+    pub(crate) fn untrusted(
+        &self,
+        repository: &Repository,
+        version: impl std::fmt::Display,
+        error: &NameError,
+    ) -> Problem {
+        let what = format!(
+            "the manifest {version} of {}/{repository}: {error}",
+            self.registry
+        );
+        Problem::new(self.party(), Cause::Invalid, what)
     }
 
     fn party(&self) -> Party {
@@ -329,6 +353,23 @@ impl RegistryClient {
                     _ => problem,
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An answer of a registry with this body.
+    pub(super) fn answer(body: &str) -> Answer {
+        Answer {
+            party: Party::Source,
+            call: "GET https://registry.example/v2/r/tags/list".to_owned(),
+            url: Url::parse("https://registry.example/v2/r/tags/list").unwrap(),
+            status: StatusCode::OK,
+            headers: reqwest::header::HeaderMap::new(),
+            body: Bytes::from(body.to_owned()),
         }
     }
 }

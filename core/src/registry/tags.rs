@@ -1,16 +1,23 @@
 //! The list of a repository's tags, with what Google Artifact Registry says beside it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Deserialize;
-use url::Url;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
+use super::at_most::AtMost;
 use crate::name::{Digest, Tag};
 use crate::problem::Problem;
 use crate::wire::Answer;
 
 /// Tags in a list of Google's, which has no pages.
 pub(super) const MOST_OF_GOOGLE: usize = 10_000;
+/// Tags that are read of one repository; some registries hold more than anybody can choose from.
+pub(super) const MOST_TAGS: usize = 200_000;
+/// Described manifests that are kept of one repository: Google never lists as many tags.
+const MOST_LISTED: usize = 50_000;
 
 /// A manifest in Google's extended list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,54 +33,97 @@ pub struct Listed {
 pub struct TagList {
     /// All tags, in the registry's order. What is no valid tag is left out.
     pub tags: Vec<Tag>,
-    /// Google's description of every manifest; empty where the registry does not give it.
+    /// Google's description of every manifest that has a tag; empty where the registry does not give it.
     pub manifests: BTreeMap<Digest, Listed>,
 }
 
 /// The body of `tags/list`: the specification's part and Google's, whose numbers are strings.
 #[derive(Deserialize)]
-struct Page {
+struct Page<'a> {
     /// Null where a repository has none (Docker's registry).
     #[serde(default, deserialize_with = "present")]
-    tags: Option<Option<Vec<String>>>,
-    /// What is not as Google writes it is no answer, and no failure: the tags are there all the same.
-    #[serde(default)]
-    manifest: Lenient<BTreeMap<String, PageManifest>>,
+    tags: Option<AtMost<MaybeTag, MOST_TAGS>>,
+    /// Read apart: what is not as Google writes it is no answer, and no failure; the tags are there all
+    /// the same.
+    #[serde(default, borrow)]
+    manifest: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct PageManifest {
-    #[serde(default)]
-    tag: Lenient<Vec<String>>,
-    #[serde(default, rename = "timeUploadedMs")]
-    uploaded: Lenient<String>,
+struct PageManifest<'a> {
+    #[serde(default, borrow)]
+    tag: Option<&'a RawValue>,
+    #[serde(default, borrow, rename = "timeUploadedMs")]
+    uploaded: Option<&'a RawValue>,
 }
 
-/// A field that may be something else than we know.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Lenient<T> {
-    Known(T),
-    Other(serde::de::IgnoredAny),
-}
+/// A tag; none where the registry names something that is no valid one.
+struct MaybeTag(Option<Tag>);
 
-impl<T> Default for Lenient<T> {
-    fn default() -> Self {
-        Self::Other(serde::de::IgnoredAny)
+impl<'de> Deserialize<'de> for MaybeTag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Ok(Self(text.parse().ok()))
     }
 }
 
-impl<T: Default> Lenient<T> {
-    fn or_default(self) -> T {
-        match self {
-            Self::Known(value) => value,
-            Self::Other(_) => T::default(),
+/// Google's map of manifests, without those that nothing points at.
+#[derive(Default)]
+struct Manifests(BTreeMap<Digest, Listed>);
+
+impl<'de> Deserialize<'de> for Manifests {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Entries)
+    }
+}
+
+struct Entries;
+
+impl<'de> Visitor<'de> for Entries {
+    type Value = Manifests;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map of manifests by digest")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Manifests, A::Error> {
+        let mut kept = BTreeMap::new();
+        while let Some((digest, manifest)) = map.next_entry::<String, &RawValue>()? {
+            let (Ok(digest), listed) = (digest.parse::<Digest>(), listed(manifest)) else {
+                continue;
+            };
+            if !listed.tags.is_empty() {
+                kept.insert(digest, listed);
+            }
+            if kept.len() > MOST_LISTED {
+                return Err(A::Error::custom("more manifests than Google lists"));
+            }
         }
+        Ok(Manifests(kept))
     }
+}
+
+fn listed(manifest: &RawValue) -> Listed {
+    let Some(PageManifest { tag, uploaded }) = lenient(Some(manifest)) else {
+        return Listed::default();
+    };
+    let tags: AtMost<MaybeTag, MOST_OF_GOOGLE> = lenient(tag).unwrap_or_default();
+    let uploaded: Option<String> = lenient(uploaded);
+    Listed {
+        tags: valid(tags.0).collect(),
+        uploaded: uploaded
+            .and_then(|text| text.parse().ok())
+            .unwrap_or_default(),
+    }
+}
+
+/// A part of the body that may be something else than we know.
+fn lenient<'a, T: Deserialize<'a>>(part: Option<&'a RawValue>) -> Option<T> {
+    serde_json::from_str(part?.get()).ok()
 }
 
 /// Tells a field that is null from one that is not there.
-fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
@@ -98,109 +148,87 @@ impl TagList {
     }
 
     pub(super) fn add_page(&mut self, answer: &Answer) -> Result<(), Problem> {
-        let page: Page = answer.json()?;
-        let manifests = page.manifest.or_default();
-        if page.tags.is_none() && manifests.is_empty() {
+        let page: Page<'_> = answer.json()?;
+        let Manifests(manifests) = lenient(page.manifest).unwrap_or_default();
+        let Some(AtMost(tags)) = page.tags.or_else(|| {
+            // Google's part alone tells tags too.
+            (!manifests.is_empty()).then(AtMost::default)
+        }) else {
             return Err(answer.invalid("the list has no tags field"));
-        }
-        self.tags
-            .extend(valid_tags(page.tags.flatten().unwrap_or_default()));
-        for (digest, manifest) in manifests {
-            let Ok(digest) = digest.parse::<Digest>() else {
-                continue;
-            };
-            let listed = Listed {
-                tags: valid_tags(manifest.tag.or_default()).collect(),
-                uploaded: manifest.uploaded.or_default().parse().unwrap_or_default(),
-            };
-            self.manifests.insert(digest, listed);
+        };
+        self.tags.extend(valid(tags));
+        if self.manifests.len() + manifests.len() <= MOST_LISTED {
+            self.manifests.extend(manifests);
         }
         Ok(())
     }
 }
 
-fn valid_tags(tags: Vec<String>) -> impl Iterator<Item = Tag> {
-    tags.into_iter().filter_map(|tag| tag.parse().ok())
-}
-
-/// The next page, by the `Link` header (RFC 8288); it must be on the same host.
-pub(super) fn next_page(answer: &Answer) -> Result<Option<Url>, Problem> {
-    let Some(target) = answer.header("link").and_then(next_link) else {
-        return Ok(None);
-    };
-    let url = answer
-        .url
-        .join(target)
-        .map_err(|error| answer.invalid(format!("the Link is not a URL: {error}")))?;
-    if url.origin() == answer.url.origin() {
-        Ok(Some(url))
-    } else {
-        Err(answer.invalid("the Link to the next page leaves the registry"))
-    }
-}
-
-fn next_link(header: &str) -> Option<&str> {
-    header.split(",<").find_map(|link| {
-        let (target, parameters) = link.trim_start_matches([' ', '<']).split_once('>')?;
-        let is_next = parameters
-            .split(';')
-            .any(|p| matches!(p.trim(), "rel=\"next\"" | "rel=next"));
-        is_next.then_some(target)
-    })
+fn valid(tags: Vec<MaybeTag>) -> impl Iterator<Item = Tag> {
+    tags.into_iter().filter_map(|MaybeTag(tag)| tag)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn link_headers_of_registries() {
-        assert_eq!(
-            next_link("</v2/r/tags/list?last=b&n=2>; rel=\"next\""),
-            Some("/v2/r/tags/list?last=b&n=2")
-        );
-        assert_eq!(next_link("</a>; rel=prev,</b>; rel=next"), Some("/b"));
-        for none in ["", "</a>", "<", "</a>; rel=\"last\"", "garbage"] {
-            assert_eq!(next_link(none), None, "{none}");
-        }
+    fn page(body: &str) -> Option<TagList> {
+        let mut list = TagList::default();
+        list.add_page(&crate::registry::tests::answer(body)).ok()?;
+        Some(list)
     }
 
     #[test]
     fn what_is_not_as_google_writes_it_is_no_failure() {
+        let digest = Digest::sha256(b"");
         for (body, tags, manifests) in [
-            (r#"{"name":"r","tags":null}"#, 0, 0),
-            (r#"{"tags":["a","<b>"],"manifest":7}"#, 1, 0),
-            (r#"{"tags":["a"],"manifest":{"sha256:x":{}}}"#, 1, 0),
+            (r#"{"name":"r","tags":null}"#.to_owned(), 0, 0),
+            (r#"{"tags":["a","<b>"],"manifest":7}"#.to_owned(), 1, 0),
+            (
+                r#"{"tags":["a"],"manifest":{"md5:x":{"tag":["a"]}}}"#.to_owned(),
+                1,
+                0,
+            ),
+            (
+                format!(r#"{{"tags":["a"],"manifest":{{"{digest}":7}}}}"#),
+                1,
+                0,
+            ),
+            (
+                format!(
+                    r#"{{"tags":[],"manifest":{{"{digest}":{{"tag":null,"timeUploadedMs":5}}}}}}"#
+                ),
+                0,
+                0,
+            ),
+            (
+                format!(
+                    r#"{{"tags":["a"],"manifest":{{"{digest}":{{"tag":["a"],"timeUploadedMs":5}}}}}}"#
+                ),
+                1,
+                1,
+            ),
         ] {
-            let page: Page = serde_json::from_str(body).unwrap();
-            assert!(page.tags.is_some(), "{body}");
+            let list = page(&body).expect(&body);
             assert_eq!(
-                valid_tags(page.tags.flatten().unwrap_or_default()).count(),
-                tags,
+                (list.count(), list.manifests.len()),
+                (tags, manifests),
                 "{body}"
             );
-            let known = page
-                .manifest
-                .or_default()
-                .into_keys()
-                .filter(|key| key.parse::<Digest>().is_ok());
-            assert_eq!(known.count(), manifests, "{body}");
+            assert!(list.manifests.values().all(|listed| listed.uploaded == 0));
         }
-        let odd = r#"{"tags":[],"manifest":{"sha256:x":{"tag":null,"timeUploadedMs":5}}}"#;
-        let page: Page = serde_json::from_str(odd).unwrap();
-        let manifest = page.manifest.or_default().into_values().next().unwrap();
-        assert_eq!(
-            (
-                manifest.tag.or_default().len(),
-                manifest.uploaded.or_default().as_str()
-            ),
-            (0, "")
-        );
-        assert!(
-            serde_json::from_str::<Page>(r#"{"unexpected":[1]}"#)
-                .unwrap()
-                .tags
-                .is_none()
-        );
+        assert!(page(r#"{"unexpected":[1]}"#).is_none());
+        assert!(page(r#"{"tags":[1]}"#).is_none());
+    }
+
+    #[test]
+    fn more_tags_than_anybody_can_choose_from_are_an_error() {
+        let tags = vec!["t"; MOST_TAGS + 1];
+        let problem = TagList::default()
+            .add_page(&crate::registry::tests::answer(
+                &serde_json::json!({"tags": tags}).to_string(),
+            ))
+            .unwrap_err();
+        assert!(problem.what.contains("more than 200000"), "{problem}");
     }
 }

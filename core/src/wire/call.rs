@@ -144,7 +144,7 @@ impl Answer {
     ///
     /// # Errors
     /// A problem of cause [`Cause::Invalid`] that says what came instead.
-    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Problem> {
+    pub fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, Problem> {
         serde_json::from_slice(&self.body).map_err(|error| {
             let start = String::from_utf8_lossy(&self.body[..self.body.len().min(40)]).into_owned();
             if start.trim_start().starts_with('<') {
@@ -155,6 +155,16 @@ impl Answer {
             self.invalid(format!("the body is not the promised JSON: {error}"))
         })
     }
+}
+
+/// Whether an address that a service gave is on the service itself. A user in it would become a header.
+pub(crate) fn is_at_home(url: &Url, home: &Url) -> bool {
+    url.origin() == home.origin() && is_plain(url)
+}
+
+/// Whether a URL names nobody who asks.
+pub(super) fn is_plain(url: &Url) -> bool {
+    url.username().is_empty() && url.password().is_none()
 }
 
 /// `host[:port]` of a URL.

@@ -29,6 +29,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+pub(crate) use call::is_at_home;
 pub use call::{Answer, Call, Repeat};
 pub use ledger::{HostLedger, Ledger};
 pub use limit::Limit;
@@ -45,6 +46,8 @@ const ATTEMPT: Duration = Duration::from_secs(20);
 const CONNECT: Duration = Duration::from_secs(10);
 /// Redirects that are followed one after another.
 const REDIRECTS: usize = 5;
+/// How much of a refusal is read: what a service says with it is short, and the status tells without it.
+const REFUSAL_CAP: usize = 64 << 10;
 /// Requests to one host at the same time.
 const AT_ONCE: usize = 8;
 
@@ -220,8 +223,9 @@ impl Wire {
             let target = answer
                 .header("location")
                 .and_then(|text| answer.url.join(text).ok());
-            let Some(target) = target.filter(|url| url.scheme() == "https" && url.has_host())
-            else {
+            let is_usable =
+                |url: &url::Url| url.scheme() == "https" && url.has_host() && call::is_plain(url);
+            let Some(target) = target.filter(is_usable) else {
                 return Err(answer.invalid("a redirect that leads nowhere, or away from https"));
             };
             if target.origin() != call.url.origin() {
@@ -311,6 +315,9 @@ impl Wire {
             match response.chunk().await {
                 Ok(Some(chunk)) => {
                     self.inner.ledger.received(&call.host(), chunk.len());
+                    if !status.is_success() && body.len() + chunk.len() > REFUSAL_CAP {
+                        break;
+                    }
                     if body.len() + chunk.len() > call.cap {
                         return Err(too_large(call));
                     }

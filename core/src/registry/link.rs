@@ -1,0 +1,110 @@
+//! The `Link` header (RFC 8288): where the next page of a list is.
+
+use url::Url;
+
+use crate::problem::Problem;
+use crate::wire::{Answer, is_at_home};
+
+/// The next page; it must be on the same registry.
+///
+/// # Errors
+/// When the header leads elsewhere.
+pub(super) fn next_page(answer: &Answer) -> Result<Option<Url>, Problem> {
+    // A header may come several times, which means the same as one with commas.
+    let links = answer.headers.get_all("link").iter();
+    let mut texts = links.filter_map(|value| value.to_str().ok());
+    let Some(target) = texts.find_map(next_link) else {
+        return Ok(None);
+    };
+    let url = answer
+        .url
+        .join(target)
+        .map_err(|error| answer.invalid(format!("the Link is not a URL: {error}")))?;
+    if is_at_home(&url, &answer.url) {
+        Ok(Some(url))
+    } else {
+        Err(answer.invalid("the Link to the next page leaves the registry"))
+    }
+}
+
+/// The target of the link whose relation is `next`.
+pub(super) fn next_link(header: &str) -> Option<&str> {
+    let mut rest = header;
+    loop {
+        let link = rest.trim_start_matches([' ', '\t', ',']);
+        let (target, behind) = link.strip_prefix('<')?.split_once('>')?;
+        let (parameters, following) = split_unquoted(behind, b',');
+        if is_next(parameters) {
+            return Some(target);
+        }
+        rest = following;
+    }
+}
+
+/// Whether these parameters say `rel=next`; of several `rel` the first counts (section 3.3).
+fn is_next(parameters: &str) -> bool {
+    let mut rest = parameters;
+    while !rest.is_empty() {
+        let (parameter, following) = split_unquoted(rest, b';');
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        if name.trim().eq_ignore_ascii_case("rel") {
+            let relations = value.trim().trim_matches('"').split_ascii_whitespace();
+            return { relations }.any(|relation| relation.eq_ignore_ascii_case("next"));
+        }
+        rest = following;
+    }
+    false
+}
+
+/// What stands before and behind the first separator outside of quotes.
+fn split_unquoted(text: &str, separator: u8) -> (&str, &str) {
+    let (mut quoted, mut escaped) = (false, false);
+    for (position, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if byte == separator && !quoted => {
+                return (&text[..position], &text[position + 1..]);
+            }
+            _ => {}
+        }
+    }
+    (text, "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_link;
+
+    #[test]
+    fn link_headers_of_registries() {
+        for (header, target) in [
+            (
+                "</v2/r/tags/list?last=b&n=2>; rel=\"next\"",
+                "/v2/r/tags/list?last=b&n=2",
+            ),
+            ("</a>; rel=prev,</b>; rel=next", "/b"),
+            ("</a>; rel=prev, </b>; rel=next", "/b"),
+            (
+                "</a>; title=\"x, <y>; rel=next\", </b>;REL=\"last NEXT\"",
+                "/b",
+            ),
+            ("</a,b>;rel=next", "/a,b"),
+        ] {
+            assert_eq!(next_link(header), Some(target), "{header}");
+        }
+        for none in [
+            "",
+            "</a>",
+            "<",
+            "</a>; rel=\"last\"",
+            "garbage",
+            "garbage </a>; rel=next",
+            "</a>; rel=\"last\"; rel=\"next\"",
+            "</a>; title=\"; rel=next",
+        ] {
+            assert_eq!(next_link(none), None, "{none}");
+        }
+    }
+}
