@@ -92,7 +92,7 @@ impl Problem {
         Self {
             party,
             cause,
-            what: what.into(),
+            what: inert(&what.into()),
             advice: None,
             may_have_acted: false,
         }
@@ -146,10 +146,28 @@ pub fn printable(text: &str) -> String {
         .join(" ")
 }
 
+/// The same, and without what begins a tag in HTML or a link in Markdown: issues are shown by programs
+/// that may read them as either. What is only compared, as in `<1`, stays.
+pub fn inert(text: &str) -> String {
+    let text = printable(text);
+    let mut out = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(c) = characters.next() {
+        match (c, characters.peek()) {
+            ('<', Some(next)) if next.is_ascii_alphabetic() || "/!?".contains(*next) => {
+                out.push('‹')
+            }
+            (']', Some('(')) => out.push_str("] "),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
 /// The same, and short enough to read: the end is cut.
 pub fn harmless(text: &str) -> String {
     const LONGEST: usize = 400;
-    let text = printable(text);
+    let text = inert(text);
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
@@ -173,6 +191,15 @@ mod tests {
     fn text_from_elsewhere_cannot_move_the_cursor_or_fill_the_screen() {
         assert_eq!(harmless("a\u{1b}[31m\r\n  b\u{202e}c"), "a [31m b c");
         assert_eq!(harmless(&"x".repeat(1000)).chars().count(), 401);
+        assert_eq!(inert("a\u{ad}b\u{e0041}c\u{9b}31m"), "a b c 31m");
+    }
+
+    #[test]
+    fn text_from_elsewhere_is_neither_html_nor_a_link() {
+        assert_eq!(
+            inert("<img src=x> </p> <!-- <1 a<b [x](javascript:y) ![](z)"),
+            "‹img src=x> ‹/p> ‹!-- <1 a‹b [x] (javascript:y) ![] (z)"
+        );
     }
 
     #[test]

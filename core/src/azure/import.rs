@@ -71,6 +71,7 @@ impl ArmImporter {
         {
             Ok(progress) => self.follow(progress, action, client).await?,
             Err(problem) if problem.may_have_acted => {
+                tracing::warn!("watching the destination, as the import may have begun: {problem}");
                 return settle(action, client, DOUBT)
                     .await
                     .map_err(|_| doubt(problem));

@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::config::{ChartSource, Config};
 use crate::name::{Digest, Location, Tag, Version};
-use crate::problem::{Cause, Party, Problem, harmless};
+use crate::problem::{Cause, Party, Problem, harmless, inert};
 use crate::registry::{ManifestKind, RegistryClient, Sources};
 use crate::wire::{Answer, Call, Wire};
 use index::IndexEntry;
@@ -50,7 +50,7 @@ pub async fn render(
         .at(&request.source, &request.name, request.version.as_deref())
         .await?;
     fetch.complete(&mut chart, DEPTH).await?;
-    let title = format!("{} {}", chart.name(), chart.metadata().version);
+    let title = harmless(&format!("{} {}", chart.name(), chart.metadata().version));
     let values = request.values.clone();
     // The engine computes; it must not hold up the requests that are under way.
     let rendered = tokio::task::spawn_blocking(move || {
@@ -60,7 +60,8 @@ pub async fn render(
             &helm::Release::default(),
             &helm::Capabilities::default(),
         )
-        .map(|files| files.images())
+        // What is no YAML, Helm would not install: images in it would be missed without a word.
+        .and_then(|files| files.manifest().map(|_| files.images()))
     });
     let images = match rendered.await {
         Ok(Ok(images)) => images,
@@ -125,7 +126,7 @@ impl Fetch<'_> {
             })?;
             let found = self.at(&source, &missing.name, Some(version)).await;
             let mut found = found.map_err(|problem| Problem {
-                what: format!("{}: {}", what(), problem.what),
+                what: format!("{}: {}", inert(&what()), problem.what),
                 ..problem
             })?;
             Box::pin(self.complete(&mut found, depth - 1)).await?;
