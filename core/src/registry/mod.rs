@@ -108,9 +108,8 @@ impl RegistryClient {
             list.add_page(&answer)?;
             next = link::next_page(&answer)?;
             pages += 1;
-            let is_endless = list.count() == before
-                || pages == MOST_PAGES
-                || next.as_ref() == Some(&answer.url);
+            let is_endless =
+                list.count() == before || pages == MOST_PAGES || next.as_ref() == Some(&answer.url);
             if list.count() > MOST_TAGS || (next.is_some() && is_endless) {
                 return Err(answer.invalid(format!(
                     "the list of tags does not end ({} on {pages} pages so far)",
