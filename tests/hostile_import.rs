@@ -135,10 +135,11 @@ fn everything_is_only_text(ended: &Ended) {
         }
     }
     every_table_is_whole(&markdown);
-    let headings = markdown.lines().filter(|line| line.starts_with('#'));
     let ours = ["# RunWhen images", "## ", "### "];
-    assert!(headings.clone().all(|line| ours.iter().any(|known| line.starts_with(known))
-        && !line.contains("three")), "{markdown}");
+    for heading in markdown.lines().filter(|line| line.starts_with('#')) {
+        let is_ours = ours.iter().any(|known| heading.starts_with(known));
+        assert!(is_ours, "{heading}\n{markdown}");
+    }
 }
 
 /// Every row has as many fields as its table's head.

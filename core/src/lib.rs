@@ -13,6 +13,8 @@
 //! [`Run`](run::Run) is all of it in order. Nothing here prints, writes a file or ends the process: that
 //! is the executables' part.
 
+#![forbid(unsafe_code)]
+
 pub mod apply;
 pub mod azure;
 pub mod chart;
@@ -24,6 +26,8 @@ pub mod name;
 pub mod observe;
 pub mod plan;
 pub mod problem;
+#[cfg(test)]
+mod property_tests;
 pub mod registry;
 pub mod report;
 pub mod run;

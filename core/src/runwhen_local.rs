@@ -87,7 +87,7 @@ fn describe(wanted: &helm::Wanted) -> String {
     format!("{kind} {name}, {place} ({chart})")
 }
 
-fn parse(text: &str) -> Result<(Location, Option<Tag>, Option<Digest>), String> {
+pub(crate) fn parse(text: &str) -> Result<(Location, Option<Tag>, Option<Digest>), String> {
     let (source, tag, digest) = parse_familiar(text).map_err(|error| error.to_string())?;
     let tag = match (&tag, &digest) {
         (None, None) => LATEST.parse().ok(),

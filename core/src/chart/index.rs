@@ -33,6 +33,10 @@ pub fn versions_of(index: &str, chart: &str) -> Result<Vec<IndexEntry>, String> 
             max_total_scalar_bytes: 64 << 20,
             max_reader_input_bytes: None,
         },
+        // Nobody writes an index with aliases; somebody may write a bomb with them.
+        alias_limits: serde_yaml::alias_limits! {
+            max_total_replayed_events: 50_000,
+        },
     };
     let part = part_of(index, chart);
     let index = part.as_deref().unwrap_or(index);

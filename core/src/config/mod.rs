@@ -26,6 +26,7 @@ pub use variables::{VARIABLES, Variable, variable};
 
 use crate::azure::Cloud;
 use crate::name::{Repository, Tag};
+use crate::problem::printable;
 use reader::{
     Reader, parse_architecture, parse_bool, parse_cloud, parse_https, parse_images,
     parse_log_level, parse_ref, parse_repository_path, parse_timeout, parse_uuid,
@@ -175,9 +176,9 @@ impl fmt::Display for Mistake {
                 "{}={:?}: {}",
                 self.variable,
                 crate::problem::harmless(value),
-                self.reason
+                printable(&self.reason)
             ),
-            None => write!(f, "{}: {}", self.variable, self.reason),
+            None => write!(f, "{}: {}", self.variable, printable(&self.reason)),
         }
     }
 }

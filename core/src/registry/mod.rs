@@ -8,6 +8,8 @@ mod acr;
 mod at_most;
 mod link;
 mod manifest;
+#[cfg(test)]
+mod property_tests;
 mod public;
 mod tags;
 

@@ -20,7 +20,7 @@ use super::{Access, RegistryClient};
 use crate::config::DockerAuth;
 use crate::name::{DOCKER_HUB, Registry, Repository};
 use crate::problem::{Cause, Party, Problem};
-use crate::wire::{Answer, Call, Wire};
+use crate::wire::{Answer, Call, Wire, is_plain};
 
 /// Where the images of Docker Hub are served.
 const DOCKER_HUB_SERVER: &str = "registry-1.docker.io";
@@ -78,9 +78,9 @@ fn server_of(registry: &Registry) -> Registry {
 
 /// Where a registry's tokens come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct TokenService {
-    realm: Url,
-    service: Option<String>,
+pub(super) struct TokenService {
+    pub realm: Url,
+    pub service: Option<String>,
 }
 
 /// The tokens of one registry, one for each repository.
@@ -217,7 +217,7 @@ impl PublicTokens {
     }
 }
 
-fn parse_challenge(header: &str) -> Option<TokenService> {
+pub(super) fn parse_challenge(header: &str) -> Option<TokenService> {
     let challenges = http_auth::parse_challenges(header).ok()?;
     let bearer = challenges
         .into_iter()
@@ -236,7 +236,7 @@ fn parse_challenge(header: &str) -> Option<TokenService> {
 }
 
 /// Whether a realm is the registry's own: over https, on its host or on a neighbour in its domain.
-fn belongs_to(realm: &Url, registry: &Registry) -> bool {
+pub(super) fn belongs_to(realm: &Url, registry: &Registry) -> bool {
     let host = registry.as_str().split(':').next().unwrap_or_default();
     let domain = |host: &str| {
         let labels: Vec<_> = host.rsplit('.').take(2).map(str::to_owned).collect();
@@ -248,6 +248,7 @@ fn belongs_to(realm: &Url, registry: &Registry) -> bool {
     };
     let realm_host = realm.host_str().unwrap_or_default();
     realm.scheme() == "https"
+        && is_plain(realm)
         && (realm_host == host || (domain(host).is_some() && domain(realm_host) == domain(host)))
 }
 
@@ -266,6 +267,7 @@ mod tests {
                 true,
             ),
             ("http://quay.io/v2/auth", "quay.io", false),
+            ("https://user@quay.io/v2/auth", "quay.io", false),
             ("https://evil.example/token", "quay.io", false),
             ("https://10.0.0.2/token", "10.0.0.1", false),
             ("https://localhost/token", "registry", false),

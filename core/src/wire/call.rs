@@ -163,7 +163,7 @@ pub(crate) fn is_at_home(url: &Url, home: &Url) -> bool {
 }
 
 /// Whether a URL names nobody who asks.
-pub(super) fn is_plain(url: &Url) -> bool {
+pub(crate) fn is_plain(url: &Url) -> bool {
     url.username().is_empty() && url.password().is_none()
 }
 

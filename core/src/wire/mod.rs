@@ -29,8 +29,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-pub(crate) use call::is_at_home;
 pub use call::{Answer, Call, Repeat};
+pub(crate) use call::{is_at_home, is_plain};
 pub use ledger::{HostLedger, Ledger};
 pub use limit::Limit;
 pub use redact::{Secrets, shown};
@@ -224,7 +224,7 @@ impl Wire {
                 .header("location")
                 .and_then(|text| answer.url.join(text).ok());
             let is_usable =
-                |url: &url::Url| url.scheme() == "https" && url.has_host() && call::is_plain(url);
+                |url: &url::Url| url.scheme() == "https" && url.has_host() && is_plain(url);
             let Some(target) = target.filter(is_usable) else {
                 return Err(answer.invalid("a redirect that leads nowhere, or away from https"));
             };
