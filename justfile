@@ -17,6 +17,18 @@ check:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
     cargo deny --workspace check bans licenses sources
 
+# Known vulnerabilities; needs the internet (RustSec's database is on GitHub).
+advisories:
+    cargo deny --workspace check advisories
+
+# What is in the executables, as CycloneDX, into target/sbom.
+sbom:
+    .ci/sbom
+
+# A thousand runs in sequence, and a hundred at once.
+many-runs:
+    MANY_RUNS=1000 cargo test --package sli --test many_runs -- --nocapture --test-threads 1
+
 # The real `az` against the sandbox.
 az:
     bash sandbox/az.sh

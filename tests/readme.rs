@@ -125,3 +125,64 @@ fn every_link_leads_somewhere() {
         }
     }
 }
+
+#[test]
+fn security_names_tests_that_exist() {
+    let security = read("SECURITY.md");
+    let mut tests = String::new();
+    for name in [
+        "hostile",
+        "hostile_import",
+        "many_runs",
+        "two_at_once",
+        "taskset",
+        "bad_days_import",
+    ] {
+        let path = format!("tests/{name}.rs");
+        assert!(security.contains(&path) || name == "hostile", "{path}");
+        tests.push_str(&read(&path));
+    }
+    let named = security.split('`').skip(1).step_by(2);
+    let is_test = |name: &&str| {
+        name.contains('_') && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+    };
+    let mut count = 0;
+    for name in named.filter(is_test) {
+        assert!(
+            tests.contains(&format!("fn {name}()")),
+            "there is no test {name}"
+        );
+        count += 1;
+    }
+    assert!(count > 10, "{count} tests are named");
+    for path in security
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|text| text.ends_with(".rs"))
+    {
+        assert!(!read(path).is_empty());
+    }
+}
+
+#[test]
+fn every_crate_root_forbids_unsafe_code() {
+    let manifest = read("Cargo.toml");
+    let members = manifest
+        .lines()
+        .find(|line| line.starts_with("members = "))
+        .expect("members");
+    for member in members.split('"').skip(1).step_by(2) {
+        let roots = ["lib.rs", "main.rs"].map(|name| root().join(member).join("src").join(name));
+        let roots: Vec<_> = roots.iter().filter(|path| path.exists()).collect();
+        assert!(!roots.is_empty(), "{member} has no root");
+        for path in roots {
+            let text = std::fs::read_to_string(path).expect("a file");
+            assert!(
+                text.contains("\n#![forbid(unsafe_code)]\n"),
+                "{}",
+                path.display()
+            );
+        }
+    }
+}

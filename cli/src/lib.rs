@@ -2,6 +2,8 @@
 //!
 //! `core` decides; the executables print, write files and exit, and this is how.
 
+#![forbid(unsafe_code)]
+
 mod arguments;
 mod files;
 mod log;

@@ -8,6 +8,8 @@
 //! nothing, `getHostByName` resolves nothing, and "random" values are the same ones for the same chart and release. A
 //! chart may come from anywhere: [`Limits`] cap what it can cost.
 
+#![forbid(unsafe_code)]
+
 mod capabilities;
 mod chart;
 mod error;

@@ -1,5 +1,7 @@
 //! The sandbox's executable: `sandbox` runs the demo, `sandbox serve` stays up for any client.
 
+#![forbid(unsafe_code)]
+
 mod demo;
 mod serve;
 

@@ -1,5 +1,7 @@
 //! The indicator: prints how many images need a sync, or nothing when that is not known.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use acr_sync_core::config::Program;

@@ -1,5 +1,7 @@
 //! The task: syncs what is behind, and reports.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use acr_sync_core::config::Program;
