@@ -249,6 +249,17 @@ proptest! {
     }
 
     #[test]
+    fn references_are_read_as_the_library_reads_them(text in "([a-z0-9]{1,5}(\\.[a-z]{1,3}|:[0-9]{1,4})?/)?[a-z0-9]{1,5}([._/-]{1,2}[a-z0-9]{1,4}){0,3}(:[A-Za-z0-9_.-]{0,6})?") {
+        let ours = parse(&text);
+        let theirs = text.parse::<oci_distribution::Reference>();
+        if let (Ok((place, tag, _)), Ok(theirs)) = (&ours, &theirs) {
+            prop_assert_eq!((place.registry.as_str(), place.repository.as_str()), (theirs.registry(), theirs.repository()));
+            prop_assert_eq!(tag.as_ref().map(Tag::as_str), theirs.tag());
+        }
+        prop_assert_eq!(ours.is_ok(), theirs.is_ok(), "{:?} {:?}", ours, theirs);
+    }
+
+    #[test]
     fn what_is_read_as_a_reference_is_one(text in "[a-zA-Z0-9./:@_ -]{0,60}|.{0,40}") {
         if let Ok((place, tag, digest)) = parse(&text) {
             prop_assert!(tag.is_some() || digest.is_some());

@@ -1,7 +1,7 @@
 //! A registry, read through the distribution API: tags, digests, manifests.
 //!
 //! The wire is our own because the library has no retry, no `Link` paging, none of Google's fields and
-//! no HEAD without a second GET; its media types and references are used. What is read is verified: a manifest
+//! no HEAD without a second GET; its media types are used. What is read is verified: a manifest
 //! against its digest, a digest against the algorithms that are known, a page's `Link` against its host.
 
 mod acr;
