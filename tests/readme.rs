@@ -132,6 +132,7 @@ fn security_names_tests_that_exist() {
     let mut tests = String::new();
     for name in [
         "hostile",
+        "hostile_bounds",
         "hostile_import",
         "many_runs",
         "two_at_once",

@@ -3,6 +3,7 @@
 // Every test file uses its own part of this.
 #![allow(dead_code)]
 
+pub mod hostile;
 pub mod peak;
 
 use std::collections::BTreeMap;

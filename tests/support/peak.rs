@@ -26,9 +26,7 @@ pub fn end_with_peak(run: Run<'_>) -> (Ended, u64) {
     let ended = run.wait(child, started);
     let peak = watcher.join().expect("the watcher ends");
     assert!(peak > 0, "the run ended before it was seen");
-    let peak = peak / 1024;
-    println!("{peak} MiB in {:?}", ended.took);
-    (ended, peak)
+    (ended, peak / 1024)
 }
 
 /// `VmHWM` in KiB; none when the process has ended.
