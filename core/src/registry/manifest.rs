@@ -24,7 +24,7 @@ pub struct Manifest {
 
 /// An index of manifests for several platforms, or the manifest of one image: what of them matters here.
 ///
-/// The library's types keep all of it; that is fifteen times the bytes of one that is made for it.
+/// The library's types keep all of it: eight times the bytes of one that is made for it.
 #[derive(Clone, Debug)]
 pub enum ManifestKind {
     /// `application/vnd.oci.image.index.v1+json` or Docker's manifest list: its entries.
