@@ -158,7 +158,12 @@ impl TagList {
         };
         self.tags.extend(valid(tags));
         if self.manifests.len() + manifests.len() <= MOST_LISTED {
-            self.manifests.extend(manifests);
+            // The tags of one manifest may stand on several pages.
+            for (digest, listed) in manifests {
+                let known = self.manifests.entry(digest).or_default();
+                known.tags.extend(listed.tags);
+                known.uploaded = known.uploaded.max(listed.uploaded);
+            }
         }
         Ok(())
     }
@@ -219,6 +224,22 @@ mod tests {
         }
         assert!(page(r#"{"unexpected":[1]}"#).is_none());
         assert!(page(r#"{"tags":[1]}"#).is_none());
+    }
+
+    #[test]
+    fn a_manifest_on_two_pages_has_the_tags_of_both() {
+        let digest = Digest::sha256(b"");
+        let mut list = TagList::default();
+        for tag in ["main-1234567", "main-latest"] {
+            let body = format!(
+                r#"{{"tags":["{tag}"],"manifest":{{"{digest}":{{"tag":["{tag}"],"timeUploadedMs":"7"}}}}}}"#
+            );
+            list.add_page(&crate::registry::tests::answer(&body))
+                .unwrap();
+        }
+        let tags = list.manifests[&digest].tags.iter().map(Tag::as_str);
+        assert_eq!(tags.collect::<Vec<_>>(), ["main-1234567", "main-latest"]);
+        assert_eq!(list.manifests[&digest].uploaded, 7);
     }
 
     #[test]
