@@ -1,7 +1,8 @@
 //! A request and its answer, and the problems that an answer can be.
 
 use bytes::Bytes;
-use reqwest::header::{HeaderMap, HeaderValue};
+use chrono::{DateTime, Utc};
+use reqwest::header::{DATE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
 use url::Url;
@@ -106,6 +107,15 @@ impl Answer {
     /// A header as text; none when it is missing or not text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// When it was sent, by the clock of whoever sent it; by our own where it does not say.
+    ///
+    /// Dates in an answer are by that clock, and this machine's may be an hour off.
+    pub fn date(&self) -> DateTime<Utc> {
+        let date = self.header(DATE.as_str());
+        let date = date.and_then(|text| DateTime::parse_from_rfc2822(text).ok());
+        date.map_or_else(Utc::now, |date| date.with_timezone(&Utc))
     }
 
     /// A problem that tells this answer: call, status and the service's own code.

@@ -22,7 +22,6 @@ use std::time::Duration;
 
 use backon::Retryable as _;
 use bytes::{Bytes, BytesMut};
-use chrono::Utc;
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, NoProxy, Proxy, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -372,7 +371,7 @@ impl Host {
     fn refused(&self, answer: &Answer) -> Failure {
         let wait = answer
             .header(RETRY_AFTER.as_str())
-            .and_then(|value| retry_after(value, Utc::now()));
+            .and_then(|value| retry_after(value, answer.date()));
         let throttled = answer.status == StatusCode::TOO_MANY_REQUESTS;
         if let (true, Some(wait)) = (throttled, wait.filter(|wait| *wait <= retry::LONGEST_WAIT)) {
             *self
