@@ -65,7 +65,7 @@ impl RegistryClient {
         let answer = self.send(repository, self.call(Method::GET, url)).await?;
         match answer.status {
             StatusCode::OK => {}
-            StatusCode::NOT_FOUND => return Ok(Vec::new()),
+            _ if super::states_absence(&answer) => return Ok(Vec::new()),
             _ => return Err(self.refused(&answer)),
         }
         let page: TagPage = answer.json()?;

@@ -103,7 +103,8 @@ impl RegistryClient {
             let answer = self.send(repository, call).await?;
             match answer.status {
                 StatusCode::OK => {}
-                StatusCode::NOT_FOUND => return Ok(None),
+                // What had a page of tags a moment ago is there.
+                _ if list.count() == 0 && states_absence(&answer) => return Ok(None),
                 _ => return Err(self.refused(&answer)),
             }
             let before = list.count();
@@ -192,7 +193,7 @@ impl RegistryClient {
         let answer = self.send(repository, call).await?;
         match answer.status {
             StatusCode::OK => manifest::read(&answer, version).map(Some),
-            StatusCode::NOT_FOUND => Ok(None),
+            _ if states_absence(&answer) => Ok(None),
             _ => Err(self.refused(&answer)),
         }
     }
@@ -208,6 +209,7 @@ impl RegistryClient {
         cap: usize,
     ) -> Result<Option<Bytes>, Problem> {
         let url = self.url(&format!("/v2/{repository}/blobs/{digest}"))?;
+        let server = url.host_str().unwrap_or_default().to_owned();
         let call = Call {
             cap,
             ..self.call(Method::GET, url)
@@ -218,16 +220,18 @@ impl RegistryClient {
             StatusCode::OK => Err(answer.invalid(format!(
                 "the blob's bytes do not match their digest {digest}"
             ))),
-            StatusCode::NOT_FOUND => Ok(None),
+            // Only the registry itself knows what it has: not the storage that it sends us to.
+            _ if answer.url.host_str() == Some(&server) && states_absence(&answer) => Ok(None),
             _ => Err(self.refused(&answer)),
         }
     }
 
     /// When an image was built, by its own configuration: that of the platform when it is an index. None
-    /// when it does not say, or says it in no known way.
+    /// when it does not say, or says it in no known way; an ACR's tag may point at what is not there, and
+    /// then there is no date either.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When it cannot be read, or a source that has just named it does not have it.
     pub async fn created(
         &self,
         repository: &Repository,
@@ -236,7 +240,7 @@ impl RegistryClient {
     ) -> Result<Option<DateTime<Utc>>, Problem> {
         let pinned = Version::Digest(digest.clone());
         let Some(manifest) = self.manifest(repository, &pinned).await? else {
-            return Ok(None);
+            return self.gone(repository, digest);
         };
         let child = manifest.for_architecture(architecture);
         let Some(child) = child.map_err(|error| self.untrusted(repository, digest, &error))? else {
@@ -245,12 +249,13 @@ impl RegistryClient {
         let image = match manifest.kind {
             ManifestKind::Image { config, .. } => Some(config),
             ManifestKind::Index(_) => match self
-                .manifest(repository, &Version::Digest(child))
+                .manifest(repository, &Version::Digest(child.clone()))
                 .await?
                 .map(|child| child.kind)
             {
                 Some(ManifestKind::Image { config, .. }) => Some(config),
-                Some(ManifestKind::Index(_)) | None => None,
+                Some(ManifestKind::Index(_)) => None,
+                None => return self.gone(repository, &child),
             },
         };
         let Some(config) = image else {
@@ -260,7 +265,7 @@ impl RegistryClient {
             .digest()
             .map_err(|error| self.untrusted(repository, digest, &error))?;
         let Some(config) = self.blob(repository, &config, CONFIG_CAP).await? else {
-            return Ok(None);
+            return self.gone(repository, &config);
         };
         #[derive(Deserialize)]
         struct Created {
@@ -286,6 +291,21 @@ impl RegistryClient {
             self.registry
         );
         Problem::new(self.party(), Cause::Invalid, what)
+    }
+
+    /// What follows when the registry does not have what it has just named.
+    fn gone<T>(&self, repository: &Repository, digest: &Digest) -> Result<Option<T>, Problem> {
+        match self.access {
+            Access::Acr(_) => Ok(None),
+            Access::Public(_) => {
+                let what = format!(
+                    "{}/{repository}@{digest} was named and is not there",
+                    self.registry
+                );
+                Err(Problem::new(Party::Source, Cause::NotFound, what)
+                    .advise("it may be moving just now: run again"))
+            }
+        }
     }
 
     fn party(&self) -> Party {
@@ -358,6 +378,12 @@ impl RegistryClient {
             }
         }
     }
+}
+
+/// Whether a registry says that it does not have this. A page for people is not a registry's: something on
+/// the way answers in its place.
+fn states_absence(answer: &Answer) -> bool {
+    answer.status == StatusCode::NOT_FOUND && !answer.is_html()
 }
 
 #[cfg(test)]

@@ -150,14 +150,18 @@ impl Answer {
         })
     }
 
+    /// Whether the body is a page for people.
+    pub fn is_html(&self) -> bool {
+        self.body.trim_ascii_start().starts_with(b"<")
+    }
+
     /// The body as JSON of this shape.
     ///
     /// # Errors
     /// A problem of cause [`Cause::Invalid`] that says what came instead.
     pub fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, Problem> {
         serde_json::from_slice(&self.body).map_err(|error| {
-            let start = String::from_utf8_lossy(&self.body[..self.body.len().min(40)]).into_owned();
-            if start.trim_start().starts_with('<') {
+            if self.is_html() {
                 return self.invalid("the body is HTML where JSON was promised").advise(
                     "something between here and the service answers in its place: check HTTPS_PROXY and NO_PROXY",
                 );
