@@ -1,6 +1,6 @@
 //! Tokens from Entra for whoever this run is.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -29,9 +29,23 @@ const MANAGED_IDENTITY: Duration = Duration::from_secs(15);
 
 /// Who this run is in Azure.
 pub struct Identity {
-    credential: Result<Arc<dyn TokenCredential>, Problem>,
+    kept: Mutex<Kept>,
     login: Login,
+    authority: String,
     wire: Wire,
+}
+
+/// The library's credential, which keeps the tokens that it was given.
+struct Kept {
+    credential: Result<Arc<dyn TokenCredential>, Problem>,
+    given: Vec<SecretString>,
+}
+
+impl Kept {
+    fn gave(&self, token: &SecretString) -> bool {
+        let is_it = |other: &SecretString| other.expose_secret() == token.expose_secret();
+        self.given.iter().any(is_it)
+    }
 }
 
 impl Identity {
@@ -43,10 +57,29 @@ impl Identity {
             .unwrap_or_else(|| config.cloud.authority().to_owned());
         let credential = credential(&config.login.credentials, &authority, wire);
         Self {
-            credential,
+            kept: Mutex::new(Kept {
+                credential,
+                given: Vec::new(),
+            }),
             login: config.login.clone(),
+            authority,
             wire: wire.clone(),
         }
+    }
+
+    /// Forgets a token that a service does not take any more, unless a neighbour has done so already.
+    pub fn forget(&self, refused: &SecretString) {
+        let mut kept = self.kept();
+        if kept.gave(refused) {
+            // The library gives a kept token until its time is over; only a new credential asks again.
+            kept.credential =
+                credential(&self.login.credentials, &self.authority, &self.wire);
+            kept.given.clear();
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An access token for this scope; asked for once and then kept.
@@ -54,7 +87,7 @@ impl Identity {
     /// # Errors
     /// When Entra refuses or cannot be reached; the problem says which credentials were used.
     pub async fn token(&self, scope: &str) -> Result<SecretString, Problem> {
-        let credential = self.credential.clone()?;
+        let credential = self.kept().credential.clone()?;
         let limit = match &self.login.credentials {
             // The library asks a machine without an identity for minutes.
             Credentials::ManagedIdentity { .. } => self.wire.limit().for_image(MANAGED_IDENTITY),
@@ -72,6 +105,10 @@ impl Identity {
         let token = asked.await.map_err(|problem| self.no_answer(problem))?;
         let token = SecretString::from(token.token.secret().to_owned());
         self.wire.learn_secret(&token);
+        let mut kept = self.kept();
+        if !kept.gave(&token) {
+            kept.given.push(token.clone());
+        }
         Ok(token)
     }
 

@@ -390,10 +390,15 @@ impl ResourceManager {
     }
 
     async fn send(&self, call: Call) -> Result<Answer, Problem> {
-        let token = self
-            .identity
-            .token(&self.cloud.resource_manager_scope())
-            .await?;
+        let scope = self.cloud.resource_manager_scope();
+        let token = self.identity.token(&scope).await?;
+        let answer = self.wire.send(call.clone().bearer(token.clone())).await?;
+        if answer.status != StatusCode::UNAUTHORIZED {
+            return Ok(answer);
+        }
+        // The token may have ended early: one new one, and then the answer counts. What was refused was not done.
+        self.identity.forget(&token);
+        let token = self.identity.token(&scope).await?;
         self.wire.send(call.bearer(token)).await
     }
 }
