@@ -72,8 +72,7 @@ impl Identity {
         let mut kept = self.kept();
         if kept.gave(refused) {
             // The library gives a kept token until its time is over; only a new credential asks again.
-            kept.credential =
-                credential(&self.login.credentials, &self.authority, &self.wire);
+            kept.credential = credential(&self.login.credentials, &self.authority, &self.wire);
             kept.given.clear();
         }
     }

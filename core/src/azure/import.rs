@@ -69,16 +69,12 @@ impl ArmImporter {
             .start_import(&registry, &action.source, &action.targets, docker)
             .await
         {
-            Ok(progress) => self.follow(progress, action, client).await?,
-            Err(problem) if problem.may_have_acted => {
-                tracing::warn!("watching the destination, as the import may have begun: {problem}");
-                return settle(action, client, DOUBT)
-                    .await
-                    .map_err(|_| doubt(problem));
-            }
-            Err(problem) => return Err(problem),
+            Ok(progress) => match self.follow(progress, action, client).await {
+                Ok(()) => settle(action, client, SETTLE).await,
+                Err(problem) => despite(problem, action, client).await,
+            },
+            Err(problem) => despite(problem, action, client).await,
         }
-        settle(action, client, SETTLE).await
     }
 
     async fn follow(
@@ -125,6 +121,21 @@ impl ArmImporter {
     }
 }
 
+/// The import may be there all the same where Azure did not say that it failed: the destination tells.
+async fn despite(
+    problem: Problem,
+    action: &Action,
+    client: &RegistryClient,
+) -> Result<(), Problem> {
+    if !problem.may_have_acted {
+        return Err(problem);
+    }
+    tracing::warn!("watching the destination, as the import may be done all the same: {problem}");
+    settle(action, client, DOUBT)
+        .await
+        .map_err(|_| doubt(problem))
+}
+
 /// Waits until every target points at the wanted digest.
 async fn settle(
     action: &Action,
@@ -137,7 +148,11 @@ async fn settle(
             return Ok(());
         };
         let can_settle = problem.cause == Cause::Invalid && problem.party == Party::Destination;
-        if !can_settle || started.elapsed() >= patience {
+        if !can_settle {
+            // It may be there, and could not be looked at.
+            return Err(problem.acted());
+        }
+        if started.elapsed() >= patience {
             return Err(problem);
         }
         tokio::time::sleep(AGAIN).await;

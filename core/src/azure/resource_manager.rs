@@ -151,8 +151,16 @@ fn read_progress(answer: &Answer) -> Result<Progress, Problem> {
             Ok(Progress::Running { location, wait })
         }
         status if status.is_success() => read_status(answer),
+        // The registry was found a moment ago: it is not a setting that names something else.
+        StatusCode::NOT_FOUND => Err(explained(answer, Cause::Rejected)),
         _ => Err(explained(answer, answer.unexpected().cause)),
     }
+}
+
+/// Whether an answer tells the end of an operation, rather than why it cannot be asked.
+fn says_how_it_ended(answer: &Answer) -> bool {
+    let said = || service_error(&answer.body).unwrap_or_default();
+    answer.status.is_success() || PREFACE.is_match(&said())
 }
 
 fn read_status(answer: &Answer) -> Result<Progress, Problem> {
@@ -174,10 +182,12 @@ fn read_status(answer: &Answer) -> Result<Progress, Problem> {
     }
 }
 
+/// How Azure begins the failure of an operation.
+static PREFACE: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"Operation \S+ failed\.?\s*Resource \S+\s*"));
+
 /// A refusal in Azure's words, with what they mean and which side they are about.
 fn explained(answer: &Answer, cause: Cause) -> Problem {
-    static PREFACE: LazyLock<Regex> =
-        LazyLock::new(|| pattern(r"Operation \S+ failed\.?\s*Resource \S+\s*"));
     let said = service_error(&answer.body).unwrap_or_default();
     // What stands before the cause names the operation and the target, at length; and ids match anything.
     let said = PREFACE.replace(&said, "").into_owned();
@@ -332,13 +342,15 @@ impl ResourceManager {
     /// Asks how an import goes.
     ///
     /// # Errors
-    /// When it failed, with the cause that Azure gives, or when Azure cannot be asked.
+    /// When it failed, with the cause that Azure gives; or when Azure cannot be asked, and then it may
+    /// have ended well.
     pub async fn import_progress(&self, location: Url) -> Result<Progress, Problem> {
-        read_progress(
-            &self
-                .send(Call::new(Party::ResourceManager, Method::GET, location))
-                .await?,
-        )
+        let call = Call::new(Party::ResourceManager, Method::GET, location);
+        let answer = self.send(call).await.map_err(Problem::acted)?;
+        read_progress(&answer).map_err(|problem| match says_how_it_ended(&answer) {
+            true => problem,
+            false => problem.acted(),
+        })
     }
 
     async fn enabled_subscriptions(&self) -> Result<Vec<String>, Problem> {
