@@ -37,7 +37,7 @@ pub async fn apply(
         let started = Instant::now();
         let result = limit.for_image(IMPORT).guard(importer.import(action)).await;
         let result = result.map_err(|problem| match problem.cause {
-            Cause::Deadline | Cause::Interrupted => problem.advise(
+            Cause::Deadline | Cause::Interrupted => problem.acted().advise(
                 "the import may still end well in Azure: run again in a few minutes; what has arrived by then is not imported again",
             ),
             _ => problem,

@@ -97,7 +97,7 @@ fn whole(report: &Report) -> Value {
     // A category that was not looked at is null, not zero.
     let category = |category: Category| {
         let counts = report.counts_of(category);
-        let known = json!({"counts": counts, "needs_sync": (counts.unknown == 0).then(|| counts.remaining())});
+        let known = json!({"counts": counts, "needs_sync": counts.number()});
         (counts.total > 0).then_some(known)
     };
     let requests: u64 = report.hosts.values().map(|host| host.requests).sum();

@@ -112,12 +112,20 @@ pub struct Counts {
     pub not_published: usize,
     /// Could not be checked.
     pub unknown: usize,
+    /// Among the failed: may be there all the same, for nobody told how its import ended.
+    #[serde(skip)]
+    pub in_doubt: usize,
 }
 
 impl Counts {
     /// Images that need a sync when the run ends.
     pub fn remaining(&self) -> usize {
         self.outdated - self.imported
+    }
+
+    /// The same, where it is known: not while an image could not be checked, or an import's end is not known.
+    pub fn number(&self) -> Option<usize> {
+        (self.unknown == 0 && self.in_doubt == 0).then(|| self.remaining())
     }
 
     fn add(&mut self, row: &Row) {
@@ -130,7 +138,10 @@ impl Counts {
         }
         match &row.done {
             Done::Imported(_) => self.imported += 1,
-            Done::Failed { .. } => self.failed += 1,
+            Done::Failed { problem, .. } => {
+                self.failed += 1;
+                self.in_doubt += usize::from(problem.may_have_acted);
+            }
             Done::Nothing | Done::NotAsked => {}
         }
     }
@@ -305,8 +316,8 @@ impl Report {
 
     /// The number of images that need a sync when the run ends; none when something is unknown.
     pub fn metric(&self) -> Option<usize> {
-        let counts = self.counts();
-        (counts.unknown == 0 && !self.nothing_is_published()).then(|| counts.remaining())
+        let known = self.counts().number();
+        known.filter(|_| !self.nothing_is_published())
     }
 
     /// How the run ends: the gravest of what happened.
