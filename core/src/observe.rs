@@ -3,6 +3,8 @@
 //! Every image is followed by itself, from its source to the destination, side by side with the others: a
 //! run takes as long as the longest chain of round trips. A failed read is data of its image.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 
@@ -16,6 +18,9 @@ use crate::registry::{RegistryClient, Sources};
 use crate::runwhen_local::LATEST;
 use crate::seen::{Published, Seen};
 use crate::select;
+
+/// Longest time for asking whether a tag is locked.
+const LOCK: Duration = Duration::from_secs(5);
 
 /// What was seen at the destination.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -228,7 +233,10 @@ impl Observer<'_> {
         ];
         for (digest, tag) in tags {
             if let Some(tag) = tag.filter(|_| digest.is_some() && digest.as_ref() != wanted) {
-                standing.locked |= client.is_locked(repository, tag).await.unwrap_or(false);
+                // It only spares an import in vain: it must not take away what is known.
+                let locked = async { Ok(client.is_locked(repository, tag).await) };
+                let locked = client.limit().for_image(LOCK).guard(locked).await;
+                standing.locked |= locked.ok().flatten().unwrap_or(false);
             }
         }
         if let Wanted::Image { .. } = desired.wanted {
