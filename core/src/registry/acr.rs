@@ -24,10 +24,12 @@ pub struct AcrTag {
     pub updated: Option<DateTime<Utc>>,
 }
 
+/// A repository of untagged manifests has no `tags`; whose list it is, stands there all the same.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct TagPage {
-    #[serde(default)]
-    tags: Vec<TagRow>,
+    image_name: Option<String>,
+    tags: Option<Vec<TagRow>>,
 }
 
 #[derive(Deserialize)]
@@ -68,10 +70,13 @@ impl RegistryClient {
             _ if super::states_absence(&answer) => return Ok(Vec::new()),
             _ => return Err(self.refused(&answer)),
         }
-        let page: TagPage = answer.json()?;
+        let TagPage { image_name, tags } = answer.json()?;
+        if image_name.is_none() && tags.is_none() {
+            return Err(answer.invalid("the list has neither tags nor an image's name"));
+        }
         let is_attachment = |name: &str| name.starts_with("sha256-") && name.len() > 70;
-        let rows = page
-            .tags
+        let rows = tags
+            .unwrap_or_default()
             .into_iter()
             .filter(|row| !is_attachment(&row.name));
         // What is no tag cannot be asked for. What has no digest that we trust may be the very image.
