@@ -144,22 +144,18 @@ async fn settle(
 ) -> Result<(), Problem> {
     let started = Instant::now();
     loop {
-        let Err(problem) = verify(action, client).await else {
-            return Ok(());
-        };
-        let can_settle = problem.cause == Cause::Invalid && problem.party == Party::Destination;
-        if !can_settle {
-            // It may be there, and could not be looked at.
-            return Err(problem.acted());
+        // It may be there where it cannot be looked at.
+        let seen = verify(action, client).await.map_err(Problem::acted)?;
+        match seen {
+            None => return Ok(()),
+            Some(problem) if started.elapsed() >= patience => return Err(problem),
+            Some(_) => tokio::time::sleep(AGAIN).await,
         }
-        if started.elapsed() >= patience {
-            return Err(problem);
-        }
-        tokio::time::sleep(AGAIN).await;
     }
 }
 
-async fn verify(action: &Action, client: &RegistryClient) -> Result<(), Problem> {
+/// What is the matter with the targets, as far as they can be seen.
+async fn verify(action: &Action, client: &RegistryClient) -> Result<Option<Problem>, Problem> {
     for (repository, tag) in &action.targets {
         let digest = client.resolve(repository, tag).await?;
         if digest.as_ref() != Some(&action.digest) {
@@ -171,11 +167,13 @@ async fn verify(action: &Action, client: &RegistryClient) -> Result<(), Problem>
                 "after the import {repository}:{tag} {actual}, not at {}",
                 action.digest
             );
-            return Err(Problem::new(Party::Destination, Cause::Invalid, what)
-                .advise("the tag may have been moved meanwhile: run again; do not deploy it before that"));
+            let problem = Problem::new(Party::Destination, Cause::Invalid, what);
+            return Ok(Some(problem.advise(
+                "the tag may have been moved meanwhile: run again; do not deploy it before that",
+            )));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 fn doubt(problem: Problem) -> Problem {

@@ -144,7 +144,9 @@ impl Answer {
     pub fn unexpected(&self) -> Problem {
         self.problem(match self.status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Cause::AccessDenied,
-            StatusCode::NOT_FOUND => Cause::NotFound,
+            // A page for people says nothing of what the service has.
+            StatusCode::NOT_FOUND if !self.is_html() => Cause::NotFound,
+            StatusCode::NOT_FOUND => Cause::Invalid,
             status if status.is_success() || status.is_redirection() => Cause::Invalid,
             _ => Cause::Rejected,
         })
