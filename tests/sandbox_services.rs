@@ -5,6 +5,8 @@
 
 mod sandbox_client;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sandbox::scenario::{
     CLIENT_ID, CLIENT_SECRET, CODE_COLLECTIONS, FEDERATED_TOKEN, GOOGLE_HOST, GOOGLE_PATH,
     SUBSCRIPTION_ID, TENANT_ID,
@@ -13,7 +15,7 @@ use sandbox::{Change, Permission, Sandbox, Scenario};
 use sandbox_client::{
     Answer, acr_authorization, control, entra_token, get, plain, post_form, request,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 const REPOSITORY: &str = "runwhen/runwhen-contrib-rw-cli-codecollection";
 const ARM: &str = "https://management.azure.com";
@@ -123,6 +125,34 @@ fn a_federated_token_signs_in_and_another_does_not() {
         &[kind, ("client_assertion", "e30.eyJzdWIiOiJ4In0.e30")],
     );
     assert_eq!(bad.json()["error_codes"], json!([700_213]));
+}
+
+/// The sandbox looks at who signed and for what time; the signature itself is for Entra to check.
+#[test]
+fn a_certificate_signs_in_by_a_clock_that_is_right() {
+    let sandbox = start();
+    sandbox.edit(|world| {
+        let known = &mut world.azure.principals[0].certificates;
+        known.push("thumbprint".to_owned());
+    });
+    let now = sandbox.edit(|world| world.now());
+    let encode = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let header = encode(json!({"alg": "PS256", "x5t#S256": "thumbprint"}));
+    let kind = (
+        "client_assertion_type",
+        "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    );
+    for (off, status) in [(0, 200), (-3600, 401), (3600, 401)] {
+        let time = now + off;
+        let claims = encode(json!({"nbf": time - 60, "exp": time + 600}));
+        let assertion = format!("{header}.{claims}.signature");
+        let fields = [kind, ("client_assertion", assertion.as_str())];
+        let answer = sign_in(&sandbox, TENANT_ID, &fields);
+        assert_eq!(answer.status, status, "{off}");
+        if status == 401 {
+            assert_eq!(answer.json()["error_codes"], json!([700_024]));
+        }
+    }
 }
 
 #[test]

@@ -202,7 +202,7 @@ fn check_assertion(
             .iter()
             .any(|known| known == thumbprint)
         {
-            return Ok(());
+            return check_times(world, assertion);
         }
         let text = format!(
             "The certificate with identifier used to sign the client assertion is not registered on application. \
@@ -217,6 +217,23 @@ fn check_assertion(
          identity credential Subject, Audience and Issuer against the presented assertion."
     );
     Err(failure(world, 401, "invalid_client", 700_213, &text))
+}
+
+/// An assertion holds from `nbf` to `exp`, by Entra's clock, with five minutes of grace.
+fn check_times(world: &mut World, assertion: &str) -> Result<(), Response> {
+    const GRACE: i64 = 300;
+    let (now, claims) = (world.now(), token::payload(assertion).unwrap_or_default());
+    let time = |name: &str| claims[name].as_i64().unwrap_or_default();
+    if (time("nbf") - GRACE..=time("exp") + GRACE).contains(&now) {
+        return Ok(());
+    }
+    let text = format!(
+        "Client assertion is not within its valid time range. Current time: {now}, assertion valid from {}, expiry time \
+         of assertion {}.",
+        time("nbf"),
+        time("exp")
+    );
+    Err(failure(world, 401, "invalid_client", 700_024, &text))
 }
 
 fn audience(world: &mut World, tenant: &str, request: &Request) -> Result<String, Response> {

@@ -188,6 +188,10 @@ impl Identity {
                 "the certificate is not registered with the application, or has expired",
             ),
             (
+                "AADSTS700024",
+                "the login was signed for another time than Entra's: set this machine's clock",
+            ),
+            (
                 "AADSTS7000112",
                 "the application is disabled in this tenant",
             ),
