@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// The state of the Azure side.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Azure {
     /// The tenants by id.
     pub tenants: Vec<String>,

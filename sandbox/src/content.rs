@@ -63,7 +63,7 @@ impl From<Digest> for String {
 }
 
 /// All content of the sandbox, by digest.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct ContentStore {
     content: BTreeMap<Digest, Bytes>,
 }

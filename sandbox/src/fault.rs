@@ -14,6 +14,10 @@ pub struct Fault {
     /// Only requests whose path and query contain this; faults of the connection do not look at it.
     #[serde(default)]
     pub path_contains: Option<String>,
+    /// Only requests about something whose name contains this: an image to import, and the polls of its operation,
+    /// which stands in no path; faults of the connection do not look at it.
+    #[serde(default)]
+    pub about: Option<String>,
     /// How many matches go well before the first one that does not.
     #[serde(default)]
     pub after: u32,
@@ -30,6 +34,7 @@ impl Fault {
             host: host.to_ascii_lowercase(),
             method: None,
             path_contains: None,
+            about: None,
             after: 0,
             times: None,
         }
@@ -46,6 +51,13 @@ impl Fault {
     #[must_use]
     pub fn path_contains(mut self, part: &str) -> Self {
         self.path_contains = Some(part.to_owned());
+        self
+    }
+
+    /// Only on requests about an import whose source or target contains this.
+    #[must_use]
+    pub fn about(mut self, part: &str) -> Self {
+        self.about = Some(part.to_owned());
         self
     }
 
@@ -73,8 +85,10 @@ impl Fault {
         self.host == "*" || self.host == host
     }
 
-    fn matches_request(&self, host: &str, method: &str, target: &str) -> bool {
+    fn matches_request(&self, host: &str, method: &str, target: &str, about: &str) -> bool {
+        let is_about = |part: &str| about.contains(part);
         self.matches_host(host)
+            && self.about.as_deref().is_none_or(is_about)
             && self.method.as_deref().is_none_or(|wanted| wanted == method)
             && self
                 .path_contains
@@ -313,10 +327,17 @@ impl FaultTable {
         self.strike(|armed| armed.kind.is_of_connection() && armed.fault.matches_host(host))
     }
 
-    /// What befalls this request; `target` is path and query.
-    pub fn on_request(&mut self, host: &str, method: &str, target: &str) -> Option<FaultKind> {
+    /// What befalls this request; `target` is path and query, `about` what [`Fault::about`] is compared with.
+    pub fn on_request(
+        &mut self,
+        host: &str,
+        method: &str,
+        target: &str,
+        about: &str,
+    ) -> Option<FaultKind> {
         self.strike(|armed| {
-            !armed.kind.is_of_connection() && armed.fault.matches_request(host, method, target)
+            !armed.kind.is_of_connection()
+                && armed.fault.matches_request(host, method, target, about)
         })
     }
 
@@ -341,7 +362,7 @@ mod tests {
         table.add(fault, FaultKind::Html);
         let mut meet = |method| {
             table
-                .on_request("a.example", method, "/v2/x/tags/list")
+                .on_request("a.example", method, "/v2/x/tags/list", "")
                 .is_some()
         };
         assert_eq!(

@@ -14,7 +14,7 @@ pub const PATH: &str = "/msi/token";
 /// Answers the endpoint.
 pub fn answer(world: &mut World, request: &Request) -> Response {
     if request.header("x-identity-header") != Some(world.azure.identity_header.as_str()) {
-        return refusal(401, "The provided identity header is not valid.");
+        return wrong_header();
     }
     let Some(resource) = request.parameter("resource") else {
         return refusal(400, "The parameter 'resource' is missing.");
@@ -43,6 +43,11 @@ pub fn answer(world: &mut World, request: &Request) -> Response {
         &json!({"access_token": token, "expires_on": end.to_string(), "resource": resource, "token_type": "Bearer",
             "client_id": principal.client_id}),
     )
+}
+
+/// What it says to a header that is not its own.
+pub fn wrong_header() -> Response {
+    refusal(401, "The provided identity header is not valid.")
 }
 
 fn refusal(status: u16, message: &str) -> Response {

@@ -184,11 +184,15 @@ async fn answer_plain(
             .to_ascii_lowercase(),
         None => shared.address.to_string(),
     };
+    let fault = shared
+        .faults()
+        .on_request(&host, &request.method, &request.path, "");
+    let met = fault.as_ref().map(|fault| format!("{fault:?}"));
     let number = shared
         .journal
-        .request("http", &host, &request, 0, head.size + wire, None);
+        .request("http", &host, &request, 0, head.size + wire, met);
     let response = if request.path == managed_identity::PATH {
-        managed_identity::answer(&mut shared.world(), &request)
+        respond(shared, fault.as_ref(), &ManagedIdentity(&request))
     } else {
         Response::new(
             502,
@@ -202,8 +206,16 @@ async fn answer_plain(
             .violations
             .push(format!("plain HTTP was used for {host}"));
     }
-    let (outcome, after) =
-        delivery::deliver(line, control, &host, &request, response, None, now(shared)).await?;
+    let (outcome, after) = delivery::deliver(
+        line,
+        control,
+        &host,
+        &request,
+        response,
+        fault.as_ref(),
+        now(shared),
+    )
+    .await?;
     shared.journal.answered(number, outcome);
     Ok(after)
 }
@@ -275,15 +287,23 @@ where
         head.request.body = body;
         let request = head.request;
         let target = format!("{}?{}", request.path, request.query);
-        let fault = shared
-            .faults()
-            .on_request(host, &request.method, target.trim_end_matches('?'));
+        let subject = shared.world().subject(host, &request);
+        let fault = shared.faults().on_request(
+            host,
+            &request.method,
+            target.trim_end_matches('?'),
+            &subject,
+        );
         let met = fault.as_ref().map(|fault| format!("{fault:?}"));
         let number =
             shared
                 .journal
                 .request("https", host, &request, connection, head.size + wire, met);
-        let response = respond(shared, host, &request, fault.as_ref());
+        let service = Service {
+            host,
+            request: &request,
+        };
+        let response = respond(shared, fault.as_ref(), &service);
         let sent = delivery::deliver(
             stream,
             control,
@@ -310,11 +330,47 @@ where
     Ok(After::Close)
 }
 
-/// The service's answer. A fault that replaces the answer keeps the service from acting on the request at all.
-fn respond(shared: &Shared, host: &str, request: &Request, fault: Option<&FaultKind>) -> Response {
+/// Whoever answers a request.
+trait Answering {
+    fn answer(&self, world: &mut World) -> Response;
+    /// To credentials that are not taken (any more).
+    fn refuse(&self, world: &mut World) -> Response;
+}
+
+/// A service behind TLS.
+struct Service<'a> {
+    host: &'a str,
+    request: &'a Request,
+}
+
+impl Answering for Service<'_> {
+    fn answer(&self, world: &mut World) -> Response {
+        world.answer(self.host, self.request)
+    }
+
+    fn refuse(&self, world: &mut World) -> Response {
+        world.unauthorized(self.host, self.request)
+    }
+}
+
+/// The managed identity's endpoint.
+struct ManagedIdentity<'a>(&'a Request);
+
+impl Answering for ManagedIdentity<'_> {
+    fn answer(&self, world: &mut World) -> Response {
+        managed_identity::answer(world, self.0)
+    }
+
+    fn refuse(&self, _: &mut World) -> Response {
+        managed_identity::wrong_header()
+    }
+}
+
+/// The answer. A fault that replaces it keeps the service from acting on the request at all.
+fn respond(shared: &Shared, fault: Option<&FaultKind>, service: &dyn Answering) -> Response {
     let mut world = shared.world();
     match fault {
-        Some(FaultKind::Unauthorized) => world.unauthorized(host, request),
+        Some(FaultKind::Unauthorized) => service.refuse(&mut world),
         Some(
             FaultKind::Refused
             | FaultKind::ResetBeforeHeaders
@@ -344,7 +400,7 @@ fn respond(shared: &Shared, host: &str, request: &Request, fault: Option<&FaultK
             | FaultKind::WrongDigestHeader
             | FaultKind::MissingDigestHeader,
         )
-        | None => world.answer(host, request),
+        | None => service.answer(&mut world),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::content::Digest;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A registry: a host with repositories.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Registry {
     /// The host that clients talk to, such as `us-west1-docker.pkg.dev`.
     pub host: String,
@@ -24,7 +24,7 @@ pub struct Registry {
 }
 
 /// Whose registry it is.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum RegistryKind {
     /// Google Artifact Registry with public repositories: reading needs no token.
     Google(GoogleSettings),

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 
 /// Everything that the services answer from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct World {
     /// All content, by digest.
     pub store: ContentStore,
@@ -110,6 +110,21 @@ impl World {
             )
             | None => distribution::challenge_for(self, host, request),
         }
+    }
+
+    /// What a request to ARM is about, for [`crate::Fault::about`]: source and targets of an import, or of the import
+    /// whose operation is asked for. Empty for every other request.
+    #[must_use]
+    pub fn subject(&self, host: &str, request: &Request) -> String {
+        if !arm::HOSTS.contains(&host) {
+            return String::new();
+        }
+        if request.path.ends_with("/importImage") {
+            return String::from_utf8_lossy(&request.body).into_owned();
+        }
+        let mut operations = self.azure.operations.iter();
+        let found = operations.find(|operation| request.path.ends_with(&operation.name));
+        found.map_or_else(String::new, |operation| operation.targets.join(" "))
     }
 
     /// The time at the services, in Unix seconds.
