@@ -26,6 +26,10 @@ pub struct IndexEntry {
 /// # Errors
 /// When the text is no index, with the place.
 pub fn versions_of(index: &str, chart: &str) -> Result<Vec<IndexEntry>, String> {
+    if index.trim().is_empty() {
+        // As YAML it would be an index of no charts.
+        return Err("it is empty".to_owned());
+    }
     let options = serde_yaml::options! {
         budget: serde_yaml::budget! {
             max_nodes: 5_000_000,
@@ -172,6 +176,7 @@ mod tests {
         for bad in [
             "<html><body>no</body></html>",
             "- a\n- b\n",
+            "",
             "entries: [1]\n",
             "entries:\n  mine: {}\n",
         ] {
