@@ -37,6 +37,11 @@ az:
 bench-sli write="0":
     UPDATE_DOCS={{write}} cargo bench --package sli
 
+# The fault matrix, whole: writes docs/faults.md and prints it. (A test of sli's is named so that sli is built too.)
+faults:
+    FAULTS=all UPDATE_DOCS=1 cargo test --release --package taskset --package sli --test faults --test sli -- no_fault --nocapture
+    cat docs/faults.md
+
 # How long the chart takes to render, and an index to read.
 bench:
     cargo bench --package helm

@@ -1,0 +1,287 @@
+//! The fault matrix: every endpoint × every fault × once, thrice, always (`docs/faults.md`).
+//!
+//! `just faults` runs it whole and writes the page. `cargo test` runs a part of it that is the same every time, and
+//! compares what it finds with the page. `FAULTS` chooses: unset for the part, `all`, or a piece of the cells' titles.
+
+#[path = "faults/cell.rs"]
+mod cell;
+#[path = "faults/check.rs"]
+mod check;
+#[path = "faults/endpoint.rs"]
+mod endpoint;
+#[path = "faults/meaning.rs"]
+mod meaning;
+#[path = "faults/stage.rs"]
+mod stage;
+mod support;
+#[path = "faults/table.rs"]
+mod table;
+#[path = "faults/trouble.rs"]
+mod trouble;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use cell::{Cell, Finding, Ground, Known, Program, Truth};
+use check::images;
+use sandbox::{Sandbox, Scenario};
+use stage::Stage;
+use table::Findings;
+
+const TASKSET: &str = env!("CARGO_BIN_EXE_taskset");
+/// Runs that mostly wait, at once; and runs that mostly work.
+const WAITING: usize = 32;
+const WORKING: usize = 20;
+/// Without `FAULTS`, one of so many cells is run; prime to the columns of a row, so that all of them have a turn.
+const PART: usize = 7;
+
+#[test]
+fn no_fault_makes_the_unknown_known_or_touches_another_image() {
+    let choice = std::env::var("FAULTS").ok();
+    let cells: Vec<_> = match choice.as_deref() {
+        Some("all") => table::cells(),
+        Some(piece) => {
+            let cells = table::cells().into_iter();
+            cells.filter(|cell| cell.title().contains(piece)).collect()
+        }
+        None => table::cells().into_iter().step_by(PART).collect(),
+    };
+    let ground = ground();
+    let (findings, broken) = run_all(&ground, &cells);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/faults.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        // What was not run stays as it was written.
+        let mut known = table::read(&std::fs::read_to_string(&file).unwrap_or_default());
+        known.extend(findings.clone());
+        let titles: BTreeSet<_> = table::cells().iter().map(Cell::title).collect();
+        known.retain(|title, _| titles.contains(title));
+        std::fs::write(&file, table::page(&known)).expect("the page is written");
+    }
+    assert!(
+        broken.is_empty(),
+        "{} of {} cells break the rule; what each broke stands above:\n{}",
+        broken.len(),
+        cells.len(),
+        broken.join("\n")
+    );
+    compare(&findings, &file, choice.as_deref() == Some("all"));
+}
+
+/// A clock that is off takes nothing away: not the services' tokens, nor the dates of images.
+#[test]
+fn clocks_an_hour_off_change_no_verdict() {
+    let ground = ground();
+    let sandbox = Sandbox::start(Scenario::default()).expect("a sandbox");
+    for (stage, offset) in Stage::ALL
+        .into_iter()
+        .flat_map(|stage| [(stage, 3600), (stage, -3600)])
+    {
+        for program in [Program::Sli, Program::Taskset] {
+            ground.reset(&sandbox, stage, offset);
+            let (ended, _) = ground.execute(&sandbox, program, stage, 60, false);
+            ended.expect(0, &[]);
+            let found = truth(&images(&ended, program));
+            assert_eq!(found, ground.truths[&stage], "{stage:?}, {offset} s");
+        }
+    }
+}
+
+/// The page says what was found.
+fn compare(findings: &Findings, file: &Path, is_whole: bool) {
+    let page = std::fs::read_to_string(file).expect("docs/faults.md");
+    let written = table::read(&page);
+    let others: Vec<_> = findings
+        .iter()
+        .filter(|(title, text)| written.get(*title) != Some(*text))
+        .map(|(title, text)| format!("{title}: {text}, and the page has {:?}", written.get(title)))
+        .collect();
+    assert!(
+        others.is_empty(),
+        "docs/faults.md is not what was found (`just faults` writes it anew):\n{}",
+        others.join("\n")
+    );
+    if is_whole {
+        assert!(
+            page == table::page(findings),
+            "docs/faults.md is to be written anew: `just faults`"
+        );
+    }
+}
+
+/// Runs cells, those that wait beside those that work; what each came to, and what broke the rule.
+fn run_all(ground: &Ground, cells: &[Cell]) -> (Findings, Vec<String>) {
+    let (waiting, working): (VecDeque<&Cell>, VecDeque<&Cell>) =
+        cells.iter().partition(|cell| cell.is_slow());
+    let (waiting, working) = (Mutex::new(waiting), Mutex::new(working));
+    let results = Mutex::new(Vec::new());
+    let work = |queue: &Mutex<VecDeque<&Cell>>| {
+        let sandbox = Sandbox::start(Scenario::default()).expect("a sandbox");
+        loop {
+            // Not in a `while let`: the lock must not be held meanwhile.
+            let next = queue.lock().expect("the queue").pop_front();
+            let Some(cell) = next else { return };
+            let finding = catch_unwind(AssertUnwindSafe(|| ground.run(&sandbox, cell)));
+            let finding = finding.unwrap_or_else(|panic| Finding {
+                text: "panic".to_owned(),
+                broken: vec![said(&*panic)],
+                peak: None,
+            });
+            if !finding.broken.is_empty() {
+                tell(&told(&cell.title(), &finding));
+            }
+            let mut results = results.lock().expect("the results");
+            results.push((cell.title(), finding));
+            if results.len() % 100 == 0 {
+                tell(&format!("{} of {} cells", results.len(), cells.len()));
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..WAITING {
+            scope.spawn(|| work(&waiting));
+        }
+        for _ in 0..WORKING {
+            scope.spawn(|| work(&working));
+        }
+    });
+    let results = results.into_inner().expect("the results");
+    let peak = results.iter().filter_map(|(_, finding)| finding.peak).max();
+    let peak = peak.unwrap_or_default() >> 20;
+    tell(&format!("most memory under 100 MB of answer: {peak} MB"));
+    let broken = results
+        .iter()
+        .filter(|(_, finding)| !finding.broken.is_empty())
+        .map(|(title, finding)| format!("{title} [{}]", finding.text))
+        .collect();
+    let findings = results
+        .into_iter()
+        .map(|(title, finding)| (title, finding.text));
+    (findings.collect(), broken)
+}
+
+#[expect(clippy::print_stderr, reason = "minutes pass, and somebody waits")]
+fn tell(text: &str) {
+    eprintln!("{text}");
+}
+
+fn told(title: &str, finding: &Finding) -> String {
+    format!(
+        "{title} [{}]:\n  {}",
+        finding.text,
+        finding.broken.join("\n  ")
+    )
+}
+
+fn said(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|| "a panic".to_owned())
+}
+
+/// Worlds, executables, and what is true: found by runs without a fault.
+fn ground() -> Ground {
+    let mut ground = Ground {
+        sli: sli().display().to_string(),
+        taskset: TASKSET.to_owned(),
+        worlds: stage::worlds(),
+        truths: BTreeMap::new(),
+        stored: BTreeMap::new(),
+    };
+    let sandbox = Sandbox::start(Scenario::default()).expect("a sandbox");
+    for stage in Stage::ALL {
+        ground.reset(&sandbox, stage, 0);
+        let (ended, _) = ground.execute(&sandbox, Program::Sli, stage, 60, false);
+        ended.expect(0, &[]);
+        let truth = truth(&images(&ended, Program::Sli));
+        check_mixture(stage, &truth);
+        for request in sandbox.requests() {
+            if let Some((repository, digest)) = request.path.split_once("/blobs/sha256:") {
+                let repository = repository.trim_start_matches("/v2/").to_owned();
+                ground
+                    .stored
+                    .insert((request.host, repository), digest.to_owned());
+            }
+        }
+        ground.truths.insert(stage, truth);
+    }
+    ground
+}
+
+fn truth(images: &BTreeMap<String, serde_json::Value>) -> Truth {
+    let text = |value: &serde_json::Value| value.as_str().map(ToOwned::to_owned);
+    let known = |row: &serde_json::Value| Known {
+        verdict: text(&row["verdict"]).unwrap_or_default(),
+        digest: text(&row["digest"]),
+        destination: text(&row["destination"]).unwrap_or_default(),
+    };
+    images
+        .iter()
+        .map(|(name, row)| (name.clone(), known(row)))
+        .collect()
+}
+
+/// The matrix proves nothing in a world where all is one.
+fn check_mixture(stage: Stage, truth: &Truth) {
+    let five = [
+        (stage::MISSING, "Missing"),
+        (stage::ALSO_MISSING, "Missing"),
+        (stage::CURRENT, "UpToDate"),
+        (stage::DRIFTED, "Drifted"),
+        (stage::UNPUBLISHED, "NotPublished"),
+    ];
+    let three = [
+        (stage::COLLECTOR, "Outdated"),
+        (stage::RUNNER, "UpToDate"),
+        (stage::LOCAL, "UpToDate"),
+    ];
+    let has_chart = matches!(
+        stage,
+        Stage::All | Stage::BareChart | Stage::ChartInRegistry
+    );
+    let wanted = five.iter().chain(three.iter().filter(|_| has_chart));
+    let wanted: BTreeMap<_, _> = wanted.copied().collect();
+    let found = truth
+        .iter()
+        .map(|(name, known)| (name.as_str(), known.verdict.as_str()));
+    assert_eq!(found.collect::<BTreeMap<_, _>>(), wanted, "{stage:?}");
+}
+
+/// The `sli` beside this `taskset`; built when it is not there or much older, as after `cargo test --package taskset`.
+fn sli() -> PathBuf {
+    let taskset = Path::new(TASKSET);
+    let sli = taskset.with_file_name("sli");
+    let made = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
+    // Cargo makes both anew when what they share has changed, one after the other.
+    let together = Duration::from_secs(300);
+    let is_fresh = made(&sli)
+        .zip(made(taskset))
+        .is_some_and(|(sli, taskset)| sli + together > taskset);
+    if !is_fresh {
+        build_sli(taskset.parent().expect("a folder"));
+    }
+    assert!(sli.is_file(), "there is no {}", sli.display());
+    sli
+}
+
+fn build_sli(folder: &Path) {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args([
+        "build",
+        "--quiet",
+        "--package",
+        "sli",
+        "--package",
+        "taskset",
+    ]);
+    if folder.ends_with("release") {
+        command.arg("--release");
+    }
+    let target = folder.parent().expect("a target folder");
+    let status = command.arg("--target-dir").arg(target).status();
+    assert!(status.expect("cargo runs").success(), "sli cannot be built");
+}

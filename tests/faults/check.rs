@@ -1,0 +1,257 @@
+//! Everything that must hold after the run of a cell.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use sandbox::Sandbox;
+use serde_json::Value;
+
+use super::cell::{Cell, Known, Program, Truth};
+use super::meaning::meaning;
+use super::support::Ended;
+use super::trouble::Trouble;
+
+/// The checks of one cell.
+pub struct Check<'a> {
+    pub host: &'a str,
+    pub sandbox: &'a Sandbox,
+    pub cell: &'a Cell,
+    pub truth: &'a Truth,
+    pub concerned: BTreeSet<String>,
+    pub ended: &'a Ended,
+    pub images: BTreeMap<String, Value>,
+    pub broken: Vec<String>,
+}
+
+impl Check<'_> {
+    pub fn expect(&mut self, holds: bool, what: impl FnOnce() -> String) {
+        if !holds {
+            self.broken.push(what());
+        }
+    }
+
+    /// Every check; the run may have taken this long.
+    pub fn all(&mut self, bound: Duration) {
+        let took = self.ended.took;
+        self.expect(took <= bound, || format!("took {took:?} of {bound:?}"));
+        self.verdicts();
+        self.number();
+        self.exit_code();
+        self.imports();
+        self.other_hosts();
+    }
+
+    fn verdict(&self, name: &str) -> &str {
+        // A chart that is not known leaves one row instead of its images'.
+        let row = self.images.get(name).or_else(|| self.images.get("–"));
+        row.and_then(|row| row["verdict"].as_str())
+            .unwrap_or("none")
+    }
+
+    fn outcome(&self, name: &str) -> &str {
+        let row = self.images.get(name);
+        row.and_then(|row| row["outcome"].as_str())
+            .unwrap_or("none")
+    }
+
+    /// The truth, or unknown, or what the answer says; and the truth alone for whom it does not concern.
+    fn verdicts(&mut self) {
+        let said = meaning(&self.cell.endpoint, self.cell.trouble).map(|meaning| meaning.verdict);
+        for (name, known) in self.truth {
+            let verdict = self.verdict(name).to_owned();
+            let is_concerned = self.concerned.contains(name);
+            let may = verdict == known.verdict
+                || is_concerned && (verdict == "Unknown" || Some(verdict.as_str()) == said);
+            self.expect(may, || {
+                format!("{name} is {}, and called {verdict}", known.verdict)
+            });
+            let digest = self.images.get(name).and_then(|row| row["digest"].as_str());
+            // What is unknown may say what it was told; that is imported and counted by nobody.
+            let is_true = digest.is_none_or(|digest| known.digest.as_deref() == Some(digest))
+                || verdict == "Unknown";
+            self.expect(is_true, || format!("{name} is called by a wrong digest"));
+            if self.cell.program == Program::Taskset && !is_concerned {
+                let wanted = if needs_sync(&known.verdict) {
+                    "imported"
+                } else {
+                    "none"
+                };
+                let outcome = self.outcome(name).to_owned();
+                self.expect(outcome == wanted, || {
+                    format!("{name} is none of its business, and is {outcome}, not {wanted}")
+                });
+            }
+        }
+    }
+
+    /// There is a number when everything is known, and it is right.
+    fn number(&mut self) {
+        let unknown = self
+            .truth
+            .keys()
+            .any(|name| self.verdict(name) == "Unknown");
+        let counted = self
+            .truth
+            .keys()
+            .filter(|name| needs_sync(self.verdict(name)) && self.outcome(name) != "imported");
+        let counted = counted.count() as u64;
+        if self.ended.code < 0 {
+            return;
+        }
+        let artifact = self
+            .ended
+            .json(&format!("{}.json", self.cell.program.name()));
+        let number = artifact["needs_sync"].as_u64();
+        let stdout = self.ended.stdout.trim().to_owned();
+        match self.cell.program {
+            Program::Sli => {
+                let wanted = if unknown {
+                    String::new()
+                } else {
+                    counted.to_string()
+                };
+                self.expect(stdout == wanted, || {
+                    format!("stdout is {stdout:?}, not {wanted:?}")
+                });
+            }
+            Program::Taskset => {
+                let said = meaning(&self.cell.endpoint, self.cell.trouble).is_some();
+                let actual = missing(self.sandbox, self.truth).len() as u64;
+                let is_right = match number {
+                    None => unknown || self.ended.code != 0,
+                    Some(number) => !unknown && (number == actual || said),
+                };
+                self.expect(is_right, || {
+                    format!("the number is {number:?}; {actual} are missing, {counted} counted")
+                });
+            }
+        }
+    }
+
+    fn exit_code(&mut self) {
+        let code = self.ended.code;
+        let mut names = self.truth.keys();
+        let unknown = names.any(|name| self.verdict(name) == "Unknown");
+        let failed = self.truth.keys().any(|name| self.outcome(name) == "failed");
+        let fits = match (unknown, failed) {
+            (false, false) => code == 0,
+            _ if code == 2 => self.names_what_is_not_there(),
+            (true, false) => matches!(code, 3 | 5),
+            (_, true) => matches!(code, 4 | 5),
+        };
+        let (verb, failed) = (if unknown { "is" } else { "is not" }, failed);
+        self.expect(fits, || {
+            format!("exit code {code}; something {verb} unknown; an import failed: {failed}")
+        });
+    }
+
+    /// Whether the answer says that a setting names something that is not there: subscription or chart.
+    fn names_what_is_not_there(&self) -> bool {
+        let name = self.cell.endpoint.name;
+        let is_named =
+            name.contains("subscriptions") || name.contains("registries") || name.contains("hart");
+        is_named && self.cell.trouble == Trouble::Status(404)
+    }
+
+    /// Nothing twice, nothing by another digest, and what is called imported is there.
+    fn imports(&mut self) {
+        let operations = self.sandbox.edit(|world| world.azure.operations.clone());
+        let mut done = BTreeSet::new();
+        for operation in operations {
+            for target in operation.targets {
+                self.expect(done.insert(target.clone()), || {
+                    format!("{target} imported twice")
+                });
+                let known = self
+                    .truth
+                    .values()
+                    .find(|known| known.destination == target);
+                let digest = known
+                    .and_then(|known| known.digest.clone())
+                    .unwrap_or_default();
+                let by = operation.source_image.rsplit('@').next() == Some(digest.as_str());
+                self.expect(by, || {
+                    format!("{target} imported from {}", operation.source_image)
+                });
+            }
+        }
+        let broken: Vec<_> = self
+            .truth
+            .iter()
+            .filter(|(name, known)| {
+                let (repository, tag) = known.destination.split_once(':').unwrap_or_default();
+                self.outcome(name) == "imported"
+                    && self.sandbox.acr_tag(repository, tag) != known.digest
+            })
+            .map(|(name, _)| format!("{name} is called imported and is not there"))
+            .collect();
+        self.broken.extend(broken);
+    }
+
+    /// What leads to another host carries no token there.
+    fn other_hosts(&mut self) {
+        if self.cell.trouble != Trouble::RedirectToOtherHost {
+            return;
+        }
+        for request in self.sandbox.requests() {
+            if request.host.ends_with("github.io") && request.host != self.host {
+                let bare = !request.authorization && request.body.is_empty();
+                self.expect(bare, || {
+                    format!("{} {} got a token", request.host, request.path)
+                });
+            }
+        }
+    }
+
+    /// The worst that happened to an image that it concerns, and the exit code.
+    pub fn text(&self) -> String {
+        let mark = |name: &String| {
+            let (verdict, outcome) = (self.verdict(name), self.outcome(name));
+            match (verdict, outcome) {
+                (_, "failed") => "✘".to_owned(),
+                ("Unknown", _) => "?".to_owned(),
+                (verdict, _) if verdict != self.truth[name].verdict => verdict.to_owned(),
+                _ => "✔".to_owned(),
+            }
+        };
+        let marks: BTreeSet<String> = self.concerned.iter().map(mark).collect();
+        let is = |wanted: &str| marks.contains(wanted).then(|| wanted.to_owned());
+        let statement = marks.iter().find(|mark| mark.chars().count() > 1).cloned();
+        let worst = is("✘").or_else(|| is("?")).or(statement);
+        let worst = worst.unwrap_or_else(|| "✔".to_owned());
+        match self.ended.code {
+            0 => worst,
+            code => format!("{worst} {code}"),
+        }
+    }
+}
+
+fn needs_sync(verdict: &str) -> bool {
+    matches!(verdict, "Missing" | "Outdated" | "Drifted")
+}
+
+/// What should be in the ACR and is not, as `repository:tag`.
+pub fn missing(sandbox: &Sandbox, truth: &Truth) -> BTreeSet<String> {
+    let lacks = |known: &&Known| {
+        let needs = matches!(known.verdict.as_str(), "Missing" | "Outdated" | "Drifted");
+        let (repository, tag) = known.destination.split_once(':').unwrap_or_default();
+        needs && sandbox.acr_tag(repository, tag) != known.digest
+    };
+    let lacking = truth.values().filter(lacks);
+    lacking.map(|known| known.destination.clone()).collect()
+}
+
+/// The rows of an artifact by the names of the images; what could not be discovered is `–`.
+pub fn images(ended: &Ended, program: Program) -> BTreeMap<String, Value> {
+    if ended.code < 0 {
+        return BTreeMap::new();
+    }
+    let artifact = ended.json(&format!("{}.json", program.name()));
+    let rows = artifact["images"].as_array().cloned().unwrap_or_default();
+    let name = |row: &Value| {
+        let destination = row["destination"].as_str().unwrap_or_default();
+        let last = destination.rsplit('/').next().unwrap_or_default();
+        last.split(':').next().unwrap_or_default().to_owned()
+    };
+    rows.into_iter().map(|row| (name(&row), row)).collect()
+}

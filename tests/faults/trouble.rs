@@ -1,0 +1,278 @@
+//! What goes wrong, how often, and at which endpoints it can.
+
+use sandbox::{FaultKind, RedirectTarget, RetryAfter};
+use serde_json::json;
+
+use super::endpoint::{Body, Endpoint, Phase};
+use super::support::ARM;
+
+/// How often it goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    Once,
+    Thrice,
+    Always,
+}
+
+impl Count {
+    pub const ALL: [Self; 3] = [Self::Once, Self::Thrice, Self::Always];
+
+    pub fn times(self) -> Option<u32> {
+        match self {
+            Self::Once => Some(1),
+            Self::Thrice => Some(3),
+            Self::Always => None,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Once => "once",
+            Self::Thrice => "thrice",
+            Self::Always => "always",
+        }
+    }
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    Refused,
+    ResetBeforeHeaders,
+    ResetAfterHeaders,
+    Stalled,
+    StalledInBody,
+    SlowDrip,
+    CutBody,
+    LengthTooLong,
+    LengthTooShort,
+    Status(u16),
+    /// 401 as the service says it to credentials that have ended.
+    Unauthorized,
+    ThrottledSeconds,
+    ThrottledDate,
+    /// A date by a clock that is an hour ahead or behind.
+    ThrottledDateClockOff(i64),
+    ThrottledAbsurdly,
+    RedirectLoop,
+    RedirectToHttp,
+    RedirectToOtherHost,
+    Html,
+    NotFoundHtml,
+    Empty,
+    Truncated,
+    WrongShape,
+    HundredMegabytes,
+    GzipBomb,
+    WrongDigest,
+    WrongDigestHeader,
+    MissingDigestHeader,
+}
+
+/// A host of this world that has other things to say.
+const OTHER_HOST: &str = "runwhen-contrib.github.io";
+/// What an answer of these faults leads to in memory must not depend on.
+pub const HUGE: u64 = 100 << 20;
+const HOUR: i64 = 3600;
+
+impl Trouble {
+    /// All of them, in the order of the table.
+    pub const ALL: [Self; 36] = [
+        Self::Refused,
+        Self::ResetBeforeHeaders,
+        Self::ResetAfterHeaders,
+        Self::Stalled,
+        Self::StalledInBody,
+        Self::SlowDrip,
+        Self::CutBody,
+        Self::LengthTooLong,
+        Self::LengthTooShort,
+        Self::Status(400),
+        Self::Unauthorized,
+        Self::Status(403),
+        Self::Status(404),
+        Self::NotFoundHtml,
+        Self::Status(408),
+        Self::Status(409),
+        Self::ThrottledSeconds,
+        Self::ThrottledDate,
+        Self::ThrottledDateClockOff(HOUR),
+        Self::ThrottledDateClockOff(-HOUR),
+        Self::ThrottledAbsurdly,
+        Self::Status(500),
+        Self::Status(502),
+        Self::Status(503),
+        Self::Status(504),
+        Self::RedirectLoop,
+        Self::RedirectToHttp,
+        Self::RedirectToOtherHost,
+        Self::Html,
+        Self::Empty,
+        Self::Truncated,
+        Self::WrongShape,
+        Self::HundredMegabytes,
+        Self::GzipBomb,
+        Self::WrongDigest,
+        Self::WrongDigestHeader,
+    ];
+    /// Stands apart: it takes nothing away from what is known.
+    pub const LAST: Self = Self::MissingDigestHeader;
+
+    pub fn every() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().chain([Self::LAST])
+    }
+
+    pub fn name(self) -> String {
+        match self {
+            Self::Refused => "connection refused",
+            Self::ResetBeforeHeaders => "reset before the headers",
+            Self::ResetAfterHeaders => "reset after the headers",
+            Self::Stalled => "stalled",
+            Self::StalledInBody => "stalled in the body",
+            Self::SlowDrip => "slow drip",
+            Self::CutBody => "cut body",
+            Self::LengthTooLong => "length too long",
+            Self::LengthTooShort => "length too short",
+            Self::Status(code) => return code.to_string(),
+            Self::Unauthorized => "401: expired token",
+            Self::ThrottledSeconds => "429, one second",
+            Self::ThrottledDate => "429, a date",
+            Self::ThrottledDateClockOff(HOUR) => "429, a date by a clock an hour ahead",
+            Self::ThrottledDateClockOff(_) => "429, a date by a clock an hour behind",
+            Self::ThrottledAbsurdly => "429, eleven days",
+            Self::RedirectLoop => "redirect loop",
+            Self::RedirectToHttp => "redirect to http",
+            Self::RedirectToOtherHost => "redirect to another host",
+            Self::Html => "HTML with 200",
+            Self::NotFoundHtml => "404 with HTML",
+            Self::Empty => "empty body",
+            Self::Truncated => "truncated body",
+            Self::WrongShape => "JSON of the wrong shape",
+            Self::HundredMegabytes => "100 MB of JSON",
+            Self::GzipBomb => "gzip bomb",
+            Self::WrongDigest => "wrong digest",
+            Self::WrongDigestHeader => "wrong digest header",
+            Self::MissingDigestHeader => "missing digest header",
+        }
+        .to_owned()
+    }
+
+    /// How the sandbox does it at a host.
+    pub fn kind(self, host: &str) -> FaultKind {
+        let throttled = |retry_after| FaultKind::TooManyRequests { retry_after };
+        let redirect = |to| FaultKind::Redirect { to };
+        match self {
+            Self::Refused => FaultKind::Refused,
+            Self::ResetBeforeHeaders => FaultKind::ResetBeforeHeaders,
+            Self::ResetAfterHeaders => FaultKind::ResetAfterHeaders,
+            Self::Stalled => FaultKind::Stall,
+            Self::StalledInBody => FaultKind::StallInBody,
+            // No body of this world is short enough to come through in time.
+            Self::SlowDrip => FaultKind::SlowDrip { milliseconds: 1000 },
+            Self::CutBody => FaultKind::CutBody,
+            Self::LengthTooLong => FaultKind::WrongContentLength { difference: 10 },
+            Self::LengthTooShort => FaultKind::WrongContentLength { difference: -10 },
+            Self::Status(code) => status(host, code),
+            Self::Unauthorized => FaultKind::Unauthorized,
+            Self::ThrottledSeconds => throttled(RetryAfter::Seconds(1)),
+            Self::ThrottledDate | Self::ThrottledDateClockOff(_) => throttled(RetryAfter::Date(2)),
+            Self::ThrottledAbsurdly => throttled(RetryAfter::Absurd),
+            Self::RedirectLoop => redirect(RedirectTarget::Loop),
+            Self::RedirectToHttp => redirect(RedirectTarget::PlainHttp),
+            Self::RedirectToOtherHost => redirect(RedirectTarget::OtherHost(OTHER_HOST.to_owned())),
+            Self::Html => FaultKind::Html,
+            Self::NotFoundHtml => FaultKind::Status {
+                code: 404,
+                headers: vec![("Content-Type".to_owned(), "text/html".to_owned())],
+                body: "<html><body>404: Not Found</body></html>".to_owned(),
+            },
+            Self::Empty => FaultKind::EmptyBody,
+            Self::Truncated => FaultKind::TruncatedJson,
+            Self::WrongShape => FaultKind::WrongShape,
+            Self::HundredMegabytes => FaultKind::HugeJson { bytes: HUGE },
+            Self::GzipBomb => FaultKind::GzipBomb { bytes: HUGE },
+            Self::WrongDigest => FaultKind::WrongDigest,
+            Self::WrongDigestHeader => FaultKind::WrongDigestHeader,
+            Self::MissingDigestHeader => FaultKind::MissingDigestHeader,
+        }
+    }
+
+    /// How far the services' clocks are off meanwhile, in seconds.
+    pub fn clock_offset(self) -> i64 {
+        match self {
+            Self::ThrottledDateClockOff(offset) => offset,
+            _ => 0,
+        }
+    }
+
+    /// Whether it lasts until one try of one call is given up, or longer.
+    pub fn is_slow(self) -> bool {
+        matches!(
+            self,
+            Self::Stalled | Self::StalledInBody | Self::SlowDrip | Self::LengthTooLong
+        )
+    }
+
+    /// Whether it can go wrong at all at this endpoint. What is left out would be no fault there.
+    pub fn applies_to(self, endpoint: &Endpoint, is_first_of_its_host: bool) -> bool {
+        let has_body = !matches!(endpoint.body, Body::Headers | Body::DigestHeader);
+        let is_json = matches!(endpoint.body, Body::Json | Body::Manifest);
+        let is_plain = endpoint.request.contains("IDENTITY_ENDPOINT");
+        match self {
+            // A connection is refused to a host, whatever was to be asked there; the managed identity's endpoint is
+            // beside the proxy.
+            Self::Refused => is_first_of_its_host && endpoint.phase == Phase::Looking && !is_plain,
+            // Without a body there is nothing to drip, to empty or to take from.
+            Self::SlowDrip | Self::Empty | Self::Truncated | Self::LengthTooShort => has_body,
+            // A HEAD ends with its headers.
+            Self::StalledInBody | Self::CutBody | Self::LengthTooLong => {
+                endpoint.body != Body::DigestHeader
+            }
+            // Text and content get the same as HTML.
+            Self::WrongShape => is_json,
+            // HEAD has no page to show.
+            Self::NotFoundHtml => endpoint.body != Body::DigestHeader,
+            Self::WrongDigest => matches!(endpoint.body, Body::Manifest | Body::Content),
+            Self::WrongDigestHeader | Self::MissingDigestHeader => {
+                matches!(endpoint.body, Body::Manifest | Body::DigestHeader)
+            }
+            Self::ResetBeforeHeaders
+            | Self::ResetAfterHeaders
+            | Self::Stalled
+            | Self::Status(_)
+            | Self::Unauthorized
+            | Self::ThrottledSeconds
+            | Self::ThrottledDate
+            | Self::ThrottledDateClockOff(_)
+            | Self::ThrottledAbsurdly
+            | Self::RedirectLoop
+            | Self::RedirectToHttp
+            | Self::RedirectToOtherHost
+            | Self::Html
+            | Self::HundredMegabytes
+            | Self::GzipBomb => true,
+        }
+    }
+}
+
+/// A status in the words of the service: a registry's, or Resource Manager's.
+fn status(host: &str, code: u16) -> FaultKind {
+    let name = match code {
+        400 => "BadRequest",
+        403 if host == ARM => "AuthorizationFailed",
+        403 => "DENIED",
+        404 => "NotFound",
+        409 => "Conflict",
+        _ => "Failure",
+    };
+    let body = if host == ARM {
+        json!({"error": {"code": name, "message": "the fault says so"}})
+    } else {
+        json!({"errors": [{"code": name, "message": "the fault says so"}]})
+    };
+    FaultKind::Status {
+        code,
+        headers: Vec::new(),
+        body: body.to_string(),
+    }
+}
