@@ -256,7 +256,9 @@ proptest! {
             prop_assert_eq!((place.registry.as_str(), place.repository.as_str()), (theirs.registry(), theirs.repository()));
             prop_assert_eq!(tag.as_ref().map(Tag::as_str), theirs.tag());
         }
-        prop_assert_eq!(ours.is_ok(), theirs.is_ok(), "{:?} {:?}", ours, theirs);
+        // It takes `0_0.a` before a slash for a host, which no host's name may be.
+        let is_no_host = theirs.as_ref().is_ok_and(|theirs| theirs.registry().contains('_'));
+        prop_assert_eq!(ours.is_ok(), theirs.is_ok() && !is_no_host, "{:?} {:?}", ours, theirs);
     }
 
     #[test]

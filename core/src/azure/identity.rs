@@ -18,6 +18,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::certificate::{CertificateAssertion, GivenAssertion};
 use crate::config::{Config, Credentials, Login, ManagedIdentity};
@@ -325,6 +327,13 @@ fn client_options(authority: &str, wire: &Wire) -> ClientOptions {
     }
 }
 
+/// What every endpoint that gives tokens answers.
+#[derive(Deserialize)]
+struct Given {
+    #[serde(rename = "access_token")]
+    _token: IgnoredAny,
+}
+
 /// The library's requests over our wire.
 #[derive(Debug)]
 struct EntraTransport(Wire);
@@ -358,6 +367,10 @@ impl HttpClient for EntraTransport {
             _ => return Err(invalid("a streamed body")),
         }
         let answer = self.0.send(call).await.map_err(failed)?;
+        // What is no token is no refusal either; the library would call it one.
+        if answer.status.is_success() {
+            answer.json::<Given>().map_err(failed)?;
+        }
         if answer.status.is_success() || crate::wire::service_error(&answer.body).is_some() {
             let status = answer.status.as_u16().into();
             return Ok(AsyncRawResponse::from_bytes(
