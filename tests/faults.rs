@@ -26,7 +26,8 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use cell::{Cell, Finding, Ground, Known, Program, Truth};
+use acr_sync_core::config::Program;
+use cell::{Cell, Finding, Ground, Known, Truth};
 use check::images;
 use sandbox::{Sandbox, Scenario};
 use stage::Stage;

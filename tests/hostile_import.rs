@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use sandbox::{Fault, FaultKind, File, RedirectTarget, Sandbox, Scenario};
 use serde_json::json;
+use support::hostile::{EVIL, answer, nobody_went_to_the_evil_host};
 use support::{ACR, ARM, Ended, ONE, SOURCE, run};
 
 const TASKSET: &str = env!("CARGO_BIN_EXE_taskset");
-const EVIL: &str = "management.evil.example";
 
 fn world() -> Sandbox {
     let world = Sandbox::start(Scenario::outdated()).expect("a sandbox");
     let redirect = File::Redirect {
         status: 302,
-        location: "https://management.evil.example/".to_owned(),
+        location: format!("https://{EVIL}/"),
     };
     world.edit(|state| {
         state
@@ -24,21 +24,6 @@ fn world() -> Sandbox {
             .insert((EVIL.to_owned(), "/".to_owned()), redirect)
     });
     world
-}
-
-fn answer(code: u16, headers: &[(&str, &str)], body: impl Into<String>) -> FaultKind {
-    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-    FaultKind::Status {
-        code,
-        headers: headers.iter().map(owned).collect(),
-        body: body.into(),
-    }
-}
-
-#[track_caller]
-fn nobody_went_to_the_evil_host(world: &Sandbox) {
-    let connections = world.connections();
-    assert!(!connections.iter().any(|connection| connection.host == EVIL));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use acr_sync_core::config::Program;
 use sandbox::{Fault, Sandbox, World};
 
 use super::check::{Check, images, missing};
@@ -15,22 +16,6 @@ use super::trouble::{Count, HUGE, Trouble};
 
 /// What a run may take beyond its deadline: starting, and writing its report, on a machine that is busy.
 const SLACK: Duration = Duration::from_secs(5);
-
-/// Which executable runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Program {
-    Sli,
-    Taskset,
-}
-
-impl Program {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sli => "sli",
-            Self::Taskset => "taskset",
-        }
-    }
-}
 
 /// A cell.
 #[derive(Clone, Copy)]

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use acr_sync_core::config::Program;
 use sandbox::Sandbox;
 use serde_json::Value;
 
-use super::cell::{Cell, Known, Program, Truth};
+use super::cell::{Cell, Known, Truth};
 use super::meaning::meaning;
 use super::support::Ended;
 use super::trouble::Trouble;

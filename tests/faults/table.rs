@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::cell::{Cell, Program};
+use acr_sync_core::config::Program;
+
+use super::cell::Cell;
 use super::endpoint::{Endpoint, Phase, endpoints};
 use super::meaning::MEANINGS;
 use super::trouble::{Count, Trouble};

@@ -8,6 +8,7 @@ import pathlib
 
 import pytest
 
+from otlp_collector import Collector
 from robot_run import Robot
 from sandbox_world import World
 
@@ -37,3 +38,10 @@ def world(executables):
 def robot(world, executables, tmp_path):
     """Robot Framework with the wrappers, in this world."""
     return Robot(world, executables, ROOT / "codebundles" / "azure-rw-acr-sync", tmp_path)
+
+
+@pytest.fixture
+def collector():
+    """A collector of metrics."""
+    with Collector() as collector:
+        yield collector

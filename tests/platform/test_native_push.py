@@ -6,17 +6,9 @@ import pytest
 import yaml
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 
-from otlp_collector import Collector
-
 NAME = "my_workspace__rw_acr_sync"
 PROTOBUF = "application/x-protobuf"
 HEADER = "Bearer hush-hush-token"
-
-
-@pytest.fixture
-def collector():
-    with Collector() as collector:
-        yield collector
 
 
 @pytest.fixture

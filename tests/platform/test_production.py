@@ -2,18 +2,10 @@
 
 import pytest
 
-from otlp_collector import Collector
-
 METRIC = "my_workspace__rw_acr_sync"
 PUSH = "Count Images Needing Update and Push Metric"
 SYNC_CODECOLLECTION = "Sync CodeCollection Images"
 SYNC_LOCAL = "Sync RunWhen Local Image Updates"
-
-
-@pytest.fixture
-def collector():
-    with Collector() as collector:
-        yield collector
 
 
 def platform(collector):
