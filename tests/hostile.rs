@@ -121,6 +121,39 @@ fn what_carries_credentials_follows_no_redirect() {
 }
 
 #[test]
+fn what_a_service_repeats_of_what_it_was_sent_is_not_told() {
+    // Every run's output is searched for secrets by the harness; here each of them comes back.
+    for (host, path) in [
+        (ENTRA, "/token"),
+        (ACR, "/oauth2/exchange"),
+        (ACR, "/oauth2/token"),
+        (ACR, "/_tags"),
+        (ARM, "/providers/"),
+        ("auth.docker.io", "/token"),
+    ] {
+        for code in [200, 400, 401, 403] {
+            let world = world("outdated");
+            world.inject(
+                Fault::on(host).path_contains(path),
+                FaultKind::Echo { code },
+            );
+            let ended = with_docker_account(run(SLI, &world).unset(&["IMAGES"]))
+                .set("REGISTRY_NAME", "myacr")
+                .set("TIMEOUT_SECONDS", "20")
+                .end();
+            assert_ne!(world.faults()[0].hits, 0, "{host}{path} {code}");
+            assert_ne!(ended.code, 0, "{host}{path} {code}: {}", ended.stderr);
+            let is_told = ended.stderr.contains("you sent");
+            assert!(
+                !is_told || ended.stderr.contains("***"),
+                "{host}{path} {code}: {}",
+                ended.stderr
+            );
+        }
+    }
+}
+
+#[test]
 fn a_blob_may_come_from_another_host_without_the_token_and_as_what_its_digest_says() {
     for host in [ACR, HUB] {
         let world = world("outdated");

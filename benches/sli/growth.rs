@@ -238,7 +238,8 @@ where
     chart
         .configure_mesh()
         .light_line_style(WHITE)
-        .x_labels(6)
+        .x_label_formatter(&|count| format!("{count:.0}"))
+        .y_label_formatter(&|value| format!("{value:.0}"))
         .draw()?;
     for (number, Series { name, points }) in series.iter().enumerate() {
         let colour = Palette99::pick(number).to_rgba();
@@ -254,6 +255,7 @@ where
     if series.len() > 1 {
         chart
             .configure_series_labels()
+            .position(SeriesLabelPosition::UpperLeft)
             .background_style(WHITE)
             .border_style(BLACK)
             .draw()?;

@@ -1,7 +1,7 @@
 //! What a run of `sli` costs: requests, round trips, connections, time, memory; how that grows; and beside it what the
 //! original's way costs.
 //!
-//! `cargo bench -p sli`. Every number is measured on the shipped executable against the sandbox, over real TLS on
+//! `cargo bench -p sli`, or `cargo bench -p sli growth` for a part of it. Every number is measured on the shipped executable against the sandbox, over real TLS on
 //! loopback. With UPDATE_DOCS=1 the tables of `docs/performance.md` and its plot are written anew.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a benchmark reports to a person")]
@@ -29,7 +29,16 @@ fn main() -> Result<()> {
         ("imports", imports::section),
         ("original", original::section),
     ];
+    // Cargo's own flags are not for us.
+    let chosen: Vec<_> = arguments
+        .iter()
+        .filter_map(|argument| argument.to_str())
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
     for (name, section) in sections {
+        if !chosen.is_empty() && !chosen.contains(&name) {
+            continue;
+        }
         let text = section()?;
         println!("\n## {name}\n\n{text}");
         document::keep(name, &text)?;

@@ -116,33 +116,35 @@ impl Observer<'_> {
         .await
     }
 
+    // Its parts are boxed: of many images most wait, and what a later part needs is not held meanwhile.
     async fn look(&self, desired: Desired) -> Observed {
         let client = self.sources.client(&desired.source.registry);
         let source = match &desired.wanted {
             Wanted::StableTag => {
                 let rule = StableTag::new(&self.config.git_ref);
                 self.with_alias(
-                    select::stable_tag(
+                    Box::pin(select::stable_tag(
                         &client,
                         &desired.source.repository,
                         &rule,
                         &self.config.architecture,
-                    )
+                    ))
                     .await,
                     &rule,
                 )
             }
-            Wanted::Image { tag, digest } => self
-                .named_image(&client, &desired, tag.as_ref(), digest.as_ref())
-                .await
-                .unwrap_or_else(Seen::Unknown),
+            Wanted::Image { tag, digest } => {
+                Box::pin(self.named_image(&client, &desired, tag.as_ref(), digest.as_ref()))
+                    .await
+                    .unwrap_or_else(Seen::Unknown)
+            }
         };
         let destination = match &source {
             Seen::Published(published) => {
                 let limit = client.limit();
                 Some(
                     limit
-                        .guard(self.standing(&client, &desired, published))
+                        .guard(Box::pin(self.standing(&client, &desired, published)))
                         .await,
                 )
             }

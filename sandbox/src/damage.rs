@@ -9,6 +9,7 @@ use crate::fault::{FaultKind, RedirectTarget, RetryAfter};
 use crate::message::{Request, Response};
 use bytes::Bytes;
 use flate2::{Compress, Compression, Crc, FlushCompress};
+use serde_json::{Value, json};
 
 /// The answer as the fault changes it, before it goes to the wire.
 pub fn damage(
@@ -39,6 +40,7 @@ pub fn damage(
             }
             answer
         }
+        FaultKind::Echo { code } => Response::json(*code, &echo(request)),
         FaultKind::TooManyRequests { retry_after } => too_many_requests(host, retry_after, now),
         FaultKind::Redirect { to } => {
             Response::empty(307).with("Location", redirect(to, host, request))
@@ -93,6 +95,28 @@ pub fn damage(
         | FaultKind::WrongContentLength { .. }
         | FaultKind::Unauthorized => response,
     }
+}
+
+/// Everything that a client would not like to read again, in the words of each kind of service.
+fn echo(request: &Request) -> Value {
+    let credentials = request.header("authorization").unwrap_or_default();
+    let mut form: Vec<_> = form_urlencoded::parse(&request.body)
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    // Tokens before scopes, of which there are many.
+    form.sort();
+    let said = format!("you sent {credentials} and {}", form.join(", "));
+    json!({
+        "errors": [{"code": "DENIED", "message": said}],
+        "error": "invalid_client",
+        "error_description": said,
+        // Where something else belongs: a reader may quote what it did not expect.
+        "access_token": [said],
+        "refresh_token": [said],
+        "expires_in": [said],
+        "tags": said,
+        "value": said,
+    })
 }
 
 fn too_many_requests(host: &str, retry_after: &RetryAfter, now: i64) -> Response {

@@ -79,6 +79,7 @@ impl Manner {
             | FaultKind::CertificateForOtherHost
             | FaultKind::CertificateExpired
             | FaultKind::Status { .. }
+            | FaultKind::Echo { .. }
             | FaultKind::Unauthorized
             | FaultKind::TooManyRequests { .. }
             | FaultKind::Redirect { .. }

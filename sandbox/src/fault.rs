@@ -146,6 +146,11 @@ pub enum FaultKind {
         #[serde(default)]
         body: String,
     },
+    /// A refusal that repeats what it was sent: the credentials of the headers, and every field of the form.
+    Echo {
+        /// The status code.
+        code: u16,
+    },
     /// What the service says when a token has ended: a registry's challenge, ARM's `ExpiredAuthenticationToken`.
     Unauthorized,
     /// 429 in the service's words.
@@ -240,6 +245,7 @@ impl FaultKind {
             | Self::CutBody
             | Self::WrongContentLength { .. }
             | Self::Status { .. }
+            | Self::Echo { .. }
             | Self::Unauthorized
             | Self::TooManyRequests { .. }
             | Self::Redirect { .. }

@@ -22,7 +22,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run sli, taskset and sli against the sandbox, and show the number go from 5 to 0 (what no command does too).
+    /// Run sli, taskset and sli against the sandbox, and show the number go from 8 to 0 (what no command does too).
     Demo(DemoArguments),
     /// Stay up and print what a client needs in its environment; requests are logged to stderr.
     Serve(ServeArguments),

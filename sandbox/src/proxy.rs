@@ -376,6 +376,7 @@ fn respond(shared: &Shared, fault: Option<&FaultKind>, service: &dyn Answering) 
             | FaultKind::ResetBeforeHeaders
             | FaultKind::Stall
             | FaultKind::Status { .. }
+            | FaultKind::Echo { .. }
             | FaultKind::TooManyRequests { .. }
             | FaultKind::Redirect { .. }
             | FaultKind::Html

@@ -112,11 +112,12 @@ def partial():
         ((307, "text/plain", b""), "307"),
         ((200, "text/html", b"<html>Sign in</html>"), "not what a collector answers"),
         ((200, PROTOBUF, partial()), "refused 3 numbers: no such workspace"),
+        ((401, "application/json", b'{"error": "you sent Bearer hush-hush"}'), "you sent ***"),
     ],
 )
 def test_a_collector_that_does_not_take_it(sli, collector, answer, said):
     collector.answers = [answer]
-    ended = sli(OTEL_EXPORTER_OTLP_ENDPOINT=collector.base, OTEL_EXPORTER_OTLP_HEADERS="x-token=hush-hush")
+    ended = sli(OTEL_EXPORTER_OTLP_ENDPOINT=collector.base, OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20hush-hush")
     # The number is known all the same.
     assert (ended.returncode, ended.stdout) == (6, "8\n"), ended.stderr
     assert "metrics collector (OTLP)" in ended.stderr and said in ended.stderr, ended.stderr

@@ -140,6 +140,7 @@ impl Identity {
             return problem;
         }
         let deepest = chain().last().map(ToString::to_string).unwrap_or_default();
+        let deepest = self.wire.scrub(&deepest);
         let reason = deepest
             .split("Trace ID")
             .next()
@@ -371,7 +372,7 @@ impl HttpClient for EntraTransport {
         if answer.status.is_success() {
             answer.json::<Given>().map_err(failed)?;
         }
-        if answer.status.is_success() || crate::wire::service_error(&answer.body).is_some() {
+        if answer.status.is_success() || answer.said().is_some() {
             let status = answer.status.as_u16().into();
             return Ok(AsyncRawResponse::from_bytes(
                 status,

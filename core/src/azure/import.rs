@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_millis(500);
 /// the 5,000 reads a minute that a registry grants an identity.
 const SHARE: Duration = Duration::from_millis(60);
 /// Wait before asking again for what should be there at any moment.
-const AGAIN: Duration = Duration::from_secs(1);
+const AGAIN: Duration = Duration::from_millis(300);
 /// How long a destination may take to show what the operation has called done.
 const SETTLE: Duration = Duration::from_secs(5);
 /// How long the destination is watched when it is not known whether an import began.
@@ -84,12 +84,14 @@ impl ArmImporter {
         client: &RegistryClient,
     ) -> Result<(), Problem> {
         let mut seen = false;
+        let mut pause = AGAIN;
         while let Progress::Running { location, wait } = progress {
             // Zero would be a busy loop, and a long wait would hide a failure.
             let wait = Duration::from_secs(wait.unwrap_or(POLL).clamp(1, LONGEST_POLL));
             if seen {
                 // The tag is there and the operation is not through with it yet.
-                tokio::time::sleep(wait.min(AGAIN)).await;
+                tokio::time::sleep(wait.min(pause)).await;
+                pause *= 2;
             } else {
                 seen = self.watch(action, client, wait).await;
             }
@@ -105,7 +107,8 @@ impl ArmImporter {
             return false;
         };
         loop {
-            let crowd = u32::try_from(Arc::strong_count(&self.under_way)).unwrap_or(u32::MAX);
+            // One is the importer's own.
+            let crowd = u32::try_from(Arc::strong_count(&self.under_way) - 1).unwrap_or(u32::MAX);
             let pause = LOOK.max(SHARE.saturating_mul(crowd));
             let left = time.saturating_sub(started.elapsed());
             tokio::time::sleep(pause.min(left)).await;

@@ -17,7 +17,7 @@ use super::identity::Identity;
 use crate::config::{Config, DockerAuth, RegistryName};
 use crate::name::{Reference, Registry, Repository, Tag, Version, pattern};
 use crate::problem::{Cause, Party, Problem, harmless};
-use crate::wire::{Answer, Call, Repeat, Wire, is_at_home, service_error};
+use crate::wire::{Answer, Call, Repeat, Wire, is_at_home};
 
 const REGISTRIES_API: &str = "2023-07-01";
 const SUBSCRIPTIONS_API: &str = "2022-12-01";
@@ -159,7 +159,7 @@ fn read_progress(answer: &Answer) -> Result<Progress, Problem> {
 
 /// Whether an answer tells the end of an operation, rather than why it cannot be asked.
 fn says_how_it_ended(answer: &Answer) -> bool {
-    let said = || service_error(&answer.body).unwrap_or_default();
+    let said = || answer.said().unwrap_or_default();
     answer.status.is_success() || PREFACE.is_match(&said())
 }
 
@@ -188,7 +188,7 @@ static PREFACE: LazyLock<Regex> =
 
 /// A refusal in Azure's words, with what they mean and which side they are about.
 fn explained(answer: &Answer, cause: Cause) -> Problem {
-    let said = service_error(&answer.body).unwrap_or_default();
+    let said = answer.said().unwrap_or_default();
     // What stands before the cause names the operation and the target, at length; and ids match anything.
     let said = PREFACE.replace(&said, "").into_owned();
     let colon = if said.is_empty() { "" } else { ": " };

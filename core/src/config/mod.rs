@@ -16,6 +16,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use secrecy::{ExposeSecret as _, SecretString};
 
 pub use chart::{ChartRequest, ChartSource};
@@ -336,11 +338,17 @@ impl Config {
             Credentials::ClientAssertion { assertion, .. } => secrets.push(assertion.clone()),
             Credentials::WorkloadIdentity { .. } | Credentials::ManagedIdentity { .. } => {}
         }
-        if let Some(DockerAuth { username: _, token }) = &self.docker {
+        if let Some(DockerAuth { username, token }) = &self.docker {
             secrets.push(token.clone());
+            // As it is sent.
+            let pair = format!("{}:{}", username.expose_secret(), token.expose_secret());
+            secrets.push(BASE64.encode(pair).into());
         }
-        if let Some(push) = &self.metric_push {
-            secrets.extend(push.headers.iter().map(|(_, value)| value.clone()));
+        for (_, value) in self.metric_push.iter().flat_map(|push| &push.headers) {
+            secrets.push(value.clone());
+            // The token of `Bearer …`.
+            let last = value.expose_secret().rsplit(' ').next();
+            secrets.extend(last.map(SecretString::from));
         }
         if let Some(password) = self.network.proxy.as_ref().and_then(proxy_password) {
             secrets.push(password);

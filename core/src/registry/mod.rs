@@ -158,7 +158,14 @@ impl RegistryClient {
         let answer = self.send(repository, call).await?;
         match answer.status {
             StatusCode::OK => {}
-            StatusCode::NOT_FOUND => return Ok(None),
+            StatusCode::NOT_FOUND if is_of_registry(&answer) => return Ok(None),
+            // Without a body nothing tells whose it is: a GET does.
+            StatusCode::NOT_FOUND => {
+                return Ok(self
+                    .manifest(repository, version)
+                    .await?
+                    .map(|found| found.digest));
+            }
             _ => return Err(self.refused(&answer)),
         }
         match answer.header(manifest::DIGEST_HEADER) {
@@ -380,10 +387,30 @@ impl RegistryClient {
     }
 }
 
-/// Whether a registry says that it does not have this. A page for people is not a registry's: something on
-/// the way answers in its place.
+/// Whether a registry says, in its own words, that it does not have this. Any other 404 is somebody's on the
+/// way, or of a service that is not where it should be.
+///
+/// Source: the distribution specification's error codes; `NOT_FOUND` is Google's for a repository.
 fn states_absence(answer: &Answer) -> bool {
-    answer.status == StatusCode::NOT_FOUND && !answer.is_html()
+    #[derive(Deserialize)]
+    struct Errors {
+        errors: Vec<Code>,
+    }
+    #[derive(Deserialize)]
+    struct Code {
+        code: String,
+    }
+    let is_absence = |one: &Code| one.code.ends_with("_UNKNOWN") || one.code == "NOT_FOUND";
+    answer.status == StatusCode::NOT_FOUND
+        && serde_json::from_slice(&answer.body)
+            .is_ok_and(|Errors { errors }| errors.iter().any(is_absence))
+}
+
+/// Whether an answer without a body has a registry's headers.
+fn is_of_registry(answer: &Answer) -> bool {
+    let media_type = answer.header("content-type").unwrap_or_default();
+    answer.header("docker-distribution-api-version").is_some()
+        || media_type.starts_with("application/json")
 }
 
 #[cfg(test)]
@@ -399,6 +426,7 @@ mod tests {
             status: StatusCode::OK,
             headers: reqwest::header::HeaderMap::new(),
             body: Bytes::from(body.to_owned()),
+            secrets: crate::wire::Secrets::default(),
         }
     }
 }

@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
 use url::Url;
 
-use super::redact::shown;
+use super::redact::{Secrets, shown};
 use super::service_error::service_error;
 use crate::problem::{Cause, Party, Problem, harmless};
 
@@ -101,6 +101,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// Its whole body.
     pub body: Bytes,
+    /// What must not be told of it.
+    pub(crate) secrets: Secrets,
 }
 
 impl Answer {
@@ -118,9 +120,14 @@ impl Answer {
         date.map_or_else(Utc::now, |date| date.with_timezone(&Utc))
     }
 
+    /// The service's own words of an error, without the secrets of this run: some repeat what they were sent.
+    pub(crate) fn said(&self) -> Option<String> {
+        service_error(&self.body).map(|text| self.secrets.scrub(&text))
+    }
+
     /// A problem that tells this answer: call, status and the service's own code.
     pub fn problem(&self, cause: Cause) -> Problem {
-        let said = service_error(&self.body).map(|text| format!(": {}", harmless(&text)));
+        let said = self.said().map(|text| format!(": {}", harmless(&text)));
         let said = said.unwrap_or_default();
         Problem::new(
             self.party,
@@ -131,7 +138,7 @@ impl Answer {
 
     /// A problem for an answer that is not what the protocol promises.
     pub fn invalid(&self, what: impl std::fmt::Display) -> Problem {
-        let what = harmless(&what.to_string());
+        let what = harmless(&self.secrets.scrub(&what.to_string()));
         Problem::new(
             self.party,
             Cause::Invalid,

@@ -34,7 +34,6 @@ pub use ledger::{HostLedger, Ledger};
 pub use limit::Limit;
 pub use redact::{Secrets, shown};
 pub use retry::retry_after;
-pub(crate) use service_error::service_error;
 
 use crate::config::Network;
 use crate::problem::{Cause, Party, Problem, harmless};
@@ -162,6 +161,11 @@ impl Wire {
     /// Keeps one more text out of all messages.
     pub fn learn_secret(&self, secret: &SecretString) {
         self.inner.secrets.learn(secret.clone());
+    }
+
+    /// A text of somebody else's without the secrets of this run.
+    pub fn scrub(&self, text: &str) -> String {
+        self.inner.secrets.scrub(text)
     }
 
     /// Sends a request, again where that can help, and reads the whole answer.
@@ -334,6 +338,7 @@ impl Wire {
             status,
             headers,
             body: body.freeze(),
+            secrets: self.inner.secrets.clone(),
         })
     }
 

@@ -131,6 +131,7 @@ fn ids_in_the_preface_mean_nothing_and_the_cause_is_not_cut_off() {
         status: StatusCode::BAD_REQUEST,
         headers: reqwest::header::HeaderMap::new(),
         body: body.to_string().into(),
+        secrets: crate::wire::Secrets::default(),
     };
     let problem = explained(&answer, Cause::Rejected);
     assert_eq!(
