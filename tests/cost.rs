@@ -112,6 +112,30 @@ fn nothing_to_do() {
 }
 
 #[test]
+fn more_tags_cost_pages_and_nothing_else() {
+    // Five repositories of some thousand tags; a list of a hundred tags a page is ten requests more for each.
+    for (older, page, requests) in [
+        (0, None, 13),
+        (330, None, 13),
+        (330, Some(100), 13 + 5 * 10),
+    ] {
+        let scenario = Scenario {
+            older_tags: older,
+            google_page_size: page,
+            ..Scenario::up_to_date()
+        };
+        let world = Sandbox::start(scenario).expect("a sandbox");
+        let ended = run(SLI, &world).end();
+        assert_eq!(ended.expect(0, &[]).stdout, "0\n");
+        assert_eq!(
+            world.requests().len(),
+            requests,
+            "{older} commits, pages of {page:?}"
+        );
+    }
+}
+
+#[test]
 fn eight_outdated() {
     let check = Check {
         scenario: "outdated",

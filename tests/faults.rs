@@ -35,8 +35,8 @@ use table::Findings;
 
 const TASKSET: &str = env!("CARGO_BIN_EXE_taskset");
 /// Runs that mostly wait, at once; and runs that mostly work.
-const WAITING: usize = 32;
-const WORKING: usize = 20;
+const AT_ONCE: (usize, usize) = (32, 20);
+const FEW_AT_ONCE: (usize, usize) = (4, 2);
 /// Without `FAULTS`, one of so many cells is run; prime to the columns of a row, so that all of them have a turn.
 const PART: usize = 7;
 
@@ -52,11 +52,31 @@ fn no_fault_makes_the_unknown_known_or_touches_another_image() {
         None => table::cells().into_iter().step_by(PART).collect(),
     };
     let ground = ground();
-    let (findings, broken) = run_all(&ground, &cells);
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/faults.md");
+    let written = table::read(&std::fs::read_to_string(&file).unwrap_or_default());
+    let mut found = run_all(&ground, cells.iter().collect(), AT_ONCE);
+    // On a machine that is busy a run may come too late for its cell: what is odd has a second go, with few others.
+    let is_odd = |cell: &&Cell| {
+        let (title, finding) = (cell.title(), &found[&cell.title()]);
+        !finding.broken.is_empty() || written.get(&title) != Some(&finding.text)
+    };
+    let odd: Vec<_> = cells.iter().filter(is_odd).collect();
+    found.extend(run_all(&ground, odd, FEW_AT_ONCE));
+    let peak = found.values().filter_map(|finding| finding.peak).max();
+    let peak = peak.unwrap_or_default() >> 20;
+    tell(&format!("most memory under 100 MB of answer: {peak} MB"));
+    let broken: Vec<_> = found
+        .iter()
+        .filter(|(_, finding)| !finding.broken.is_empty())
+        .map(|(title, finding)| told(title, finding))
+        .collect();
+    let findings: Findings = found
+        .into_iter()
+        .map(|(title, finding)| (title, finding.text))
+        .collect();
     if std::env::var_os("UPDATE_DOCS").is_some() {
         // What was not run stays as it was written.
-        let mut known = table::read(&std::fs::read_to_string(&file).unwrap_or_default());
+        let mut known = written;
         known.extend(findings.clone());
         let titles: BTreeSet<_> = table::cells().iter().map(Cell::title).collect();
         known.retain(|title, _| titles.contains(title));
@@ -64,7 +84,7 @@ fn no_fault_makes_the_unknown_known_or_touches_another_image() {
     }
     assert!(
         broken.is_empty(),
-        "{} of {} cells break the rule; what each broke stands above:\n{}",
+        "{} of {} cells break the rule:\n{}",
         broken.len(),
         cells.len(),
         broken.join("\n")
@@ -113,12 +133,17 @@ fn compare(findings: &Findings, file: &Path, is_whole: bool) {
     }
 }
 
-/// Runs cells, those that wait beside those that work; what each came to, and what broke the rule.
-fn run_all(ground: &Ground, cells: &[Cell]) -> (Findings, Vec<String>) {
+/// Runs cells, so many of those that wait and of those that work at once; what each came to.
+fn run_all(
+    ground: &Ground,
+    cells: Vec<&Cell>,
+    at_once: (usize, usize),
+) -> BTreeMap<String, Finding> {
+    let count = cells.len();
     let (waiting, working): (VecDeque<&Cell>, VecDeque<&Cell>) =
-        cells.iter().partition(|cell| cell.is_slow());
+        cells.into_iter().partition(|cell| cell.is_slow());
     let (waiting, working) = (Mutex::new(waiting), Mutex::new(working));
-    let results = Mutex::new(Vec::new());
+    let results = Mutex::new(BTreeMap::new());
     let work = |queue: &Mutex<VecDeque<&Cell>>| {
         let sandbox = Sandbox::start(Scenario::default()).expect("a sandbox");
         loop {
@@ -131,37 +156,22 @@ fn run_all(ground: &Ground, cells: &[Cell]) -> (Findings, Vec<String>) {
                 broken: vec![said(&*panic)],
                 peak: None,
             });
-            if !finding.broken.is_empty() {
-                tell(&told(&cell.title(), &finding));
-            }
             let mut results = results.lock().expect("the results");
-            results.push((cell.title(), finding));
+            results.insert(cell.title(), finding);
             if results.len() % 100 == 0 {
-                tell(&format!("{} of {} cells", results.len(), cells.len()));
+                tell(&format!("{} of {count} cells", results.len()));
             }
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..WAITING {
+        for _ in 0..at_once.0 {
             scope.spawn(|| work(&waiting));
         }
-        for _ in 0..WORKING {
+        for _ in 0..at_once.1 {
             scope.spawn(|| work(&working));
         }
     });
-    let results = results.into_inner().expect("the results");
-    let peak = results.iter().filter_map(|(_, finding)| finding.peak).max();
-    let peak = peak.unwrap_or_default() >> 20;
-    tell(&format!("most memory under 100 MB of answer: {peak} MB"));
-    let broken = results
-        .iter()
-        .filter(|(_, finding)| !finding.broken.is_empty())
-        .map(|(title, finding)| format!("{title} [{}]", finding.text))
-        .collect();
-    let findings = results
-        .into_iter()
-        .map(|(title, finding)| (title, finding.text));
-    (findings.collect(), broken)
+    results.into_inner().expect("the results")
 }
 
 #[expect(clippy::print_stderr, reason = "minutes pass, and somebody waits")]

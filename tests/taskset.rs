@@ -4,7 +4,7 @@ mod support;
 
 use std::io::Read as _;
 
-use sandbox::{Sandbox, Scenario, scenario};
+use sandbox::{Change, Sandbox, Scenario, scenario};
 use support::{ACR, ARM, ENTRA, SOURCE, run};
 
 const TASKSET: &str = env!("CARGO_BIN_EXE_taskset");
@@ -60,6 +60,44 @@ fn five_are_imported_by_digest_verified_and_reported() {
         serde_json::json!([])
     );
     assert_eq!(ended.json("taskset.json")["needs_sync"], 0);
+}
+
+#[test]
+fn the_end_of_an_import_is_noticed_before_azure_wants_to_be_asked() {
+    let world = world("outdated");
+    // As the real service: asked every ten seconds it would be over after ten.
+    let timing = Change::ImportTiming {
+        milliseconds: 2_000,
+        lag_milliseconds: 0,
+        retry_after: 10,
+    };
+    world.change(timing).expect("a change");
+    let ended = run(TASKSET, &world).end();
+    ended.expect(0, &[]);
+    let requests = world.requests();
+    let polls = requests
+        .iter()
+        .filter(|request| request.path.contains("/operationResults/"));
+    assert_eq!(
+        polls.count(),
+        5,
+        "one question for each import, when it is done"
+    );
+    let began = requests
+        .iter()
+        .find(|request| request.path.ends_with("/importImage"))
+        .expect("an import")
+        .at;
+    let looks = requests
+        .iter()
+        .filter(|request| request.method == "HEAD" && request.at > began);
+    // Every half second for two seconds, and one to verify: no hammering.
+    assert!(looks.count() <= 5 * 6);
+    let took = ended.json("taskset.json")["timings_ms"]["import"].as_u64();
+    assert!(
+        took.is_some_and(|took| (2_000..9_000).contains(&took)),
+        "{took:?}"
+    );
 }
 
 #[test]

@@ -130,7 +130,10 @@ Clocks that are an hour ahead or behind, and nothing else, change no verdict in 
 among the faults.
 
 What is left out would be no fault: a body that is cut where there is none (HEAD), a wrong digest where none is given. A
-connection is refused to a host, so that stands at the host's first endpoint.
+connection is refused to a host, so that stands at the host's first endpoint. Not in here are a virtual machine's identity
+service (its address is not on loopback; App Service's stands for it), a token service that is found by a registry's challenge
+(`tests/hostile.rs`), and the collector that `sli` may push its number to, after all else is done
+(`tests/platform/test_native_push.py`).
 
 ## Answers that are believed
 

@@ -59,6 +59,7 @@ pub enum Trouble {
     RedirectToOtherHost,
     Html,
     NotFoundHtml,
+    NotFoundText,
     Empty,
     Truncated,
     WrongShape,
@@ -77,7 +78,7 @@ const HOUR: i64 = 3600;
 
 impl Trouble {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::Refused,
         Self::ResetBeforeHeaders,
         Self::ResetAfterHeaders,
@@ -92,6 +93,7 @@ impl Trouble {
         Self::Status(403),
         Self::Status(404),
         Self::NotFoundHtml,
+        Self::NotFoundText,
         Self::Status(408),
         Self::Status(409),
         Self::ThrottledSeconds,
@@ -145,6 +147,7 @@ impl Trouble {
             Self::RedirectToOtherHost => "redirect to another host",
             Self::Html => "HTML with 200",
             Self::NotFoundHtml => "404 with HTML",
+            Self::NotFoundText => "404 with text",
             Self::Empty => "empty body",
             Self::Truncated => "truncated body",
             Self::WrongShape => "JSON of the wrong shape",
@@ -181,11 +184,10 @@ impl Trouble {
             Self::RedirectToHttp => redirect(RedirectTarget::PlainHttp),
             Self::RedirectToOtherHost => redirect(RedirectTarget::OtherHost(OTHER_HOST.to_owned())),
             Self::Html => FaultKind::Html,
-            Self::NotFoundHtml => FaultKind::Status {
-                code: 404,
-                headers: vec![("Content-Type".to_owned(), "text/html".to_owned())],
-                body: "<html><body>404: Not Found</body></html>".to_owned(),
-            },
+            Self::NotFoundHtml => {
+                not_found("text/html", "<html><body>404: Not Found</body></html>")
+            }
+            Self::NotFoundText => not_found("text/plain", "404 page not found"),
             Self::Empty => FaultKind::EmptyBody,
             Self::Truncated => FaultKind::TruncatedJson,
             Self::WrongShape => FaultKind::WrongShape,
@@ -230,8 +232,6 @@ impl Trouble {
             }
             // Text and content get the same as HTML.
             Self::WrongShape => is_json,
-            // HEAD has no page to show.
-            Self::NotFoundHtml => endpoint.body != Body::DigestHeader,
             Self::WrongDigest => matches!(endpoint.body, Body::Manifest | Body::Content),
             Self::WrongDigestHeader | Self::MissingDigestHeader => {
                 matches!(endpoint.body, Body::Manifest | Body::DigestHeader)
@@ -241,6 +241,8 @@ impl Trouble {
             | Self::Stalled
             | Self::Status(_)
             | Self::Unauthorized
+            | Self::NotFoundHtml
+            | Self::NotFoundText
             | Self::ThrottledSeconds
             | Self::ThrottledDate
             | Self::ThrottledDateClockOff(_)
@@ -255,13 +257,23 @@ impl Trouble {
     }
 }
 
+/// What is answered where a service should be and is not.
+fn not_found(media_type: &str, body: &str) -> FaultKind {
+    FaultKind::Status {
+        code: 404,
+        headers: vec![("Content-Type".to_owned(), media_type.to_owned())],
+        body: body.to_owned(),
+    }
+}
+
 /// A status in the words of the service: a registry's, or Resource Manager's.
 fn status(host: &str, code: u16) -> FaultKind {
     let name = match code {
         400 => "BadRequest",
         403 if host == ARM => "AuthorizationFailed",
         403 => "DENIED",
-        404 => "NotFound",
+        404 if host == ARM => "NotFound",
+        404 => "NAME_UNKNOWN",
         409 => "Conflict",
         _ => "Failure",
     };

@@ -151,8 +151,8 @@ impl Answer {
     pub fn unexpected(&self) -> Problem {
         self.problem(match self.status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Cause::AccessDenied,
-            // A page for people says nothing of what the service has.
-            StatusCode::NOT_FOUND if !self.is_html() => Cause::NotFound,
+            // Without a code of the service's it is somebody else who has nothing there.
+            StatusCode::NOT_FOUND if self.said().is_some() => Cause::NotFound,
             StatusCode::NOT_FOUND => Cause::Invalid,
             status if status.is_success() || status.is_redirection() => Cause::Invalid,
             _ => Cause::Rejected,
