@@ -345,10 +345,15 @@ impl Config {
             secrets.push(BASE64.encode(pair).into());
         }
         for (_, value) in self.metric_push.iter().flat_map(|push| &push.headers) {
-            secrets.push(value.clone());
-            // The token of `Bearer …`.
-            let last = value.expose_secret().rsplit(' ').next();
-            secrets.extend(last.map(SecretString::from));
+            // Whole, and the token of `Bearer …`; but a tenant's short name is no secret, and stands in other words.
+            let last = value.expose_secret().rsplit(' ').next().unwrap_or_default();
+            let texts = [value.expose_secret(), last];
+            secrets.extend(
+                texts
+                    .into_iter()
+                    .filter(|text| text.len() >= 8)
+                    .map(SecretString::from),
+            );
         }
         if let Some(password) = self.network.proxy.as_ref().and_then(proxy_password) {
             secrets.push(password);
