@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::codecollection;
 use crate::config::{Config, Images};
@@ -14,17 +14,32 @@ use crate::problem::{Cause, Party, Problem};
 use crate::runwhen_local::{ChartImage, NoImage, images};
 
 /// The two kinds of images.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Category {
     /// A CodeCollection: the stable tag beside `${REF}-latest`.
-    #[serde(rename = "codecollection")]
     CodeCollection,
     /// What the RunWhen Local chart runs.
     RunWhenLocal,
 }
 
+impl Serialize for Category {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
 impl Category {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::CodeCollection, Self::RunWhenLocal];
+
+    /// As artifacts and metrics name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CodeCollection => "codecollection",
+            Self::RunWhenLocal => "runwhen_local",
+        }
+    }
+
     /// As people read it.
     pub fn title(self) -> &'static str {
         match self {

@@ -67,14 +67,14 @@ pub async fn push(config: &Config, report: &Report, limit: &Limit) -> Result<Pus
 /// The message; none when there is no number.
 fn request(report: &Report, push: &MetricPush) -> Option<ExportMetricsServiceRequest> {
     let mut numbers = vec![(push.name.clone(), report.metric()?)];
-    for (name, category) in [
-        ("codecollection", Category::CodeCollection),
-        ("runwhen_local", Category::RunWhenLocal),
-    ] {
+    for category in Category::ALL {
         let counts = report.counts_of(category);
         // What was not looked at has no number.
         if counts.total > 0 {
-            numbers.push((format!("{}__{name}", push.name), counts.remaining()));
+            numbers.push((
+                format!("{}__{}", push.name, category.name()),
+                counts.remaining(),
+            ));
         }
     }
     let mut attributes = Vec::new();

@@ -82,10 +82,11 @@ pub struct Observed {
 impl Observed {
     /// Whether the destination was seen without what is published.
     pub fn is_behind(&self) -> bool {
-        match (&self.source, &self.destination) {
-            (Seen::Published(published), Some(Ok(standing))) => !standing.has(published),
-            _ => false,
-        }
+        let (Seen::Published(published), Some(Ok(standing))) = (&self.source, &self.destination)
+        else {
+            return false;
+        };
+        !standing.has(published)
     }
 }
 

@@ -368,18 +368,17 @@ impl HttpClient for EntraTransport {
             _ => return Err(invalid("a streamed body")),
         }
         let answer = self.0.send(call).await.map_err(failed)?;
-        // What is no token is no refusal either; the library would call it one.
+        // What is neither a token nor a refusal is no answer; the library would call it a refusal.
         if answer.status.is_success() {
             answer.json::<Given>().map_err(failed)?;
+        } else if answer.said().is_none() {
+            return Err(failed(answer.invalid("this is not an answer of Entra")));
         }
-        if answer.status.is_success() || answer.said().is_some() {
-            let status = answer.status.as_u16().into();
-            return Ok(AsyncRawResponse::from_bytes(
-                status,
-                Headers::new(),
-                answer.body,
-            ));
-        }
-        Err(failed(answer.invalid("this is not an answer of Entra")))
+        let status = answer.status.as_u16().into();
+        Ok(AsyncRawResponse::from_bytes(
+            status,
+            Headers::new(),
+            answer.body,
+        ))
     }
 }

@@ -156,24 +156,19 @@ impl RegistryClient {
         call.headers
             .insert(ACCEPT, HeaderValue::from_static(MANIFEST_TYPES));
         let answer = self.send(repository, call).await?;
-        match answer.status {
-            StatusCode::OK => {}
+        let told = match answer.status {
+            // The header is not obligatory; the content tells its own digest.
+            StatusCode::OK => answer.header(manifest::DIGEST_HEADER),
             StatusCode::NOT_FOUND if is_of_registry(&answer) => return Ok(None),
-            // Without a body nothing tells whose it is: a GET does.
-            StatusCode::NOT_FOUND => {
-                return Ok(self
-                    .manifest(repository, version)
-                    .await?
-                    .map(|found| found.digest));
-            }
+            // Without a body nothing tells whose answer it is.
+            StatusCode::NOT_FOUND => None,
             _ => return Err(self.refused(&answer)),
-        }
-        match answer.header(manifest::DIGEST_HEADER) {
+        };
+        match told {
             Some(text) => text
                 .parse()
                 .map(Some)
                 .map_err(|error: NameError| answer.invalid(error)),
-            // The header is not obligatory; the content tells its own digest.
             None => Ok(self
                 .manifest(repository, version)
                 .await?

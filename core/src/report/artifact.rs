@@ -98,7 +98,8 @@ fn whole(report: &Report) -> Value {
     let category = |category: Category| {
         let counts = report.counts_of(category);
         let known = json!({"counts": counts, "needs_sync": counts.number()});
-        (counts.total > 0).then_some(known)
+        let known = (counts.total > 0).then_some(known);
+        (category.name().to_owned(), json!(known))
     };
     let requests: u64 = report.hosts.values().map(|host| host.requests).sum();
     json!({
@@ -110,10 +111,7 @@ fn whole(report: &Report) -> Value {
         "exit_code": report.status().code(),
         "needs_sync": report.metric(),
         "counts": report.counts(),
-        "categories": {
-            "codecollection": category(Category::CodeCollection),
-            "runwhen_local": category(Category::RunWhenLocal),
-        },
+        "categories": Category::ALL.map(category).into_iter().collect::<serde_json::Map<_, _>>(),
         "images": report.rows.iter().map(image).collect::<Vec<_>>(),
         "started": report.started.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
         "timings_ms": {
