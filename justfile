@@ -4,7 +4,7 @@ ci:
 
 # The demo.
 demo:
-    cargo run --release -p sandbox
+    cargo run --release --bin sandbox
 
 # All tests.
 test:

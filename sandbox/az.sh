@@ -17,7 +17,7 @@ if ! command -v az >/dev/null; then
   PATH="$(cd "$venv/bin" && pwd):$PATH"
 fi
 
-cargo build --quiet --package sandbox
+cargo build --quiet --bin sandbox
 work="$(mktemp -d)"
 "$target/debug/sandbox" serve >"$work/environment" 2>"$work/log" &
 server=$!

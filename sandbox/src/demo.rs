@@ -122,7 +122,9 @@ fn build(cargo: &OsString, package: &Path, folder: &Path) -> anyhow::Result<()> 
             command.env_remove(&name);
         }
     }
-    command.args(["build", "--package", "sli", "--package", "taskset"]);
+    // Features of the whole workspace, as for the command that starts the demo: cargo then compiles each dependency
+    // once for both commands.
+    command.args(["build", "--workspace", "--bin", "sli", "--bin", "taskset"]);
     command
         .args(["--profile", profile, "--target-dir"])
         .arg(target);

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 /// The outside world on loopback: Entra, ARM, an ACR and RunWhen's public registry behind one proxy.
 ///
-/// Without a command it runs the demo: the real `sli`, `taskset` and `sli` again, against a registry in which five images
+/// Without a command it runs the demo: the real `sli`, `taskset` and `sli` again, against a registry in which eight images
 /// are out of date.
 #[derive(Debug, Parser)]
 #[command(version, about)]

@@ -102,10 +102,10 @@ impl Limit {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn work_ends_with_the_deadline_or_the_signal() {
         let (stop, interrupted) = watch::channel(false);
-        let limit = Limit::new(Duration::from_secs(5), interrupted);
+        let limit = Limit::new(Duration::from_millis(20), interrupted);
         let forever = || std::future::pending::<Result<(), Problem>>();
         assert_eq!(limit.guard(async { Ok(1) }).await, Ok(1));
         let problem = limit.guard(forever()).await.unwrap_err();
