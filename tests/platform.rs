@@ -1,59 +1,142 @@
-//! The codebundle on the real parts of the platform: Robot Framework with RunWhen's keywords, Jinja, and what reads its files.
+//! The codebundle on the real parts of the platform: Robot Framework with RunWhen's keywords, Jinja, and the programs
+//! that read its files.
 //!
-//! They are Python, so the tests are too, in `platform/`; this builds what they run and starts them. The virtual
-//! environment that holds the parts is made by `.ci/run`.
+//! These parts are Python, and so are the tests, in `platform/`. This harness builds the executables, runs pytest once,
+//! and reports each Python test as a test of its own. `.ci/run` makes the virtual environment.
 
-#![allow(
-    clippy::print_stdout,
-    reason = "a panic is how a test fails; the platform's tests and why they were skipped are told"
-)]
+#[path = "support/needs.rs"]
+mod needs;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
+use std::sync::{Arc, OnceLock};
+
+use libtest_mimic::{Arguments, Trial};
+use needs::Need;
+use serde::Deserialize;
 
 /// Names another virtual environment than the one that `.ci/run` makes.
 const VENV: &str = "ACR_SYNC_PLATFORM_VENV";
+/// Python tests at the same time: they wait for the platform's timers more than they compute.
+const WORKERS: &str = "4";
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let python = venv().join("bin/python");
+    let need = Need::file(&python, "the platform's Python packages", "bash .ci/run");
+    let names = tests();
+    let chosen: Vec<String> = names
+        .iter()
+        .filter(|name| is_chosen(name, &arguments))
+        .cloned()
+        .collect();
+    let results = Arc::new(OnceLock::new());
+    let trials = names
+        .into_iter()
+        .map(|name| {
+            let (python, chosen, results) = (python.clone(), chosen.clone(), Arc::clone(&results));
+            needs::test(&name.clone(), std::slice::from_ref(&need), move || {
+                results
+                    .get_or_init(|| run(&python, &chosen))
+                    .assert_passed(&name)
+            })
+        })
+        .collect::<Vec<Trial>>();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The virtual environment's Python; without it the test is skipped, except where continuous integration must have it.
-fn python() -> Option<PathBuf> {
-    let venv =
-        std::env::var_os(VENV).map_or_else(|| root().join("target/platform-venv"), PathBuf::from);
-    let python = venv.join("bin/python");
-    if python.is_file() {
-        return Some(python);
-    }
-    let required = std::env::var("CI").is_ok_and(|value| value == "true");
-    assert!(
-        !required,
-        "{} is not there, and CI=true wants it: see .ci/run",
-        python.display()
-    );
-    println!(
-        "skipped: {} is not there; .ci/run makes it, or set {VENV}",
-        python.display()
-    );
-    None
+fn venv() -> PathBuf {
+    std::env::var_os(VENV).map_or_else(|| root().join("target/platform-venv"), PathBuf::from)
 }
 
-#[test]
-fn the_codebundle_works_with_the_real_parts_of_the_platform() {
-    let Some(python) = python() else { return };
-    let executables = Path::new(env!("CARGO_BIN_EXE_taskset"))
-        .parent()
-        .expect("an executable is in a folder");
+/// The Python tests as pytest names them, `file::function`, found in the text so that they are listed without Python too.
+fn tests() -> Vec<String> {
+    let folder = root().join("tests/platform");
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("tests/platform") {
+        let path = entry.expect("a file").path();
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        if !(file.starts_with("test_") && file.ends_with(".py")) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("UTF-8");
+        let functions = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("def "))
+            .filter(|rest| rest.starts_with("test_"))
+            .filter_map(|rest| rest.split('(').next());
+        names.extend(functions.map(|function| format!("{file}::{function}")));
+    }
+    names.sort();
+    assert!(!names.is_empty(), "tests/platform holds no Python test");
+    names
+}
+
+/// Whether cargo's arguments choose this test, so that pytest runs what is asked for and nothing else.
+fn is_chosen(name: &str, arguments: &Arguments) -> bool {
+    let matches = |pattern: &String| {
+        if arguments.exact {
+            name == pattern
+        } else {
+            name.contains(pattern.as_str())
+        }
+    };
+    arguments.filter.as_ref().is_none_or(matches) && !arguments.skip.iter().any(matches)
+}
+
+/// One report of pytest: a phase of a test with one set of parameters. `conftest.py` writes them.
+#[derive(Deserialize)]
+struct Phase {
+    test: String,
+    outcome: String,
+    text: String,
+}
+
+/// What pytest reported.
+struct Results {
+    phases: BTreeMap<String, Vec<Phase>>,
+    output: String,
+}
+
+impl Results {
+    fn assert_passed(&self, name: &str) {
+        let phases = self.phases.get(name).map_or(&[][..], Vec::as_slice);
+        assert!(
+            !phases.is_empty(),
+            "pytest did not run {name}:\n{}",
+            self.output
+        );
+        let failures: Vec<_> = phases
+            .iter()
+            .filter(|phase| phase.outcome != "passed")
+            .map(|phase| format!("{} {}:\n{}", phase.test, phase.outcome, phase.text))
+            .collect();
+        assert!(failures.is_empty(), "{}", failures.join("\n"));
+    }
+}
+
+/// Builds the executables and runs the chosen Python tests.
+fn run(python: &Path, chosen: &[String]) -> Results {
     // Cargo builds only the executables of this test's own package for it.
     let mut build = Command::new(env!("CARGO"));
     build
-        .args(["build", "--quiet", "-p", "sli", "-p", "sandbox"])
+        .args(["build", "--quiet", "--workspace"])
+        .args(["--bin", "sli", "--bin", "taskset", "--bin", "sandbox"])
         .current_dir(root());
     if !cfg!(debug_assertions) {
         build.arg("--release");
     }
     assert!(build.status().expect("cargo runs").success());
+    let executables = Path::new(env!("CARGO_BIN_EXE_taskset"))
+        .parent()
+        .expect("an executable is in a folder");
+    let folder = tempfile::tempdir().expect("a folder");
+    let reports = folder.path().join("reports.jsonl");
     let output = Command::new(python)
         .args([
             "-m",
@@ -63,16 +146,30 @@ fn the_codebundle_works_with_the_real_parts_of_the_platform() {
             "-p",
             "no:cacheprovider",
         ])
+        .args(["-n", WORKERS])
+        .args(chosen)
         .current_dir(root().join("tests/platform"))
         .env("ACR_SYNC_EXECUTABLES", executables)
+        .env("ACR_SYNC_REPORTS", &reports)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()
         .expect("python runs");
-    assert!(
-        output.status.success(),
-        "{}\n{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    print!("{}", String::from_utf8_lossy(&output.stdout));
+    let mut phases: BTreeMap<String, Vec<Phase>> = BTreeMap::new();
+    for line in std::fs::read_to_string(&reports)
+        .unwrap_or_default()
+        .lines()
+    {
+        let phase: Phase = serde_json::from_str(line).expect("a report of conftest.py");
+        // Without the parameters: `file::function[parameters]`.
+        let function = phase.test.split('[').next().unwrap_or_default().to_owned();
+        phases.entry(function).or_default().push(phase);
+    }
+    Results {
+        phases,
+        output: format!(
+            "{}\n{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        ),
+    }
 }

@@ -10,9 +10,7 @@ use chart::{SLI, look, status, verdict, world};
 use sandbox::content::Digest;
 use sandbox::image::ImageRecipe;
 use sandbox::registry::ManifestEntry;
-use sandbox::runwhen_local::{
-    CHART_HOST, CHART_IMAGES, ChartImage, STORAGE_HOST, SUBCHART_HOST, publish_chart,
-};
+use sandbox::runwhen_local::{CHART_HOST, CHART_IMAGES, ChartImage, STORAGE_HOST, SUBCHART_HOST};
 use sandbox::{Fault, File, Sandbox};
 use serde_json::{Value, json};
 use support::{ACR, run};
@@ -422,42 +420,4 @@ fn an_image_without_a_config_is_judged_by_its_tag() {
     let ended = look(&world).end();
     assert_eq!(ended.expect(0, &[]).stdout, "3\n");
     assert_eq!(verdict(&ended, "opentelemetry-collector"), "Missing");
-}
-
-#[test]
-fn the_published_chart() {
-    let archive = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../shared/charts/packages/runwhen-local-0.6.7.tgz");
-    let Ok(archive) = std::fs::read(&archive) else {
-        eprintln!("skipped: {} is not there", archive.display());
-        return;
-    };
-    let world = world("outdated");
-    world.edit(|state| {
-        publish_chart(
-            state,
-            CHART_HOST,
-            "/helm-charts",
-            "runwhen-contrib",
-            "runwhen-local",
-            "0.6.7",
-            archive,
-        )
-    });
-    let ended = look(&world).end();
-    assert_eq!(ended.expect(0, &[]).stdout, "3\n");
-    let sources: Vec<String> = ended.json("sli.json")["images"]
-        .as_array()
-        .expect("images")
-        .iter()
-        .map(|image| image["source"].as_str().unwrap_or_default().to_owned())
-        .collect();
-    assert_eq!(
-        sources,
-        [
-            "docker.io/otel/opentelemetry-collector:0.153.0",
-            "ghcr.io/runwhen-contrib/runwhen-local:0.11.5",
-            "us-docker.pkg.dev/runwhen-nonprod-shared/public-images/runner:2026-07-23.1",
-        ]
-    );
 }

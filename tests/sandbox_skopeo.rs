@@ -1,14 +1,14 @@
 //! Whether the sandbox is honest: `skopeo`, which knows nothing of it, works through it; and what its registries say is
 //! what Debian's `docker-registry` says of the same content.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a panic is how a test fails"
-)]
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+#[path = "support/needs.rs"]
+mod needs;
 mod sandbox_client;
 
+use libtest_mimic::Arguments;
+use needs::Need;
 use sandbox::content::Digest;
 use sandbox::image::ImageRecipe;
 use sandbox::registry::{Registry, RegistryKind};
@@ -19,28 +19,43 @@ use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 const COPIED: &str = "runwhen/copied";
 
-/// Whether a tool is there; without it a test is skipped, except where continuous integration must have it.
-fn have(tool: &str) -> bool {
-    let found = Command::new(tool)
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok();
-    let required = std::env::var("CI").is_ok_and(|value| value == "true");
-    assert!(
-        found || !required,
-        "{tool} is not installed, and CI=true wants it"
-    );
-    if !found {
-        println!("skipped: {tool} is not installed");
-    }
-    found
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let skopeo = || Need::tool("skopeo", "skopeo");
+    let registry = || Need::tool("docker-registry", "docker-registry");
+    let trials = vec![
+        needs::test(
+            "skopeo_inspects_what_google_has",
+            &[skopeo()],
+            skopeo_inspects_what_google_has,
+        ),
+        needs::test(
+            "skopeo_copies_to_a_folder_and_every_digest_is_true",
+            &[skopeo()],
+            skopeo_copies_to_a_folder_and_every_digest_is_true,
+        ),
+        needs::test(
+            "skopeo_copies_into_the_acr_and_out_of_it_again",
+            &[skopeo()],
+            skopeo_copies_into_the_acr_and_out_of_it_again,
+        ),
+        needs::test(
+            "the_acr_says_what_debians_registry_says_of_the_same_content",
+            &[skopeo(), registry()],
+            the_acr_says_what_debians_registry_says_of_the_same_content,
+        ),
+        needs::test(
+            "registries_with_token_services_join_in_a_few_lines",
+            &[skopeo()],
+            registries_with_token_services_join_in_a_few_lines,
+        ),
+    ];
+    libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 /// Runs skopeo through the sandbox; what it printed.
@@ -71,11 +86,7 @@ fn newest(sandbox: &Sandbox, number: usize) -> String {
         .unwrap()
 }
 
-#[test]
 fn skopeo_inspects_what_google_has() {
-    if !have("skopeo") {
-        return;
-    }
     let sandbox = Sandbox::start(Scenario::default()).unwrap();
     let text = skopeo(
         &sandbox,
@@ -101,11 +112,7 @@ fn skopeo_inspects_what_google_has() {
     );
 }
 
-#[test]
 fn skopeo_copies_to_a_folder_and_every_digest_is_true() {
-    if !have("skopeo") {
-        return;
-    }
     let sandbox = Sandbox::start(Scenario::default()).unwrap();
     // One repository of each kind: OCI, Docker, OCI with attestations.
     for number in 0..3 {
@@ -139,11 +146,7 @@ fn check_files(folder: &Path) -> usize {
     count
 }
 
-#[test]
 fn skopeo_copies_into_the_acr_and_out_of_it_again() {
-    if !have("skopeo") {
-        return;
-    }
     let sandbox = Sandbox::start(Scenario::default()).unwrap();
     let credentials = format!("{CLIENT_ID}:{CLIENT_SECRET}");
     let destination = format!("docker://{}/{COPIED}:x", sandbox.login_server());
@@ -265,11 +268,7 @@ impl Drop for DockerRegistry {
     }
 }
 
-#[test]
 fn the_acr_says_what_debians_registry_says_of_the_same_content() {
-    if !have("skopeo") || !have("docker-registry") {
-        return;
-    }
     let sandbox = Sandbox::start(Scenario::default()).unwrap();
     let real = DockerRegistry::start(sandbox.folder());
     let from = format!("docker://{GOOGLE_HOST}/{}:main-latest", source(0));
@@ -344,11 +343,7 @@ fn the_acr_says_what_debians_registry_says_of_the_same_content() {
     }
 }
 
-#[test]
 fn registries_with_token_services_join_in_a_few_lines() {
-    if !have("skopeo") {
-        return;
-    }
     let sandbox = Sandbox::start(Scenario::default()).unwrap();
     let (hub, github) = sandbox.edit(|world| {
         let recipe = ImageRecipe::new("some image", 1_790_000_000);

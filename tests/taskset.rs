@@ -2,10 +2,8 @@
 
 mod support;
 
-use std::io::Read as _;
-
 use sandbox::{Change, Sandbox, Scenario, scenario};
-use support::{ACR, ARM, ENTRA, SOURCE, run};
+use support::{ARM, ENTRA, SOURCE, run};
 
 const TASKSET: &str = env!("CARGO_BIN_EXE_taskset");
 
@@ -341,47 +339,4 @@ fn in_a_pipe_there_is_no_progress_display() {
         "{:?}",
         ended.stderr
     );
-}
-
-#[test]
-fn on_a_terminal_progress_is_shown() {
-    if std::process::Command::new("script")
-        .arg("--version")
-        .output()
-        .is_err()
-    {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "script (bsdutils) is not installed"
-        );
-        eprintln!("skipped: script (bsdutils) is not installed");
-        return;
-    }
-    let world = world("outdated");
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut child = std::process::Command::new("script")
-        .args(["-qec", TASKSET, "/dev/null"])
-        .envs(world.environment())
-        .env("REGISTRY_NAME", ACR)
-        .env("OUTPUT_DIR", folder.path())
-        .env("TERM", "xterm")
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .expect("script starts");
-    let mut text = String::new();
-    child
-        .stdout
-        .take()
-        .expect("a pipe")
-        .read_to_string(&mut text)
-        .expect("UTF-8");
-    assert!(child.wait().expect("it ends").success());
-    for part in [
-        "checking images: 8 of 8 done",
-        "importing images: 0 of 8 done",
-        "importing images: 8 of 8 done",
-    ] {
-        assert!(text.contains(part), "{part:?} is not in {text:?}");
-    }
 }

@@ -5,7 +5,7 @@
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used)]
 
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use acr_sync_core::chart::index::versions_of;
 
@@ -16,9 +16,13 @@ fn main() {
     divan::main();
 }
 
-/// A published index, beside the checkout.
+/// A published index, from the folder that `PUBLISHED_CHARTS` names or from beside the checkout.
 fn published() -> Option<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/charts/otel-index.yaml.gz");
+    let charts = std::env::var_os("PUBLISHED_CHARTS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/charts"),
+        PathBuf::from,
+    );
+    let path = charts.join("otel-index.yaml.gz");
     let mut text = String::new();
     flate2::read::GzDecoder::new(std::fs::File::open(path).ok()?)
         .read_to_string(&mut text)

@@ -1,7 +1,7 @@
 //! How long a render takes after loading, with Helm beside it where its Python SDK is installed.
 //!
-//! `cargo bench -p helm`. Published charts are read from `../shared/charts` beside the checkout where it exists, and
-//! charts of the project's own always. Set `HELM_PYTHON` to a Python that can import `helm_python` to see Helm's time.
+//! `cargo bench -p helm`. Published charts are read from the folder that `PUBLISHED_CHARTS` names, or from
+//! `../shared/charts` beside the checkout, where it exists, and charts of the project's own always. Set `HELM_PYTHON` to a Python that can import `helm_python` to see Helm's time.
 #![expect(clippy::print_stdout, reason = "a benchmark reports to a person")]
 
 use std::path::{Path, PathBuf};
@@ -15,7 +15,9 @@ const CHARTS: [&str; 3] = ["runwhen-local", "opentelemetry-collector", "common-s
 
 fn path(name: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let packages = root.join("../../shared/charts/packages");
+    let charts = std::env::var_os("PUBLISHED_CHARTS")
+        .map_or_else(|| root.join("../../shared/charts"), PathBuf::from);
+    let packages = charts.join("packages");
     let path = match name {
         "runwhen-local" => packages.join("runwhen-local-0.6.7.tgz"),
         "opentelemetry-collector" => packages.join("opentelemetry-collector-0.158.1.tgz"),

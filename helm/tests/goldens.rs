@@ -1,20 +1,52 @@
-//! Published charts, held against what Helm made of them, where a folder with them stands beside the checkout.
+//! Published charts against what Helm renders from them.
+//!
+//! The charts are not part of the project, so a checkout without them is whole, in CI too: `tests/oracle` holds charts of
+//! our own against Helm.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use helm::{Capabilities, Chart, Release, Rendered, Values};
+use libtest_mimic::Arguments;
+use needs::{Need, published_charts};
 use serde_json::Value as Tree;
 
-/// The folder of the charts. It is no part of the project, so a checkout without it is whole, in CI too: what the tests
-/// of `tests/oracle` hold against Helm stands here.
-#[expect(clippy::print_stderr, reason = "who skips a test says so")]
-fn charts() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/charts");
-    if !folder.is_dir() {
-        eprintln!("skipped: {} is not there", folder.display());
-        return None;
-    }
-    Some(folder)
+#[path = "../../tests/support/needs.rs"]
+mod needs;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let charts = [Need::published_charts()];
+    let trials = vec![
+        needs::test(
+            "published_charts_render_byte_for_byte",
+            &charts,
+            published_charts_render_byte_for_byte,
+        ),
+        needs::test(
+            "the_torture_chart_renders_byte_for_byte",
+            &charts,
+            the_torture_chart_renders_byte_for_byte,
+        ),
+        needs::test(
+            "the_whole_manifest_is_helms",
+            &charts,
+            the_whole_manifest_is_helms,
+        ),
+        needs::test(
+            "runwhen_local_wants_three_images",
+            &charts,
+            runwhen_local_wants_three_images,
+        ),
+        needs::test(
+            "a_missing_dependency_is_named_and_can_be_added",
+            &charts,
+            a_missing_dependency_is_named_and_can_be_added,
+        ),
+    ];
+    libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 fn render(chart: &Path, values: &Values) -> Result<Rendered, helm::Error> {
@@ -33,9 +65,8 @@ fn package(folder: &Path, name: &str) -> PathBuf {
     })
 }
 
-#[test]
 fn published_charts_render_byte_for_byte() {
-    let Some(folder) = charts() else { return };
+    let folder = published_charts();
     let mut wrong = Vec::new();
     for entry in std::fs::read_dir(folder.join("expected")).unwrap() {
         let path = entry.unwrap().path();
@@ -64,9 +95,8 @@ fn published_charts_render_byte_for_byte() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-#[test]
 fn the_torture_chart_renders_byte_for_byte() {
-    let Some(folder) = charts() else { return };
+    let folder = published_charts();
     let rendered = render(&folder.join("torture/chart"), &Values::new()).unwrap();
     for (path, text) in rendered.files() {
         let expected = std::fs::read_to_string(folder.join("torture/expected").join(path)).unwrap();
@@ -74,9 +104,8 @@ fn the_torture_chart_renders_byte_for_byte() {
     }
 }
 
-#[test]
 fn the_whole_manifest_is_helms() {
-    let Some(folder) = charts() else { return };
+    let folder = published_charts();
     let mut values = Values::new();
     values.set("runner.enabled=true").unwrap();
     let rendered = render(&package(&folder, "runwhen-local"), &values).unwrap();
@@ -86,9 +115,8 @@ fn the_whole_manifest_is_helms() {
     assert_eq!(rendered.manifest().unwrap(), expected);
 }
 
-#[test]
 fn runwhen_local_wants_three_images() {
-    let Some(folder) = charts() else { return };
+    let folder = published_charts();
     let mut values = Values::new();
     values.set("runner.enabled=true").unwrap();
     let rendered = render(&package(&folder, "runwhen-local"), &values).unwrap();
@@ -108,9 +136,8 @@ fn runwhen_local_wants_three_images() {
     );
 }
 
-#[test]
 fn a_missing_dependency_is_named_and_can_be_added() {
-    let Some(folder) = charts() else { return };
+    let folder = published_charts();
     let mut chart = Chart::load(folder.join("bare/runwhen-local-0.6.7.tgz")).unwrap();
     let missing = chart.missing_dependencies();
     assert_eq!(missing.len(), 1);

@@ -1,0 +1,86 @@
+//! Tests that need a tool or a folder which a machine may not have.
+//!
+//! Rust's own harness cannot skip a test while it runs, and a test that returns early counts as passed. These tests run
+//! under `libtest-mimic` instead: where something is missing, the test is listed as `ignored` together with the command
+//! that installs it. With CI=true nothing may be missing, and the test fails.
+
+// Each test binary uses a part of this file.
+#![allow(dead_code)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use libtest_mimic::Trial;
+
+/// Names the folder of published charts; `../shared/charts` beside the checkout is used without it.
+const PUBLISHED_CHARTS: &str = "PUBLISHED_CHARTS";
+
+/// Something that a test cannot do without.
+#[derive(Clone, Debug)]
+pub struct Need {
+    /// Why the test cannot run, and what to do; none when everything is there.
+    missing: Option<String>,
+    /// Whether a test that lacks it fails with CI=true.
+    required_in_ci: bool,
+}
+
+impl Need {
+    /// A program on the PATH, and the Debian package that brings it.
+    pub fn tool(name: &str, package: &str) -> Self {
+        let found = Command::new(name)
+            .arg("--version")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok();
+        Self {
+            missing: (!found).then(|| format!("needs {name}: apt-get install {package}")),
+            required_in_ci: true,
+        }
+    }
+
+    /// A file that holds something, and the command that makes it.
+    pub fn file(path: &Path, what: &str, command: &str) -> Self {
+        Self {
+            missing: (!path.is_file()).then(|| format!("needs {what}: {command}")),
+            required_in_ci: true,
+        }
+    }
+
+    /// The published charts. They are not part of the project: CI requires them only where the variable names a folder.
+    pub fn published_charts() -> Self {
+        let folder = published_charts();
+        Self {
+            missing: (!folder.is_dir()).then(|| {
+                format!("needs published charts: set {PUBLISHED_CHARTS} to a folder with them")
+            }),
+            required_in_ci: std::env::var_os(PUBLISHED_CHARTS).is_some(),
+        }
+    }
+}
+
+/// The folder of the published charts, whether it exists or not.
+pub fn published_charts() -> PathBuf {
+    std::env::var_os(PUBLISHED_CHARTS).map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/charts"),
+        PathBuf::from,
+    )
+}
+
+/// A test that runs where everything that it needs is there, fails where CI lacks something, and is ignored elsewhere.
+pub fn test(name: &str, needs: &[Need], run: impl FnOnce() + Send + 'static) -> Trial {
+    let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    let missing = needs
+        .iter()
+        .find_map(|need| Some((need.missing.clone()?, need.required_in_ci)));
+    let Some((missing, required_in_ci)) = missing else {
+        return Trial::test(name, move || {
+            run();
+            Ok(())
+        });
+    };
+    let failure = missing.clone();
+    Trial::test(name, move || Err(failure.into()))
+        .with_kind(missing)
+        .with_ignored_flag(!(in_ci && required_in_ci))
+}
