@@ -7,6 +7,7 @@
 mod chart;
 mod credentials;
 mod metric_push;
+mod no_proxy;
 mod reader;
 mod registry_name;
 mod variables;
@@ -23,6 +24,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 pub use chart::{ChartRequest, ChartSource};
 pub use credentials::{Credentials, Login, ManagedIdentity};
 pub use metric_push::MetricPush;
+pub use no_proxy::NoProxy;
 pub use registry_name::RegistryName;
 pub use variables::{VARIABLES, Variable, variable};
 
@@ -107,7 +109,7 @@ pub struct Network {
     /// The proxy's URL, which may hold a password.
     pub proxy: Option<SecretString>,
     /// Hosts that are reached without it.
-    pub no_proxy: Option<String>,
+    pub no_proxy: NoProxy,
     /// PEM bundle of the authorities to trust instead of the system's.
     pub authorities: Option<PathBuf>,
 }

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use super::variables as name;
 use super::{
-    ChartRequest, ChartSource, Credentials, DockerAuth, Images, Inputs, Login, Mistake, Network,
+    ChartRequest, ChartSource, Credentials, DockerAuth, Images, Inputs, Login, Mistake, Network, NoProxy,
     Program, chart,
 };
 use crate::azure::Cloud;
@@ -220,9 +220,12 @@ impl Reader<'_> {
                 "it must be a URL such as http://proxy.example:3128",
             );
         }
+        let no_proxy = self.inputs.get_any(name::NO_PROXY).unwrap_or_default();
+        let no_proxy = NoProxy::parse(&no_proxy)
+            .map_err(|reason| self.mistake(name::NO_PROXY, None, reason));
         Network {
             proxy: proxy.map(SecretString::from),
-            no_proxy: self.inputs.get_any(name::NO_PROXY),
+            no_proxy: no_proxy.unwrap_or_default(),
             authorities: self.inputs.get_any(name::SSL_CERT_FILE).map(PathBuf::from),
         }
     }

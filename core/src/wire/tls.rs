@@ -69,17 +69,22 @@ fn certificates(text: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     // The PEM reader finds a beginning only at the start of a line.
     let text = text.replace(BEGIN, &format!("\n{BEGIN}"));
     let written = text.matches("-----BEGIN CERTIFICATE-----").count();
-    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
-    match read {
-        Ok(read) if read.len() == written => Ok(read),
-        Ok(read) => Err(format!(
-            "only {} of its {written} certificates can be read: each needs line breaks around its BEGIN and END lines",
-            read.len()
-        )),
-        Err(error) => Err(format!(
-            "one of its {written} certificates is damaged: {error}"
-        )),
+    let (mut read, mut damaged) = (Vec::new(), 0);
+    for certificate in CertificateDer::pem_slice_iter(text.as_bytes()) {
+        match certificate {
+            Ok(certificate) => read.push(certificate),
+            // The error's own text lists the line's bytes.
+            Err(_) => damaged += 1,
+        }
     }
+    if read.len() == written && damaged == 0 {
+        return Ok(read);
+    }
+    Err(format!(
+        "only {} of its {written} certificates can be read: each needs its BEGIN and END lines, and line breaks after the \
+         one and before the other",
+        read.len()
+    ))
 }
 
 /// The system's authorities, as many as can be read; Mozilla's where it has none.
