@@ -226,8 +226,7 @@ impl Config {
         let temp_dir = reader
             .folder(name::CODEBUNDLE_TEMP_DIR)
             .unwrap_or_else(|| output_dir.clone());
-        let login = credentials::find(inputs);
-        reader.check_login(&login);
+        let login = reader.login();
 
         // The patterns below hold whenever there are no mistakes.
         let Reader { mistakes, .. } = reader;
@@ -249,8 +248,14 @@ impl Config {
         else {
             return Err(Mistakes(mistakes));
         };
-        let (Some(timeout), Some(log_level), Some(sync_images), Some(use_date_tag), Some(chart)) =
-            (timeout, log_level, sync_images, use_date_tag, chart)
+        let (
+            Some(timeout),
+            Some(log_level),
+            Some(sync_images),
+            Some(use_date_tag),
+            Some(chart),
+            Some(login),
+        ) = (timeout, log_level, sync_images, use_date_tag, chart, login)
         else {
             return Err(Mistakes(mistakes));
         };
