@@ -387,8 +387,8 @@ fn a_token_that_ends_during_the_run_is_renewed() {
 }
 
 #[test]
-fn clocks_that_are_an_hour_off() {
-    for offset in [-3600, 3600] {
+fn clocks_that_are_hours_or_days_off() {
+    for offset in [-3600, 3600, -432_000, 432_000] {
         let world = world();
         world.edit(|state| state.clock_offset = offset);
         assert_eq!(run(SLI, &world).end().expect(0, &[]).stdout, "5\n");

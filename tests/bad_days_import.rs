@@ -460,3 +460,8 @@ fn every_cause_stands_in_the_report_whole() {
         }
     }
 }
+
+#[test]
+fn too_few_file_descriptors_are_an_error_and_not_a_panic() {
+    support::few_descriptors(TASKSET, &world());
+}

@@ -257,6 +257,11 @@ fn connections_that_fail() {
     let cases = [
         (FaultKind::Refused, "502", ConnectionState::Refused),
         (
+            FaultKind::TunnelRefused { code: 407 },
+            "407",
+            ConnectionState::Refused,
+        ),
+        (
             FaultKind::CertificateOfForeignAuthority,
             "UnknownIssuer",
             ConnectionState::HandshakeFailed,

@@ -2,10 +2,10 @@
 
 use std::ffi::OsString;
 use std::io::Write as _;
-use std::path::Path;
 use std::process::ExitCode;
 
 use acr_sync_core::config::{Config, Inputs, Program, VARIABLES, Variable};
+use acr_sync_core::file::read_text;
 use acr_sync_core::report::Status;
 use clap::{Arg, ArgMatches, Command};
 
@@ -22,12 +22,11 @@ pub(crate) fn read(program: Program) -> Result<Config, ExitCode> {
     })?;
     let variable =
         |name: &str| flag_value(&matches, name).or_else(|| environment(std::env::var_os(name)?));
-    let file = |path: &Path| std::fs::read_to_string(path);
     Config::read(
         program,
         &Inputs {
             variable: &variable,
-            file: &file,
+            file: &read_text,
         },
     )
     .map_err(|mistakes| {

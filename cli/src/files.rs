@@ -1,6 +1,6 @@
 //! Files are written whole or not at all.
 
-use std::fs::Permissions;
+use std::fs::{File, Permissions};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -30,6 +30,18 @@ impl std::fmt::Display for NotWritable {
 }
 
 impl std::error::Error for NotWritable {}
+
+/// Makes sure that this process may open files and connections: without a few, the async runtime panics.
+pub(crate) fn check_descriptors() -> anyhow::Result<()> {
+    // The runtime takes six, and a run without any concurrency the rest.
+    const FEWEST: usize = 16;
+    let opened: std::io::Result<Vec<_>> = (0..FEWEST).map(|_| File::open("/dev/null")).collect();
+    opened.map(drop).with_context(|| {
+        format!(
+            "this process cannot open {FEWEST} more files: raise its limit (ulimit -n) to 256 or more"
+        )
+    })
+}
 
 /// Makes sure that a folder is there and takes files, before anything is changed elsewhere.
 pub(crate) fn check_writable(variable: &'static str, folder: &Path) -> Result<(), NotWritable> {

@@ -30,6 +30,9 @@ pub fn execute(
         Err(ending) => return ending,
     };
     let progress = log::start(&config);
+    if let Err(error) = files::check_descriptors() {
+        return end(&error);
+    }
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

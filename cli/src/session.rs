@@ -50,7 +50,7 @@ impl Session {
         login
             .passed_over
             .iter()
-            .for_each(|reason| tracing::debug!("credentials passed over: {reason}"));
+            .for_each(|reason| tracing::info!("credentials passed over: {reason}"));
         let started = chrono::Utc::now();
         let run = Run {
             config: &self.config,

@@ -21,6 +21,7 @@ pub mod chart;
 pub mod codecollection;
 pub mod config;
 pub mod discover;
+pub mod file;
 pub mod metric;
 pub mod name;
 pub mod observe;

@@ -120,6 +120,22 @@ fn links_out_of_a_folder_are_refused() {
     complaint(|| Chart::load(folder.path()));
 }
 
+#[cfg(unix)]
+#[test]
+fn pipes_and_devices_are_refused_without_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    assert!(complaint(|| Chart::load(&pipe)).contains("not a regular file"));
+    assert!(complaint(|| Chart::load("/dev/zero")).contains("not a regular file"));
+    std::fs::write(folder.path().join("Chart.yaml"), CHART).unwrap();
+    assert!(complaint(|| Chart::load(folder.path())).contains("pipe is not a file"));
+    std::fs::remove_file(&pipe).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", folder.path().join(".helmignore")).unwrap();
+    assert!(complaint(|| Chart::load(folder.path())).contains(".helmignore is not a file"));
+}
+
 #[test]
 fn bombs_are_refused() {
     // Ten gigabytes of zeros in some ten kilobytes, as one file that says so.

@@ -3,6 +3,7 @@
 //! Clients trust it through `SSL_CERT_FILE`. The certificates with flaws are for the bad days: each is refused by an
 //! honest client for exactly one reason.
 
+use chrono::Datelike as _;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, date_time_ymd,
@@ -23,6 +24,8 @@ pub enum CertificateFlaw {
     OtherHost,
     /// Ended in 2021.
     Expired,
+    /// Valid from a day before to a week after this time, in Unix seconds.
+    ShortLived(i64),
 }
 
 /// Why a certificate or a TLS configuration could not be made.
@@ -98,19 +101,30 @@ impl CertificateAuthority {
         host: &str,
         flaw: CertificateFlaw,
     ) -> Result<ServerConfig, CertificateError> {
-        let (root, name, end) = match flaw {
-            CertificateFlaw::None => (&self.trusted, host, date_time_ymd(2099, 1, 1)),
-            CertificateFlaw::ForeignAuthority => (&self.foreign, host, date_time_ymd(2099, 1, 1)),
-            CertificateFlaw::OtherHost => (
-                &self.trusted,
-                "somewhere-else.example",
-                date_time_ymd(2099, 1, 1),
-            ),
-            CertificateFlaw::Expired => (&self.trusted, host, date_time_ymd(2021, 1, 1)),
+        const DAY: i64 = 24 * 3600;
+        let (root, name) = match flaw {
+            CertificateFlaw::None | CertificateFlaw::Expired | CertificateFlaw::ShortLived(_) => {
+                (&self.trusted, host)
+            }
+            CertificateFlaw::ForeignAuthority => (&self.foreign, host),
+            CertificateFlaw::OtherHost => (&self.trusted, "somewhere-else.example"),
+        };
+        let midnight = |seconds| {
+            let day = chrono::DateTime::from_timestamp(seconds, 0).unwrap_or_default();
+            let number = |value: u32| u8::try_from(value).unwrap_or(1);
+            date_time_ymd(day.year(), number(day.month()), number(day.day()))
+        };
+        let begin = date_time_ymd(2020, 1, 1);
+        let (begin, end) = match flaw {
+            CertificateFlaw::None
+            | CertificateFlaw::ForeignAuthority
+            | CertificateFlaw::OtherHost => (begin, date_time_ymd(2099, 1, 1)),
+            CertificateFlaw::Expired => (begin, date_time_ymd(2021, 1, 1)),
+            CertificateFlaw::ShortLived(now) => (midnight(now - DAY), midnight(now + 7 * DAY)),
         };
         let mut params = CertificateParams::new(vec![name.to_owned()])?;
         params.distinguished_name.push(DnType::CommonName, name);
-        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_before = begin;
         params.not_after = end;
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];

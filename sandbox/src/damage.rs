@@ -85,6 +85,8 @@ pub fn damage(
         | FaultKind::CertificateOfForeignAuthority
         | FaultKind::CertificateForOtherHost
         | FaultKind::CertificateExpired
+        | FaultKind::CertificateShortLived
+        | FaultKind::TunnelRefused { .. }
         | FaultKind::ResetBeforeHeaders
         | FaultKind::ResetAfterHeaders
         | FaultKind::Stall

@@ -78,6 +78,8 @@ impl Manner {
             | FaultKind::CertificateOfForeignAuthority
             | FaultKind::CertificateForOtherHost
             | FaultKind::CertificateExpired
+            | FaultKind::CertificateShortLived
+            | FaultKind::TunnelRefused { .. }
             | FaultKind::Status { .. }
             | FaultKind::Echo { .. }
             | FaultKind::Unauthorized

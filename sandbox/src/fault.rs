@@ -103,12 +103,19 @@ impl Fault {
 pub enum FaultKind {
     /// The connection is refused: the proxy answers CONNECT with 502.
     Refused,
+    /// The proxy answers CONNECT with this status.
+    TunnelRefused {
+        /// The status code.
+        code: u16,
+    },
     /// The certificate is signed by an authority that nobody trusts.
     CertificateOfForeignAuthority,
     /// The certificate is for another host.
     CertificateForOtherHost,
     /// The certificate has ended.
     CertificateExpired,
+    /// The certificate is valid from a day before to a week after the services' time (`World::clock_offset`).
+    CertificateShortLived,
     /// A TCP reset instead of an answer.
     ResetBeforeHeaders,
     /// A TCP reset after the headers and half of the body.
@@ -225,17 +232,20 @@ impl FaultKind {
     /// Whether it befalls the connection, before any request: then only the fault's host and count matter.
     #[must_use]
     pub fn is_of_connection(&self) -> bool {
-        self.certificate_flaw() != CertificateFlaw::None || *self == Self::Refused
+        let is_refusal = matches!(self, Self::Refused | Self::TunnelRefused { .. });
+        is_refusal || self.certificate_flaw(0) != CertificateFlaw::None
     }
 
-    /// What is wrong with the certificate, if anything.
+    /// What is wrong with the certificate, if anything; `now` is the services' time.
     #[must_use]
-    pub fn certificate_flaw(&self) -> CertificateFlaw {
+    pub fn certificate_flaw(&self, now: i64) -> CertificateFlaw {
         match self {
             Self::CertificateOfForeignAuthority => CertificateFlaw::ForeignAuthority,
             Self::CertificateForOtherHost => CertificateFlaw::OtherHost,
             Self::CertificateExpired => CertificateFlaw::Expired,
+            Self::CertificateShortLived => CertificateFlaw::ShortLived(now),
             Self::Refused
+            | Self::TunnelRefused { .. }
             | Self::ResetBeforeHeaders
             | Self::ResetAfterHeaders
             | Self::Stall

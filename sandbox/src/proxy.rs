@@ -14,6 +14,8 @@ use crate::managed_identity;
 use crate::message::{Request, Response};
 use crate::scenario::{self, Scenario};
 use crate::world::World;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::BytesMut;
 use std::io;
 use std::net::SocketAddr;
@@ -143,7 +145,7 @@ async fn serve_client(stream: TcpStream, shared: &Shared) -> io::Result<()> {
     let mut buffer = BytesMut::new();
     while let Some(head) = http1::read_head(&mut line, &mut buffer).await? {
         if head.request.method == "CONNECT" {
-            return tunnel(line, &control, &head.request.path, shared).await;
+            return tunnel(line, &control, &head.request, shared).await;
         }
         let after = answer_plain(&mut line, &mut buffer, &control, head, shared).await?;
         if after != After::KeepOpen {
@@ -223,10 +225,10 @@ async fn answer_plain(
 async fn tunnel(
     mut line: Line,
     control: &Arc<LineControl>,
-    target: &str,
+    request: &Request,
     shared: &Shared,
 ) -> io::Result<()> {
-    let host = host_of(target);
+    let host = host_of(&request.path);
     let number = shared.journal.connection(&host);
     let note = |state| {
         shared
@@ -236,19 +238,20 @@ async fn tunnel(
     let fault = shared.faults().on_connection(&host);
     // What the TCP connection to the host would cost.
     tokio::time::sleep(shared.round_trip()).await;
-    if !shared.world().knows(&host) || fault == Some(FaultKind::Refused) {
+    if let Some(status) = refusal(shared, request, &host, fault.as_ref()) {
         note(ConnectionState::Refused);
-        line.write_all(
-            b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-        )
-        .await?;
+        let answer =
+            format!("HTTP/1.1 {status} Refused\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        line.write_all(answer.as_bytes()).await?;
         return line.shutdown().await;
     }
     line.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")
         .await?;
     line.flush().await?;
     control.set_round_trip(shared.round_trip());
-    let flaw = fault.map_or(CertificateFlaw::None, |fault| fault.certificate_flaw());
+    let flaw = fault.map_or(CertificateFlaw::None, |fault| {
+        fault.certificate_flaw(now(shared))
+    });
     let name = host.split(':').next().unwrap_or_default();
     let configuration = shared
         .authority
@@ -268,6 +271,26 @@ async fn tunnel(
         stream.shutdown().await?;
     }
     result.map(|_| ())
+}
+
+/// The status with which the proxy refuses a tunnel, if it does.
+fn refusal(
+    shared: &Shared,
+    request: &Request,
+    host: &str,
+    fault: Option<&FaultKind>,
+) -> Option<u16> {
+    let world = shared.world();
+    let login = world.proxy_login.as_ref().map(|login| BASE64.encode(login));
+    let given = request.header("proxy-authorization");
+    if login.is_some_and(|login| given != Some(&format!("Basic {login}"))) {
+        return Some(407);
+    }
+    match fault {
+        Some(FaultKind::TunnelRefused { code }) => Some(*code),
+        Some(FaultKind::Refused) => Some(502),
+        Some(_) | None => (!world.knows(host)).then_some(502),
+    }
 }
 
 /// Answers the requests on one connection until it ends.
@@ -388,6 +411,8 @@ fn respond(shared: &Shared, fault: Option<&FaultKind>, service: &dyn Answering) 
             FaultKind::CertificateOfForeignAuthority
             | FaultKind::CertificateForOtherHost
             | FaultKind::CertificateExpired
+            | FaultKind::CertificateShortLived
+            | FaultKind::TunnelRefused { .. }
             | FaultKind::ResetAfterHeaders
             | FaultKind::StallInBody
             | FaultKind::Delay { .. }

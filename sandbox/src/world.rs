@@ -28,6 +28,8 @@ pub struct World {
     pub uploads: BTreeMap<String, Upload>,
     /// How many seconds the services' clocks are ahead of this machine's.
     pub clock_offset: i64,
+    /// The `user:password` that the proxy requires for a tunnel; `None` for no login.
+    pub proxy_login: Option<String>,
     /// What clients did that they must never do, such as showing a registry's token to a storage host.
     pub violations: Vec<String>,
     /// A counter behind every identifier that must be new.
@@ -75,6 +77,7 @@ impl World {
             files: BTreeMap::new(),
             uploads: BTreeMap::new(),
             clock_offset: 0,
+            proxy_login: None,
             violations: Vec::new(),
             serial: 0,
         }

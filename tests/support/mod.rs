@@ -258,3 +258,29 @@ impl Ended {
         }
     }
 }
+
+/// Runs with every small limit on open files: always an error or a result, never a panic.
+pub fn few_descriptors(executable: &str, world: &Sandbox) {
+    for limit in 3..=40 {
+        let prepared = run(executable, world).set("TIMEOUT_SECONDS", "3");
+        let output = Command::new("prlimit")
+            .arg(format!("--nofile={limit}:{limit}"))
+            .arg(executable)
+            .env_clear()
+            .envs(&prepared.environment)
+            .output()
+            .expect("prlimit (util-linux) runs");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let code = output.status.code().unwrap_or(-1);
+        // 127: the loader cannot open the executable's libraries.
+        assert!(
+            [0, 1, 2, 3, 4, 5, 127].contains(&code),
+            "{limit}: {code}\n{stderr}"
+        );
+        assert!(!stderr.contains("panicked"), "{limit}: {stderr}");
+        if limit < 16 && code != 127 {
+            assert_eq!(code, 1, "{limit}: {stderr}");
+            assert!(stderr.contains("ulimit -n"), "{limit}: {stderr}");
+        }
+    }
+}

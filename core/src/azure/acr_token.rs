@@ -236,7 +236,7 @@ pub(crate) fn denied(answer: &Answer) -> Problem {
     if problem.what.contains("is not allowed access") {
         return Problem { cause: Cause::AccessDenied, ..problem }.advise(
             "the registry's firewall does not let this address in: allow it under Networking, or run from an \
-             allowed network or through its private endpoint",
+             allowed network or through its private endpoint (where HTTPS_PROXY is set, add the registry to NO_PROXY)",
         );
     }
     match problem.cause {

@@ -20,6 +20,14 @@ use serde_json::json;
 /// How long an assertion is good for, in seconds. Entra takes up to a day.
 const LIFETIME: i64 = 600;
 
+/// Makes sure that a PEM file holds a certificate and its private key.
+///
+/// # Errors
+/// A fragment that says which of the two is missing or cannot be used.
+pub(crate) fn check(pem: &str) -> Result<(), String> {
+    CertificateAssertion::new(pem, "", String::new()).map(drop)
+}
+
 /// Signs assertions with the private key of a service principal.
 pub(super) struct CertificateAssertion {
     key: RsaKeyPair,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
 use azure_core::credentials::TokenCredential;
+use azure_core::error::ErrorKind;
 use azure_core::http::headers::Headers;
 use azure_core::http::request::Body;
 use azure_core::http::{AsyncRawResponse, ClientOptions, HttpClient, RetryOptions, Transport};
@@ -16,6 +17,7 @@ use azure_identity::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -23,8 +25,8 @@ use serde::de::IgnoredAny;
 
 use super::certificate::{CertificateAssertion, GivenAssertion};
 use crate::config::{Config, Credentials, Login, ManagedIdentity};
-use crate::problem::{Cause, Party, Problem, harmless};
-use crate::wire::{Call, Wire, chain};
+use crate::problem::{Cause, Party, Problem, harmless, printable};
+use crate::wire::{Answer, Call, Wire, chain};
 
 /// How long a machine's identity service may take to answer.
 const MANAGED_IDENTITY: Duration = Duration::from_secs(15);
@@ -139,9 +141,16 @@ impl Identity {
             }
             return problem;
         }
-        let deepest = chain().last().map(ToString::to_string).unwrap_or_default();
-        let deepest = self.wire.scrub(&deepest);
-        let reason = deepest
+        let refusal = chain().find_map(|source| source.downcast_ref::<Refusal>());
+        let reason = match refusal {
+            Some(Refusal(reason)) => reason.clone(),
+            // An error of the library's own.
+            None => {
+                let deepest = chain().last().map(ToString::to_string);
+                self.wire.scrub(&deepest.unwrap_or_default())
+            }
+        };
+        let reason = reason
             .split("Trace ID")
             .next()
             .unwrap_or_default()
@@ -152,55 +161,8 @@ impl Identity {
             self.login.origin,
             harmless(reason)
         );
-        Problem::new(Party::Entra, Cause::AccessDenied, what).advise(self.advice(reason))
-    }
-
-    /// What Entra's error codes ask of the user. Source: Microsoft, "Entra authentication error codes".
-    fn advice(&self, reason: &str) -> String {
-        let known = [
-            (
-                "AADSTS7000215",
-                "the client secret is wrong: give the secret's value, not its id",
-            ),
-            (
-                "AADSTS7000222",
-                "the client secret has expired: create a new one",
-            ),
-            (
-                "AADSTS90002",
-                "no such tenant: check AZURE_TENANT_ID and AZURE_CLOUD",
-            ),
-            (
-                "AADSTS900023",
-                "the tenant is not a valid id: check AZURE_TENANT_ID",
-            ),
-            (
-                "AADSTS700016",
-                "no such application in this tenant: check AZURE_CLIENT_ID and AZURE_TENANT_ID",
-            ),
-            (
-                "AADSTS700213",
-                "no federated credential matches this service account: check issuer and subject",
-            ),
-            (
-                "AADSTS70021",
-                "no federated credential matches this service account: check issuer and subject",
-            ),
-            (
-                "AADSTS700027",
-                "the certificate is not registered with the application, or has expired",
-            ),
-            (
-                "AADSTS700024",
-                "the login was signed for another time than Entra's: set this machine's clock",
-            ),
-            (
-                "AADSTS7000112",
-                "the application is disabled in this tenant",
-            ),
-        ];
-        let found = known.iter().find(|(code, _)| reason.contains(code));
-        found.map_or_else(|| self.how_to_log_in(), |(_, advice)| (*advice).to_owned())
+        let advice = explained(reason).map_or_else(|| self.how_to_log_in(), ToOwned::to_owned);
+        Problem::new(Party::Entra, Cause::AccessDenied, what).advise(advice)
     }
 
     fn how_to_log_in(&self) -> String {
@@ -214,6 +176,42 @@ impl Identity {
         }
         text
     }
+}
+
+/// What an error code of Entra asks of the user. Source: Microsoft, "Entra authentication error codes".
+fn explained(reason: &str) -> Option<&'static str> {
+    let digits = reason.split("AADSTS").nth(1)?;
+    let end = digits
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(digits.len());
+    Some(match digits[..end].parse().ok()? {
+        7_000_215 => "the client secret is wrong: give the secret's value, not its id",
+        7_000_222 => "the client secret has expired: create a new one",
+        90_002 => "no such tenant: check AZURE_TENANT_ID and AZURE_CLOUD",
+        900_023 => "the tenant is not a valid id: check AZURE_TENANT_ID",
+        700_016 => "no such application in this tenant: check AZURE_CLIENT_ID and AZURE_TENANT_ID",
+        700_211 | 700_212 | 700_213 | 70_021 => {
+            "no federated credential matches this service account: check its issuer, subject and audience"
+        }
+        700_027 => "the certificate is not registered with the application, or has expired",
+        700_024 => {
+            "the login was signed for another time than Entra's: set the clock of this machine"
+        }
+        7_000_112 => "the application is disabled in this tenant",
+        // 53000 to 53002 ask for a managed device, which a service principal cannot be.
+        53_000..=53_004 | 530_032..=530_035 => {
+            "a Conditional Access policy of the tenant blocks this login, often because of the network it comes from: \
+             let an administrator find the policy in Entra's sign-in logs (service principal sign-ins), and allow this \
+             network's address or exclude the service principal"
+        }
+        50_001 | 500_011 => {
+            "the tenant does not know the resource that the token is for (the registry or Azure Resource Manager): \
+             check that AZURE_TENANT_ID, AZURE_CLOUD and AZURE_AUTHORITY_HOST are of the registry's cloud; if they are, let \
+             an administrator register the provider once in a subscription of the tenant (az provider register \
+             --namespace Microsoft.ContainerRegistry)"
+        }
+        _ => return None,
+    })
 }
 
 /// The tenant that a token was given for: its `tid` claim.
@@ -335,6 +333,32 @@ struct Given {
     _token: IgnoredAny,
 }
 
+/// What App Service's managed identity answers where it has no token.
+#[derive(Deserialize)]
+struct IdentityRefusal {
+    #[serde(rename = "statusCode")]
+    _status: u16,
+    message: String,
+}
+
+/// A refusal in the service's own words.
+///
+/// The library would read them itself, but borrows them from the body, which fails for every text with an escape
+/// (azure_identity 1.0.0, `EntraIdErrorResponse`): the user would see "expected a borrowed string".
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Refusal(String);
+
+impl Refusal {
+    fn of(answer: &Answer) -> Option<Self> {
+        let of_app_service = || {
+            let refusal: IdentityRefusal = serde_json::from_slice(&answer.body).ok()?;
+            Some(answer.secrets.scrub(&printable(&refusal.message)))
+        };
+        answer.said().or_else(of_app_service).map(Self)
+    }
+}
+
 /// The library's requests over our wire.
 #[derive(Debug)]
 struct EntraTransport(Wire);
@@ -345,9 +369,7 @@ impl HttpClient for EntraTransport {
         &self,
         request: &azure_core::http::Request,
     ) -> azure_core::Result<AsyncRawResponse> {
-        let failed = |problem| {
-            azure_core::Error::with_error(azure_core::error::ErrorKind::Io, problem, "no answer")
-        };
+        let failed = |problem| azure_core::Error::with_error(ErrorKind::Io, problem, "no answer");
         let invalid = |what: &str| failed(Problem::new(Party::Here, Cause::Invalid, what));
         let method = reqwest::Method::from_bytes(request.method().as_str().as_bytes())
             .map_err(|_| invalid("method"))?;
@@ -371,8 +393,16 @@ impl HttpClient for EntraTransport {
         // What is neither a token nor a refusal is no answer; the library would call it a refusal.
         if answer.status.is_success() {
             answer.json::<Given>().map_err(failed)?;
-        } else if answer.said().is_none() {
-            return Err(failed(answer.invalid("this is not an answer of Entra")));
+        } else {
+            let Some(refusal) = Refusal::of(&answer) else {
+                return Err(failed(answer.invalid("this is not an answer of Entra")));
+            };
+            // A machine's identity may appear a moment later; the library tries again after an I/O error.
+            let kind = match answer.status {
+                StatusCode::NOT_FOUND | StatusCode::GONE => ErrorKind::Io,
+                _ => ErrorKind::Credential,
+            };
+            return Err(azure_core::Error::with_error(kind, refusal, "refused"));
         }
         let status = answer.status.as_u16().into();
         Ok(AsyncRawResponse::from_bytes(
@@ -380,5 +410,35 @@ impl HttpClient for EntraTransport {
             Headers::new(),
             answer.body,
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::explained;
+
+    #[test]
+    fn codes_are_compared_whole() {
+        let advice = |text: &str| explained(text).unwrap_or("none");
+        for (reason, part) in [
+            (
+                "invalid_client: AADSTS7000215: Invalid client secret",
+                "secret's value",
+            ),
+            ("AADSTS700021", "none"),
+            ("AADSTS70021: no match", "federated"),
+            ("access_denied: AADSTS53003: blocked", "Conditional Access"),
+            ("AADSTS50001: not found", "AZURE_CLOUD"),
+            ("AADSTS500011: not found", "AZURE_CLOUD"),
+            ("AADSTS5000112", "none"),
+            ("AADSTS", "none"),
+            ("Identity not found", "none"),
+        ] {
+            assert!(
+                advice(reason).contains(part),
+                "{reason}: {}",
+                advice(reason)
+            );
+        }
     }
 }

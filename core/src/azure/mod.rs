@@ -13,6 +13,7 @@ mod resource_manager;
 
 pub use acr_token::AcrTokens;
 pub(crate) use acr_token::denied;
+pub(crate) use certificate::check as check_certificate;
 pub use cloud::{ACR_SCOPE, Cloud};
 pub use destination::Destination;
 pub use identity::Identity;

@@ -1,4 +1,4 @@
-//! The Azure credentials that reach a process on the platform, in the order in which they are tried.
+//! The Azure credentials that reach a process on the platform, in the order in which they are read.
 //!
 //! 1. explicit variables, as Azure's tools name them or as the platform does;
 //! 2. `azure_credentials`: JSON, `KEY=VALUE` lines, or the path of a file with either;
@@ -6,17 +6,20 @@
 //! 4. the login that the Azure CLI left in `AZURE_CONFIG_DIR`;
 //! 5. managed identity, which can only be tried.
 //!
-//! The first complete one wins. A sentence of the platform ("Azure CLI authenticated for tenant …") in
-//! `azure_credentials` is no credential and no error.
+//! The first form that is begun is used. If it is incomplete or cannot be read, that is a mistake: with the next form
+//! the run would continue as another identity. Two variables begin no form by themselves: `AZURE_CLIENT_ID` may choose
+//! a managed identity, and `AZURE_TENANT_ID` may accompany it.
+
+mod azure_cli;
+mod principal_text;
 
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
-use serde::Deserialize;
-use serde_json::Value;
 
-use super::{Inputs, variables as name};
+use super::{Inputs, Mistake, variables as name};
 use crate::azure::Cloud;
+use principal_text::PrincipalText;
 
 /// How this run proves to Entra who it is.
 #[derive(Clone, Debug)]
@@ -88,7 +91,7 @@ pub struct Login {
     pub subscription: Option<String>,
     /// The cloud that came with them.
     pub cloud: Option<Cloud>,
-    /// What was looked at and could not be used, with the reason.
+    /// Settings that were read and hold no credentials, with the reason.
     pub passed_over: Vec<String>,
 }
 
@@ -104,27 +107,54 @@ impl Login {
     }
 }
 
-/// Finds the first complete credentials.
-pub(super) fn find(inputs: &Inputs<'_>) -> Login {
+/// What a form holds: a login, nothing (the next form is read), or mistakes.
+type Found = Result<Option<Login>, Vec<Mistake>>;
+
+/// Reads the first form that is begun.
+///
+/// # Errors
+/// The mistakes in that form.
+pub(super) fn find(inputs: &Inputs<'_>) -> Result<Login, Vec<Mistake>> {
+    let forms: [fn(&Inputs<'_>, &mut Vec<String>) -> Found; 4] =
+        [explicit, from_secret, workload_identity, azure_cli::login];
     let mut passed_over = Vec::new();
-    let found = explicit(inputs, &mut passed_over)
-        .or_else(|| from_secret(inputs, &mut passed_over))
-        .or_else(|| workload_identity(inputs, &mut passed_over))
-        .or_else(|| cli_login(inputs, &mut passed_over));
-    let mut login = found.unwrap_or_else(|| {
-        let identity = inputs
-            .get(name::EXPLICIT[0][1])
-            .map_or(ManagedIdentity::System, ManagedIdentity::Client);
-        Login::new(
-            Credentials::ManagedIdentity { identity },
-            "managed identity of this machine",
-        )
-    });
-    login.passed_over = passed_over;
-    login
+    for form in forms {
+        if let Some(login) = form(inputs, &mut passed_over)? {
+            return Ok(Login {
+                passed_over,
+                ..login
+            });
+        }
+    }
+    let login = machine(inputs, &mut passed_over);
+    Ok(Login {
+        passed_over,
+        ..login
+    })
 }
 
-fn explicit(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Option<Login> {
+fn mistake(variable: &'static str, reason: impl Into<String>) -> Mistake {
+    Mistake {
+        variable,
+        value: None,
+        reason: reason.into(),
+    }
+}
+
+/// One mistake for each of these variables that is not set.
+fn missing<const N: usize>(
+    inputs: &Inputs<'_>,
+    required: [&'static str; N],
+    given: &str,
+) -> Vec<Mistake> {
+    let is_missing = |name: &&'static str| inputs.get(name).is_none();
+    let names = required.into_iter().filter(is_missing);
+    names
+        .map(|name| mistake(name, format!("it is required, because {given} is set")))
+        .collect()
+}
+
+fn explicit(inputs: &Inputs<'_>, _: &mut Vec<String>) -> Found {
     for [tenant, client, secret, subscription] in name::EXPLICIT {
         let found = (inputs.get(tenant), inputs.get(client), inputs.get(secret));
         if let (Some(tenant), Some(client), Some(value)) = found {
@@ -135,338 +165,104 @@ fn explicit(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Option<Login>
             };
             let mut login = Login::new(credentials, format!("service principal of {secret}"));
             login.subscription = inputs.get(subscription);
-            return Some(login);
+            return Ok(Some(login));
         }
-        // Tenant and client alone belong to a workload or managed identity; a secret alone is a slip.
-        if inputs.get(secret).is_some() {
-            let missing: Vec<_> = [tenant, client]
-                .into_iter()
-                .filter(|name| inputs.get(name).is_none())
-                .collect();
-            passed_over.push(format!("{secret} is set, {} is not", missing.join(" and ")));
+        // The platform's names have no other use; Azure's own may belong to a workload or managed identity.
+        let beginnings: &[_] = if tenant == name::EXPLICIT[0][0] {
+            &[secret]
+        } else {
+            &[secret, client, tenant]
+        };
+        if let Some(begun) = beginnings.iter().find(|name| inputs.get(name).is_some()) {
+            return Err(missing(inputs, [tenant, client, secret], begun));
         }
     }
-    None
+    Ok(None)
 }
 
-fn from_secret(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Option<Login> {
+fn from_secret(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Found {
     let variable = name::AZURE_CREDENTIALS;
-    let text = inputs.get(variable)?;
+    let Some(text) = inputs.get(variable) else {
+        return Ok(None);
+    };
+    let wrong = |reason: String| vec![mistake(variable, reason)];
     let (text, origin) = if looks_like_path(&text) {
-        match (inputs.file)(Path::new(&text)) {
-            Ok(content) => (content, format!("file named by {variable}")),
-            Err(error) => {
-                passed_over.push(format!(
-                    "the file named by {variable} could not be read: {error}"
-                ));
-                return None;
-            }
-        }
+        let content = (inputs.file)(Path::new(&text))
+            .map_err(|error| wrong(format!("the file that it names cannot be read: {error}")))?;
+        (content, format!("file named by {variable}"))
     } else {
         (text, variable.to_owned())
     };
-    let fields = Fields::parse(&text);
-    let Some((tenant, client, secret)) = fields.principal() else {
-        passed_over.push(format!(
-            "{origin} holds no complete service principal ({})",
-            fields.missing()
-        ));
-        return None;
+    let principal = match PrincipalText::parse(&text) {
+        Ok(PrincipalText::Principal(principal)) => principal,
+        Ok(PrincipalText::Sentence) => {
+            passed_over.push(format!(
+                "{origin} holds a sentence of the platform, not credentials"
+            ));
+            return Ok(None);
+        }
+        Err(reason) => return Err(wrong(format!("{origin}: {reason}"))),
     };
     let credentials = Credentials::ClientSecret {
-        tenant,
-        client,
-        secret: secret.into(),
+        tenant: principal.tenant,
+        client: principal.client,
+        secret: principal.secret,
     };
     let mut login = Login::new(credentials, origin);
-    login.subscription = fields.subscription;
-    Some(login)
+    login.subscription = principal.subscription;
+    Ok(Some(login))
 }
 
-fn workload_identity(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Option<Login> {
-    let file = inputs.get(name::AZURE_FEDERATED_TOKEN_FILE)?;
-    let [tenant, client, _, subscription] = name::EXPLICIT[0];
-    let (Some(tenant), Some(client)) = (inputs.get(tenant), inputs.get(client)) else {
-        passed_over.push(format!(
-            "{} is set, {tenant} or {client} is not",
-            name::AZURE_FEDERATED_TOKEN_FILE
-        ));
-        return None;
+fn workload_identity(inputs: &Inputs<'_>, _: &mut Vec<String>) -> Found {
+    let variable = name::AZURE_FEDERATED_TOKEN_FILE;
+    let Some(path) = inputs.get(variable) else {
+        return Ok(None);
+    };
+    let [tenant_name, client_name, _, subscription] = name::EXPLICIT[0];
+    let unreadable = match (inputs.file)(Path::new(&path)) {
+        Ok(token) if token.trim().is_empty() => Some("the file is empty".to_owned()),
+        Ok(_) => None,
+        Err(error) => Some(format!("the file cannot be read: {error}")),
+    };
+    let mut mistakes = missing(inputs, [tenant_name, client_name], variable);
+    mistakes.extend(unreadable.map(|reason| Mistake {
+        value: Some(path.clone()),
+        ..mistake(variable, reason)
+    }));
+    let (Some(tenant), Some(client), true) = (
+        inputs.get(tenant_name),
+        inputs.get(client_name),
+        mistakes.is_empty(),
+    ) else {
+        return Err(mistakes);
     };
     let credentials = Credentials::WorkloadIdentity {
         tenant,
         client,
-        token_file: file.into(),
+        token_file: path.into(),
     };
     let mut login = Login::new(credentials, "workload identity");
     login.subscription = inputs.get(subscription);
-    Some(login)
+    Ok(Some(login))
 }
 
-/// One line of `service_principal_entries.json`.
-#[derive(Deserialize)]
-struct PrincipalEntry {
-    client_id: String,
-    tenant: String,
-    client_secret: Option<String>,
-    certificate: Option<String>,
-    client_assertion: Option<String>,
-}
-
-/// What `azureProfile.json` says of a subscription.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ProfileSubscription {
-    id: String,
-    #[serde(default)]
-    tenant_id: String,
-    #[serde(default)]
-    is_default: bool,
-    environment_name: Option<String>,
-    #[serde(default)]
-    user: ProfileUser,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct ProfileUser {
-    name: String,
-    assigned_identity_info: Option<String>,
-}
-
-fn cli_login(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Option<Login> {
-    let folder = PathBuf::from(inputs.get(name::AZURE_CONFIG_DIR)?);
-    let subscriptions = profile(inputs, &folder, passed_over);
-    let default = subscriptions
-        .iter()
-        .find(|s| s.is_default)
-        .or(subscriptions.first());
-    let mut login = default
-        .and_then(|s| managed_identity(&s.user))
-        .map(|identity| {
-            Login::new(
-                Credentials::ManagedIdentity { identity },
-                "managed identity that the Azure CLI logged in with",
-            )
-        })
-        .or_else(|| cli_principal(inputs, &folder, default, passed_over))?;
-    let tenant = match &login.credentials {
-        Credentials::ClientSecret { tenant, .. }
-        | Credentials::ClientCertificate { tenant, .. }
-        | Credentials::ClientAssertion { tenant, .. }
-        | Credentials::WorkloadIdentity { tenant, .. } => Some(tenant.as_str()),
-        Credentials::ManagedIdentity { .. } => None,
+/// The machine's managed identity: all that is left when no form is begun.
+fn machine(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Login {
+    let [tenant, client, secret, _] = name::EXPLICIT[0];
+    let Some(id) = inputs.get(client) else {
+        let identity = ManagedIdentity::System;
+        let credentials = Credentials::ManagedIdentity { identity };
+        return Login::new(credentials, "managed identity of this machine");
     };
-    let own = default
-        .filter(|s| tenant.is_none_or(|tenant| s.tenant_id.is_empty() || s.tenant_id == tenant));
-    login.subscription = own.map(|s| s.id.clone());
-    login.cloud = own.and_then(|s| Cloud::from_name(s.environment_name.as_deref()?));
-    Some(login)
-}
-
-fn profile(
-    inputs: &Inputs<'_>,
-    folder: &Path,
-    passed_over: &mut Vec<String>,
-) -> Vec<ProfileSubscription> {
-    #[derive(Deserialize)]
-    struct Profile {
-        #[serde(default)]
-        subscriptions: Vec<ProfileSubscription>,
-    }
-    let Ok(text) = (inputs.file)(&folder.join("azureProfile.json")) else {
-        return Vec::new();
-    };
-    // The Azure CLI writes this file with a byte order mark.
-    match serde_json::from_str::<Profile>(text.trim_start_matches('\u{feff}')) {
-        Ok(profile) => profile.subscriptions,
-        Err(error) => {
-            passed_over.push(format!(
-                "azureProfile.json in AZURE_CONFIG_DIR could not be read: {error}"
-            ));
-            Vec::new()
-        }
-    }
-}
-
-fn managed_identity(user: &ProfileUser) -> Option<ManagedIdentity> {
-    match user.name.as_str() {
-        "systemAssignedIdentity" => Some(ManagedIdentity::System),
-        // `MSIClient-<id>`, `MSIObject-<id>`, `MSIResource-<id>` (azure-cli-core, _profile.py).
-        "userAssignedIdentity" => {
-            let info = user.assigned_identity_info.as_deref().unwrap_or_default();
-            Some(match info.split_once('-') {
-                Some(("MSIClient", id)) => ManagedIdentity::Client(id.to_owned()),
-                Some(("MSIObject", id)) => ManagedIdentity::Object(id.to_owned()),
-                Some(("MSIResource", id)) => ManagedIdentity::Resource(id.to_owned()),
-                _ => ManagedIdentity::System,
-            })
-        }
-        _ => None,
-    }
-}
-
-fn cli_principal(
-    inputs: &Inputs<'_>,
-    folder: &Path,
-    default: Option<&ProfileSubscription>,
-    passed_over: &mut Vec<String>,
-) -> Option<Login> {
-    let file = "service_principal_entries.json";
-    let text = match (inputs.file)(&folder.join(file)) {
-        Ok(text) => text,
-        Err(error) => {
-            passed_over.push(format!(
-                "{file} in AZURE_CONFIG_DIR could not be read: {error}"
-            ));
-            return None;
-        }
-    };
-    let entries: Vec<PrincipalEntry> =
-        match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
-            Ok(entries) => entries,
-            Err(error) => {
-                passed_over.push(format!(
-                    "{file} in AZURE_CONFIG_DIR is not what the Azure CLI writes: {error}"
-                ));
-                return None;
-            }
-        };
-    let is_default = |entry: &PrincipalEntry| {
-        default.is_some_and(|s| {
-            s.user.name == entry.client_id
-                && (s.tenant_id.is_empty() || s.tenant_id == entry.tenant)
-        })
-    };
-    let position = entries
-        .iter()
-        .position(is_default)
-        .or((!entries.is_empty()).then_some(0))?;
-    let PrincipalEntry {
-        client_id: client,
-        tenant,
-        client_secret,
-        certificate,
-        client_assertion,
-    } = entries.into_iter().nth(position)?;
-    let credentials = if let Some(secret) = client_secret {
-        Credentials::ClientSecret {
-            tenant,
-            client,
-            secret: secret.into(),
-        }
-    } else if let Some(path) = certificate {
-        match (inputs.file)(Path::new(&path)) {
-            Ok(pem) => Credentials::ClientCertificate {
-                tenant,
-                client,
-                pem: pem.into(),
-            },
-            Err(error) => {
-                passed_over.push(format!(
-                    "the certificate that {file} names could not be read: {error}"
-                ));
-                return None;
-            }
-        }
-    } else if let Some(assertion) = client_assertion {
-        Credentials::ClientAssertion {
-            tenant,
-            client,
-            assertion: assertion.into(),
-        }
-    } else {
+    if inputs.get(tenant).is_some() {
         passed_over.push(format!(
-            "{file} holds neither client_secret nor certificate nor client_assertion"
+            "{tenant} and {client} are set without {secret} or {}: they are taken for a managed identity's",
+            name::AZURE_FEDERATED_TOKEN_FILE
         ));
-        return None;
-    };
-    Some(Login::new(
-        credentials,
-        "service principal that the Azure CLI logged in with",
-    ))
-}
-
-/// The fields of a service principal, however they are written.
-#[derive(Default)]
-struct Fields {
-    tenant: Option<String>,
-    client: Option<String>,
-    secret: Option<String>,
-    subscription: Option<String>,
-}
-
-impl Fields {
-    fn parse(text: &str) -> Self {
-        let mut fields = Self::default();
-        let text = text.trim_start_matches('\u{feff}').trim();
-        if let Ok(Value::Object(object)) = serde_json::from_str(text) {
-            for (key, value) in &object {
-                if let Value::String(value) = value {
-                    fields.put(key, value);
-                }
-            }
-            return fields;
-        }
-        for line in text.lines() {
-            let line = line
-                .trim()
-                .trim_start_matches("export ")
-                .trim_start_matches("set ");
-            if let Some((key, value)) = line.split_once('=') {
-                fields.put(key.trim(), unquoted(value.trim()));
-            }
-        }
-        fields
     }
-
-    /// `AZURE_TENANT_ID`, `az_tenantId`, `tenantId` and `tenant` all mean the same.
-    fn put(&mut self, key: &str, value: &str) {
-        let key = key.to_ascii_lowercase().replace(['_', '-'], "");
-        let key = key
-            .strip_prefix("azure")
-            .or(key.strip_prefix("az"))
-            .unwrap_or(&key);
-        let field = match key {
-            "tenant" | "tenantid" => &mut self.tenant,
-            "client" | "clientid" | "appid" => &mut self.client,
-            "clientsecret" | "secret" | "password" => &mut self.secret,
-            "subscription" | "subscriptionid" => &mut self.subscription,
-            _ => return,
-        };
-        if !value.trim().is_empty() {
-            *field = Some(value.trim().to_owned());
-        }
-    }
-
-    fn principal(&self) -> Option<(String, String, String)> {
-        Some((
-            self.tenant.clone()?,
-            self.client.clone()?,
-            self.secret.clone()?,
-        ))
-    }
-
-    fn missing(&self) -> String {
-        let parts = [
-            ("tenant", &self.tenant),
-            ("client id", &self.client),
-            ("client secret", &self.secret),
-        ];
-        let names: Vec<_> = parts
-            .iter()
-            .filter(|(_, value)| value.is_none())
-            .map(|(name, _)| *name)
-            .collect();
-        format!("no {}", names.join(", no "))
-    }
-}
-
-fn unquoted(text: &str) -> &str {
-    ['"', '\'']
-        .iter()
-        .find_map(|quote| text.strip_prefix(*quote)?.strip_suffix(*quote))
-        .unwrap_or(text)
+    let identity = ManagedIdentity::Client(id);
+    let origin = format!("managed identity of this machine, chosen by {client}");
+    Login::new(Credentials::ManagedIdentity { identity }, origin)
 }
 
 fn looks_like_path(text: &str) -> bool {

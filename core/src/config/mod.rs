@@ -7,6 +7,7 @@
 mod chart;
 mod credentials;
 mod metric_push;
+mod no_proxy;
 mod reader;
 mod registry_name;
 mod variables;
@@ -23,6 +24,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 pub use chart::{ChartRequest, ChartSource};
 pub use credentials::{Credentials, Login, ManagedIdentity};
 pub use metric_push::MetricPush;
+pub use no_proxy::NoProxy;
 pub use registry_name::RegistryName;
 pub use variables::{VARIABLES, Variable, variable};
 
@@ -107,7 +109,7 @@ pub struct Network {
     /// The proxy's URL, which may hold a password.
     pub proxy: Option<SecretString>,
     /// Hosts that are reached without it.
-    pub no_proxy: Option<String>,
+    pub no_proxy: NoProxy,
     /// PEM bundle of the authorities to trust instead of the system's.
     pub authorities: Option<PathBuf>,
 }
@@ -224,8 +226,7 @@ impl Config {
         let temp_dir = reader
             .folder(name::CODEBUNDLE_TEMP_DIR)
             .unwrap_or_else(|| output_dir.clone());
-        let login = credentials::find(inputs);
-        reader.check_login(&login);
+        let login = reader.login();
 
         // The patterns below hold whenever there are no mistakes.
         let Reader { mistakes, .. } = reader;
@@ -247,8 +248,14 @@ impl Config {
         else {
             return Err(Mistakes(mistakes));
         };
-        let (Some(timeout), Some(log_level), Some(sync_images), Some(use_date_tag), Some(chart)) =
-            (timeout, log_level, sync_images, use_date_tag, chart)
+        let (
+            Some(timeout),
+            Some(log_level),
+            Some(sync_images),
+            Some(use_date_tag),
+            Some(chart),
+            Some(login),
+        ) = (timeout, log_level, sync_images, use_date_tag, chart, login)
         else {
             return Err(Mistakes(mistakes));
         };

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::variables as name;
 use super::{
     ChartRequest, ChartSource, Credentials, DockerAuth, Images, Inputs, Login, Mistake, Network,
-    Program, chart,
+    NoProxy, Program, chart, credentials,
 };
 use crate::azure::Cloud;
 use crate::name::{Repository, Tag};
@@ -115,8 +115,21 @@ impl Reader<'_> {
         })
     }
 
+    pub fn login(&mut self) -> Option<Login> {
+        match credentials::find(self.inputs) {
+            Ok(login) => {
+                self.check_login(&login);
+                Some(login)
+            }
+            Err(mistakes) => {
+                self.mistakes.extend(mistakes);
+                None
+            }
+        }
+    }
+
     /// What came with the credentials becomes a part of URLs.
-    pub fn check_login(&mut self, login: &Login) {
+    fn check_login(&mut self, login: &Login) {
         let [tenant_name, client_name, _, subscription_name] = name::EXPLICIT[0];
         let origin = &login.origin;
         let (tenant, client) = match &login.credentials {
@@ -220,9 +233,12 @@ impl Reader<'_> {
                 "it must be a URL such as http://proxy.example:3128",
             );
         }
+        let no_proxy = self.inputs.get_any(name::NO_PROXY).unwrap_or_default();
+        let no_proxy =
+            NoProxy::parse(&no_proxy).map_err(|reason| self.mistake(name::NO_PROXY, None, reason));
         Network {
             proxy: proxy.map(SecretString::from),
-            no_proxy: self.inputs.get_any(name::NO_PROXY),
+            no_proxy: no_proxy.unwrap_or_default(),
             authorities: self.inputs.get_any(name::SSL_CERT_FILE).map(PathBuf::from),
         }
     }

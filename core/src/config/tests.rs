@@ -72,6 +72,8 @@ fn all_mistakes_are_told_at_once_and_no_secret_with_them() {
         ("AZURE_RESOURCE_SUBSCRIPTION_ID", "prod"),
         ("HTTPS_PROXY", "ftp://user:hush-hush@proxy"),
         ("AZURE_AUTHORITY_HOST", "http://login.example"),
+        ("NO_PROXY", "localhost,*.x.*"),
+        ("AZURE_CLIENT_SECRET", "hush-hush"),
     ]);
     for part in [
         "REGISTRY_NAME=\"https://myacr.azurecr.io\": this is a URL",
@@ -84,6 +86,8 @@ fn all_mistakes_are_told_at_once_and_no_secret_with_them() {
         "AZURE_RESOURCE_SUBSCRIPTION_ID=\"prod\"",
         "HTTPS_PROXY: it must be a URL",
         "AZURE_AUTHORITY_HOST",
+        "NO_PROXY: \"*.x.*\" cannot be understood",
+        "AZURE_CLIENT_ID: it is required, because AZURE_CLIENT_SECRET is set",
     ] {
         assert!(text.contains(part), "{part} is not in:\n{text}");
     }

@@ -53,7 +53,7 @@ const BOOLEAN: &str = "true|false";
 const WHAT: &str = "What to keep in step";
 const CHART: &str = "The RunWhen Local chart";
 const HOW: &str = "How to run";
-const AZURE: &str = "Azure credentials (the first complete one wins)";
+const AZURE: &str = "Azure credentials (the first form that is begun is used)";
 const NETWORK: &str = "Network";
 const METRIC: &str = "The metric, outside the RunWhen platform (sli only)";
 
@@ -397,7 +397,7 @@ pub const VARIABLES: &[Variable] = &[
         ..secret(
             HTTPS_PROXY,
             NETWORK,
-            "The proxy for every connection; may hold a password.",
+            "The proxy for every https connection; may hold user and password.",
         )
     },
     Variable {
@@ -407,7 +407,7 @@ pub const VARIABLES: &[Variable] = &[
             NETWORK,
             "",
             "HOSTS",
-            "Hosts that are reached without the proxy, separated by commas.",
+            "Hosts to reach without the proxy (example.com, *.example.com, 10.0.0.0/8, *; with :port where wanted).",
         )
     },
     Variable {

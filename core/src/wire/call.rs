@@ -1,8 +1,8 @@
 //! A request and its answer, and the problems that an answer can be.
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
-use reqwest::header::{DATE, HeaderMap, HeaderValue};
+use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::header::{AGE, DATE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
 use url::Url;
@@ -115,9 +115,15 @@ impl Answer {
     ///
     /// Dates in an answer are by that clock, and this machine's may be an hour off.
     pub fn date(&self) -> DateTime<Utc> {
-        let date = self.header(DATE.as_str());
-        let date = date.and_then(|text| DateTime::parse_from_rfc2822(text).ok());
-        date.map_or_else(Utc::now, |date| date.with_timezone(&Utc))
+        self.stated_date().unwrap_or_else(Utc::now)
+    }
+
+    /// When it was sent, by the clock of the server; a cache's copy says how old it is.
+    pub(super) fn stated_date(&self) -> Option<DateTime<Utc>> {
+        let date = DateTime::parse_from_rfc2822(self.header(DATE.as_str())?).ok()?;
+        let age = self.header(AGE.as_str()).and_then(|age| age.parse().ok());
+        date.with_timezone(&Utc)
+            .checked_add_signed(TimeDelta::try_seconds(age.unwrap_or(0))?)
     }
 
     /// The service's own words of an error, without the secrets of this run: some repeat what they were sent.

@@ -5,9 +5,12 @@
 //! handful of requests at a time, and a stall of one must not hold up the others. Redirects are followed
 //! only where content is known by its digest, and never with a token to another host.
 
+mod broken;
 mod call;
+mod clock;
 mod ledger;
 mod limit;
+mod proxy;
 mod redact;
 mod retry;
 mod service_error;
@@ -23,7 +26,7 @@ use std::time::Duration;
 use backon::Retryable as _;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::RETRY_AFTER;
-use reqwest::{Client, NoProxy, Proxy, StatusCode};
+use reqwest::{Client, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -36,7 +39,9 @@ pub use redact::{Secrets, shown};
 pub use retry::retry_after;
 
 use crate::config::Network;
-use crate::problem::{Cause, Party, Problem, harmless};
+use crate::problem::{Cause, Problem};
+use clock::Clock;
+use proxy::ForwardProxy;
 
 /// Longest time for one try of one call, from connecting to the last byte.
 const ATTEMPT: Duration = Duration::from_secs(20);
@@ -52,8 +57,8 @@ const AT_ONCE: usize = 8;
 /// Why no connection can be made at all.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// The bundle of authorities that the user named is of no use.
-    #[error("SSL_CERT_FILE: no authority could be read from {file:?}: {reason}")]
+    /// The bundle of authorities that the user named cannot be used.
+    #[error("SSL_CERT_FILE={file:?} cannot be used: {reason}")]
     Authorities {
         /// The file.
         file: PathBuf,
@@ -63,6 +68,9 @@ pub enum SetupError {
     /// The TLS library refused its own defaults.
     #[error("TLS could not be set up: {0}")]
     Tls(#[from] rustls::Error),
+    /// The proxy's address.
+    #[error("HTTPS_PROXY is not a URL: {0}")]
+    Proxy(#[from] url::ParseError),
     /// The HTTP library refused the settings.
     #[error("the HTTP client could not be set up: {0}")]
     Http(#[from] reqwest::Error),
@@ -77,6 +85,8 @@ pub struct Wire {
 
 struct Inner {
     client: Client,
+    proxy: Option<ForwardProxy>,
+    clock: Clock,
     ledger: Ledger,
     secrets: Secrets,
     hosts: Mutex<HashMap<String, Arc<Host>>>,
@@ -120,12 +130,14 @@ impl Wire {
             .connect_timeout(CONNECT)
             .http1_only()
             .no_proxy();
-        if let Some(proxy) = &network.proxy {
-            let except = network.no_proxy.as_deref().and_then(NoProxy::from_string);
-            builder = builder.proxy(Proxy::https(proxy.expose_secret())?.no_proxy(except));
+        let proxy = ForwardProxy::new(network)?;
+        if let Some(proxy) = &proxy {
+            builder = builder.proxy(proxy.rule());
         }
         let inner = Inner {
             client: builder.build()?,
+            proxy,
+            clock: Clock::default(),
             ledger: Ledger::default(),
             secrets: Secrets::default(),
             hosts: Mutex::default(),
@@ -258,26 +270,15 @@ impl Wire {
             .ledger
             .sent(&name, call.body.as_ref().map_or(0, Bytes::len));
         let started = Instant::now();
-        let result = match tokio::time::timeout(ATTEMPT, self.exchange(call)).await {
+        // Boxed: the futures of a run nest deeply, and this one is the innermost and the largest.
+        let exchange = Box::pin(self.exchange(call));
+        let result = match tokio::time::timeout(ATTEMPT, exchange).await {
             Ok(result) => result,
-            Err(_) => Err(Failure {
-                problem: Problem::new(
-                    call.party,
-                    Cause::TimedOut,
-                    format!(
-                        "{}: no complete answer in {} s",
-                        call.name(),
-                        ATTEMPT.as_secs()
-                    ),
-                )
-                .advise("the service or the way to it is slow; try again later"),
-                transient: true,
-                received: true,
-                wait: None,
-            }),
+            Err(_) => Err(self.too_slow(call)),
         };
         self.inner.ledger.took(&name, started.elapsed());
         let answer = result?;
+        self.inner.clock.compare(&answer);
         tracing::debug!(
             "{}: {} in {} ms",
             answer.call,
@@ -308,10 +309,10 @@ impl Wire {
         if let Some(body) = &call.body {
             request = request.body(body.clone());
         }
-        let mut response = request
-            .send()
-            .await
-            .map_err(|error| broken(call, &error, None))?;
+        let mut response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => return Err(self.broken(call, &error, None).await),
+        };
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = BytesMut::new();
         loop {
@@ -327,7 +328,7 @@ impl Wire {
                     body.extend_from_slice(&chunk);
                 }
                 Ok(None) => break,
-                Err(error) => return Err(broken(call, &error, Some(status))),
+                Err(error) => return Err(self.broken(call, &error, Some(status)).await),
             }
         }
         let (party, url, name) = (call.party, call.url.clone(), call.name());
@@ -340,6 +341,39 @@ impl Wire {
             body: body.freeze(),
             secrets: self.inner.secrets.clone(),
         })
+    }
+
+    async fn broken(
+        &self,
+        call: &Call,
+        error: &reqwest::Error,
+        status: Option<StatusCode>,
+    ) -> Failure {
+        let Inner { proxy, clock, .. } = &*self.inner;
+        broken::failure(call, error, status, proxy.as_ref(), clock).await
+    }
+
+    fn too_slow(&self, call: &Call) -> Failure {
+        let proxy = self.inner.proxy.as_ref();
+        let proxy = proxy.filter(|proxy| proxy.takes(&call.url));
+        let what = format!(
+            "{}: no complete answer in {} s{}",
+            call.name(),
+            ATTEMPT.as_secs(),
+            broken::through(proxy)
+        );
+        let advice = match proxy {
+            Some(_) => {
+                "the service, the proxy or the way to them is slow: try again later, or check NO_PROXY"
+            }
+            None => "the service or the way to it is slow; try again later",
+        };
+        Failure {
+            problem: Problem::new(call.party, Cause::TimedOut, what).advise(advice),
+            transient: true,
+            received: true,
+            wait: None,
+        }
     }
 
     fn host(&self, name: &str) -> Arc<Host> {
@@ -424,39 +458,6 @@ fn too_large(call: &Call) -> Failure {
     }
 }
 
-/// A connection that was not made or did not last.
-fn broken(call: &Call, error: &reqwest::Error, status: Option<StatusCode>) -> Failure {
-    let untrusted = chain(error).any(|source| source.is::<rustls::Error>() || inner_is_tls(source));
-    // The library's own first line repeats the URL; what it is about comes behind.
-    let reasons: Vec<_> = chain(error).skip(1).map(ToString::to_string).collect();
-    let mut reason = reasons
-        .last()
-        .cloned()
-        .unwrap_or_else(|| "the connection failed".to_owned());
-    if let Some(tunnel) = reasons.iter().find(|reason| reason.contains("tunnel")) {
-        reason = format!("the proxy did not open the way ({tunnel})");
-    }
-    let during = status.map_or_else(String::new, |status| {
-        format!("{status}, but the answer broke off: ")
-    });
-    let what = harmless(&format!("{}: {during}{reason}", call.name()));
-    let advice = if untrusted {
-        "if a proxy or firewall opens TLS on the way, set SSL_CERT_FILE to the PEM bundle with its authority"
-    } else if error.is_connect() && call.party == Party::Destination {
-        "check REGISTRY_NAME, DNS and the way to the registry (private endpoint, HTTPS_PROXY, NO_PROXY)"
-    } else if error.is_connect() {
-        "check DNS and the way out of this network (HTTPS_PROXY, NO_PROXY)"
-    } else {
-        "the connection broke; try again later"
-    };
-    Failure {
-        problem: Problem::new(call.party, Cause::Unreachable, what).advise(advice),
-        transient: !untrusted && !error.is_builder(),
-        received: !error.is_connect(),
-        wait: None,
-    }
-}
-
 /// An error and what caused it, the cause last.
 pub(crate) fn chain<'a>(
     error: &'a (dyn StdError + 'static),
@@ -465,11 +466,4 @@ pub(crate) fn chain<'a>(
         let error: &'a (dyn StdError + 'static) = *error;
         error.source()
     })
-}
-
-/// rustls hands its errors on inside an `io::Error`, which hides them from the chain.
-fn inner_is_tls(error: &(dyn StdError + 'static)) -> bool {
-    let io = error.downcast_ref::<std::io::Error>();
-    io.and_then(std::io::Error::get_ref)
-        .is_some_and(|inner| inner.is::<rustls::Error>())
 }

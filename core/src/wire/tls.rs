@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::SetupError;
+use crate::file;
 
 /// Where systems keep the authorities that they trust: the list of Go's `crypto/x509/root_linux.go`.
-///
-/// Not looked up by the library: that would read the environment, in which an empty `SSL_CERT_FILE` is
-/// not the same as none.
 const SYSTEM_BUNDLES: [&str; 6] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -20,38 +20,29 @@ const SYSTEM_BUNDLES: [&str; 6] = [
     "/etc/ssl/cert.pem",
 ];
 
+const BEGIN: &str = "-----BEGIN ";
+
 /// TLS for all connections: rustls on ring, one configuration.
 ///
 /// A bundle that the user names replaces the system's store, as it does for curl and OpenSSL. A machine
 /// without any store (a minimal container image) still reaches public hosts.
 ///
 /// # Errors
-/// When the user's bundle cannot be read or holds no certificate.
+/// When the user's bundle cannot be read whole.
 pub(super) fn client_config(authorities: Option<&Path>) -> Result<ClientConfig, SetupError> {
-    let mut roots = RootCertStore::empty();
-    match authorities {
-        Some(file) => {
-            let found = rustls_native_certs::load_certs_from_paths(Some(file), None);
-            roots.add_parsable_certificates(found.certs);
-            if roots.is_empty() {
-                let reason = found
-                    .errors
-                    .first()
-                    .map_or_else(|| "it holds no certificate".to_owned(), ToString::to_string);
-                return Err(SetupError::Authorities {
-                    file: file.to_owned(),
-                    reason,
-                });
-            }
-        }
+    let roots = match authorities {
+        Some(path) => named_roots(path).map_err(|reason| SetupError::Authorities {
+            file: path.to_owned(),
+            reason,
+        })?,
         None => {
             let bundle = SYSTEM_BUNDLES
                 .iter()
                 .map(Path::new)
                 .find(|path| path.is_file());
-            roots = system_roots(bundle);
+            system_roots(bundle)
         }
-    }
+    };
     let config =
         ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()?
@@ -60,11 +51,49 @@ pub(super) fn client_config(authorities: Option<&Path>) -> Result<ClientConfig, 
     Ok(config)
 }
 
-/// The system's authorities; Mozilla's where it has none.
-fn system_roots(bundle: Option<&Path>) -> RootCertStore {
+/// The authorities of the user's bundle: all of them, or a reason. A part of a bundle would fail later, at a
+/// host that nobody connects with it.
+fn named_roots(path: &Path) -> Result<RootCertStore, String> {
+    let content = file::read(path).map_err(|error| error.to_string())?;
+    let certificates = certificates(&String::from_utf8_lossy(&content))?;
     let mut roots = RootCertStore::empty();
-    let found = rustls_native_certs::load_certs_from_paths(bundle, None);
-    roots.add_parsable_certificates(found.certs);
+    roots.add_parsable_certificates(certificates);
+    if roots.is_empty() {
+        return Err("it holds no certificate in PEM form".to_owned());
+    }
+    Ok(roots)
+}
+
+/// Every certificate of a bundle. Bundles that were joined without a line break between them are read too.
+fn certificates(text: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    // The PEM reader finds a beginning only at the start of a line.
+    let text = text.replace(BEGIN, &format!("\n{BEGIN}"));
+    let written = text.matches("-----BEGIN CERTIFICATE-----").count();
+    let (mut read, mut damaged) = (Vec::new(), 0);
+    for certificate in CertificateDer::pem_slice_iter(text.as_bytes()) {
+        match certificate {
+            Ok(certificate) => read.push(certificate),
+            // The error's own text lists the line's bytes.
+            Err(_) => damaged += 1,
+        }
+    }
+    if read.len() == written && damaged == 0 {
+        return Ok(read);
+    }
+    Err(format!(
+        "only {} of its {written} certificates can be read: each needs its BEGIN and END lines, and line breaks after the \
+         one and before the other",
+        read.len()
+    ))
+}
+
+/// The system's authorities, as many as can be read; Mozilla's where it has none.
+fn system_roots(bundle: Option<&Path>) -> RootCertStore {
+    let content = bundle.and_then(|path| file::read(path).ok());
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(
+        CertificateDer::pem_slice_iter(&content.unwrap_or_default()).flatten(),
+    );
     if roots.is_empty() {
         roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
     }
@@ -74,6 +103,22 @@ fn system_roots(bundle: Option<&Path>) -> RootCertStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    /// An authority of Mozilla's list as PEM, without a line break at its end.
+    fn pem(number: usize) -> String {
+        let encoded = STANDARD.encode(&webpki_root_certs::TLS_SERVER_ROOT_CERTS[number]);
+        let lines: Vec<_> = encoded
+            .as_bytes()
+            .chunks(64)
+            .map(String::from_utf8_lossy)
+            .collect();
+        format!(
+            "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----",
+            lines.join("\n")
+        )
+    }
 
     #[test]
     fn a_machine_without_a_store_trusts_what_browsers_trust() {
@@ -82,10 +127,47 @@ mod tests {
     }
 
     #[test]
-    fn a_bundle_without_a_certificate_is_an_error() {
-        assert!(matches!(
-            client_config(Some(Path::new("/dev/null"))),
-            Err(SetupError::Authorities { .. })
-        ));
+    fn a_bundle_that_is_not_a_regular_file_is_an_error() {
+        for path in ["/dev/null", "/dev/zero", "/etc", "/nonexistent"] {
+            assert!(
+                matches!(
+                    client_config(Some(Path::new(path))),
+                    Err(SetupError::Authorities { .. })
+                ),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn certificates_without_a_line_break_between_them_are_all_read() {
+        for between in ["", " ", "\n", "\r\n", "\r", "# a comment\n", "# a comment"] {
+            let text = [pem(0), pem(1), pem(2)].join(between);
+            assert_eq!(
+                certificates(&text).map(|read| read.len()),
+                Ok(3),
+                "{between:?}"
+            );
+        }
+        assert_eq!(certificates("# nothing\n").map(|read| read.len()), Ok(0));
+    }
+
+    #[test]
+    fn a_bundle_with_a_certificate_that_cannot_be_read_is_refused() {
+        let whole = pem(0);
+        let no_end = whole.replace("-----END CERTIFICATE-----", "");
+        let on_one_line = whole.replace('\n', " ");
+        let escaped = whole.replace('\n', "\\n");
+        let cut = &whole[..whole.len() / 2];
+        let odd = whole.replacen('A', "!", 1);
+        for damaged in [&no_end, &on_one_line, &escaped, cut, &odd] {
+            for text in [
+                format!("{whole}\n{damaged}"),
+                format!("{damaged}\n{whole}"),
+                format!("{damaged}{whole}"),
+            ] {
+                assert!(certificates(&text).is_err(), "{text}");
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Charts as folders.
 
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,12 +13,16 @@ const BYTE_ORDER_MARK: &[u8] = &[0xEF, 0xBB, 0xBF];
 
 /// Reads a chart's folder, without what `.helmignore` leaves out.
 pub(super) fn read(root: &Path, limits: &Limits) -> Result<Vec<File>, Error> {
-    let rules = match std::fs::read_to_string(root.join(".helmignore")) {
-        Ok(text) => Rules::parse(&text).map_err(|problem| Error::ChartFile {
-            file: ".helmignore".into(),
+    const IGNORE: &str = ".helmignore";
+    let ignore = root.join(IGNORE);
+    let rules = if ignore.exists() {
+        let content = read_file(&ignore, IGNORE, limits)?;
+        Rules::parse(&String::from_utf8_lossy(&content)).map_err(|problem| Error::ChartFile {
+            file: IGNORE.into(),
             problem,
-        })?,
-        Err(_) => Rules::default(),
+        })?
+    } else {
+        Rules::default()
     };
     let root = root.canonicalize().map_err(|source| Error::Read {
         path: root.to_owned(),
@@ -100,22 +105,13 @@ impl Reader<'_> {
         if metadata.is_dir() {
             return self.folder(path, inner, depth + 1);
         }
-        if !metadata.is_file() {
-            return Err(Error::Archive(format!("{inner} is not a file")));
-        }
-        if metadata.len() > self.limits.file {
-            return Err(Error::Archive(format!(
-                "{inner} is larger than the maximum file size of {} bytes",
-                self.limits.file
-            )));
-        }
         if self.files.len() >= self.limits.files {
             return Err(Error::Archive(format!(
                 "more than {} files",
                 self.limits.files
             )));
         }
-        let data = std::fs::read(path).map_err(fail)?;
+        let data = read_file(path, inner, self.limits)?;
         self.left = self.left.checked_sub(data.len() as u64).ok_or_else(|| {
             Error::Archive(format!(
                 "the chart is larger than {} bytes",
@@ -129,4 +125,27 @@ impl Reader<'_> {
         });
         Ok(())
     }
+}
+
+/// The content of a regular file. A pipe or a device would be read forever.
+fn read_file(path: &Path, inner: &str, limits: &Limits) -> Result<Vec<u8>, Error> {
+    let fail = |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    };
+    if !std::fs::metadata(path).map_err(fail)?.is_file() {
+        return Err(Error::Archive(format!("{inner} is not a file")));
+    }
+    let mut data = Vec::new();
+    let file = std::fs::File::open(path).map_err(fail)?;
+    file.take(limits.file.saturating_add(1))
+        .read_to_end(&mut data)
+        .map_err(fail)?;
+    if data.len() as u64 > limits.file {
+        return Err(Error::Archive(format!(
+            "{inner} is larger than the maximum file size of {} bytes",
+            limits.file
+        )));
+    }
+    Ok(data)
 }

@@ -62,8 +62,13 @@ impl Chart {
             path: path.to_owned(),
             source,
         };
-        if std::fs::metadata(path).map_err(read)?.is_dir() {
+        let metadata = std::fs::metadata(path).map_err(read)?;
+        if metadata.is_dir() {
             return files::assemble(folder::read(path, limits)?, limits);
+        }
+        // To open a pipe would mean to wait for its writer.
+        if !metadata.is_file() {
+            return Err(Error::Archive("not a regular file".to_owned()));
         }
         let file = std::fs::File::open(path).map_err(read)?;
         files::assemble(

@@ -3,9 +3,22 @@ use std::io;
 
 use secrecy::ExposeSecret as _;
 
+use super::super::Mistakes;
 use super::*;
 
 fn found(variables: &[(&str, &str)], files: &[(&str, &str)]) -> Login {
+    read(variables, files).unwrap_or_else(|mistakes| panic!("{variables:?}: {mistakes:?}"))
+}
+
+/// The mistakes in the form that is begun, as the user sees them.
+fn mistakes(variables: &[(&str, &str)], files: &[(&str, &str)]) -> String {
+    match read(variables, files) {
+        Ok(login) => panic!("{variables:?}: {}", login.origin),
+        Err(mistakes) => Mistakes(mistakes).to_string(),
+    }
+}
+
+fn read(variables: &[(&str, &str)], files: &[(&str, &str)]) -> Result<Login, Vec<Mistake>> {
     let variables: HashMap<_, _> = variables.iter().copied().collect();
     let files: HashMap<_, _> = files.iter().copied().collect();
     let variable = |name: &str| variables.get(name).map(|value| (*value).to_owned());
@@ -33,11 +46,12 @@ fn principal(login: &Login) -> (&str, &str, &str) {
 }
 
 const ENTRIES: &str = r#"[{"client_id":"other","tenant":"t","client_secret":"no"},{"client_id":"c","tenant":"t","client_secret":"s"}]"#;
+const ONE_ENTRY: &str = r#"[{"client_id":"c","tenant":"t","client_secret":"s"}]"#;
 const PROFILE: &str = "\u{feff}{\"subscriptions\":[{\"id\":\"sub\",\"tenantId\":\"t\",\"isDefault\":true,\
      \"environmentName\":\"AzureUSGovernment\",\"user\":{\"name\":\"c\",\"type\":\"servicePrincipal\"}}]}";
 
 #[test]
-fn the_first_complete_one_wins() {
+fn the_first_form_that_is_begun_is_used() {
     let both = [
         ("AZURE_TENANT_ID", "t1"),
         ("AZURE_CLIENT_ID", "c1"),
@@ -48,13 +62,57 @@ fn the_first_complete_one_wins() {
         ("az_subscriptionId", "sub2"),
     ];
     assert_eq!(principal(&found(&both, &[])), ("t1", "c1", "s1"));
-    let login = found(&both[1..], &[]);
+    // Tenant and client alone begin no form: the platform hands on those of the worker.
+    let platform: Vec<_> = both
+        .into_iter()
+        .filter(|(name, _)| *name != "AZURE_CLIENT_SECRET")
+        .collect();
+    let login = found(&platform, &[]);
     assert_eq!(principal(&login), ("t2", "c2", "s2"));
     assert_eq!(login.subscription.as_deref(), Some("sub2"));
-    assert_eq!(
-        login.passed_over,
-        ["AZURE_CLIENT_SECRET is set, AZURE_TENANT_ID is not"]
-    );
+    // A later form does not complete an earlier one, nor replace it.
+    let text = mistakes(&both[1..], &[]);
+    assert!(text.contains("AZURE_TENANT_ID: it is required"), "{text}");
+}
+
+#[test]
+fn each_missing_part_of_a_form_that_is_begun_is_named() {
+    let names = [
+        ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"],
+        ["az_tenantId", "az_clientId", "az_clientSecret"],
+    ];
+    for (given, style) in (1..7).flat_map(|given| names.map(|style| (given, style))) {
+        let is_given = |position: usize| given & (1 << position) != 0;
+        let variables: Vec<_> = (0..3)
+            .filter(|position| is_given(*position))
+            .map(|position| (style[position], "value"))
+            .collect();
+        // Azure's own names without a secret choose a managed identity.
+        if style[0] == "AZURE_TENANT_ID" && !is_given(2) {
+            let login = found(&variables, &[]);
+            assert!(
+                matches!(login.credentials, Credentials::ManagedIdentity { .. }),
+                "{variables:?}"
+            );
+            continue;
+        }
+        let text = mistakes(&variables, &[]);
+        for (position, name) in style.iter().enumerate() {
+            let is_named = text.contains(&format!("{name}: it is required"));
+            assert_eq!(is_named, !is_given(position), "{variables:?}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_subscription_alone_begins_no_form() {
+    for name in ["AZURE_SUBSCRIPTION_ID", "az_subscriptionId"] {
+        let login = found(&[(name, "sub")], &[]);
+        assert!(matches!(
+            login.credentials,
+            Credentials::ManagedIdentity { .. }
+        ));
+    }
 }
 
 #[test]
@@ -71,49 +129,112 @@ fn azure_credentials_in_every_form() {
 }
 
 #[test]
-fn the_platforms_sentence_is_no_credential_and_no_error() {
-    let sentence = ("azure_credentials", "Azure CLI authenticated for tenant t");
+fn incomplete_or_damaged_azure_credentials_are_named_and_not_repeated() {
+    for (text, part) in [
+        (r#"{"clientId":"c","clientSecret":"hush"}"#, "no tenantId"),
+        (r#"{"tenantId":"t","clientSecret":"hush"}"#, "no clientId"),
+        (r#"{"tenantId":"t","clientId":"c"}"#, "no clientSecret"),
+        (
+            r#"{"tenantId":"t","clientId":"c","clientSecret":""}"#,
+            "no clientSecret",
+        ),
+        (
+            r#"{"tenantId":"t","clientId":"c","clientSecret":null}"#,
+            "no clientSecret",
+        ),
+        (
+            r#"{"tenantId":"t","clientId":"c","clientSecret":["hush"]}"#,
+            "not text",
+        ),
+        (
+            r#"{"tenantId":"t","clientId":"c","clientSecret":"hush"#,
+            "damaged at line 1",
+        ),
+        (
+            r#"{"tenantId":"t" "clientSecret":"hush"}"#,
+            "damaged at line 1",
+        ),
+        (r#"{"subscriptionId":"sub"}"#, "no tenantId"),
+        (r#"["hush"]"#, "not an object"),
+        (r#""hush""#, "not an object"),
+        ("{}", "holds no service principal"),
+        ("AZURE_CLIENT_ID=c\nAZURE_CLIENT_SECRET=hush", "no tenantId"),
+        (
+            "AZURE_TENANT_ID=\naz_clientId=c\nAZURE_CLIENT_SECRET=hush",
+            "no tenantId",
+        ),
+        (
+            "tenantId: t\nclientId: c\nclientSecret: hush",
+            "holds no service principal",
+        ),
+        ("aHVzaA==", "holds no service principal"),
+        ("credentials.json", "the path of such a file"),
+    ] {
+        let inline = mistakes(&[("azure_credentials", text)], &[]);
+        let in_file = mistakes(&[("azure_credentials", "/f")], &[("/f", text)]);
+        for shown in [inline, in_file] {
+            assert!(shown.contains(part), "{text}: {shown}");
+            assert!(
+                !shown.contains("hush") && !shown.contains("aHVz"),
+                "{shown}"
+            );
+        }
+    }
+    assert!(mistakes(&[("azure_credentials", "/f")], &[("/f", " \n")]).contains("it is empty"));
+    let text = mistakes(&[("azure_credentials", "/none")], &[]);
+    assert!(
+        text.contains("the file that it names cannot be read"),
+        "{text}"
+    );
+    // An identity that could be used later changes nothing.
+    let later = [
+        ("azure_credentials", "{"),
+        ("AZURE_CONFIG_DIR", "/az"),
+        ("AZURE_CLIENT_ID", "c"),
+    ];
+    mistakes(&later, &[("/az/service_principal_entries.json", ONE_ENTRY)]);
+}
+
+#[test]
+fn a_sentence_of_the_platform_is_neither_credentials_nor_a_mistake() {
     let files = [
         ("/az/service_principal_entries.json", ENTRIES),
         ("/az/azureProfile.json", PROFILE),
     ];
-    let login = found(&[sentence, ("AZURE_CONFIG_DIR", "/az")], &files);
-    assert_eq!(principal(&login), ("t", "c", "s"));
-    assert_eq!(login.subscription.as_deref(), Some("sub"));
-    assert_eq!(login.cloud, Some(Cloud::AzureUSGovernment));
-    let alone = found(&[sentence], &[]);
-    assert!(matches!(
-        alone.credentials,
-        Credentials::ManagedIdentity {
-            identity: ManagedIdentity::System
-        }
-    ));
-    assert_eq!(alone.passed_over.len(), 1);
+    for sentence in [
+        "Azure CLI authenticated for tenant 11111111... at /tmp/.azure",
+        "Azure CLI authenticated with Managed Identity at /tmp/.azure",
+        "azure:sp@cli",
+        "AUTH DETAILS NOT FOUND",
+    ] {
+        let sentence = ("azure_credentials", sentence);
+        let login = found(&[sentence, ("AZURE_CONFIG_DIR", "/az")], &files);
+        assert_eq!(principal(&login), ("t", "c", "s"));
+        assert_eq!(login.subscription.as_deref(), Some("sub"));
+        assert_eq!(login.cloud, Some(Cloud::AzureUSGovernment));
+        let alone = found(&[sentence], &[]);
+        assert!(matches!(
+            alone.credentials,
+            Credentials::ManagedIdentity {
+                identity: ManagedIdentity::System
+            }
+        ));
+        assert_eq!(alone.passed_over.len(), 1);
+    }
 }
 
+const AZ: (&str, &str) = ("AZURE_CONFIG_DIR", "/az");
+
 #[test]
-fn the_cli_may_hold_a_certificate_an_assertion_or_an_identity() {
-    let dir = ("AZURE_CONFIG_DIR", "/az");
-    let entries = r#"[{"client_id":"c","tenant":"t","certificate":"/k.pem"}]"#;
-    let login = found(
-        &[dir],
-        &[
-            ("/az/service_principal_entries.json", entries),
-            ("/k.pem", "PEM"),
-        ],
-    );
-    assert!(matches!(
-        login.credentials,
-        Credentials::ClientCertificate { .. }
-    ));
+fn the_cli_may_hold_an_assertion_or_an_identity() {
     let entries = r#"[{"client_id":"c","tenant":"t","client_assertion":"jwt"}]"#;
-    let login = found(&[dir], &[("/az/service_principal_entries.json", entries)]);
+    let login = found(&[AZ], &[("/az/service_principal_entries.json", entries)]);
     assert!(matches!(
         login.credentials,
         Credentials::ClientAssertion { .. }
     ));
     let profile = r#"{"subscriptions":[{"id":"sub","isDefault":true,"user":{"name":"userAssignedIdentity","assignedIdentityInfo":"MSIClient-abc"}}]}"#;
-    let login = found(&[dir], &[("/az/azureProfile.json", profile)]);
+    let login = found(&[AZ], &[("/az/azureProfile.json", profile)]);
     let Credentials::ManagedIdentity { identity } = login.credentials else {
         panic!()
     };
@@ -122,20 +243,145 @@ fn the_cli_may_hold_a_certificate_an_assertion_or_an_identity() {
 }
 
 #[test]
-fn workload_identity_needs_tenant_and_client() {
+fn an_azure_cli_without_a_login_begins_no_form() {
+    let empty = r#"{"installationId":"x","subscriptions":[]}"#;
+    for files in [
+        &[][..],
+        &[("/az/azureProfile.json", empty)],
+        &[
+            ("/az/azureProfile.json", empty),
+            ("/az/service_principal_entries.json", "[]"),
+        ],
+    ] {
+        let login = found(&[AZ], files);
+        assert!(matches!(
+            login.credentials,
+            Credentials::ManagedIdentity { .. }
+        ));
+        assert_eq!(login.passed_over, ["AZURE_CONFIG_DIR holds no login"]);
+    }
+}
+
+#[test]
+fn a_login_of_the_azure_cli_that_cannot_be_used_is_a_mistake() {
+    let profile = |user: &str| {
+        format!(
+            r#"{{"subscriptions":[{{"id":"sub","tenantId":"t","isDefault":true,"user":{user}}}]}}"#
+        )
+    };
+    let principal = profile(r#"{"name":"c","type":"servicePrincipal"}"#);
+    let entry = |secret: &str| format!(r#"[{{"client_id":"c","tenant":"t"{secret}}}]"#);
+    for (profile, entries, part) in [
+        (
+            "{".into(),
+            "[]".into(),
+            "azureProfile.json in it is not what",
+        ),
+        (
+            String::new(),
+            "[]".into(),
+            "azureProfile.json in it is not what",
+        ),
+        (
+            principal.clone(),
+            "[".into(),
+            "service_principal_entries.json in it is not what",
+        ),
+        (
+            principal.clone(),
+            r#"["hush"]"#.into(),
+            "service_principal_entries.json in it is not what",
+        ),
+        (principal.clone(), "[]".into(), "has no entry"),
+        (
+            principal.clone(),
+            ONE_ENTRY.replace("\"c\"", "\"other\""),
+            "has no entry",
+        ),
+        (
+            r#"{"subscriptions":[]}"#.into(),
+            ENTRIES.into(),
+            "several service principals",
+        ),
+        (principal.clone(), entry(""), "neither client_secret"),
+        (
+            principal.clone(),
+            entry(r#","client_secret":"""#),
+            "neither client_secret",
+        ),
+        (
+            principal.clone(),
+            entry(r#","certificate":"/none.pem""#),
+            "cannot be used: ",
+        ),
+        (
+            principal.clone(),
+            entry(r#","certificate":"/bad.pem""#),
+            "no usable certificate",
+        ),
+        (
+            profile(r#"{"name":"me@example.com","type":"user"}"#),
+            ONE_ENTRY.into(),
+            "as a person",
+        ),
+        (
+            profile(r#"{"name":"userAssignedIdentity"}"#),
+            "[]".into(),
+            "which user-assigned identity",
+        ),
+    ] {
+        let files = [
+            ("/az/azureProfile.json", profile.as_str()),
+            ("/az/service_principal_entries.json", &entries),
+            ("/bad.pem", "PEM"),
+        ];
+        let text = mistakes(&[AZ], &files);
+        assert!(
+            text.contains("AZURE_CONFIG_DIR: ") && text.contains(part),
+            "{part}: {text}"
+        );
+        assert!(!text.contains("hush"), "{text}");
+    }
+}
+
+#[test]
+fn a_tenant_may_be_an_id_in_the_profile_and_a_domain_in_the_entry() {
+    let entries = ONE_ENTRY.replace("\"t\"", "\"example.com\"");
+    let files = [
+        ("/az/azureProfile.json", PROFILE),
+        ("/az/service_principal_entries.json", &entries),
+    ];
+    assert_eq!(principal(&found(&[AZ], &files)), ("example.com", "c", "s"));
+}
+
+#[test]
+fn workload_identity_needs_tenant_client_and_a_token() {
     let file = ("AZURE_FEDERATED_TOKEN_FILE", "/token");
-    let login = found(
-        &[file, ("AZURE_TENANT_ID", "t"), ("AZURE_CLIENT_ID", "c")],
-        &[],
-    );
+    let (tenant, client) = (("AZURE_TENANT_ID", "t"), ("AZURE_CLIENT_ID", "c"));
+    let token = [("/token", "jwt")];
+    let login = found(&[file, tenant, client], &token);
     assert!(matches!(
         login.credentials,
         Credentials::WorkloadIdentity { .. }
     ));
-    assert!(matches!(
-        found(&[file], &[]).credentials,
-        Credentials::ManagedIdentity { .. }
-    ));
+    for (variables, files, part) in [
+        (
+            &[file, tenant][..],
+            &token[..],
+            "AZURE_CLIENT_ID: it is required",
+        ),
+        (&[file, client], &token, "AZURE_TENANT_ID: it is required"),
+        (&[file], &token, "AZURE_TENANT_ID: it is required"),
+        (&[file, tenant, client], &[], "the file cannot be read"),
+        (
+            &[file, tenant, client],
+            &[("/token", "\n")],
+            "the file is empty",
+        ),
+    ] {
+        let text = mistakes(variables, files);
+        assert!(text.contains(part), "{part}: {text}");
+    }
 }
 
 #[test]

@@ -1,0 +1,69 @@
+//! Files of this machine that a setting names.
+//!
+//! A wrong path may lead to a device, a pipe or a disk image. Only regular files of a plausible size are read, so
+//! that such a path is an error, not a hang or a full memory.
+
+use std::fs::File;
+use std::io::{Error, ErrorKind, Read as _, Result};
+use std::path::Path;
+
+/// Largest file that is read, in bytes: a bundle of every public authority has a quarter of a megabyte.
+const LARGEST: u64 = 4 << 20;
+
+/// The content of a regular file.
+///
+/// # Errors
+/// When it cannot be read, is not a regular file, or is larger than 4 MiB.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    // Before it is opened: to open a pipe means to wait for its writer.
+    let metadata = std::fs::metadata(path)?;
+    if metadata.is_dir() {
+        return Err(refused(ErrorKind::IsADirectory, "it is a directory"));
+    }
+    if !metadata.is_file() {
+        return Err(refused(ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    let mut content = Vec::new();
+    // The size is what is read, not what is promised: files below /proc have none.
+    File::open(path)?
+        .take(LARGEST + 1)
+        .read_to_end(&mut content)?;
+    if content.len() as u64 > LARGEST {
+        let reason = format!("it is larger than {} MiB", LARGEST >> 20);
+        return Err(refused(ErrorKind::FileTooLarge, &reason));
+    }
+    Ok(content)
+}
+
+/// The same as UTF-8.
+///
+/// # Errors
+/// As [`read`], and when it is not UTF-8.
+pub fn read_text(path: &Path) -> Result<String> {
+    String::from_utf8(read(path)?)
+        .map_err(|_| refused(ErrorKind::InvalidData, "it is not UTF-8 text"))
+}
+
+fn refused(kind: ErrorKind, reason: &str) -> Error {
+    Error::new(kind, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_folders_and_huge_files_are_refused() {
+        for (path, reason) in [
+            ("/dev/zero", "not a regular file"),
+            ("/dev/null", "not a regular file"),
+            ("/proc", "a directory"),
+            ("/nonexistent", "No such file"),
+        ] {
+            let error = read_text(Path::new(path)).unwrap_err().to_string();
+            assert!(error.contains(reason), "{path}: {error}");
+        }
+        // A file without a size of its own.
+        assert!(!read(Path::new("/proc/self/status")).unwrap().is_empty());
+    }
+}
