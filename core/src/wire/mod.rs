@@ -8,8 +8,10 @@
 mod call;
 mod ledger;
 mod limit;
+mod reading;
 mod redact;
 mod retry;
+mod secrets;
 mod service_error;
 mod tls;
 
@@ -32,8 +34,9 @@ pub use call::{Answer, Call, Repeat};
 pub(crate) use call::{is_at_home, is_plain};
 pub use ledger::{HostLedger, Ledger};
 pub use limit::Limit;
-pub use redact::{Secrets, shown};
+pub use redact::shown;
 pub use retry::retry_after;
+pub use secrets::Secrets;
 
 use crate::config::Network;
 use crate::problem::{Cause, Party, Problem, harmless};
@@ -132,7 +135,7 @@ impl Wire {
         };
         secrets
             .into_iter()
-            .for_each(|secret| inner.secrets.learn(secret));
+            .for_each(|secret| inner.secrets.learn(&secret));
         Ok(Self {
             inner: Arc::new(inner),
             limit,
@@ -160,7 +163,7 @@ impl Wire {
 
     /// Keeps one more text out of all messages.
     pub fn learn_secret(&self, secret: &SecretString) {
-        self.inner.secrets.learn(secret.clone());
+        self.inner.secrets.learn(secret);
     }
 
     /// A text of somebody else's without the secrets of this run.
@@ -196,7 +199,7 @@ impl Wire {
             tracing::info!(
                 "trying again in {} ms: {}",
                 delay.as_millis(),
-                failure.problem.what
+                self.scrub(&failure.problem.what)
             );
         });
         let result = self
@@ -280,7 +283,7 @@ impl Wire {
         let answer = result?;
         tracing::debug!(
             "{}: {} in {} ms",
-            answer.call,
+            self.scrub(&answer.call),
             answer.status,
             started.elapsed().as_millis()
         );
