@@ -1,8 +1,14 @@
-# syntax=docker/dockerfile:1
 # The image in which RunWhen's workers run the codebundle: the platform's runtime, the repository's codebundles at
 # /home/runwhen/collection, and the executables at ACR_SYNC_HOME. For people who need no platform: Dockerfile.minimal.
 #
 #   docker buildx build --platform linux/amd64,linux/arm64 --tag myacr.azurecr.io/azure-rw-acr-sync:main .
+#
+# Both base images can be pinned by digest. Look the digest of each up, and give it after the tag:
+#
+#   docker buildx imagetools inspect docker.io/library/rust:1.88-bookworm --format '{{.Manifest.Digest}}'
+#   docker buildx build … \
+#     --build-arg RUST_IMAGE=docker.io/library/rust:1.88-bookworm@sha256:… \
+#     --build-arg BASE_IMAGE=ghcr.io/runwhen-contrib/rw-base-runtime:latest@sha256:…
 #
 # RUST_IMAGE must not have a newer C library than BASE_IMAGE: both are Debian 12.
 ARG RUST_IMAGE=docker.io/library/rust:1.88-bookworm

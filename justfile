@@ -2,6 +2,10 @@
 ci:
     CI=true bash .ci/run
 
+# One stage of it: lint, test, rust-version or advisories.
+stage name:
+    CI=true bash .ci/run {{name}}
+
 # The demo.
 demo:
     cargo run --release --bin sandbox
@@ -19,7 +23,7 @@ check:
 
 # Known vulnerabilities; needs the internet (RustSec's database is on GitHub).
 advisories:
-    cargo deny --workspace check advisories
+    bash .ci/run advisories
 
 # What is in the executables, as CycloneDX, into target/sbom.
 sbom:

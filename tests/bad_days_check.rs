@@ -8,7 +8,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use sandbox::{Fault, FaultKind, RetryAfter, Sandbox, Scenario};
-use support::{ACR, ENTRA, Ended, ONE, Run, SOURCE, run};
+use support::{ACR, ENTRA, Ended, ONE, Run, SOURCE, run, signal};
 
 const SLI: &str = env!("CARGO_BIN_EXE_sli");
 
@@ -423,15 +423,12 @@ fn the_deadline_comes_half_way() {
 fn a_signal_ends_the_run_in_order() {
     let world = world();
     world.inject(one_list(), FaultKind::Stall);
-    for signal in ["-TERM", "-INT"] {
+    for name in ["TERM", "INT", "HUP"] {
         let run = run(SLI, &world);
         let started = Instant::now();
         let child = run.spawn();
         std::thread::sleep(Duration::from_millis(1500));
-        let sent = std::process::Command::new("kill")
-            .args([signal, &child.id().to_string()])
-            .status();
-        assert!(sent.expect("kill runs").success());
+        signal(&child, name);
         let ended = run.wait(child, started);
         ended.expect(3, &["stopping", "stopped by a signal"]);
         assert_eq!(ended.verdict_of_one("sli.json", "Missing"), "Unknown");

@@ -8,7 +8,7 @@ use sandbox::{
     Fault, FaultKind, ImportFailure, ImportResult, ImportRule, Permission, RetryAfter, Sandbox,
     Scenario,
 };
-use support::{ACR, ARM, Ended, ONE, run};
+use support::{ACR, ARM, Ended, ONE, run, signal};
 
 const TASKSET: &str = env!("CARGO_BIN_EXE_taskset");
 
@@ -336,10 +336,7 @@ fn a_signal_during_imports_reports_what_was_done() {
     let started = Instant::now();
     let child = run.spawn();
     std::thread::sleep(Duration::from_secs(5));
-    let sent = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(sent.expect("kill runs").success());
+    signal(&child, "INT");
     let ended = run.wait(child, started);
     ended.expect(4, &["stopped by a signal"]);
     let (one, others) = outcomes(&ended);

@@ -34,7 +34,7 @@ fn its_commands_run() {
         "the test command is not in the README"
     );
     assert!(
-        read(".ci/run").lines().any(|line| line == test),
+        read(".ci/run").lines().any(|line| line.trim() == test),
         ".ci/run does not call the README's test command"
     );
     // This test is a part of it.
@@ -97,6 +97,18 @@ fn its_table_of_exit_codes_is_the_programs() {
         let row = format!("| {} | {} |", status.code(), status.meaning());
         assert!(readme.contains(&row), "{row}");
     }
+}
+
+#[test]
+fn its_words_about_signals_are_those_of_the_help() {
+    let help = Command::new(env!("CARGO_BIN_EXE_taskset"))
+        .arg("--help")
+        .output();
+    let help = String::from_utf8(help.expect("taskset runs").stdout).expect("UTF-8");
+    let (_, signals) = help.split_once("Signals:").expect("a part about signals");
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(signals.contains("130") && signals.contains("143"));
+    assert!(words(&read("README.md")).contains(&words(signals)));
 }
 
 #[test]

@@ -9,6 +9,8 @@ use acr_sync_core::file::read_text;
 use acr_sync_core::report::Status;
 use clap::{Arg, ArgMatches, Command};
 
+use crate::signal;
+
 /// Reads flags and environment; the exit code says how to end when there is no configuration.
 pub(crate) fn read(program: Program) -> Result<Config, ExitCode> {
     let matches = command(program).try_get_matches().map_err(|message| {
@@ -111,6 +113,10 @@ fn after_help(program: Program) -> String {
     text.push_str("\nExit codes:\n");
     for status in Status::ALL {
         text.push_str(&format!("  {}  {}\n", status.code(), status.meaning()));
+    }
+    text.push_str("\nSignals:\n");
+    for line in signal::HELP.lines() {
+        text.push_str(&format!("  {line}\n"));
     }
     text
 }

@@ -1,11 +1,26 @@
 //! Files are written whole or not at all.
+//!
+//! A file is written under a temporary name beside its place and then renamed. A process that is killed in
+//! between leaves the temporary file; a later run removes it ([`remove_leftovers`]).
 
-use std::fs::{File, Permissions};
-use std::io::Write as _;
+use std::ffi::OsStr;
+use std::fs::{DirEntry, File, Permissions};
+use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
+use acr_sync_core::report::FOLDER;
 use anyhow::Context as _;
+
+/// Begins the names of our temporary files; tempfile's own random characters follow.
+const PREFIX: &str = ".tmp-azure-rw-acr-sync-";
+/// Began those names before; many programs use it, so it is ours only in our own folder.
+const FORMER_PREFIX: &str = ".tmp";
+/// The random characters after the prefix.
+const RANDOM: usize = 6;
+/// A temporary file this old belongs to no run that is still writing it: writing takes moments.
+const OLD: Duration = Duration::from_secs(3600);
 
 /// A folder that results are to go to and cannot.
 #[derive(Debug)]
@@ -35,7 +50,7 @@ impl std::error::Error for NotWritable {}
 pub(crate) fn check_descriptors() -> anyhow::Result<()> {
     // The runtime takes six, and a run without any concurrency the rest.
     const FEWEST: usize = 16;
-    let opened: std::io::Result<Vec<_>> = (0..FEWEST).map(|_| File::open("/dev/null")).collect();
+    let opened: io::Result<Vec<_>> = (0..FEWEST).map(|_| File::open("/dev/null")).collect();
     opened.map(drop).with_context(|| {
         format!(
             "this process cannot open {FEWEST} more files: raise its limit (ulimit -n) to 256 or more"
@@ -45,25 +60,64 @@ pub(crate) fn check_descriptors() -> anyhow::Result<()> {
 
 /// Makes sure that a folder is there and takes files, before anything is changed elsewhere.
 pub(crate) fn check_writable(variable: &'static str, folder: &Path) -> Result<(), NotWritable> {
-    let not_writable = |error: std::io::Error| NotWritable {
+    let not_writable = |error: io::Error| NotWritable {
         variable,
         folder: folder.to_owned(),
         reason: error.to_string(),
     };
     std::fs::create_dir_all(folder).map_err(not_writable)?;
-    tempfile::tempfile_in(folder)
-        .map(drop)
-        .map_err(not_writable)
+    temporary_file(folder).map(drop).map_err(not_writable)
 }
 
-/// Writes a file beside its place and moves it there: nobody ever reads half of it.
+/// Removes old temporary files of runs that were killed while they wrote. Failures are logged only: the run
+/// does not need the space.
+pub(crate) fn remove_leftovers(folder: &Path, now: SystemTime) {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
+    let is_our_folder = folder.file_name() == Some(OsStr::new(FOLDER));
+    let prefixes = if is_our_folder {
+        &[PREFIX, FORMER_PREFIX][..]
+    } else {
+        &[PREFIX][..]
+    };
+    for entry in entries.flatten() {
+        if is_leftover(&entry, prefixes, now) {
+            let path = entry.path();
+            match std::fs::remove_file(&path) {
+                Ok(()) => tracing::debug!("removed {path:?}, left by a run that was killed"),
+                Err(error) => tracing::debug!("{path:?} could not be removed: {error}"),
+            }
+        }
+    }
+}
+
+fn is_leftover(entry: &DirEntry, prefixes: &[&str], now: SystemTime) -> bool {
+    let name = entry.file_name();
+    let random = |prefix| name.to_str()?.strip_prefix(prefix);
+    let is_ours = prefixes.iter().filter_map(random).any(|random| {
+        random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    });
+    // Of the entry itself: a symbolic link is not ours.
+    let metadata = entry.metadata().ok().filter(|metadata| metadata.is_file());
+    let age = metadata.and_then(|metadata| now.duration_since(metadata.modified().ok()?).ok());
+    is_ours && age.is_some_and(|age| age > OLD)
+}
+
+fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(PREFIX)
+        .rand_bytes(RANDOM)
+        .permissions(Permissions::from_mode(0o644))
+        .tempfile_in(folder)
+}
+
+/// Writes a file beside its place and renames it, so that a reader never sees a part of it.
 pub(crate) fn write(path: &Path, content: &str) -> anyhow::Result<()> {
     let attempt = || -> anyhow::Result<()> {
         let folder = path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder)?;
-        let mut file = tempfile::Builder::new()
-            .permissions(Permissions::from_mode(0o644))
-            .tempfile_in(folder)?;
+        let mut file = temporary_file(folder)?;
         file.write_all(content.as_bytes())?;
         file.as_file().sync_all()?;
         file.persist(path)?;
@@ -87,6 +141,61 @@ mod tests {
             std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
             1
         );
+    }
+
+    /// A file in the folder that was last written to this long ago.
+    fn aged(folder: &Path, name: &str, age: Duration) -> PathBuf {
+        let path = folder.join(name);
+        let file = std::fs::File::create(&path).unwrap();
+        file.set_modified(SystemTime::now() - age).unwrap();
+        path
+    }
+
+    #[test]
+    fn old_temporary_files_of_ours_are_removed_and_nothing_else() {
+        const DAY: Duration = Duration::from_secs(86_400);
+        let output = tempfile::tempdir().unwrap();
+        let ours = output.path().join(FOLDER);
+        std::fs::create_dir(&ours).unwrap();
+        let target = aged(output.path(), "report.md", DAY);
+        for folder in [output.path(), &ours] {
+            let gone = aged(folder, ".tmp-azure-rw-acr-sync-Ab3xYz", DAY);
+            let former = aged(folder, ".tmpAb3xYz", DAY);
+            let link = folder.join(".tmp-azure-rw-acr-sync-linked");
+            std::os::unix::fs::symlink(&target, &link).unwrap();
+            let kept = [
+                aged(folder, ".tmp-azure-rw-acr-sync-Ab3xYy", OLD / 2),
+                aged(folder, ".tmp-azure-rw-acr-sync-Ab3", DAY),
+                aged(folder, ".tmp-azure-rw-acr-sync-notes!", DAY),
+                aged(folder, ".tmp-notes", DAY),
+                aged(folder, "sli.json", DAY),
+                aged(folder, ".azure-rw-acr-sync-Ab3xYz", DAY),
+                link,
+                target.clone(),
+            ];
+            let below = folder.join(".tmp-azure-rw-acr-sync-folder");
+            std::fs::create_dir(&below).unwrap();
+            remove_leftovers(folder, SystemTime::now());
+            assert!(!gone.exists());
+            assert_eq!(former.exists(), folder == output.path());
+            assert!(below.exists());
+            for path in kept {
+                assert!(path.symlink_metadata().is_ok(), "{path:?} was removed");
+            }
+        }
+        remove_leftovers(Path::new("/nonexistent"), SystemTime::now());
+    }
+
+    #[test]
+    fn a_file_dated_in_the_future_is_not_old() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = aged(
+            folder.path(),
+            ".tmp-azure-rw-acr-sync-Ab3xYz",
+            Duration::ZERO,
+        );
+        remove_leftovers(folder.path(), SystemTime::now() - 2 * OLD);
+        assert!(path.exists());
     }
 
     #[test]

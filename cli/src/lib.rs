@@ -44,12 +44,13 @@ pub fn execute(
             );
         }
     };
-    let ended = runtime.block_on(async {
-        let session = Session::new(config, progress);
-        session.check_folders()?;
+    let interrupted = signal::interrupted();
+    let ended = runtime.block_on(signal::logged(interrupted.clone(), async {
+        let session = Session::new(config, progress, interrupted);
+        session.prepare_folders()?;
         body(&session).await
-    });
-    // A look-up of a name that hangs must not hold up the end of the run.
+    }));
+    // Neither a name lookup that hangs nor a computation that was abandoned may delay the end of the run.
     runtime.shutdown_background();
     match ended {
         Ok(status) => status.code().into(),

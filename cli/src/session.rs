@@ -1,6 +1,6 @@
 //! One run of an executable: its configuration, its folders, its end.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use acr_sync_core::config::Config;
 use acr_sync_core::metric::{self, Push};
@@ -9,8 +9,9 @@ use acr_sync_core::report::{FOLDER, Place, Report, Status, artifacts, html, mark
 use acr_sync_core::run::{Event, Run};
 use acr_sync_core::wire::Limit;
 use indicatif::ProgressBar;
+use tokio::sync::watch;
 
-use crate::{files, signal};
+use crate::files;
 
 /// One run of an executable.
 pub struct Session {
@@ -20,8 +21,12 @@ pub struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(config: Config, progress: ProgressBar) -> Self {
-        let limit = Limit::new(config.timeout, signal::interrupted());
+    pub(crate) fn new(
+        config: Config,
+        progress: ProgressBar,
+        interrupted: watch::Receiver<bool>,
+    ) -> Self {
+        let limit = Limit::new(config.timeout, interrupted);
         Self {
             config,
             limit,
@@ -29,9 +34,20 @@ impl Session {
         }
     }
 
-    pub(crate) fn check_folders(&self) -> Result<(), files::NotWritable> {
-        files::check_writable("OUTPUT_DIR", &self.config.output_dir.join(FOLDER))?;
-        files::check_writable("CODEBUNDLE_TEMP_DIR", &self.config.temp_dir)
+    /// Checks that results can be written, and removes what earlier runs that were killed left half written.
+    pub(crate) fn prepare_folders(&self) -> Result<(), files::NotWritable> {
+        let Config {
+            output_dir,
+            temp_dir,
+            ..
+        } = &self.config;
+        let artifacts = output_dir.join(FOLDER);
+        files::check_writable("OUTPUT_DIR", &artifacts)?;
+        files::check_writable("CODEBUNDLE_TEMP_DIR", temp_dir)?;
+        for folder in [output_dir, &artifacts, temp_dir] {
+            files::remove_leftovers(folder, SystemTime::now());
+        }
+        Ok(())
     }
 
     /// Shows on a terminal what the run waits for.

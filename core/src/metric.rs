@@ -17,12 +17,13 @@ use prost::Message as _;
 use reqwest::Method;
 use reqwest::header::HeaderValue;
 use secrecy::ExposeSecret as _;
+use url::Host;
 
 use crate::config::{Config, MetricPush};
 use crate::discover::Category;
 use crate::problem::{Cause, Party, Problem};
 use crate::report::Report;
-use crate::wire::{Answer, Call, Limit, SetupError, Wire};
+use crate::wire::{Answer, Call, Limit, SetupError, Wire, shown};
 
 /// The type of both messages, by OTLP's specification.
 const PROTOBUF: &str = "application/x-protobuf";
@@ -51,6 +52,13 @@ pub async fn push(config: &Config, report: &Report, limit: &Limit) -> Result<Pus
     let Some(request) = request(report, push) else {
         return Ok(Push::NoNumber);
     };
+    if sends_headers_in_clear(push) {
+        tracing::warn!(
+            "OTEL_EXPORTER_OTLP_HEADERS are sent to {} without encryption, so that others on the network can read \
+             them: give OTEL_EXPORTER_OTLP_ENDPOINT as https",
+            shown(&push.endpoint)
+        );
+    }
     let wire = Wire::new(&config.network, config.secrets(), limit.clone())?;
     let mut call = Call::new(Party::Collector, Method::POST, push.endpoint.clone())
         .body(PROTOBUF, request.encode_to_vec());
@@ -62,6 +70,17 @@ pub async fn push(config: &Config, report: &Report, limit: &Limit) -> Result<Pus
     }
     let result = wire.send(call).await.and_then(|answer| taken(&answer));
     Ok(result.map_or_else(Push::Failed, |()| Push::Taken))
+}
+
+/// Whether the collector's headers, which may hold a token, leave this machine over plain http.
+fn sends_headers_in_clear(push: &MetricPush) -> bool {
+    let stays_here = match push.endpoint.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
+        None => false,
+    };
+    push.endpoint.scheme() == "http" && !push.headers.is_empty() && !stays_here
 }
 
 /// The message; none when there is no number.
@@ -160,5 +179,40 @@ fn taken(answer: &Answer) -> Result<(), Problem> {
             Err(problem)
         }
         Some(_) | None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderName;
+
+    use super::*;
+
+    #[test]
+    fn headers_over_plain_http_are_reported_unless_they_stay_on_the_machine() {
+        for (endpoint, warned) in [
+            ("http://collector.example:4318/v1/metrics", true),
+            ("http://10.0.0.1:4318", true),
+            ("http://0.0.0.0:4318", true),
+            ("http://[2001:db8::1]:4318", true),
+            ("http://localhost.example:4318", true),
+            ("https://collector.example:4318", false),
+            ("http://LOCALHOST:4318", false),
+            ("http://collector.localhost:4318", false),
+            ("http://127.8.9.1:4318", false),
+            ("http://[::1]:4318", false),
+            ("http://[::ffff:127.0.0.1]:4318", false),
+        ] {
+            let mut push = MetricPush {
+                endpoint: endpoint.parse().unwrap(),
+                headers: vec![(HeaderName::from_static("authorization"), "hush".into())],
+                name: "x".to_owned(),
+                workspace: None,
+                names_registry: true,
+            };
+            assert_eq!(sends_headers_in_clear(&push), warned, "{endpoint}");
+            push.headers.clear();
+            assert!(!sends_headers_in_clear(&push), "{endpoint}");
+        }
     }
 }

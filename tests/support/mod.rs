@@ -3,17 +3,21 @@
 // Every test file uses its own part of this.
 #![allow(dead_code)]
 
+pub mod disguise;
 pub mod hostile;
 pub mod peak;
 
 use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use sandbox::{Sandbox, scenario};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use disguise::{squeezed, traces_of};
 
 /// The host that the CodeCollections are published on.
 pub const SOURCE: &str = scenario::GOOGLE_HOST;
@@ -83,12 +87,16 @@ impl Run<'_> {
     }
 
     pub fn spawn(&self) -> Child {
+        self.spawn_with_stdout(Stdio::piped())
+    }
+
+    pub fn spawn_with_stdout(&self, stdout: Stdio) -> Child {
         Command::new(self.executable)
             .args(&self.arguments)
             .env_clear()
             .envs(&self.environment)
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn()
             .expect("the executable starts")
@@ -106,7 +114,7 @@ impl Run<'_> {
             std::fs::read(format!("/proc/{}/cmdline", child.id())).unwrap_or_default();
         let output = child.wait_with_output().expect("the executable ends");
         let ended = Ended {
-            code: output.status.code().unwrap_or(-1),
+            code: code(output.status),
             stdout: String::from_utf8(output.stdout).expect("UTF-8 on stdout"),
             stderr: String::from_utf8(output.stderr).expect("UTF-8 on stderr"),
             took: started.elapsed(),
@@ -118,6 +126,21 @@ impl Run<'_> {
         assert_eq!(self.world.violations(), Vec::<String>::new());
         ended
     }
+}
+
+/// The exit code as a shell reports it: 128 plus the number of the signal that ended the process.
+fn code(status: ExitStatus) -> i32 {
+    let signal = || status.signal().map_or(-1, |signal| 128 + signal);
+    status.code().unwrap_or_else(signal)
+}
+
+/// Sends a signal, such as `TERM`, to a process that this test started.
+#[track_caller]
+pub fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill")
+        .args([&format!("-{name}"), &child.id().to_string()])
+        .status();
+    assert!(sent.expect("kill runs").success());
 }
 
 /// Every secret of this run: those it was given, and every token that it was seen to use.
@@ -133,6 +156,12 @@ fn secrets(world: &Sandbox, environment: &BTreeMap<String, String>) -> Vec<Strin
         {
             secrets.push(value.clone());
         }
+    }
+    if let Some((_, rest)) = environment["HTTPS_PROXY"].split_once("://")
+        && let Some((account, _)) = rest.rsplit_once('@')
+        && let Some((_, password)) = account.split_once(':')
+    {
+        secrets.push(password.to_owned());
     }
     for request in world.requests() {
         let headers = request.request_headers.iter();
@@ -251,9 +280,14 @@ impl Ended {
                 }
             }
         }
+        let traces: Vec<_> = secrets
+            .iter()
+            .flat_map(|secret| traces_of(secret))
+            .collect();
         for (place, text) in places {
-            for secret in secrets {
-                assert!(!text.contains(secret.as_str()), "a secret got into {place}");
+            let text = squeezed(&text);
+            for trace in &traces {
+                assert!(!text.contains(trace.as_str()), "a secret got into {place}");
             }
         }
     }

@@ -22,6 +22,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use url::form_urlencoded;
 
 use super::certificate::{CertificateAssertion, GivenAssertion};
 use crate::config::{Config, Credentials, Login, ManagedIdentity};
@@ -363,6 +364,25 @@ impl Refusal {
 #[derive(Debug)]
 struct EntraTransport(Wire);
 
+impl EntraTransport {
+    /// Keeps out of all messages what a request proves the identity with, such as the federated token, which the
+    /// library reads from its file itself.
+    fn learn_proofs(&self, call: &Call) {
+        const FIELDS: [&str; 2] = ["client_assertion", "client_secret"];
+        const HEADERS: [&str; 2] = ["authorization", "x-identity-header"];
+        for (name, value) in form_urlencoded::parse(call.body.as_deref().unwrap_or_default()) {
+            if FIELDS.contains(&name.as_ref()) {
+                self.0.learn_secret(&value.into_owned().into());
+            }
+        }
+        for value in HEADERS.iter().filter_map(|name| call.headers.get(*name)) {
+            let value = value.to_str().unwrap_or_default();
+            let credentials = value.split_once(' ').map_or(value, |(_, rest)| rest);
+            self.0.learn_secret(&credentials.to_owned().into());
+        }
+    }
+}
+
 #[async_trait]
 impl HttpClient for EntraTransport {
     async fn execute_request(
@@ -389,6 +409,7 @@ impl HttpClient for EntraTransport {
             Body::Bytes(bytes) => call.body = Some(bytes.clone()),
             _ => return Err(invalid("a streamed body")),
         }
+        self.learn_proofs(&call);
         let answer = self.0.send(call).await.map_err(failed)?;
         // What is neither a token nor a refusal is no answer; the library would call it a refusal.
         if answer.status.is_success() {

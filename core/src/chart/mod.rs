@@ -1,12 +1,15 @@
 //! The RunWhen Local chart: found, fetched, completed, rendered, and the images in it.
 //!
 //! The engine (crate `helm`) opens no connection; this module brings it charts. An archive is checked
-//! against the digest that its index or manifest gives before it is opened.
+//! against the digest that its index or manifest gives before it is opened. Everything that the engine
+//! computes runs on a thread of its own, inside the run's deadline (`computation.rs`).
 
+mod computation;
 pub mod index;
 
 use std::path::Path;
 
+use bytes::Bytes;
 use reqwest::{Method, StatusCode};
 use url::Url;
 
@@ -14,7 +17,8 @@ use crate::config::{ChartSource, Config};
 use crate::name::{Digest, Location, Tag, Version};
 use crate::problem::{Cause, Party, Problem, harmless, inert};
 use crate::registry::{ManifestKind, RegistryClient, Sources};
-use crate::wire::{Answer, Call, Wire};
+use crate::wire::{Answer, Call, Limit, Wire};
+use computation::compute;
 use index::IndexEntry;
 
 /// Largest index that is read, in bytes.
@@ -52,22 +56,21 @@ pub async fn render(
     fetch.complete(&mut chart, DEPTH).await?;
     let title = harmless(&format!("{} {}", chart.name(), chart.metadata().version));
     let values = request.values.clone();
-    // The engine computes; it must not hold up the requests that are under way.
-    let rendered = tokio::task::spawn_blocking(move || {
-        helm::render(
-            &chart,
-            &values,
-            &helm::Release::default(),
-            &helm::Capabilities::default(),
-        )
-        // What is no YAML, Helm would not install: images in it would be missed without a word.
-        .and_then(|files| files.manifest().map(|_| files.images()))
-    });
-    let images = match rendered.await {
-        Ok(Ok(images)) => images,
-        Ok(Err(error)) => return Err(unusable(&title, &error)),
-        Err(error) => return Err(unusable(&title, &error)),
-    };
+    let rendered = compute(
+        wire.limit(),
+        format!("rendering chart {title}"),
+        move || {
+            helm::render(
+                &chart,
+                &values,
+                &helm::Release::default(),
+                &helm::Capabilities::default(),
+            )
+            // What is no YAML, Helm would not install: images in it would be missed without a word.
+            .and_then(|files| files.manifest().map(|_| files.images()))
+        },
+    );
+    let images = rendered.await?.map_err(|error| unusable(&title, &error))?;
     Ok(RenderedChart { title, images })
 }
 
@@ -84,7 +87,7 @@ impl Fetch<'_> {
         version: Option<&str>,
     ) -> Result<helm::Chart, Problem> {
         match source {
-            ChartSource::Path(path) => from_path(path),
+            ChartSource::Path(path) => from_path(self.wire.limit(), path).await,
             ChartSource::Repository(url) => self.in_repository(url, name, version).await,
             ChartSource::Oci(location) => self.in_registry(location, name, version).await,
         }
@@ -143,7 +146,14 @@ impl Fetch<'_> {
     ) -> Result<helm::Chart, Problem> {
         let index_url = join(url, "index.yaml")?;
         let answer = self.get(index_url.clone(), INDEX_CAP).await?;
-        let entries = index::versions_of(&String::from_utf8_lossy(&answer.body), name)
+        let (body, wanted_name) = (answer.body.clone(), name.to_owned());
+        let entries = compute(
+            self.wire.limit(),
+            format!("reading {index_url}"),
+            move || index::versions_of(&String::from_utf8_lossy(&body), &wanted_name),
+        );
+        let entries = entries
+            .await?
             .map_err(|error| answer.invalid(format!("this is no index of charts: {error}")))?;
         if entries.is_empty() {
             return Err(not_found(format!("{url} has no chart {name}")));
@@ -161,7 +171,8 @@ impl Fetch<'_> {
             .ok_or_else(|| answer.invalid(format!("{name} {} has no URL", entry.version)))?;
         let archive = self.get(join(url, place)?, ARCHIVE_CAP).await?;
         verify(&archive, entry)?;
-        open(&archive.body, &format!("{name} {}", entry.version))
+        self.open(archive.body, &format!("{name} {}", entry.version))
+            .await
     }
 
     async fn in_registry(
@@ -193,7 +204,17 @@ impl Fetch<'_> {
             .parse()
             .map_err(|error: crate::name::NameError| not_found(error.to_string()))?;
         let archive = archive_in(&client, &location, &tag).await?;
-        open(&archive, &format!("{name} {best}"))
+        self.open(archive, &format!("{name} {best}")).await
+    }
+
+    async fn open(&self, archive: Bytes, title: &str) -> Result<helm::Chart, Problem> {
+        let title = harmless(title);
+        let opened = compute(
+            self.wire.limit(),
+            format!("unpacking chart {title}"),
+            move || helm::Chart::from_archive(&archive),
+        );
+        opened.await?.map_err(|error| unusable(&title, &error))
     }
 
     async fn get(&self, url: Url, cap: usize) -> Result<Answer, Problem> {
@@ -236,7 +257,7 @@ async fn archive_in(
     client: &RegistryClient,
     location: &Location,
     tag: &Tag,
-) -> Result<bytes::Bytes, Problem> {
+) -> Result<Bytes, Problem> {
     let manifest = client
         .manifest(&location.repository, &Version::Tag(tag.clone()))
         .await?;
@@ -274,19 +295,20 @@ fn chart_location(parent: &Location, name: &str) -> Result<Location, Problem> {
     })
 }
 
-fn from_path(path: &Path) -> Result<helm::Chart, Problem> {
-    helm::Chart::load(path).map_err(|error| {
+async fn from_path(limit: &Limit, path: &Path) -> Result<helm::Chart, Problem> {
+    let shown = path.display().to_string();
+    let path = path.to_owned();
+    let loaded = compute(limit, format!("reading chart {shown}"), move || {
+        helm::Chart::load(path)
+    });
+    loaded.await?.map_err(|error| {
         Problem::new(
             Party::Here,
             Cause::Configuration,
-            harmless(&format!("chart {}: {error}", path.display())),
+            harmless(&format!("chart {shown}: {error}")),
         )
         .advise("check HELM_REPO_URL: a folder with a Chart.yaml, a .tgz, or a URL")
     })
-}
-
-fn open(archive: &[u8], title: &str) -> Result<helm::Chart, Problem> {
-    helm::Chart::from_archive(archive).map_err(|error| unusable(title, &error))
 }
 
 fn unusable(title: &str, error: &dyn std::error::Error) -> Problem {

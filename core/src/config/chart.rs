@@ -5,11 +5,17 @@ use std::path::PathBuf;
 
 use url::Url;
 
+use super::reader::is_bare;
+use super::shown::shown;
 use super::variables as name;
 use crate::name::{Location, NameError};
+use crate::problem::harmless;
 
 /// Always set: without a runner the chart names only a part of its images.
 const RUNNER: &str = "runner.enabled=true";
+
+const FORMS: &str =
+    "it must be an https:// or oci:// URL without user and query, a folder or a .tgz";
 
 /// The chart that names the RunWhen Local images.
 #[derive(Clone, Debug)]
@@ -39,8 +45,10 @@ impl ChartSource {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         if text.contains("://") {
             Self::from_url(text)
-        } else {
+        } else if shown(text) == text {
             Ok(Self::Path(PathBuf::from(text)))
+        } else {
+            Err(FORMS.to_owned())
         }
     }
 
@@ -50,13 +58,15 @@ impl ChartSource {
             let (registry, repository) = rest
                 .trim_end_matches('/')
                 .split_once('/')
-                .ok_or("an oci:// URL needs a path behind the host")?;
+                .ok_or("an oci:// URL needs a path after the host")?;
+            // Without the text itself: it may hold a password.
+            let reason = |error: NameError| error.reason().to_owned();
             let registry = registry
                 .parse()
-                .map_err(|error: NameError| error.to_string())?;
+                .map_err(|error| format!("the host: {}", reason(error)))?;
             let repository = repository
                 .parse()
-                .map_err(|error: NameError| error.to_string())?;
+                .map_err(|error| format!("the path: {}", reason(error)))?;
             return Ok(Self::Oci(Location {
                 registry,
                 repository,
@@ -64,14 +74,10 @@ impl ChartSource {
         }
         let url = Url::parse(&format!("{}/", text.trim_end_matches('/')))
             .map_err(|error| error.to_string())?;
-        let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
-        if url.scheme() == "https" && url.has_host() && plain {
+        if url.scheme() == "https" && url.has_host() && is_bare(&url) {
             Ok(Self::Repository(url))
         } else {
-            Err(
-                "it must be an https:// or oci:// URL without user and query, a folder or a .tgz"
-                    .to_owned(),
-            )
+            Err(FORMS.to_owned())
         }
     }
 }
@@ -109,18 +115,28 @@ pub(super) fn merged(
     file: Option<&str>,
     sets: Option<&str>,
 ) -> Result<helm::Values, (&'static str, String)> {
-    let wrong = |variable| {
-        move |error: helm::Error| (variable, crate::problem::harmless(&error.to_string()))
-    };
+    let wrong = |variable| move |error: helm::Error| (variable, harmless(&error.to_string()));
     let mut values = helm::Values::new();
     values.set(RUNNER).map_err(wrong(name::CHART_SET))?;
     if let Some(text) = file {
         values.merge_yaml(text).map_err(wrong(name::CHART_VALUES))?;
     }
     if let Some(text) = sets {
-        values.set(text).map_err(wrong(name::CHART_SET))?;
+        values
+            .set(text)
+            .map_err(|error| (name::CHART_SET, set_reason(text, &error)))?;
     }
     Ok(values)
+}
+
+/// What is wrong with `--set`, without the whole text, which the engine repeats: a value may be a secret.
+fn set_reason(text: &str, error: &helm::Error) -> String {
+    if text.contains("://") {
+        // What the engine takes for a key may be a part of a URL.
+        return "it must be KEY=VALUE, several separated by commas; a comma inside a value is written \\,"
+            .to_owned();
+    }
+    harmless(&error.to_string().replace(&format!("{text:?}: "), ""))
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ mod metric_push;
 mod no_proxy;
 mod reader;
 mod registry_name;
+mod secrets;
+mod shown;
 mod variables;
 
 use std::fmt;
@@ -17,9 +19,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 
 pub use chart::{ChartRequest, ChartSource};
 pub use credentials::{Credentials, Login, ManagedIdentity};
@@ -335,43 +335,6 @@ impl Config {
             ("credentials", self.login.origin.clone()),
         ]
     }
-
-    /// Every secret that this configuration holds, so that it can be kept out of all messages.
-    pub fn secrets(&self) -> Vec<SecretString> {
-        let mut secrets = Vec::new();
-        match &self.login.credentials {
-            Credentials::ClientSecret { secret, .. } => secrets.push(secret.clone()),
-            Credentials::ClientCertificate { pem, .. } => secrets.push(pem.clone()),
-            Credentials::ClientAssertion { assertion, .. } => secrets.push(assertion.clone()),
-            Credentials::WorkloadIdentity { .. } | Credentials::ManagedIdentity { .. } => {}
-        }
-        if let Some(DockerAuth { username, token }) = &self.docker {
-            secrets.push(token.clone());
-            // As it is sent.
-            let pair = format!("{}:{}", username.expose_secret(), token.expose_secret());
-            secrets.push(BASE64.encode(pair).into());
-        }
-        for (_, value) in self.metric_push.iter().flat_map(|push| &push.headers) {
-            // Whole, and the token of `Bearer …`; but a tenant's short name is no secret, and stands in other words.
-            let last = value.expose_secret().rsplit(' ').next().unwrap_or_default();
-            let texts = [value.expose_secret(), last];
-            secrets.extend(
-                texts
-                    .into_iter()
-                    .filter(|text| text.len() >= 8)
-                    .map(SecretString::from),
-            );
-        }
-        if let Some(password) = self.network.proxy.as_ref().and_then(proxy_password) {
-            secrets.push(password);
-        }
-        secrets
-    }
-}
-
-fn proxy_password(proxy: &SecretString) -> Option<SecretString> {
-    let url = url::Url::parse(proxy.expose_secret()).ok()?;
-    url.password().map(SecretString::from)
 }
 
 #[cfg(test)]

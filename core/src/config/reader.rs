@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::variables as name;
 use super::{
     ChartRequest, ChartSource, Credentials, DockerAuth, Images, Inputs, Login, Mistake, Network,
-    NoProxy, Program, chart, credentials,
+    NoProxy, Program, chart, credentials, shown::shown,
 };
 use crate::azure::Cloud;
 use crate::name::{Repository, Tag};
@@ -28,16 +28,9 @@ impl Reader<'_> {
         value: Option<String>,
         reason: impl Into<String>,
     ) {
-        // A URL may hold a password where none belongs.
-        let value = value.map(|text| match (text.find("://"), text.rfind('@')) {
-            (Some(scheme), Some(at)) if scheme < at => {
-                format!("{}://…{}", &text[..scheme], &text[at..])
-            }
-            _ => text,
-        });
         self.mistakes.push(Mistake {
             variable,
-            value,
+            value: value.as_deref().map(shown),
             reason: reason.into(),
         });
     }
@@ -268,6 +261,10 @@ pub(super) fn parse_repository_path(text: &str) -> Result<Repository, String> {
 }
 
 pub(super) fn parse_ref(text: &str) -> Result<Tag, String> {
+    let text = &shown(text);
+    if text.contains("://") {
+        return Err("it must be the branch as it appears in the tags, such as main".to_owned());
+    }
     if text.contains('/') {
         let flat = text.trim_matches('/').replace('/', "-");
         return Err(format!(
@@ -323,11 +320,19 @@ pub(super) fn parse_cloud(text: &str) -> Result<Cloud, String> {
 
 pub(super) fn parse_https(text: &str) -> Result<String, String> {
     match url::Url::parse(text) {
-        Ok(url) if url.scheme() == "https" && url.has_host() => {
+        Ok(url) if url.scheme() == "https" && url.has_host() && is_bare(&url) => {
             Ok(text.trim_end_matches('/').to_owned())
         }
-        _ => Err("it must be an https URL".to_owned()),
+        _ => Err("it must be an https URL without user and query".to_owned()),
     }
+}
+
+/// Whether a URL has no user, password, query and fragment, any of which may hold a secret.
+pub(super) fn is_bare(url: &url::Url) -> bool {
+    url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none()
 }
 
 pub(super) fn parse_uuid(text: &str) -> Result<String, String> {

@@ -1,5 +1,6 @@
 //! What a user gives as `REGISTRY_NAME`: a registry's name or its login server.
 
+use super::shown::shown;
 use crate::azure::Cloud;
 use crate::name::Registry;
 
@@ -20,12 +21,18 @@ pub enum RegistryName {
 impl RegistryName {
     /// Reads what the user gave; an error says what is wrong and what would be right.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let lower = text.trim_end_matches(['/', '.']).to_ascii_lowercase();
+        // The reasons below repeat parts of the text.
+        let lower = shown(text.trim_end_matches(['/', '.'])).to_ascii_lowercase();
         if let Some((_, rest)) = lower.split_once("://") {
-            let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+            let host = rest.split(['/', '?']).next().unwrap_or_default();
             let host = host.rsplit('@').next().unwrap_or_default();
+            let hint = if host.contains('…') {
+                String::new()
+            } else {
+                format!(", here {host:?}")
+            };
             return Err(format!(
-                "this is a URL; give the registry's name or its login server, here {host:?}"
+                "this is a URL; give the registry's name or its login server{hint}"
             ));
         }
         if let Some((host, path)) = lower.split_once('/') {

@@ -1,5 +1,7 @@
 use std::collections::HashMap;
 
+use secrecy::ExposeSecret;
+
 use super::*;
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, Mistakes> {
@@ -142,11 +144,71 @@ fn neither_debug_nor_settings_show_a_secret() {
         ("USE_DOCKER_AUTH", "true"),
         ("DOCKER_USERNAME", "user"),
         ("DOCKER_TOKEN", "hush-2"),
-        ("HTTPS_PROXY", "http://me:hush-3@proxy:3128"),
+        ("HTTPS_PROXY", "http://me:hush%2D3@proxy:3128"),
     ])
     .unwrap();
     let shown = format!("{config:?}{:?}", config.settings());
     assert!(!shown.contains("hush"), "{shown}");
-    // The account as a pair too, as it is sent.
-    assert_eq!(config.secrets().len(), 4);
+    let secrets = config.secrets();
+    let secrets: Vec<_> = secrets.iter().map(ExposeSecret::expose_secret).collect();
+    // The account as a pair too, and the proxy's password decoded: as they are sent.
+    let all = ["hush-1", "hush-2", "dXNlcjpodXNoLTI=", "hush%2D3", "hush-3"];
+    assert_eq!(secrets, all);
+}
+
+#[test]
+fn no_url_in_a_variable_shows_its_user_password_or_query() {
+    for variable in VARIABLES.iter().filter(|variable| !variable.secret) {
+        for value in [
+            "https://user:hush@host.example/x",
+            "oci://user:hush@host.example/x",
+            "http://hush@host.example/x",
+            "https://host.example/x?token=hush",
+            "http://host.example/x?sig=hush&a=b@c",
+            "oci://host.example/x?token=hush",
+            "oci://host.example?token=hush/x",
+            "https://host.example/x#hush",
+            "http://user:a/hush?b@host.example/x",
+            "ftp://user:p@hush@host.example",
+            "user:hush@host.example/x",
+            "host.example/x?token=hush",
+            "://hush@",
+        ] {
+            let given = |name: &str| {
+                let filled =
+                    |(other, value): (&str, &str)| (name == other).then(|| value.to_owned());
+                [
+                    (variable.name, value),
+                    NAME,
+                    ("PUSH_METRIC", "true"),
+                    ("RW_SLI_METRIC_NAME", "m"),
+                    ("RW_WORKSPACE", "w"),
+                ]
+                .into_iter()
+                .find_map(filled)
+            };
+            let file = |_: &Path| Err(io::ErrorKind::NotFound.into());
+            let inputs = Inputs {
+                variable: &given,
+                file: &file,
+            };
+            let text = match Config::read(Program::Sli, &inputs) {
+                Ok(config) => format!("{:?}", config.settings()),
+                Err(mistakes) => mistakes.to_string(),
+            };
+            assert!(!text.contains("hush"), "{}={value}: {text}", variable.name);
+        }
+    }
+}
+
+#[test]
+fn refused_repository_url_shows_scheme_host_and_path() {
+    for (value, shown) in [
+        ("oci://user:pw@host/x", "\"oci://…@host/x\""),
+        ("https://host/x?token=pw", "\"https://host/x?…\""),
+    ] {
+        let text = mistakes(&[NAME, ("HELM_REPO_URL", value)]);
+        assert!(text.contains(shown), "{text}");
+        assert!(!text.contains("pw"), "{text}");
+    }
 }

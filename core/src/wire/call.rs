@@ -7,7 +7,8 @@ use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
 use url::Url;
 
-use super::redact::{Secrets, shown};
+use super::redact::shown;
+use super::secrets::Secrets;
 use super::service_error::service_error;
 use crate::problem::{Cause, Party, Problem, harmless};
 
@@ -128,7 +129,7 @@ impl Answer {
 
     /// The service's own words of an error, without the secrets of this run: some repeat what they were sent.
     pub(crate) fn said(&self) -> Option<String> {
-        service_error(&self.body).map(|text| self.secrets.scrub(&text))
+        service_error(&self.body).map(|text| self.secrets.scrub(beginning(&text)))
     }
 
     /// A problem that tells this answer: call, status and the service's own code.
@@ -144,7 +145,7 @@ impl Answer {
 
     /// A problem for an answer that is not what the protocol promises.
     pub fn invalid(&self, what: impl std::fmt::Display) -> Problem {
-        let what = harmless(&self.secrets.scrub(&what.to_string()));
+        let what = harmless(&self.secrets.scrub(beginning(&what.to_string())));
         Problem::new(
             self.party,
             Cause::Invalid,
@@ -194,6 +195,13 @@ pub(crate) fn is_at_home(url: &Url, home: &Url) -> bool {
 /// Whether a URL names nobody who asks.
 pub(crate) fn is_plain(url: &Url) -> bool {
     url.username().is_empty() && url.password().is_none()
+}
+
+/// As much of a text as can matter: messages show a tenth of it, and searching all of it for secrets takes time.
+fn beginning(text: &str) -> &str {
+    const LONGEST: usize = 4_000;
+    let end = text.char_indices().nth(LONGEST);
+    end.map_or(text, |(end, _)| &text[..end])
 }
 
 /// `host[:port]` of a URL.

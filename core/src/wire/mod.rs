@@ -11,8 +11,10 @@ mod clock;
 mod ledger;
 mod limit;
 mod proxy;
+mod reading;
 mod redact;
 mod retry;
+mod secrets;
 mod service_error;
 mod tls;
 
@@ -35,8 +37,9 @@ pub use call::{Answer, Call, Repeat};
 pub(crate) use call::{is_at_home, is_plain};
 pub use ledger::{HostLedger, Ledger};
 pub use limit::Limit;
-pub use redact::{Secrets, shown};
+pub use redact::shown;
 pub use retry::retry_after;
+pub use secrets::Secrets;
 
 use crate::config::Network;
 use crate::problem::{Cause, Problem};
@@ -144,7 +147,7 @@ impl Wire {
         };
         secrets
             .into_iter()
-            .for_each(|secret| inner.secrets.learn(secret));
+            .for_each(|secret| inner.secrets.learn(&secret));
         Ok(Self {
             inner: Arc::new(inner),
             limit,
@@ -172,7 +175,7 @@ impl Wire {
 
     /// Keeps one more text out of all messages.
     pub fn learn_secret(&self, secret: &SecretString) {
-        self.inner.secrets.learn(secret.clone());
+        self.inner.secrets.learn(secret);
     }
 
     /// A text of somebody else's without the secrets of this run.
@@ -208,7 +211,7 @@ impl Wire {
             tracing::info!(
                 "trying again in {} ms: {}",
                 delay.as_millis(),
-                failure.problem.what
+                self.scrub(&failure.problem.what)
             );
         });
         let result = self
@@ -281,7 +284,7 @@ impl Wire {
         self.inner.clock.compare(&answer);
         tracing::debug!(
             "{}: {} in {} ms",
-            answer.call,
+            self.scrub(&answer.call),
             answer.status,
             started.elapsed().as_millis()
         );

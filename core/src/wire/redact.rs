@@ -1,11 +1,6 @@
-//! URLs as messages may show them, and texts without the secrets of this run.
+//! URLs as messages may show them.
 
-use std::cmp::Reverse;
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use secrecy::{ExposeSecret as _, SecretString};
-use url::{Url, form_urlencoded};
+use url::Url;
 
 /// Query parameters whose values say nothing about who asks. All other values are hidden: Azure signs
 /// operation locations in the query, storage does it with blob addresses.
@@ -31,52 +26,6 @@ pub fn shown(url: &Url) -> String {
     crate::problem::harmless(&out)
 }
 
-/// The secrets of this run: what a service sends back may hold one of them. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct Secrets(Arc<Mutex<Vec<SecretString>>>);
-
-impl fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secrets")
-    }
-}
-
-impl Secrets {
-    /// Keeps one more text out of all messages, as it is and as forms and URLs write it.
-    pub fn learn(&self, secret: SecretString) {
-        let text = secret.expose_secret();
-        // A text this short would be found everywhere and protects nothing.
-        if text.len() < 4 {
-            return;
-        }
-        let encoded: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
-        let mut known = self.known();
-        for text in [text, &encoded] {
-            if !known.iter().any(|other| other.expose_secret() == text) {
-                known.push(SecretString::from(text));
-            }
-        }
-        // One may be a part of another, which would be left in pieces.
-        known.sort_by_key(|secret| Reverse(secret.expose_secret().len()));
-    }
-
-    /// The text with every known secret replaced.
-    pub fn scrub(&self, text: &str) -> String {
-        self.known().iter().fold(text.to_owned(), |text, secret| {
-            let secret = secret.expose_secret();
-            if text.contains(secret) {
-                text.replace(secret, "***")
-            } else {
-                text
-            }
-        })
-    }
-
-    fn known(&self) -> MutexGuard<'_, Vec<SecretString>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,17 +38,6 @@ mod tests {
         assert_eq!(
             shown(&url),
             "https://management.azure.com/a/b?api-version=2023-07-01&s=…&t=…"
-        );
-    }
-
-    #[test]
-    fn a_secret_that_comes_back_is_not_shown() {
-        let secrets = Secrets::default();
-        secrets.learn("hush-hush".to_owned().into());
-        secrets.learn("a".to_owned().into());
-        assert_eq!(
-            secrets.scrub("invalid password hush-hush"),
-            "invalid password ***"
         );
     }
 }

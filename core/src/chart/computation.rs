@@ -1,0 +1,105 @@
+//! Computations that may take long or never end, such as rendering a chart from the network.
+
+use crate::problem::{Cause, Party, Problem, harmless};
+use crate::wire::Limit;
+
+const TOO_LONG: &str = "the chart takes too long: check HELM_REPO_URL, CHART_VALUES and CHART_SET, pin another \
+                        version with CHART_VERSION, or raise TIMEOUT_SECONDS";
+
+/// Runs `work` on a thread of its own until it ends, the deadline passes or the run is stopped.
+///
+/// A computation cannot be cancelled from outside. One that does not end in time is abandoned: its thread
+/// goes on until the process exits, and nothing waits for it. `what` says what is computed, for messages.
+///
+/// # Errors
+/// When the limit is reached first, or `work` panics.
+pub(super) async fn compute<T: Send + 'static>(
+    limit: &Limit,
+    what: String,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    let computation = tokio::task::spawn_blocking(work);
+    match limit.guard(async { Ok(computation.await) }).await {
+        Ok(Ok(result)) => Ok(result),
+        Ok(Err(panic)) => {
+            let what = harmless(&format!("{what}: {panic}"));
+            Err(Problem::new(Party::ChartRepository, Cause::Invalid, what))
+        }
+        Err(mut ended) => {
+            ended.what = harmless(&format!("{what}: {}", ended.what));
+            if ended.cause == Cause::Deadline {
+                ended = ended.advise(TOO_LONG);
+            }
+            Err(ended)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::{Duration, Instant};
+
+    use tokio::sync::watch;
+
+    use super::*;
+
+    /// Runs a computation that ends only when the test has ended.
+    fn endless(timeout: Duration, signal_after: Option<Duration>) -> (Problem, Duration) {
+        let started = Instant::now();
+        let (keep, never) = mpsc::channel::<()>();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let problem = runtime.block_on(async {
+            let (stop, interrupted) = watch::channel(false);
+            let limit = Limit::new(timeout, interrupted);
+            tokio::spawn(async move {
+                match signal_after {
+                    Some(delay) => tokio::time::sleep(delay).await,
+                    None => std::future::pending().await,
+                }
+                stop.send(true).unwrap();
+            });
+            compute(&limit, "rendering chart x".to_owned(), move || never.recv())
+                .await
+                .unwrap_err()
+        });
+        runtime.shutdown_background();
+        let took = started.elapsed();
+        drop(keep);
+        (problem, took)
+    }
+
+    #[test]
+    fn endless_computation_ends_with_the_deadline_and_says_what_to_check() {
+        let (problem, took) = endless(Duration::from_millis(200), None);
+        assert_eq!(problem.cause, Cause::Deadline);
+        assert!(
+            problem.what.starts_with("rendering chart x: the deadline"),
+            "{problem}"
+        );
+        assert!(problem.advice.unwrap().contains("CHART_VERSION"));
+        assert!(took < Duration::from_secs(5), "{took:?}");
+    }
+
+    #[test]
+    fn endless_computation_ends_with_the_first_signal() {
+        let (problem, took) = endless(Duration::from_secs(60), Some(Duration::from_millis(200)));
+        assert_eq!(problem.cause, Cause::Interrupted);
+        assert!(took < Duration::from_secs(5), "{took:?}");
+    }
+
+    #[tokio::test]
+    async fn result_of_a_computation_is_returned_and_a_panic_is_a_problem() {
+        let (_stop, interrupted) = watch::channel(false);
+        let limit = Limit::new(Duration::from_secs(60), interrupted);
+        assert_eq!(compute(&limit, "x".to_owned(), || 1).await, Ok(1));
+        let panicked = compute(&limit, "rendering chart x".to_owned(), || -> u8 {
+            panic!("deep")
+        })
+        .await;
+        assert!(panicked.unwrap_err().what.contains("rendering chart x"));
+    }
+}

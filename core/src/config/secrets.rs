@@ -1,0 +1,126 @@
+//! Every secret that a configuration holds.
+//!
+//! All structs are taken apart without `..`: whoever adds a field must decide here whether it is a secret.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use percent_encoding::percent_decode_str;
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+use super::{Config, Credentials, DockerAuth, Login, MetricPush, Network};
+
+/// A shorter header is not a secret: a tenant's name, for example, is a part of other words.
+const SHORTEST_HEADER: usize = 8;
+
+impl Config {
+    /// Every secret that this configuration holds, so that it can be kept out of all messages.
+    pub fn secrets(&self) -> Vec<SecretString> {
+        let Self {
+            program: _,
+            registry: _,
+            repository_path: _,
+            subscription: _,
+            sync_images: _,
+            images: _,
+            git_ref: _,
+            sync_ref_latest: _,
+            chart: _,
+            architecture: _,
+            use_date_tag: _,
+            docker,
+            login,
+            output_dir: _,
+            temp_dir: _,
+            timeout: _,
+            log_level: _,
+            cloud: _,
+            authority: _,
+            network,
+            metric_push,
+        } = self;
+        let mut secrets = of_login(login);
+        secrets.extend(docker.iter().flat_map(of_docker));
+        secrets.extend(of_network(network));
+        secrets.extend(metric_push.iter().flat_map(of_metric_push));
+        secrets
+    }
+}
+
+fn of_login(login: &Login) -> Vec<SecretString> {
+    let Login {
+        credentials,
+        origin: _,
+        subscription: _,
+        cloud: _,
+        passed_over: _,
+    } = login;
+    match credentials {
+        Credentials::ClientSecret {
+            tenant: _,
+            client: _,
+            secret,
+        } => vec![secret.clone()],
+        Credentials::ClientCertificate {
+            tenant: _,
+            client: _,
+            pem,
+        } => vec![pem.clone()],
+        Credentials::ClientAssertion {
+            tenant: _,
+            client: _,
+            assertion,
+        } => vec![assertion.clone()],
+        // The token is read from its file when it is sent, and becomes known then.
+        Credentials::WorkloadIdentity {
+            tenant: _,
+            client: _,
+            token_file: _,
+        }
+        | Credentials::ManagedIdentity { identity: _ } => Vec::new(),
+    }
+}
+
+/// The token, and the account as it is sent. The user's name alone may be a part of image names.
+fn of_docker(account: &DockerAuth) -> Vec<SecretString> {
+    let DockerAuth { username, token } = account;
+    let pair = format!("{}:{}", username.expose_secret(), token.expose_secret());
+    vec![token.clone(), BASE64.encode(pair).into()]
+}
+
+/// The proxy's password as the URL has it, and as it is sent.
+fn of_network(network: &Network) -> Vec<SecretString> {
+    let Network {
+        proxy,
+        no_proxy: _,
+        authorities: _,
+    } = network;
+    let url = proxy
+        .as_ref()
+        .map(|proxy| Url::parse(proxy.expose_secret()));
+    let url = url.and_then(Result::ok);
+    let Some(password) = url.as_ref().and_then(Url::password) else {
+        return Vec::new();
+    };
+    let decoded = percent_decode_str(password).decode_utf8_lossy();
+    vec![password.into(), decoded.as_ref().into()]
+}
+
+/// The values of the headers: whole, and the token of `Bearer …`.
+fn of_metric_push(push: &MetricPush) -> Vec<SecretString> {
+    let MetricPush {
+        endpoint: _,
+        headers,
+        name: _,
+        workspace: _,
+        names_registry: _,
+    } = push;
+    let texts = headers.iter().flat_map(|(_, value)| {
+        let whole = value.expose_secret();
+        [whole, whole.rsplit(' ').next().unwrap_or_default()]
+    });
+    texts
+        .filter(|text| text.len() >= SHORTEST_HEADER)
+        .map(SecretString::from)
+        .collect()
+}

@@ -1,0 +1,87 @@
+"""What builds, checks and ships the program is named exactly: actions, tools, images, and what workflows may do."""
+
+import re
+import subprocess
+
+import pytest
+import yaml
+
+WORKFLOWS = ["ci.yaml", "advisories.yaml"]
+DOCKERFILES = ["Dockerfile", "Dockerfile.minimal"]
+
+
+def read(root, name):
+    return (root / ".github" / "workflows" / name).read_text()
+
+
+def steps(workflow):
+    return [step for job in workflow["jobs"].values() for step in job["steps"]]
+
+
+def test_every_workflow_is_checked_here(root):
+    assert {path.name for path in (root / ".github" / "workflows").iterdir()} == set(WORKFLOWS)
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_workflow_may_only_read_the_repository(root, name):
+    workflow = yaml.safe_load(read(root, name))
+    assert workflow["permissions"] == {"contents": "read"}
+    # A job could take more than its workflow.
+    assert not [job for job in workflow["jobs"].values() if "permissions" in job]
+    for step in steps(workflow):
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_actions_are_pinned_by_commit_and_say_which_version_it_is(root, name):
+    text = read(root, name)
+    used = re.findall(r"^\s*(?:- )?uses:.*$", text, re.MULTILINE)
+    assert len(used) == len([step for step in steps(yaml.safe_load(text)) if "uses" in step])
+    assert used
+    for line in used:
+        assert re.search(r"uses: [\w.-]+(?:/[\w.-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_workflow_runs_stages_of_the_script_only(root, name):
+    script = (root / ".ci" / "run").read_text()
+    for step in steps(yaml.safe_load(read(root, name))):
+        if "run" in step:
+            stage = re.fullmatch(r"(?:sudo \S+ )?bash \.ci/run (\S+)", step["run"])
+            assert stage, step["run"]
+            assert f"\n    {stage[1]}) " in script
+
+
+def test_lint_tests_and_the_declared_compiler_are_jobs_of_their_own(root):
+    jobs = yaml.safe_load(read(root, "ci.yaml"))["jobs"]
+    assert set(jobs) == {"lint", "test", "rust-version"}
+    for name, job in jobs.items():
+        assert [step for step in job["steps"] if step.get("run", "").endswith(f".ci/run {name}")]
+
+
+def test_unknown_stage_is_refused_with_the_known_ones(root):
+    ended = subprocess.run([root / ".ci" / "run", "other"], capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    for stage in ["lint", "test", "rust-version", "advisories"]:
+        assert f".ci/run {stage} " in ended.stderr
+
+
+def test_cargo_tools_are_installed_in_a_chosen_version(root):
+    places = [*(root / ".ci").iterdir(), *(root / ".github").rglob("*.yaml"), root / "justfile"]
+    installs = [line for path in places for line in path.read_text().splitlines() if "cargo install " in line]
+    installs = [line for line in installs if "--list" not in line]
+    assert [line.strip() for line in installs if "@$version" not in line] == []
+    assert len(re.findall(r"version=\d+\.\d+\.\d+", (root / ".ci" / "tool").read_text())) == 2
+
+
+@pytest.mark.parametrize("name", DOCKERFILES)
+def test_every_image_of_a_dockerfile_can_be_pinned_by_digest(root, name):
+    text = (root / name).read_text()
+    # A syntax line would bring one more image.
+    assert "syntax=" not in text
+    assert re.findall(r"^FROM (\S+)", text, re.MULTILINE) == ["${RUST_IMAGE}", "${BASE_IMAGE}"]
+    for argument in ["RUST_IMAGE", "BASE_IMAGE"]:
+        default = re.search(rf"^ARG {argument}=(\S+)$", text, re.MULTILINE)[1]
+        assert f"--build-arg {argument}={default}@sha256:" in text
+    assert "docker buildx imagetools inspect" in text
