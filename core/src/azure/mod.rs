@@ -9,13 +9,15 @@ mod cloud;
 mod destination;
 mod identity;
 mod import;
+mod progress;
+mod refusal;
 mod resource_manager;
 
 pub use acr_token::AcrTokens;
-pub(crate) use acr_token::denied;
 pub use cloud::{ACR_SCOPE, Cloud};
 pub use destination::Destination;
 pub use identity::Identity;
 pub use import::ArmImporter;
-pub(crate) use resource_manager::LOCKED_ADVICE;
-pub use resource_manager::{Progress, RegistryResource, ResourceManager};
+pub use progress::{Progress, Start};
+pub(crate) use refusal::unlock_advice;
+pub use resource_manager::{RegistryResource, ResourceManager, RoleMode};
