@@ -189,11 +189,9 @@ fn an_overwritten_tag_leaves_its_previous_digest_in_artifact_report_and_issue() 
     assert_ne!(world.acr_tag(&repository, &tag).as_ref(), Some(&previous));
     for ended in [&looked, &ended] {
         let images = ended.json("taskset.json")["images"].clone();
-        let images = images.as_array().into_iter().flatten();
+        let mut images = images.as_array().into_iter().flatten();
         let destination = format!("{ACR}/{repository}:{tag}");
-        let row = images
-            .filter(|row| row["destination"] == destination)
-            .next_back();
+        let row = images.find(|row| row["destination"] == destination);
         let row = row.expect("the image");
         assert_eq!(row["previous_digests"][&tag], previous, "{row}");
         assert!(

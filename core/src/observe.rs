@@ -268,11 +268,10 @@ impl Observer<'_> {
                 locked.push((repository.clone(), tag.clone()));
             }
         }
-        let names = locked
-            .iter()
-            .map(|(repository, tag)| format!("{repository}:{tag}"));
-        let names = names.collect::<Vec<_>>().join(" and ");
-        let what = format!("{names} points at another digest and is locked");
+        let facts = locked.iter().map(|(repository, tag)| {
+            format!("{repository}:{tag} points at another digest and is locked")
+        });
+        let what = facts.collect::<Vec<_>>().join("; ");
         let advice = unlock_advice(self.config.registry.resource_name(), &locked);
         let problem = Problem::new(Party::Destination, Cause::Rejected, what).advise(advice);
         (!locked.is_empty()).then_some(problem)

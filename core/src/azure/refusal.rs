@@ -104,12 +104,23 @@ pub(super) fn explained(answer: &Answer, cause: Cause, about: About<'_>) -> Prob
         answer.status,
         shortened(&said, LONGEST)
     );
+    if matches!(about, About::Subscription(_)) && is_of_registry(answer) {
+        return Problem::new(Party::ResourceManager, Cause::Invalid, what)
+            .advise("a registry's error came in place of Azure Resource Manager's: check HTTPS_PROXY and NO_PROXY");
+    }
     match (meaning(&said, about), end) {
         (Some((party, cause, advice)), _) => Problem::new(party, cause, what).advise(advice),
         (None, Some(BadEnd::Canceled)) => Problem::new(Party::ResourceManager, cause, what)
             .advise("the import was canceled in Azure: run again"),
         (None, Some(BadEnd::Failed) | None) => Problem::new(Party::ResourceManager, cause, what),
     }
+}
+
+/// True for an error in the shape of the distribution specification. Azure Resource Manager hands on a source's error
+/// in that shape at most, so it says nothing about what the identity may see there.
+fn is_of_registry(answer: &Answer) -> bool {
+    let body: Result<Value, _> = serde_json::from_slice(&answer.body);
+    body.is_ok_and(|body| body["errors"].is_array())
 }
 
 pub(super) type Meaning = (Party, Cause, String);

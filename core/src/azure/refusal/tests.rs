@@ -117,6 +117,10 @@ fn a_failed_operation_is_told_from_one_that_cannot_be_polled() {
             true,
         ),
         (error("Failed", "toomanyrequests: slow down"), true),
+        (
+            json!({"errors": [{"code": "TOOMANYREQUESTS", "message": "pull rate limit"}]}),
+            true,
+        ),
         (json!({"status": "Failed"}), true),
         (json!({"status": "Cancelled"}), true),
         (json!({"status": "Running"}), false),
@@ -186,4 +190,21 @@ fn a_wrong_subscription_names_the_variable_it_came_from() {
             "{of_credentials}"
         );
     }
+}
+
+#[test]
+fn a_registrys_error_in_place_of_a_list_says_nothing_about_access() {
+    let body = json!({"errors": [{"code": "DENIED", "message": "no"}]});
+    let about = About::Subscription(SubscriptionOrigin::Variable);
+    let problem = explained(&answer(403, &body), Cause::AccessDenied, about);
+    assert_eq!(
+        (problem.party, problem.cause),
+        (Party::ResourceManager, Cause::Invalid)
+    );
+    let limit = json!({"errors": [{"code": "TOOMANYREQUESTS", "message": "pull rate limit"}]});
+    let problem = explained(&answer(429, &limit), Cause::Rejected, IMPORT);
+    assert_eq!(
+        (problem.party, problem.cause),
+        (Party::Source, Cause::Throttled)
+    );
 }
