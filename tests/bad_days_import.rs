@@ -268,7 +268,11 @@ fn a_tag_that_stays_missing_after_success_is_uncertain_and_not_failed() {
     for result in [ImportResult::Nothing, ImportResult::Dangling] {
         let world = world();
         world.edit(|state| state.azure.imports.rules.push(rule(result)));
-        let parts = ["Azure reports that the import succeeded", "geo-replica"];
+        let parts = [
+            "Azure reports that the import succeeded",
+            "is not there yet",
+            "geo-replica",
+        ];
         let ended = one_is_uncertain(&world, "14", &parts);
         assert!(!ended.stderr.contains("do not deploy"), "{}", ended.stderr);
     }

@@ -67,11 +67,15 @@ impl ArmImporter {
         let _one_more = Arc::clone(&self.under_way);
         match limit.guard(self.request(action)).await {
             Ok(Requested::Verified) => Ending::Imported,
-            Ok(Requested::Succeeded) => match limit.guard(self.confirm(action)).await {
-                Ok(None) => Ending::Imported,
-                Ok(Some(wrong)) => Ending::Failed(wrong),
-                Err(problem) => Ending::Uncertain(unconfirmed(problem)),
-            },
+            Ok(Requested::Succeeded) => {
+                let mut last = None;
+                match limit.guard(self.confirm(action, &mut last)).await {
+                    Ok(None) => Ending::Imported,
+                    Ok(Some(wrong)) => Ending::Failed(wrong),
+                    // What the destination showed says more than that the time was over.
+                    Err(problem) => Ending::Uncertain(unconfirmed(last.unwrap_or(problem))),
+                }
+            }
             Err(problem) => Ending::Failed(match problem.cause {
                 Cause::Deadline | Cause::Interrupted => problem.acted().advise(
                     "the import may still end well in Azure: run again in a few minutes; what has arrived by then is not imported again",
@@ -154,21 +158,31 @@ impl ArmImporter {
         Ok(())
     }
 
-    /// Waits until every target has the wanted digest; the problem when one has a wrong digest.
+    /// Waits until every target has the wanted digest; the problem when one has a wrong digest. `last` is what was
+    /// seen last, for a wait that is cut off.
     ///
     /// # Errors
-    /// When that does not show in time, or the destination cannot be read.
-    async fn confirm(&self, action: &Action) -> Result<Option<Problem>, Problem> {
+    /// When that does not show in time, or the destination refuses to be read.
+    async fn confirm(
+        &self,
+        action: &Action,
+        last: &mut Option<Problem>,
+    ) -> Result<Option<Problem>, Problem> {
         let client = self.destination.client().await?;
         let started = Instant::now();
         let mut pause = AGAIN;
         loop {
-            match read(action, client).await? {
-                State::There => return Ok(None),
-                State::Wrong(problem) if started.elapsed() >= SETTLE => return Ok(Some(problem)),
-                State::NotYet(problem) if started.elapsed() >= LAG => return Err(problem),
-                State::Wrong(_) | State::NotYet(_) => tokio::time::sleep(pause).await,
+            let is_over = |patience| started.elapsed() >= patience;
+            match read(action, client).await {
+                Ok(State::There) => return Ok(None),
+                Ok(State::Wrong(problem)) if is_over(SETTLE) => return Ok(Some(problem)),
+                Err(problem) if problem.cause == Cause::AccessDenied => return Err(problem),
+                Ok(State::NotYet(problem)) | Err(problem) if is_over(LAG) => return Err(problem),
+                Ok(State::Wrong(problem) | State::NotYet(problem)) | Err(problem) => {
+                    *last = Some(problem);
+                }
             }
+            tokio::time::sleep(pause).await;
             pause = (pause * 3 / 2).min(LONGEST_AGAIN);
         }
     }
