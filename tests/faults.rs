@@ -227,12 +227,19 @@ fn truth(images: &BTreeMap<String, serde_json::Value>) -> Truth {
     let known = |row: &serde_json::Value| Known {
         verdict: text(&row["verdict"]).unwrap_or_default(),
         digest: text(&row["digest"]),
-        destination: text(&row["destination"]).unwrap_or_default(),
+        destination: in_the_acr(row),
     };
     images
         .iter()
         .map(|(name, row)| (name.clone(), known(row)))
         .collect()
+}
+
+/// `repository:tag` of a row's destination.
+fn in_the_acr(row: &serde_json::Value) -> String {
+    let destination = row["destination"].as_str().unwrap_or_default();
+    let inside = destination.split_once('/').map(|(_, inside)| inside);
+    inside.unwrap_or(destination).to_owned()
 }
 
 /// The matrix proves nothing in a world where all is one.

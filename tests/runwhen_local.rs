@@ -42,7 +42,7 @@ fn eight_are_behind_and_each_says_what_wants_it() {
     let images = all["images"].as_array().expect("images");
     let runner = images
         .iter()
-        .find(|image| image["destination"] == "runwhen/runner:2026-07-23.1")
+        .find(|image| image["destination"] == format!("{ACR}/runwhen/runner:2026-07-23.1"))
         .expect("the runner");
     assert_eq!(
         runner["wanted_by"],
@@ -249,6 +249,11 @@ fn every_image_of_the_artifact_has_its_whole_name() {
         format!("{ACR}/runwhen/runwhen-local:0.11.5")
     );
     assert_eq!(entry["update_required"], Value::Null);
+    let why = list["incomplete"].as_str().expect("a text");
+    assert!(
+        why.contains("ghcr.io/runwhen-contrib/runwhen-local:0.11.5"),
+        "{why}"
+    );
 }
 
 #[test]

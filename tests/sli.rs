@@ -2,9 +2,12 @@
 
 mod support;
 
-use sandbox::{Sandbox, Scenario};
+use std::path::Path;
+use std::process::Command;
+
+use sandbox::{Fault, FaultKind, Sandbox, Scenario};
 use serde_json::json;
-use support::{ACR, ENTRA, SOURCE, run};
+use support::{ACR, ENTRA, Ended, ONE, SOURCE, run};
 
 const SLI: &str = env!("CARGO_BIN_EXE_sli");
 
@@ -239,5 +242,152 @@ fn artifacts_go_where_other_tools_look_for_them() {
     assert_eq!(
         names,
         ["cc_images_to_update.json", "issues.json", "sli.json"]
+    );
+}
+
+/// How the original counts the two files: exactly these filters, behind `[ -f … ] && cat … | jq … | tr -d '\\n'`.
+const COUNT_LIST: &str = "if . == null or . == [] then 0 else length end";
+const COUNT_MAP: &str =
+    "to_entries | map(select(.value.update_required == true)) | from_entries | length";
+
+/// What `jq` prints; none when it fails or when there is no `jq`.
+fn jq(filter: &str, file: &Path) -> Option<String> {
+    let output = Command::new("jq").args(["-c", filter]).arg(file).output();
+    let Ok(output) = output else {
+        assert!(std::env::var_os("CI").is_none(), "jq is not installed");
+        return None;
+    };
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    output.status.success().then(|| text.trim().to_owned())
+}
+
+fn has_jq() -> bool {
+    Command::new("jq").arg("--version").output().is_ok()
+}
+
+/// What the original's readers make of the list and of the map.
+fn counts(ended: &Ended) -> [Option<String>; 2] {
+    let folder = ended.folder.path();
+    let list = folder.join("azure-rw-acr-sync/cc_images_to_update.json");
+    [
+        jq(COUNT_LIST, &list),
+        jq(COUNT_MAP, &folder.join("images_to_update.json")),
+    ]
+}
+
+fn refused(host: &str) -> (Fault, FaultKind) {
+    let kind = FaultKind::Status {
+        code: 403,
+        headers: Vec::new(),
+        body: String::new(),
+    };
+    (Fault::on(host), kind)
+}
+
+#[test]
+fn the_originals_readers_count_what_is_known() {
+    for (scenario, count) in [("outdated", ["5", "3"]), ("up-to-date", ["0", "0"])] {
+        let ended = run(SLI, &world(scenario)).unset(&["IMAGES"]).end();
+        ended.expect(0, &[]);
+        if has_jq() {
+            let wanted = count.map(|count| Some(count.to_owned()));
+            assert_eq!(counts(&ended), wanted, "{scenario}");
+        }
+    }
+}
+
+#[test]
+fn the_originals_readers_fail_on_artifacts_of_an_incomplete_check() {
+    // Everything is unknown; the ACR refuses; one CodeCollection and the chart; one of the chart's images.
+    let everything = [SOURCE, "runwhen-contrib.github.io"];
+    for (hosts, path) in [
+        (&everything[..], ""),
+        (&[ACR][..], ""),
+        (&everything[..], ONE),
+        (&["ghcr.io"][..], ""),
+    ] {
+        let world = world("outdated");
+        for host in hosts {
+            let (fault, kind) = refused(host);
+            let is_source = *host == SOURCE;
+            let fault = if is_source {
+                fault.path_contains(path)
+            } else {
+                fault
+            };
+            world.inject(fault, kind);
+        }
+        let ended = run(SLI, &world).unset(&["IMAGES"]).end();
+        assert!(matches!(ended.code, 3 | 5), "{}", ended.stderr);
+        let list = ended.json("cc_images_to_update.json");
+        let text = std::fs::read_to_string(ended.folder.path().join("images_to_update.json"));
+        let map: serde_json::Value = serde_json::from_str(&text.expect("a file")).expect("JSON");
+        let has_list = *hosts == ["ghcr.io"];
+        assert_eq!(list.is_array(), has_list, "{list}");
+        assert!(list.is_array() || list == false, "{list}");
+        let why = map["incomplete"].as_str().unwrap_or_default();
+        assert!(why.starts_with("not known for "), "{map}");
+        let whole = map
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(name, _)| *name != "incomplete");
+        assert_eq!(
+            whole.count(),
+            if has_list || hosts == [ACR] { 3 } else { 0 },
+            "{map}"
+        );
+        if has_jq() {
+            let list = ended
+                .folder
+                .path()
+                .join("azure-rw-acr-sync/cc_images_to_update.json");
+            assert_eq!(counts(&ended), [has_list.then(|| "5".to_owned()), None]);
+            for filter in ["length", ".[]", ".[].source"] {
+                assert_eq!(jq(filter, &list).is_some(), has_list, "{filter}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_branch_that_no_source_has_is_not_a_list_of_nothing_to_do() {
+    let world = world("outdated");
+    let ended = run(SLI, &world).set("REF", "nosuch").end();
+    ended.expect(2, &["check REF"]);
+    assert_eq!(ended.json("cc_images_to_update.json"), false);
+    let all = ended.json("sli.json");
+    assert_eq!(
+        all["categories"]["codecollection"]["needs_sync"],
+        json!(null)
+    );
+}
+
+#[test]
+fn a_destination_has_its_registry_in_every_artifact() {
+    let world = world("outdated");
+    let ended = run(SLI, &world).unset(&["IMAGES"]).end();
+    ended.expect(0, &[]);
+    let text = std::fs::read_to_string(ended.folder.path().join("images_to_update.json"));
+    let map: serde_json::Value = serde_json::from_str(&text.expect("a file")).expect("JSON");
+    let (all, list) = (
+        ended.json("sli.json"),
+        ended.json("cc_images_to_update.json"),
+    );
+    let rows = [&all["images"], &list].map(|rows| rows.as_array().cloned().expect("a list"));
+    let of_map = map.as_object().expect("a map").values().cloned();
+    let rows: Vec<_> = rows.into_iter().flatten().chain(of_map).collect();
+    assert_eq!(rows.len(), 8 + 5 + 3);
+    for row in rows {
+        let destination = row["destination"].as_str().unwrap_or_default();
+        assert!(destination.starts_with(&format!("{ACR}/runwhen/")), "{row}");
+        if row.get("private_image").is_some() {
+            assert_eq!(row["private_image"], row["destination"]);
+        }
+    }
+    let issues = ended.json("issues.json").to_string();
+    assert!(
+        issues.contains(&format!(" for {ACR}/runwhen/{ONE}:")),
+        "{issues}"
     );
 }

@@ -3,7 +3,7 @@
 mod support;
 
 use sandbox::{Change, Sandbox, Scenario, scenario};
-use support::{ARM, ENTRA, SOURCE, run};
+use support::{ACR, ARM, ENTRA, SOURCE, run};
 
 const TASKSET: &str = env!("CARGO_BIN_EXE_taskset");
 
@@ -171,6 +171,47 @@ fn drifted_tags_are_put_right() {
         let published = world.tag(SOURCE, &format!("{}/{name}", scenario::GOOGLE_PATH), &tag);
         assert_eq!(world.acr_tag(&format!("runwhen/{name}"), &tag), published);
     }
+}
+
+#[test]
+fn an_overwritten_tag_leaves_its_previous_digest_in_artifact_report_and_issue() {
+    let world = world("drifted");
+    let name = support::ONE;
+    let (repository, tag) = (format!("runwhen/{name}"), Scenario::newest_tag(name));
+    let previous = world.acr_tag(&repository, &tag).expect("the tag");
+    // A run that only looks tells it too.
+    let looked = run(TASKSET, &world).set("SYNC_IMAGES", "false").end();
+    looked.expect(0, &[]);
+    let ended = run(TASKSET, &world).end();
+    ended.expect(0, &[]);
+    assert_ne!(world.acr_tag(&repository, &tag).as_ref(), Some(&previous));
+    for ended in [&looked, &ended] {
+        let images = ended.json("taskset.json")["images"].clone();
+        let mut images = images.as_array().into_iter().flatten();
+        let destination = format!("{ACR}/{repository}:{tag}");
+        let row = images.find(|row| row["destination"] == destination);
+        let row = row.expect("the image");
+        assert_eq!(row["previous_digests"][&tag], previous, "{row}");
+        assert!(
+            row["reason"]
+                .as_str()
+                .is_some_and(|reason| reason.contains(&previous))
+        );
+        for text in [
+            ended.stdout.clone(),
+            ended.report("report.html"),
+            ended.json("issues.json").to_string(),
+        ] {
+            assert!(text.contains(&previous), "{text}");
+        }
+    }
+    let issues = ended.json("issues.json");
+    let command = format!(
+        "az acr import --name myacr --source {ACR}/{repository}@{previous} --image {repository}:{tag} --force"
+    );
+    assert_eq!(issues.as_array().map(Vec::len), Some(1), "{issues}");
+    assert_eq!(issues[0]["severity"], 4);
+    assert!(issues.to_string().contains(&command), "{issues}");
 }
 
 #[test]

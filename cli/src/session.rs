@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use acr_sync_core::apply::Ending;
 use acr_sync_core::config::Config;
 use acr_sync_core::metric::{self, Push};
-use acr_sync_core::problem::Problem;
 use acr_sync_core::report::{FOLDER, Place, Report, Status, artifacts, html, markdown};
 use acr_sync_core::run::{Event, Run};
 use acr_sync_core::wire::Limit;
@@ -172,18 +172,19 @@ impl Session {
                 self.step("importing");
                 self.tell_import(
                     &action.source.to_string(),
-                    &outcome.result,
+                    &outcome.ending,
                     outcome.duration,
                 );
             }
         }
     }
 
-    fn tell_import(&self, source: &str, result: &Result<(), Problem>, duration: Duration) {
+    fn tell_import(&self, source: &str, ending: &Ending, duration: Duration) {
         let seconds = duration.as_secs_f64();
-        match result {
-            Ok(()) => tracing::info!("imported and verified in {seconds:.1} s: {source}"),
-            Err(problem) => tracing::warn!("not imported: {source}: {problem}"),
+        match ending {
+            Ending::Imported => tracing::info!("imported and verified in {seconds:.1} s: {source}"),
+            Ending::Uncertain(problem) => tracing::warn!("not confirmed: {source}: {problem}"),
+            Ending::Failed(problem) => tracing::warn!("not imported: {source}: {problem}"),
         }
     }
 

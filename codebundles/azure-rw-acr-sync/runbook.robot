@@ -57,7 +57,8 @@ Report
     ...    [[str(image.get(field) or "") for field in ("source", "destination", "verdict", "outcome", "reason")] for image in $result["images"]]
     RW.Core.Add Table To Report    about=${title} images of ${result}[registry]    body=${body}    head=${head}
     RW.Core.Add Json To Report    ${result}
-    IF    $images is not None    RW.Core.Add Json To Report    ${images}
+    # An incomplete check leaves `false` in place of the list; the report says why.
+    IF    isinstance($images, (list, dict))    RW.Core.Add Json To Report    ${images}
 
 Raise Issues
     [Documentation]    One issue for each that the program found; one of our own where it ended before it could find any.

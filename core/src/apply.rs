@@ -9,19 +9,30 @@ use tokio::time::Instant;
 
 use crate::azure::ArmImporter;
 use crate::plan::{Action, Plan};
-use crate::problem::{Cause, Problem};
+use crate::problem::Problem;
 use crate::wire::Limit;
 
 /// Longest time for the import of one image, from its request to its verification.
 const IMPORT: Duration = Duration::from_secs(900);
+
+/// How an import ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Every target has the wanted digest.
+    Imported,
+    /// Azure reports success, and the destination does not show the image yet.
+    Uncertain(Problem),
+    /// Not imported, or not known to be.
+    Failed(Problem),
+}
 
 /// What became of an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// The position of its entry in the plan.
     pub entry: usize,
-    /// Whether the destination has the image now.
-    pub result: Result<(), Problem>,
+    /// How it ended.
+    pub ending: Ending,
     /// How long it took.
     pub duration: Duration,
 }
@@ -35,16 +46,10 @@ pub async fn apply(
 ) -> Vec<Outcome> {
     let imports = plan.actions().map(|(entry, action)| async move {
         let started = Instant::now();
-        let result = limit.for_image(IMPORT).guard(importer.import(action)).await;
-        let result = result.map_err(|problem| match problem.cause {
-            Cause::Deadline | Cause::Interrupted => problem.acted().advise(
-                "the import may still end well in Azure: run again in a few minutes; what has arrived by then is not imported again",
-            ),
-            _ => problem,
-        });
+        let ending = importer.import(action, &limit.for_image(IMPORT)).await;
         let outcome = Outcome {
             entry,
-            result,
+            ending,
             duration: started.elapsed(),
         };
         done(action, &outcome);

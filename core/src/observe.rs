@@ -8,12 +8,12 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 
-use crate::azure::Destination;
+use crate::azure::{Destination, unlock_advice};
 use crate::codecollection::StableTag;
 use crate::config::Config;
 use crate::discover::{Desired, Wanted};
 use crate::name::{Digest, Repository, Tag};
-use crate::problem::Problem;
+use crate::problem::{Cause, Party, Problem};
 use crate::registry::{RegistryClient, Sources};
 use crate::runwhen_local::LATEST;
 use crate::seen::{Published, Seen};
@@ -29,8 +29,8 @@ pub struct Standing {
     pub digest: Option<Digest>,
     /// The digest that the second tag points at; none when there is no such tag, or none is wanted.
     pub alias_digest: Option<Digest>,
-    /// A tag that points elsewhere may not be overwritten.
-    pub locked: bool,
+    /// Why a tag that points elsewhere cannot be overwritten: it is locked.
+    pub locked: Option<Problem>,
     /// The rest of the repository, where that decides and was looked at.
     pub neighbours: Option<Neighbours>,
 }
@@ -41,6 +41,21 @@ impl Standing {
         let is_published = |digest: &Option<Digest>| digest.as_ref() == Some(&published.digest);
         is_published(&self.digest)
             && (published.alias.is_none() || is_published(&self.alias_digest))
+    }
+
+    /// The wanted tags that point at something else, with what that is: an import overwrites them.
+    pub fn others<'a>(
+        &'a self,
+        published: &'a Published,
+    ) -> impl Iterator<Item = (&'a Tag, &'a Digest)> {
+        let target = Some((&published.target, self.digest.as_ref()));
+        let alias = published.alias.as_ref();
+        let alias = alias.map(|alias| (alias, self.alias_digest.as_ref()));
+        [target, alias]
+            .into_iter()
+            .flatten()
+            .filter_map(|(tag, digest)| Some((tag, digest?)))
+            .filter(|(_, digest)| **digest != published.digest)
     }
 }
 
@@ -220,32 +235,46 @@ impl Observer<'_> {
             Some(alias) => client.resolve(repository, alias).await?,
             None => None,
         };
-        let wanted = Some(&published.digest);
         let mut standing = Standing {
             digest,
             alias_digest,
-            locked: false,
+            locked: None,
             neighbours: None,
         };
         if standing.has(published) {
             return Ok(standing);
         }
-        let tags = [
-            (&standing.digest, Some(target)),
-            (&standing.alias_digest, published.alias.as_ref()),
-        ];
-        for (digest, tag) in tags {
-            if let Some(tag) = tag.filter(|_| digest.is_some() && digest.as_ref() != wanted) {
-                // It only spares an import in vain: it must not take away what is known.
-                let locked = async { Ok(client.is_locked(repository, tag).await) };
-                let locked = client.limit().for_image(LOCK).guard(locked).await;
-                standing.locked |= locked.ok().flatten().unwrap_or(false);
-            }
-        }
+        standing.locked = self.lock(client, repository, &standing, published).await;
         if let Wanted::Image { .. } = desired.wanted {
             standing.neighbours = Some(self.neighbours(source, client, desired, published).await?);
         }
         Ok(standing)
+    }
+
+    /// Whether a tag that an import would overwrite is locked. It only avoids an import that cannot succeed, so a
+    /// failed lookup must not change the verdict.
+    async fn lock(
+        &self,
+        client: &RegistryClient,
+        repository: &Repository,
+        standing: &Standing,
+        published: &Published,
+    ) -> Option<Problem> {
+        let mut locked = Vec::new();
+        for (tag, _) in standing.others(published) {
+            let is_locked = async { Ok(client.is_locked(repository, tag).await) };
+            let is_locked = client.limit().for_image(LOCK).guard(is_locked).await;
+            if is_locked.ok().flatten().unwrap_or(false) {
+                locked.push((repository.clone(), tag.clone()));
+            }
+        }
+        let facts = locked.iter().map(|(repository, tag)| {
+            format!("{repository}:{tag} points at another digest and is locked")
+        });
+        let what = facts.collect::<Vec<_>>().join("; ");
+        let advice = unlock_advice(self.config.registry.resource_name(), &locked);
+        let problem = Problem::new(Party::Destination, Cause::Rejected, what).advise(advice);
+        (!locked.is_empty()).then_some(problem)
     }
 
     /// Looks at the repository around the wanted tag, and at dates only where no digest decides.

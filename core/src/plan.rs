@@ -1,6 +1,5 @@
 //! One verdict per image, and what follows from it. Pure: the same input gives the same plan.
 
-use crate::azure::LOCKED_ADVICE;
 use crate::discover::{Undiscovered, Wanted};
 use crate::name::{Digest, Reference, Repository, Tag};
 use crate::observe::{Age, Neighbours, Observed, Standing};
@@ -56,6 +55,9 @@ pub struct Action {
     pub digest: Digest,
     /// Repositories and tags at the destination.
     pub targets: Vec<(Repository, Tag)>,
+    /// What the targets pointed at before. Where that is the wanted digest itself, its content was incomplete, and
+    /// the digest at the destination does not prove that an import succeeded.
+    pub replaced: Vec<Digest>,
 }
 
 /// What is to be done for an image.
@@ -239,7 +241,7 @@ fn judge_tag(standing: &Standing, published: &Published) -> (Verdict, String) {
     match found {
         Some(digest) => (
             Verdict::Drifted,
-            format!("the ACR's {tag} points at {} instead", digest.short()),
+            format!("the ACR's {tag} points at {digest} instead"),
         ),
         None => (Verdict::Missing, format!("the ACR has no tag {tag}")),
     }
@@ -332,15 +334,21 @@ fn digest_of(entry: &Entry) -> Option<&Digest> {
 
 fn step(observed: &Observed, published: &Published) -> Step {
     let destination = &observed.desired.destination;
-    if let Some(Ok(Standing { locked: true, .. })) = &observed.destination {
-        let what = format!(
-            "{destination}:{} points at another digest and is locked",
-            published.target
-        );
-        return Step::Blocked(
-            Problem::new(Party::Destination, Cause::Rejected, what).advise(LOCKED_ADVICE),
-        );
+    let standing = observed
+        .destination
+        .as_ref()
+        .and_then(|seen| seen.as_ref().ok());
+    if let Some(problem) = standing.and_then(|standing| standing.locked.clone()) {
+        return Step::Blocked(problem);
     }
+    let replaced = match standing {
+        Some(standing) if standing.has(published) => vec![published.digest.clone()],
+        Some(standing) => standing
+            .others(published)
+            .map(|(_, digest)| digest.clone())
+            .collect(),
+        None => Vec::new(),
+    };
     Step::Import(Action {
         source: observed.desired.source.pinned(&published.digest),
         digest: published.digest.clone(),
@@ -348,6 +356,7 @@ fn step(observed: &Observed, published: &Published) -> Step {
             .chain(&published.alias)
             .map(|tag| (destination.clone(), tag.clone()))
             .collect(),
+        replaced,
     })
 }
 

@@ -326,7 +326,7 @@ fn matches_filter(filter: &str, name: &str) -> bool {
 }
 
 fn registry_row(registry: &RegistryResource) -> Value {
-    json!({
+    let mut row = json!({
         "id": registry.id(), "name": registry.name, "type": "Microsoft.ContainerRegistry/registries",
         "location": registry.location, "tags": {}, "sku": {"name": registry.sku, "tier": registry.sku},
         "properties": {
@@ -337,5 +337,9 @@ fn registry_row(registry: &RegistryResource) -> Value {
             "anonymousPullEnabled": false,
             "policies": {"azureADAuthenticationAsArmPolicy": {"status": "enabled"}},
         },
-    })
+    });
+    if let Some(mode) = &registry.role_assignment_mode {
+        row["properties"]["roleAssignmentMode"] = json!(mode);
+    }
+    row
 }

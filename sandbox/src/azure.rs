@@ -113,6 +113,9 @@ pub struct RegistryResource {
     pub login_server: String,
     /// `Basic`, `Standard` or `Premium`.
     pub sku: String,
+    /// `AbacRepositoryPermissions` or `LegacyRegistryPermissions`; `None` leaves it out, as API versions before 2024-11-01
+    /// do.
+    pub role_assignment_mode: Option<String>,
 }
 
 impl RegistryResource {
@@ -135,6 +138,8 @@ pub struct ImportSettings {
     pub lag: Duration,
     /// The `Retry-After` of ARM's answers, in seconds.
     pub retry_after: u64,
+    /// Whether a tag that is being imported refuses a second import (409), rather than both being taken.
+    pub exclusive: bool,
     /// What happens to which import; the first rule that matches counts, none means success.
     pub rules: Vec<ImportRule>,
 }
@@ -162,6 +167,15 @@ pub enum ImportResult {
     Succeed,
     /// With a failure whose cause stands in the message.
     Fail(ImportFailure),
+    /// With a failure, although the image arrives: another client brings it in meanwhile.
+    FailAndArrive(ImportFailure),
+    /// It reports success, and the target tags appear this much later, as at a geo-replica.
+    Late {
+        /// How much later.
+        milliseconds: u64,
+    },
+    /// It reports that it was canceled: 200 with `"status":"Canceled"`.
+    Cancel,
     /// Not at all: it stays accepted for ever.
     Hang,
     /// It reports success, but the target tags point at another image of the source's repository.
@@ -182,6 +196,10 @@ pub enum ImportFailure {
     SourceNotFound,
     /// `TOOMANYREQUESTS`: Docker Hub's limit on Azure's addresses.
     SourceRateLimited,
+    /// The same as HTTP 429: the poll's status is the one that the source gave.
+    SourceRateLimited429,
+    /// The registry's own storage is full.
+    StorageQuota,
     /// `not RFC 7233 compliant`: the source does not serve ranges.
     RangesNotSupported,
     /// `Error copying blobs`.

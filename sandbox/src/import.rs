@@ -9,6 +9,7 @@ use crate::azure::{
     ImportFailure, ImportOperation, ImportResult, Permission, Principal, RegistryResource,
 };
 use crate::content::Digest;
+use crate::import_failure;
 use crate::message::{Request, Response};
 use crate::registry::{ManifestEntry, RegistryKind, Repository};
 use crate::token;
@@ -44,9 +45,20 @@ pub fn start(
         Ok(parts) => parts,
         Err(message) => return arm::error(400, "InvalidParameters", &message),
     };
+    if let Some(busy) = targets
+        .iter()
+        .find(|target| is_busy(world, registry, target))
+    {
+        let message = format!("The target '{busy}' is being imported by another operation.");
+        return arm::error(409, "Conflict", &message);
+    }
     let names = format!("{source_host}/{source_image} {}", targets.join(" "));
     let (result, duration) = pick_rule(world, &names);
-    let content_at = Instant::now() + duration;
+    let late = match result {
+        ImportResult::Late { milliseconds } => Duration::from_millis(milliseconds),
+        _ => Duration::ZERO,
+    };
+    let done_at = Instant::now() + duration;
     let operation = ImportOperation {
         name: format!("registries-{}", world.new_guid()),
         registry: registry.id(),
@@ -57,8 +69,8 @@ pub fn start(
         targets,
         force: body["mode"] == "Force",
         result,
-        content_at,
-        ends_at: content_at + world.azure.imports.lag,
+        content_at: done_at + late,
+        ends_at: done_at + world.azure.imports.lag,
         applied: false,
         polls: 0,
     };
@@ -130,13 +142,15 @@ fn pending(world: &World, host: &str, operation: &ImportOperation) -> Response {
 /// The answer when an operation has ended.
 fn ended(operation: &ImportOperation) -> Response {
     match &operation.result {
-        ImportResult::Fail(failure) => {
-            let (status, code, cause) = words(failure, &operation.source_image);
+        ImportResult::Fail(failure) | ImportResult::FailAndArrive(failure) => {
+            let (status, code, cause) = import_failure::words(failure, &operation.source_image);
             let (name, registry) = (&operation.name, &operation.registry);
             let message = format!("Operation {name} failed. Resource {registry} {cause}");
             arm::error(status, &code, &message)
         }
+        ImportResult::Cancel => Response::json(200, &json!({"status": "Canceled"})),
         ImportResult::Succeed
+        | ImportResult::Late { .. }
         | ImportResult::Hang
         | ImportResult::OtherDigest
         | ImportResult::Dangling
@@ -155,10 +169,15 @@ pub fn advance(world: &mut World) {
         }
         let operation = operation.clone();
         let failure = match &operation.result {
-            ImportResult::Succeed | ImportResult::OtherDigest | ImportResult::Dangling => {
-                copy(world, &operation).err()
-            }
-            ImportResult::Fail(_) | ImportResult::Hang | ImportResult::Nothing => None,
+            ImportResult::Succeed
+            | ImportResult::FailAndArrive(_)
+            | ImportResult::Late { .. }
+            | ImportResult::OtherDigest
+            | ImportResult::Dangling => copy(world, &operation).err(),
+            ImportResult::Fail(_)
+            | ImportResult::Cancel
+            | ImportResult::Hang
+            | ImportResult::Nothing => None,
         };
         let operation = &mut world.azure.operations[at];
         operation.applied = true;
@@ -166,6 +185,17 @@ pub fn advance(world: &mut World) {
             operation.result = ImportResult::Fail(failure);
         }
     }
+}
+
+/// Whether another import of this target goes on, where one excludes another.
+fn is_busy(world: &World, registry: &RegistryResource, target: &String) -> bool {
+    let mut operations = world.azure.operations.iter();
+    world.azure.imports.exclusive
+        && operations.any(|operation| {
+            operation.registry == registry.id()
+                && operation.targets.contains(target)
+                && Instant::now() < operation.ends_at
+        })
 }
 
 fn parse(world: &World, body: &Value) -> Result<(String, String, Vec<String>), String> {
@@ -305,6 +335,9 @@ fn copy(world: &mut World, operation: &ImportOperation) -> Result<(), ImportFail
         }
         ImportResult::Succeed
         | ImportResult::Fail(_)
+        | ImportResult::FailAndArrive(_)
+        | ImportResult::Late { .. }
+        | ImportResult::Cancel
         | ImportResult::Hang
         | ImportResult::Nothing => digest,
     };
@@ -411,7 +444,7 @@ fn another(source: &Repository, digest: &Digest) -> Option<Digest> {
 }
 
 /// `repository:tag` or `repository@digest`, taken apart.
-fn split_reference(image: &str) -> (String, String) {
+pub(crate) fn split_reference(image: &str) -> (String, String) {
     let parts = image
         .split_once('@')
         .or_else(|| image.rsplit_once(':'))
@@ -419,41 +452,6 @@ fn split_reference(image: &str) -> (String, String) {
     // `repository:tag@digest`: the digest counts.
     let name = parts.0.split(':').next().unwrap_or_default();
     (name.to_owned(), parts.1.to_owned())
-}
-
-/// Status, code and cause of a failure, in the service's words.
-fn words(failure: &ImportFailure, image: &str) -> (u16, String, String) {
-    let (repository, reference) = split_reference(image);
-    let invalid = |cause: String| (400, "InvalidParameters".to_owned(), cause);
-    match failure {
-        ImportFailure::SourceUnauthorized => invalid(format!(
-            "Invalid message Unauthorized Unauthorized {{\"errors\":[{{\"code\":\"UNAUTHORIZED\",\"message\":\
-             \"authentication required\",\"detail\":[{{\"Type\":\"repository\",\"Class\":\"\",\"Name\":\"{repository}\",\
-             \"Action\":\"pull\"}}]}}]}}"
-        )),
-        ImportFailure::SourceNotFound => invalid(format!(
-            "Invalid message NotFound NotFound {{\"errors\":[{{\"code\":\"MANIFEST_UNKNOWN\",\"message\":\
-             \"Failed to fetch \\\"{reference}\\\"\"}}]}}"
-        )),
-        ImportFailure::SourceRateLimited => invalid(
-            "Invalid message 429 Too Many Requests {\"errors\":[{\"code\":\"TOOMANYREQUESTS\",\"message\":\"You have reached \
-             your pull rate limit. You may increase the limit by authenticating and upgrading: \
-             https://www.docker.com/increase-rate-limit\"}]}"
-                .to_owned(),
-        ),
-        ImportFailure::RangesNotSupported => {
-            invalid("The source registry's response to a range request is not RFC 7233 compliant.".to_owned())
-        }
-        ImportFailure::CopyingBlobs => invalid("Error copying blobs.".to_owned()),
-        ImportFailure::UnexpectedStatus => invalid("Unexpected response status code BadGateway.".to_owned()),
-        ImportFailure::Firewall => (
-            403,
-            "Forbidden".to_owned(),
-            "client with IP '203.0.113.7' is not allowed access. Refer https://aka.ms/acr/firewall to grant access."
-                .to_owned(),
-        ),
-        ImportFailure::Other { status, code, cause } => (*status, code.clone(), cause.clone()),
-    }
 }
 
 #[cfg(test)]

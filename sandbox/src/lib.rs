@@ -37,6 +37,7 @@ mod fault;
 mod http1;
 pub mod image;
 mod import;
+mod import_failure;
 mod journal;
 mod line;
 mod managed_identity;

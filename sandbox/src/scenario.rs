@@ -247,6 +247,7 @@ impl Scenario {
             location: "westus2".into(),
             login_server: self.login_server.clone(),
             sku: "Premium".into(),
+            role_assignment_mode: None,
         };
         Azure {
             tenants: vec![TENANT_ID.into()],
@@ -259,6 +260,7 @@ impl Scenario {
                 duration: Duration::from_millis(self.import_milliseconds),
                 lag: Duration::ZERO,
                 retry_after: self.import_retry_after,
+                exclusive: false,
                 rules: Vec::new(),
             },
             operations: Vec::new(),

@@ -132,7 +132,9 @@ impl Check<'_> {
     fn exit_code(&mut self) {
         let code = self.ended.code;
         let mut names = self.truth.keys();
-        let unknown = names.any(|name| self.verdict(name) == "Unknown");
+        let is_unknown =
+            |name: &String| self.verdict(name) == "Unknown" || self.outcome(name) == "uncertain";
+        let unknown = names.any(is_unknown);
         let failed = self.truth.keys().any(|name| self.outcome(name) == "failed");
         let fits = match (unknown, failed) {
             (false, false) => code == 0,
@@ -210,7 +212,7 @@ impl Check<'_> {
             let (verdict, outcome) = (self.verdict(name), self.outcome(name));
             match (verdict, outcome) {
                 (_, "failed") => "✘".to_owned(),
-                ("Unknown", _) => "?".to_owned(),
+                ("Unknown", _) | (_, "uncertain") => "?".to_owned(),
                 (verdict, _) if verdict != self.truth[name].verdict => verdict.to_owned(),
                 _ => "✔".to_owned(),
             }

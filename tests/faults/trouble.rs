@@ -54,6 +54,8 @@ pub enum Trouble {
     /// A date by a clock that is an hour ahead or behind.
     ThrottledDateClockOff(i64),
     ThrottledAbsurdly,
+    /// 429 as the end of an operation: the limit of the source that it read from.
+    OperationThrottled,
     RedirectLoop,
     RedirectToHttp,
     RedirectToOtherHost,
@@ -78,7 +80,7 @@ const HOUR: i64 = 3600;
 
 impl Trouble {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::Refused,
         Self::ResetBeforeHeaders,
         Self::ResetAfterHeaders,
@@ -101,6 +103,7 @@ impl Trouble {
         Self::ThrottledDateClockOff(HOUR),
         Self::ThrottledDateClockOff(-HOUR),
         Self::ThrottledAbsurdly,
+        Self::OperationThrottled,
         Self::Status(500),
         Self::Status(502),
         Self::Status(503),
@@ -142,6 +145,7 @@ impl Trouble {
             Self::ThrottledDateClockOff(HOUR) => "429, a date by a clock an hour ahead",
             Self::ThrottledDateClockOff(_) => "429, a date by a clock an hour behind",
             Self::ThrottledAbsurdly => "429, eleven days",
+            Self::OperationThrottled => "429, the source's limit",
             Self::RedirectLoop => "redirect loop",
             Self::RedirectToHttp => "redirect to http",
             Self::RedirectToOtherHost => "redirect to another host",
@@ -180,6 +184,7 @@ impl Trouble {
             Self::ThrottledSeconds => throttled(RetryAfter::Seconds(1)),
             Self::ThrottledDate | Self::ThrottledDateClockOff(_) => throttled(RetryAfter::Date(2)),
             Self::ThrottledAbsurdly => throttled(RetryAfter::Absurd),
+            Self::OperationThrottled => operation_throttled(),
             Self::RedirectLoop => redirect(RedirectTarget::Loop),
             Self::RedirectToHttp => redirect(RedirectTarget::PlainHttp),
             Self::RedirectToOtherHost => redirect(RedirectTarget::OtherHost(OTHER_HOST.to_owned())),
@@ -224,6 +229,7 @@ impl Trouble {
             // A connection is refused to a host, whatever was to be asked there; the managed identity's endpoint is
             // beside the proxy.
             Self::Refused => is_first_of_its_host && endpoint.phase == Phase::Looking && !is_plain,
+            Self::OperationThrottled => endpoint.request.contains("operationResults"),
             // Without a body there is nothing to drip, to empty or to take from.
             Self::SlowDrip | Self::Empty | Self::Truncated | Self::LengthTooShort => has_body,
             // A HEAD ends with its headers.
@@ -254,6 +260,18 @@ impl Trouble {
             | Self::HundredMegabytes
             | Self::GzipBomb => true,
         }
+    }
+}
+
+/// How an operation ends when the source has limited Azure.
+fn operation_throttled() -> FaultKind {
+    let message = "Operation registries-1 failed. Resource /subscriptions/s/r 429 Too Many Requests \
+                   {\"errors\":[{\"code\":\"TOOMANYREQUESTS\",\"message\":\"pull rate limit\"}]}";
+    let body = json!({"error": {"code": "TooManyRequests", "message": message}});
+    FaultKind::Status {
+        code: 429,
+        headers: Vec::new(),
+        body: body.to_string(),
     }
 }
 

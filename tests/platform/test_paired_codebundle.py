@@ -42,7 +42,7 @@ def wanted(result):
     """{repository: tag} that the sync meant the registry to have."""
     found = {}
     for image in result["images"]:
-        repository, _, tag = image["destination"].rpartition(":")
+        repository, _, tag = image["destination"].removeprefix(f"{result['registry']}/").rpartition(":")
         found[repository] = tag
     return found
 

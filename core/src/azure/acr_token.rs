@@ -17,6 +17,7 @@ use url::Url;
 use url::form_urlencoded::Serializer;
 
 use super::ACR_SCOPE;
+use super::RoleMode;
 use super::identity::{Identity, claims, tenant_of};
 use crate::name::{Registry, Repository};
 use crate::problem::{Cause, Party, Problem};
@@ -35,6 +36,7 @@ pub struct AcrTokens {
     wire: Wire,
     identity: Arc<Identity>,
     server: Registry,
+    roles: RoleMode,
     refresh: Mutex<Kept>,
     groups: StdMutex<Vec<Arc<Group>>>,
 }
@@ -77,11 +79,12 @@ impl Token {
 
 impl AcrTokens {
     /// Tokens for this login server; nothing is asked yet.
-    pub fn new(wire: &Wire, identity: Arc<Identity>, server: Registry) -> Self {
+    pub fn new(wire: &Wire, identity: Arc<Identity>, server: Registry, roles: RoleMode) -> Self {
         Self {
             wire: wire.clone(),
             identity,
             server,
+            roles,
             refresh: Mutex::default(),
             groups: StdMutex::default(),
         }
@@ -208,7 +211,42 @@ impl AcrTokens {
         if answer.status.is_success() {
             Ok(answer)
         } else {
-            Err(denied(&answer))
+            Err(self.denied(&answer))
+        }
+    }
+
+    /// What a refusal of the registry means.
+    ///
+    /// Source of the texts: <https://learn.microsoft.com/azure/container-registry/container-registry-troubleshoot-access>.
+    pub(crate) fn denied(&self, answer: &Answer) -> Problem {
+        let problem = answer.unexpected();
+        if problem.what.contains("is not allowed access") {
+            return Problem { cause: Cause::AccessDenied, ..problem }.advise(
+                "the registry's firewall does not let this address in: allow it under Networking, or run from an \
+                 allowed network or through its private endpoint (where HTTPS_PROXY is set, add the registry to NO_PROXY)",
+            );
+        }
+        match problem.cause {
+            Cause::AccessDenied => problem.advise(format!(
+                "the identity may not read this registry: grant it 'Container Registry Data Importer and Data Reader' \
+                 on the registry; {}",
+                self.roles_to_check()
+            )),
+            _ => problem,
+        }
+    }
+
+    /// The smallest role for checks. A registry in ABAC mode does not honour AcrPull.
+    fn roles_to_check(&self) -> &'static str {
+        match self.roles {
+            RoleMode::Rbac => "for checks only, AcrPull is enough",
+            RoleMode::Abac => {
+                "for checks only, 'Container Registry Repository Reader' is enough (the registry is in ABAC mode)"
+            }
+            RoleMode::Unknown => {
+                "for checks only, AcrPull is enough in a registry in RBAC mode, and 'Container Registry Repository \
+                 Reader' in one in ABAC mode"
+            }
         }
     }
 }
@@ -226,24 +264,4 @@ async fn renewed<F: Future<Output = Result<Token, Problem>>>(
     let asked = ask().await;
     *kept = Some(asked.clone());
     asked.map(|token| token.text)
-}
-
-/// What a refusal of the registry means.
-///
-/// Source of the texts: <https://learn.microsoft.com/azure/container-registry/container-registry-troubleshoot-access>.
-pub(crate) fn denied(answer: &Answer) -> Problem {
-    let problem = answer.unexpected();
-    if problem.what.contains("is not allowed access") {
-        return Problem { cause: Cause::AccessDenied, ..problem }.advise(
-            "the registry's firewall does not let this address in: allow it under Networking, or run from an \
-             allowed network or through its private endpoint (where HTTPS_PROXY is set, add the registry to NO_PROXY)",
-        );
-    }
-    match problem.cause {
-        Cause::AccessDenied => problem.advise(
-            "the identity may not read this registry: grant it 'Container Registry Data Importer and Data Reader' \
-             (or AcrPull) on the registry",
-        ),
-        _ => problem,
-    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
-use super::{ACR_SCOPE, AcrTokens, Identity, RegistryResource, ResourceManager};
+use super::{ACR_SCOPE, AcrTokens, Identity, RegistryResource, ResourceManager, RoleMode};
 use crate::config::{Config, RegistryName};
 use crate::name::{Registry, Repository};
 use crate::problem::{Cause, Party, Problem};
@@ -98,11 +98,21 @@ impl Destination {
                 &self.wire,
                 Arc::clone(&self.identity),
                 server.clone(),
+                self.role_mode(),
             ));
             let client = RegistryClient::new(&self.wire, server, Access::Acr(Arc::clone(&tokens)));
             Ok(Reach { tokens, client })
         });
         made.await.as_ref().map_err(Clone::clone)
+    }
+
+    /// Which roles the registry honours, where Resource Manager was asked already: a check that was given the login
+    /// server does not ask it.
+    fn role_mode(&self) -> RoleMode {
+        match self.resource.get() {
+            Some(Ok(resource)) => resource.properties.role_mode(),
+            Some(Err(_)) | None => RoleMode::Unknown,
+        }
     }
 
     async fn login_server(&self) -> Result<Registry, Problem> {

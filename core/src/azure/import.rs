@@ -1,37 +1,48 @@
 //! Importing an image through Azure Resource Manager: the registry fetches it by itself.
 //!
 //! The operation is the authority on whether an import is done. It asks to be polled every ten seconds;
-//! between two polls the destination is watched with cheap HEADs, and when the tag shows the wanted
-//! digest, the operation is asked at once. Whatever it says, the destination's digests have the last word.
+//! between two polls the destination is checked with cheap HEADs, and when the tag shows the wanted
+//! digest, the operation is polled at once. Whatever Azure reports, the destination's digests decide: an
+//! image that is there was not a failure, and one that is not there yet was not a success.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Destination, Progress};
+use super::{Destination, Progress, RegistryResource, Start};
+use crate::apply::Ending;
 use crate::config::DockerAuth;
 use crate::name::DOCKER_HUB;
 use crate::plan::Action;
 use crate::problem::{Cause, Party, Problem};
 use crate::registry::RegistryClient;
+use crate::wire::Limit;
 
 /// Wait for the next poll when Azure does not name one, in seconds.
 const POLL: u64 = 10;
 /// Longest wait for the next poll, in seconds.
 const LONGEST_POLL: u64 = 30;
-/// Shortest wait between two looks at the destination: with the calls that follow, an import is over within a
+/// Shortest wait between two checks of the destination: with the calls that follow, an import is over within a
 /// second after the registry is done with it.
 const LOOK: Duration = Duration::from_millis(500);
-/// What each import under way adds to that wait: all together look some sixteen times a second, a fifth of
+/// Extra delay per concurrent import, so that together they check about 16 times a second: a fifth of
 /// the 5,000 reads a minute that a registry grants an identity.
 const SHARE: Duration = Duration::from_millis(60);
-/// Wait before asking again for what should be there at any moment.
+/// First wait before reading again what should be there at any moment.
 const AGAIN: Duration = Duration::from_millis(300);
-/// How long a destination may take to show what the operation has called done.
+/// Longest such wait.
+const LONGEST_AGAIN: Duration = Duration::from_secs(2);
+/// How long a destination may show another digest after Azure reported success.
 const SETTLE: Duration = Duration::from_secs(5);
+/// How long a destination may lag behind (a geo-replica does) after Azure reported success.
+const LAG: Duration = Duration::from_secs(60);
 /// How long the destination is watched when it is not known whether an import began.
 const DOUBT: Duration = Duration::from_secs(60);
+/// How long an import of the same target by another run is waited for between two attempts to start ours.
+const BUSY: Duration = Duration::from_secs(10);
+/// Time to read the destination after Azure reported a failure.
+const LAST_READ: Duration = Duration::from_secs(10);
 
 /// Imports through Azure Resource Manager.
 pub struct ArmImporter {
@@ -52,34 +63,77 @@ impl ArmImporter {
     }
 
     /// Imports one image and verifies every target by digest.
-    ///
-    /// # Errors
-    /// When Azure refuses or fails, when the run ends before it is done, and when a target points at
-    /// another digest afterwards.
-    pub async fn import(&self, action: &Action) -> Result<(), Problem> {
+    pub async fn import(&self, action: &Action, limit: &Limit) -> Ending {
         let _one_more = Arc::clone(&self.under_way);
-        let registry = self.destination.resource().await?.id.clone();
+        match limit.guard(self.request(action)).await {
+            Ok(Requested::Verified) => Ending::Imported,
+            Ok(Requested::Succeeded) => {
+                let mut last = None;
+                match limit.guard(self.confirm(action, &mut last)).await {
+                    Ok(None) => Ending::Imported,
+                    Ok(Some(wrong)) => Ending::Failed(wrong),
+                    // What the destination showed says more than that the time was over.
+                    Err(problem) => Ending::Uncertain(unconfirmed(last.unwrap_or(problem))),
+                }
+            }
+            Err(problem) => Ending::Failed(match problem.cause {
+                Cause::Deadline | Cause::Interrupted => problem.acted().advise(
+                    "the import may still end well in Azure: run again in a few minutes; what has arrived by then is not imported again",
+                ),
+                _ => problem,
+            }),
+        }
+    }
+
+    /// Starts an import and follows it to its end.
+    ///
+    /// An error is final: the destination was read.
+    async fn request(&self, action: &Action) -> Result<Requested, Problem> {
+        let registry = self.destination.resource().await?;
         let client = self.destination.client().await?;
-        let manager = self.destination.manager();
+        match self.start(registry, action, client).await? {
+            None => Ok(Requested::Verified),
+            Some(progress) => match self.follow(progress, registry, action, client).await {
+                Ok(()) => Ok(Requested::Succeeded),
+                Err(problem) => despite(problem, action, client).await,
+            },
+        }
+    }
+
+    /// Starts an import; none when the image arrived without it.
+    async fn start(
+        &self,
+        registry: &RegistryResource,
+        action: &Action,
+        client: &RegistryClient,
+    ) -> Result<Option<Progress>, Problem> {
         let docker = self
             .docker
             .as_ref()
             .filter(|_| action.source.location.registry.as_str() == DOCKER_HUB);
-        match manager
-            .start_import(&registry, &action.source, &action.targets, docker)
-            .await
-        {
-            Ok(progress) => match self.follow(progress, action, client).await {
-                Ok(()) => settle(action, client, SETTLE).await,
-                Err(problem) => despite(problem, action, client).await,
-            },
-            Err(problem) => despite(problem, action, client).await,
+        let manager = self.destination.manager();
+        let started = Instant::now();
+        loop {
+            match manager.start_import(registry, action, docker).await {
+                Ok(Start::Begun(progress)) => return Ok(Some(progress)),
+                Ok(Start::Busy(problem)) => {
+                    tracing::info!("waiting for another import of the same target: {problem}");
+                    if arrived(action, client, BUSY).await {
+                        return Ok(None);
+                    }
+                    if started.elapsed() >= DOUBT {
+                        return Err(busy(problem));
+                    }
+                }
+                Err(problem) => return despite(problem, action, client).await.map(|_| None),
+            }
         }
     }
 
     async fn follow(
         &self,
         mut progress: Progress,
+        registry: &RegistryResource,
         action: &Action,
         client: &RegistryClient,
     ) -> Result<(), Problem> {
@@ -89,15 +143,48 @@ impl ArmImporter {
             // Zero would be a busy loop, and a long wait would hide a failure.
             let wait = Duration::from_secs(wait.unwrap_or(POLL).clamp(1, LONGEST_POLL));
             if seen {
-                // The tag is there and the operation is not through with it yet.
+                // The tag is there and the operation has not ended yet.
                 tokio::time::sleep(wait.min(pause)).await;
                 pause *= 2;
             } else {
                 seen = self.watch(action, client, wait).await;
             }
-            progress = self.destination.manager().import_progress(location).await?;
+            progress = self
+                .destination
+                .manager()
+                .import_progress(location, registry, action)
+                .await?;
         }
         Ok(())
+    }
+
+    /// Waits until every target has the wanted digest; the problem when one has a wrong digest. `last` is what was
+    /// seen last, for a wait that is cut off.
+    ///
+    /// # Errors
+    /// When that does not show in time, or the destination refuses to be read.
+    async fn confirm(
+        &self,
+        action: &Action,
+        last: &mut Option<Problem>,
+    ) -> Result<Option<Problem>, Problem> {
+        let client = self.destination.client().await?;
+        let started = Instant::now();
+        let mut pause = AGAIN;
+        loop {
+            let is_over = |patience| started.elapsed() >= patience;
+            match read(action, client).await {
+                Ok(State::There) => return Ok(None),
+                Ok(State::Wrong(problem)) if is_over(SETTLE) => return Ok(Some(problem)),
+                Err(problem) if problem.cause == Cause::AccessDenied => return Err(problem),
+                Ok(State::NotYet(problem)) | Err(problem) if is_over(LAG) => return Err(problem),
+                Ok(State::Wrong(problem) | State::NotYet(problem)) | Err(problem) => {
+                    *last = Some(problem);
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 3 / 2).min(LONGEST_AGAIN);
+        }
     }
 
     /// Watches the first target until it shows the wanted digest or the time is over.
@@ -115,7 +202,7 @@ impl ArmImporter {
             if left <= pause {
                 return false;
             }
-            // A look that fails is no news: the operation is asked anyway.
+            // Ignore errors here; the operation is polled next anyway.
             if matches!(client.resolve(repository, tag).await, Ok(Some(digest)) if digest == action.digest)
             {
                 return true;
@@ -124,66 +211,131 @@ impl ArmImporter {
     }
 }
 
-/// The import may be there all the same where Azure did not say that it failed: the destination tells.
+/// How the part of Azure Resource Manager ended.
+enum Requested {
+    /// Azure reports success; the destination was not read since.
+    Succeeded,
+    /// Every target has the wanted digest.
+    Verified,
+}
+
+/// What the targets of an action show.
+enum State {
+    /// Every target has the wanted digest.
+    There,
+    /// A target is missing, or shows what it did before the import.
+    NotYet(Problem),
+    /// A target has a digest that this run knows nothing of.
+    Wrong(Problem),
+}
+
+/// Reads the destination before an import is called failed: another run, or Azure itself, may have brought the
+/// image in. After a failure that Azure reported, one read decides; when it is not known how the import ended, the
+/// destination is watched.
 async fn despite(
     problem: Problem,
     action: &Action,
     client: &RegistryClient,
-) -> Result<(), Problem> {
-    if !problem.may_have_acted {
-        return Err(problem);
+) -> Result<Requested, Problem> {
+    let is_open = problem.may_have_acted;
+    if is_open {
+        tracing::warn!("watching the destination, as the import may have succeeded: {problem}");
     }
-    tracing::warn!("watching the destination, as the import may be done all the same: {problem}");
-    settle(action, client, DOUBT)
-        .await
-        .map_err(|_| doubt(problem))
+    let patience = if is_open { DOUBT } else { Duration::ZERO };
+    match arrived(action, client, patience).await {
+        true => {
+            tracing::info!("the destination has the image in spite of this: {problem}");
+            Ok(Requested::Verified)
+        }
+        false if is_open => Err(doubt(problem)),
+        false => Err(problem),
+    }
 }
 
-/// Waits until every target points at the wanted digest.
-async fn settle(
-    action: &Action,
-    client: &RegistryClient,
-    patience: Duration,
-) -> Result<(), Problem> {
+/// Whether every target gets the wanted digest in this time. The destination is read at least once, unless it had
+/// that digest before.
+async fn arrived(action: &Action, client: &RegistryClient, patience: Duration) -> bool {
+    if action.replaced.contains(&action.digest) {
+        return false;
+    }
     let started = Instant::now();
+    let mut pause = AGAIN;
     loop {
-        // It may be there where it cannot be looked at.
-        let seen = verify(action, client).await.map_err(Problem::acted)?;
-        match seen {
-            None => return Ok(()),
-            Some(problem) if started.elapsed() >= patience => return Err(problem),
-            Some(_) => tokio::time::sleep(AGAIN).await,
+        // A destination that cannot be read proves nothing.
+        let state = tokio::time::timeout(LAST_READ, read(action, client)).await;
+        if matches!(state, Ok(Ok(State::There))) {
+            return true;
         }
+        if started.elapsed() >= patience {
+            return false;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 3 / 2).min(LONGEST_AGAIN);
     }
 }
 
-/// What is the matter with the targets, as far as they can be seen.
-async fn verify(action: &Action, client: &RegistryClient) -> Result<Option<Problem>, Problem> {
+/// Reads every target. What is wrong comes before what is not there yet.
+async fn read(action: &Action, client: &RegistryClient) -> Result<State, Problem> {
+    let mut state = State::There;
     for (repository, tag) in &action.targets {
-        let digest = client.resolve(repository, tag).await?;
-        if digest.as_ref() != Some(&action.digest) {
-            let actual = digest.map_or_else(
-                || "is not there".to_owned(),
-                |digest| format!("points at {digest}"),
-            );
-            let what = format!(
-                "after the import {repository}:{tag} {actual}, not at {}",
-                action.digest
-            );
-            let problem = Problem::new(Party::Destination, Cause::Invalid, what);
-            return Ok(Some(problem.advise(
-                "the tag may have been moved meanwhile: run again; do not deploy it before that",
-            )));
+        let found = client.resolve(repository, tag).await?;
+        let after = format!("after the import {repository}:{tag}");
+        let wanted = &action.digest;
+        match found {
+            Some(digest) if digest == *wanted => {}
+            None => state = State::NotYet(lagging(format!("{after} is not there yet"))),
+            Some(digest) if action.replaced.contains(&digest) => {
+                let what = format!("{after} still points at {digest}, as before, not at {wanted}");
+                state = State::NotYet(lagging(what));
+            }
+            Some(digest) => {
+                let what = format!("{after} points at {digest}, not at {wanted}");
+                let problem = Problem::new(Party::Destination, Cause::Invalid, what);
+                return Ok(State::Wrong(problem.advise(
+                    "the tag may have been moved meanwhile: run again; do not deploy it before that",
+                )));
+            }
         }
     }
-    Ok(None)
+    Ok(state)
 }
 
+fn lagging(what: String) -> Problem {
+    Problem::new(Party::Destination, Cause::TimedOut, what)
+}
+
+/// Azure reports success, and the destination does not show it.
+fn unconfirmed(problem: Problem) -> Problem {
+    let what = format!(
+        "Azure reports that the import succeeded, but the ACR does not confirm it: {}",
+        problem.what
+    );
+    let problem = Problem { what, ..problem }.acted();
+    if problem.cause == Cause::AccessDenied {
+        return problem;
+    }
+    problem.advise(
+        "a geo-replica may lag behind: run again in a few minutes; what has arrived by then is not imported again",
+    )
+}
+
+/// It is not known how the import ended, and its image did not arrive.
 fn doubt(problem: Problem) -> Problem {
     let what = format!(
         "{}; the import may have begun, and the image is not there yet",
         problem.what
     );
     Problem { what, ..problem }
+        .advise("run again in a few minutes: what has arrived by then is not imported again")
+}
+
+/// Azure does not take our import while another one of the same target runs.
+fn busy(problem: Problem) -> Problem {
+    let what = format!(
+        "{}; probably another import of the same target is running, and the image is not there yet",
+        problem.what
+    );
+    Problem { what, ..problem }
+        .acted()
         .advise("run again in a few minutes: what has arrived by then is not imported again")
 }

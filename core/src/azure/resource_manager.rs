@@ -1,11 +1,11 @@
-//! Azure Resource Manager: finding the registry, starting an import, asking how it goes.
+//! Azure Resource Manager: finding the registry, starting an import, polling it.
 //!
-//! The upper half builds requests and reads answers and is pure; [`ResourceManager`] sends them.
+//! The upper half builds requests and is pure; [`ResourceManager`] sends them; `progress` and `refusal` read what
+//! comes back.
 //! Source: <https://learn.microsoft.com/rest/api/containerregistry/registries>, api-version 2023-07-01.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use regex::Regex;
 use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
@@ -14,8 +14,11 @@ use url::Url;
 
 use super::cloud::Cloud;
 use super::identity::Identity;
+use super::progress::{Progress, Start, read_poll, read_start};
+use super::refusal::{About, SubscriptionOrigin, explained, is_failed_operation};
 use crate::config::{Config, DockerAuth, RegistryName};
-use crate::name::{Reference, Registry, Repository, Tag, Version, pattern};
+use crate::name::{Reference, Registry, Repository, Tag, Version};
+use crate::plan::Action;
 use crate::problem::{Cause, Party, Problem, harmless};
 use crate::wire::{Answer, Call, Repeat, Wire, is_at_home};
 
@@ -41,6 +44,33 @@ pub struct RegistryResource {
 pub struct RegistryProperties {
     /// The host that it serves the distribution API at.
     pub login_server: String,
+    /// Which roles it honours; Azure reports it in its newer API versions only.
+    #[serde(default)]
+    pub role_assignment_mode: Option<String>,
+}
+
+/// Which roles a registry honours for its data.
+///
+/// Source: <https://learn.microsoft.com/azure/container-registry/container-registry-rbac-abac-repository-permissions>.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoleMode {
+    /// `AcrPull` and `AcrPush`.
+    Rbac,
+    /// `Container Registry Repository Reader` and `… Writer`; not `AcrPull` and `AcrPush`.
+    Abac,
+    /// Azure did not say.
+    Unknown,
+}
+
+impl RegistryProperties {
+    /// Which roles the registry honours.
+    pub fn role_mode(&self) -> RoleMode {
+        match self.role_assignment_mode.as_deref() {
+            Some("AbacRepositoryPermissions") => RoleMode::Abac,
+            Some("LegacyRegistryPermissions") => RoleMode::Rbac,
+            Some(_) | None => RoleMode::Unknown,
+        }
+    }
 }
 
 impl RegistryResource {
@@ -118,155 +148,6 @@ fn import_request(
     )
 }
 
-/// How an import goes.
-#[derive(Clone, Debug)]
-pub enum Progress {
-    /// Azure works on it; ask at this location next.
-    Running {
-        /// Signed: followed as it is.
-        location: Url,
-        /// What `Retry-After` asked for, in seconds.
-        wait: Option<u64>,
-    },
-    /// It is there.
-    Succeeded,
-}
-
-/// Reads the answer to `importImage` or to a question about it.
-fn read_progress(answer: &Answer) -> Result<Progress, Problem> {
-    match answer.status {
-        StatusCode::ACCEPTED => {
-            let location = answer
-                .header("location")
-                .and_then(|text| answer.url.join(text).ok());
-            let Some(location) = location.filter(|location| is_at_home(location, &answer.url))
-            else {
-                return Err(answer.invalid(
-                    "the import was accepted without a Location on the same host to follow",
-                ));
-            };
-            let wait = answer
-                .header("retry-after")
-                .and_then(|text| text.trim().parse().ok());
-            Ok(Progress::Running { location, wait })
-        }
-        status if status.is_success() => read_status(answer),
-        // The registry was found a moment ago: it is not a setting that names something else.
-        StatusCode::NOT_FOUND => Err(explained(answer, Cause::Rejected)),
-        _ => Err(explained(answer, answer.unexpected().cause)),
-    }
-}
-
-/// Whether an answer tells the end of an operation, rather than why it cannot be asked.
-fn says_how_it_ended(answer: &Answer) -> bool {
-    let said = || answer.said().unwrap_or_default();
-    answer.status.is_success() || PREFACE.is_match(&said())
-}
-
-fn read_status(answer: &Answer) -> Result<Progress, Problem> {
-    #[derive(Deserialize, Default)]
-    #[serde(default)]
-    struct Status {
-        status: String,
-        error: Option<serde_json::Value>,
-    }
-    let Status { status, error } = if answer.body.is_empty() {
-        Status::default()
-    } else {
-        answer.json()?
-    };
-    match status.as_str() {
-        "Succeeded" | "" if error.is_none() => Ok(Progress::Succeeded),
-        "Failed" | "Canceled" => Err(explained(answer, Cause::Rejected)),
-        other => Err(answer.invalid(format!("the import's status is {other:?}"))),
-    }
-}
-
-/// How Azure begins the failure of an operation.
-static PREFACE: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"Operation \S+ failed\.?\s*Resource \S+\s*"));
-
-/// A refusal in Azure's words, with what they mean and which side they are about.
-fn explained(answer: &Answer, cause: Cause) -> Problem {
-    let said = answer.said().unwrap_or_default();
-    // What stands before the cause names the operation and the target, at length; and ids match anything.
-    let said = PREFACE.replace(&said, "").into_owned();
-    let colon = if said.is_empty() { "" } else { ": " };
-    let what = format!(
-        "{}: {}{colon}{}",
-        answer.call,
-        answer.status,
-        harmless(&said)
-    );
-    match meaning(&said) {
-        Some((party, cause, advice)) => Problem::new(party, cause, what).advise(advice),
-        None => Problem::new(Party::ResourceManager, cause, what),
-    }
-}
-
-/// What a text of Azure's means. Only the service's own words are looked at, never a URL or an id.
-///
-/// Source: the causes that `az acr import` reports, and Azure Resource Manager's common error codes.
-fn meaning(said: &str) -> Option<(Party, Cause, &'static str)> {
-    let has = |words: &str| pattern(&format!(r"(?i)\b({words})\b")).is_match(said);
-    Some(if has("AuthorizationFailed|does not have authorization") {
-        (
-            Party::ResourceManager,
-            Cause::AccessDenied,
-            "the identity may not do this: grant it 'Container Registry Data Importer and Data Reader' on the registry",
-        )
-    } else if has("SubscriptionNotFound|InvalidSubscriptionId") {
-        (
-            Party::ResourceManager,
-            Cause::AccessDenied,
-            "the identity does not see this subscription: check AZURE_RESOURCE_SUBSCRIPTION_ID and the role assignments",
-        )
-    } else if has("is not allowed access") {
-        (
-            Party::Destination,
-            Cause::AccessDenied,
-            "the registry's firewall does not let the import in: allow trusted services or this network",
-        )
-    } else if has("TOOMANYREQUESTS|Too Many Requests|status code:? 429") {
-        (
-            Party::Source,
-            Cause::Throttled,
-            "the source limits the addresses that Azure shares: set USE_DOCKER_AUTH with DOCKER_USERNAME and DOCKER_TOKEN",
-        )
-    } else if has("is locked|write operation is disabled|writeEnabled|operation is disallowed") {
-        (Party::Destination, Cause::Rejected, LOCKED_ADVICE)
-    } else if has("already exists in target registry") {
-        (
-            Party::Destination,
-            Cause::Rejected,
-            "the tag exists in the ACR and may not be replaced",
-        )
-    } else if has("UNAUTHORIZED|DENIED") {
-        (
-            Party::Source,
-            Cause::AccessDenied,
-            "the source refused Azure: the image is private or misnamed, or its credentials are wrong",
-        )
-    } else if has("MANIFEST_UNKNOWN|NAME_UNKNOWN|Invalid message NotFound") {
-        (
-            Party::Source,
-            Cause::NotFound,
-            "the image is gone from the source: run again, it may have been published anew",
-        )
-    } else if has("RFC 7233|Unexpected response status code|Error copying blobs") {
-        (
-            Party::Source,
-            Cause::Rejected,
-            "Azure could not read the source's blobs; try again later",
-        )
-    } else {
-        return None;
-    })
-}
-
-/// What to do about a tag that cannot be overwritten.
-pub(crate) const LOCKED_ADVICE: &str = "the tag is locked: unlock it with 'az acr repository update --name <registry> --image <repository:tag> --write-enabled true'";
-
 /// The client.
 pub struct ResourceManager {
     wire: Wire,
@@ -292,17 +173,17 @@ impl ResourceManager {
     /// # Errors
     /// When Azure refuses, when there is no such registry or when there are two.
     pub async fn find_registry(&self, config: &Config) -> Result<RegistryResource, Problem> {
-        let known = config
-            .subscription
-            .clone()
-            .or_else(|| config.login.subscription.clone());
-        let subscriptions = match known {
-            Some(subscription) => vec![subscription],
-            None => self.enabled_subscriptions().await?,
+        let (subscriptions, origin) = match (&config.subscription, &config.login.subscription) {
+            (Some(id), _) => (vec![id.clone()], SubscriptionOrigin::Variable),
+            (None, Some(id)) => (vec![id.clone()], SubscriptionOrigin::Credentials),
+            (None, None) => (
+                self.enabled_subscriptions().await?,
+                SubscriptionOrigin::Listed,
+            ),
         };
         let lists = subscriptions
             .iter()
-            .map(|id| self.list::<RegistryResource>(registries_url(self.cloud, id)));
+            .map(|id| self.list::<RegistryResource>(registries_url(self.cloud, id), origin));
         let mut seen = Vec::new();
         let mut refusal = None;
         for list in futures_util::future::join_all(lists).await {
@@ -312,49 +193,65 @@ impl ResourceManager {
             }
         }
         // One subscription that refuses does not hide what another shows.
-        match (choose(seen, &config.registry, &subscriptions), refusal) {
+        match (
+            choose(seen, &config.registry, &subscriptions, origin),
+            refusal,
+        ) {
             (Err(problem), Some(refusal)) if problem.cause != Cause::Configuration => Err(refusal),
             (chosen, _) => chosen,
         }
     }
 
-    /// Starts an import. The source must be pinned by digest by whoever calls.
+    /// Starts an import. The action's source is pinned by digest.
     ///
     /// # Errors
     /// When Azure refuses, or when it is not known whether it began (see [`Repeat::UnlessReceived`]).
     pub async fn start_import(
         &self,
-        registry_id: &str,
-        source: &Reference,
-        targets: &[(Repository, Tag)],
+        registry: &RegistryResource,
+        action: &Action,
         docker: Option<&DockerAuth>,
-    ) -> Result<Progress, Problem> {
-        let (url, body) = import_request(self.cloud, registry_id, source, targets, docker);
+    ) -> Result<Start, Problem> {
+        let (url, body) = import_request(
+            self.cloud,
+            &registry.id,
+            &action.source,
+            &action.targets,
+            docker,
+        );
         let call = Call::new(Party::ResourceManager, Method::POST, parse(&url)?)
             .body("application/json", body.to_string());
         let call = Call {
             repeat: Repeat::UnlessReceived,
+            is_final: is_failed_operation,
             ..call
         };
-        read_progress(&self.send(call).await?)
+        read_start(&self.send(call).await?, about(registry, action))
     }
 
-    /// Asks how an import goes.
+    /// Polls an import.
     ///
     /// # Errors
-    /// When it failed, with the cause that Azure gives; or when Azure cannot be asked, and then it may
-    /// have ended well.
-    pub async fn import_progress(&self, location: Url) -> Result<Progress, Problem> {
-        let call = Call::new(Party::ResourceManager, Method::GET, location);
+    /// When it failed, with the cause that Azure gives; or when it cannot be polled, and then it may have
+    /// ended well.
+    pub async fn import_progress(
+        &self,
+        location: Url,
+        registry: &RegistryResource,
+        action: &Action,
+    ) -> Result<Progress, Problem> {
+        let call = Call {
+            is_final: is_failed_operation,
+            ..Call::new(Party::ResourceManager, Method::GET, location)
+        };
         let answer = self.send(call).await.map_err(Problem::acted)?;
-        read_progress(&answer).map_err(|problem| match says_how_it_ended(&answer) {
-            true => problem,
-            false => problem.acted(),
-        })
+        read_poll(&answer, about(registry, action))
     }
 
     async fn enabled_subscriptions(&self) -> Result<Vec<String>, Problem> {
-        let all: Vec<Subscription> = self.list(subscriptions_url(self.cloud)).await?;
+        let all: Vec<Subscription> = self
+            .list(subscriptions_url(self.cloud), SubscriptionOrigin::Listed)
+            .await?;
         let enabled: Vec<_> = all
             .into_iter()
             .filter(|s| s.state == "Enabled")
@@ -371,7 +268,11 @@ impl ResourceManager {
         Ok(enabled)
     }
 
-    async fn list<T: serde::de::DeserializeOwned>(&self, url: String) -> Result<Vec<T>, Problem> {
+    async fn list<T: serde::de::DeserializeOwned>(
+        &self,
+        url: String,
+        origin: SubscriptionOrigin,
+    ) -> Result<Vec<T>, Problem> {
         let mut next = Some(parse(&url)?);
         let mut all = Vec::new();
         for page in 0.. {
@@ -386,7 +287,8 @@ impl ResourceManager {
             };
             let answer = self.send(call).await?;
             if answer.status != StatusCode::OK {
-                return Err(explained(&answer, answer.unexpected().cause));
+                let about = About::Subscription(origin);
+                return Err(explained(&answer, answer.unexpected().cause, about));
             }
             let page: Page<T> = answer.json()?;
             all.extend(page.value);
@@ -429,30 +331,59 @@ fn choose(
     seen: Vec<RegistryResource>,
     name: &RegistryName,
     subscriptions: &[String],
+    origin: SubscriptionOrigin,
 ) -> Result<RegistryResource, Problem> {
+    let correction = origin.correction();
     let places = match subscriptions {
         [one] => format!("subscription {one}"),
         many => format!("{} subscriptions", many.len()),
     };
     let problem = |cause, what: String| Problem::new(Party::ResourceManager, cause, what);
     let count = seen.len();
-    let mut hits: Vec<_> = seen
+    let (mut hits, others): (Vec<_>, Vec<_>) = seen
         .into_iter()
-        .filter(|resource| resource.is_named(name))
-        .collect();
+        .partition(|resource| resource.is_named(name));
     match (hits.len(), hits.pop()) {
         (1, Some(found)) => Ok(found),
-        (0, _) if count == 0 => Err(problem(Cause::AccessDenied, format!("{places} shows this identity no registry at all")).advise(
-            "this usually means that the identity lacks registries/read: grant it 'Container Registry Data \
-             Importer and Data Reader' on the registry, or set AZURE_RESOURCE_SUBSCRIPTION_ID",
-        )),
-        (0, _) => Err(problem(Cause::NotFound, format!("registry {} is not among the {count} that {places} shows this identity", name.as_str()))
-            .advise("check REGISTRY_NAME and AZURE_RESOURCE_SUBSCRIPTION_ID, and the role on the registry")),
+        (0, _) if count == 0 => Err(problem(Cause::AccessDenied, format!("{places} shows this identity no registry at all"))
+            .advise(format!(
+                "this usually means that the identity lacks registries/read: grant it 'Container Registry Data \
+                 Importer and Data Reader' on the registry; or another subscription holds it: {correction}"
+            ))),
+        (0, _) => Err(problem(Cause::NotFound, format!(
+            "registry {} is not among the {count} that {places} shows this identity: {}", name.as_str(), named(&others)
+        ))
+        .advise(format!("check REGISTRY_NAME, and the role on the registry; {correction}"))),
         (_, last) => {
             let ids: Vec<_> = hits.iter().chain(&last).map(|hit| harmless(&hit.id)).collect();
             Err(problem(Cause::Configuration, format!("{} registries answer to {}: {}", ids.len(), name.as_str(), ids.join(", ")))
                 .advise("give the whole login server as REGISTRY_NAME, or set AZURE_RESOURCE_SUBSCRIPTION_ID"))
         }
+    }
+}
+
+/// The login servers of some registries.
+fn named(registries: &[RegistryResource]) -> String {
+    const SHOWN: usize = 10;
+    let mut names: Vec<_> = registries
+        .iter()
+        .map(|resource| harmless(&resource.properties.login_server))
+        .collect();
+    names.sort();
+    let rest = names.len().saturating_sub(SHOWN);
+    names.truncate(SHOWN);
+    let more = if rest > 0 {
+        format!(" and {rest} more")
+    } else {
+        String::new()
+    };
+    format!("{}{more}", names.join(", "))
+}
+
+fn about<'a>(registry: &'a RegistryResource, action: &'a Action) -> About<'a> {
+    About::Import {
+        registry: &registry.name,
+        targets: &action.targets,
     }
 }
 

@@ -53,6 +53,13 @@ impl RegistryName {
             Self::LoginServer { server, .. } => server.as_str(),
         }
     }
+
+    /// The name of the resource in Azure, as `az acr` takes it: `myacr` of `myacr-c5gkd3e4.azurecr.io`.
+    pub fn resource_name(&self) -> &str {
+        // The name of a registry has neither '.' nor '-'.
+        let text = self.as_str();
+        text.split(['.', '-']).next().unwrap_or(text)
+    }
 }
 
 fn parse_name(name: &str) -> Result<RegistryName, String> {
@@ -124,6 +131,13 @@ mod tests {
                 RegistryName::parse(text),
                 Ok(RegistryName::LoginServer { server, cloud })
             );
+        }
+    }
+
+    #[test]
+    fn the_resource_has_the_name_before_the_domain_name_label() {
+        for text in ["MyAcr", "myacr.azurecr.io", "myacr-c5gkd3e4.azurecr.io"] {
+            assert_eq!(RegistryName::parse(text).unwrap().resource_name(), "myacr");
         }
     }
 

@@ -34,7 +34,7 @@ fn published() -> Seen {
 fn standing(content: Option<&[u8]>, locked: bool) -> Option<Result<Standing, Problem>> {
     Some(Ok(Standing {
         digest: content.map(Digest::sha256),
-        locked,
+        locked: locked.then(|| Problem::new(Party::Destination, Cause::Rejected, "it is locked")),
         alias_digest: None,
         neighbours: None,
     }))
@@ -64,7 +64,7 @@ fn chart_image(
     };
     let standing = Standing {
         digest: at_tag.map(Digest::sha256),
-        locked: false,
+        locked: None,
         alias_digest: None,
         neighbours: Some(neighbours),
     };
@@ -132,6 +132,18 @@ fn a_locked_tag_is_told_before_the_import() {
     );
     assert_eq!(plan.actions().count(), 0);
     assert!(plan.entries[0].verdict.needs_sync());
+}
+
+#[test]
+fn an_action_knows_what_its_tags_pointed_at() {
+    let replaced = |standing| {
+        let plan = plan(vec![observed(1, published(), standing)], vec![]);
+        let (_, action) = plan.actions().next().unwrap();
+        action.replaced.clone()
+    };
+    assert_eq!(replaced(standing(None, false)), []);
+    let old = Digest::sha256(b"old");
+    assert_eq!(replaced(standing(Some(b"old"), false)), [old]);
 }
 
 #[test]

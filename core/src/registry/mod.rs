@@ -369,8 +369,8 @@ impl RegistryClient {
     }
 
     fn refused(&self, answer: &Answer) -> Problem {
-        match self.access {
-            Access::Acr(_) => crate::azure::denied(answer),
+        match &self.access {
+            Access::Acr(tokens) => tokens.denied(answer),
             Access::Public(_) => {
                 let problem = answer.unexpected();
                 match problem.cause {

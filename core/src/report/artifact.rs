@@ -41,18 +41,6 @@ impl Artifact {
 
 /// All artifacts of a run.
 pub fn artifacts(report: &Report) -> Vec<Artifact> {
-    let remaining = |row: &&Row| row.verdict.needs_sync() && !matches!(row.done, Done::Imported(_));
-    let codecollection: Vec<_> = report
-        .rows
-        .iter()
-        .filter(|row| row.category == Category::CodeCollection)
-        .filter(remaining)
-        .map(|row| {
-            let mut entry = image(row);
-            entry["destination"] = format!("{}/{}", report.registry, row.destination).into();
-            entry
-        })
-        .collect();
     let below = |name: &str| format!("{FOLDER}/{name}");
     let mut artifacts = vec![
         Artifact::json(
@@ -65,7 +53,11 @@ pub fn artifacts(report: &Report) -> Vec<Artifact> {
     // A category that was not looked at leaves no file that says "nothing to do".
     if report.counts_of(Category::CodeCollection).total > 0 {
         let path = below("cc_images_to_update.json");
-        artifacts.push(Artifact::json(Place::Output, path, &codecollection.into()));
+        artifacts.push(Artifact::json(
+            Place::Output,
+            path,
+            &codecollections(report),
+        ));
     }
     if report.counts_of(Category::RunWhenLocal).total > 0 {
         let path = "images_to_update.json".to_owned();
@@ -74,22 +66,63 @@ pub fn artifacts(report: &Report) -> Vec<Artifact> {
     artifacts
 }
 
-/// `{"<source>": {"private_image", "update_required"}}`; what is unknown requires neither: null.
+/// Whether an image needs a sync when the run ends; none when that is not known.
+fn update_required(row: &Row) -> Option<bool> {
+    match (&row.verdict, &row.done) {
+        (Verdict::Unknown(_), _) | (_, Done::Uncertain { .. }) => None,
+        (_, Done::Failed { problem, .. }) if problem.may_have_acted => None,
+        (_, Done::Imported(_)) => Some(false),
+        (verdict, Done::Nothing | Done::NotAsked | Done::Failed { .. }) => {
+            Some(verdict.needs_sync())
+        }
+    }
+}
+
+/// `[{"source", "destination"}]`: the images that need a sync.
+///
+/// Where that is not known of all, there is no list but `false`. The original's reader counts with
+/// `if . == null or . == [] then 0 else length end` and takes a missing file for 0: of all values only a boolean
+/// makes `length` and `.[]` fail.
+fn codecollections(report: &Report) -> Value {
+    if report.metric_of(Category::CodeCollection).is_none() {
+        return false.into();
+    }
+    let rows = report
+        .rows
+        .iter()
+        .filter(|row| row.category == Category::CodeCollection);
+    rows.filter(|row| update_required(row) == Some(true))
+        .map(image)
+        .collect()
+}
+
+/// `{"<source>": {"private_image", "update_required"}}`: all images; `update_required` is null where it is not known.
+///
+/// The original's reader counts with `map(select(.value.update_required == true))`, to which null is as good as
+/// false. A text in place of one more entry makes it fail.
 fn runwhen_local(report: &Report) -> Value {
     let rows = report
         .rows
         .iter()
-        .filter(|row| row.category == Category::RunWhenLocal && row.destination != NOWHERE);
+        .filter(|row| row.category == Category::RunWhenLocal);
     let entry = |row: &Row| {
         let mut entry = image(row);
-        entry["private_image"] = format!("{}/{}", report.registry, row.destination).into();
-        entry["update_required"] = match &row.verdict {
-            Verdict::Unknown(_) => Value::Null,
-            _ => (row.verdict.needs_sync() && !matches!(row.done, Done::Imported(_))).into(),
-        };
+        entry["private_image"] = json!(row.destination);
+        entry["update_required"] = json!(update_required(row));
         (row.source.clone(), entry)
     };
-    Value::Object(rows.map(entry).collect())
+    let known = rows.clone().filter(|row| row.destination != NOWHERE);
+    let mut entries: serde_json::Map<_, _> = known.map(entry).collect();
+    let mut unknown = rows.filter(|row| update_required(row).is_none());
+    if let Some(first) = unknown.next() {
+        let more = match unknown.count() {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        let text = format!("not known for {}{more}: {}", first.source, first.why());
+        entries.insert("incomplete".to_owned(), text.into());
+    }
+    Value::Object(entries)
 }
 
 /// Everything known.
@@ -97,7 +130,7 @@ fn whole(report: &Report) -> Value {
     // A category that was not looked at is null, not zero.
     let category = |category: Category| {
         let counts = report.counts_of(category);
-        let known = json!({"counts": counts, "needs_sync": counts.number()});
+        let known = json!({"counts": counts, "needs_sync": report.metric_of(category)});
         let known = (counts.total > 0).then_some(known);
         (category.name().to_owned(), json!(known))
     };
@@ -130,14 +163,20 @@ fn image(row: &Row) -> Value {
         Done::Nothing => (None, None),
         Done::NotAsked => (Some("not_asked"), None),
         Done::Imported(duration) => (Some("imported"), Some(milliseconds(*duration))),
+        Done::Uncertain { duration, .. } => (Some("uncertain"), Some(milliseconds(*duration))),
         Done::Failed { duration, .. } => (Some("failed"), duration.map(milliseconds)),
     };
+    let previous = row.previous.iter();
+    let previous: serde_json::Map<_, _> = previous
+        .map(|(tag, digest)| (tag.to_string(), json!(digest)))
+        .collect();
     json!({
         "category": row.category,
         "source": row.source,
         "destination": row.destination,
         "tag": row.tag,
         "digest": row.digest,
+        "previous_digests": previous,
         "verdict": row.verdict.name(),
         "reason": row.reason,
         "outcome": outcome,

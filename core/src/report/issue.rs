@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{Done, Report, Row};
 use crate::discover::Category;
+use crate::name::{Digest, Tag};
 use crate::plan::Verdict;
 use crate::problem::{Cause, Problem};
 
@@ -53,7 +54,20 @@ pub(super) fn issues(report: &Report) -> Vec<Issue> {
             "could not be imported",
         ));
     }
+    let uncertain = |row: &Row| match &row.done {
+        Done::Uncertain { problem, .. } => Some(problem.clone()),
+        _ => None,
+    };
+    for (problem, rows) in grouped(&report.rows, uncertain) {
+        issues.push(from_problem(
+            report,
+            &problem,
+            &rows,
+            "imported and not confirmed yet",
+        ));
+    }
     issues.extend(not_published(report));
+    issues.extend(overwritten(report));
     issues.extend(not_synced(report));
     issues.extend(notes(report));
     issues.sort_by_key(|issue| issue.severity);
@@ -148,6 +162,46 @@ fn not_synced(report: &Report) -> Option<Issue> {
     ))
 }
 
+/// Drifted tags that this run has overwritten: what they pointed at, and how to restore it.
+fn overwritten(report: &Report) -> Option<Issue> {
+    let is_overwritten = |row: &&Row| {
+        row.verdict == Verdict::Drifted
+            && !row.previous.is_empty()
+            && matches!(row.done, Done::Imported(_) | Done::Uncertain { .. })
+    };
+    let rows: Vec<_> = report.rows.iter().filter(is_overwritten).collect();
+    let first = rows.first()?;
+    let advice =
+        "to restore a tag, run its command in the details; the next sync overwrites it again";
+    let mut issue = issue(
+        report,
+        4,
+        &rows,
+        "imported over a tag that pointed at something else",
+        first.reason.clone(),
+        advice.to_owned(),
+    );
+    let commands = rows.iter().flat_map(|row| {
+        let previous = row.previous.iter();
+        previous.map(|(tag, digest)| restoration(report, row, tag, digest))
+    });
+    issue.details = commands.collect::<Vec<_>>().join("\n");
+    Some(issue)
+}
+
+/// One tag, the digest that it pointed at, and the command that points it there again.
+fn restoration(report: &Report, row: &Row, tag: &Tag, digest: &Digest) -> String {
+    let place = row.destination.rsplit_once(':');
+    let place = place.map_or(row.destination.as_str(), |(place, _)| place);
+    let repository = place
+        .split_once('/')
+        .map_or(place, |(_, repository)| repository);
+    format!(
+        "- {place}:{tag} pointed at {digest}: az acr import --name {} --source {place}@{digest} --image {repository}:{tag} --force",
+        report.resource_name
+    )
+}
+
 fn notes(report: &Report) -> Option<Issue> {
     let rows: Vec<_> = report
         .rows
@@ -179,15 +233,17 @@ fn issue(
         many => format!("{} images", many.len()),
     };
     let line = |row: &&Row| {
+        let previous = row.previous.iter();
+        let previous: String = previous
+            .map(|(tag, digest)| format!(", {tag} pointed at {digest}"))
+            .collect();
         let line = format!(
-            "- {} for {} ({})",
+            "- {} for {} ({}{previous})",
             row.source,
             row.destination,
             row.verdict.name()
         );
-        let why = row
-            .problem()
-            .map_or_else(|| row.reason.clone(), Problem::fact);
+        let why = row.why();
         if why == actual {
             line
         } else {

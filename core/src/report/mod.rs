@@ -14,7 +14,7 @@ pub use artifact::{Artifact, FOLDER, Place, artifacts};
 pub use issue::Issue;
 pub use render::{RenderError, html, markdown};
 
-use crate::apply::Outcome;
+use crate::apply::{Ending, Outcome};
 use crate::config::Config;
 use crate::discover::{Category, Undiscovered, Wanted};
 use crate::name::{Digest, Registry, Tag};
@@ -35,7 +35,7 @@ pub enum Status {
     Internal = 1,
     /// A setting is wrong, or names something that is not there. Nothing was changed.
     Configuration = 2,
-    /// Something could not be checked.
+    /// Something could not be checked or confirmed.
     Unknown = 3,
     /// Something could not be imported.
     ImportFailed = 4,
@@ -85,7 +85,9 @@ impl Status {
             Self::Configuration => {
                 "the configuration is wrong, or names something that is not there"
             }
-            Self::Unknown => "something is unknown: at least one image could not be checked",
+            Self::Unknown => {
+                "something is unknown: at least one image could not be checked, or its import not confirmed"
+            }
             Self::ImportFailed => "at least one image could not be imported",
             Self::AccessDenied => {
                 "access denied: Azure refused the login, the role, the subscription or the network"
@@ -108,11 +110,13 @@ pub struct Counts {
     pub imported: usize,
     /// Should have been imported and was not.
     pub failed: usize,
+    /// Imported as Azure reports, and not confirmed at the destination.
+    pub uncertain: usize,
     /// The source has nothing to sync.
     pub not_published: usize,
     /// Could not be checked.
     pub unknown: usize,
-    /// Among the failed: may be there all the same, for nobody told how its import ended.
+    /// Failed imports whose outcome is unknown; the image may have arrived.
     #[serde(skip)]
     pub in_doubt: usize,
 }
@@ -123,9 +127,9 @@ impl Counts {
         self.outdated - self.imported
     }
 
-    /// The same, where it is known: not while an image could not be checked, or an import's end is not known.
+    /// The same, where it is known: not while an image could not be checked, or the outcome of an import is unknown.
     pub fn number(&self) -> Option<usize> {
-        (self.unknown == 0 && self.in_doubt == 0).then(|| self.remaining())
+        (self.unknown + self.uncertain + self.in_doubt == 0).then(|| self.remaining())
     }
 
     fn add(&mut self, row: &Row) {
@@ -142,6 +146,7 @@ impl Counts {
                 self.failed += 1;
                 self.in_doubt += usize::from(problem.may_have_acted);
             }
+            Done::Uncertain { .. } => self.uncertain += 1,
             Done::Nothing | Done::NotAsked => {}
         }
     }
@@ -156,6 +161,13 @@ pub enum Done {
     NotAsked,
     /// Imported and verified, in this time.
     Imported(Duration),
+    /// Azure reports success, and the destination does not show the image yet.
+    Uncertain {
+        /// What it shows.
+        problem: Problem,
+        /// How long that took.
+        duration: Duration,
+    },
     /// Not imported, for this reason.
     Failed {
         /// Why.
@@ -176,8 +188,10 @@ pub struct Row {
     pub tag: Option<Tag>,
     /// Its digest at the source.
     pub digest: Option<Digest>,
-    /// `repository` or `repository:tag` at the destination.
+    /// `registry/repository` or `registry/repository:tag` at the destination.
     pub destination: String,
+    /// Other digests that its tags had at the destination before, by tag.
+    pub previous: Vec<(Tag, Digest)>,
     /// What was the matter.
     pub verdict: Verdict,
     /// Why, in a sentence.
@@ -191,10 +205,17 @@ pub struct Row {
 }
 
 impl Row {
+    /// The problem, or else the reason for the verdict.
+    fn why(&self) -> String {
+        self.problem()
+            .map_or_else(|| self.reason.clone(), Problem::fact)
+    }
+
     /// Why it could not be checked or imported, if that is so.
     pub fn problem(&self) -> Option<&Problem> {
         match (&self.verdict, &self.done) {
-            (Verdict::Unknown(problem), _) | (_, Done::Failed { problem, .. }) => Some(problem),
+            (Verdict::Unknown(problem), _)
+            | (_, Done::Failed { problem, .. } | Done::Uncertain { problem, .. }) => Some(problem),
             (
                 Verdict::UpToDate
                 | Verdict::Missing
@@ -214,6 +235,8 @@ pub struct Report {
     pub program: &'static str,
     /// The registry's login server; as the user named it when that could not be found out.
     pub registry: String,
+    /// The registry's name, as `az acr` takes it.
+    pub resource_name: String,
     /// The chart that named the RunWhen Local images, and its version.
     pub chart: Option<String>,
     /// When it began.
@@ -252,6 +275,10 @@ pub struct Facts {
 impl Report {
     /// Puts plan and outcomes together; no outcomes where the run was to look only.
     pub fn new(config: &Config, plan: &Plan, outcomes: Option<&[Outcome]>, facts: Facts) -> Self {
+        let registry = facts
+            .login_server
+            .as_ref()
+            .map_or_else(|| config.registry.as_str().to_owned(), ToString::to_string);
         let mut rows: Vec<_> = plan
             .entries
             .iter()
@@ -264,12 +291,12 @@ impl Report {
                     ),
                     None => not_asked(entry),
                 };
-                row(entry, done)
+                row(&registry, entry, done)
             })
             .collect();
         rows.extend(plan.undiscovered.iter().map(undiscovered_row));
         let Facts {
-            login_server,
+            login_server: _,
             chart,
             started,
             duration,
@@ -278,10 +305,8 @@ impl Report {
         } = facts;
         let mut report = Self {
             program: config.program.name(),
-            registry: login_server.map_or_else(
-                || config.registry.as_str().to_owned(),
-                |server| server.to_string(),
-            ),
+            registry,
+            resource_name: config.registry.resource_name().to_owned(),
             chart,
             started,
             duration,
@@ -320,6 +345,12 @@ impl Report {
         known.filter(|_| !self.nothing_is_published())
     }
 
+    /// The same for one category.
+    pub fn metric_of(&self, category: Category) -> Option<usize> {
+        let known = self.counts_of(category).number();
+        known.filter(|_| category != Category::CodeCollection || !self.nothing_is_published())
+    }
+
     /// How the run ends: the gravest of what happened.
     pub fn status(&self) -> Status {
         let problems = || self.rows.iter().filter_map(Row::problem);
@@ -334,7 +365,7 @@ impl Report {
             Status::AccessDenied
         } else if counts.failed > 0 {
             Status::ImportFailed
-        } else if counts.unknown > 0 {
+        } else if counts.unknown + counts.uncertain > 0 {
             Status::Unknown
         } else {
             Status::Complete
@@ -364,24 +395,16 @@ fn done(entry: &Entry, outcome: Option<&Outcome>) -> Done {
             problem: problem.clone(),
             duration: None,
         },
-        (
-            Step::Import(_),
-            Some(Outcome {
-                entry: _,
-                result: Ok(()),
-                duration,
-            }),
-        ) => Done::Imported(*duration),
-        (
-            Step::Import(_),
-            Some(Outcome {
-                entry: _,
-                result: Err(problem),
-                duration,
-            }),
-        ) => Done::Failed {
-            problem: problem.clone(),
-            duration: Some(*duration),
+        (Step::Import(_), Some(outcome)) => match &outcome.ending {
+            Ending::Imported => Done::Imported(outcome.duration),
+            Ending::Uncertain(problem) => Done::Uncertain {
+                problem: problem.clone(),
+                duration: outcome.duration,
+            },
+            Ending::Failed(problem) => Done::Failed {
+                problem: problem.clone(),
+                duration: Some(outcome.duration),
+            },
         },
         (Step::Import(_), None) => {
             let problem = Problem::new(
@@ -397,7 +420,7 @@ fn done(entry: &Entry, outcome: Option<&Outcome>) -> Done {
     }
 }
 
-fn row(entry: &Entry, done: Done) -> Row {
+fn row(registry: &str, entry: &Entry, done: Done) -> Row {
     let desired = &entry.observed.desired;
     let published = match &entry.observed.source {
         Seen::Published(published) => Some(published),
@@ -419,7 +442,8 @@ fn row(entry: &Entry, done: Done) -> Row {
     Row {
         category: desired.category,
         source: full_name(&desired.source, tag.as_ref(), digest.as_ref()),
-        destination: full_name(&desired.destination, target, None),
+        destination: full_name(&format!("{registry}/{}", desired.destination), target, None),
+        previous: previous(entry),
         tag,
         digest: published.map(|published| published.digest.clone()),
         verdict: entry.verdict.clone(),
@@ -427,6 +451,17 @@ fn row(entry: &Entry, done: Done) -> Row {
         done,
         wanted_by: desired.wanted_by.clone(),
         note: blocked.or_else(|| entry.note.clone()),
+    }
+}
+
+/// What an import replaces, or would.
+fn previous(entry: &Entry) -> Vec<(Tag, Digest)> {
+    match (&entry.observed.source, &entry.observed.destination) {
+        (Seen::Published(published), Some(Ok(standing))) if entry.verdict.needs_sync() => standing
+            .others(published)
+            .map(|(tag, digest)| (tag.clone(), digest.clone()))
+            .collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -451,6 +486,7 @@ fn undiscovered_row(undiscovered: &Undiscovered) -> Row {
         tag: None,
         digest: None,
         destination: NOWHERE.to_owned(),
+        previous: Vec::new(),
         verdict: Verdict::Unknown(problem.clone()),
         reason: problem.fact(),
         done: Done::Nothing,

@@ -116,8 +116,12 @@ fn summary(report: &Report) -> (String, &'static str) {
     };
     part(counts.up_to_date, "up to date");
     part(counts.imported, "imported and verified");
+    part(counts.uncertain, "imported and not confirmed yet");
     part(counts.failed, "could not be imported");
-    part(counts.remaining() - counts.failed, "to be synced");
+    part(
+        counts.remaining() - counts.failed - counts.uncertain,
+        "to be synced",
+    );
     part(counts.not_published, "not published");
     part(counts.unknown, "could not be checked");
     let images = if counts.total == 1 {
@@ -130,7 +134,8 @@ fn summary(report: &Report) -> (String, &'static str) {
     } else {
         parts.join(", ")
     };
-    let mood = if counts.failed + counts.unknown > 0 || report.metric().is_none() {
+    let mood = if counts.failed + counts.unknown + counts.uncertain > 0 || report.metric().is_none()
+    {
         "bad"
     } else if counts.remaining() + counts.not_published > 0 {
         "warn"

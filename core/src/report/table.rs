@@ -70,6 +70,7 @@ fn image(row: &Row) -> Vec<(String, &'static str)> {
         Done::Nothing => ("none", NOTHING, PLAIN, None),
         Done::NotAsked => ("none (SYNC_IMAGES=false)", NOTHING, PLAIN, None),
         Done::Imported(duration) => ("import", "imported, verified", "good", Some(*duration)),
+        Done::Uncertain { duration, .. } => ("import", "not confirmed yet", "bad", Some(*duration)),
         Done::Failed { duration: None, .. } => ("none", "not possible", "bad", None),
         Done::Failed { duration, .. } => ("import", "failed", "bad", *duration),
     };

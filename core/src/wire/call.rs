@@ -42,6 +42,8 @@ pub struct Call {
     pub cap: usize,
     /// Whether it may be sent twice.
     pub repeat: Repeat,
+    /// True for a 408, 429 or 5xx that another try does not change: the result of an operation, not of the request.
+    pub is_final: fn(&Answer) -> bool,
 }
 
 impl Call {
@@ -57,6 +59,7 @@ impl Call {
             body: None,
             cap: 1 << 20,
             repeat: Repeat::Always,
+            is_final: |_| false,
         }
     }
 

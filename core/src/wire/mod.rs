@@ -291,7 +291,7 @@ impl Wire {
         if let Some(remaining) = answer.header("ratelimit-remaining") {
             self.inner.ledger.rate_limit(&name, remaining);
         }
-        if retry::is_transient(answer.status) {
+        if retry::is_transient(answer.status) && !(call.is_final)(&answer) {
             return Err(host.refused(&answer));
         }
         Ok(answer)

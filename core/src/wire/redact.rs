@@ -2,9 +2,7 @@
 
 use url::Url;
 
-/// Query parameters whose values say nothing about who asks. All other values are hidden: Azure signs
-/// operation locations in the query, storage does it with blob addresses.
-const PUBLIC_PARAMETERS: [&str; 6] = ["api-version", "last", "n", "orderby", "ref", "service"];
+use crate::problem::PUBLIC_PARAMETERS;
 
 /// The URL without user, password, fragment and the values of unknown query parameters.
 pub fn shown(url: &Url) -> String {

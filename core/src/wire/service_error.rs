@@ -7,26 +7,48 @@ use crate::problem::printable;
 /// `CODE: message` of an error body, in the three shapes that are met; none when it is something else.
 ///
 /// - distribution specification: `{"errors":[{"code","message"}]}`
-/// - Azure Resource Manager: `{"error":{"code","message"}}`
+/// - Azure Resource Manager: `{"error":{"code","message","details":[…],"innererror":{…}}}`, each detail an error again
 /// - Entra (OAuth 2, RFC 6749, section 5.2): `{"error","error_description"}`
 pub(crate) fn service_error(body: &[u8]) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok()?;
     let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
-    let (code, message) = if let Some(first) = body.pointer("/errors/0") {
-        (text(&first["code"]), text(&first["message"]))
+    if let Some(first) = body.pointer("/errors/0") {
+        one_text(text(&first["code"]), text(&first["message"]))
     } else if body["error"].is_object() {
-        (
-            text(&body["error"]["code"]),
-            text(&body["error"]["message"]),
-        )
+        let mut texts = Vec::new();
+        with_details(&body["error"], DEEPEST, &mut texts);
+        (!texts.is_empty()).then(|| texts.join("; "))
     } else {
-        (text(&body["error"]), text(&body["error_description"]))
-    };
-    match (code, message) {
-        (Some(code), Some(message)) if !message.is_empty() => {
-            Some(printable(&format!("{code}: {message}")))
+        one_text(text(&body["error"]), text(&body["error_description"]))
+    }
+}
+
+/// Levels of nested errors that are read.
+const DEEPEST: usize = 5;
+/// Nested errors that are shown.
+const MOST: usize = 10;
+
+/// Collects an error of Azure Resource Manager and the errors nested in it. The cause is usually the innermost.
+fn with_details(error: &Value, levels: usize, texts: &mut Vec<String>) {
+    let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
+    let own = one_text(text(&error["code"]), text(&error["message"]));
+    // A parent often repeats the text of its only child.
+    if let Some(own) = own.filter(|own| !texts.iter().any(|known| known.contains(own))) {
+        texts.push(own);
+    }
+    let details = error["details"].as_array().into_iter().flatten();
+    for nested in details.chain([&error["innererror"]]) {
+        if levels > 0 && texts.len() < MOST {
+            with_details(nested, levels - 1, texts);
         }
-        (Some(one), _) | (None, Some(one)) => Some(printable(&one)),
+    }
+}
+
+fn one_text(code: Option<String>, message: Option<String>) -> Option<String> {
+    let is_filled = |text: &String| !text.is_empty();
+    match (code.filter(is_filled), message.filter(is_filled)) {
+        (Some(code), Some(message)) => Some(printable(&format!("{code}: {message}"))),
+        (Some(one), None) | (None, Some(one)) => Some(printable(&one)),
         (None, None) => None,
     }
 }
@@ -45,6 +67,15 @@ mod tests {
             (
                 r#"{"error":{"code":"AuthorizationFailed","message":"no"}}"#,
                 Some("AuthorizationFailed: no"),
+            ),
+            (
+                r#"{"error":{"code":"Failed","message":"it failed","details":[{"code":"A","message":"a",
+                    "details":[{"code":"B","message":"b"}]},{"code":"A","message":"a"}],"innererror":{"code":"C"}}}"#,
+                Some("Failed: it failed; A: a; B: b; C"),
+            ),
+            (
+                r#"{"error":{"code":"","message":"","details":[{"message":"only here"}]}}"#,
+                Some("only here"),
             ),
             (
                 r#"{"error":"invalid_client","error_description":"AADSTS7000215: no"}"#,

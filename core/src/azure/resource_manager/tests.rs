@@ -4,6 +4,7 @@ use crate::name::{Digest, Location};
 fn resource(name: &str, login_server: &str) -> RegistryResource {
     let properties = RegistryProperties {
         login_server: login_server.to_owned(),
+        role_assignment_mode: None,
     };
     RegistryResource {
         id: format!("/subscriptions/s/{name}"),
@@ -20,7 +21,8 @@ fn a_registry_is_found_by_name_or_login_server_in_any_case() {
             resource("other", "other.azurecr.io"),
         ]
     };
-    let found = |name: RegistryName| choose(all(), &name, &["s".to_owned()]);
+    let found =
+        |name: RegistryName| choose(all(), &name, &["s".to_owned()], SubscriptionOrigin::Listed);
     assert_eq!(
         found(RegistryName::Name("myacr".into())).unwrap().name,
         "MyAcr"
@@ -32,19 +34,26 @@ fn a_registry_is_found_by_name_or_login_server_in_any_case() {
     assert_eq!(found(server).unwrap().name, "MyAcr");
     let missing = found(RegistryName::Name("nosuch".into())).unwrap_err();
     assert_eq!(missing.cause, Cause::NotFound);
+    let what = "registry nosuch is not among the 2 that subscription s shows this identity: \
+                myacr-c5gkd3e4.azurecr.io, other.azurecr.io";
+    assert_eq!(missing.what, what);
 }
 
 #[test]
 fn an_empty_list_is_a_missing_permission_and_two_hits_are_named() {
     let name = RegistryName::Name("myacr".into());
-    let nothing = choose(vec![], &name, &["s".to_owned()]).unwrap_err();
+    let one = ["s".to_owned()];
+    let nothing = choose(vec![], &name, &one, SubscriptionOrigin::Variable).unwrap_err();
     assert_eq!(nothing.cause, Cause::AccessDenied);
-    assert!(nothing.to_string().contains("registries/read"));
+    for part in ["registries/read", "AZURE_RESOURCE_SUBSCRIPTION_ID must be"] {
+        assert!(nothing.to_string().contains(part), "{nothing}");
+    }
     let twice = vec![
         resource("myacr", "a.azurecr.io"),
         resource("myacr", "b.azurecr.io"),
     ];
-    let two = choose(twice, &name, &["s".to_owned(), "t".to_owned()]).unwrap_err();
+    let both = ["s".to_owned(), "t".to_owned()];
+    let two = choose(twice, &name, &both, SubscriptionOrigin::Listed).unwrap_err();
     assert!(two.what.contains("2 registries"), "{two}");
 }
 
@@ -80,69 +89,33 @@ fn an_import_names_the_source_by_digest_and_every_target() {
 }
 
 #[test]
-fn azures_texts_are_explained() {
-    for (text, party, cause) in [
-        (
-            "AuthorizationFailed: … importImage/action",
-            Party::ResourceManager,
-            Cause::AccessDenied,
-        ),
-        (
-            "Invalid message Unauthorized … {\"errors\":[{\"code\":\"UNAUTHORIZED\"",
-            Party::Source,
-            Cause::AccessDenied,
-        ),
-        (
-            "Invalid message NotFound … MANIFEST_UNKNOWN",
-            Party::Source,
-            Cause::NotFound,
-        ),
-        (
-            "toomanyrequests: You have reached your pull rate limit",
-            Party::Source,
-            Cause::Throttled,
-        ),
-        (
-            "client with IP '1.2.3.4' is not allowed access",
-            Party::Destination,
-            Cause::AccessDenied,
-        ),
-        ("the tag is locked", Party::Destination, Cause::Rejected),
-    ] {
-        let (found_party, found_cause, _) = meaning(text).unwrap();
-        assert_eq!((found_party, found_cause), (party, cause), "{text}");
-    }
-    for unknown in ["something new", "blocked by policy", "sha256:4290429"] {
-        assert_eq!(meaning(unknown), None, "{unknown}");
-    }
+fn many_registries_are_named_up_to_ten() {
+    let many: Vec<_> = (10..25)
+        .map(|number| resource("x", &format!("r{number}.azurecr.io")))
+        .collect();
+    let text = named(&many);
+    assert!(text.starts_with("r10.azurecr.io, r11"), "{text}");
+    assert!(text.ends_with("r19.azurecr.io and 5 more"), "{text}");
 }
 
 #[test]
-fn ids_in_the_preface_mean_nothing_and_the_cause_is_not_cut_off() {
-    let id = format!("/subscriptions/429/{}", "x".repeat(500));
-    let message = format!(
-        "Operation registries-429-locked failed. Resource {id} Error copying blobs. Details: the end"
-    );
-    let body = json!({"error": {"code": "ImportFailed", "message": message}});
-    let answer = Answer {
-        party: Party::ResourceManager,
-        call: "GET https://management.azure.com/x".to_owned(),
-        url: "https://management.azure.com/x".parse().unwrap(),
-        status: StatusCode::BAD_REQUEST,
-        headers: reqwest::header::HeaderMap::new(),
-        body: body.to_string().into(),
-        secrets: crate::wire::Secrets::default(),
-    };
-    let problem = explained(&answer, Cause::Rejected);
-    assert_eq!(
-        (problem.party, problem.cause),
-        (Party::Source, Cause::Rejected)
-    );
-    assert!(
-        problem
-            .what
-            .ends_with("ImportFailed: Error copying blobs. Details: the end"),
-        "{}",
-        problem.what
-    );
+fn the_role_mode_is_read_where_azure_reports_it() {
+    for (json, mode) in [
+        (
+            r#"{"loginServer":"a","roleAssignmentMode":"AbacRepositoryPermissions"}"#,
+            RoleMode::Abac,
+        ),
+        (
+            r#"{"loginServer":"a","roleAssignmentMode":"LegacyRegistryPermissions"}"#,
+            RoleMode::Rbac,
+        ),
+        (
+            r#"{"loginServer":"a","roleAssignmentMode":null}"#,
+            RoleMode::Unknown,
+        ),
+        (r#"{"loginServer":"a"}"#, RoleMode::Unknown),
+    ] {
+        let properties: RegistryProperties = serde_json::from_str(json).unwrap();
+        assert_eq!(properties.role_mode(), mode, "{json}");
+    }
 }

@@ -1,0 +1,99 @@
+//! How an import goes, as Azure Resource Manager reports it.
+//!
+//! Source of the states: <https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations>.
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+use url::Url;
+
+use super::refusal::{About, explained, is_failed_operation};
+use crate::problem::{Cause, Problem};
+use crate::wire::{Answer, is_at_home};
+
+/// How an import goes.
+#[derive(Clone, Debug)]
+pub enum Progress {
+    /// Azure works on it.
+    Running {
+        /// Where to poll next. Signed: followed as it is.
+        location: Url,
+        /// The polling interval that `Retry-After` asked for, in seconds.
+        wait: Option<u64>,
+    },
+    /// Azure reports success.
+    Succeeded,
+}
+
+/// What Azure answers to the request to import.
+#[derive(Clone, Debug)]
+pub enum Start {
+    /// It took the request.
+    Begun(Progress),
+    /// It refused because something else changes the target at the moment: probably another import of it.
+    Busy(Problem),
+}
+
+/// Reads the response to `importImage`.
+pub(super) fn read_start(answer: &Answer, about: About<'_>) -> Result<Start, Problem> {
+    let problem = match read_progress(answer, about) {
+        Ok(progress) => return Ok(Start::Begun(progress)),
+        Err(problem) => problem,
+    };
+    // A conflict that Azure explains (a lock, a tag that may not be replaced) does not end by waiting.
+    match answer.status == StatusCode::CONFLICT && problem.advice.is_none() {
+        true => Ok(Start::Busy(problem)),
+        false => Err(problem),
+    }
+}
+
+/// Reads the response to a poll.
+pub(super) fn read_poll(answer: &Answer, about: About<'_>) -> Result<Progress, Problem> {
+    let says_how_it_ended = answer.status.is_success() || is_failed_operation(answer);
+    read_progress(answer, about).map_err(|problem| match says_how_it_ended {
+        true => problem,
+        false => problem.acted(),
+    })
+}
+
+fn read_progress(answer: &Answer, about: About<'_>) -> Result<Progress, Problem> {
+    match answer.status {
+        StatusCode::ACCEPTED => {
+            let location = answer
+                .header("location")
+                .and_then(|text| answer.url.join(text).ok());
+            let Some(location) = location.filter(|location| is_at_home(location, &answer.url))
+            else {
+                return Err(answer.invalid(
+                    "the import was accepted without a Location on the same host to follow",
+                ));
+            };
+            let wait = answer
+                .header("retry-after")
+                .and_then(|text| text.trim().parse().ok());
+            Ok(Progress::Running { location, wait })
+        }
+        status if status.is_success() => read_status(answer, about),
+        // The registry was found a moment ago, so this is not a setting that names something else.
+        StatusCode::NOT_FOUND => Err(explained(answer, Cause::Rejected, about)),
+        _ => Err(explained(answer, answer.unexpected().cause, about)),
+    }
+}
+
+fn read_status(answer: &Answer, about: About<'_>) -> Result<Progress, Problem> {
+    #[derive(Deserialize, Default)]
+    #[serde(default)]
+    struct Status {
+        status: String,
+        error: Option<serde_json::Value>,
+    }
+    let Status { status, error } = if answer.body.is_empty() {
+        Status::default()
+    } else {
+        answer.json()?
+    };
+    match status.as_str() {
+        "Succeeded" | "" if error.is_none() => Ok(Progress::Succeeded),
+        _ if is_failed_operation(answer) => Err(explained(answer, Cause::Rejected, about)),
+        other => Err(answer.invalid(format!("the import's status is {other:?}"))),
+    }
+}
