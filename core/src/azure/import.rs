@@ -4,6 +4,7 @@
 //! between two polls the destination is watched with cheap HEADs, and when the tag shows the wanted
 //! digest, the operation is asked at once. Whatever it says, the destination's digests have the last word.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,21 +38,28 @@ const DOUBT: Duration = Duration::from_secs(60);
 pub struct ArmImporter {
     destination: Arc<Destination>,
     docker: Option<DockerAuth>,
+    architecture: String,
     /// Each import under way holds one.
     under_way: Arc<()>,
 }
 
 impl ArmImporter {
-    /// An importer into this destination; the Docker Hub account is sent with Docker Hub's images only.
-    pub fn new(destination: Arc<Destination>, docker: Option<DockerAuth>) -> Self {
+    /// An importer into this destination; the Docker Hub account is sent with Docker Hub's images only. After an
+    /// import the manifest of `architecture` must be there.
+    pub fn new(
+        destination: Arc<Destination>,
+        docker: Option<DockerAuth>,
+        architecture: String,
+    ) -> Self {
         Self {
             destination,
             docker,
+            architecture,
             under_way: Arc::default(),
         }
     }
 
-    /// Imports one image and verifies every target by digest.
+    /// Imports one image and verifies every target by digest, and that the platform's manifest is there.
     ///
     /// # Errors
     /// When Azure refuses or fails, when the run ends before it is done, and when a target points at
@@ -61,6 +69,7 @@ impl ArmImporter {
         let registry = self.destination.resource().await?.id.clone();
         let client = self.destination.client().await?;
         let manager = self.destination.manager();
+        let architecture = self.architecture.as_str();
         let docker = self
             .docker
             .as_ref()
@@ -70,10 +79,10 @@ impl ArmImporter {
             .await
         {
             Ok(progress) => match self.follow(progress, action, client).await {
-                Ok(()) => settle(action, client, SETTLE).await,
-                Err(problem) => despite(problem, action, client).await,
+                Ok(()) => settle(action, client, architecture, SETTLE).await,
+                Err(problem) => despite(problem, action, client, architecture).await,
             },
-            Err(problem) => despite(problem, action, client).await,
+            Err(problem) => despite(problem, action, client, architecture).await,
         }
     }
 
@@ -129,12 +138,13 @@ async fn despite(
     problem: Problem,
     action: &Action,
     client: &RegistryClient,
+    architecture: &str,
 ) -> Result<(), Problem> {
     if !problem.may_have_acted {
         return Err(problem);
     }
     tracing::warn!("watching the destination, as the import may be done all the same: {problem}");
-    settle(action, client, DOUBT)
+    settle(action, client, architecture, DOUBT)
         .await
         .map_err(|_| doubt(problem))
 }
@@ -143,12 +153,15 @@ async fn despite(
 async fn settle(
     action: &Action,
     client: &RegistryClient,
+    architecture: &str,
     patience: Duration,
 ) -> Result<(), Problem> {
     let started = Instant::now();
     loop {
         // It may be there where it cannot be looked at.
-        let seen = verify(action, client).await.map_err(Problem::acted)?;
+        let seen = verify(action, client, architecture)
+            .await
+            .map_err(Problem::acted)?;
         match seen {
             None => return Ok(()),
             Some(problem) if started.elapsed() >= patience => return Err(problem),
@@ -158,7 +171,11 @@ async fn settle(
 }
 
 /// What is the matter with the targets, as far as they can be seen.
-async fn verify(action: &Action, client: &RegistryClient) -> Result<Option<Problem>, Problem> {
+async fn verify(
+    action: &Action,
+    client: &RegistryClient,
+    architecture: &str,
+) -> Result<Option<Problem>, Problem> {
     for (repository, tag) in &action.targets {
         let digest = client.resolve(repository, tag).await?;
         if digest.as_ref() != Some(&action.digest) {
@@ -173,6 +190,31 @@ async fn verify(action: &Action, client: &RegistryClient) -> Result<Option<Probl
             let problem = Problem::new(Party::Destination, Cause::Invalid, what);
             return Ok(Some(problem.advise(
                 "the tag may have been moved meanwhile: run again; do not deploy it before that",
+            )));
+        }
+    }
+    missing_child(action, client, architecture).await
+}
+
+/// What is the matter with the platform's manifest: the index alone cannot be pulled.
+async fn missing_child(
+    action: &Action,
+    client: &RegistryClient,
+    architecture: &str,
+) -> Result<Option<Problem>, Problem> {
+    let repositories: BTreeSet<_> = action.targets.iter().map(|(name, _)| name).collect();
+    for repository in repositories {
+        let missing = client
+            .missing_child(repository, &action.digest, architecture)
+            .await?;
+        if let Some(child) = missing {
+            let what = format!(
+                "after the import {repository}@{} lacks its manifest {child} for {architecture}",
+                action.digest
+            );
+            let problem = Problem::new(Party::Destination, Cause::Invalid, what);
+            return Ok(Some(problem.advise(
+                "the image cannot be pulled: run again; do not deploy it before that",
             )));
         }
     }
