@@ -29,18 +29,29 @@ pub struct Standing {
     pub digest: Option<Digest>,
     /// The digest that the second tag points at; none when there is no such tag, or none is wanted.
     pub alias_digest: Option<Digest>,
-    /// A tag that points elsewhere may not be overwritten.
+    /// The manifest of `IMAGE_ARCHITECTURE` that the wanted index names and the repository lacks, where that was
+    /// checked (an ACR's purge of untagged manifests takes such children away).
+    pub missing_child: Option<Digest>,
+    /// A tag that an import would overwrite may not be overwritten.
     pub locked: bool,
     /// The rest of the repository, where that decides and was looked at.
     pub neighbours: Option<Neighbours>,
 }
 
 impl Standing {
-    /// Whether every wanted tag points at what is published.
+    /// Whether every wanted tag points at what is published, and nothing of it is known to be missing.
     pub fn has(&self, published: &Published) -> bool {
         let is_published = |digest: &Option<Digest>| digest.as_ref() == Some(&published.digest);
         is_published(&self.digest)
             && (published.alias.is_none() || is_published(&self.alias_digest))
+            && self.missing_child.is_none()
+    }
+
+    /// Whether the repository has what is published, under the wanted tag or another.
+    fn has_digest(&self, published: &Published) -> bool {
+        let has_same = |neighbours: &Neighbours| neighbours.same.is_some();
+        self.digest.as_ref() == Some(&published.digest)
+            || self.neighbours.as_ref().is_some_and(has_same)
     }
 }
 
@@ -134,11 +145,19 @@ impl Observer<'_> {
                     &rule,
                 )
             }
-            Wanted::Image { tag, digest } => {
-                Box::pin(self.named_image(&client, &desired, tag.as_ref(), digest.as_ref()))
-                    .await
-                    .unwrap_or_else(Seen::Unknown)
-            }
+            Wanted::Image {
+                tag,
+                digest,
+                target,
+            } => Box::pin(named_image(
+                &client,
+                &desired,
+                tag.as_ref(),
+                digest.as_ref(),
+                target,
+            ))
+            .await
+            .unwrap_or_else(Seen::Unknown),
         };
         let destination = match &source {
             Seen::Published(published) => {
@@ -169,38 +188,6 @@ impl Observer<'_> {
         }
     }
 
-    async fn named_image(
-        &self,
-        client: &RegistryClient,
-        desired: &Desired,
-        tag: Option<&Tag>,
-        digest: Option<&Digest>,
-    ) -> Result<Seen, Problem> {
-        let repository = &desired.source.repository;
-        let found = match (digest, tag) {
-            // A pinned digest is what runs, whatever its tag points at now.
-            (Some(digest), _) => client
-                .exists(repository, digest)
-                .await?
-                .then(|| digest.clone()),
-            (None, Some(tag)) => client.resolve(repository, tag).await?,
-            (None, None) => None,
-        };
-        let Some(digest) = found else {
-            return Ok(Seen::NotPublished(format!(
-                "No {} found in {}",
-                desired.wanted, desired.source
-            )));
-        };
-        let target = target(tag, &digest, self.config.use_date_tag, self.started);
-        Ok(Seen::Published(Published {
-            alias: None,
-            tag: tag.cloned(),
-            target,
-            digest,
-        }))
-    }
-
     async fn standing(
         &self,
         source: &RegistryClient,
@@ -220,31 +207,23 @@ impl Observer<'_> {
             Some(alias) => client.resolve(repository, alias).await?,
             None => None,
         };
-        let wanted = Some(&published.digest);
         let mut standing = Standing {
             digest,
             alias_digest,
+            missing_child: None,
             locked: false,
             neighbours: None,
         };
-        if standing.has(published) {
-            return Ok(standing);
-        }
-        let tags = [
-            (&standing.digest, Some(target)),
-            (&standing.alias_digest, published.alias.as_ref()),
-        ];
-        for (digest, tag) in tags {
-            if let Some(tag) = tag.filter(|_| digest.is_some() && digest.as_ref() != wanted) {
-                // It only spares an import in vain: it must not take away what is known.
-                let locked = async { Ok(client.is_locked(repository, tag).await) };
-                let locked = client.limit().for_image(LOCK).guard(locked).await;
-                standing.locked |= locked.ok().flatten().unwrap_or(false);
-            }
-        }
-        if let Wanted::Image { .. } = desired.wanted {
+        if let (Wanted::Image { .. }, false) = (&desired.wanted, standing.has(published)) {
             standing.neighbours = Some(self.neighbours(source, client, desired, published).await?);
         }
+        if self.config.verify_children && standing.has_digest(published) {
+            let architecture = &self.config.architecture;
+            standing.missing_child = client
+                .missing_child(repository, &published.digest, architecture)
+                .await?;
+        }
+        standing.locked = is_locked(client, repository, published, &standing).await;
         Ok(standing)
     }
 
@@ -308,23 +287,63 @@ impl Observer<'_> {
     }
 }
 
-/// The tag that an image gets at the destination.
-fn target(tag: Option<&Tag>, digest: &Digest, use_date_tag: bool, now: DateTime<Utc>) -> Tag {
-    let made = match tag {
-        Some(tag) if use_date_tag && tag.as_str() == LATEST => {
-            now.format("%Y%m%d%H%M%S").to_string()
-        }
-        Some(tag) => return tag.clone(),
-        // Named by digest alone: the tag says which.
-        None => format!("sha256-{}", digest.short()),
+/// The image that a chart names, at its source.
+async fn named_image(
+    client: &RegistryClient,
+    desired: &Desired,
+    tag: Option<&Tag>,
+    digest: Option<&Digest>,
+    target: &Tag,
+) -> Result<Seen, Problem> {
+    let repository = &desired.source.repository;
+    let found = match (digest, tag) {
+        // A pinned digest is what runs, whatever its tag points at now.
+        (Some(digest), _) => client
+            .exists(repository, digest)
+            .await?
+            .then(|| digest.clone()),
+        (None, Some(tag)) => client.resolve(repository, tag).await?,
+        (None, None) => None,
     };
-    made_of(&made)
+    let Some(digest) = found else {
+        return Ok(Seen::NotPublished(format!(
+            "No {} found in {}",
+            desired.wanted, desired.source
+        )));
+    };
+    Ok(Seen::Published(Published {
+        alias: None,
+        tag: tag.cloned(),
+        target: target.clone(),
+        digest,
+    }))
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "digits, and hexadecimal digits behind a word, are a tag"
-)]
-fn made_of(text: &str) -> Tag {
-    text.parse().expect("a tag made of letters and digits")
+/// Whether one of the tags that an import would overwrite is locked.
+async fn is_locked(
+    client: &RegistryClient,
+    repository: &Repository,
+    published: &Published,
+    standing: &Standing,
+) -> bool {
+    if standing.has(published) {
+        return false;
+    }
+    let tags = [
+        (&standing.digest, Some(&published.target)),
+        (&standing.alias_digest, published.alias.as_ref()),
+    ];
+    for (digest, tag) in tags {
+        let is_overwritten = digest.is_some()
+            && (digest.as_ref() != Some(&published.digest) || standing.missing_child.is_some());
+        if let Some(tag) = tag.filter(|_| is_overwritten) {
+            // This only avoids an import that cannot succeed, so a failed lookup must not change the verdict.
+            let lookup = async { Ok(client.is_locked(repository, tag).await) };
+            let locked = client.limit().for_image(LOCK).guard(lookup).await;
+            if locked.ok().flatten().unwrap_or(false) {
+                return true;
+            }
+        }
+    }
+    false
 }

@@ -192,7 +192,7 @@ impl Looking<'_> {
         match chart::render(self.config, self.wire, self.sources).await {
             Ok(rendered) => {
                 let (desired, undiscovered) =
-                    discover::runwhen_local(self.config, &rendered.images);
+                    discover::runwhen_local(self.config, &rendered.images, self.started);
                 (
                     self.observe(desired).await,
                     undiscovered,
@@ -200,20 +200,8 @@ impl Looking<'_> {
                 )
             }
             Err(problem) => {
-                let what = format!(
-                    "chart {} of {}",
-                    self.config.chart.name, self.config.chart.source
-                );
-                let category = Category::RunWhenLocal;
-                (
-                    Vec::new(),
-                    vec![Undiscovered {
-                        category,
-                        what,
-                        problem,
-                    }],
-                    None,
-                )
+                let chart = discover::undiscovered_chart(self.config, problem);
+                (Vec::new(), vec![chart], None)
             }
         }
     }

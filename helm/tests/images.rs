@@ -65,12 +65,12 @@ fn map_of_repository_and_version_is_one_reference() {
         for key in ["image", "sidecar-image", "base_image"] {
             assert_eq!(
                 custom(&format!("{{{key}: {map}}}")),
-                [image.clone()],
+                std::slice::from_ref(&image),
                 "{map}"
             );
         }
         let found = config_map(&format!("top:\n  image: {map}\n"));
-        assert_eq!(found, [image.clone()], "{map} in a ConfigMap");
+        assert_eq!(found, std::slice::from_ref(&image), "{map} in a ConfigMap");
     }
 }
 
