@@ -138,6 +138,7 @@ fn security_names_tests_that_exist() {
         "two_at_once",
         "taskset",
         "bad_days_import",
+        "chart_images",
     ] {
         let path = format!("tests/{name}.rs");
         assert!(security.contains(&path) || name == "hostile", "{path}");
