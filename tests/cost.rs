@@ -18,6 +18,7 @@ const FIRST_ON_CONNECTION: u32 = 3;
 /// What a check is to come to, and to cost.
 struct Check {
     scenario: &'static str,
+    verify_children: &'static str,
     number: &'static str,
     requests: usize,
     connections: usize,
@@ -30,7 +31,10 @@ impl Check {
         let scenario = Scenario::named(self.scenario).expect("a scenario");
         let world = Sandbox::start(scenario).expect("a sandbox");
         world.set_latency(ROUND_TRIP);
-        let ended = run(SLI, &world).unset(&["IMAGES"]).end();
+        let ended = run(SLI, &world)
+            .unset(&["IMAGES"])
+            .set("VERIFY_CHILDREN", self.verify_children)
+            .end();
         assert_eq!(ended.expect(0, &[]).stdout, self.number);
         assert_eq!(world.requests().len(), self.requests, "requests");
         let connections = world.connections();
@@ -89,6 +93,7 @@ fn longest_chain(world: &Sandbox) -> u32 {
 fn nothing_to_do() {
     let check = Check {
         scenario: "up-to-date",
+        verify_children: "",
         number: "0\n",
         requests: 24,
         connections: 18,
@@ -109,6 +114,19 @@ fn nothing_to_do() {
         left.as_str().is_some_and(|text| text.starts_with("100")),
         "{left}"
     );
+}
+
+#[test]
+fn verified_children_cost_two_requests_and_round_trips_more() {
+    let check = Check {
+        scenario: "up-to-date",
+        verify_children: "true",
+        number: "0\n",
+        requests: 24 + 8 * 2,
+        connections: 20,
+        round_trips: 16 + 2,
+    };
+    check.holds();
 }
 
 #[test]
@@ -139,6 +157,7 @@ fn more_tags_cost_pages_and_nothing_else() {
 fn eight_outdated() {
     let check = Check {
         scenario: "outdated",
+        verify_children: "",
         number: "8\n",
         // As with nothing to do, three lists of tags, and of each source index, manifest and configuration, which is
         // served elsewhere.

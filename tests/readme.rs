@@ -152,6 +152,7 @@ fn security_names_tests_that_exist() {
         "bad_days_import",
         "credentials",
         "machine",
+        "chart_images",
     ] {
         let path = format!("tests/{name}.rs");
         assert!(security.contains(&path) || name == "hostile", "{path}");

@@ -210,7 +210,7 @@ fn dates_that_say_nothing_do_not_decide() {
 }
 
 #[test]
-fn an_older_build_is_never_outdated() {
+fn older_build_under_a_tag_that_the_registry_lacks_is_missing() {
     let world = world("outdated");
     world.edit(|state| {
         let recipe = ImageRecipe::new("built long ago", 1_500_000_000);
@@ -218,7 +218,8 @@ fn an_older_build_is_never_outdated() {
         state.publish(image.host, image.repository, &recipe, &[image.tag]);
     });
     let ended = look(&world).end();
-    assert_eq!(ended.expect(0, &["not newer than the acr's"]).stdout, "2\n");
+    assert_eq!(ended.expect(0, &[]).stdout, "3\n");
+    assert_eq!(verdict(&ended, "opentelemetry-collector"), "Missing");
 }
 
 #[test]

@@ -110,6 +110,10 @@ fn after_help(program: Program) -> String {
         "  OUTPUT_DIR/azure-rw-acr-sync: {}.json, cc_images_to_update.json, issues.json\n",
         program.name()
     ));
+    text.push_str(
+        "\nUp to date: the image's tag in the registry, or another tag of its repository, has its digest.\n\
+         Build dates tell Outdated from Missing; they decide alone only for 'latest'.\n",
+    );
     text.push_str("\nExit codes:\n");
     for status in Status::ALL {
         text.push_str(&format!("  {}  {}\n", status.code(), status.meaning()));

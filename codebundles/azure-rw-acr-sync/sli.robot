@@ -119,6 +119,13 @@ Suite Initialization
     ...    pattern=.*
     ...    example=amd64
     ...    default=amd64
+    ${VERIFY_CHILDREN}=    RW.Core.Import User Variable    VERIFY_CHILDREN
+    ...    type=string
+    ...    description=Whether to also check that an up-to-date index still has its manifest for IMAGE_ARCHITECTURE; the runbook always does.
+    ...    enum=true,false
+    ...    pattern=.*
+    ...    example=false
+    ...    default=false
     ${USE_DATE_TAG}=    RW.Core.Import User Variable    USE_DATE_TAG
     ...    type=string
     ...    description=Whether to import a source tag 'latest' under a date tag (YYYYMMDDHHMMSS).
@@ -233,6 +240,7 @@ Suite Initialization
     ...    REF=${REF}
     ...    SYNC_REF_LATEST=${SYNC_REF_LATEST}
     ...    IMAGE_ARCHITECTURE=${IMAGE_ARCHITECTURE}
+    ...    VERIFY_CHILDREN=${VERIFY_CHILDREN}
     ...    USE_DATE_TAG=${USE_DATE_TAG}
     ...    USE_DOCKER_AUTH=${USE_DOCKER_AUTH}
     ...    HELM_REPO_URL=${HELM_REPO_URL}

@@ -5,13 +5,14 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
-use crate::codecollection;
+use crate::codecollection::{self, StableTag};
 use crate::config::{Config, Images};
-use crate::name::{Digest, Location, Repository, Tag};
+use crate::name::{Digest, Location, Repository, Tag, full_name};
 use crate::problem::{Cause, Party, Problem};
-use crate::runwhen_local::{ChartImage, NoImage, images};
+use crate::runwhen_local::{ChartImage, LATEST, NoImage, images};
 
 /// The two kinds of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,7 +61,24 @@ pub enum Wanted {
         tag: Option<Tag>,
         /// Its digest, if it is pinned.
         digest: Option<Digest>,
+        /// The tag that it gets at the destination.
+        target: Tag,
     },
+}
+
+impl Wanted {
+    /// Whether it is whatever is newest: `latest`, and not pinned.
+    pub fn is_latest(&self) -> bool {
+        match self {
+            Self::Image {
+                tag, digest: None, ..
+            } => tag.as_ref().is_some_and(|tag| tag.as_str() == LATEST),
+            Self::Image {
+                digest: Some(_), ..
+            }
+            | Self::StableTag => false,
+        }
+    }
 }
 
 impl fmt::Display for Wanted {
@@ -72,10 +90,7 @@ impl fmt::Display for Wanted {
                 ..
             } => digest.fmt(f),
             Self::Image { tag: Some(tag), .. } => tag.fmt(f),
-            Self::Image {
-                tag: None,
-                digest: None,
-            } => f.write_str("image"),
+            Self::Image { target, .. } => target.fmt(f),
         }
     }
 }
@@ -95,14 +110,16 @@ pub struct Desired {
     pub wanted_by: Vec<String>,
 }
 
-/// Something that should have told images and did not.
+/// A chart, or an image in it, that cannot be kept in step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undiscovered {
     /// The kind of the images.
     pub category: Category,
     /// The chart, or a text in it.
     pub what: String,
-    /// Why its images are not known.
+    /// Repository and tag that the image would have, where they are known.
+    pub destination: Option<(Repository, Tag)>,
+    /// Why its images are not known, or not imported.
     pub problem: Problem,
 }
 
@@ -140,43 +157,133 @@ pub fn likely_destinations(config: &Config) -> Vec<Repository> {
         .collect()
 }
 
-/// The RunWhen Local images: those of a rendered chart.
+/// The RunWhen Local images: those of a rendered chart. `started` makes the date tags.
 pub fn runwhen_local(
     config: &Config,
     uses: &[helm::ImageUse],
+    started: DateTime<Utc>,
 ) -> (Vec<Desired>, Vec<Undiscovered>) {
+    if uses.is_empty() {
+        return (Vec::new(), vec![without_images(config)]);
+    }
     let (images, others) = images(uses);
     let mut desired = Vec::new();
     let mut undiscovered: Vec<_> = others.into_iter().map(unreadable).collect();
     for image in images {
-        let ChartImage {
-            source,
-            tag,
-            digest,
-            wanted_by,
-        } = image;
-        match config
-            .repository_path
-            .join(source.repository.last_segment())
-        {
-            Ok(destination) => desired.push(Desired {
-                category: Category::RunWhenLocal,
-                source,
-                wanted: Wanted::Image { tag, digest },
-                destination,
-                wanted_by,
-            }),
-            Err(error) => {
-                let (text, reason) = (source.to_string(), error.reason().to_owned());
-                undiscovered.push(unreadable(NoImage {
-                    text,
-                    reason,
-                    wanted_by,
-                }));
+        let name = image.source.repository.last_segment();
+        match config.repository_path.join(name) {
+            Ok(destination) => {
+                let one = at_destination(config, image, destination, started);
+                match owner_of(config, &one) {
+                    Some(owner) => undiscovered.push(reserved(&one, &owner)),
+                    None => desired.push(one),
+                }
             }
+            Err(error) => undiscovered.push(unreadable(NoImage {
+                text: image.source.to_string(),
+                reason: error.reason().to_owned(),
+                wanted_by: image.wanted_by,
+            })),
         }
     }
     (desired, undiscovered)
+}
+
+/// The chart itself, when its images are not known.
+pub fn undiscovered_chart(config: &Config, problem: Problem) -> Undiscovered {
+    Undiscovered {
+        category: Category::RunWhenLocal,
+        what: format!("chart {} of {}", config.chart.name, config.chart.source),
+        destination: None,
+        problem,
+    }
+}
+
+/// A chart that runs nothing: the wrong chart, values that turn everything off, or a form that is not read.
+fn without_images(config: &Config) -> Undiscovered {
+    let what = format!("the chart {} names no images", config.chart.name);
+    let problem = Problem::new(Party::ChartRepository, Cause::Invalid, what);
+    let advice = "check HELM_CHART_NAME, CHART_VALUES and CHART_SET; set IMAGES=codecollection to leave the chart out";
+    undiscovered_chart(config, problem.advise(advice))
+}
+
+fn at_destination(
+    config: &Config,
+    image: ChartImage,
+    destination: Repository,
+    started: DateTime<Utc>,
+) -> Desired {
+    let ChartImage {
+        source,
+        tag,
+        digest,
+        wanted_by,
+    } = image;
+    let target = target(tag.as_ref(), digest.as_ref(), config.use_date_tag, started);
+    let wanted = Wanted::Image {
+        tag,
+        digest,
+        target,
+    };
+    Desired {
+        category: Category::RunWhenLocal,
+        source,
+        wanted,
+        destination,
+        wanted_by,
+    }
+}
+
+/// The CodeCollection whose repository a chart's image would be written to, whether the run is about the
+/// CodeCollections or not. A chart may name the CodeCollection's own image by a tag: that has the same content.
+fn owner_of(config: &Config, desired: &Desired) -> Option<Location> {
+    let owner = codecollection::sources()
+        .into_iter()
+        .find(|owner| destination(&config.repository_path, owner) == desired.destination)?;
+    let rule = StableTag::new(&config.git_ref);
+    let is_its_own = match &desired.wanted {
+        Wanted::Image {
+            tag: Some(tag),
+            digest: None,
+            ..
+        } => owner == desired.source && rule.judge(tag).is_some(),
+        Wanted::Image { .. } | Wanted::StableTag => false,
+    };
+    (!is_its_own).then_some(owner)
+}
+
+fn reserved(desired: &Desired, owner: &Location) -> Undiscovered {
+    let Desired {
+        category,
+        source,
+        wanted,
+        destination,
+        wanted_by,
+    } = desired;
+    let what = format!(
+        "conflict: {source} would be written to {destination}, which is reserved for the CodeCollection {owner} (wanted by {})",
+        wanted_by.join("; ")
+    );
+    let problem = Problem::new(Party::ChartRepository, Cause::Configuration, what);
+    let (name, target) = match wanted {
+        Wanted::Image {
+            tag,
+            digest,
+            target,
+        } => (
+            full_name(source, tag.as_ref(), digest.as_ref()),
+            Some(target.clone()),
+        ),
+        Wanted::StableTag => (source.to_string(), None),
+    };
+    Undiscovered {
+        category: *category,
+        what: name,
+        destination: target.map(|target| (destination.clone(), target)),
+        problem: problem.advise(
+            "change the chart's values (CHART_VALUES, CHART_SET) so that it names another image",
+        ),
+    }
 }
 
 fn unreadable(other: NoImage) -> Undiscovered {
@@ -186,15 +293,41 @@ fn unreadable(other: NoImage) -> Undiscovered {
         wanted_by,
     } = other;
     let what = format!(
-        "{text:?} is no image: {reason} (wanted by {})",
+        "{text:?} cannot be read as an image: {reason} (wanted by {})",
         wanted_by.join("; ")
     );
     let problem = Problem::new(Party::ChartRepository, Cause::Invalid, what);
     Undiscovered {
         category: Category::RunWhenLocal,
         what: text,
+        destination: None,
         problem: problem.advise("check CHART_VALUES and CHART_SET"),
     }
+}
+
+/// The tag that an image gets at the destination.
+fn target(
+    tag: Option<&Tag>,
+    digest: Option<&Digest>,
+    use_date_tag: bool,
+    now: DateTime<Utc>,
+) -> Tag {
+    match (tag, digest) {
+        (Some(tag), _) if use_date_tag && tag.as_str() == LATEST => {
+            made_of(&now.format("%Y%m%d%H%M%S").to_string())
+        }
+        (Some(tag), _) => tag.clone(),
+        (None, Some(digest)) => made_of(&format!("sha256-{}", digest.short())),
+        (None, None) => made_of(LATEST),
+    }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "letters, digits and a dash between them are a tag"
+)]
+fn made_of(text: &str) -> Tag {
+    text.parse().expect("a tag made of letters and digits")
 }
 
 #[expect(

@@ -336,6 +336,19 @@ pub fn parse_familiar(text: &str) -> Result<(Location, Option<Tag>, Option<Diges
     Ok((location, tag, digest))
 }
 
+/// `place[:tag][@digest]`.
+pub(crate) fn full_name(
+    place: &impl fmt::Display,
+    tag: Option<&Tag>,
+    digest: Option<&Digest>,
+) -> String {
+    let tag = tag.map(|tag| format!(":{tag}")).unwrap_or_default();
+    let digest = digest
+        .map(|digest| format!("@{digest}"))
+        .unwrap_or_default();
+    format!("{place}{tag}{digest}")
+}
+
 impl Serialize for Location {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

@@ -29,22 +29,34 @@ pub struct Standing {
     pub digest: Option<Digest>,
     /// The digest that the second tag points at; none when there is no such tag, or none is wanted.
     pub alias_digest: Option<Digest>,
-    /// Why a tag that points elsewhere cannot be overwritten: it is locked.
+    /// The manifest of `IMAGE_ARCHITECTURE` that the wanted index names and the repository lacks, where that was
+    /// checked (an ACR's purge of untagged manifests takes such children away).
+    pub missing_child: Option<Digest>,
+    /// Why a tag that an import would overwrite cannot be overwritten: it is locked.
     pub locked: Option<Problem>,
     /// The rest of the repository, where that decides and was looked at.
     pub neighbours: Option<Neighbours>,
 }
 
 impl Standing {
-    /// Whether every wanted tag points at what is published.
+    /// Whether every wanted tag points at what is published, and nothing of it is known to be missing.
     pub fn has(&self, published: &Published) -> bool {
         let is_published = |digest: &Option<Digest>| digest.as_ref() == Some(&published.digest);
         is_published(&self.digest)
             && (published.alias.is_none() || is_published(&self.alias_digest))
+            && self.missing_child.is_none()
     }
 
-    /// The wanted tags that point at something else, with what that is: an import overwrites them.
-    pub fn others<'a>(
+    /// Whether the repository has what is published, under the wanted tag or another.
+    fn has_digest(&self, published: &Published) -> bool {
+        let has_same = |neighbours: &Neighbours| neighbours.same.is_some();
+        self.digest.as_ref() == Some(&published.digest)
+            || self.neighbours.as_ref().is_some_and(has_same)
+    }
+
+    /// The wanted tags that an import would overwrite, with what they point at: something else, or an index that lacks
+    /// its manifest.
+    pub fn overwritten<'a>(
         &'a self,
         published: &'a Published,
     ) -> impl Iterator<Item = (&'a Tag, &'a Digest)> {
@@ -55,7 +67,7 @@ impl Standing {
             .into_iter()
             .flatten()
             .filter_map(|(tag, digest)| Some((tag, digest?)))
-            .filter(|(_, digest)| **digest != published.digest)
+            .filter(|(_, digest)| self.missing_child.is_some() || **digest != published.digest)
     }
 }
 
@@ -149,11 +161,19 @@ impl Observer<'_> {
                     &rule,
                 )
             }
-            Wanted::Image { tag, digest } => {
-                Box::pin(self.named_image(&client, &desired, tag.as_ref(), digest.as_ref()))
-                    .await
-                    .unwrap_or_else(Seen::Unknown)
-            }
+            Wanted::Image {
+                tag,
+                digest,
+                target,
+            } => Box::pin(named_image(
+                &client,
+                &desired,
+                tag.as_ref(),
+                digest.as_ref(),
+                target,
+            ))
+            .await
+            .unwrap_or_else(Seen::Unknown),
         };
         let destination = match &source {
             Seen::Published(published) => {
@@ -184,38 +204,6 @@ impl Observer<'_> {
         }
     }
 
-    async fn named_image(
-        &self,
-        client: &RegistryClient,
-        desired: &Desired,
-        tag: Option<&Tag>,
-        digest: Option<&Digest>,
-    ) -> Result<Seen, Problem> {
-        let repository = &desired.source.repository;
-        let found = match (digest, tag) {
-            // A pinned digest is what runs, whatever its tag points at now.
-            (Some(digest), _) => client
-                .exists(repository, digest)
-                .await?
-                .then(|| digest.clone()),
-            (None, Some(tag)) => client.resolve(repository, tag).await?,
-            (None, None) => None,
-        };
-        let Some(digest) = found else {
-            return Ok(Seen::NotPublished(format!(
-                "No {} found in {}",
-                desired.wanted, desired.source
-            )));
-        };
-        let target = target(tag, &digest, self.config.use_date_tag, self.started);
-        Ok(Seen::Published(Published {
-            alias: None,
-            tag: tag.cloned(),
-            target,
-            digest,
-        }))
-    }
-
     async fn standing(
         &self,
         source: &RegistryClient,
@@ -238,16 +226,20 @@ impl Observer<'_> {
         let mut standing = Standing {
             digest,
             alias_digest,
+            missing_child: None,
             locked: None,
             neighbours: None,
         };
-        if standing.has(published) {
-            return Ok(standing);
-        }
-        standing.locked = self.lock(client, repository, &standing, published).await;
-        if let Wanted::Image { .. } = desired.wanted {
+        if let (Wanted::Image { .. }, false) = (&desired.wanted, standing.has(published)) {
             standing.neighbours = Some(self.neighbours(source, client, desired, published).await?);
         }
+        if self.config.verify_children && standing.has_digest(published) {
+            let architecture = &self.config.architecture;
+            standing.missing_child = client
+                .missing_child(repository, &published.digest, architecture)
+                .await?;
+        }
+        standing.locked = self.lock(client, repository, &standing, published).await;
         Ok(standing)
     }
 
@@ -261,7 +253,7 @@ impl Observer<'_> {
         published: &Published,
     ) -> Option<Problem> {
         let mut locked = Vec::new();
-        for (tag, _) in standing.others(published) {
+        for (tag, _) in standing.overwritten(published) {
             let is_locked = async { Ok(client.is_locked(repository, tag).await) };
             let is_locked = client.limit().for_image(LOCK).guard(is_locked).await;
             if is_locked.ok().flatten().unwrap_or(false) {
@@ -269,7 +261,7 @@ impl Observer<'_> {
             }
         }
         let facts = locked.iter().map(|(repository, tag)| {
-            format!("{repository}:{tag} points at another digest and is locked")
+            format!("{repository}:{tag} is to be overwritten, and is locked")
         });
         let what = facts.collect::<Vec<_>>().join("; ");
         let advice = unlock_advice(self.config.registry.resource_name(), &locked);
@@ -337,23 +329,34 @@ impl Observer<'_> {
     }
 }
 
-/// The tag that an image gets at the destination.
-fn target(tag: Option<&Tag>, digest: &Digest, use_date_tag: bool, now: DateTime<Utc>) -> Tag {
-    let made = match tag {
-        Some(tag) if use_date_tag && tag.as_str() == LATEST => {
-            now.format("%Y%m%d%H%M%S").to_string()
-        }
-        Some(tag) => return tag.clone(),
-        // Named by digest alone: the tag says which.
-        None => format!("sha256-{}", digest.short()),
+/// The image that a chart names, at its source.
+async fn named_image(
+    client: &RegistryClient,
+    desired: &Desired,
+    tag: Option<&Tag>,
+    digest: Option<&Digest>,
+    target: &Tag,
+) -> Result<Seen, Problem> {
+    let repository = &desired.source.repository;
+    let found = match (digest, tag) {
+        // A pinned digest is what runs, whatever its tag points at now.
+        (Some(digest), _) => client
+            .exists(repository, digest)
+            .await?
+            .then(|| digest.clone()),
+        (None, Some(tag)) => client.resolve(repository, tag).await?,
+        (None, None) => None,
     };
-    made_of(&made)
-}
-
-#[expect(
-    clippy::expect_used,
-    reason = "digits, and hexadecimal digits behind a word, are a tag"
-)]
-fn made_of(text: &str) -> Tag {
-    text.parse().expect("a tag made of letters and digits")
+    let Some(digest) = found else {
+        return Ok(Seen::NotPublished(format!(
+            "No {} found in {}",
+            desired.wanted, desired.source
+        )));
+    };
+    Ok(Seen::Published(Published {
+        alias: None,
+        tag: tag.cloned(),
+        target: target.clone(),
+        digest,
+    }))
 }

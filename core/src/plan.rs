@@ -1,5 +1,7 @@
 //! One verdict per image, and what follows from it. Pure: the same input gives the same plan.
 
+use std::collections::BTreeMap;
+
 use crate::discover::{Undiscovered, Wanted};
 use crate::name::{Digest, Reference, Repository, Tag};
 use crate::observe::{Age, Neighbours, Observed, Standing};
@@ -155,13 +157,23 @@ fn judge(observed: &Observed) -> (Verdict, String) {
         Seen::Unknown(problem) => return (Verdict::Unknown(problem.clone()), problem.fact()),
     };
     match &observed.destination {
+        Some(Ok(Standing {
+            missing_child: Some(child),
+            ..
+        })) => (
+            Verdict::Drifted,
+            format!(
+                "the ACR has the digest of {}, and lacks its manifest {} for the platform",
+                published.target,
+                child.short()
+            ),
+        ),
         Some(Ok(standing)) if standing.has(published) => (
             Verdict::UpToDate,
             format!("the ACR has {} with the same digest", published.target),
         ),
-        Some(Ok(standing)) => {
-            judge_dates(standing, published).unwrap_or_else(|| judge_tag(standing, published))
-        }
+        Some(Ok(standing)) => judge_neighbours(standing, published, &observed.desired.wanted)
+            .unwrap_or_else(|| judge_tag(standing, published)),
         Some(Err(problem)) => (Verdict::Unknown(problem.clone()), problem.fact()),
         None => {
             let problem = Problem::new(
@@ -176,9 +188,14 @@ fn judge(observed: &Observed) -> (Verdict, String) {
 
 /// What follows from the tags beside the wanted one; none where they decide nothing.
 ///
-/// Digests first: the same content under another tag is up to date whatever the dates. Then the dates of
-/// the builds, where both are known: only what is newer needs an update.
-fn judge_dates(standing: &Standing, published: &Published) -> Option<(Verdict, String)> {
+/// Digests first: the same content under another tag is up to date whatever the dates. A source that was built after
+/// the newest tag is outdated. One that was not is up to date only when any tag will do, as for `latest`: a tag that
+/// the chart names and the destination lacks is missing, whatever else is there.
+fn judge_neighbours(
+    standing: &Standing,
+    published: &Published,
+    wanted: &Wanted,
+) -> Option<(Verdict, String)> {
     let Neighbours {
         same,
         newest,
@@ -205,16 +222,16 @@ fn judge_dates(standing: &Standing, published: &Published) -> Option<(Verdict, S
             return Some((Verdict::Outdated, what));
         }
     };
-    let what = format!(
-        "built {}, newer than the ACR's {newest} of {}",
-        day(here),
-        day(there)
-    );
     if here > there {
+        let what = format!(
+            "built {}, newer than the ACR's {newest} of {}",
+            day(here),
+            day(there)
+        );
         return Some((Verdict::Outdated, what));
     }
-    // The tag is there and is something else: that it was built later does not make it the same.
-    if standing.digest.is_some() {
+    // A tag that is there with other content is not the same because it was built later.
+    if standing.digest.is_some() || !wanted.is_latest() {
         return None;
     }
     let what = format!(
@@ -275,59 +292,121 @@ fn note(observed: &Observed) -> Option<String> {
     ))
 }
 
-/// Two images cannot have one tag: the first keeps it and the other is told. The same content twice is one
-/// image.
+/// Images that want the same tag. With the same digest they are one image; otherwise it is a conflict of all of
+/// them, whatever the destination has: each import would undo the other, so none of them has a right verdict.
 fn settle_conflicts(entries: Vec<Entry>) -> Vec<Entry> {
+    let mut conflicts = conflicts(&entries);
     let mut settled: Vec<Entry> = Vec::with_capacity(entries.len());
-    for mut entry in entries {
-        let rival = settled
-            .iter_mut()
-            .find(|other| target_of(other).is_some() && target_of(other) == target_of(&entry));
-        match (rival, &entry.observed.source) {
-            (Some(other), Seen::Published(published))
-                if digest_of(other) == Some(&published.digest) =>
-            {
-                other
-                    .observed
-                    .desired
-                    .wanted_by
-                    .append(&mut entry.observed.desired.wanted_by);
-                continue;
-            }
-            (Some(other), Seen::Published(published)) if matches!(entry.step, Step::Import(_)) => {
-                let (place, rival) = (
-                    &entry.observed.desired.destination,
-                    &other.observed.desired.source,
-                );
-                let what = format!(
-                    "{place}:{} is wanted for {rival} too, with another digest",
-                    published.target
-                );
-                let problem = Problem::new(Party::Here, Cause::Configuration, what);
-                entry.step = Step::Blocked(
-                    problem
-                        .advise("only one of the two can have the tag: change the chart's values"),
-                );
-            }
-            _ => {}
+    for (position, mut entry) in entries.into_iter().enumerate() {
+        if let Some(problem) = conflicts.remove(&position) {
+            settled.push(in_conflict(entry, problem));
+            continue;
         }
-        settled.push(entry);
+        let target = published_target(&entry);
+        let same = settled
+            .iter()
+            .position(|other| target.is_some() && published_target(other) == target);
+        match same {
+            Some(same) => {
+                let wanted_by = &mut entry.observed.desired.wanted_by;
+                let desired = &mut settled[same].observed.desired;
+                desired.wanted_by.append(wanted_by);
+            }
+            None => settled.push(entry),
+        }
     }
     settled
 }
 
-fn target_of(entry: &Entry) -> Option<(&Repository, &Tag)> {
+/// An image that wants a tag: its position among the entries, and its digest, where that is known.
+type Claim<'a> = (usize, Option<&'a Digest>);
+
+/// The images that cannot be decided because others want their tags, by position.
+fn conflicts(entries: &[Entry]) -> BTreeMap<usize, Problem> {
+    let mut claims: BTreeMap<(&Repository, &Tag), Vec<Claim<'_>>> = BTreeMap::new();
+    for (position, entry) in entries.iter().enumerate() {
+        let (tags, digest) = wanted_tags(entry);
+        for tag in tags {
+            let place = (&entry.observed.desired.destination, tag);
+            claims.entry(place).or_default().push((position, digest));
+        }
+    }
+    let mut conflicts = BTreeMap::new();
+    for (place, claims) in claims {
+        let (_, first) = claims[0];
+        let is_one_image = first.is_some() && claims.iter().all(|(_, digest)| *digest == first);
+        if claims.len() == 1 || is_one_image {
+            continue;
+        }
+        let problem = conflict(entries, place, &claims);
+        for (position, _) in claims {
+            conflicts.entry(position).or_insert_with(|| problem.clone());
+        }
+    }
+    conflicts
+}
+
+/// The tags that an entry wants at its destination, and what they should point at. An image that is not published
+/// wants nothing.
+fn wanted_tags(entry: &Entry) -> (Vec<&Tag>, Option<&Digest>) {
+    match (&entry.observed.source, &entry.observed.desired.wanted) {
+        (Seen::Published(published), _) => {
+            let tags = std::iter::once(&published.target).chain(&published.alias);
+            (tags.collect(), Some(&published.digest))
+        }
+        (Seen::Unknown(_), Wanted::Image { target, digest, .. }) => (vec![target], digest.as_ref()),
+        (Seen::Unknown(_), Wanted::StableTag) | (Seen::NotPublished(_), _) => (Vec::new(), None),
+    }
+}
+
+fn conflict(
+    entries: &[Entry],
+    (repository, tag): (&Repository, &Tag),
+    claims: &[Claim<'_>],
+) -> Problem {
+    let named = |(position, digest): &Claim<'_>| {
+        let source = &entries[*position].observed.desired.source;
+        let digest = digest.map_or("unknown", |digest| digest.short());
+        format!("{source} ({digest})")
+    };
+    let what = format!(
+        "conflict: {repository}:{tag} is wanted with different digests: {}",
+        claims.iter().map(named).collect::<Vec<_>>().join(", ")
+    );
+    let unknown = claims
+        .iter()
+        .find(|(_, digest)| digest.is_none())
+        .map(|(position, _)| &entries[*position].observed.source);
+    match unknown {
+        // It may be the same image: the failure is that it cannot be read.
+        Some(Seen::Unknown(problem)) => Problem {
+            what,
+            ..problem.clone()
+        },
+        _ => Problem::new(Party::Here, Cause::Configuration, what).advise(
+            "only one of them can have the tag: change the chart's values (CHART_VALUES, CHART_SET)",
+        ),
+    }
+}
+
+fn in_conflict(entry: Entry, problem: Problem) -> Entry {
+    match &entry.observed.source {
+        Seen::Published(_) => Entry {
+            reason: problem.fact(),
+            verdict: Verdict::Unknown(problem),
+            step: Step::Nothing,
+            ..entry
+        },
+        // It keeps its own reason.
+        Seen::NotPublished(_) | Seen::Unknown(_) => entry,
+    }
+}
+
+fn published_target(entry: &Entry) -> Option<(&Repository, &Tag)> {
     match &entry.observed.source {
         Seen::Published(published) => {
             Some((&entry.observed.desired.destination, &published.target))
         }
-        Seen::NotPublished(_) | Seen::Unknown(_) => None,
-    }
-}
-
-fn digest_of(entry: &Entry) -> Option<&Digest> {
-    match &entry.observed.source {
-        Seen::Published(published) => Some(&published.digest),
         Seen::NotPublished(_) | Seen::Unknown(_) => None,
     }
 }
@@ -342,9 +421,8 @@ fn step(observed: &Observed, published: &Published) -> Step {
         return Step::Blocked(problem);
     }
     let replaced = match standing {
-        Some(standing) if standing.has(published) => vec![published.digest.clone()],
         Some(standing) => standing
-            .others(published)
+            .overwritten(published)
             .map(|(_, digest)| digest.clone())
             .collect(),
         None => Vec::new(),

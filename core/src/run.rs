@@ -11,7 +11,7 @@ use crate::apply::{Outcome, apply};
 use crate::azure::{ArmImporter, Destination};
 use crate::chart;
 use crate::config::Config;
-use crate::discover::{self, Category, Undiscovered};
+use crate::discover::{self, Undiscovered};
 use crate::observe::{Observed, Observer};
 use crate::plan::{Action, Plan, plan};
 use crate::registry::Sources;
@@ -80,7 +80,11 @@ impl Run<'_> {
             .await;
         (self.on_event)(Event::Importing(looked.plan.actions().count()));
         let destination = Arc::clone(&reach.destination);
-        let importer = ArmImporter::new(destination, self.config.docker.clone());
+        let importer = ArmImporter::new(
+            destination,
+            self.config.docker.clone(),
+            self.config.architecture.clone(),
+        );
         let done =
             |action: &Action, outcome: &Outcome| (self.on_event)(Event::Imported(action, outcome));
         let outcomes = apply(&looked.plan, &importer, &self.limit, &done).await;
@@ -188,7 +192,7 @@ impl Looking<'_> {
         match chart::render(self.config, self.wire, self.sources).await {
             Ok(rendered) => {
                 let (desired, undiscovered) =
-                    discover::runwhen_local(self.config, &rendered.images);
+                    discover::runwhen_local(self.config, &rendered.images, self.started);
                 (
                     self.observe(desired).await,
                     undiscovered,
@@ -196,20 +200,8 @@ impl Looking<'_> {
                 )
             }
             Err(problem) => {
-                let what = format!(
-                    "chart {} of {}",
-                    self.config.chart.name, self.config.chart.source
-                );
-                let category = Category::RunWhenLocal;
-                (
-                    Vec::new(),
-                    vec![Undiscovered {
-                        category,
-                        what,
-                        problem,
-                    }],
-                    None,
-                )
+                let chart = discover::undiscovered_chart(self.config, problem);
+                (Vec::new(), vec![chart], None)
             }
         }
     }

@@ -24,7 +24,7 @@ pub struct ChartImage {
     pub wanted_by: Vec<String>,
 }
 
-/// A text that stands where an image should, and is none.
+/// A text in the place of an image that is not a reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoImage {
     /// The text, made harmless.
@@ -62,7 +62,7 @@ pub fn images(uses: &[helm::ImageUse]) -> (Vec<ChartImage>, Vec<NoImage>) {
             }
             Err(reason) => others.push(NoImage {
                 text: harmless(text),
-                reason,
+                reason: hint(text).map_or(reason, str::to_owned),
                 wanted_by,
             }),
         }
@@ -85,6 +85,17 @@ fn describe(wanted: &helm::Wanted) -> String {
         |container| format!("container {container}"),
     );
     format!("{kind} {name}, {place} ({chart})")
+}
+
+/// Why a text is not a reference, where that is plainer than what the parser says.
+fn hint(text: &str) -> Option<&'static str> {
+    if ["$(", "${", "{{"].iter().any(|mark| text.contains(mark)) {
+        Some("it holds a placeholder, and the image that replaces it is not known")
+    } else if text.starts_with('{') {
+        Some("the map needs a repository, and a tag or a digest")
+    } else {
+        None
+    }
 }
 
 pub(crate) fn parse(text: &str) -> Result<(Location, Option<Tag>, Option<Digest>), String> {
@@ -169,6 +180,7 @@ mod tests {
             uses("nginx", "a"),
             uses("docker.io/library/nginx:latest", "b"),
             uses("{{oops}}", "c"),
+            uses("{tag: 1.0}", "d"),
         ]);
         assert_eq!(images.len(), 1);
         assert_eq!(
@@ -178,6 +190,16 @@ mod tests {
                 "Deployment a, container main (c)"
             ]
         );
-        assert_eq!(others[0].text, "{{oops}}");
+        let reasons: Vec<_> = others
+            .iter()
+            .map(|other| (other.text.as_str(), other.reason.split_once(',').unwrap().0))
+            .collect();
+        assert_eq!(
+            reasons,
+            [
+                ("{tag: 1.0}", "the map needs a repository"),
+                ("{{oops}}", "it holds a placeholder"),
+            ]
+        );
     }
 }

@@ -1,22 +1,26 @@
 //! The container images in rendered files, and what wants them.
 //!
-//! Documents are parsed and walked: wherever a key `image` (or `sidecar-image`, `base_image`) holds text, that is an image, be it a container of a pod
-//! template or a field of a custom resource. YAML inside of texts (a ConfigMap's data) is walked the same way. Where a
-//! text is no YAML but has such lines, as a script or a template of another program, the lines are read: nothing a
-//! search for `image:` finds is missed. Tests of the chart (`templates/tests/`) do not count.
+//! Documents are parsed and walked: a key `image` (or `sidecar-image`, `base_image`) that holds a text names an image, in
+//! a container of a pod template or in a field of a custom resource. A map of `registry`, `repository`, `tag` and
+//! `digest` below such a key is written as one reference. YAML inside of texts (a ConfigMap's data) is walked the same
+//! way. Where a text is not YAML but has such lines, as a script or a template of another program, the lines are read:
+//! everything that a search for `image:` finds is found. What cannot be a reference, as `${IMAGE}`, is returned as it is
+//! written, so that the caller can report it. Tests of the chart (`templates/tests/`) do not count.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use crate::chart::text_of;
 use crate::manifest::split_documents;
 use crate::render::Rendered;
-use crate::value::{Map, Value};
+use crate::value::{Map, Text, Value};
 use crate::yaml;
 
 /// An image that a rendered chart uses.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ImageUse {
-    /// The image as it is written: not qualified, nothing added.
+    /// The image as it is written: not qualified, nothing added, and perhaps not a valid reference. A map is written
+    /// as `registry/repository:tag@digest`, or as `{tag: 1.0}` when it does not say which image it is.
     pub image: String,
     /// What wants it.
     pub wanted: Wanted,
@@ -85,6 +89,8 @@ impl Rendered {
 
 /// Texts inside of texts inside of texts.
 const MAX_DEPTH: usize = 4;
+/// Lines below a key that are read with it.
+const MAX_BLOCK: usize = 16;
 
 struct Finder<'a> {
     found: &'a mut BTreeSet<ImageUse>,
@@ -154,7 +160,14 @@ impl Finder<'_> {
                     };
                     match value {
                         Value::Str(text) if names_an_image(&key) => {
-                            self.add(&text.to_str(), &path, container)
+                            let image = Fields::of(&entries).beside(&text.to_str());
+                            self.add(&image, &path, container);
+                        }
+                        Value::Map(map) if names_an_image(&key) => {
+                            if let Some(image) = Fields::of_image(&map.entries.borrow()) {
+                                self.add(&image, &path, container);
+                            }
+                            self.walk(value, &path, container);
                         }
                         value => self.walk(value, &path, container),
                     }
@@ -212,32 +225,50 @@ impl Finder<'_> {
         self.wanted = outer;
     }
 
-    /// The lines of a text that is no YAML.
+    /// The lines of a text that is not YAML.
     fn lines(&mut self, text: &str) {
-        for line in text.lines() {
-            let line = line.trim_start().trim_start_matches("- ").trim_start();
-            let line = line.strip_prefix('"').map_or(line, |line| line);
-            let Some(rest) = line.strip_prefix("image") else {
+        let lines: Vec<&str> = text.lines().collect();
+        for (number, line) in lines.iter().enumerate() {
+            let Some((column, value)) = image_line(line) else {
                 continue;
             };
-            let Some(rest) = rest.trim_start_matches('"').trim_start().strip_prefix(':') else {
-                continue;
-            };
-            let value = rest
-                .split(" #")
-                .next()
-                .unwrap_or_default()
-                .trim()
-                .trim_end_matches(',');
-            let value = value.trim_matches(['"', '\'']);
-            self.add(value, "image", None);
+            // A map or a block of text begins on this line; `{{` is a template.
+            let is_block =
+                value.is_empty() || value.starts_with(['{', '|', '>']) && !value.starts_with("{{");
+            if !is_block || !self.block(&line[column..], column, &lines[number + 1..]) {
+                self.add(value, "image", None);
+            }
         }
+    }
+
+    /// Reads the value of a key that goes on over the lines below it; false when it is not YAML.
+    fn block(&mut self, first: &str, column: usize, below: &[&str]) -> bool {
+        let indent = |line: &str| line.len() - line.trim_start().len();
+        let inside = below
+            .iter()
+            .take_while(|line| line.trim().is_empty() || indent(line) > column);
+        let block: Vec<&str> = std::iter::once(first)
+            .chain(inside.take(MAX_BLOCK).copied())
+            .collect();
+        let Some(Ok(value @ Value::Map(_))) =
+            yaml::read_documents(&block.join("\n")).into_iter().next()
+        else {
+            let fields: Vec<&str> = block[1..].iter().map(|line| line.trim()).collect();
+            let is_image =
+                |line: &&str| line.starts_with("repository:") || line.starts_with("tag:");
+            if fields.iter().any(is_image) {
+                self.add(&format!("{{{}}}", fields.join(", ")), "image", None);
+            }
+            return false;
+        };
+        self.walk(&value, "", None);
+        true
     }
 
     fn add(&mut self, image: &str, path: &str, container: Option<&str>) {
         let image = image.trim();
-        let is_placeholder = image.contains("{{") || image.contains("${") || image.contains("$(");
-        if image.is_empty() || is_placeholder || image.contains(char::is_whitespace) {
+        // A text in a text may be prose; the field of a resource is not.
+        if image.is_empty() || (self.depth > 0 && is_prose(image)) {
             return;
         }
         let outer = &self.wanted.path;
@@ -256,6 +287,127 @@ impl Finder<'_> {
             wanted,
         });
     }
+}
+
+/// The fields of a map that name an image together.
+struct Fields {
+    registry: Option<String>,
+    repository: Option<String>,
+    tag: Option<String>,
+    digest: Option<String>,
+}
+
+impl Fields {
+    fn of(entries: &BTreeMap<Text, Value>) -> Self {
+        let field = |name: &str| match entries.get(name.as_bytes()) {
+            // A tag such as `1.36` is a number in YAML.
+            Some(value @ (Value::Str(_) | Value::Int(..) | Value::Float(_))) => {
+                Some(text_of(value).trim().to_owned()).filter(|text| !text.is_empty())
+            }
+            _ => None,
+        };
+        Self {
+            registry: field("registry"),
+            repository: field("repository"),
+            tag: field("tag"),
+            digest: field("digest"),
+        }
+    }
+
+    /// The image that a map below the key `image` names: its reference, or the fields where they do not make one.
+    /// None when the map does not name an image, as `{pullPolicy: Always}`.
+    fn of_image(entries: &BTreeMap<Text, Value>) -> Option<String> {
+        let mut fields = Self::of(entries);
+        let text = |name: &str| match entries.get(name.as_bytes()) {
+            Some(Value::Str(text)) => Some(text.to_str().trim().to_owned()),
+            _ => None,
+        };
+        let has_version = fields.tag.is_some() || fields.digest.is_some();
+        if text("image").is_some() || !(has_version || fields.repository.is_some()) {
+            return None;
+        }
+        fields.repository = fields.repository.or_else(|| text("name"));
+        match &fields.repository {
+            Some(repository) if has_version || is_versioned(repository) => {
+                Some(fields.reference(repository))
+            }
+            // Without a tag, whoever reads the map decides: it need not be `latest`.
+            Some(_) | None => Some(fields.to_string()),
+        }
+    }
+
+    /// The image of a key beside these fields.
+    fn beside(&self, image: &str) -> String {
+        let has_version = self.tag.is_some() || self.digest.is_some();
+        if has_version && !is_versioned(image) {
+            self.reference(image)
+        } else {
+            image.to_owned()
+        }
+    }
+
+    fn reference(&self, repository: &str) -> String {
+        let part = |before: &str, field: &Option<String>, after: &str| {
+            let text = field.as_ref();
+            text.map(|text| format!("{before}{text}{after}"))
+                .unwrap_or_default()
+        };
+        let registry = part("", &self.registry, "/");
+        let (tag, digest) = (part(":", &self.tag, ""), part("@", &self.digest, ""));
+        format!("{registry}{repository}{tag}{digest}")
+    }
+}
+
+impl fmt::Display for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            registry,
+            repository,
+            tag,
+            digest,
+        } = self;
+        let named = [
+            ("registry", registry),
+            ("repository", repository),
+            ("tag", tag),
+            ("digest", digest),
+        ];
+        let given = named
+            .iter()
+            .filter_map(|(name, field)| Some(format!("{name}: {}", field.as_ref()?)));
+        write!(f, "{{{}}}", given.collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// Whether a reference has a tag or a digest; a colon before a slash belongs to a port.
+fn is_versioned(image: &str) -> bool {
+    let last = image.rsplit('/').next().unwrap_or(image);
+    last.contains([':', '@'])
+}
+
+/// Whether a text has words, unlike a reference; a placeholder in brackets, as `{{ .Values.image }}`, is not a word.
+fn is_prose(text: &str) -> bool {
+    let mut depth = 0_usize;
+    text.chars().any(|c| {
+        match c {
+            '{' | '(' | '[' | '<' => depth += 1,
+            '}' | ')' | ']' | '>' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && c.is_whitespace()
+    })
+}
+
+/// The column of a line's key when it names an image, and the value behind it.
+fn image_line(line: &str) -> Option<(usize, &str)> {
+    let text = line.trim_start_matches([' ', '\t', '-']);
+    let (key, value) = text.split_once(':')?;
+    if !names_an_image(key.trim_end().trim_matches(['"', '\''])) {
+        return None;
+    }
+    let value = value.split(" #").next().unwrap_or_default();
+    let value = value.trim().trim_end_matches(',').trim_matches(['"', '\'']);
+    Some((line.len() - text.len(), value))
 }
 
 /// `image`, and what ends in it behind a dash or an underscore.

@@ -63,6 +63,13 @@ pub enum Change {
         /// The repository.
         repository: String,
     },
+    /// Deletes the manifests that no tag points at, as `acr purge --untagged` does: those below an index, too.
+    PurgeUntagged {
+        /// The registry's host.
+        registry: String,
+        /// The repository.
+        repository: String,
+    },
     /// Closes the firewall of an ACR to the client, or opens it.
     Firewall {
         /// The login server.
@@ -191,6 +198,10 @@ impl World {
                 let removed = self.registry(&registry)?.repositories.remove(&repository);
                 removed.ok_or(ChangeError::Repository(repository))?;
             }
+            Change::PurgeUntagged {
+                registry,
+                repository,
+            } => self.repository(&registry, &repository)?.purge_untagged(),
             Change::Firewall { registry, closed } => match &mut self.registry(&registry)?.kind {
                 RegistryKind::Azure(settings) => settings.firewall_closed = closed,
                 RegistryKind::Google(_) | RegistryKind::Token(_) => {
@@ -270,12 +281,15 @@ mod tests {
             r#"{"change":"revoke","permission":"import_image"}"#,
             r#"{"change":"add_import_rule","rule":{"contains":"workspace-utils","result":{"fail":"source_unauthorized"}}}"#,
             r#"{"change":"clear_import_rules"}"#,
+            r#"{"change":"purge_untagged","registry":"us-west1-docker.pkg.dev","repository":"a/b/c"}"#,
             r#"{"change":"firewall","registry":"myacr.azurecr.io","closed":true}"#,
         ];
         for change in changes {
             world.apply(serde_json::from_str(change).unwrap()).unwrap();
         }
         assert!(world.tag(GOOGLE_HOST, "a/b/c", "x").is_some());
+        let purged = world.repository(GOOGLE_HOST, "a/b/c").unwrap();
+        assert_eq!(purged.manifests.len(), 1, "an index without its children");
         assert!(
             !world.azure.principals[0]
                 .permissions

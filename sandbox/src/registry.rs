@@ -277,6 +277,12 @@ impl Repository {
         self.manifests.contains_key(&digest).then_some(digest)
     }
 
+    /// Deletes the manifests that no tag points at.
+    pub fn purge_untagged(&mut self) {
+        let tagged: BTreeSet<_> = self.tags.values().map(|entry| &entry.digest).collect();
+        self.manifests.retain(|digest, _| tagged.contains(digest));
+    }
+
     /// The tags that point at a digest, in order.
     #[must_use]
     pub fn tags_of(&self, digest: &Digest) -> Vec<&str> {

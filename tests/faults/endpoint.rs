@@ -224,6 +224,10 @@ fn acr() -> Vec<Endpoint> {
             CodeCollections, Looking, DigestHeader, One(MISSING), |_| stable(ACR, MISSING)),
         endpoint("ACR: the digest of a tag that is up to date", "HEAD /v2/{name}/manifests/{tag}",
             CodeCollections, Looking, DigestHeader, One(CURRENT), |_| stable(ACR, CURRENT)),
+        endpoint("ACR: the index of an image that is up to date, for its children", "GET /v2/{name}/manifests/{digest}",
+            CodeCollections, Looking, Manifest, One(CURRENT), |_| of(ACR, "GET", &format!("{CURRENT}/manifests/sha256:"))),
+        endpoint("ACR: a child of an image that is up to date", "HEAD /v2/{name}/manifests/{digest}",
+            CodeCollections, Looking, DigestHeader, One(CURRENT), |_| of(ACR, "HEAD", &format!("{CURRENT}/manifests/sha256:"))),
         endpoint("ACR: whether a tag is locked", "GET /acr/v1/{name}/_tags/{tag}",
             CodeCollections, Looking, Json, Nobody, |_| of(ACR, "GET", &format!("{DRIFTED}/_tags/"))),
         endpoint("ACR: the newest tags", "GET /acr/v1/{name}/_tags",
@@ -254,5 +258,9 @@ fn imports() -> Vec<Endpoint> {
             CodeCollections, Importing, Json, One(MISSING), |_| of(ARM, "GET", "/operationResults/").about(MISSING)),
         endpoint("ACR: the digest after an import", "HEAD /v2/{name}/manifests/{tag}",
             CodeCollections, Importing, DigestHeader, One(MISSING), |_| stable(ACR, MISSING).after(1)),
+        endpoint("ACR: the index after an import", "GET /v2/{name}/manifests/{digest}",
+            CodeCollections, Importing, Manifest, One(MISSING), |_| of(ACR, "GET", &format!("{MISSING}/manifests/sha256:"))),
+        endpoint("ACR: a child after an import", "HEAD /v2/{name}/manifests/{digest}",
+            CodeCollections, Importing, DigestHeader, One(MISSING), |_| of(ACR, "HEAD", &format!("{MISSING}/manifests/sha256:"))),
     ]
 }

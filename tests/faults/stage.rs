@@ -24,7 +24,7 @@ pub const ALSO_MISSING: &str = "runwhen-contrib-rw-workspace-utils";
 pub const UNPUBLISHED: &str = "runwhen-contrib-azure-c7n-codecollection";
 /// An older build is in the ACR (Docker Hub).
 pub const COLLECTOR: &str = "opentelemetry-collector";
-/// Its tag is not in the ACR, but a newer build is: up to date, by the dates alone (Google).
+/// The chart names `latest`, which the ACR does not have, but it has a newer build: up to date by the dates (Google).
 pub const RUNNER: &str = "runner";
 /// In the ACR with the same digest (ghcr.io).
 pub const LOCAL: &str = "runwhen-local";
@@ -97,7 +97,8 @@ impl Stage {
     pub fn run<'a>(self, executable: &'a str, sandbox: &'a Sandbox) -> Run<'a> {
         let run = run(executable, sandbox);
         match self {
-            Self::CodeCollections | Self::PlainList | Self::PagedList => run,
+            Self::CodeCollections => run.set("VERIFY_CHILDREN", "true"),
+            Self::PlainList | Self::PagedList => run,
             Self::ShortName => run.set("REGISTRY_NAME", "myacr"),
             Self::AnySubscription => run
                 .set("REGISTRY_NAME", "myacr")
@@ -110,12 +111,16 @@ impl Stage {
                     .into_iter()
                     .fold(run, |run, (name, value)| run.set(&name, value))
             }
-            Self::All | Self::BareChart => run.unset(&["IMAGES"]),
-            Self::ChartInRegistry => run
-                .unset(&["IMAGES"])
-                .set("HELM_REPO_URL", "oci://ghcr.io/charts"),
+            Self::All | Self::BareChart => with_chart(run),
+            Self::ChartInRegistry => with_chart(run).set("HELM_REPO_URL", "oci://ghcr.io/charts"),
         }
     }
+}
+
+/// Both categories; dates decide alone for `latest` only.
+fn with_chart(run: Run<'_>) -> Run<'_> {
+    run.unset(&["IMAGES"])
+        .set("CHART_SET", "runner.image.tag=latest")
 }
 
 /// Of the five: two missing, one drifted, one not published, one up to date.

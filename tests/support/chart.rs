@@ -1,5 +1,8 @@
 //! What the tests of the chart's images share. For tests of `sli`.
 
+// Every test file uses its own part of this.
+#![allow(dead_code)]
+
 use sandbox::{FaultKind, Sandbox, Scenario};
 
 use crate::support::{Ended, Run, run};

@@ -5,6 +5,7 @@
 //! digest, the operation is polled at once. Whatever Azure reports, the destination's digests decide: an
 //! image that is there was not a failure, and one that is not there yet was not a success.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,21 +49,28 @@ const LAST_READ: Duration = Duration::from_secs(10);
 pub struct ArmImporter {
     destination: Arc<Destination>,
     docker: Option<DockerAuth>,
+    architecture: String,
     /// Each import under way holds one.
     under_way: Arc<()>,
 }
 
 impl ArmImporter {
-    /// An importer into this destination; the Docker Hub account is sent with Docker Hub's images only.
-    pub fn new(destination: Arc<Destination>, docker: Option<DockerAuth>) -> Self {
+    /// An importer into this destination; the Docker Hub account is sent with Docker Hub's images only. After an
+    /// import the manifest of `architecture` must be there.
+    pub fn new(
+        destination: Arc<Destination>,
+        docker: Option<DockerAuth>,
+        architecture: String,
+    ) -> Self {
         Self {
             destination,
             docker,
+            architecture,
             under_way: Arc::default(),
         }
     }
 
-    /// Imports one image and verifies every target by digest.
+    /// Imports one image and verifies every target by digest, and that the platform's manifest is there.
     pub async fn import(&self, action: &Action, limit: &Limit) -> Ending {
         let _one_more = Arc::clone(&self.under_way);
         match limit.guard(self.request(action)).await {
@@ -95,7 +103,7 @@ impl ArmImporter {
             None => Ok(Requested::Verified),
             Some(progress) => match self.follow(progress, registry, action, client).await {
                 Ok(()) => Ok(Requested::Succeeded),
-                Err(problem) => despite(problem, action, client).await,
+                Err(problem) => despite(problem, action, client, &self.architecture).await,
             },
         }
     }
@@ -118,14 +126,18 @@ impl ArmImporter {
                 Ok(Start::Begun(progress)) => return Ok(Some(progress)),
                 Ok(Start::Busy(problem)) => {
                     tracing::info!("waiting for another import of the same target: {problem}");
-                    if arrived(action, client, BUSY).await {
+                    if arrived(action, client, &self.architecture, BUSY).await {
                         return Ok(None);
                     }
                     if started.elapsed() >= DOUBT {
                         return Err(busy(problem));
                     }
                 }
-                Err(problem) => return despite(problem, action, client).await.map(|_| None),
+                Err(problem) => {
+                    return despite(problem, action, client, &self.architecture)
+                        .await
+                        .map(|_| None);
+                }
             }
         }
     }
@@ -173,7 +185,7 @@ impl ArmImporter {
         let mut pause = AGAIN;
         loop {
             let is_over = |patience| started.elapsed() >= patience;
-            match read(action, client).await {
+            match read(action, client, &self.architecture).await {
                 Ok(State::There) => return Ok(None),
                 Ok(State::Wrong(problem)) if is_over(SETTLE) => return Ok(Some(problem)),
                 Err(problem) if problem.cause == Cause::AccessDenied => return Err(problem),
@@ -236,13 +248,14 @@ async fn despite(
     problem: Problem,
     action: &Action,
     client: &RegistryClient,
+    architecture: &str,
 ) -> Result<Requested, Problem> {
     let is_open = problem.may_have_acted;
     if is_open {
         tracing::warn!("watching the destination, as the import may have succeeded: {problem}");
     }
     let patience = if is_open { DOUBT } else { Duration::ZERO };
-    match arrived(action, client, patience).await {
+    match arrived(action, client, architecture, patience).await {
         true => {
             tracing::info!("the destination has the image in spite of this: {problem}");
             Ok(Requested::Verified)
@@ -252,17 +265,18 @@ async fn despite(
     }
 }
 
-/// Whether every target gets the wanted digest in this time. The destination is read at least once, unless it had
-/// that digest before.
-async fn arrived(action: &Action, client: &RegistryClient, patience: Duration) -> bool {
-    if action.replaced.contains(&action.digest) {
-        return false;
-    }
+/// Whether every target gets the wanted digest in this time. The destination is read at least once.
+async fn arrived(
+    action: &Action,
+    client: &RegistryClient,
+    architecture: &str,
+    patience: Duration,
+) -> bool {
     let started = Instant::now();
     let mut pause = AGAIN;
     loop {
         // A destination that cannot be read proves nothing.
-        let state = tokio::time::timeout(LAST_READ, read(action, client)).await;
+        let state = tokio::time::timeout(LAST_READ, read(action, client, architecture)).await;
         if matches!(state, Ok(Ok(State::There))) {
             return true;
         }
@@ -275,7 +289,11 @@ async fn arrived(action: &Action, client: &RegistryClient, patience: Duration) -
 }
 
 /// Reads every target. What is wrong comes before what is not there yet.
-async fn read(action: &Action, client: &RegistryClient) -> Result<State, Problem> {
+async fn read(
+    action: &Action,
+    client: &RegistryClient,
+    architecture: &str,
+) -> Result<State, Problem> {
     let mut state = State::There;
     for (repository, tag) in &action.targets {
         let found = client.resolve(repository, tag).await?;
@@ -297,7 +315,39 @@ async fn read(action: &Action, client: &RegistryClient) -> Result<State, Problem
             }
         }
     }
-    Ok(state)
+    match state {
+        State::There => children(action, client, architecture).await,
+        State::NotYet(_) | State::Wrong(_) => Ok(state),
+    }
+}
+
+/// Looks for the platform's manifest: an index alone cannot be pulled. An import into a registry that has the index already
+/// must have restored it; after any other import a geo-replica may show it later.
+async fn children(
+    action: &Action,
+    client: &RegistryClient,
+    architecture: &str,
+) -> Result<State, Problem> {
+    let repositories: BTreeSet<_> = action.targets.iter().map(|(name, _)| name).collect();
+    for repository in repositories {
+        let digest = &action.digest;
+        let missing = client
+            .missing_child(repository, digest, architecture)
+            .await?;
+        if let Some(child) = missing {
+            let what = format!(
+                "after the import {repository}@{digest} lacks its manifest {child} for {architecture}"
+            );
+            if !action.replaced.contains(digest) {
+                return Ok(State::NotYet(lagging(what)));
+            }
+            let problem = Problem::new(Party::Destination, Cause::Invalid, what);
+            return Ok(State::Wrong(problem.advise(
+                "the image cannot be pulled: run again; do not deploy it before that",
+            )));
+        }
+    }
+    Ok(State::There)
 }
 
 fn lagging(what: String) -> Problem {

@@ -4,6 +4,7 @@
 //! chart is kept: an index may hold hundreds of charts and megabytes of text.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -14,20 +15,23 @@ pub struct IndexEntry {
     /// The chart's version.
     pub version: String,
     /// The archive's sha256; with `sha256:` before it in some repositories.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     pub digest: String,
     /// Where the archive is: absolute, or below the index.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     pub urls: Vec<String>,
 }
 
-/// The versions of one chart; empty when the index has no such chart.
+/// The versions of one chart; empty when the index does not have the chart.
+///
+/// The YAML reader reads the whole document: where an entry ends depends on comments, indentation and quotes, so
+/// a faster search by lines can miss versions. Only the first document counts, as in Helm.
 ///
 /// # Errors
-/// When the text is no index, with the place.
+/// When the text is not an index, with the place.
 pub fn versions_of(index: &str, chart: &str) -> Result<Vec<IndexEntry>, String> {
     if index.trim().is_empty() {
-        // As YAML it would be an index of no charts.
+        // As YAML it would be an index without charts.
         return Err("it is empty".to_owned());
     }
     let options = serde_yaml::options! {
@@ -37,44 +41,31 @@ pub fn versions_of(index: &str, chart: &str) -> Result<Vec<IndexEntry>, String> 
             max_total_scalar_bytes: 64 << 20,
             max_reader_input_bytes: None,
         },
-        // Nobody writes an index with aliases; somebody may write a bomb with them.
+        // An index does not need aliases, and nested ones can grow without bound.
         alias_limits: serde_yaml::alias_limits! {
             max_total_replayed_events: 50_000,
         },
     };
-    let part = part_of(index, chart);
-    let index = part.as_deref().unwrap_or(index);
-    serde_yaml::with_deserializer_from_str_with_options(index, options, |deserializer| {
-        Index(chart).deserialize(deserializer)
-    })
-    .map_err(|error| crate::problem::harmless(&error.to_string()))
+    let mut first = None;
+    let read =
+        serde_yaml::with_deserializer_from_str_with_options(index, options, |deserializer| {
+            first = Some(Index(chart).deserialize(deserializer)?);
+            Ok(())
+        });
+    match (read, first) {
+        (Ok(()), Some(entries)) => Ok(entries),
+        (Err(error), Some(entries)) if is_second_document(&error) => Ok(entries),
+        (Err(error), _) => Err(crate::problem::harmless(&error.to_string())),
+        (Ok(()), None) => Err("it has no content".to_owned()),
+    }
 }
 
-/// The index without the other charts, where it is laid out as Helm writes it; none where it is not.
-///
-/// Helm writes the keys of `entries` two spaces in, and everything below them deeper or behind a dash. What
-/// is left is read as YAML all the same: this only spares reading what nobody asks for.
-fn part_of(index: &str, chart: &str) -> Option<String> {
-    let entries = index
-        .starts_with("entries:\n")
-        .then_some(0)
-        .or_else(|| Some(index.find("\nentries:\n")? + 1))?;
-    let body = &index[entries + "entries:\n".len()..];
-    let key = format!("  {chart}:\n");
-    let begin = if body.starts_with(&key) {
-        0
-    } else {
-        body.find(&format!("\n{key}"))? + 1
-    };
-    let rest = &body[begin + key.len()..];
-    let is_inside =
-        |line: &str| line.trim().is_empty() || line.starts_with("   ") || line.starts_with("  -");
-    let length: usize = rest
-        .split_inclusive('\n')
-        .take_while(|line| is_inside(line))
-        .map(str::len)
-        .sum();
-    Some(format!("entries:\n{key}{}", &rest[..length]))
+/// True if the first document was read and another one follows.
+fn is_second_document(error: &serde_yaml::Error) -> bool {
+    matches!(
+        error.without_snippet(),
+        serde_yaml::Error::MultipleDocuments { .. }
+    )
 }
 
 /// The whole file, of which only `entries` matters.
@@ -102,12 +93,21 @@ impl<'de> DeserializeSeed<'de> for Entries<'_> {
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         let chart = Field {
             name: self.0,
-            inner: std::marker::PhantomData::<Vec<IndexEntry>>,
+            inner: PhantomData::<Vec<IndexEntry>>,
         };
         deserializer
             .deserialize_map(chart)
             .map(|found| found.unwrap_or_default())
     }
+}
+
+/// A field that may be null, as some tools write what is empty.
+fn nullable<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Deserialize<'de> + Default,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// One field of a map, and nothing of the others.
@@ -155,24 +155,78 @@ mod tests {
         assert_eq!(versions_of(INDEX, "none").unwrap(), []);
     }
 
+    /// The index with another line before its second version.
+    fn with_line(line: &str) -> String {
+        INDEX.replace(
+            "  - version: \"1.0\"",
+            &format!("{line}\n  - version: \"1.0\""),
+        )
+    }
+
     #[test]
-    fn the_part_of_a_chart_says_the_same_as_the_whole() {
-        let part = part_of(INDEX, "mine").unwrap();
-        assert!(
-            !part.contains("9.9.9") && !part.contains("generated"),
-            "{part}"
-        );
-        // Laid out in another way: read whole.
-        let flow = "entries: {mine: [{version: 0.2.0, digest: abc, urls: [charts/mine-0.2.0.tgz]}, {version: '1.0'}]}";
-        assert_eq!(part_of(flow, "mine"), None);
+    fn lines_between_two_versions_do_not_end_the_entry() {
+        for line in [
+            "# x",
+            " # x",
+            "  # x",
+            "\t# x",
+            "      # x",
+            "",
+            " ",
+            "\t",
+            "  \t",
+        ] {
+            for text in [with_line(line), with_line(line).replace('\n', "\r\n")] {
+                let versions = versions_of(&text, "mine").unwrap();
+                assert_eq!(versions, versions_of(INDEX, "mine").unwrap(), "{line:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_layout_of_an_index_gives_the_same_versions() {
+        let list = "- version: 0.2.0\n  digest: abc\n  urls: [charts/mine-0.2.0.tgz]\n- version: \"1.0\"\n";
+        let indented = |columns: usize| {
+            let spaces = " ".repeat(columns);
+            let lines = list.lines().map(|line| format!("{spaces}{line}\n"));
+            lines.collect::<String>()
+        };
+        let block = "    description: |\n      entries:\n        mine:\n\n      - version: 5\n";
+        let quoted = "    description: \"a\nentries:\n  mine:\n  - version: 5\"\n";
+        for text in [
+            format!("---\n{INDEX}"),
+            format!("# x\n--- # y\n{INDEX}...\n"),
+            format!("\u{feff}%YAML 1.1\n---\n{INDEX}"),
+            format!("{INDEX}---\n"),
+            format!("{INDEX}---\nentries: {{mine: []}}\n"),
+            format!("{INDEX}...\nanything: [\n"),
+            INDEX.replace("entries:", "'entries' :  # x").replace("  mine:", "  \"mine\": # x"),
+            INDEX.replace("    digest", &format!("{block}    digest")),
+            INDEX.replace("    digest", &format!("{quoted}    digest")),
+            INDEX.replace("version: \"1.0\"", "version:\t'1.0'\t"),
+            format!("entries:\n mine:\n{}", indented(1)),
+            format!("entries:\n     mine:\n{}", indented(5)),
+            format!("entries:\n  a: []\n  mine:\n{}  z: []\n", indented(9)),
+            "entries: {mine: [{version: 0.2.0, digest: abc, urls: [charts/mine-0.2.0.tgz]}, {version: '1.0'}]}".to_owned(),
+            "{\n\t\"entries\":{\"mine\":[\n\t{\"urls\":[\"charts/mine-0.2.0.tgz\"],\"digest\":\"abc\",\"version\":\"0.2.0\"},{\"version\":\"1.0\"}]}}".to_owned(),
+        ] {
+            let versions = versions_of(&text, "mine").unwrap_or_else(|error| panic!("{text}\n{error}"));
+            assert_eq!(versions, versions_of(INDEX, "mine").unwrap(), "{text}");
+        }
+    }
+
+    #[test]
+    fn field_that_is_null_is_empty() {
+        let text = "entries:\n  mine:\n  - {version: 0.2.0, digest: null, urls: }\n";
+        let versions = versions_of(text, "mine").unwrap();
         assert_eq!(
-            versions_of(flow, "mine").unwrap(),
-            versions_of(INDEX, "mine").unwrap()
+            (versions[0].digest.as_str(), versions[0].urls.len()),
+            ("", 0)
         );
     }
 
     #[test]
-    fn what_is_no_index_is_an_error() {
+    fn a_text_that_is_not_an_index_is_an_error() {
         for bad in [
             "<html><body>no</body></html>",
             "- a\n- b\n",

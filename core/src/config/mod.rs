@@ -137,6 +137,8 @@ pub struct Config {
     pub chart: ChartRequest,
     /// The platform whose manifest decides.
     pub architecture: String,
+    /// Whether an image that is up to date must have the platform's manifest in the registry.
+    pub verify_children: bool,
     /// Whether `latest` is imported under a date.
     pub use_date_tag: bool,
     /// The Docker Hub account to use.
@@ -213,6 +215,10 @@ impl Config {
         let log_level = reader.parsed(name::LOG_LEVEL, parse_log_level);
         let sync_images = reader.parsed(name::SYNC_IMAGES, parse_bool);
         let sync_ref_latest = reader.parsed(name::SYNC_REF_LATEST, parse_bool);
+        let verify_children = match program {
+            Program::Sli => reader.parsed(name::VERIFY_CHILDREN, parse_bool),
+            Program::Taskset => Some(true),
+        };
         let use_date_tag = reader.parsed(name::USE_DATE_TAG, parse_bool);
         let docker = reader.docker();
         let chart = reader.chart();
@@ -252,10 +258,19 @@ impl Config {
             Some(timeout),
             Some(log_level),
             Some(sync_images),
+            Some(verify_children),
             Some(use_date_tag),
             Some(chart),
             Some(login),
-        ) = (timeout, log_level, sync_images, use_date_tag, chart, login)
+        ) = (
+            timeout,
+            log_level,
+            sync_images,
+            verify_children,
+            use_date_tag,
+            chart,
+            login,
+        )
         else {
             return Err(Mistakes(mistakes));
         };
@@ -277,6 +292,7 @@ impl Config {
             sync_ref_latest,
             chart,
             architecture,
+            verify_children,
             use_date_tag,
             docker,
             login,
@@ -328,6 +344,7 @@ impl Config {
                     .unwrap_or_else(|| "the highest release".to_owned()),
             ),
             (name::IMAGE_ARCHITECTURE, self.architecture.clone()),
+            (name::VERIFY_CHILDREN, self.verify_children.to_string()),
             (name::USE_DATE_TAG, self.use_date_tag.to_string()),
             (name::USE_DOCKER_AUTH, self.docker.is_some().to_string()),
             (name::TIMEOUT_SECONDS, self.timeout.as_secs().to_string()),

@@ -18,6 +18,7 @@ impl Config {
     pub fn secrets(&self) -> Vec<SecretString> {
         let Self {
             program: _,
+            verify_children: _,
             registry: _,
             repository_path: _,
             subscription: _,

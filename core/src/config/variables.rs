@@ -65,6 +65,7 @@ pub(super) const REF: &str = "REF";
 pub(super) const SYNC_REF_LATEST: &str = "SYNC_REF_LATEST";
 pub(super) const IMAGES: &str = "IMAGES";
 pub(super) const IMAGE_ARCHITECTURE: &str = "IMAGE_ARCHITECTURE";
+pub(super) const VERIFY_CHILDREN: &str = "VERIFY_CHILDREN";
 pub(super) const USE_DATE_TAG: &str = "USE_DATE_TAG";
 pub(super) const USE_DOCKER_AUTH: &str = "USE_DOCKER_AUTH";
 pub(super) const DOCKER_USERNAME: &str = "DOCKER_USERNAME";
@@ -214,6 +215,16 @@ pub const VARIABLES: &[Variable] = &[
         "ARCH",
         "The platform whose manifest decides which tags are the same image.",
     ),
+    Variable {
+        only: Some(Program::Sli),
+        ..public(
+            VERIFY_CHILDREN,
+            WHAT,
+            "false",
+            BOOLEAN,
+            "Also check that an up-to-date index still has its manifest for IMAGE_ARCHITECTURE; taskset always does.",
+        )
+    },
     public(
         USE_DATE_TAG,
         WHAT,

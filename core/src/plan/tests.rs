@@ -36,6 +36,7 @@ fn standing(content: Option<&[u8]>, locked: bool) -> Option<Result<Standing, Pro
         digest: content.map(Digest::sha256),
         locked: locked.then(|| Problem::new(Party::Destination, Cause::Rejected, "it is locked")),
         alias_digest: None,
+        missing_child: None,
         neighbours: None,
     }))
 }
@@ -66,13 +67,15 @@ fn chart_image(
         digest: at_tag.map(Digest::sha256),
         locked: None,
         alias_digest: None,
+        missing_child: None,
         neighbours: Some(neighbours),
     };
     let mut image = observed(0, Seen::Published(published), Some(Ok(standing)));
     image.desired.category = Category::RunWhenLocal;
     image.desired.wanted = Wanted::Image {
-        tag: Some(tag),
+        tag: Some(tag.clone()),
         digest: None,
+        target: tag,
     };
     image
 }
@@ -80,7 +83,6 @@ fn chart_image(
 fn neighbours(image: &mut Observed) -> &mut Neighbours {
     match &mut image.destination {
         Some(Ok(Standing {
-            alias_digest: None,
             neighbours: Some(neighbours),
             ..
         })) => neighbours,
@@ -179,36 +181,58 @@ fn the_order_of_arrival_does_not_matter() {
 }
 
 #[test]
-fn digests_decide_before_dates_and_dates_only_where_both_are_known() {
+fn dates_label_an_explicit_tag_and_do_not_make_it_up_to_date() {
     let old: Option<&[u8]> = Some(b"old");
-    assert_eq!(
-        verdict(chart_image("2.0", None, Some(2024), Some(2025))),
-        "Outdated"
-    );
-    assert_eq!(
-        verdict(chart_image("2.0", old, Some(2024), Some(2025))),
-        "Outdated"
-    );
-    assert_eq!(
-        verdict(chart_image("2.0", None, Some(2025), Some(2024))),
-        "UpToDate"
-    );
-    assert_eq!(
-        verdict(chart_image("2.0", None, Some(2025), Some(2025))),
-        "UpToDate"
-    );
-    assert_eq!(
-        verdict(chart_image("2.0", Some(b"new"), Some(2024), Some(2025))),
-        "UpToDate"
-    );
-    // An image that is older than what has its tag is not outdated, and not the same either.
-    assert_eq!(
-        verdict(chart_image("2.0", old, Some(2025), Some(2024))),
-        "Drifted"
-    );
-    for (newest, source) in [(None, Some(2025)), (Some(2025), None), (None, None)] {
-        assert_eq!(verdict(chart_image("2.0", None, newest, source)), "Missing");
-        assert_eq!(verdict(chart_image("2.0", old, newest, source)), "Drifted");
+    let new: Option<&[u8]> = Some(b"new");
+    let (none, y24, y25) = (None, Some(2024), Some(2025));
+    for (at_tag, newest, source, name) in [
+        (None, y24, y25, "Outdated"),
+        (old, y24, y25, "Outdated"),
+        (None, y25, y24, "Missing"),
+        (None, y25, y25, "Missing"),
+        (old, y25, y24, "Drifted"),
+        (new, y24, y25, "UpToDate"),
+        (new, y25, y24, "UpToDate"),
+        (None, none, y25, "Missing"),
+        (None, y25, none, "Missing"),
+        (None, none, none, "Missing"),
+        (old, none, y25, "Drifted"),
+        (old, y25, none, "Drifted"),
+    ] {
+        let image = chart_image("2.0", at_tag, newest, source);
+        assert_eq!(verdict(image), name, "{at_tag:?} {newest:?} {source:?}");
+    }
+}
+
+#[test]
+fn dates_decide_alone_for_latest_only() {
+    let latest = |at_tag, newest, source| chart_image("latest", at_tag, newest, source);
+    assert_eq!(verdict(latest(None, Some(2025), Some(2024))), "UpToDate");
+    assert_eq!(verdict(latest(None, Some(2025), Some(2025))), "UpToDate");
+    assert_eq!(verdict(latest(None, Some(2024), Some(2025))), "Outdated");
+    assert_eq!(verdict(latest(None, None, Some(2025))), "Missing");
+    let old: Option<&[u8]> = Some(b"old");
+    assert_eq!(verdict(latest(old, Some(2025), Some(2024))), "Drifted");
+    // Pinned, it is that image and not whatever is newest.
+    let mut pinned = latest(None, Some(2025), Some(2024));
+    if let Wanted::Image { digest, .. } = &mut pinned.desired.wanted {
+        *digest = Some(Digest::sha256(b"new"));
+    }
+    assert_eq!(verdict(pinned), "Missing");
+}
+
+#[test]
+fn missing_child_is_drifted_and_imported_again() {
+    for at_tag in [Some(&b"new"[..]), None] {
+        let mut image = chart_image("2.0", at_tag, None, None);
+        neighbours(&mut image).same = Some("1.0".parse().unwrap());
+        if let Some(Ok(standing)) = &mut image.destination {
+            standing.missing_child = Some(Digest::sha256(b"child"));
+        }
+        assert!(image.is_behind());
+        let plan = plan(vec![image], vec![]);
+        assert_eq!(plan.entries[0].verdict.name(), "Drifted");
+        assert_eq!(plan.actions().count(), 1);
     }
 }
 
@@ -241,23 +265,106 @@ fn tags_that_sort_wrongly_are_mentioned() {
     assert_eq!(note(chart_image("2.0", None, None, None)), "");
 }
 
-#[test]
-fn two_images_cannot_have_one_tag() {
-    let (one, mut other) = (
-        chart_image("2.0", None, None, None),
-        chart_image("2.0", None, None, None),
-    );
-    other.desired.source = codecollection::sources()[1].clone();
-    other.desired.wanted_by = vec!["b".to_owned()];
-    let same = plan(vec![one.clone(), other.clone()], vec![]);
-    assert_eq!((same.entries.len(), same.actions().count()), (1, 1));
-    assert_eq!(same.entries[0].observed.desired.wanted_by, ["b"]);
-    if let Seen::Published(published) = &mut other.source {
-        published.digest = Digest::sha256(b"other");
+/// An image of another source for `2.0` of the same repository, with this content there and in the ACR.
+fn rival(number: usize, content: &[u8], at_tag: Option<&[u8]>) -> Observed {
+    let mut image = chart_image("2.0", at_tag, None, None);
+    image.desired.source = codecollection::sources()[number].clone();
+    image.desired.wanted_by = vec![format!("rival {number}")];
+    if let Seen::Published(published) = &mut image.source {
+        published.digest = Digest::sha256(content);
     }
-    let both = plan(vec![one, other], vec![]);
-    assert_eq!((both.entries.len(), both.actions().count()), (2, 1));
-    assert!(matches!(&both.entries[1].step, Step::Blocked(_)));
+    image
+}
+
+/// The verdicts of a plan without any import, by the order of the sources.
+fn refused(images: Vec<Observed>) -> Vec<&'static str> {
+    let plan = plan(images, vec![]);
+    assert_eq!(plan.actions().count(), 0);
+    let steps = plan.entries.iter().map(|entry| &entry.step);
+    assert!(steps.into_iter().all(|step| *step == Step::Nothing));
+    plan.entries
+        .iter()
+        .map(|entry| entry.verdict.name())
+        .collect()
+}
+
+#[test]
+fn same_content_from_two_sources_is_one_image() {
+    let plan = plan(vec![rival(0, b"a", None), rival(1, b"a", None)], vec![]);
+    assert_eq!((plan.entries.len(), plan.actions().count()), (1, 1));
+    let wanted_by = &plan.entries[0].observed.desired.wanted_by;
+    assert_eq!(*wanted_by, ["rival 0", "rival 1"]);
+}
+
+#[test]
+fn one_tag_with_two_digests_is_a_conflict_of_both_whatever_the_destination_has() {
+    for at_tag in [None, Some(&b"a"[..]), Some(b"b"), Some(b"c")] {
+        let both = vec![rival(0, b"a", at_tag), rival(1, b"b", at_tag)];
+        assert_eq!(refused(both), ["Unknown", "Unknown"]);
+        // A third of the same content is not merged into one of them.
+        let three = vec![
+            rival(0, b"a", at_tag),
+            rival(1, b"b", at_tag),
+            rival(2, b"a", at_tag),
+        ];
+        assert_eq!(refused(three), ["Unknown", "Unknown", "Unknown"]);
+    }
+    let both = plan(vec![rival(0, b"a", None), rival(1, b"b", None)], vec![]);
+    let Verdict::Unknown(problem) = &both.entries[0].verdict else {
+        panic!("not unknown")
+    };
+    assert_eq!(problem.cause, Cause::Configuration);
+    assert!(problem.what.contains("conflict") && problem.what.contains(":2.0"));
+}
+
+#[test]
+fn rival_that_cannot_be_read_makes_both_unknown() {
+    let mut unread = rival(1, b"b", None);
+    unread.source = Seen::Unknown(problem());
+    unread.destination = None;
+    let images = vec![rival(0, b"a", Some(b"a")), unread.clone()];
+    assert_eq!(refused(images.clone()), ["Unknown", "Unknown"]);
+    // It is the source's failure, and not a wrong setting.
+    let unknown = plan(images, vec![]).entries.remove(0).verdict;
+    assert!(matches!(unknown, Verdict::Unknown(problem) if problem.cause == Cause::Unreachable));
+    // Pinned to the same digest, it is the same image.
+    if let Wanted::Image { digest, .. } = &mut unread.desired.wanted {
+        *digest = Some(Digest::sha256(b"a"));
+    }
+    let plan = plan(vec![rival(0, b"a", None), unread], vec![]);
+    assert_eq!(plan.actions().count(), 1);
+}
+
+#[test]
+fn rival_that_is_not_published_wants_nothing() {
+    let mut absent = rival(1, b"b", None);
+    absent.source = Seen::NotPublished("no".into());
+    let plan = plan(vec![rival(0, b"a", None), absent], vec![]);
+    assert_eq!(plan.actions().count(), 1);
+}
+
+#[test]
+fn alias_is_a_tag_that_can_be_in_conflict() {
+    let mut stable = observed(0, published(), standing(None, false));
+    if let Seen::Published(published) = &mut stable.source {
+        published.alias = Some("2.0".parse().unwrap());
+    }
+    let mut image = rival(0, b"other", None);
+    image.desired.destination = stable.desired.destination.clone();
+    assert_eq!(refused(vec![stable, image]), ["Unknown", "Unknown"]);
+}
+
+#[test]
+fn tags_that_differ_in_case_are_two_tags() {
+    let mut upper = rival(1, b"b", None);
+    if let Seen::Published(published) = &mut upper.source {
+        published.target = "2.0-RC".parse().unwrap();
+    }
+    let mut lower = rival(0, b"a", None);
+    if let Seen::Published(published) = &mut lower.source {
+        published.target = "2.0-rc".parse().unwrap();
+    }
+    assert_eq!(plan(vec![upper, lower], vec![]).actions().count(), 2);
 }
 
 #[test]

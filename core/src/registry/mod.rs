@@ -6,6 +6,7 @@
 
 mod acr;
 mod at_most;
+mod children;
 mod link;
 mod manifest;
 #[cfg(test)]

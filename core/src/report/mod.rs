@@ -17,7 +17,7 @@ pub use render::{RenderError, html, markdown};
 use crate::apply::{Ending, Outcome};
 use crate::config::Config;
 use crate::discover::{Category, Undiscovered, Wanted};
-use crate::name::{Digest, Registry, Tag};
+use crate::name::{Digest, Registry, Tag, full_name};
 use crate::plan::{Entry, Plan, Step, Verdict};
 use crate::problem::{Cause, Party, Problem};
 use crate::seen::Seen;
@@ -294,7 +294,11 @@ impl Report {
                 row(&registry, entry, done)
             })
             .collect();
-        rows.extend(plan.undiscovered.iter().map(undiscovered_row));
+        rows.extend(
+            plan.undiscovered
+                .iter()
+                .map(|undiscovered| undiscovered_row(&registry, undiscovered)),
+        );
         let Facts {
             login_server: _,
             chart,
@@ -431,14 +435,20 @@ fn row(registry: &str, entry: &Entry, done: Done) -> Row {
         (Step::Blocked(problem), Done::NotAsked) => Some(problem.to_string()),
         _ => None,
     };
-    let (tag, digest) = match (&desired.wanted, published) {
-        (Wanted::Image { tag, digest }, _) => (tag.clone(), digest.clone()),
-        (Wanted::StableTag, Some(published)) => (published.tag.clone(), None),
-        (Wanted::StableTag, None) => (None, None),
+    let (tag, digest, target) = match (&desired.wanted, published) {
+        (
+            Wanted::Image {
+                tag,
+                digest,
+                target,
+            },
+            _,
+        ) => (tag.clone(), digest.clone(), Some(target)),
+        (Wanted::StableTag, Some(published)) => {
+            (published.tag.clone(), None, Some(&published.target))
+        }
+        (Wanted::StableTag, None) => (None, None, None),
     };
-    let target = published
-        .map(|published| &published.target)
-        .or(tag.as_ref());
     Row {
         category: desired.category,
         source: full_name(&desired.source, tag.as_ref(), digest.as_ref()),
@@ -458,26 +468,19 @@ fn row(registry: &str, entry: &Entry, done: Done) -> Row {
 fn previous(entry: &Entry) -> Vec<(Tag, Digest)> {
     match (&entry.observed.source, &entry.observed.destination) {
         (Seen::Published(published), Some(Ok(standing))) if entry.verdict.needs_sync() => standing
-            .others(published)
+            .overwritten(published)
+            .filter(|(_, digest)| **digest != published.digest)
             .map(|(tag, digest)| (tag.clone(), digest.clone()))
             .collect(),
         _ => Vec::new(),
     }
 }
 
-/// `place[:tag][@digest]`.
-fn full_name(place: &impl std::fmt::Display, tag: Option<&Tag>, digest: Option<&Digest>) -> String {
-    let tag = tag.map(|tag| format!(":{tag}")).unwrap_or_default();
-    let digest = digest
-        .map(|digest| format!("@{digest}"))
-        .unwrap_or_default();
-    format!("{place}{tag}{digest}")
-}
-
-fn undiscovered_row(undiscovered: &Undiscovered) -> Row {
+fn undiscovered_row(registry: &str, undiscovered: &Undiscovered) -> Row {
     let Undiscovered {
         category,
         what,
+        destination,
         problem,
     } = undiscovered;
     Row {
@@ -485,7 +488,13 @@ fn undiscovered_row(undiscovered: &Undiscovered) -> Row {
         source: what.clone(),
         tag: None,
         digest: None,
-        destination: NOWHERE.to_owned(),
+        destination: destination.as_ref().map_or_else(
+            || NOWHERE.to_owned(),
+            |(repository, tag)| {
+                let place = format!("{registry}/{repository}");
+                full_name(&place, Some(tag), None)
+            },
+        ),
         previous: Vec::new(),
         verdict: Verdict::Unknown(problem.clone()),
         reason: problem.fact(),
