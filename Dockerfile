@@ -5,13 +5,13 @@
 #
 # Both base images can be pinned by digest. Look the digest of each up, and give it after the tag:
 #
-#   docker buildx imagetools inspect docker.io/library/rust:1.88-bookworm --format '{{.Manifest.Digest}}'
+#   docker buildx imagetools inspect docker.io/library/rust:1.89-bookworm --format '{{.Manifest.Digest}}'
 #   docker buildx build … \
-#     --build-arg RUST_IMAGE=docker.io/library/rust:1.88-bookworm@sha256:… \
+#     --build-arg RUST_IMAGE=docker.io/library/rust:1.89-bookworm@sha256:… \
 #     --build-arg BASE_IMAGE=ghcr.io/runwhen-contrib/rw-base-runtime:latest@sha256:…
 #
 # RUST_IMAGE must not have a newer C library than BASE_IMAGE: both are Debian 12.
-ARG RUST_IMAGE=docker.io/library/rust:1.88-bookworm
+ARG RUST_IMAGE=docker.io/library/rust:1.89-bookworm
 ARG BASE_IMAGE=ghcr.io/runwhen-contrib/rw-base-runtime:latest
 
 FROM ${RUST_IMAGE} AS build

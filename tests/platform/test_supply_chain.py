@@ -60,6 +60,11 @@ def test_lint_tests_and_the_declared_compiler_are_jobs_of_their_own(root):
         assert [step for step in job["steps"] if step.get("run", "").endswith(f".ci/run {name}")]
 
 
+def test_the_readme_names_the_declared_compiler(root):
+    wanted = re.search(r'^rust-version = "(.*)"', (root / "Cargo.toml").read_text(), re.MULTILINE)[1]
+    assert f"With Rust {wanted} or newer" in (root / "README.md").read_text()
+
+
 def test_unknown_stage_is_refused_with_the_known_ones(root):
     ended = subprocess.run([root / ".ci" / "run", "other"], capture_output=True, text=True, check=False)
     assert ended.returncode == 2
