@@ -19,6 +19,7 @@ mod images;
 mod json;
 mod limits;
 mod manifest;
+mod patterns;
 #[cfg(test)]
 mod property_tests;
 mod render;
