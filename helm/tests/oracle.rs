@@ -93,7 +93,7 @@ fn answer(batch: &Tree, variant: &str) -> Result<String, helm::Error> {
     )?;
     match batch["answer"].as_str().unwrap() {
         "manifest" => rendered.manifest(),
-        _ => Ok(rendered.files()["c/templates/x.yaml"].clone()),
+        _ => Ok(rendered.into_files().into_values().collect()),
     }
 }
 

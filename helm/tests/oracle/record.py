@@ -13,7 +13,7 @@ where Helm fails. To add a case, add it with null and record anew.
     varies    the name of the file that varies, or `values` for `.Values.it`
     files     the other files of the chart
     values    the other values
-    answer    `file` for the rendered `templates/x.yaml`, `manifest` for what `helm template` prints
+    answer    `file` for the rendered file, `manifest` for what `helm template` prints
 """
 
 import io
@@ -60,9 +60,10 @@ def answer(batch, variant):
             if batch["answer"] == "manifest":
                 with helm.Config(kubeconfig_content="", storage_driver="memory") as config:
                     release = config.install(chart, "release-name", values, dry_run="client", namespace="default")
-                    return release["manifest"]
+                    # As `helm template` prints it; hooks are not in it.
+                    return release.get("manifest", "").strip() + "\n"
             rendered = chart.render(values, name="release-name", namespace="default", is_install=True)
-            return rendered["c/templates/x.yaml"]
+            return "".join(rendered.values())
     except helm.HelmError:
         return None
 
