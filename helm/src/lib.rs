@@ -24,6 +24,7 @@ mod patterns;
 mod property_tests;
 mod render;
 mod schema;
+mod strconv;
 mod template;
 mod value;
 mod values;

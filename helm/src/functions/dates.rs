@@ -5,6 +5,7 @@ use super::arguments::text;
 use super::calendar::{Instant, SECOND, format_duration, parse_duration};
 use super::layouts::parse_with;
 use crate::exec::{Failure, Interpreter};
+use crate::strconv;
 use crate::value::Value;
 
 /// What Sprig takes for a date: everything else is now.
@@ -108,11 +109,11 @@ pub(super) fn ago(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome 
 /// `duration`: seconds as text.
 pub(super) fn duration(args: &[Value]) -> Outcome {
     let seconds = match &args[0] {
-        Value::Str(text) => text.to_str().parse().unwrap_or(0),
+        Value::Str(text) => strconv::parse_decimal_or_nearest(&text.to_str()),
         Value::Int(number, crate::value::IntType::Int64) => *number,
         _ => 0,
     };
-    Ok(Value::text(format_duration(seconds.saturating_mul(SECOND))))
+    Ok(Value::text(format_duration(seconds.wrapping_mul(SECOND))))
 }
 
 pub(super) fn duration_round(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
