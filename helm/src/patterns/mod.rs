@@ -17,6 +17,8 @@ pub(crate) use translate::{Translation, translate};
 const SMALL: usize = 512 << 10;
 /// Largest program, in bytes.
 const LARGEST: usize = 8 << 20;
+/// Characters of a pattern that a message shows.
+const SHOWN: usize = 80;
 /// Levels of a pattern's syntax tree. Go's groups nest up to a thousand deep, and each takes a few.
 const NESTING: u32 = 4_000;
 
@@ -33,6 +35,18 @@ impl PatternError {
     /// Go's error for a piece of a pattern.
     fn refused(problem: &str, piece: &str) -> Self {
         Self::Refused(format!("error parsing regexp: {problem}: `{piece}`"))
+    }
+
+    /// An error of the engine here, which names the pattern.
+    fn unsupported(pattern: &str, problem: &str) -> Self {
+        let end = pattern.char_indices().nth(SHOWN).map(|(end, _)| end);
+        let (shown, dots) = match end {
+            Some(end) => (&pattern[..end], "…"),
+            None => (pattern, ""),
+        };
+        Self::Unsupported(format!(
+            "the regular expression `{shown}{dots}` is not supported here: {problem}"
+        ))
     }
 }
 
@@ -72,9 +86,7 @@ impl Pattern {
             // The message quotes the whole pattern before its last line.
             let problem = error.to_string();
             let problem = problem.lines().last().unwrap_or_default();
-            PatternError::Unsupported(format!(
-                "the regular expression `{text}` is not supported here: {problem}"
-            ))
+            PatternError::unsupported(text, problem)
         })?;
         Ok(Self {
             regex,

@@ -9,6 +9,8 @@ use super::classes::{NOTHING, perl_class, write_class, write_unicode};
 
 /// The highest count of a repetition, and of nested ones multiplied.
 const MAX_REPEAT: u32 = 1_000;
+/// The longest pattern, in bytes: some take time that grows with the square of their length.
+const MAX_LENGTH: usize = 1 << 16;
 /// The most groups inside each other.
 const MAX_DEPTH: usize = 999;
 
@@ -25,8 +27,14 @@ pub(crate) struct Translation {
 ///
 /// # Errors
 ///
-/// When Go does not accept it: always [`PatternError::Refused`].
+/// When Go does not accept it, or when it is longer than anything that people write.
 pub(crate) fn translate(source: &str) -> Result<Translation, PatternError> {
+    if source.len() > MAX_LENGTH {
+        return Err(PatternError::unsupported(
+            source,
+            &format!("it is longer than {MAX_LENGTH} bytes"),
+        ));
+    }
     let mut translator = Translator {
         source,
         rest: source,
