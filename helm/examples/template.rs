@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release -p helm --example template -- CHART [--values FILE]… [--set K=V]… [--set-string K=V]…
-//!     [--name release-name] [--namespace default] [--output-dir DIR]
+//!     [--name release-name] [--namespace default] [--kube-version V] [--output-dir DIR]
 //! ```
 //!
 //! CHART is a folder or a `.tgz`. With `--output-dir`, each rendered file is written under its template's path instead,
@@ -24,6 +24,7 @@ struct Options {
     chart: PathBuf,
     values: Values,
     release: Release,
+    capabilities: Capabilities,
     output: Option<PathBuf>,
 }
 
@@ -44,7 +45,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         &chart,
         &options.values,
         &options.release,
-        &Capabilities::default(),
+        &options.capabilities,
     )?;
     let Some(folder) = options.output else {
         print!("{}", rendered.manifest()?);
@@ -63,7 +64,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
 fn options() -> Result<Options, Box<dyn std::error::Error>> {
     let mut chart = None;
     let (mut files, mut sets) = (Values::new(), Vec::new());
-    let mut release = Release::default();
+    let (mut release, mut capabilities) = (Release::default(), Capabilities::default());
     let mut output = None;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -90,6 +91,9 @@ fn options() -> Result<Options, Box<dyn std::error::Error>> {
             "--set-string" => sets.push((value, true)),
             "--name" => release.name = value,
             "--namespace" | "-n" => release.namespace = value,
+            "--kube-version" => {
+                capabilities.kube_version = format!("v{}", value.trim_start_matches('v'));
+            }
             "--output-dir" => output = Some(PathBuf::from(value)),
             _ => return Err(format!("unknown flag {flag}").into()),
         }
@@ -108,6 +112,7 @@ fn options() -> Result<Options, Box<dyn std::error::Error>> {
         chart,
         values,
         release,
+        capabilities,
         output,
     })
 }

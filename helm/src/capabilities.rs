@@ -29,6 +29,15 @@ impl Default for Capabilities {
 }
 
 impl Capabilities {
+    /// The version without what a provider adds: `v1.33.4` of `v1.33.4-gke.1245000`.
+    pub(crate) fn kube_release(&self) -> String {
+        let numbers = self.kube_version.trim_start_matches('v');
+        let end = numbers
+            .find(|character: char| !character.is_ascii_digit() && character != '.')
+            .unwrap_or(numbers.len());
+        format!("v{}", numbers[..end].trim_end_matches('.'))
+    }
+
     /// The major and the minor number of the Kubernetes version.
     pub(crate) fn kube_numbers(&self) -> (String, String) {
         let numbers = self.kube_version.trim_start_matches('v');

@@ -40,6 +40,16 @@ pub enum Error {
         "values don't meet the specifications of the schema(s) in the following chart(s):\n{0}"
     )]
     Schema(String),
+    /// The chart is not for this version of Kubernetes.
+    #[error(
+        "chart requires kubeVersion: {constraint} which is incompatible with Kubernetes {version}"
+    )]
+    KubeVersion {
+        /// The versions that `Chart.yaml` names.
+        constraint: String,
+        /// The version in the [`Capabilities`](crate::Capabilities).
+        version: String,
+    },
     /// A template is not well formed.
     #[error("{0}: {1}")]
     Parse(TemplatePlace, String),

@@ -19,10 +19,12 @@ mod images;
 mod json;
 mod limits;
 mod manifest;
+mod patterns;
 #[cfg(test)]
 mod property_tests;
 mod render;
 mod schema;
+mod strconv;
 mod template;
 mod value;
 mod values;

@@ -1,10 +1,11 @@
 //! What `helm template` prints: the documents of all files, sorted into Helm's order of installation.
 
-use crate::chart::text_of;
+use serde_json::Value as Tree;
+
+use crate::chart::Fields;
 use crate::error::Error;
 use crate::functions::base_path;
 use crate::render::Rendered;
-use crate::value::Value;
 use crate::yaml;
 
 /// Kinds in the order they are installed; others follow by name.
@@ -140,17 +141,19 @@ fn is_known_hook(events: &str) -> bool {
         .all(|event| HOOK_EVENTS.contains(&event.trim().to_lowercase().as_str()))
 }
 
-/// Helm's `SplitManifests`: at `(?:^|\s*\n)---\s*`, without the empty ones.
+/// Helm's `SplitManifests`: at `(?:^|\s*\n)---\s*`, without the empty ones. A separator right after another one is not
+/// at the start of a line any more, and stays as a document.
 pub(crate) fn split_documents(text: &str) -> Vec<&str> {
     let mut documents = Vec::new();
     let mut rest = text.trim_start();
+    rest = rest.strip_prefix("---").map_or(rest, str::trim_ascii_start);
     loop {
-        let (document, after) = match find_separator(rest) {
-            Some((start, end)) => (&rest[..start], Some(&rest[end..])),
+        let (document, after) = match rest.split_once("\n---") {
+            Some((document, after)) => (document.trim_ascii_end(), Some(after.trim_ascii_start())),
             None => (rest, None),
         };
-        if !document.trim().is_empty() {
-            documents.push(document.trim_start());
+        if !document.is_empty() {
+            documents.push(document);
         }
         match after {
             Some(after) => rest = after,
@@ -159,56 +162,31 @@ pub(crate) fn split_documents(text: &str) -> Vec<&str> {
     }
 }
 
-/// Where the white space before a separator starts, and where the white space after it ends.
-fn find_separator(text: &str) -> Option<(usize, usize)> {
-    let at = if text.starts_with("---") {
-        0
-    } else {
-        text.find("\n---")? + 1
-    };
-    let start = text[..at].trim_end().len();
-    let after = &text[at + 3..];
-    Some((start, text.len() - after.trim_start().len()))
-}
-
 fn read_head<'a>(file: &'a str, text: &'a str) -> Result<Document<'a>, Error> {
-    let fail = |problem: String| Error::Manifest {
+    let (kind, hook) = kind_and_hook(text).map_err(|problem| Error::Manifest {
         file: file.to_owned(),
         problem,
-    };
-    let entries = yaml::read_map(text).map_err(|error| fail(error.0))?;
-    let field = |name: &str| match entries.get(name.as_bytes()) {
-        Some(Value::Map(_) | Value::List(_)) => Err(fail(format!("{name} is not text"))),
-        Some(value) => Ok(text_of(value)),
-        None => Ok(String::new()),
-    };
-    let kind = field("kind")?;
-    field("apiVersion")?;
-    let hook = match entries.get(&b"metadata"[..]) {
-        None | Some(Value::Nil) => None,
-        Some(Value::Map(metadata)) => match metadata.get(b"annotations") {
-            None | Some(Value::Nil) => None,
-            Some(Value::Map(annotations)) => {
-                let annotations = annotations.entries.borrow();
-                if let Some((key, _)) = annotations
-                    .iter()
-                    .find(|(_, value)| matches!(value, Value::Map(_) | Value::List(_)))
-                {
-                    return Err(fail(format!(
-                        "the annotation {:?} is not text",
-                        key.to_str()
-                    )));
-                }
-                annotations.get(&b"helm.sh/hook"[..]).map(text_of)
-            }
-            Some(_) => return Err(fail("metadata.annotations is no map".into())),
-        },
-        Some(_) => return Err(fail("metadata is no map".into())),
-    };
+    })?;
     Ok(Document {
         file,
         text,
         kind,
         hook,
     })
+}
+
+/// What decides where a document goes, and what Helm wants to be text in it.
+fn kind_and_hook(text: &str) -> Result<(String, Option<String>), String> {
+    let entries = yaml::read_map_keeping_numbers(text).map_err(|error| error.0)?;
+    let head = Fields(&entries);
+    head.check_others(&["apiVersion", "kind", "metadata"])?;
+    head.text("apiVersion")?;
+    let kind = head.text("kind")?.unwrap_or_default();
+    let metadata = head.map("metadata")?.unwrap_or_default();
+    let metadata = Fields(&metadata);
+    metadata.check_others(&["name", "annotations"])?;
+    metadata.text("name")?;
+    let annotations = metadata.text_map("annotations")?.unwrap_or_default();
+    let hook = annotations.get("helm.sh/hook").and_then(Tree::as_str);
+    Ok((kind, hook.map(str::to_owned)))
 }

@@ -221,3 +221,72 @@ fn setting_over_a_merge_wins() {
         json!({"a": {"b": {"d": 4}, "c": 2, "e": ["x"]}})
     );
 }
+
+/// Pieces of patterns; put together at random they are often invalid.
+fn pattern() -> impl Strategy<Value = String> {
+    let pieces = [
+        "a",
+        "k",
+        "α",
+        r"\d",
+        r"\W",
+        r"\b",
+        r"\B",
+        ".",
+        "^",
+        "$",
+        "[",
+        "[^",
+        "]",
+        "-",
+        "(",
+        ")",
+        "(?:",
+        "(?i)",
+        "(?-i)",
+        "(?sm:",
+        "(?U)",
+        "|",
+        "*",
+        "+",
+        "?",
+        "{2}",
+        "{1,3}",
+        "{",
+        "}",
+        r"\Q",
+        r"\E",
+        r"\pL",
+        r"\PN",
+        r"\p{^Greek}",
+        "[:alpha:]",
+        "[:^digit:]",
+        "&&",
+        "~",
+        "--",
+        r"\-",
+        r"\x41",
+        r"\x{d800}",
+        r"\101",
+        r"\<",
+        r"\_",
+        "(?P<n>",
+        "(?<1>",
+        "#",
+        " ",
+    ];
+    proptest::collection::vec(proptest::sample::select(pieces.to_vec()), 0..12)
+        .prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    /// What Go accepts is translated to something that `regex` accepts.
+    #[test]
+    fn patterns_are_refused_or_compile(pattern in pattern()) {
+        let compiled = crate::patterns::Pattern::compile(pattern.as_bytes());
+        prop_assert!(
+            !matches!(compiled, Err(crate::patterns::PatternError::Unsupported(_))),
+            "{compiled:?}"
+        );
+    }
+}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Tree};
 
 use crate::capabilities::Capabilities;
-use crate::chart::{Chart, Enabled, enable};
+use crate::chart::{Chart, Enabled, enable, is_compatible};
 use crate::error::{Error, TemplatePlace};
 use crate::exec::Interpreter;
 use crate::functions::base_path;
@@ -89,7 +89,8 @@ const STACK: usize = 256 << 20;
 ///
 /// # Errors
 ///
-/// Where Helm fails: missing dependencies, values against the schema, templates that are malformed or give up.
+/// Where `helm template` fails: missing dependencies, values against the schema, another version of Kubernetes than the
+/// chart wants, templates that are malformed or give up.
 pub fn render(
     chart: &Chart,
     values: &Values,
@@ -124,6 +125,7 @@ pub fn render_within(
     if !complaints.is_empty() {
         return Err(Error::Schema(complaints.trim_end().to_owned()));
     }
+    check_kube_version(chart, capabilities)?;
     let job = Job {
         chart: &enabled,
         values: &values,
@@ -142,6 +144,19 @@ pub fn render_within(
         handle
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// Helm checks the chart itself, and not the charts inside it.
+fn check_kube_version(chart: &Chart, capabilities: &Capabilities) -> Result<(), Error> {
+    let constraint = chart.metadata.kube_version();
+    let version = capabilities.kube_release();
+    if constraint.is_empty() || is_compatible(constraint, &version) {
+        return Ok(());
+    }
+    Err(Error::KubeVersion {
+        constraint: constraint.to_owned(),
+        version,
     })
 }
 

@@ -67,6 +67,60 @@ fn charts_render_as_helm_renders_them() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// The answer to one variant of a batch, as `record.py` gives it.
+fn answer(batch: &Tree, variant: &str) -> Result<String, helm::Error> {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    for (name, text) in batch["files"].as_object().unwrap() {
+        write(name, text.as_str().unwrap());
+    }
+    let mut values = batch["values"].clone();
+    match batch["varies"].as_str().unwrap() {
+        "values" => values["it"] = variant.into(),
+        name => write(name, variant),
+    }
+    let mut merged = Values::new();
+    merged.merge_yaml(&values.to_string())?;
+    let rendered = helm::render(
+        &Chart::load(folder.path())?,
+        &merged,
+        &Release::default(),
+        &Capabilities::default(),
+    )?;
+    match batch["answer"].as_str().unwrap() {
+        "manifest" => rendered.manifest(),
+        _ => Ok(rendered.into_files().into_values().collect()),
+    }
+}
+
+#[test]
+fn batches_are_answered_as_helm_answers_them() {
+    let mut wrong = Vec::new();
+    for entry in std::fs::read_dir(folder().join("batches")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let batch: Tree = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        for (variant, expected) in batch["answers"].as_object().unwrap() {
+            let ours = answer(&batch, variant);
+            let is_right = match (&ours, expected.as_str()) {
+                (Ok(text), Some(expected)) => text == expected,
+                (Err(_), None) => true,
+                (Ok(_), None) | (Err(_), Some(_)) => false,
+            };
+            if !is_right {
+                wrong.push(format!(
+                    "{name}: {variant}\n  ours: {ours:?}\n  Helm: {expected}"
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 fn render(chart: &str) -> helm::Rendered {
     let chart = Chart::load(folder().join("charts").join(chart)).unwrap();
     helm::render(

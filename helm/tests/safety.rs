@@ -304,8 +304,17 @@ fn malformed_templates_name_their_place() {
             "bad/templates/a.yaml:1:4: undefined variable \"$x\"",
         ),
         (
-            "{{ dateInZone \"2006\" now \"Europe/Paris\" }}",
-            "bad/templates/a.yaml:1:4: error calling dateInZone: the time zone \"Europe/Paris\" is not supported: use UTC",
+            "{{ regexFind `x**` \"x\" }}",
+            "bad/templates/a.yaml:1:4: error calling regexFind: error parsing regexp: invalid nested repetition operator: `**`",
+        ),
+        (
+            "{{ regexMatch (repeat 70000 \"a\") \"x\" }}",
+            "bad/templates/a.yaml:1:4: error calling regexMatch: the regular expression `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…` is not supported here: it is longer than 65536 bytes",
+        ),
+        (
+            // Go accepts it, so that false would be a wrong answer.
+            "{{ regexMatch `\\pL{1000}` \"x\" }}",
+            "bad/templates/a.yaml:1:4: error calling regexMatch: the regular expression `\\pL{1000}` is not supported here: Compiled regex exceeds size limit of 8388608 bytes.",
         ),
     ] {
         assert_eq!(complaint(|| with_template(template)), expected);

@@ -57,7 +57,8 @@ pub(crate) fn enable<'a>(
     Ok(root)
 }
 
-fn is_compatible(constraint: &str, version: &str) -> bool {
+/// Helm's `IsCompatibleRange`.
+pub(crate) fn is_compatible(constraint: &str, version: &str) -> bool {
     match (Constraint::parse(constraint), Version::parse(version)) {
         (Some(constraint), Some(version)) => constraint.check(&version),
         _ => false,

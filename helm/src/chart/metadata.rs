@@ -1,13 +1,15 @@
 //! `Chart.yaml`, `requirements.yaml` and `Chart.lock`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
+use regex::Regex;
 use serde_json::{Map, Value as Tree};
 
+use super::fields::{Fields, read_map};
 use crate::error::Error;
 use crate::functions::versions::Version;
 use crate::value::{self, Text, Value, format_general};
-use crate::yaml;
 
 /// What `Chart.yaml` says.
 #[derive(Clone, Debug, Default)]
@@ -48,114 +50,184 @@ pub struct Dependency {
 }
 
 /// The fields of `Chart.yaml` that templates see as text.
-const TEXT_FIELDS: [(&str, &str); 5] = [
+const TEXT_FIELDS: [(&str, &str); 6] = [
     ("Home", "home"),
     ("Description", "description"),
     ("Icon", "icon"),
     ("KubeVersion", "kubeVersion"),
     ("Condition", "condition"),
+    ("Tags", "tags"),
+];
+
+/// Every field of `Chart.yaml` and `requirements.yaml`.
+const TYPED_FIELDS: [&str; 17] = [
+    "apiVersion",
+    "name",
+    "version",
+    "appVersion",
+    "type",
+    "home",
+    "description",
+    "icon",
+    "kubeVersion",
+    "condition",
+    "tags",
+    "keywords",
+    "sources",
+    "annotations",
+    "deprecated",
+    "maintainers",
+    "dependencies",
 ];
 
 impl Metadata {
     /// Takes in what a file says; called for `Chart.yaml` and, after it, for `requirements.yaml`.
     pub(super) fn read(&mut self, file: &str, data: &[u8]) -> Result<(), Error> {
-        let entries = read_map(file, data)?;
-        let set = |name: &str, target: &mut String| {
-            if let Some(value) = find(&entries, name) {
-                *target = text_of(value);
-            }
-        };
-        set("apiVersion", &mut self.api_version);
-        set("name", &mut self.name);
-        set("version", &mut self.version);
-        set("appVersion", &mut self.app_version);
-        set("type", &mut self.chart_type);
-        for (field, key) in TEXT_FIELDS {
-            if let Some(value) = find(&entries, key) {
-                self.fields
-                    .insert(field.into(), Tree::String(text_of(value)));
+        read_map(data)
+            .and_then(|entries| self.read_fields(&Fields(&entries)))
+            .map_err(|problem| in_file(file, problem))
+    }
+
+    fn read_fields(&mut self, fields: &Fields<'_>) -> Result<(), String> {
+        fields.check_others(&TYPED_FIELDS)?;
+        for (key, target) in [
+            ("apiVersion", &mut self.api_version),
+            ("name", &mut self.name),
+            ("version", &mut self.version),
+            ("appVersion", &mut self.app_version),
+            ("type", &mut self.chart_type),
+        ] {
+            if let Some(text) = fields.text(key)? {
+                *target = text;
             }
         }
-        if let Some(value) = find(&entries, "tags") {
-            self.fields
-                .insert("Tags".into(), Tree::String(text_of(value)));
+        for (field, key) in TEXT_FIELDS {
+            if let Some(text) = fields.text(key)? {
+                self.fields.insert(field.into(), Tree::String(text));
+            }
         }
         for (field, key) in [("Keywords", "keywords"), ("Sources", "sources")] {
-            if let Some(value) = find(&entries, key) {
-                let items: Vec<Tree> = value
-                    .items()
-                    .unwrap_or_default()
-                    .iter()
-                    .map(|item| Tree::String(text_of(item)))
-                    .collect();
-                self.fields.insert(field.into(), Tree::Array(items));
+            if let Some(texts) = fields.texts(key)? {
+                self.fields.insert(field.into(), texts.into());
             }
         }
-        if let Some(value) = find(&entries, "maintainers") {
-            self.fields
-                .insert("Maintainers".into(), maintainers_of(value));
-        }
-        if let Some(Value::Map(map)) = find(&entries, "annotations") {
-            let annotations: Map<String, Tree> = map
-                .entries
-                .borrow()
-                .iter()
-                .map(|(key, value)| (key.to_str().into_owned(), Tree::String(text_of(value))))
-                .collect();
+        if let Some(annotations) = fields.text_map("annotations")? {
             self.fields
                 .insert("Annotations".into(), Tree::Object(annotations));
         }
-        if let Some(Value::Bool(deprecated)) = find(&entries, "deprecated") {
+        if let Some(deprecated) = fields.flag("deprecated")? {
             self.fields
-                .insert("Deprecated".into(), Tree::Bool(*deprecated));
+                .insert("Deprecated".into(), Tree::Bool(deprecated));
         }
-        if let Some(value) = find(&entries, "dependencies") {
-            self.dependencies = match value {
-                Value::Nil => None,
-                value => Some(dependencies_of(file, value)?),
-            };
+        if let Some(maintainers) = fields.maps("maintainers")? {
+            let maintainers: Result<Vec<Tree>, String> = maintainers
+                .iter()
+                .map(|maintainer| maintainer_of(maintainer.as_ref()))
+                .collect();
+            self.fields
+                .insert("Maintainers".into(), maintainers?.into());
+        }
+        if let Some(dependencies) = dependencies_of(fields)? {
+            self.dependencies = Some(dependencies);
         }
         Ok(())
     }
 
-    /// Helm's own checks.
-    pub(super) fn validate(&self) -> Result<(), Error> {
-        let fail = |problem: String| {
-            Err(Error::ChartFile {
-                file: "Chart.yaml".into(),
-                problem,
-            })
-        };
-        if self.name.is_empty() {
-            return fail("chart.metadata.name is required".into());
+    /// Helm's `Metadata.Validate`: makes texts printable, and checks what may not be missing or ambiguous.
+    pub(super) fn validate(&mut self) -> Result<(), Error> {
+        self.make_printable();
+        match self.problem() {
+            None => Ok(()),
+            Some(problem) => Err(in_file("Chart.yaml", problem)),
         }
-        if self.name.contains('/') || self.name == "." || self.name == ".." {
-            return fail(format!("chart.metadata.name {:?} is invalid", self.name));
+    }
+
+    fn make_printable(&mut self) {
+        for text in [&mut self.name, &mut self.app_version] {
+            *text = printable(text);
         }
-        if self.version.is_empty() {
-            return fail("chart.metadata.version is required".into());
+        for field in [
+            "Home",
+            "Description",
+            "Icon",
+            "KubeVersion",
+            "Condition",
+            "Tags",
+            "Keywords",
+            "Sources",
+            "Maintainers",
+        ] {
+            if let Some(value) = self.fields.get_mut(field) {
+                make_tree_printable(value);
+            }
         }
-        if Version::parse(&self.version).is_none() {
-            return fail(format!(
-                "chart.metadata.version {:?} is invalid",
-                self.version
-            ));
+        for dependency in self.dependencies.iter_mut().flatten() {
+            for text in [
+                &mut dependency.name,
+                &mut dependency.version,
+                &mut dependency.repository,
+                &mut dependency.condition,
+            ]
+            .into_iter()
+            .chain(&mut dependency.tags)
+            {
+                *text = printable(text);
+            }
+        }
+    }
+
+    fn problem(&self) -> Option<String> {
+        let Self { name, version, .. } = self;
+        if name.is_empty() {
+            return Some("chart.metadata.name is required".into());
+        }
+        if name.contains('/') || name == "." || name == ".." {
+            return Some(format!("chart.metadata.name {name:?} is invalid"));
+        }
+        if version.is_empty() {
+            return Some("chart.metadata.version is required".into());
+        }
+        if Version::parse(version).is_none() {
+            return Some(format!("chart.metadata.version {version:?} is invalid"));
         }
         if !matches!(self.chart_type.as_str(), "" | "application" | "library") {
-            return fail("chart.metadata.type must be application or library".into());
+            return Some("chart.metadata.type must be application or library".into());
         }
+        let maintainers = self.fields.get("Maintainers").and_then(Tree::as_array);
+        if maintainers.is_some_and(|maintainers| maintainers.contains(&Tree::Null)) {
+            return Some("maintainers must not contain empty or null nodes".into());
+        }
+        let mut names = BTreeSet::new();
         for dependency in self.dependencies.iter().flatten() {
             let is_good = |character: char| {
                 character.is_ascii_alphanumeric() || matches!(character, '_' | '-')
             };
             if !dependency.alias.chars().all(is_good) {
-                return fail(format!(
+                return Some(format!(
                     "dependency {:?} has disallowed characters in the alias",
                     dependency.name
                 ));
             }
+            let name = if dependency.alias.is_empty() {
+                &dependency.name
+            } else {
+                &dependency.alias
+            };
+            if !names.insert(name) {
+                return Some(format!(
+                    "more than one dependency with name or alias {name:?}"
+                ));
+            }
         }
-        Ok(())
+        None
+    }
+
+    /// The versions of Kubernetes that the chart is for; empty if it does not say.
+    pub(crate) fn kube_version(&self) -> &str {
+        self.fields
+            .get("KubeVersion")
+            .and_then(Tree::as_str)
+            .unwrap_or_default()
     }
 
     /// Whether it is a library: templates for others, nothing to install.
@@ -164,91 +236,95 @@ impl Metadata {
     }
 }
 
-/// `Chart.lock`.
-pub(super) fn read_lock(file: &str, data: &[u8]) -> Result<Vec<Dependency>, Error> {
-    let entries = read_map(file, data)?;
-    match find(&entries, "dependencies") {
-        Some(value) => dependencies_of(file, value),
-        None => Ok(Vec::new()),
+fn in_file(file: &str, problem: String) -> Error {
+    Error::ChartFile {
+        file: file.to_owned(),
+        problem,
     }
 }
 
-/// A YAML file that is a map.
-pub(super) fn read_map(file: &str, data: &[u8]) -> Result<BTreeMap<Text, Value>, Error> {
-    let fail = |problem: String| Error::ChartFile {
-        file: file.to_owned(),
-        problem,
-    };
-    let text = std::str::from_utf8(data).map_err(|error| fail(format!("not UTF-8: {error}")))?;
-    yaml::read_map(text).map_err(|error| fail(error.0))
+/// `Chart.lock`.
+pub(super) fn read_lock(file: &str, data: &[u8]) -> Result<Vec<Dependency>, Error> {
+    read_map(data)
+        .and_then(|entries| dependencies_of(&Fields(&entries)))
+        .map(Option::unwrap_or_default)
+        .map_err(|problem| in_file(file, problem))
 }
 
-fn dependencies_of(file: &str, value: &Value) -> Result<Vec<Dependency>, Error> {
-    let Some(items) = value.items() else {
-        return Err(Error::ChartFile {
-            file: file.to_owned(),
-            problem: "dependencies must be a list".into(),
-        });
+fn dependencies_of(fields: &Fields<'_>) -> Result<Option<Vec<Dependency>>, String> {
+    let Some(dependencies) = fields.maps("dependencies")? else {
+        return Ok(None);
     };
-    Ok(items.iter().filter_map(dependency_of).collect())
+    let dependencies = dependencies.iter().map(|entries| match entries {
+        Some(entries) => dependency_of(&Fields(entries)),
+        None => Err("dependencies must not contain empty or null nodes".to_owned()),
+    });
+    dependencies.collect::<Result<_, _>>().map(Some)
 }
 
-fn dependency_of(value: &Value) -> Option<Dependency> {
-    let Value::Map(map) = value else { return None };
-    let entries = map.entries.borrow();
-    let text = |name: &str| find(&entries, name).map(text_of).unwrap_or_default();
-    let items = |name: &str| {
-        find(&entries, name)
-            .and_then(Value::items)
-            .unwrap_or_default()
-            .into_owned()
-    };
-    Some(Dependency {
-        name: text("name"),
-        version: text("version"),
-        repository: text("repository"),
-        condition: text("condition"),
-        tags: items("tags").iter().map(text_of).collect(),
-        alias: text("alias"),
-        import_values: items("import-values").iter().map(value::to_tree).collect(),
+fn dependency_of(fields: &Fields<'_>) -> Result<Dependency, String> {
+    let text = |name: &str| fields.text(name).map(Option::unwrap_or_default);
+    fields.flag("enabled")?;
+    let import_values = fields.items("import-values")?.unwrap_or_default();
+    Ok(Dependency {
+        name: text("name")?,
+        version: text("version")?,
+        repository: text("repository")?,
+        condition: text("condition")?,
+        tags: fields.texts("tags")?.unwrap_or_default(),
+        alias: text("alias")?,
+        import_values: import_values.iter().map(value::to_tree).collect(),
     })
 }
 
-fn maintainers_of(value: &Value) -> Tree {
-    let maintainer = |value: &Value| {
-        let Value::Map(map) = value else {
-            return Tree::Null;
-        };
-        let entries = map.entries.borrow();
-        let fields = [("Name", "name"), ("Email", "email"), ("URL", "url")].map(|(field, key)| {
-            (
-                field.to_owned(),
-                Tree::String(find(&entries, key).map(text_of).unwrap_or_default()),
-            )
-        });
-        Tree::Object(fields.into_iter().collect())
+/// A maintainer as templates see it; null stays null.
+fn maintainer_of(entries: Option<&BTreeMap<Text, Value>>) -> Result<Tree, String> {
+    let Some(entries) = entries else {
+        return Ok(Tree::Null);
     };
-    Tree::Array(
-        value
-            .items()
-            .unwrap_or_default()
-            .iter()
-            .map(maintainer)
-            .collect(),
-    )
+    let fields = Fields(entries);
+    let mut maintainer = Map::new();
+    for (field, key) in [("Name", "name"), ("Email", "email"), ("URL", "url")] {
+        let text = fields.text(key)?.unwrap_or_default();
+        maintainer.insert(field.to_owned(), Tree::String(text));
+    }
+    Ok(Tree::Object(maintainer))
 }
 
-/// Go's JSON takes keys in any case, the exact one first.
-fn find<'a>(entries: &'a BTreeMap<Text, Value>, name: &str) -> Option<&'a Value> {
-    entries.get(name.as_bytes()).or_else(|| {
-        entries
-            .iter()
-            .find(|(key, _)| key.to_str().eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
-    })
+fn make_tree_printable(value: &mut Tree) {
+    match value {
+        Tree::String(text) => *text = printable(text),
+        Tree::Array(items) => items.iter_mut().for_each(make_tree_printable),
+        Tree::Object(entries) => entries.values_mut().for_each(make_tree_printable),
+        Tree::Null | Tree::Bool(_) | Tree::Number(_) => {}
+    }
 }
 
-/// Numbers and booleans where text is wanted become text.
+/// Helm's `sanitizeString`: every kind of white space becomes a blank, and what Go does not print is dropped.
+fn printable(text: &str) -> String {
+    static PRINTED: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"^[\p{L}\p{M}\p{N}\p{P}\p{S}]$").ok());
+    let is_printed = |character: char| {
+        let mut buffer = [0; 4];
+        let text = character.encode_utf8(&mut buffer);
+        PRINTED.as_ref().is_some_and(|regex| regex.is_match(text))
+    };
+    text.chars()
+        .map(|character| {
+            if character.is_whitespace() {
+                ' '
+            } else {
+                character
+            }
+        })
+        .filter(|character| match character {
+            ' '..='~' => true,
+            other => is_printed(*other),
+        })
+        .collect()
+}
+
+/// What a scalar of a rendered document says: numbers are floats there, and whole ones are written without an exponent.
 pub(crate) fn text_of(value: &Value) -> String {
     match value {
         Value::Nil => String::new(),

@@ -2,6 +2,7 @@
 
 mod archive;
 mod dependencies;
+mod fields;
 mod files;
 mod folder;
 mod ignore;
@@ -17,7 +18,8 @@ use crate::schema::Schema;
 
 pub use metadata::{Dependency, Metadata};
 
-pub(crate) use dependencies::{Enabled, enable};
+pub(crate) use dependencies::{Enabled, enable, is_compatible};
+pub(crate) use fields::Fields;
 pub(crate) use files::File;
 pub(crate) use metadata::text_of;
 

@@ -8,11 +8,10 @@ mod walk;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use regex::Regex;
-
 use crate::functions::Random;
 use crate::functions::calendar::Instant;
 use crate::limits::Limits;
+use crate::patterns::Pattern;
 use crate::template::{ParseError, Template, is_empty, parse};
 use crate::value::{Text, Value};
 
@@ -56,7 +55,7 @@ pub(crate) struct Interpreter<'a> {
     text_left: usize,
     depth: usize,
     including: HashMap<Rc<str>, usize>,
-    regexes: HashMap<Text, Rc<Regex>>,
+    regexes: HashMap<Text, Rc<Pattern>>,
     texts: HashMap<Text, Vec<Rc<Template>>>,
 }
 
@@ -124,7 +123,7 @@ impl<'a> Interpreter<'a> {
     }
 
     /// The patterns compiled so far.
-    pub(crate) fn regexes(&mut self) -> &mut HashMap<Text, Rc<Regex>> {
+    pub(crate) fn regexes(&mut self) -> &mut HashMap<Text, Rc<Pattern>> {
         &mut self.regexes
     }
 

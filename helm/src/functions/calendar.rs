@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::arguments::text;
 use super::layouts::{Element, element_at};
+use super::zones::Abbreviation;
 use crate::value::Value;
 
 /// A point in time, with the offset it is shown in.
@@ -15,6 +16,8 @@ pub(crate) struct Instant {
     pub(crate) nanoseconds: u32,
     /// Seconds east of UTC.
     pub(crate) offset: i32,
+    /// What the offset is called, where it has a name.
+    pub(crate) zone: Option<Abbreviation>,
 }
 
 pub(super) const MONTHS: [&str; 12] = [
@@ -71,12 +74,22 @@ impl Instant {
             seconds,
             nanoseconds: 0,
             offset: 0,
+            zone: Some(Abbreviation::UTC),
         }
     }
 
     /// Go's zero time: the first of January of the year one.
     pub(super) fn zero() -> Self {
         Self::from_seconds(days_of(1, 1, 1) * DAY)
+    }
+
+    /// The same instant, shown in UTC.
+    pub(super) fn utc(self) -> Self {
+        Self {
+            offset: 0,
+            zone: Some(Abbreviation::UTC),
+            ..self
+        }
     }
 
     fn civil(self) -> Civil {
@@ -127,15 +140,13 @@ impl Instant {
         let mut out = String::new();
         let mut rest = layout;
         while !rest.is_empty() {
-            let (element, length) =
-                element_at(rest, out.ends_with(|last: char| last.is_ascii_digit()));
-            match element {
+            match element_at(rest) {
                 None => {
                     let width = rest.chars().next().map_or(1, char::len_utf8);
                     out.push_str(&rest[..width]);
                     rest = &rest[width..];
                 }
-                Some(element) => {
+                Some((element, length)) => {
                     self.write_element(&mut out, element, &rest[..length], &civil);
                     rest = &rest[length..];
                 }
@@ -161,6 +172,7 @@ impl Instant {
             Element::UnderDay => format!("{:2}", civil.day),
             Element::ZeroDay => format!("{:02}", civil.day),
             Element::YearDay => format!("{:03}", civil.year_day),
+            Element::UnderYearDay => format!("{:3}", civil.year_day),
             Element::Hour => format!("{:02}", civil.hour),
             Element::Hour12 => hour12.to_string(),
             Element::ZeroHour12 => format!("{hour12:02}"),
@@ -168,33 +180,34 @@ impl Instant {
             Element::ZeroMinute => format!("{:02}", civil.minute),
             Element::Second => civil.second.to_string(),
             Element::ZeroSecond => format!("{:02}", civil.second),
+            Element::LongYear if civil.year < 0 => format!("-{:04}", -civil.year),
             Element::LongYear => format!("{:04}", civil.year),
             Element::Year => format!("{:02}", civil.year.rem_euclid(100)),
             Element::UpperPm => if civil.hour >= 12 { "PM" } else { "AM" }.to_owned(),
             Element::LowerPm => if civil.hour >= 12 { "pm" } else { "am" }.to_owned(),
-            Element::ZoneName => {
-                if self.offset == 0 {
-                    "UTC".to_owned()
-                } else {
-                    self.zone("-0700")
-                }
-            }
-            Element::Zone => self.zone(spelling),
+            Element::ZoneName => match &self.zone {
+                Some(zone) => zone.as_str().to_owned(),
+                None => self.zone_number("-0700"),
+            },
+            Element::Zone => self.zone_number(spelling),
             Element::Fraction => self.fraction(spelling),
         };
         out.push_str(&text);
     }
 
-    fn zone(self, spelling: &str) -> String {
+    fn zone_number(self, spelling: &str) -> String {
         if spelling.starts_with('Z') && self.offset == 0 {
             return "Z".into();
         }
-        let sign = if self.offset < 0 { '-' } else { '+' };
+        // Less than a minute to the west is written with a plus, as in Go.
+        let sign = if self.offset <= -60 { '-' } else { '+' };
         let seconds = self.offset.unsigned_abs();
         let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
         match &spelling[1..] {
-            "07:00" => format!("{sign}{hours:02}:{minutes:02}"),
+            "070000" => format!("{sign}{hours:02}{minutes:02}{:02}", seconds % 60),
+            "07:00:00" => format!("{sign}{hours:02}:{minutes:02}:{:02}", seconds % 60),
             "0700" => format!("{sign}{hours:02}{minutes:02}"),
+            "07:00" => format!("{sign}{hours:02}:{minutes:02}"),
             _ => format!("{sign}{hours:02}"),
         }
     }
@@ -236,8 +249,8 @@ impl Instant {
             b"Nanosecond" => Value::int(i64::from(self.nanoseconds)),
             b"YearDay" => Value::int(civil.year_day),
             b"Weekday" => Value::text(DAYS[civil.weekday]),
-            b"UTC" | b"Local" => Value::Time(Self { offset: 0, ..self }),
-            b"IsZero" => Value::Bool(self == Self::zero()),
+            b"UTC" | b"Local" => Value::Time(self.utc()),
+            b"IsZero" => Value::Bool(self.utc() == Self::zero()),
             b"String" => Value::text(self.to_string()),
             b"Format" => Value::text(self.format(&args.first().map(text).unwrap_or_default())),
             b"Add" => Value::Time(self.plus(int(0))),

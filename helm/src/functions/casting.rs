@@ -1,5 +1,6 @@
 //! `spf13/cast`: any value as a number.
 
+use crate::strconv;
 use crate::value::Value;
 
 /// Go's conversion of a float to an integer: out of range is the smallest one.
@@ -34,7 +35,7 @@ pub(super) fn to_float(value: &Value) -> f64 {
         Value::Int(number, _) => *number as f64,
         Value::Float(number) => *number,
         Value::Bool(value) => f64::from(u8::from(*value)),
-        Value::Str(text) => parse_float(&text.to_str()).unwrap_or(0.0),
+        Value::Str(text) => strconv::parse_float(&text.to_str()).unwrap_or(0.0),
         Value::Nil
         | Value::Bytes(_)
         | Value::List(_)
@@ -44,36 +45,12 @@ pub(super) fn to_float(value: &Value) -> f64 {
     }
 }
 
-/// `strconv.ParseInt` with the base in its prefix, after zeros behind the point are dropped.
+/// `ParseInt`, after zeros behind the point are dropped.
 fn parse_int(text: &str) -> Option<i64> {
-    let text = match text.split_once('.') {
-        Some((whole, zeros)) if zeros.bytes().all(|byte| byte == b'0') && !whole.is_empty() => {
-            whole
-        }
+    let without_zeros = text.trim_end_matches('0');
+    let whole = match without_zeros.strip_suffix('.') {
+        Some(whole) if without_zeros.len() < text.len() => whole,
         _ => text,
     };
-    let (sign, digits) = match text.strip_prefix(['+', '-']) {
-        Some(digits) => (&text[..1], digits),
-        None => ("", text),
-    };
-    if digits.starts_with(['+', '-']) {
-        return None;
-    }
-    let lower = digits.to_ascii_lowercase();
-    let (radix, digits) = crate::value::radix_of(&lower);
-    i64::from_str_radix(&format!("{sign}{}", digits.replace('_', "")), radix).ok()
-}
-
-/// `strconv.ParseFloat`.
-pub(super) fn parse_float(text: &str) -> Option<f64> {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if !digits.starts_with(|first: char| first.is_ascii_digit() || first == '.') {
-        let sign = if text.starts_with('-') { -1.0 } else { 1.0 };
-        return match digits.to_ascii_lowercase().as_str() {
-            "inf" | "infinity" => Some(sign * f64::INFINITY),
-            "nan" => Some(f64::NAN),
-            _ => None,
-        };
-    }
-    text.replace('_', "").parse().ok()
+    strconv::parse_int(whole)
 }

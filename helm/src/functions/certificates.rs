@@ -132,6 +132,11 @@ fn subject_of(der: &[u8]) -> Option<Vec<u8>> {
     Some(element(tag, content))
 }
 
+fn common_name(value: &Value) -> Result<String, Failure> {
+    String::from_utf8(bytes(value).to_vec())
+        .map_err(|_| "error creating certificate: asn1: string not valid UTF-8".into())
+}
+
 fn name_of(common_name: &str) -> Vec<u8> {
     if common_name.is_empty() {
         return sequence(&[]);
@@ -153,14 +158,14 @@ struct Request {
 }
 
 impl Request {
-    fn authority(args: &[Value]) -> Self {
-        Self {
-            common_name: text(&args[0]).into_owned(),
+    fn authority(args: &[Value]) -> Result<Self, Failure> {
+        Ok(Self {
+            common_name: common_name(&args[0])?,
             addresses: Vec::new(),
             names: Vec::new(),
             days: int(&args[1]),
             is_authority: true,
-        }
+        })
     }
 
     fn server(args: &[Value]) -> Result<Self, Failure> {
@@ -185,10 +190,16 @@ impl Request {
                     .map_err(|_| Failure::from(format!("error parsing ip: {address}")))
             })
             .collect::<Result<_, _>>()?;
+        let names = strings(&args[2], "processing alternate dns name")?;
+        if let Some(name) = names.iter().find(|name| !name.is_ascii()) {
+            return Err(Failure::from(format!(
+                "error creating certificate: x509: {name:?} cannot be encoded as an IA5String"
+            )));
+        }
         Ok(Self {
-            common_name: text(&args[0]).into_owned(),
+            common_name: common_name(&args[0])?,
             addresses,
-            names: strings(&args[2], "processing alternate dns name")?,
+            names,
             days: int(&args[3]),
             is_authority: false,
         })
@@ -326,12 +337,12 @@ pub(super) fn gen_private_key(interpreter: &mut Interpreter<'_>, args: &[Value])
 
 pub(super) fn gen_ca(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
     let key = PrivateKey::new(interpreter);
-    Request::authority(args).issue(interpreter, &key, None)
+    Request::authority(args)?.issue(interpreter, &key, None)
 }
 
 pub(super) fn gen_ca_with_key(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
     let key = PrivateKey::from_pem(&text(&args[2]))?;
-    Request::authority(args).issue(interpreter, &key, None)
+    Request::authority(args)?.issue(interpreter, &key, None)
 }
 
 pub(super) fn gen_self_signed_cert(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {

@@ -1,10 +1,12 @@
-//! Dates: Sprig's functions over Go's `time`, in UTC, with a clock the caller sets.
+//! Dates: Sprig's functions over Go's `time`, with UTC as the local zone and a clock that the caller sets.
 
 use super::Outcome;
 use super::arguments::text;
 use super::calendar::{Instant, SECOND, format_duration, parse_duration};
 use super::layouts::parse_with;
-use crate::exec::{Failure, Interpreter};
+use super::zones::in_zone;
+use crate::exec::Interpreter;
+use crate::strconv;
 use crate::value::Value;
 
 /// What Sprig takes for a date: everything else is now.
@@ -23,45 +25,27 @@ fn instant_of(interpreter: &Interpreter<'_>, value: &Value) -> Instant {
     }
 }
 
-fn in_zone(instant: Instant, zone: &str) -> Result<Instant, Failure> {
-    match zone {
-        "" | "UTC" | "GMT" | "Local" | "Etc/UTC" => Ok(Instant {
-            offset: 0,
-            ..instant
-        }),
-        _ => Err(Failure::from(format!(
-            "the time zone {zone:?} is not supported: use UTC"
-        ))),
-    }
-}
-
 pub(super) fn now(interpreter: &mut Interpreter<'_>, _: &[Value]) -> Outcome {
     Ok(Value::Time(interpreter.now()))
 }
 
 pub(super) fn date(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    let instant = Instant {
-        offset: 0,
-        ..instant_of(interpreter, &args[1])
-    };
+    let instant = instant_of(interpreter, &args[1]).utc();
     Ok(Value::text(instant.format(&text(&args[0]))))
 }
 
 pub(super) fn date_in_zone(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    let instant = in_zone(instant_of(interpreter, &args[1]), &text(&args[2]))?;
+    let instant = in_zone(instant_of(interpreter, &args[1]), &text(&args[2]));
     Ok(Value::text(instant.format(&text(&args[0]))))
 }
 
 pub(super) fn html_date(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    let instant = Instant {
-        offset: 0,
-        ..instant_of(interpreter, &args[0])
-    };
+    let instant = instant_of(interpreter, &args[0]).utc();
     Ok(Value::text(instant.format("2006-01-02")))
 }
 
 pub(super) fn html_date_in_zone(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    let instant = in_zone(instant_of(interpreter, &args[0]), &text(&args[1]))?;
+    let instant = in_zone(instant_of(interpreter, &args[0]), &text(&args[1]));
     Ok(Value::text(instant.format("2006-01-02")))
 }
 
@@ -108,11 +92,11 @@ pub(super) fn ago(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome 
 /// `duration`: seconds as text.
 pub(super) fn duration(args: &[Value]) -> Outcome {
     let seconds = match &args[0] {
-        Value::Str(text) => text.to_str().parse().unwrap_or(0),
+        Value::Str(text) => strconv::parse_decimal_or_nearest(&text.to_str()),
         Value::Int(number, crate::value::IntType::Int64) => *number,
         _ => 0,
     };
-    Ok(Value::text(format_duration(seconds.saturating_mul(SECOND))))
+    Ok(Value::text(format_duration(seconds.wrapping_mul(SECOND))))
 }
 
 pub(super) fn duration_round(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {

@@ -1,6 +1,7 @@
 //! Go's layouts of dates: how they are taken apart, and how a text is read by one.
 
 use super::calendar::{DAY, DAYS, Instant, MONTHS, days_of};
+use super::zones::Abbreviation;
 
 /// A part of a layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,7 @@ pub(super) enum Element {
     UnderDay,
     ZeroDay,
     YearDay,
+    UnderYearDay,
     Hour,
     Hour12,
     ZeroHour12,
@@ -31,7 +33,8 @@ pub(super) enum Element {
     Fraction,
 }
 
-const ELEMENTS: [(&str, Element); 32] = [
+/// Longer spellings come before those that they start with.
+const ELEMENTS: [(&str, Element); 33] = [
     ("January", Element::LongMonth),
     ("Jan", Element::Month),
     ("Monday", Element::LongWeekday),
@@ -48,193 +51,355 @@ const ELEMENTS: [(&str, Element); 32] = [
     ("1", Element::NumberMonth),
     ("2006", Element::LongYear),
     ("2", Element::Day),
-    ("_2006", Element::LongYear),
+    ("__2", Element::UnderYearDay),
     ("_2", Element::UnderDay),
     ("3", Element::Hour12),
     ("4", Element::Minute),
     ("5", Element::Second),
     ("PM", Element::UpperPm),
     ("pm", Element::LowerPm),
-    ("-07:00", Element::Zone),
+    ("-070000", Element::Zone),
+    ("-07:00:00", Element::Zone),
     ("-0700", Element::Zone),
+    ("-07:00", Element::Zone),
     ("-07", Element::Zone),
-    ("Z07:00", Element::Zone),
+    ("Z070000", Element::Zone),
+    ("Z07:00:00", Element::Zone),
     ("Z0700", Element::Zone),
+    ("Z07:00", Element::Zone),
     ("Z07", Element::Zone),
-    (".000", Element::Fraction),
-    (".999", Element::Fraction),
-    (",000", Element::Fraction),
 ];
 
-/// The element a layout starts with, and its length.
-pub(super) fn element_at(layout: &str, after_digit: bool) -> (Option<Element>, usize) {
-    let digits = |filler: char| layout[1..].len() - layout[1..].trim_start_matches(filler).len();
-    if layout.starts_with(['.', ',']) && (after_digit || layout.len() > 1) {
-        for filler in ['0', '9'] {
-            let count = digits(filler);
-            let ends = !layout[1 + count..].starts_with(|next: char| next.is_ascii_digit());
-            if count > 0 && ends {
-                return (Some(Element::Fraction), count + 1);
-            }
-        }
-        return (None, 0);
+/// The element that a layout starts with, and its length.
+pub(super) fn element_at(layout: &str) -> Option<(Element, usize)> {
+    if let Some(fraction) = layout.strip_prefix(['.', ',']) {
+        return ['0', '9'].into_iter().find_map(|filler| {
+            let rest = fraction.trim_start_matches(filler);
+            let count = fraction.len() - rest.len();
+            let ends = !rest.starts_with(|next: char| next.is_ascii_digit());
+            (count > 0 && ends).then_some((Element::Fraction, count + 1))
+        });
     }
-    for (spelling, element) in ELEMENTS {
-        if layout.starts_with(spelling) && element != Element::Fraction {
-            return (Some(element), spelling.len());
-        }
+    // A line before a year is just a line.
+    if layout.starts_with("_2006") {
+        return None;
     }
-    (None, 0)
+    let found = ELEMENTS.iter().find(|(spelling, element)| {
+        let is_short_name = matches!(element, Element::Month | Element::Weekday);
+        // There is no weekday in "Monthly".
+        layout.strip_prefix(spelling).is_some_and(|rest| {
+            !is_short_name || !rest.starts_with(|next: char| next.is_ascii_lowercase())
+        })
+    });
+    found.map(|(spelling, element)| (*element, spelling.len()))
 }
 
-/// Reads a time by a layout.
+/// Reads a time by a layout: `time.ParseInLocation`, with UTC as the location.
 pub(super) fn parse_with(layout: &str, text: &str) -> Option<Instant> {
-    let (mut layout, mut rest) = (layout, text);
-    let (mut year, mut month, mut day) = (0, 1, 1);
-    let (mut hour, mut minute, mut second) = (0, 0, 0);
-    let (mut nanoseconds, mut offset, mut afternoon) = (0, 0, None);
-    let mut after_digit = false;
-    while !layout.is_empty() {
-        let (element, length) = element_at(layout, after_digit);
-        let Some(element) = element else {
-            let literal = layout.chars().next()?;
-            // A fraction may follow the seconds even where the layout has none.
-            rest = rest.strip_prefix(literal)?;
+    let mut reader = Reader {
+        rest: text,
+        ..Reader::default()
+    };
+    let mut layout = layout;
+    while let Some(literal) = layout.chars().next() {
+        if let Some((element, length)) = element_at(layout) {
+            let spelling = &layout[..length];
+            layout = &layout[length..];
+            reader.read(element, spelling, layout)?;
+        } else if literal == ' ' {
+            // Any number of blanks stands for any number of them; and for none at the end.
+            if !reader.rest.is_empty() && !reader.rest.starts_with(' ') {
+                return None;
+            }
+            reader.rest = reader.rest.trim_start_matches(' ');
+            layout = layout.trim_start_matches(' ');
+        } else {
+            reader.rest = reader.rest.strip_prefix(literal)?;
             layout = &layout[literal.len_utf8()..];
-            after_digit = literal.is_ascii_digit();
-            continue;
-        };
-        let spelling = &layout[..length];
-        layout = &layout[length..];
-        after_digit = true;
+        }
+    }
+    reader.finish()
+}
+
+/// What was read of a time so far.
+#[derive(Default)]
+struct Reader<'a> {
+    rest: &'a str,
+    year: i64,
+    month: Option<i64>,
+    day: Option<i64>,
+    year_day: Option<i64>,
+    hour: i64,
+    minute: i64,
+    second: i64,
+    nanoseconds: u32,
+    is_afternoon: Option<bool>,
+    is_utc: bool,
+    offset: Option<i32>,
+    zone: Option<&'a str>,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads an element; `after` is the layout after it.
+    fn read(&mut self, element: Element, spelling: &str, after: &str) -> Option<()> {
         match element {
-            Element::LongYear => year = take_number(&mut rest, 4, 4)?,
+            Element::LongYear => self.year = self.number(4, 4)?,
             Element::Year => {
-                let short = take_number(&mut rest, 2, 2)?;
-                year = if short >= 69 {
-                    1_900 + short
-                } else {
-                    2_000 + short
-                };
+                let short = self.number(2, 2)?;
+                self.year = short + if short >= 69 { 1_900 } else { 2_000 };
             }
-            Element::LongMonth => month = take_name(&mut rest, &MONTHS, false)?,
-            Element::Month => month = take_name(&mut rest, &MONTHS, true)?,
-            Element::NumberMonth | Element::ZeroMonth => month = take_number(&mut rest, 1, 2)?,
-            Element::LongWeekday => drop(take_name(&mut rest, &DAYS, false)?),
-            Element::Weekday => drop(take_name(&mut rest, &DAYS, true)?),
-            Element::Day | Element::ZeroDay | Element::UnderDay => {
-                rest = rest.strip_prefix(' ').unwrap_or(rest);
-                day = take_number(&mut rest, 1, 2)?;
+            Element::LongMonth => self.month = Some(self.name(&MONTHS, usize::MAX)?),
+            Element::Month => self.month = Some(self.name(&MONTHS, 3)?),
+            Element::NumberMonth => self.read_month(1)?,
+            Element::ZeroMonth => self.read_month(2)?,
+            Element::LongWeekday => drop(self.name(&DAYS, usize::MAX)?),
+            Element::Weekday => drop(self.name(&DAYS, 3)?),
+            Element::Day => self.day = Some(self.number(1, 2)?),
+            Element::ZeroDay => self.day = Some(self.number(2, 2)?),
+            Element::UnderDay => {
+                self.skip_blanks(1);
+                self.day = Some(self.number(1, 2)?);
             }
-            Element::YearDay => day = take_number(&mut rest, 3, 3)?,
-            Element::Hour | Element::Hour12 | Element::ZeroHour12 => {
-                hour = take_number(&mut rest, 1, 2)?
+            Element::YearDay => self.year_day = Some(self.number(3, 3)?),
+            Element::UnderYearDay => {
+                self.skip_blanks(2);
+                self.year_day = Some(self.number(1, 3)?);
             }
-            Element::Minute | Element::ZeroMinute => minute = take_number(&mut rest, 1, 2)?,
-            Element::Second | Element::ZeroSecond => {
-                second = take_number(&mut rest, 1, 2)?;
-                if element_at(layout, true).0 != Some(Element::Fraction) {
-                    nanoseconds = take_fraction(&mut rest);
+            Element::Hour => self.hour = self.number_below(1, 24)?,
+            Element::Hour12 => self.hour = self.number_below(1, 13)?,
+            Element::ZeroHour12 => self.hour = self.number_below(2, 13)?,
+            Element::Minute => self.minute = self.number_below(1, 60)?,
+            Element::ZeroMinute => self.minute = self.number_below(2, 60)?,
+            Element::Second => self.read_second(1, after)?,
+            Element::ZeroSecond => self.read_second(2, after)?,
+            Element::Fraction if spelling.ends_with('0') => {
+                let digits = self
+                    .rest
+                    .strip_prefix(['.', ','])?
+                    .get(..spelling.len() - 1)?;
+                if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                    return None;
                 }
+                self.nanoseconds = nanoseconds_of(digits);
+                self.rest = &self.rest[spelling.len()..];
             }
-            Element::Fraction => nanoseconds = take_fraction(&mut rest),
-            Element::UpperPm | Element::LowerPm => {
-                let half = rest.get(..2)?;
-                afternoon = Some(half.eq_ignore_ascii_case("pm"));
-                rest = &rest[2..];
+            Element::Fraction => self.read_fraction(),
+            Element::UpperPm => self.read_half("AM", "PM")?,
+            Element::LowerPm => self.read_half("am", "pm")?,
+            Element::ZoneName => self.read_zone_name()?,
+            Element::Zone => self.read_offset(spelling)?,
+        }
+        Some(())
+    }
+
+    /// A number of so many digits.
+    fn number(&mut self, min: usize, max: usize) -> Option<i64> {
+        let digits = self
+            .rest
+            .bytes()
+            .take(max)
+            .take_while(u8::is_ascii_digit)
+            .count();
+        if digits < min {
+            return None;
+        }
+        let (number, rest) = self.rest.split_at(digits);
+        self.rest = rest;
+        number.parse().ok()
+    }
+
+    fn number_below(&mut self, min: usize, limit: i64) -> Option<i64> {
+        self.number(min, 2).filter(|number| *number < limit)
+    }
+
+    /// The place of a name in a list of them, from one.
+    fn name(&mut self, names: &[&str], length: usize) -> Option<i64> {
+        for (index, name) in names.iter().enumerate() {
+            let name = &name[..name.len().min(length)];
+            let start = self.rest.get(..name.len());
+            if start.is_some_and(|start| start.eq_ignore_ascii_case(name)) {
+                self.rest = &self.rest[name.len()..];
+                return Some(index as i64 + 1);
             }
-            // As Go: an abbreviation that is not known here is a zone of its own, without an offset.
-            Element::ZoneName => {
-                let letters = rest.chars().take_while(char::is_ascii_uppercase).count();
-                let known =
-                    matches!(letters, 3..=5) && (letters == 3 || rest[..letters].ends_with('T'));
-                rest = known.then(|| &rest[letters..])?;
-            }
-            Element::Zone => offset = take_zone(&mut rest, spelling)?,
+        }
+        None
+    }
+
+    fn skip_blanks(&mut self, most: usize) {
+        for _ in 0..most {
+            self.rest = self.rest.strip_prefix(' ').unwrap_or(self.rest);
         }
     }
-    if !rest.is_empty()
-        || !(1..=12).contains(&month)
-        || !(1..=31).contains(&day)
-        || hour > 24
-        || minute > 59
-    {
-        return None;
-    }
-    if let Some(afternoon) = afternoon {
-        hour = hour % 12 + if afternoon { 12 } else { 0 };
-    }
-    let seconds =
-        days_of(year, month, day) * DAY + hour * 3_600 + minute * 60 + second - i64::from(offset);
-    Some(Instant {
-        seconds,
-        nanoseconds,
-        offset,
-    })
-}
 
-fn take_number(rest: &mut &str, min: usize, max: usize) -> Option<i64> {
-    let digits = rest
-        .bytes()
-        .take(max)
-        .take_while(u8::is_ascii_digit)
-        .count();
-    if digits < min {
-        return None;
+    /// Whether the second of two texts follows.
+    fn one_of(&mut self, first: &str, second: &str) -> Option<bool> {
+        let is_second = self.rest.starts_with(second);
+        let text = if is_second { second } else { first };
+        self.rest = self.rest.strip_prefix(text)?;
+        Some(is_second)
     }
-    let (number, after) = rest.split_at(digits);
-    *rest = after;
-    number.parse().ok()
-}
 
-fn take_name(rest: &mut &str, names: &[&str], short: bool) -> Option<i64> {
-    for (index, name) in names.iter().enumerate() {
-        let name = if short { &name[..3] } else { name };
-        if rest
-            .get(..name.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(name))
+    /// Where a layout has both halves of the day, the second one counts.
+    fn read_half(&mut self, first: &str, second: &str) -> Option<()> {
+        let is_second = self.one_of(first, second)?;
+        self.is_afternoon = Some(is_second || self.is_afternoon == Some(true));
+        Some(())
+    }
+
+    fn read_month(&mut self, min: usize) -> Option<()> {
+        let month = self.number_below(min, 13).filter(|month| *month > 0)?;
+        self.month = Some(month);
+        Some(())
+    }
+
+    fn read_second(&mut self, min: usize, after: &str) -> Option<()> {
+        self.second = self.number_below(min, 60)?;
+        // A fraction may follow the seconds even where the layout has none.
+        let literals = after
+            .char_indices()
+            .find_map(|(at, _)| element_at(&after[at..]));
+        if !matches!(literals, Some((Element::Fraction, _))) {
+            self.read_fraction();
+        }
+        Some(())
+    }
+
+    /// A fraction of any length, or none.
+    fn read_fraction(&mut self) {
+        let Some(digits) = self.rest.strip_prefix(['.', ',']) else {
+            return;
+        };
+        let count = digits.bytes().take_while(u8::is_ascii_digit).count();
+        if count > 0 {
+            self.nanoseconds = nanoseconds_of(&digits[..count]);
+            self.rest = &digits[count..];
+        }
+    }
+
+    fn read_zone_name(&mut self) -> Option<()> {
+        if let Some(rest) = self.rest.strip_prefix("UTC") {
+            self.is_utc = true;
+            self.rest = rest;
+            return Some(());
+        }
+        let (zone, rest) = self.rest.split_at(zone_name_length(self.rest)?);
+        (self.zone, self.rest) = (Some(zone), rest);
+        Some(())
+    }
+
+    fn read_offset(&mut self, spelling: &str) -> Option<()> {
+        if spelling.starts_with('Z')
+            && let Some(rest) = self.rest.strip_prefix('Z')
         {
-            *rest = &rest[name.len()..];
-            return Some(index as i64 + 1);
+            self.is_utc = true;
+            self.rest = rest;
+            return Some(());
         }
+        let is_west = self.one_of("+", "-")?;
+        let parts = spelling[1..].replace(':', "").len() / 2;
+        let mut seconds = 0;
+        for (part, unit) in [3_600, 60, 1].into_iter().enumerate().take(parts) {
+            if part > 0 && spelling.contains(':') {
+                self.rest = self.rest.strip_prefix(':')?;
+            }
+            // People write offsets of 24 hours and 60 minutes.
+            let limit = if part == 0 { 25 } else { 61 };
+            seconds += self.number_below(2, limit)? as i32 * unit;
+        }
+        self.offset = Some(if is_west { -seconds } else { seconds });
+        Some(())
     }
-    None
+
+    fn finish(self) -> Option<Instant> {
+        if !self.rest.is_empty() {
+            return None;
+        }
+        let hour = match self.is_afternoon {
+            Some(true) if self.hour < 12 => self.hour + 12,
+            Some(false) if self.hour == 12 => 0,
+            _ => self.hour,
+        };
+        let days = self.days()?;
+        let mut instant =
+            Instant::from_seconds(days * DAY + hour * 3_600 + self.minute * 60 + self.second);
+        instant.nanoseconds = self.nanoseconds;
+        let name = self.zone.and_then(Abbreviation::new);
+        match (self.is_utc, self.offset, self.zone) {
+            (true, _, _) | (false, None, None) => {}
+            (false, Some(0), None) => {}
+            (false, Some(offset), _) => {
+                instant.seconds -= i64::from(offset);
+                instant.offset = offset;
+                instant.zone = name;
+            }
+            // An abbreviation that is not known here is a zone of its own, and `GMT+3` tells its offset.
+            (false, None, Some(zone)) => {
+                let hours = zone
+                    .strip_prefix("GMT")
+                    .and_then(|hours| hours.parse::<i32>().ok());
+                instant.offset = hours.unwrap_or(0) * 3_600;
+                instant.zone = name;
+            }
+        }
+        Some(instant)
+    }
+
+    /// The days since 1970.
+    fn days(&self) -> Option<i64> {
+        let first = days_of(self.year, 1, 1);
+        let Some(year_day) = self.year_day else {
+            let (month, day) = (self.month.unwrap_or(1), self.day.unwrap_or(1));
+            let start = days_of(self.year, month, 1);
+            let next = days_of(self.year + month / 12, month % 12 + 1, 1);
+            return (1..=next - start).contains(&day).then_some(start + day - 1);
+        };
+        if !(1..=days_of(self.year + 1, 1, 1) - first).contains(&year_day) {
+            return None;
+        }
+        let days = first + year_day - 1;
+        // A month and a day beside it have to agree.
+        let month = (1..=12).rfind(|month| days_of(self.year, *month, 1) <= days)?;
+        let day = days - days_of(self.year, month, 1) + 1;
+        let agrees =
+            self.month.is_none_or(|read| read == month) && self.day.is_none_or(|read| read == day);
+        agrees.then_some(days)
+    }
 }
 
-fn take_fraction(rest: &mut &str) -> u32 {
-    let Some(digits) = rest.strip_prefix(['.', ',']) else {
-        return 0;
-    };
-    let count = digits.bytes().take_while(u8::is_ascii_digit).count();
-    if count == 0 {
-        return 0;
-    }
-    let nanoseconds = format!("{:0<9}", &digits[..count.min(9)])
-        .parse()
-        .unwrap_or(0);
-    *rest = &digits[count..];
-    nanoseconds
+fn nanoseconds_of(digits: &str) -> u32 {
+    let digits = &digits[..digits.len().min(9)];
+    format!("{digits:0<9}").parse().unwrap_or(0)
 }
 
-fn take_zone(rest: &mut &str, spelling: &str) -> Option<i32> {
-    if spelling.starts_with('Z')
-        && let Some(after) = rest.strip_prefix('Z')
-    {
-        *rest = after;
-        return Some(0);
+/// Go's `parseTimeZone`: the length of what may be the abbreviation of a zone.
+fn zone_name_length(text: &str) -> Option<usize> {
+    if text.starts_with("ChST") || text.starts_with("MeST") {
+        return Some(4);
     }
-    let sign = match rest.as_bytes().first()? {
-        b'+' => 1,
-        b'-' => -1,
-        _ => return None,
-    };
-    *rest = &rest[1..];
-    let hours = take_number(rest, 2, 2)?;
-    *rest = rest.strip_prefix(':').unwrap_or(rest);
-    let minutes = if spelling.len() > 3 {
-        take_number(rest, 2, 2)?
-    } else {
-        0
-    };
-    Some(sign * (hours * 3_600 + minutes * 60) as i32)
+    if let Some(rest) = text.strip_prefix("GMT") {
+        return Some(3 + signed_hours_length(rest).unwrap_or(0));
+    }
+    if text.len() >= 3 && text.starts_with(['+', '-']) {
+        return signed_hours_length(text);
+    }
+    let letters = text
+        .bytes()
+        .take(6)
+        .take_while(u8::is_ascii_uppercase)
+        .count();
+    match letters {
+        3 => Some(3),
+        4 if text[..4].ends_with('T') || text.starts_with("WITA") => Some(4),
+        5 if text[..5].ends_with('T') => Some(5),
+        5 if text[..4].ends_with('T') || text.starts_with("WITA") => Some(4),
+        _ => None,
+    }
+}
+
+/// The length of `+3` or `-04`: up to 23 hours.
+fn signed_hours_length(text: &str) -> Option<usize> {
+    let rest = text.strip_prefix(['+', '-'])?;
+    let count = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let hours: u32 = rest[..count].parse().ok()?;
+    (hours <= 23).then_some(1 + count)
 }

@@ -29,6 +29,7 @@ mod toml_text;
 mod urls;
 pub(crate) mod versions;
 mod words;
+mod zones;
 
 use crate::exec::{Failure, Interpreter};
 use crate::value::Value;

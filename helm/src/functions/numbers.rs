@@ -1,9 +1,12 @@
 //! Arithmetic.
 
+use num_bigint::BigInt;
+
 use super::Outcome;
 use super::arguments::{float, int};
 use super::casting::{to_float, to_int};
 use crate::exec::{Failure, Interpreter};
+use crate::strconv;
 use crate::value::{Value, to_display};
 
 pub(super) fn to_int_value(args: &[Value]) -> Outcome {
@@ -18,10 +21,10 @@ pub(super) fn to_float_value(args: &[Value]) -> Outcome {
     Ok(Value::Float(to_float(&args[0])))
 }
 
-/// `strconv.Atoi`, 0 for what is no number.
+/// `strconv.Atoi`, without its error.
 pub(super) fn atoi(args: &[Value]) -> Outcome {
     let text = super::arguments::text(&args[0]);
-    Ok(Value::int(text.parse().unwrap_or(0)))
+    Ok(Value::int(strconv::parse_decimal_or_nearest(&text)))
 }
 
 /// Unix permissions: octal to decimal.
@@ -83,14 +86,31 @@ pub(super) fn min(args: &[Value]) -> Outcome {
 
 pub(super) fn maxf(args: &[Value]) -> Outcome {
     Ok(Value::Float(
-        args.iter().map(to_float).reduce(f64::max).unwrap_or(0.0),
+        args.iter()
+            .map(to_float)
+            .reduce(or_nan(f64::max))
+            .unwrap_or(0.0),
     ))
 }
 
 pub(super) fn minf(args: &[Value]) -> Outcome {
     Ok(Value::Float(
-        args.iter().map(to_float).reduce(f64::min).unwrap_or(0.0),
+        args.iter()
+            .map(to_float)
+            .reduce(or_nan(f64::min))
+            .unwrap_or(0.0),
     ))
+}
+
+/// Go's `math.Max` and `math.Min` give NaN where one of the two is NaN; Rust's give the other one.
+fn or_nan(choose: fn(f64, f64) -> f64) -> impl Fn(f64, f64) -> f64 {
+    move |left, right| {
+        if left.is_nan() || right.is_nan() {
+            f64::NAN
+        } else {
+            choose(left, right)
+        }
+    }
 }
 
 pub(super) fn floor(args: &[Value]) -> Outcome {
@@ -125,24 +145,17 @@ pub(super) fn rand_int(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Out
 }
 
 pub(super) fn addf(args: &[Value]) -> Outcome {
-    fold(Some(Decimal::ZERO), args, Decimal::add)
+    fold(Some(Decimal::from(0)), args, Decimal::add)
 }
 
 pub(super) fn add1f(args: &[Value]) -> Outcome {
-    fold(
-        Some(Decimal {
-            digits: 1,
-            exponent: 0,
-        }),
-        args,
-        Decimal::add,
-    )
+    fold(Some(Decimal::from(1)), args, Decimal::add)
 }
 
 pub(super) fn subf(args: &[Value]) -> Outcome {
     fold(None, args, |left, right| {
         left.add(Decimal {
-            digits: right.digits.checked_neg()?,
+            digits: -right.digits,
             ..right
         })
     })
@@ -160,18 +173,24 @@ pub(super) fn divf(args: &[Value]) -> Outcome {
 }
 
 /// A number as `shopspring/decimal` has it: exact in base ten.
-#[derive(Clone, Copy)]
 struct Decimal {
-    digits: i128,
+    digits: BigInt,
     exponent: i32,
 }
 
-impl Decimal {
-    const ZERO: Self = Self {
-        digits: 0,
-        exponent: 0,
-    };
+/// The most bits of a decimal's digits: the arguments of a call are as many as a chart likes.
+const MAX_BITS: u64 = 1 << 16;
 
+impl From<i64> for Decimal {
+    fn from(number: i64) -> Self {
+        Self {
+            digits: number.into(),
+            exponent: 0,
+        }
+    }
+}
+
+impl Decimal {
     fn from_float(number: f64) -> Option<Self> {
         let text = format!("{number:e}");
         let (mantissa, exponent) = text.split_once('e')?;
@@ -183,78 +202,79 @@ impl Decimal {
         })
     }
 
-    /// Both with the smaller exponent.
-    fn align(self, other: Self) -> Option<(i128, i128, i32)> {
+    /// Its digits with a smaller exponent.
+    fn digits_at(&self, exponent: i32) -> BigInt {
+        &self.digits * power_of_ten(self.exponent - exponent)
+    }
+
+    fn add(self, other: Self) -> Self {
         let exponent = self.exponent.min(other.exponent);
-        let scale = |number: Self| {
-            let power = 10i128.checked_pow(u32::try_from(number.exponent - exponent).ok()?)?;
-            number.digits.checked_mul(power)
-        };
-        Some((scale(self)?, scale(other)?, exponent))
-    }
-
-    fn add(self, other: Self) -> Option<Self> {
-        let (left, right, exponent) = self.align(other)?;
-        Some(Self {
-            digits: left.checked_add(right)?,
+        Self {
+            digits: self.digits_at(exponent) + other.digits_at(exponent),
             exponent,
-        })
+        }
     }
 
-    fn multiply(self, other: Self) -> Option<Self> {
-        Some(Self {
-            digits: self.digits.checked_mul(other.digits)?,
+    fn multiply(self, other: Self) -> Self {
+        Self {
+            digits: self.digits * other.digits,
             exponent: self.exponent + other.exponent,
-        })
+        }
     }
 
     /// Sixteen digits after the point, rounded half away from zero.
-    fn divide(self, other: Self) -> Option<Self> {
+    fn divide(self, other: Self) -> Self {
         const PLACES: i32 = 16;
         let shift = self.exponent - other.exponent + PLACES;
         let (mut dividend, mut divisor) = (self.digits, other.digits);
-        let power = 10i128.checked_pow(shift.unsigned_abs())?;
         if shift >= 0 {
-            dividend = dividend.checked_mul(power)?;
+            dividend *= power_of_ten(shift);
         } else {
-            divisor = divisor.checked_mul(power)?;
+            divisor *= power_of_ten(-shift);
         }
-        let (mut quotient, remainder) = (dividend / divisor, dividend % divisor);
-        if remainder.unsigned_abs().checked_mul(2)? >= divisor.unsigned_abs() {
-            quotient += if (dividend < 0) == (divisor < 0) {
+        let (mut quotient, remainder) = (&dividend / &divisor, &dividend % &divisor);
+        if remainder.magnitude() * 2u8 >= *divisor.magnitude() {
+            quotient += if dividend.sign() == divisor.sign() {
                 1
             } else {
                 -1
             };
         }
-        Some(Self {
+        Self {
             digits: quotient,
             exponent: -PLACES,
-        })
+        }
     }
 
-    fn to_float(self) -> f64 {
+    fn to_float(&self) -> f64 {
         format!("{}e{}", self.digits, self.exponent)
             .parse()
             .unwrap_or(0.0)
     }
 }
 
-/// Beyond 128 bits plain floats have to do.
+/// Ten to a power that is not negative.
+fn power_of_ten(exponent: i32) -> BigInt {
+    BigInt::from(10).pow(exponent.unsigned_abs())
+}
+
 fn fold(
     start: Option<Decimal>,
     args: &[Value],
-    operation: impl Fn(Decimal, Decimal) -> Option<Decimal>,
+    operation: impl Fn(Decimal, Decimal) -> Decimal,
 ) -> Outcome {
     let mut result = start;
     for value in args {
         let number = Decimal::from_float(to_float(value))
             .ok_or_else(|| Failure::from("the number is out of range"))?;
-        result = Some(match result {
+        let next = match result {
             None => number,
-            Some(result) => operation(result, number)
-                .ok_or_else(|| Failure::from("the number has too many digits"))?,
-        });
+            Some(result) => operation(result, number),
+        };
+        if next.digits.bits() > MAX_BITS {
+            return Err("the number has too many digits".into());
+        }
+        result = Some(next);
     }
-    Ok(Value::Float(result.map_or(0.0, Decimal::to_float)))
+    Ok(Value::Float(result.map_or(0.0, |result| result.to_float())))
 }

@@ -1,193 +1,79 @@
-//! Regular expressions: Go's RE2 syntax on Rust's `regex`, which shares its ancestry.
+//! The `regex*` functions, over patterns in Go's syntax.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 
-use regex::Regex;
-
-use super::arguments::{int, text};
+use super::arguments::{bytes, int, text};
 use super::{Outcome, check_text};
 use crate::exec::{Failure, Interpreter};
+use crate::patterns::{Pattern, PatternError};
 use crate::value::{Text, Value};
 
 /// What compiling a pattern counts as, in steps.
 const COMPILING: usize = 10_000;
+/// What compiling a large pattern counts as beyond that, in steps.
+const COMPILING_LARGE: usize = 90_000;
 /// Compiled patterns that are kept.
-const MAX_COMPILED: usize = 64;
+const MAX_COMPILED: usize = 32;
 
-fn compile(interpreter: &mut Interpreter<'_>, pattern: &Value) -> Result<Rc<Regex>, Failure> {
-    let key = match pattern {
-        Value::Str(text) => text.clone(),
-        _ => Text::from(""),
-    };
-    if let Some(regex) = interpreter.regexes().get(&key) {
-        return Ok(regex.clone());
+/// Compiles a pattern; the inner error concerns the pattern, the outer one the limits of the render.
+fn compile(
+    interpreter: &mut Interpreter<'_>,
+    source: &Value,
+) -> Result<Result<Rc<Pattern>, PatternError>, Failure> {
+    let source = bytes(source);
+    if let Some(pattern) = interpreter.regexes().get(source) {
+        return Ok(Ok(pattern.clone()));
     }
     // Compiling takes a thousand times longer than most other steps.
     interpreter.steps(COMPILING)?;
+    let pattern = match Pattern::compile(source) {
+        Ok(pattern) => Rc::new(pattern),
+        Err(error) => return Ok(Err(error)),
+    };
+    if !pattern.is_small() {
+        interpreter.steps(COMPILING_LARGE)?;
+        // One large pattern is kept at a time.
+        interpreter.regexes().retain(|_, kept| kept.is_small());
+    }
     if interpreter.regexes().len() >= MAX_COMPILED {
         interpreter.regexes().clear();
     }
-    let source = key.to_str();
-    let regex = regex::RegexBuilder::new(&translate(&source))
-        .size_limit(1 << 20)
-        .build()
-        .map_err(|_| Failure::from(format!("error parsing regexp: `{source}`")))?;
-    let regex = Rc::new(regex);
-    interpreter.regexes().insert(key.clone(), regex.clone());
-    Ok(regex)
+    interpreter
+        .regexes()
+        .insert(Text::from(source), pattern.clone());
+    Ok(Ok(pattern))
 }
 
-/// Go's classes are ASCII, its brackets hold no sets, and a lone brace is a brace.
-fn translate(pattern: &str) -> Cow<'_, str> {
-    if !pattern.contains(['\\', '[', '{', '}']) {
-        return Cow::Borrowed(pattern);
-    }
-    let mut translation = Translation {
-        pattern: pattern.chars().collect(),
-        position: 0,
-        out: String::with_capacity(pattern.len() + 16),
-        in_class: false,
-        in_repetition: false,
-    };
-    while translation.position < translation.pattern.len() {
-        translation.step();
-    }
-    Cow::Owned(translation.out)
-}
-
-struct Translation {
-    pattern: Vec<char>,
-    position: usize,
-    out: String,
-    in_class: bool,
-    in_repetition: bool,
-}
-
-impl Translation {
-    fn at(&self, offset: usize) -> Option<char> {
-        self.pattern.get(self.position + offset).copied()
-    }
-
-    /// Copies a number of characters.
-    fn copy(&mut self, count: usize) {
-        let end = (self.position + count).min(self.pattern.len());
-        self.out.extend(&self.pattern[self.position..end]);
-        self.position = end;
-    }
-
-    /// Writes a text in place of a number of characters.
-    fn replace(&mut self, count: usize, text: &str) {
-        self.out.push_str(text);
-        self.position += count;
-    }
-
-    fn step(&mut self) {
-        match (self.at(0), self.in_class) {
-            (Some('\\'), _) => self.escape(),
-            (Some('['), false) => self.open_class(),
-            (Some('['), true) if self.at(1) == Some(':') => {
-                let rest: String = self.pattern[self.position..].iter().collect();
-                let class = rest
-                    .find(":]")
-                    .map_or(1, |end| rest[..end + 2].chars().count());
-                self.copy(class);
-            }
-            (Some('['), true) => self.replace(1, "\\["),
-            (Some(']'), true) => {
-                self.in_class = false;
-                self.copy(1);
-            }
-            (Some('&'), true) => self.replace(1, "\\&"),
-            (Some('~'), true) => self.replace(1, "\\~"),
-            (Some('-'), true) if self.at(1) == Some('-') => self.replace(1, "\\-"),
-            (Some('{'), false) => {
-                self.in_repetition = is_repetition(&self.pattern[self.position..]);
-                self.replace(1, if self.in_repetition { "{" } else { "\\{" });
-            }
-            (Some('}'), false) => {
-                self.replace(1, if self.in_repetition { "}" } else { "\\}" });
-                self.in_repetition = false;
-            }
-            (_, _) => self.copy(1),
-        }
-    }
-
-    fn open_class(&mut self) {
-        self.in_class = true;
-        self.copy(1);
-        if self.at(0) == Some('^') {
-            self.copy(1);
-        }
-        // A bracket right after the opening one is a member.
-        if self.at(0) == Some(']') {
-            self.replace(1, "\\]");
-        }
-    }
-
-    fn escape(&mut self) {
-        let text = match (self.at(1), self.in_class) {
-            (Some('d'), true) => "0-9",
-            (Some('d'), false) => "[0-9]",
-            (Some('D'), _) => "[^0-9]",
-            (Some('w'), true) => "0-9A-Za-z_",
-            (Some('w'), false) => "[0-9A-Za-z_]",
-            (Some('W'), _) => "[^0-9A-Za-z_]",
-            (Some('s'), true) => "\\t\\n\\x0c\\r ",
-            (Some('s'), false) => "[\\t\\n\\x0c\\r ]",
-            (Some('S'), _) => "[^\\t\\n\\x0c\\r ]",
-            (Some('b'), false) => "(?-u:\\b)",
-            (Some('B'), false) => "(?-u:\\B)",
-            (Some('Q'), _) => {
-                let rest: String = self.pattern[self.position + 2..].iter().collect();
-                let (literal, end) = rest
-                    .split_once("\\E")
-                    .map_or((rest.as_str(), 0), |(literal, _)| (literal, 2));
-                let count = literal.chars().count() + end;
-                return self.replace(2 + count, &regex::escape(literal));
-            }
-            // `\p{Greek}` and `\x{10FFFF}` keep their braces.
-            (Some('p' | 'P' | 'x'), _) if self.at(2) == Some('{') => {
-                let inside = self.pattern[self.position..]
-                    .iter()
-                    .position(|character| *character == '}');
-                return self.copy(inside.map_or(2, |end| end + 1));
-            }
-            (_, _) => return self.copy(2),
-        };
-        self.replace(2, text);
-    }
-}
-
-fn is_repetition(rest: &[char]) -> bool {
-    let inside: String = rest[1..]
-        .iter()
-        .take_while(|character| **character != '}')
-        .collect();
-    inside.len() + 1 < rest.len()
-        && inside.starts_with(|character: char| character.is_ascii_digit())
-        && inside
-            .chars()
-            .all(|character| character.is_ascii_digit() || character == ',')
-        && inside.matches(',').count() <= 1
+/// Compiles a pattern that has to be a valid one.
+fn compile_valid(
+    interpreter: &mut Interpreter<'_>,
+    source: &Value,
+) -> Result<Rc<Pattern>, Failure> {
+    compile(interpreter, source)?.map_err(|error| Failure::from(error.to_string()))
 }
 
 pub(super) fn regex_match(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    Ok(Value::Bool(
-        compile(interpreter, &args[0]).is_ok_and(|regex| regex.is_match(&text(&args[1]))),
-    ))
+    match compile(interpreter, &args[0])? {
+        Ok(pattern) => Ok(Value::Bool(pattern.regex().is_match(&text(&args[1])))),
+        // Sprig ignores the error.
+        Err(PatternError::Refused(_)) => Ok(Value::Bool(false)),
+        Err(PatternError::Unsupported(problem)) => Err(problem.into()),
+    }
 }
 
 pub(super) fn must_regex_match(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
     Ok(Value::Bool(
-        compile(interpreter, &args[0])?.is_match(&text(&args[1])),
+        compile_valid(interpreter, &args[0])?
+            .regex()
+            .is_match(&text(&args[1])),
     ))
 }
 
 pub(super) fn regex_find(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
     let whole = text(&args[1]);
     Ok(Value::text(
-        compile(interpreter, &args[0])?
+        compile_valid(interpreter, &args[0])?
+            .regex()
             .find(&whole)
             .map_or("", |found| found.as_str()),
     ))
@@ -195,7 +81,8 @@ pub(super) fn regex_find(interpreter: &mut Interpreter<'_>, args: &[Value]) -> O
 
 pub(super) fn regex_find_all(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
     let (whole, count) = (text(&args[1]), int(&args[2]));
-    let regex = compile(interpreter, &args[0])?;
+    let pattern = compile_valid(interpreter, &args[0])?;
+    let regex = pattern.regex();
     let limit = usize::try_from(count).unwrap_or(usize::MAX);
     Ok(Value::strings(
         regex
@@ -207,14 +94,21 @@ pub(super) fn regex_find_all(interpreter: &mut Interpreter<'_>, args: &[Value]) 
 
 pub(super) fn regex_replace_all(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
     let (whole, replacement) = (text(&args[1]), text(&args[2]));
-    let regex = compile(interpreter, &args[0])?;
-    let count = regex.find_iter(&whole).count();
-    check_text(
-        whole
-            .len()
-            .saturating_add(count.saturating_mul(replacement.len() + whole.len().min(4_096))),
-    )?;
-    Ok(Value::text(regex.replace_all(&whole, replacement.as_ref())))
+    let pattern = compile_valid(interpreter, &args[0])?;
+    let references = replacement.matches('$').count();
+    let mut out = String::new();
+    let mut end = 0;
+    for captures in pattern.regex().captures_iter(&whole) {
+        let found = captures.get_match();
+        // No group is longer than the whole match.
+        let longest = references.saturating_mul(found.len());
+        check_text((out.len() + whole.len() + replacement.len()).saturating_add(longest))?;
+        out.push_str(&whole[end..found.start()]);
+        pattern.expand(&replacement, &captures, &mut out);
+        end = found.end();
+    }
+    out.push_str(&whole[end..]);
+    Ok(Value::text(out))
 }
 
 pub(super) fn regex_replace_all_literal(
@@ -222,7 +116,8 @@ pub(super) fn regex_replace_all_literal(
     args: &[Value],
 ) -> Outcome {
     let (whole, replacement) = (text(&args[1]), text(&args[2]));
-    let regex = compile(interpreter, &args[0])?;
+    let pattern = compile_valid(interpreter, &args[0])?;
+    let regex = pattern.regex();
     let count = regex.find_iter(&whole).count();
     check_text(
         whole
@@ -236,11 +131,12 @@ pub(super) fn regex_replace_all_literal(
 
 pub(super) fn regex_split(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
     let (whole, count) = (text(&args[1]), int(&args[2]));
-    let regex = compile(interpreter, &args[0])?;
+    let pattern = compile_valid(interpreter, &args[0])?;
+    let regex = pattern.regex();
     if count == 0 {
         return Ok(Value::strings(Vec::<Text>::new()));
     }
-    if whole.is_empty() && !regex.as_str().is_empty() {
+    if whole.is_empty() && !bytes(&args[0]).is_empty() {
         return Ok(Value::strings([""]));
     }
     let mut parts = Vec::new();
@@ -270,27 +166,4 @@ pub(super) fn regex_quote_meta(args: &[Value]) -> Outcome {
         out.push(character);
     }
     Ok(Value::text(out))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn go_patterns_compile() {
-        for (pattern, subject, matches) in [
-            (r"^\d+$", "123", true),
-            (r"^\w+$", "é", false),
-            (r"[^[:alnum:]]", "a-b", true),
-            (r"{{ x }}", "{{ x }}", true),
-            (r"a{2,3}", "aaa", true),
-            (r"[]a]", "]", true),
-            (r"\p{Greek}", "α", true),
-            (r"[a-z&&b]", "&", true),
-            (r"^[\w.-]+$", "a.b-c", true),
-        ] {
-            let regex = Regex::new(&translate(pattern)).unwrap();
-            assert_eq!(regex.is_match(subject), matches, "{pattern}");
-        }
-    }
 }

@@ -225,7 +225,7 @@ impl Constraint {
 
 /// `1.0 - 2.0` is `>= 1.0, <= 2.0`.
 fn rewrite_ranges(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
     let Some(at) = words.iter().position(|word| *word == "-") else {
         return text.to_owned();
     };
@@ -242,22 +242,22 @@ fn rewrite_ranges(text: &str) -> String {
 }
 
 fn parse_all(text: &str) -> Option<Vec<Comparison>> {
-    let mut rest = text.trim();
+    let mut rest = text.trim_ascii();
     if rest.is_empty() {
         return None;
     }
     let mut all = Vec::new();
     while !rest.is_empty() {
         let (operator, length) = operator_at(rest);
-        rest = rest[length..].trim_start();
+        rest = rest[length..].trim_ascii_start();
         let end = rest
             .find(|character: char| !is_version_character(character))
             .unwrap_or(rest.len());
         all.push(parse_one(operator, &rest[..end])?);
         let after = &rest[end..];
-        rest = after.trim_start();
+        rest = after.trim_ascii_start();
         if let Some(next) = rest.strip_prefix(',') {
-            rest = next.trim_start();
+            rest = next.trim_ascii_start();
             if rest.is_empty() {
                 return None;
             }
@@ -335,8 +335,8 @@ impl Comparison {
         // A constraint without a pre-release wants releases only.
         let wants_release = !version.pre.is_empty() && own.pre.is_empty() && !group_has_pre;
         match self.operator {
-            Operator::NotEqual => self.differs(version, group_has_pre),
             _ if wants_release => false,
+            Operator::NotEqual => self.differs(version),
             Operator::TildeOrEqual if self.dirty => self.tilde(version),
             Operator::TildeOrEqual => order == Ordering::Equal,
             Operator::Tilde => self.tilde(version),
@@ -360,12 +360,9 @@ impl Comparison {
         }
     }
 
-    fn differs(&self, version: &Version, group_has_pre: bool) -> bool {
+    fn differs(&self, version: &Version) -> bool {
         let own = &self.version;
         if self.dirty {
-            if !version.pre.is_empty() && own.pre.is_empty() && !group_has_pre {
-                return false;
-            }
             if own.major != version.major {
                 return true;
             }

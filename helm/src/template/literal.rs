@@ -1,6 +1,7 @@
 //! Go's literals: strings, characters and numbers.
 
 use super::ast::NumberLiteral;
+use crate::strconv;
 
 /// `strconv.Unquote` of a quoted or raw string token.
 pub(super) fn unquote(token: &str) -> Option<Vec<u8>> {
@@ -82,19 +83,17 @@ pub(super) fn number(token: &str) -> Option<NumberLiteral> {
     } else {
         token.contains(['.', 'e', 'E', 'p', 'P'])
     };
-    if let Some(int) = integer(token) {
+    if let Some(int) = strconv::parse_int(token) {
         return Some(NumberLiteral {
             int: Some(int),
             float: Some(int as f64),
             spelled_float,
         });
     }
-    let float = if is_hexadecimal {
-        hexadecimal_float(token)?
-    } else {
-        token.replace('_', "").parse::<f64>().ok()?
-    };
-    if !float.is_finite() || !(spelled_float || float.abs() < 1.9e19) {
+    let float = strconv::parse_float(token)?;
+    // Without a point or an exponent it has to be an integer: at most a `uint64`, and `08` is not one.
+    let is_integer = float.abs() < 1.9e19 && !token.trim_start_matches(['+', '-']).starts_with('0');
+    if !float.is_finite() || !(spelled_float || is_integer) {
         return None;
     }
     // A float without a fraction can stand where an integer is wanted.
@@ -104,39 +103,6 @@ pub(super) fn number(token: &str) -> Option<NumberLiteral> {
         float: Some(float),
         spelled_float,
     })
-}
-
-fn integer(token: &str) -> Option<i64> {
-    let (negative, digits) = match token.as_bytes().first()? {
-        b'-' => (true, &token[1..]),
-        b'+' => (false, &token[1..]),
-        _ => (false, token),
-    };
-    let lower = digits.to_ascii_lowercase();
-    let (radix, digits) = crate::value::radix_of(&lower);
-    let digits = digits.replace('_', "");
-    i64::from_str_radix(
-        &format!("{}{digits}", if negative { "-" } else { "" }),
-        radix,
-    )
-    .ok()
-}
-
-/// `0x1.8p4`
-fn hexadecimal_float(token: &str) -> Option<f64> {
-    let lower = token.to_ascii_lowercase().replace('_', "");
-    let (sign, body) = match lower.strip_prefix('-') {
-        Some(body) => (-1.0, body),
-        None => (1.0, lower.strip_prefix('+').unwrap_or(&lower)),
-    };
-    let (mantissa, exponent) = body.strip_prefix("0x")?.split_once('p')?;
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let mut value = 0.0;
-    for digit in whole.chars().chain(fraction.chars()) {
-        value = value * 16.0 + f64::from(digit.to_digit(16)?);
-    }
-    let exponent: i32 = exponent.parse().ok()?;
-    Some(sign * value * 2f64.powi(exponent - 4 * fraction.len() as i32))
 }
 
 #[cfg(test)]

@@ -37,22 +37,6 @@ pub(crate) fn format_json_number(number: f64) -> Option<String> {
     Some(if negative { format!("-{body}") } else { body })
 }
 
-/// The base that Go reads in the prefix of an integer (`strconv.ParseInt` with base 0), and the digits behind it; in
-/// lower case, without a sign.
-pub(crate) fn radix_of(lower: &str) -> (u32, &str) {
-    if let Some(digits) = lower.strip_prefix("0x") {
-        (16, digits)
-    } else if let Some(digits) = lower.strip_prefix("0o") {
-        (8, digits)
-    } else if let Some(digits) = lower.strip_prefix("0b") {
-        (2, digits)
-    } else if lower.len() > 1 && lower.starts_with('0') {
-        (8, &lower[1..])
-    } else {
-        (10, lower)
-    }
-}
-
 /// `strconv.FormatFloat` with a precision, for the verbs of `printf`.
 pub(crate) fn format_with_verb(number: f64, verb: char, precision: Option<usize>) -> String {
     if let Some(special) = format_special(number) {

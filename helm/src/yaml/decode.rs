@@ -15,17 +15,35 @@ const CORE_TAG: &str = "tag:yaml.org,2002:";
 
 /// Reads the first document of a text.
 pub(crate) fn read(text: &str) -> Result<Value, YamlError> {
+    read_with(text, Numbers::AsJson)
+}
+
+fn read_with(text: &str, numbers: Numbers) -> Result<Value, YamlError> {
+    let mut decoder = Decoder {
+        numbers,
+        ..Decoder::default()
+    };
     let wrap = |error: YamlError| YamlError(format!("error converting YAML to JSON: {}", error.0));
     check_characters(text).map_err(wrap)?;
     match Parser::new(text).document().map_err(wrap)? {
-        Some(root) => Decoder::default().value(&root).map_err(wrap),
+        Some(root) => decoder.value(&root).map_err(wrap),
         None => Ok(Value::Nil),
     }
 }
 
 /// Reads the first document of a text as a map; nothing at all is an empty one.
 pub(crate) fn read_map(text: &str) -> Result<BTreeMap<Text, Value>, YamlError> {
-    match read(text)? {
+    entries_of(read(text)?)
+}
+
+/// Reads the first document of a text as a map in which integers are not floats, and no number is refused: for files
+/// whose fields have types, where a number may stand for text.
+pub(crate) fn read_map_keeping_numbers(text: &str) -> Result<BTreeMap<Text, Value>, YamlError> {
+    entries_of(read_with(text, Numbers::Kept)?)
+}
+
+fn entries_of(value: Value) -> Result<BTreeMap<Text, Value>, YamlError> {
+    match value {
         Value::Nil => Ok(BTreeMap::new()),
         Value::Map(map) => Ok(map.entries.take()),
         other => Err(YamlError(format!(
@@ -77,9 +95,20 @@ pub(super) fn check_characters(text: &str) -> Result<(), YamlError> {
     }
 }
 
+/// What numbers become.
+#[derive(Clone, Copy, Default)]
+enum Numbers {
+    /// Floats, as in Go's `interface{}` after JSON.
+    #[default]
+    AsJson,
+    /// Integers, text where they take more than 63 bits, and floats.
+    Kept,
+}
+
 /// Counts what aliases multiply, as go-yaml does.
 #[derive(Default)]
 struct Decoder {
+    numbers: Numbers,
     decoded: usize,
     decoded_in_aliases: usize,
     alias_depth: usize,
@@ -115,7 +144,9 @@ impl Decoder {
     fn value_inside(&mut self, node: &Rc<Node>) -> Result<Value, YamlError> {
         self.count()?;
         match &node.kind {
-            NodeKind::Scalar(text, style) => scalar(text, *style, node.tag.as_deref()),
+            NodeKind::Scalar(text, style) => {
+                scalar(text, *style, node.tag.as_deref(), self.numbers)
+            }
             NodeKind::Alias(target) => {
                 self.alias_depth += 1;
                 let value = self.value(target);
@@ -257,26 +288,34 @@ fn resolve_tagged(
     }
 }
 
-fn scalar(text: &str, style: ScalarStyle, tag: Option<&str>) -> Result<Value, YamlError> {
+fn scalar(
+    text: &str,
+    style: ScalarStyle,
+    tag: Option<&str>,
+    numbers: Numbers,
+) -> Result<Value, YamlError> {
     if tag == Some("tag:yaml.org,2002:binary") {
         return match base64::engine::general_purpose::STANDARD.decode(text) {
             Ok(bytes) => Ok(Value::text(bytes)),
             Err(_) => fail("!!binary value contains invalid base64 data"),
         };
     }
-    Ok(match resolve_tagged(text, style, tag)? {
-        Resolved::Null => Value::Nil,
-        Resolved::Bool(value) => Value::Bool(value),
-        Resolved::Int(number) => Value::Float(number as f64),
-        Resolved::Uint(number) => Value::Float(number as f64),
-        Resolved::Float(number) if number.is_finite() => Value::Float(number),
-        Resolved::Float(number) => {
+    Ok(match (resolve_tagged(text, style, tag)?, numbers) {
+        (Resolved::Null, _) => Value::Nil,
+        (Resolved::Bool(value), _) => Value::Bool(value),
+        (Resolved::Int(number), Numbers::AsJson) => Value::Float(number as f64),
+        (Resolved::Uint(number), Numbers::AsJson) => Value::Float(number as f64),
+        (Resolved::Int(number), Numbers::Kept) => Value::int64(number),
+        (Resolved::Uint(number), Numbers::Kept) => Value::text(number.to_string()),
+        (Resolved::Float(number), Numbers::Kept) => Value::Float(number),
+        (Resolved::Float(number), Numbers::AsJson) if number.is_finite() => Value::Float(number),
+        (Resolved::Float(number), Numbers::AsJson) => {
             return Err(YamlError(format!(
                 "json: unsupported value: {}",
                 format_general(number)
             )));
         }
-        Resolved::Text | Resolved::Timestamp => Value::text(text),
+        (Resolved::Text | Resolved::Timestamp, _) => Value::text(text),
     })
 }
 

@@ -14,7 +14,7 @@ mod resolve;
 mod scalar;
 mod scanner;
 
-pub(crate) use decode::{json_kind, read, read_documents, read_map};
+pub(crate) use decode::{json_kind, read, read_documents, read_map, read_map_keeping_numbers};
 pub(crate) use encode::{write, write_pretty};
 
 /// How deep documents may nest.

@@ -67,7 +67,7 @@ impl<'a> Parser<'a> {
             }
         }
         match self.kind()? {
-            TokenKind::StreamEnd => return Ok(None),
+            TokenKind::StreamEnd if !directives => return Ok(None),
             TokenKind::DocumentStart => {
                 self.scanner.next()?;
                 let empty = matches!(

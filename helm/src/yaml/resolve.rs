@@ -59,16 +59,11 @@ fn resolve_number(text: &str) -> Resolved {
     if let Some(number) = parse_go_integer(&plain) {
         return number;
     }
-    if is_float(&plain)
-        && let Ok(number) = plain.parse::<f64>()
-        && number.is_finite()
-    {
-        return Resolved::Float(number);
+    // Integers beyond 64 bits are floats if they are decimal, and text in another base.
+    match plain.parse::<f64>() {
+        Ok(number) if is_float(&plain) && number.is_finite() => Resolved::Float(number),
+        Ok(_) | Err(_) => Resolved::Text,
     }
-    // Integers beyond 64 bits in another base.
-    let digits = plain.trim_start_matches(['+', '-']);
-    let sign = if plain.starts_with('-') { -1.0 } else { 1.0 };
-    big_integer(digits).map_or(Resolved::Text, |number| Resolved::Float(sign * number))
 }
 
 /// `strconv.ParseInt(text, 0, 64)`, then `ParseUint`.
@@ -103,18 +98,6 @@ fn split_radix(digits: &str) -> (u32, &str) {
         Some(prefix) if prefix.starts_with('0') => (8, &digits[1..]),
         _ => (10, digits),
     }
-}
-
-fn big_integer(digits: &str) -> Option<f64> {
-    let (radix, digits) = split_radix(digits);
-    if digits.len() < 16 {
-        return None;
-    }
-    digits.chars().try_fold(0.0, |sum, digit| {
-        digit
-            .to_digit(radix)
-            .map(|digit| sum * f64::from(radix) + f64::from(digit))
-    })
 }
 
 /// `^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`

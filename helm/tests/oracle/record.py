@@ -1,16 +1,26 @@
 #!/usr/bin/env python3
-"""Records what Helm itself makes of the charts in `charts/`, with the values in `cases.json`.
+"""Records what Helm itself makes of the charts in `charts/`, with the values in `cases.json`, and of the cases in `batches/`.
 
 Helm is PyPI's `helm-python-sdk`, which carries Helm's own Go SDK:
 
     python3 -m venv venv && venv/bin/pip install helm-python-sdk && venv/bin/python helm/tests/oracle/record.py
 
-The tests read `expected/` and need no Python. With `--check` nothing is written, and a difference fails.
+The tests read `expected/` and `batches/` and need no Python. With `--check` nothing is written, and a difference fails.
+
+A batch is a chart with one file or value that varies; `answers` holds the variants, each with what Helm makes of it, or null
+where Helm fails. To add a case, add it with null and record anew.
+
+    varies    the name of the file that varies, or `values` for `.Values.it`
+    files     the other files of the chart
+    values    the other values
+    answer    `file` for the rendered file, `manifest` for what `helm template` prints
 """
 
+import io
 import json
 import pathlib
 import sys
+import tarfile
 
 import helm_python as helm
 
@@ -27,6 +37,45 @@ def render(chart, values):
         return {"values": values, "rendered": None, "error": str(error)}
 
 
+def archive(files):
+    """A chart's archive."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz") as tar:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(f"c/{name}")
+            entry.size = len(text.encode())
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    return data.getvalue()
+
+
+def answer(batch, variant):
+    """What Helm makes of one variant of a batch."""
+    files, values = dict(batch["files"]), dict(batch["values"])
+    if batch["varies"] == "values":
+        values["it"] = variant
+    else:
+        files[batch["varies"]] = variant
+    try:
+        with helm.Chart.load_archive(archive(files)) as chart:
+            if batch["answer"] == "manifest":
+                with helm.Config(kubeconfig_content="", storage_driver="memory") as config:
+                    release = config.install(chart, "release-name", values, dry_run="client", namespace="default")
+                    # As `helm template` prints it; hooks are not in it.
+                    return release.get("manifest", "").strip() + "\n"
+            rendered = chart.render(values, name="release-name", namespace="default", is_install=True)
+            return "".join(rendered.values())
+    except helm.HelmError:
+        return None
+
+
+def batches():
+    """Every batch's file, with its text as it should be."""
+    for path in sorted((HERE / "batches").glob("*.json")):
+        batch = json.loads(path.read_text())
+        batch["answers"] = {variant: answer(batch, variant) for variant in batch["answers"]}
+        yield path, json.dumps(batch, indent=1, ensure_ascii=False) + "\n"
+
+
 def main():
     check = "--check" in sys.argv[1:]
     cases = json.loads((HERE / "cases.json").read_text())
@@ -41,6 +90,11 @@ def main():
             else:
                 target.parent.mkdir(exist_ok=True)
                 target.write_text(text)
+    for target, text in batches():
+        if not check:
+            target.write_text(text)
+        elif target.read_text() != text:
+            different.append(target.name)
     if different:
         sys.exit("these differ from what is recorded: " + ", ".join(different))
 

@@ -1,11 +1,14 @@
 //! `values.schema.json`, by the validator whose Go twin Helm uses.
 
+mod patterns;
+
 use std::sync::{Arc, OnceLock};
 
-use boon::{Compiler, SchemaIndex, Schemas, UrlLoader};
+use boon::{Compiler, Format, SchemaIndex, Schemas, UrlLoader};
 use serde_json::{Map, Value as Tree};
 
 use crate::chart::Enabled;
+use patterns::{GO_REGEX, Patterns, check_regex};
 
 const LOCATION: &str = "file:///values.schema.json";
 
@@ -54,6 +57,7 @@ pub(crate) struct Schema {
 struct Compiled {
     schemas: Schemas,
     index: SchemaIndex,
+    patterns: Patterns,
 }
 
 impl Schema {
@@ -76,7 +80,7 @@ impl Schema {
             .schemas
             .validate(&instance, compiled.index)
             .map_err(|error| {
-                let text = error.to_string();
+                let text = compiled.patterns.restore(&error.to_string());
                 // The first line names our made-up location.
                 text.split_once('\n')
                     .map_or(text.clone(), |(_, rest)| rest.to_owned())
@@ -91,16 +95,23 @@ impl std::fmt::Debug for Schema {
 }
 
 fn compile(source: &[u8]) -> Result<Compiled, String> {
-    let schema: Tree =
+    let mut schema: Tree =
         serde_json::from_slice(source).map_err(|error| format!("values.schema.json: {error}"))?;
+    let mut patterns = Patterns::default();
+    patterns.translate(&mut schema);
     let mut compiler = Compiler::new();
     compiler.use_loader(Box::new(NoLoader));
-    compiler
-        .add_resource(LOCATION, schema)
-        .map_err(|error| format!("{error:#}"))?;
+    compiler.register_format(Format {
+        name: GO_REGEX,
+        func: check_regex,
+    });
+    let explain = |error: boon::CompileError| patterns.explain(&format!("{error:#}"));
+    compiler.add_resource(LOCATION, schema).map_err(explain)?;
     let mut schemas = Schemas::new();
-    let index = compiler
-        .compile(LOCATION, &mut schemas)
-        .map_err(|error| format!("{error:#}"))?;
-    Ok(Compiled { schemas, index })
+    let index = compiler.compile(LOCATION, &mut schemas).map_err(explain)?;
+    Ok(Compiled {
+        schemas,
+        index,
+        patterns,
+    })
 }
