@@ -134,11 +134,7 @@ pub(super) fn find(inputs: &Inputs<'_>) -> Result<Login, Vec<Mistake>> {
 }
 
 fn mistake(variable: &'static str, reason: impl Into<String>) -> Mistake {
-    Mistake {
-        variable,
-        value: None,
-        reason: reason.into(),
-    }
+    Mistake::new(variable, None, reason)
 }
 
 /// One mistake for each of these variables that is not set.
@@ -225,10 +221,7 @@ fn workload_identity(inputs: &Inputs<'_>, _: &mut Vec<String>) -> Found {
         Err(error) => Some(format!("the file cannot be read: {error}")),
     };
     let mut mistakes = missing(inputs, [tenant_name, client_name], variable);
-    mistakes.extend(unreadable.map(|reason| Mistake {
-        value: Some(path.clone()),
-        ..mistake(variable, reason)
-    }));
+    mistakes.extend(unreadable.map(|reason| Mistake::new(variable, Some(&path), reason)));
     let (Some(tenant), Some(client), true) = (
         inputs.get(tenant_name),
         inputs.get(client_name),

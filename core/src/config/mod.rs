@@ -35,6 +35,7 @@ use reader::{
     Reader, parse_architecture, parse_bool, parse_cloud, parse_https, parse_images,
     parse_log_level, parse_ref, parse_repository_path, parse_timeout, parse_uuid,
 };
+use shown::shown;
 use variables as name;
 
 /// What the platform's templates print for a value that the user did not give.
@@ -172,6 +173,20 @@ pub struct Mistake {
     pub value: Option<String>,
     /// What is wrong and what is allowed.
     pub reason: String,
+}
+
+impl Mistake {
+    fn new(
+        variable: &'static str,
+        value: Option<&str>,
+        reason: impl Into<String>,
+    ) -> Self {
+        Self {
+            variable,
+            value: value.map(shown),
+            reason: reason.into(),
+        }
+    }
 }
 
 impl fmt::Display for Mistake {

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::variables as name;
 use super::{
     ChartRequest, ChartSource, Credentials, DockerAuth, Images, Inputs, Login, Mistake, Network,
-    NoProxy, Program, chart, credentials, shown::shown,
+    NoProxy, Program, chart, credentials,
 };
 use crate::azure::Cloud;
 use crate::name::{Repository, Tag};
@@ -28,11 +28,8 @@ impl Reader<'_> {
         value: Option<String>,
         reason: impl Into<String>,
     ) {
-        self.mistakes.push(Mistake {
-            variable,
-            value: value.as_deref().map(shown),
-            reason: reason.into(),
-        });
+        let mistake = Mistake::new(variable, value.as_deref(), reason);
+        self.mistakes.push(mistake);
     }
 
     pub fn optional<T>(
