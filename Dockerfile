@@ -1,5 +1,5 @@
 # The image in which RunWhen's workers run the codebundle: the platform's runtime, the repository's codebundles at
-# /home/runwhen/collection, and the executables at ACR_SYNC_HOME. For people who need no platform: Dockerfile.minimal.
+# /home/runwhen/collection, and the executables at ACR_SYNC_HOME. To run without the platform, see Dockerfile.minimal.
 #
 #   docker buildx build --platform linux/amd64,linux/arm64 --tag myacr.azurecr.io/azure-rw-acr-sync:main .
 #
@@ -25,12 +25,12 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && /out/sli --version && /out/taskset --version
 
 FROM ${BASE_IMAGE}
-# util-linux has a `taskset` too: ours stays out of the folders of PATH.
+# Not on PATH, because util-linux also has a program `taskset`.
 ENV ACR_SYNC_HOME=/opt/acr-sync/bin
 USER root
 COPY --from=build /out/ /opt/acr-sync/bin/
 COPY --chown=runwhen:0 LICENSE README.md meta.yaml sli.yaml runbook.yaml /home/runwhen/collection/
 COPY --chown=runwhen:0 docs /home/runwhen/collection/docs
 COPY --chown=runwhen:0 codebundles /home/runwhen/collection/codebundles
-# The worker is the base image's entry point; it writes below TMPDIR only, so the root file system can be read-only.
+# The worker, the base image's entry point, writes only below TMPDIR, so the root file system can be read-only.
 USER runwhen

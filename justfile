@@ -1,52 +1,56 @@
-# What CI runs.
+# Run all checks of CI.
 ci:
     CI=true bash .ci/run
 
-# One stage of it: lint, test, rust-version or advisories.
+# Run one stage of it: lint, test, rust-version or advisories.
 stage name:
     CI=true bash .ci/run {{name}}
 
-# The demo.
+# Run the demo.
 demo:
     cargo run --release --bin sandbox
 
-# All tests.
+# Run all tests.
 test:
     cargo test --workspace
 
-# Format, lint, documentation, dependencies.
+# Check formatting, lints, documentation and dependencies.
 check:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
     cargo deny --workspace check bans licenses sources
 
-# Known vulnerabilities; needs the internet (RustSec's database is on GitHub).
+# Check for known vulnerabilities; downloads RustSec's database from GitHub.
 advisories:
     bash .ci/run advisories
 
-# What is in the executables, as CycloneDX, into target/sbom.
+# Find wordings that plain English replaces, in all files or in these paths.
+words *paths:
+    .ci/words {{paths}}
+
+# Write a CycloneDX SBOM of each executable to target/sbom.
 sbom:
     .ci/sbom
 
-# A thousand runs in sequence, and a hundred at once.
+# Run sli a thousand times in sequence and a hundred times concurrently.
 many-runs:
     MANY_RUNS=1000 cargo test --package sli --test many_runs -- --nocapture --test-threads 1
 
-# The real `az` against the sandbox.
+# Run the real `az` against the sandbox.
 az:
     bash sandbox/az.sh
 
-# What a run of sli costs, how that grows, and the original's way beside it; `just bench-sli 1` writes docs/performance.md.
+# Measure the cost of a run of sli and of the original's steps; `just bench-sli 1` also updates docs/performance.md.
 bench-sli write="0":
     UPDATE_DOCS={{write}} cargo bench --package sli
 
-# The fault matrix, whole: writes docs/faults.md and prints it. (A test of sli's is named so that sli is built too.)
+# Run the whole fault matrix, write docs/faults.md and print it. (--test sli makes cargo build sli too.)
 faults:
     FAULTS=all UPDATE_DOCS=1 cargo test --release --package taskset --package sli --test faults --test sli -- no_fault --nocapture
     cat docs/faults.md
 
-# How long the chart takes to render, and an index to read.
+# Measure how long it takes to render charts and to read a chart repository index.
 bench:
     cargo bench --package helm
     cargo bench --package acr-sync-core

@@ -1,4 +1,4 @@
-//! The floor: eight images, nothing to do and everything to do.
+//! The minimal cost: eight images, all up to date or all outdated.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -8,24 +8,28 @@ use sandbox::{Sandbox, Scenario};
 
 use super::process::{SLI, command, median, megabytes, milliseconds, run};
 
-/// Far above what the machine itself needs for anything.
+/// Much longer than the time that the machine itself needs between two requests.
 const ROUND_TRIP: Duration = Duration::from_millis(200);
-/// Runs for a number that other processes disturb.
+/// The number of runs for a measurement that other processes can disturb.
 const RUNS: usize = 15;
 
-/// Round trips beyond the longest chain that are granted.
-const MORE: u32 = 2;
-/// The most that a run may take of the processor and until its first request, in milliseconds, and hold, in megabytes.
+/// Round trips that are allowed in addition to the longest chain.
+const TOLERANCE: u32 = 2;
+/// Limit of the CPU time of a run, in milliseconds.
 const CPU: f64 = 60.0;
+/// Limit of the time from the start of a run to its first request, in milliseconds.
 const FIRST: f64 = 15.0;
+/// Limit of the memory of a run, in megabytes.
 const MEMORY: f64 = 20.0;
 
-/// What is looked at, what it must not exceed, and the round trips of its longest chain.
 struct Case {
     name: &'static str,
     scenario: &'static str,
+    /// The expected number of images that need a sync.
     number: u64,
+    /// Limit of the number of requests.
     requests: usize,
+    /// Round trips of the longest chain of requests.
     chain: u32,
 }
 
@@ -53,25 +57,25 @@ pub fn section() -> Result<String> {
          *{MEMORY} MB* | *{FIRST} ms* |\n| *at most, with eight outdated* | *{}* | | | *{}* | *{CPU} ms* | *{MEMORY} MB* | \
          *{FIRST} ms* |\n",
         CASES[0].requests,
-        CASES[0].chain + MORE,
+        CASES[0].chain + TOLERANCE,
         CASES[1].requests,
-        CASES[1].chain + MORE,
+        CASES[1].chain + TOLERANCE,
     );
     for case in &CASES {
-        let world = Sandbox::start(Scenario::named(case.scenario).context("a scenario")?)?;
+        let world = Sandbox::start(Scenario::named(case.scenario).context("unknown scenario")?)?;
         world.set_latency(ROUND_TRIP);
         let slow = median(
             (0..3)
                 .map(|_| run(&world, &[]).map(|cost| cost.wall))
                 .collect::<Result<_>>()?,
         )
-        .context("three runs")?;
+        .context("no runs")?;
         world.set_latency(Duration::ZERO);
         world.clear_log();
         let once = run(&world, &[])?;
         ensure!(
             once.number == Some(case.number),
-            "{:?} instead of {}",
+            "{:?} images need a sync instead of {}",
             once.number,
             case.number
         );
@@ -87,22 +91,28 @@ pub fn section() -> Result<String> {
         let pulls = pulls.count();
         let trips = slow.as_secs_f64() / ROUND_TRIP.as_secs_f64();
         let cpu =
-            median(costs.iter().map(|cost| milliseconds(cost.cpu)).collect()).context("runs")?;
+            median(costs.iter().map(|cost| milliseconds(cost.cpu)).collect()).context("no runs")?;
         let peak = costs
             .iter()
             .map(|cost| megabytes(cost.peak))
             .fold(0.0, f64::max);
-        let first = median(first).context("runs")?;
+        let first = median(first).context("no runs")?;
         ensure!(
             requests.len() <= case.requests,
             "{} requests",
             requests.len()
         );
-        ensure!(trips < f64::from(case.chain + MORE), "{trips} round trips");
-        ensure!(case.number > 0 || pulls == 0, "{pulls} pulls");
+        ensure!(
+            trips < f64::from(case.chain + TOLERANCE),
+            "{trips} round trips"
+        );
+        ensure!(
+            case.number > 0 || pulls == 0,
+            "{pulls} pulls from Docker Hub"
+        );
         ensure!(
             cpu < CPU && peak < MEMORY && first < FIRST,
-            "{cpu} ms, {peak} MB, {first} ms"
+            "{cpu} ms CPU, {peak} MB, first request after {first} ms"
         );
         writeln!(
             text,
@@ -114,15 +124,17 @@ pub fn section() -> Result<String> {
     Ok(text)
 }
 
-/// From the start of the process until its first request has arrived, in milliseconds.
+/// Returns the time from the start of the process to its first request, in milliseconds.
 fn first_request(world: &Sandbox) -> Result<f64> {
     world.clear_log();
     let folder = tempfile::tempdir()?;
     let begin = world.now();
     let status = command(SLI, world, &folder).output()?.status;
-    ensure!(status.success(), "sli ended with {status}");
+    ensure!(status.success(), "sli failed: {status}");
     let first = world.requests().iter().map(|request| request.at).min();
     Ok(milliseconds(
-        first.context("no request")?.saturating_sub(begin),
+        first
+            .context("sli did not send a request")?
+            .saturating_sub(begin),
     ))
 }

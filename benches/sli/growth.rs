@@ -1,4 +1,4 @@
-//! Growth: more tags in each repository, and more images in the chart.
+//! Growth of the cost with the number of tags per repository and the number of images in the chart.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -14,33 +14,34 @@ use sandbox::{AcrContent, Sandbox, Scenario};
 use super::document;
 use super::process::{ACR, megabytes, milliseconds, run};
 
-/// Tags in each of the five repositories.
+/// Numbers of tags in each of the five repositories.
 const TAGS: [usize; 3] = [10, 1_000, 10_000];
-/// Images in all, the five CodeCollections among them.
+/// Numbers of images, including the five CodeCollections.
 const IMAGES: [usize; 3] = [8, 80, 800];
-/// How the source lists its tags.
+/// Formats of the source's tag list: name, scenario, page size.
 const LISTS: [(&str, &str, Option<usize>); 4] = [
     ("Google's list", "up-to-date", None),
     ("Google's list in pages of 100", "up-to-date", Some(100)),
     ("plain list", "plain-list", None),
     ("plain list in pages of 100", "plain-list", Some(100)),
 ];
-/// A registry that asks for no token, so that only the images count.
+/// A registry that does not require a token, so that only the images add requests.
 const HOST: &str = "us-docker.pkg.dev";
 
-/// What one run was seen to need.
+/// The measurements of one run.
 struct Point {
+    /// The number of tags or images.
     count: usize,
     requests: usize,
     /// In megabytes.
     peak: f64,
     /// In milliseconds.
     cpu: f64,
-    /// Whether it came to a number.
+    /// True if `sli` printed a number.
     is_known: bool,
 }
 
-/// A line of the table and of the plot.
+/// A row of a table and a line of a plot.
 struct Series {
     name: &'static str,
     points: Vec<Point>,
@@ -58,14 +59,14 @@ pub fn section() -> Result<String> {
         name: "images",
         points,
     }];
-    if document::is_wanted() {
+    if document::is_update_requested() {
         plot(&document::path("growth.svg"), &tags, &images)?;
     }
     let mut text = String::new();
     table(&mut text, "Tags in each of five repositories", &TAGS, &tags)?;
     table(
         &mut text,
-        "Images in all, five CodeCollections and the chart's",
+        "Images, including five CodeCollections",
         &IMAGES,
         &images,
     )?;
@@ -74,10 +75,10 @@ pub fn section() -> Result<String> {
 
 fn of_tags(scenario: &str, page: Option<usize>, count: usize) -> Result<Point> {
     let world = Sandbox::start(Scenario {
-        // Each older image has three tags, its own and one for each architecture; and there are a few others.
+        // An older image has three tags (its own and one per architecture), and a repository has a few other tags.
         older_tags: (count / 3).saturating_sub(5),
         acr: AcrContent::UpToDate,
-        ..Scenario::named(scenario).context("a scenario")?
+        ..Scenario::named(scenario).context("unknown scenario")?
     })?;
     world.edit(|world| {
         if let Some(registry) = world.registries.get_mut(GOOGLE_HOST) {
@@ -110,7 +111,7 @@ fn of_images(count: usize) -> Result<Point> {
     point(count, &world, &[("HELM_REPO_URL", &chart)])
 }
 
-/// A chart with a deployment for each image.
+/// Writes a chart with one deployment per image.
 fn chart(folder: &Path, names: &[String]) -> Result<()> {
     let folder = folder.join("growth");
     std::fs::create_dir_all(folder.join("templates"))?;
@@ -136,11 +137,11 @@ fn point(count: usize, world: &Sandbox, settings: &[(&str, &str)]) -> Result<Poi
     let is_known = cost.number == Some(0);
     anyhow::ensure!(
         is_known || cost.number.is_none(),
-        "{count}: {:?} need a sync",
+        "{count}: {:?} images need a sync",
         cost.number
     );
-    let looked_at = cost.report["counts"]["total"].as_u64().unwrap_or_default();
-    anyhow::ensure!(looked_at >= 5, "{count}: {looked_at} images were looked at");
+    let checked = cost.report["counts"]["total"].as_u64().unwrap_or_default();
+    anyhow::ensure!(checked >= 5, "{count}: only {checked} images were checked");
     Ok(Point {
         count,
         requests: world.requests().len(),
@@ -155,7 +156,7 @@ fn table(text: &mut String, title: &str, counts: &[usize], series: &[Series]) ->
     writeln!(text, "| {title} |{}", heads.concat())?;
     writeln!(text, "|---|{}", "---|".repeat(counts.len()))?;
     for Series { name, points } in series {
-        let cells: Vec<_> = points
+        let columns: Vec<_> = points
             .iter()
             .map(|point| {
                 let unknown = if point.is_known { "" } else { ", unknown" };
@@ -165,13 +166,13 @@ fn table(text: &mut String, title: &str, counts: &[usize], series: &[Series]) ->
                 )
             })
             .collect();
-        writeln!(text, "| {name} |{}", cells.concat())?;
+        writeln!(text, "| {name} |{}", columns.concat())?;
     }
     writeln!(text)?;
     Ok(())
 }
 
-/// Memory by tags, requests by tags, and both by images; the number of tags or images on a logarithmic axis.
+/// Plots memory and requests against the number of tags and of images, on a logarithmic axis.
 fn plot(path: &Path, tags: &[Series], images: &[Series]) -> Result<()> {
     let area = SVGBackend::new(path, (960, 640)).into_drawing_area();
     area.fill(&WHITE)?;

@@ -1,4 +1,4 @@
-//! Importing: how long after the slowest import the run ends, and what watching it costs.
+//! Imports: how long after the slowest import a run ends, and how many requests it sends until then.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use sandbox::{Change, ImportResult, ImportRule, Sandbox, Scenario};
 
 use super::process::run;
 
-/// How long after the slowest import the run's may end.
+/// Limit of the time between the end of the slowest import and the end of the run's imports.
 const ALLOWED: Duration = Duration::from_secs(1);
 const ROUND_TRIP: Duration = Duration::from_millis(50);
-/// How long the slowest of the eight takes; the others take less.
+/// Durations of the slowest of the eight imports. The others take two seconds.
 const SLOWEST: [Duration; 3] = [
     Duration::from_secs(3),
     Duration::from_secs(9),
@@ -20,13 +20,13 @@ const SLOWEST: [Duration; 3] = [
 
 pub fn section() -> Result<String> {
     let mut text =
-        "| Slowest of eight imports | The run's imports took | later by | Looks at the registry | \
+        "| Slowest of eight imports | All imports of the run | Difference | HEAD requests to the registry | \
                     Polls of Azure, for all eight |\n|---|---|---|---|---|\n"
             .to_owned();
     for slowest in SLOWEST {
         let world = Sandbox::start(Scenario::outdated())?;
         world.set_latency(ROUND_TRIP);
-        // As the real service: it asks to be polled every ten seconds.
+        // The real service also requests a polling interval of ten seconds.
         world.change(Change::ImportTiming {
             milliseconds: 2_000,
             lag_milliseconds: 0,
@@ -43,20 +43,23 @@ pub fn section() -> Result<String> {
         let cost = run(&world, &[("SYNC_IMAGES", "true")])?;
         ensure!(
             cost.number == Some(0),
-            "{:?} were not imported",
+            "{:?} images still need a sync",
             cost.number
         );
         let took = cost.report["timings_ms"]["import"]
             .as_u64()
-            .context("a timing")?;
+            .context("sli.json does not contain the import time")?;
         let took = Duration::from_millis(took);
         let late = took.saturating_sub(slowest);
-        ensure!(late <= ALLOWED, "{late:?} after the slowest import");
+        ensure!(
+            late <= ALLOWED,
+            "the imports ended {late:?} after the slowest one"
+        );
         let requests = world.requests();
         let started = requests
             .iter()
             .find(|one| one.method == "POST" && one.path.ends_with("importImage"));
-        let from = started.context("no import")?.at;
+        let from = started.context("an import was not started")?.at;
         let after = |method: &str, host: &str| {
             requests
                 .iter()

@@ -1,10 +1,11 @@
-//! What a run of `sli` costs: requests, round trips, connections, time, memory; how that grows; and beside it what the
-//! original's way costs.
+//! Measures the cost of a run of `sli` (requests, round trips, connections, time, memory), its growth, and the cost of the
+//! original's steps.
 //!
-//! `cargo bench -p sli`, or `cargo bench -p sli growth` for a part of it. Every number is measured on the shipped executable against the sandbox, over real TLS on
-//! loopback. With UPDATE_DOCS=1 the tables of `docs/performance.md` and its plot are written anew.
+//! Run `cargo bench -p sli`, or `cargo bench -p sli growth` for one section. The benchmark runs the shipped executable
+//! against the sandbox, over real TLS on loopback. With UPDATE_DOCS=1, it updates the tables of `docs/performance.md` and
+//! its plot.
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, reason = "a benchmark reports to a person")]
+#![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 mod document;
 mod floor;
@@ -29,7 +30,7 @@ fn main() -> Result<()> {
         ("imports", imports::section),
         ("original", original::section),
     ];
-    // Cargo's own flags are not for us.
+    // Cargo passes flags such as --bench.
     let chosen: Vec<_> = arguments
         .iter()
         .filter_map(|argument| argument.to_str())
@@ -41,7 +42,7 @@ fn main() -> Result<()> {
         }
         let text = section()?;
         println!("\n## {name}\n\n{text}");
-        document::keep(name, &text)?;
+        document::update(name, &text)?;
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The steps of the original codebundle's SLI, one after another, with the tools that it uses. Its own decisions are kept
-# (a request for every tag until one matches, a look at every tag of the registry, an inspection of both images); what
-# needs no network is left out, to its favour: `helm` renders nothing here, IMAGES names what the chart would.
+# The steps of the original codebundle's SLI, in sequence, with the tools that it uses. It decides as the original does: it
+# requests every tag until one matches, lists all tags of the registry, and inspects both images. Steps that do not need the
+# network are omitted, which favours the original: IMAGES has the images, so `helm` does not render the chart.
 #
-# REPOSITORIES, IMAGES: what to look at. `az` is used when it is there; else its questions are asked by curl, which
-# takes a second less each.
+# REPOSITORIES and IMAGES: the images to check. If `az` is not installed, curl sends its requests, which saves about a second
+# per call.
 set -euo pipefail
 types='application/vnd.docker.distribution.manifest.list.v2+json,application/vnd.oci.image.index.v1+json,application/vnd.docker.distribution.manifest.v2+json'
 
@@ -31,7 +31,7 @@ sign_in() {
     --data-urlencode "service=$ACR" --data-urlencode "access_token=$entra" | jq -r .refresh_token)
 }
 
-registry() { # PATH: asks the registry's own interface, as az does.
+registry() { # PATH SUFFIX: calls the ACR's own API, as az does.
   local access
   access=$(curl -sf "https://$ACR/oauth2/token" --data-urlencode grant_type=refresh_token \
     --data-urlencode "service=$ACR" --data-urlencode "scope=repository:$1:metadata_read" \
@@ -51,26 +51,26 @@ for repository in $REPOSITORIES; do
   done
   if with_az; then
     az acr repository show -n "$ACR" --repository "$name" -o none
-    there=$(az acr manifest list-metadata "$ACR/$name" --query "[?tags[?@=='$found']]" 2>/dev/null | jq length)
+    matches=$(az acr manifest list-metadata "$ACR/$name" --query "[?tags[?@=='$found']]" 2>/dev/null | jq length)
   else
     registry "$name" "" >/dev/null
-    there=$(registry "$name" "/_manifests?n=100" | jq --arg tag "$found" '[.manifests[] | select(.tags // [] | index($tag))] | length')
+    matches=$(registry "$name" "/_manifests?n=100" | jq --arg tag "$found" '[.manifests[] | select(.tags // [] | index($tag))] | length')
   fi
-  [ "$there" -gt 0 ] || count=$((count + 1))
+  [ "$matches" -gt 0 ] || count=$((count + 1))
 done
-# `helm repo add` and `helm repo update` each read the index, `helm pull` the archive.
+# `helm repo add` and `helm repo update` each read the index; `helm pull` reads the archive.
 curl -sf "$CHARTS/index.yaml" -o /dev/null
 curl -sf "$CHARTS/index.yaml" -o "$WORK/index.yaml"
 curl -sfL "$(grep -o 'https://[^ ]*/runwhen-local-0[^ ]*tgz' "$WORK/index.yaml" | head -n 1)" -o /dev/null
 for image in $IMAGES; do
   name="runwhen/$(basename "${image%:*}")"
-  here=$(skopeo inspect "docker://$image" | jq -r .Created)
+  published=$(skopeo inspect "docker://$image" | jq -r .Created)
   if with_az; then
     tag=$(az acr repository show-tags --name "$ACR" --repository "$name" --orderby time_desc -o json 2>/dev/null | jq -r '.[0]')
   else
     tag=$(registry "$name" "/_tags?orderby=timedesc" | jq -r '.tags[0].name')
   fi
-  there=$(skopeo inspect --creds "00000000-0000-0000-0000-000000000000:$token" "docker://$ACR/$name:$tag" | jq -r .Created)
-  [[ $(date -d "$here" +%s) -le $(date -d "$there" +%s) ]] || count=$((count + 1))
+  imported=$(skopeo inspect --creds "00000000-0000-0000-0000-000000000000:$token" "docker://$ACR/$name:$tag" | jq -r .Created)
+  [[ $(date -d "$published" +%s) -le $(date -d "$imported" +%s) ]] || count=$((count + 1))
 done
 echo "$count"

@@ -1,4 +1,4 @@
-//! Running the executable, and what the kernel says it used.
+//! Runs the executable and reads its resource usage from the kernel.
 
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
@@ -10,28 +10,28 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use wait4::Wait4 as _;
 
-/// The first argument of a process that runs another one and measures it.
+/// First argument of a process that runs and measures another one.
 pub const MEASURE: &str = "--measure";
-/// The executable that is measured.
+/// Path of the measured executable.
 pub const SLI: &str = env!("CARGO_BIN_EXE_sli");
-/// The registry by its login server: what is left to look up is what every run must.
+/// The registry's login server. A short name would need a lookup in Azure Resource Manager.
 pub const ACR: &str = "myacr.azurecr.io";
 
-/// What a run used, and what it said.
+/// Resource usage and results of a run.
 pub struct Cost {
-    /// From its start to its end.
+    /// Time from start to end.
     pub wall: Duration,
-    /// Of the processor, in user and kernel mode.
+    /// CPU time in user and kernel mode.
     pub cpu: Duration,
-    /// The most memory it held at once, in bytes.
+    /// Peak memory in bytes.
     pub peak: u64,
-    /// The number on stdout; none when something is unknown.
+    /// The number on stdout; `None` if an image is unknown.
     pub number: Option<u64>,
-    /// Its `sli.json`.
+    /// The content of `sli.json`.
     pub report: Value,
 }
 
-/// A command with the sandbox's environment and nothing else.
+/// Returns a command whose environment has only the sandbox's variables.
 pub fn command(executable: &str, world: &Sandbox, folder: &TempDir) -> Command {
     let mut command = Command::new(executable);
     command
@@ -43,22 +43,22 @@ pub fn command(executable: &str, world: &Sandbox, folder: &TempDir) -> Command {
     command
 }
 
-/// Runs `sli` to its end: to its number, or to its saying that something is unknown.
+/// Runs `sli`. Fails unless `sli` prints a number or exits with 3 (an image is unknown).
 pub fn run(world: &Sandbox, settings: &[(&str, &str)]) -> Result<Cost> {
     let folder = tempfile::tempdir()?;
     let this = std::env::current_exe()?;
-    // Through a process of its own: a child's peak counts that of the process which it is forked from, and the
-    // sandbox is large.
+    // A small process starts `sli`, because the peak memory of a child includes that of the process that forks it, and
+    // the sandbox is large.
     let output = command(&this.display().to_string(), world, &folder)
         .envs(settings.iter().copied())
         .args([MEASURE, SLI])
         .output()?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{stderr}");
     let measured: Value = serde_json::from_slice(&output.stdout)?;
     ensure!(
         measured["code"] == 0 || measured["code"] == 3,
-        "sli ended with {}: {said}",
+        "sli exited with {}: {stderr}",
         measured["code"]
     );
     ensure!(world.violations().is_empty(), "{:?}", world.violations());
@@ -69,17 +69,19 @@ pub fn run(world: &Sandbox, settings: &[(&str, &str)]) -> Result<Cost> {
         wall: microseconds("wall"),
         cpu: microseconds("cpu"),
         peak: measured["peak"].as_u64().unwrap_or_default(),
-        number: measured["said"]
+        number: measured["stdout"]
             .as_str()
-            .and_then(|said| said.trim().parse().ok()),
+            .and_then(|stdout| stdout.trim().parse().ok()),
         report: serde_json::from_slice(&report)?,
     })
 }
 
-/// Runs a command line and prints what it used as JSON.
-#[expect(clippy::print_stdout, reason = "the other process reads it there")]
+/// Runs a command and prints its resource usage as JSON.
+#[expect(clippy::print_stdout, reason = "the parent process reads stdout")]
 pub fn measure(command: &[OsString]) -> Result<()> {
-    let (executable, arguments) = command.split_first().context("nothing to measure")?;
+    let (executable, arguments) = command
+        .split_first()
+        .context("a command to measure is missing")?;
     let started = Instant::now();
     let mut child = Command::new(executable)
         .args(arguments)
@@ -88,30 +90,27 @@ pub fn measure(command: &[OsString]) -> Result<()> {
     let stdout = child.stdout.take();
     let used = child.wait4()?;
     let wall = started.elapsed();
-    let said = stdout.map(std::io::read_to_string).transpose()?;
+    let stdout = stdout.map(std::io::read_to_string).transpose()?;
     let cpu = used.rusage.utime + used.rusage.stime;
     println!(
         "{}",
         json!({
-            "code": used.status.code(), "said": said, "wall": wall.as_micros() as u64,
+            "code": used.status.code(), "stdout": stdout, "wall": wall.as_micros() as u64,
             "cpu": cpu.as_micros() as u64, "peak": used.rusage.maxrss,
         })
     );
     Ok(())
 }
 
-/// The middle one.
 pub fn median<T: Copy + PartialOrd>(mut values: Vec<T>) -> Option<T> {
     values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
     values.get(values.len() / 2).copied()
 }
 
-/// Bytes as megabytes.
 pub fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
 
-/// A duration in milliseconds.
 pub fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }

@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation       Imports the RunWhen images that an Azure Container Registry is behind on, verifies each by its digest, and reports.
+Documentation       Imports the RunWhen images that need a sync to an Azure Container Registry, verifies each one by its digest, and reports the results.
 Metadata            Author    azure-rw-acr-sync
 Metadata            Display Name    Azure RunWhen ACR Image Sync
 Metadata            Supports    Azure    ACR    Update    RunWhen    CodeCollection
@@ -12,46 +12,46 @@ Suite Setup         Suite Initialization
 
 *** Tasks ***
 Sync CodeCollection Images to ACR Registry `${REGISTRY_NAME}`
-    [Documentation]    Imports the stable CodeCollection images of the branch, by digest.
+    [Documentation]    Imports the stable CodeCollection images of the branch by digest.
     [Tags]    acr    azure    codecollection    registry    sync    update    access:read-write    data:config
     Sync Category    codecollection    CodeCollection    ${ARTIFACTS}/cc_images_to_update.json
 
 Sync RunWhen Local Image Updates to ACR Registry `${REGISTRY_NAME}`
-    [Documentation]    Imports the images that the RunWhen Local chart names.
+    [Documentation]    Imports the images of the RunWhen Local chart.
     [Tags]    acr    azure    helm    registry    runwhen-local    sync    update    access:read-write    data:config
     Sync Category    runwhen-local    RunWhen Local    %{CODEBUNDLE_TEMP_DIR=${OUTPUT DIR}}/images_to_update.json
 
 
 *** Keywords ***
 Sync Category
-    [Documentation]    Runs `taskset` for one category and hands on report, artifacts and issues. Fails where the program does.
+    [Documentation]    Runs `taskset` for one category and adds its report, artifacts and issues. Fails if the program fails.
     [Arguments]    ${setting}    ${title}    ${list}
     IF    $IMAGES.strip() in ("codecollection", "runwhen-local") and $IMAGES.strip() != $setting
-        RW.Core.Add Pre To Report    IMAGES=${IMAGES} leaves the ${title} images out.
-        Pass Execution    IMAGES=${IMAGES} leaves the ${title} images out
+        RW.Core.Add Pre To Report    IMAGES=${IMAGES} excludes the ${title} images.
+        Pass Execution    IMAGES=${IMAGES} excludes the ${title} images
     END
-    # Either task may be run alone, so each is a run of its own.
+    # A user may run either task alone, so each task starts its own run.
     Remove File    ${list}
-    ${ended}=    Run Program    taskset    IMAGES=${setting}
+    ${process}=    Run Program    taskset    IMAGES=${setting}
     ${result}=    Read Artifact    ${ARTIFACTS}/taskset.json    ${{ {} }}
     ${issues}=    Read Artifact    ${ARTIFACTS}/issues.json    ${{ [] }}
     ${images}=    Read Artifact    ${list}    ${None}
-    Report    ${title}    ${ended}    ${result}    ${images}
-    Raise Issues    ${title}    ${ended}    ${issues}
-    IF    ${ended.returncode} != 0
-        ${why}=    Say Why    taskset    ${ended}    ${issues}
-        Fail    ${why}
+    Report    ${title}    ${process}    ${result}    ${images}
+    Raise Issues    ${title}    ${process}    ${issues}
+    IF    ${process.returncode} != 0
+        ${reason}=    Failure Reason    taskset    ${process}    ${issues}
+        Fail    ${reason}
     END
 
 Report
-    [Documentation]    The report as text and as a table, and the artifacts as JSON.
-    [Arguments]    ${title}    ${ended}    ${result}    ${images}
+    [Documentation]    Adds the report as text and as a table, and the artifacts as JSON.
+    [Arguments]    ${title}    ${process}    ${result}    ${images}
     IF    not $result
-        ${words}=    Say Why    taskset    ${ended}    ${{ [] }}
-        RW.Core.Add Pre To Report    ${words}
+        ${reason}=    Failure Reason    taskset    ${process}    ${{ [] }}
+        RW.Core.Add Pre To Report    ${reason}
         RETURN
     END
-    RW.Core.Add Pre To Report    ${ended.stdout}
+    RW.Core.Add Pre To Report    ${process.stdout}
     @{head}=    Create List    Source    Destination    Verdict    Outcome    Reason
     @{body}=    Evaluate
     ...    [[str(image.get(field) or "") for field in ("source", "destination", "verdict", "outcome", "reason")] for image in $result["images"]]
@@ -61,8 +61,8 @@ Report
     IF    isinstance($images, (list, dict))    RW.Core.Add Json To Report    ${images}
 
 Raise Issues
-    [Documentation]    One issue for each that the program found; one of our own where it ended before it could find any.
-    [Arguments]    ${title}    ${ended}    ${issues}
+    [Documentation]    Raises every issue that the program found. Raises one other issue if the program failed before it found any.
+    [Arguments]    ${title}    ${process}    ${issues}
     FOR    ${issue}    IN    @{issues}
         RW.Core.Add Issue
         ...    severity=${issue}[severity]
@@ -73,66 +73,66 @@ Raise Issues
         ...    next_steps=${issue}[next_steps]
         ...    details=${issue}[details]
     END
-    IF    $issues or ${ended.returncode} == 0    RETURN
-    ${why}=    Say Why    taskset    ${ended}    ${issues}
-    ${words}=    Last Words    ${ended}
+    IF    $issues or ${process.returncode} == 0    RETURN
+    ${reason}=    Failure Reason    taskset    ${process}    ${issues}
+    ${log}=    Last Log Lines    ${process}
     RW.Core.Add Issue
     ...    severity=${2}
     ...    title=${title} images could not be synced to ACR ${REGISTRY_NAME}
-    ...    expected=taskset looks at every image and reports on it
-    ...    actual=${why}
+    ...    expected=taskset checks every image and reports the result
+    ...    actual=${reason}
     ...    reproduce_hint=REGISTRY_NAME=${REGISTRY_NAME} taskset --log-level debug
-    ...    next_steps=Correct what the details name\nRun the task again
-    ...    details=${words}
+    ...    next_steps=Fix the problem that the details describe\nRun the task again
+    ...    details=${log}
 
 Suite Initialization
     ${REGISTRY_NAME}=    RW.Core.Import User Variable    REGISTRY_NAME
     ...    type=string
-    ...    description=The Azure Container Registry: its name or its login server.
+    ...    description=Name (myacr) or login server (myacr.azurecr.io) of the Azure Container Registry.
     ...    pattern=.*
     ...    example=myacr.azurecr.io
     ${REGISTRY_REPOSITORY_PATH}=    RW.Core.Import User Variable    REGISTRY_REPOSITORY_PATH
     ...    type=string
-    ...    description=The path inside the registry under which the images stand.
+    ...    description=The repository path in the registry under which the images are stored.
     ...    pattern=.*
     ...    example=runwhen
     ...    default=runwhen
     ${AZURE_RESOURCE_SUBSCRIPTION_ID}=    RW.Core.Import User Variable    AZURE_RESOURCE_SUBSCRIPTION_ID
     ...    type=string
-    ...    description=The subscription that holds the registry. Detected when empty.
+    ...    description=The subscription that contains the registry. Detected if empty.
     ...    pattern=.*
     ...    example=11111111-2222-3333-4444-555555555555
     ...    default=
     ${SYNC_IMAGES}=    RW.Core.Import User Variable    SYNC_IMAGES
     ...    type=string
-    ...    description=Whether to import what is missing or outdated, or only to look.
+    ...    description=Whether to import missing and outdated images (true) or only to check them (false).
     ...    enum=true,false
     ...    pattern=.*
     ...    example=true
     ...    default=true
     ${IMAGES}=    RW.Core.Import User Variable    IMAGES
     ...    type=string
-    ...    description=Which category of images to look at.
+    ...    description=The category of images to check.
     ...    enum=all,codecollection,runwhen-local
     ...    pattern=.*
     ...    example=all
     ...    default=all
     ${REF}=    RW.Core.Import User Variable    REF
     ...    type=string
-    ...    description=The branch of the CodeCollections, as it stands in their tags (main of main-latest).
+    ...    description=The branch of the CodeCollections, as used in their tags (main in main-latest).
     ...    pattern=.*
     ...    example=main
     ...    default=main
     ${SYNC_REF_LATEST}=    RW.Core.Import User Variable    SYNC_REF_LATEST
     ...    type=string
-    ...    description=Whether to keep the branch's latest tag in the registry too, on the stable tag's digest.
+    ...    description=Whether to keep the branch's latest tag (main-latest) in the registry too, with the digest of the stable tag.
     ...    enum=true,false
     ...    pattern=.*
     ...    example=false
     ...    default=false
     ${IMAGE_ARCHITECTURE}=    RW.Core.Import User Variable    IMAGE_ARCHITECTURE
     ...    type=string
-    ...    description=The platform whose manifest decides which tags are the same image.
+    ...    description=The architecture whose manifest is compared to decide whether two tags are the same image.
     ...    pattern=.*
     ...    example=amd64
     ...    default=amd64
@@ -145,64 +145,64 @@ Suite Initialization
     ...    default=false
     ${USE_DOCKER_AUTH}=    RW.Core.Import User Variable    USE_DOCKER_AUTH
     ...    type=string
-    ...    description=Whether to use the secrets DOCKER_USERNAME and DOCKER_TOKEN with Docker Hub.
+    ...    description=Whether to use the secrets DOCKER_USERNAME and DOCKER_TOKEN for Docker Hub.
     ...    enum=true,false
     ...    pattern=.*
     ...    example=false
     ...    default=false
     ${HELM_REPO_URL}=    RW.Core.Import User Variable    HELM_REPO_URL
     ...    type=string
-    ...    description=Where the RunWhen Local chart is: a chart repository, oci://…, a folder or a .tgz.
+    ...    description=The location of the RunWhen Local chart: a chart repository, oci://…, a folder or a .tgz.
     ...    pattern=.*
     ...    example=https://runwhen-contrib.github.io/helm-charts
     ...    default=https://runwhen-contrib.github.io/helm-charts
     ${HELM_CHART_NAME}=    RW.Core.Import User Variable    HELM_CHART_NAME
     ...    type=string
-    ...    description=The chart's name in its repository.
+    ...    description=The name of the chart in its repository.
     ...    pattern=.*
     ...    example=runwhen-local
     ...    default=runwhen-local
     ${CHART_VERSION}=    RW.Core.Import User Variable    CHART_VERSION
     ...    type=string
-    ...    description=Another version of the chart than the highest release, or a range of them.
+    ...    description=A version of the chart, or a range of versions. The highest release if empty.
     ...    pattern=.*
     ...    example=>=0.6, <1
     ...    default=
     ${CHART_VALUES}=    RW.Core.Import User Variable    CHART_VALUES
     ...    type=string
-    ...    description=A file of values for the chart, as YAML; its path in the worker's image.
+    ...    description=The path of a YAML file with values for the chart, in the worker's image.
     ...    pattern=.*
     ...    example=/etc/runwhen/values.yaml
     ...    default=
     ${CHART_SET}=    RW.Core.Import User Variable    CHART_SET
     ...    type=string
-    ...    description=More values for the chart, as Helm's --set takes them.
+    ...    description=More values for the chart, in the syntax of Helm's --set.
     ...    pattern=.*
     ...    example=runner.image.tag=0.10.21
     ...    default=
     ${TIMEOUT_SECONDS}=    RW.Core.Import User Variable    TIMEOUT_SECONDS
     ...    type=string
-    ...    description=Deadline of the whole run in seconds; what is known by then is reported.
+    ...    description=The deadline of the whole run in seconds. Results that are known by then are reported.
     ...    pattern=.*
     ...    example=540
     ...    default=540
     ${LOG_LEVEL}=    RW.Core.Import User Variable    LOG_LEVEL
     ...    type=string
-    ...    description=How much is logged.
+    ...    description=The log level.
     ...    enum=error,warn,info,debug
     ...    pattern=.*
     ...    example=info
     ...    default=info
     ${AZURE_CLOUD}=    RW.Core.Import User Variable    AZURE_CLOUD
     ...    type=string
-    ...    description=The Azure cloud; follows from the login server when that is given.
+    ...    description=The Azure cloud. Detected from the login server if empty.
     ...    enum=AzureCloud,AzureUSGovernment,AzureChinaCloud
     ...    pattern=.*
     ...    example=AzureCloud
     ...    default=
     ${AZURE_AUTHORITY_HOST}=    RW.Core.Import User Variable    AZURE_AUTHORITY_HOST
     ...    type=string
-    ...    description=Where tokens come from, https only; the cloud's when empty.
+    ...    description=The https endpoint that issues tokens. The default of the cloud if empty.
     ...    pattern=.*
     ...    example=https://login.microsoftonline.com
     ...    default=
@@ -213,32 +213,32 @@ Suite Initialization
     ...    optional=${True}
     ${az_tenantId}=    RW.Core.Import Secret    az_tenantId
     ...    type=string
-    ...    description=The tenant of the service principal, where the platform gives it by itself.
+    ...    description=The tenant ID of the service principal, if the platform provides it as a separate secret.
     ...    pattern=.*
     ...    optional=${True}
     ${az_clientId}=    RW.Core.Import Secret    az_clientId
     ...    type=string
-    ...    description=The application (client) id of the service principal, likewise.
+    ...    description=The client (application) ID of the service principal, if the platform provides it as a separate secret.
     ...    pattern=.*
     ...    optional=${True}
     ${az_clientSecret}=    RW.Core.Import Secret    az_clientSecret
     ...    type=string
-    ...    description=The secret of the service principal, likewise.
+    ...    description=The client secret of the service principal, if the platform provides it as a separate secret.
     ...    pattern=.*
     ...    optional=${True}
     ${az_subscriptionId}=    RW.Core.Import Secret    az_subscriptionId
     ...    type=string
-    ...    description=The subscription of the service principal, likewise.
+    ...    description=The subscription ID of the service principal, if the platform provides it as a separate secret.
     ...    pattern=.*
     ...    optional=${True}
     ${DOCKER_USERNAME}=    RW.Core.Import Secret    DOCKER_USERNAME
     ...    type=string
-    ...    description=Docker Hub user, required with USE_DOCKER_AUTH=true.
+    ...    description=The Docker Hub user name. Required if USE_DOCKER_AUTH=true.
     ...    pattern=.*
     ...    optional=${True}
     ${DOCKER_TOKEN}=    RW.Core.Import Secret    DOCKER_TOKEN
     ...    type=string
-    ...    description=Docker Hub access token, required with USE_DOCKER_AUTH=true.
+    ...    description=The Docker Hub access token. Required if USE_DOCKER_AUTH=true.
     ...    pattern=.*
     ...    optional=${True}
     &{environment}=    Create Dictionary
@@ -262,7 +262,7 @@ Suite Initialization
     ...    AZURE_CLOUD=${AZURE_CLOUD}
     ...    AZURE_AUTHORITY_HOST=${AZURE_AUTHORITY_HOST}
     Set Suite Variable    &{ENVIRONMENT}    &{environment}
-    Remember Secrets
+    Store Secrets
     ...    azure_credentials=${azure_credentials}
     ...    az_tenantId=${az_tenantId}
     ...    az_clientId=${az_clientId}

@@ -1,6 +1,6 @@
 *** Settings ***
-Documentation       Counts the RunWhen images that an Azure Container Registry is behind on.
-...                 The metric is the number of images that need a sync; there is none when an image could not be checked.
+Documentation       Counts the RunWhen images that need a sync to an Azure Container Registry.
+...                 The metric is this number. Nothing is pushed if an image could not be checked.
 Metadata            Author    azure-rw-acr-sync
 Metadata            Display Name    Azure RunWhen ACR Image Sync
 Metadata            Supports    Azure    ACR    Update    RunWhen    CodeCollection
@@ -12,31 +12,31 @@ Suite Setup         Suite Initialization
 
 
 *** Variables ***
-# What `sli` came to; one run answers all three tasks.
+# The result of `sli`. All three tasks use one run.
 ${CHECK}            ${None}
 
 
 *** Tasks ***
 Check for CodeCollection Updates against ACR Registry `${REGISTRY_NAME}`
-    [Documentation]    Counts the CodeCollection images that the registry is behind on.
+    [Documentation]    Counts the CodeCollection images that need a sync.
     [Tags]    acr    azure    codecollection    update    utility    access:read-only    data:config
     Check Category    codecollection    codecollection    CodeCollection
 
 Check for RunWhen Local Image Updates against ACR Registry `${REGISTRY_NAME}`
-    [Documentation]    Counts the images of the RunWhen Local chart that the registry is behind on.
+    [Documentation]    Counts the images of the RunWhen Local chart that need a sync.
     [Tags]    acr    azure    runwhen-local    helm    update    utility    access:read-only    data:config
     Check Category    runwhen_local    runwhen-local    RunWhen Local
 
 Count Images Needing Update and Push Metric
-    [Documentation]    Pushes the number of images that need a sync, and that of each category; nothing when one is unknown.
+    [Documentation]    Pushes the number of images that need a sync, in total and per category. Pushes nothing if an image is unknown.
     [Tags]    acr    azure    metric    update    utility    access:read-only    data:config
     Check Once
     ${total}=    Evaluate    $CHECK["result"].get("needs_sync")
     IF    $total is None
-        Fail    no metric: the check is incomplete. ${CHECK}[why]
+        Fail    no metric: the check is incomplete. ${CHECK}[reason]
     END
     FOR    ${name}    ${category}    IN    &{CHECK}[result][categories]
-        # A category that was not looked at (IMAGES) has no number.
+        # IMAGES can exclude a category from the check; it then has no number.
         IF    $category is not None and $category["counts"]["total"] > 0
             RW.Core.Push Metric    ${category}[needs_sync]    sub_name=${name}
         END
@@ -46,76 +46,76 @@ Count Images Needing Update and Push Metric
 
 *** Keywords ***
 Check Once
-    [Documentation]    Runs `sli`, unless it has run already.
+    [Documentation]    Runs `sli` once. Later calls use the same result.
     IF    $CHECK is not None    RETURN
-    ${ended}=    Run Program    sli
+    ${process}=    Run Program    sli
     ${result}=    Read Artifact    ${ARTIFACTS}/sli.json    ${{ {} }}
     ${issues}=    Read Artifact    ${ARTIFACTS}/issues.json    ${{ [] }}
-    ${why}=    Say Why    sli    ${ended}    ${issues}
-    &{check}=    Create Dictionary    result=${result}    why=${why}
+    ${reason}=    Failure Reason    sli    ${process}    ${issues}
+    &{check}=    Create Dictionary    result=${result}    reason=${reason}
     Set Suite Variable    ${CHECK}    ${check}
 
 Check Category
-    [Documentation]    Passes when every image of the category is known, and what was to be imported is.
+    [Documentation]    Passes if every image of the category was checked and every import succeeded.
     [Arguments]    ${name}    ${setting}    ${title}
     IF    $IMAGES.strip() in ("codecollection", "runwhen-local") and $IMAGES.strip() != $setting
-        Pass Execution    IMAGES=${IMAGES} leaves the ${title} images out
+        Pass Execution    IMAGES=${IMAGES} excludes the ${title} images
     END
     Check Once
     ${category}=    Evaluate    $CHECK["result"].get("categories", {}).get($name)
-    IF    $category is None    Fail    ${CHECK}[why]
+    IF    $category is None    Fail    ${CHECK}[reason]
     ${counts}=    Set Variable    ${category}[counts]
     Log    ${title}: ${category}[needs_sync] images need a sync; ${counts}
-    IF    $category["needs_sync"] is None or $counts["failed"] > 0    Fail    ${CHECK}[why]
+    IF    $category["needs_sync"] is None or $counts["failed"] > 0    Fail    ${CHECK}[reason]
 
 Suite Initialization
     ${REGISTRY_NAME}=    RW.Core.Import User Variable    REGISTRY_NAME
     ...    type=string
-    ...    description=The Azure Container Registry: its name or its login server.
+    ...    description=Name (myacr) or login server (myacr.azurecr.io) of the Azure Container Registry.
     ...    pattern=.*
     ...    example=myacr.azurecr.io
     ${REGISTRY_REPOSITORY_PATH}=    RW.Core.Import User Variable    REGISTRY_REPOSITORY_PATH
     ...    type=string
-    ...    description=The path inside the registry under which the images stand.
+    ...    description=The repository path in the registry under which the images are stored.
     ...    pattern=.*
     ...    example=runwhen
     ...    default=runwhen
     ${AZURE_RESOURCE_SUBSCRIPTION_ID}=    RW.Core.Import User Variable    AZURE_RESOURCE_SUBSCRIPTION_ID
     ...    type=string
-    ...    description=The subscription that holds the registry. Detected when empty.
+    ...    description=The subscription that contains the registry. Detected if empty.
     ...    pattern=.*
     ...    example=11111111-2222-3333-4444-555555555555
     ...    default=
     ${SYNC_IMAGES}=    RW.Core.Import User Variable    SYNC_IMAGES
     ...    type=string
-    ...    description=Whether to import what is missing or outdated, or only to look.
+    ...    description=Whether to import missing and outdated images (true) or only to check them (false).
     ...    enum=true,false
     ...    pattern=.*
     ...    example=false
     ...    default=false
     ${IMAGES}=    RW.Core.Import User Variable    IMAGES
     ...    type=string
-    ...    description=Which category of images to look at.
+    ...    description=The category of images to check.
     ...    enum=all,codecollection,runwhen-local
     ...    pattern=.*
     ...    example=all
     ...    default=all
     ${REF}=    RW.Core.Import User Variable    REF
     ...    type=string
-    ...    description=The branch of the CodeCollections, as it stands in their tags (main of main-latest).
+    ...    description=The branch of the CodeCollections, as used in their tags (main in main-latest).
     ...    pattern=.*
     ...    example=main
     ...    default=main
     ${SYNC_REF_LATEST}=    RW.Core.Import User Variable    SYNC_REF_LATEST
     ...    type=string
-    ...    description=Whether to keep the branch's latest tag in the registry too, on the stable tag's digest.
+    ...    description=Whether to keep the branch's latest tag (main-latest) in the registry too, with the digest of the stable tag.
     ...    enum=true,false
     ...    pattern=.*
     ...    example=false
     ...    default=false
     ${IMAGE_ARCHITECTURE}=    RW.Core.Import User Variable    IMAGE_ARCHITECTURE
     ...    type=string
-    ...    description=The platform whose manifest decides which tags are the same image.
+    ...    description=The architecture whose manifest is compared to decide whether two tags are the same image.
     ...    pattern=.*
     ...    example=amd64
     ...    default=amd64
@@ -135,64 +135,64 @@ Suite Initialization
     ...    default=false
     ${USE_DOCKER_AUTH}=    RW.Core.Import User Variable    USE_DOCKER_AUTH
     ...    type=string
-    ...    description=Whether to use the secrets DOCKER_USERNAME and DOCKER_TOKEN with Docker Hub.
+    ...    description=Whether to use the secrets DOCKER_USERNAME and DOCKER_TOKEN for Docker Hub.
     ...    enum=true,false
     ...    pattern=.*
     ...    example=false
     ...    default=false
     ${HELM_REPO_URL}=    RW.Core.Import User Variable    HELM_REPO_URL
     ...    type=string
-    ...    description=Where the RunWhen Local chart is: a chart repository, oci://…, a folder or a .tgz.
+    ...    description=The location of the RunWhen Local chart: a chart repository, oci://…, a folder or a .tgz.
     ...    pattern=.*
     ...    example=https://runwhen-contrib.github.io/helm-charts
     ...    default=https://runwhen-contrib.github.io/helm-charts
     ${HELM_CHART_NAME}=    RW.Core.Import User Variable    HELM_CHART_NAME
     ...    type=string
-    ...    description=The chart's name in its repository.
+    ...    description=The name of the chart in its repository.
     ...    pattern=.*
     ...    example=runwhen-local
     ...    default=runwhen-local
     ${CHART_VERSION}=    RW.Core.Import User Variable    CHART_VERSION
     ...    type=string
-    ...    description=Another version of the chart than the highest release, or a range of them.
+    ...    description=A version of the chart, or a range of versions. The highest release if empty.
     ...    pattern=.*
     ...    example=>=0.6, <1
     ...    default=
     ${CHART_VALUES}=    RW.Core.Import User Variable    CHART_VALUES
     ...    type=string
-    ...    description=A file of values for the chart, as YAML; its path in the worker's image.
+    ...    description=The path of a YAML file with values for the chart, in the worker's image.
     ...    pattern=.*
     ...    example=/etc/runwhen/values.yaml
     ...    default=
     ${CHART_SET}=    RW.Core.Import User Variable    CHART_SET
     ...    type=string
-    ...    description=More values for the chart, as Helm's --set takes them.
+    ...    description=More values for the chart, in the syntax of Helm's --set.
     ...    pattern=.*
     ...    example=runner.image.tag=0.10.21
     ...    default=
     ${TIMEOUT_SECONDS}=    RW.Core.Import User Variable    TIMEOUT_SECONDS
     ...    type=string
-    ...    description=Deadline of the whole run in seconds; what is known by then is reported.
+    ...    description=The deadline of the whole run in seconds. Results that are known by then are reported.
     ...    pattern=.*
     ...    example=540
     ...    default=540
     ${LOG_LEVEL}=    RW.Core.Import User Variable    LOG_LEVEL
     ...    type=string
-    ...    description=How much is logged.
+    ...    description=The log level.
     ...    enum=error,warn,info,debug
     ...    pattern=.*
     ...    example=info
     ...    default=info
     ${AZURE_CLOUD}=    RW.Core.Import User Variable    AZURE_CLOUD
     ...    type=string
-    ...    description=The Azure cloud; follows from the login server when that is given.
+    ...    description=The Azure cloud. Detected from the login server if empty.
     ...    enum=AzureCloud,AzureUSGovernment,AzureChinaCloud
     ...    pattern=.*
     ...    example=AzureCloud
     ...    default=
     ${AZURE_AUTHORITY_HOST}=    RW.Core.Import User Variable    AZURE_AUTHORITY_HOST
     ...    type=string
-    ...    description=Where tokens come from, https only; the cloud's when empty.
+    ...    description=The https endpoint that issues tokens. The default of the cloud if empty.
     ...    pattern=.*
     ...    example=https://login.microsoftonline.com
     ...    default=
@@ -203,32 +203,32 @@ Suite Initialization
     ...    optional=${True}
     ${az_tenantId}=    RW.Core.Import Secret    az_tenantId
     ...    type=string
-    ...    description=The tenant of the service principal, where the platform gives it by itself.
+    ...    description=The tenant ID of the service principal, if the platform provides it as a separate secret.
     ...    pattern=.*
     ...    optional=${True}
     ${az_clientId}=    RW.Core.Import Secret    az_clientId
     ...    type=string
-    ...    description=The application (client) id of the service principal, likewise.
+    ...    description=The client (application) ID of the service principal, if the platform provides it as a separate secret.
     ...    pattern=.*
     ...    optional=${True}
     ${az_clientSecret}=    RW.Core.Import Secret    az_clientSecret
     ...    type=string
-    ...    description=The secret of the service principal, likewise.
+    ...    description=The client secret of the service principal, if the platform provides it as a separate secret.
     ...    pattern=.*
     ...    optional=${True}
     ${az_subscriptionId}=    RW.Core.Import Secret    az_subscriptionId
     ...    type=string
-    ...    description=The subscription of the service principal, likewise.
+    ...    description=The subscription ID of the service principal, if the platform provides it as a separate secret.
     ...    pattern=.*
     ...    optional=${True}
     ${DOCKER_USERNAME}=    RW.Core.Import Secret    DOCKER_USERNAME
     ...    type=string
-    ...    description=Docker Hub user, required with USE_DOCKER_AUTH=true.
+    ...    description=The Docker Hub user name. Required if USE_DOCKER_AUTH=true.
     ...    pattern=.*
     ...    optional=${True}
     ${DOCKER_TOKEN}=    RW.Core.Import Secret    DOCKER_TOKEN
     ...    type=string
-    ...    description=Docker Hub access token, required with USE_DOCKER_AUTH=true.
+    ...    description=The Docker Hub access token. Required if USE_DOCKER_AUTH=true.
     ...    pattern=.*
     ...    optional=${True}
     &{environment}=    Create Dictionary
@@ -253,7 +253,7 @@ Suite Initialization
     ...    AZURE_CLOUD=${AZURE_CLOUD}
     ...    AZURE_AUTHORITY_HOST=${AZURE_AUTHORITY_HOST}
     Set Suite Variable    &{ENVIRONMENT}    &{environment}
-    Remember Secrets
+    Store Secrets
     ...    azure_credentials=${azure_credentials}
     ...    az_tenantId=${az_tenantId}
     ...    az_clientId=${az_clientId}

@@ -1,6 +1,7 @@
-//! Reading a chart repository's index: the megabyte of the OpenTelemetry charts where it is at hand, and one of our own.
+//! Measures how long it takes to read the index of a chart repository: a generated one, and the published one of the
+//! OpenTelemetry charts (1 MB) if it is available.
 //!
-//! `cargo bench -p acr-sync-core --bench index`
+//! Run `cargo bench -p acr-sync-core --bench index`.
 
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used)]
 
@@ -16,7 +17,7 @@ fn main() {
     divan::main();
 }
 
-/// A published index, from the folder that `PUBLISHED_CHARTS` names or from beside the checkout.
+/// Reads the published index from the folder `PUBLISHED_CHARTS`, by default `../shared/charts` next to the checkout.
 fn published() -> Option<String> {
     let charts = std::env::var_os("PUBLISHED_CHARTS").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/charts"),
@@ -30,8 +31,8 @@ fn published() -> Option<String> {
     Some(text)
 }
 
-/// Eight charts with 250 versions each, some 700 kB.
-fn own() -> String {
+/// Returns an index with eight charts of 250 versions each, about 700 kB.
+fn generated() -> String {
     let mut text = "apiVersion: v1\nentries:\n".to_owned();
     for chart in 0..8 {
         text.push_str(&format!("  chart-{chart}:\n"));
@@ -47,9 +48,9 @@ fn own() -> String {
 }
 
 #[divan::bench]
-fn a_published_index(bencher: divan::Bencher) {
+fn published_index(bencher: divan::Bencher) {
     let Some(text) = published() else {
-        println!("skipped: the published index is not beside the checkout");
+        println!("skipped: the published index does not exist; set PUBLISHED_CHARTS to its folder");
         return;
     };
     bencher
@@ -58,8 +59,8 @@ fn a_published_index(bencher: divan::Bencher) {
 }
 
 #[divan::bench]
-fn an_index_of_our_own(bencher: divan::Bencher) {
-    let text = own();
+fn generated_index(bencher: divan::Bencher) {
+    let text = generated();
     bencher
         .counter(divan::counter::BytesCount::of_str(&text))
         .bench(|| versions_of(&text, "chart-3").unwrap().len());

@@ -1,8 +1,10 @@
-//! How long a render takes after loading, with Helm beside it where its Python SDK is installed.
+//! Measures how long it takes to load and render a chart, and to find its images. Also measures Helm itself if its Python
+//! SDK is installed.
 //!
-//! `cargo bench -p helm`. Published charts are read from the folder that `PUBLISHED_CHARTS` names, or from
-//! `../shared/charts` beside the checkout, where it exists, and charts of the project's own always. Set `HELM_PYTHON` to a Python that can import `helm_python` to see Helm's time.
-#![expect(clippy::print_stdout, reason = "a benchmark reports to a person")]
+//! Run `cargo bench -p helm`. The published charts are read from the folder `PUBLISHED_CHARTS`, by default
+//! `../shared/charts` next to the checkout, and skipped if they are not there. Set `HELM_PYTHON` to a Python that can import
+//! `helm_python` to measure Helm.
+#![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,7 +12,7 @@ use std::process::Command;
 use divan::Bencher;
 use helm::{Capabilities, Chart, Release, Values};
 
-/// The charts by a short name.
+/// Short names of the charts.
 const CHARTS: [&str; 3] = ["runwhen-local", "opentelemetry-collector", "common-style"];
 
 fn path(name: &str) -> Option<PathBuf> {
@@ -73,7 +75,7 @@ fn images(bencher: Bencher<'_, '_>, name: &str) {
     }
 }
 
-/// Helm's own time for the same, after loading.
+/// Measures the render time of Helm, without loading the chart.
 const HELM: &str = "
 import json, sys, time
 import helm_python

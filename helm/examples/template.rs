@@ -1,16 +1,16 @@
-//! Prints what `helm template` prints.
+//! Prints the same output as `helm template`.
 //!
 //! ```text
 //! cargo run --release -p helm --example template -- CHART [--values FILE]… [--set K=V]… [--set-string K=V]…
 //!     [--name release-name] [--namespace default] [--kube-version V] [--output-dir DIR]
 //! ```
 //!
-//! CHART is a folder or a `.tgz`. With `--output-dir`, each rendered file is written under its template's path instead,
-//! hooks, tests and notes included, as Helm's engine returns them.
+//! CHART is a folder or a `.tgz`. With `--output-dir`, the program writes each rendered file to the path of its template
+//! instead, including hooks, tests and notes, as Helm's engine returns them.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "an example program talks to a person"
+    reason = "a command-line program prints its results"
 )]
 
 use std::io::Write as _;
@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use helm::{Capabilities, Chart, Release, Values};
 
-/// What the command line asks for.
+/// The parsed command line.
 struct Options {
     chart: PathBuf,
     values: Values,
@@ -80,11 +80,11 @@ fn options() -> Result<Options, Box<dyn std::error::Error>> {
         }
         let value = inline
             .or_else(|| arguments.next())
-            .ok_or_else(|| format!("{flag} wants a value"))?;
+            .ok_or_else(|| format!("{flag} requires a value"))?;
         match flag.as_str() {
             "--values" | "-f" => {
                 let text = std::fs::read_to_string(&value)
-                    .map_err(|error| format!("read {value}: {error}"))?;
+                    .map_err(|error| format!("cannot read {value}: {error}"))?;
                 files.merge_yaml(&text)?;
             }
             "--set" => sets.push((value, false)),
@@ -98,7 +98,7 @@ fn options() -> Result<Options, Box<dyn std::error::Error>> {
             _ => return Err(format!("unknown flag {flag}").into()),
         }
     }
-    // Helm takes all files first, then what is set.
+    // Helm merges all files first, then the values of --set.
     let mut values = files;
     for (text, is_string) in sets {
         if is_string {
@@ -107,7 +107,7 @@ fn options() -> Result<Options, Box<dyn std::error::Error>> {
             values.set(&text)?
         }
     }
-    let chart = chart.ok_or("which chart? Name a folder or a .tgz")?;
+    let chart = chart.ok_or("CHART is missing: give a folder or a .tgz")?;
     Ok(Options {
         chart,
         values,

@@ -1,7 +1,7 @@
-"""What the tests share: a world on loopback for each test, and Robot Framework run in it as the platform would.
+"""Fixtures: one sandbox per test, and Robot Framework, run in it as on the platform.
 
-Started by tests/platform.rs. ACR_SYNC_EXECUTABLES names the folder of `sli`, `taskset` and `sandbox`, and ACR_SYNC_REPORTS
-the file that gets a line of JSON for each phase of each test.
+tests/platform.rs starts pytest. ACR_SYNC_EXECUTABLES is the folder of `sli`, `taskset` and `sandbox`.
+ACR_SYNC_REPORTS is the file to which `pytest_runtest_logreport` appends one line of JSON per phase of a test.
 """
 
 import json
@@ -18,9 +18,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def pytest_runtest_logreport(report):
-    """Writes a report of a test's call, and of a set-up or tear-down that did not pass, for tests/platform.rs."""
+    """Writes the report of every test call, and of a setup or teardown that did not pass, for tests/platform.rs."""
     file = os.environ.get("ACR_SYNC_REPORTS")
-    # Under pytest-xdist the workers' reports arrive here, in the controller.
+    # With pytest-xdist, the controller gets the reports of all workers.
     if file and "PYTEST_XDIST_WORKER" not in os.environ and (report.when == "call" or report.outcome != "passed"):
         line = {"test": report.nodeid, "outcome": report.outcome, "text": report.longreprtext}
         with open(file, "a", encoding="utf-8") as reports:
@@ -29,31 +29,31 @@ def pytest_runtest_logreport(report):
 
 @pytest.fixture(scope="session")
 def root() -> pathlib.Path:
-    """The repository."""
+    """The root folder of the repository."""
     return ROOT
 
 
 @pytest.fixture(scope="session")
 def executables() -> pathlib.Path:
-    """The folder that holds `sli`, `taskset` and `sandbox`."""
+    """The folder that contains `sli`, `taskset` and `sandbox`."""
     return pathlib.Path(os.environ["ACR_SYNC_EXECUTABLES"])
 
 
 @pytest.fixture
 def world(executables):
-    """A sandbox of its own, in which eight images are behind."""
+    """A new sandbox in which eight images need a sync."""
     with World(executables / "sandbox") as world:
         yield world
 
 
 @pytest.fixture
 def robot(world, executables, tmp_path):
-    """Robot Framework with the wrappers, in this world."""
+    """Robot Framework with the wrappers, connected to the sandbox."""
     return Robot(world, executables, ROOT / "codebundles" / "azure-rw-acr-sync", tmp_path)
 
 
 @pytest.fixture
 def collector():
-    """A collector of metrics."""
+    """An OTLP collector."""
     with Collector() as collector:
         yield collector

@@ -1,4 +1,4 @@
-"""A stand-in of the platform's OTLP collector on loopback: it takes metrics over HTTP, in both encodings of the protocol."""
+"""A fake of the platform's OTLP collector on loopback. It accepts metrics over HTTP as protobuf and as JSON."""
 
 import gzip
 import http.server
@@ -12,12 +12,12 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 
 
 class Collector:
-    """Listens until the `with` block ends, and keeps what it was given."""
+    """Listens until the `with` block ends and records the requests."""
 
     def __init__(self):
         self.paths, self.headers, self.requests = [], [], []
-        # What is answered instead of the right thing, one after another: (status, type, body).
-        self.answers = []
+        # Responses to the next requests, instead of the normal one: (status, content type, body).
+        self.responses = []
         collector = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -28,22 +28,22 @@ class Collector:
                 kind, request = self.headers["Content-Type"], ExportMetricsServiceRequest()
                 if kind == "application/json":
                     json_format.Parse(body, request)
-                    answer = b"{}"
+                    response = b"{}"
                 else:
                     request.ParseFromString(body)
-                    answer = ExportMetricsServiceResponse().SerializeToString()
+                    response = ExportMetricsServiceResponse().SerializeToString()
                 collector.paths.append(self.path)
                 collector.headers.append(dict(self.headers))
                 status = 200
-                if collector.answers:
-                    status, kind, answer = collector.answers.pop(0)
+                if collector.responses:
+                    status, kind, response = collector.responses.pop(0)
                 else:
                     collector.requests.append(request)
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(answer)))
+                self.send_header("Content-Length", str(len(response)))
                 self.end_headers()
-                self.wfile.write(answer)
+                self.wfile.write(response)
 
             def log_message(self, *_):
                 pass
@@ -61,7 +61,7 @@ class Collector:
         self.server.server_close()
 
     def gauges(self):
-        """The last value of every gauge: {name: (value, attributes, service name, scope)}."""
+        """Returns the last value of every gauge: {name: (value, attributes, service name, scope)}."""
         found = {}
         for request in self.requests:
             for resource in request.resource_metrics:

@@ -1,4 +1,4 @@
-"""Robot Framework, run as the platform runs it, and everything that a run leaves."""
+"""Runs Robot Framework as the platform does, and collects all output of a run."""
 
 import json
 import pathlib
@@ -8,18 +8,18 @@ import sys
 
 from robot.api import ExecutionResult
 
-SENTENCE = "Azure CLI authenticated for tenant"
+LOGIN_PLACEHOLDER = "Azure CLI authenticated for tenant"
 
 
 class Robot:
-    """The wrappers in one world. Each run gets a folder of its own, and an environment that holds nothing else."""
+    """Runs the wrappers in one sandbox. Each run has its own folders and a minimal environment."""
 
     def __init__(self, world, executables, bundle, folder):
         self.world, self.executables, self.bundle, self.folder = world, executables, bundle, folder
         self.runs = 0
 
     def credentials(self):
-        """The world's service principal, as the four names of the platform."""
+        """The service principal of the sandbox, as the four `az_*` secrets of the platform."""
         given = self.world.environment
         return {
             "az_tenantId": given["AZURE_TENANT_ID"],
@@ -29,14 +29,14 @@ class Robot:
         }
 
     def as_json(self):
-        """The same, as the one secret `azure_credentials`."""
+        """The same service principal, as the secret `azure_credentials`."""
         names = {"az_tenantId": "tenantId", "az_clientId": "clientId"}
         names |= {"az_clientSecret": "clientSecret", "az_subscriptionId": "subscriptionId"}
         content = {names[name]: value for name, value in self.credentials().items()}
         return {"azure_credentials": json.dumps(content)}
 
     def login(self):
-        """The same, as the folder of a login that the platform made with `az`."""
+        """The same service principal, as the AZURE_CONFIG_DIR of an `az login` by the platform."""
         given, folder = self.credentials(), self.folder / "azure"
         folder.mkdir()
         entry = {"client_id": given["az_clientId"], "tenant": given["az_tenantId"]}
@@ -50,7 +50,7 @@ class Robot:
         return folder
 
     def run(self, file, secrets=None, tasks=(), production=False, **environment):
-        """Runs a wrapper; `secrets` are of the platform, `environment` is the worker's and the user's."""
+        """Runs a wrapper with secrets of the platform and with variables of the worker and the user."""
         self.runs += 1
         output, temporary = self.folder / f"output-{self.runs}", self.folder / f"temporary-{self.runs}"
         output.mkdir()
@@ -66,7 +66,7 @@ class Robot:
             **environment,
         }
         if production:
-            # One of the platform's own providers of secrets: each name says where its value is.
+            # The platform's provider for secrets in files: each name has the path of its value.
             kept = self.folder / f"secrets-{self.runs}"
             kept.mkdir()
             for name, value in secrets.items():
@@ -79,29 +79,29 @@ class Robot:
         for task in tasks:
             command += ["--task", task]
         command.append(str(self.bundle / file))
-        ended = subprocess.run(
+        process = subprocess.run(
             command, env=whole, cwd=temporary, capture_output=True, text=True, timeout=300, check=False
         )
-        run = Run(ended, output, temporary)
-        run.assert_holds_none_of(self.secrets(secrets, whole))
+        run = Run(process, output, temporary)
+        run.assert_contains_none_of(self.secrets(secrets, whole))
         return run
 
     def secrets(self, given, environment):
-        """What must not be found anywhere: what was given, and every token that was used."""
+        """The secrets that no output may contain: those of the run, and every token that a client sent."""
         found = {self.world.environment["AZURE_CLIENT_SECRET"]} | self.world.tokens()
         for name, value in given.items():
-            # Ids are no secrets, and Docker Hub's user neither; they stand in reports and addresses.
+            # IDs and the Docker Hub user name are not secrets; reports and URLs contain them.
             if name in ("azure_credentials", "az_clientSecret", "DOCKER_TOKEN"):
                 found.add(value)
         found |= {value for name, value in environment.items() if name == "AZURE_CLIENT_SECRET"}
-        return {secret for secret in found if len(secret) > 5 and SENTENCE not in secret}
+        return {secret for secret in found if len(secret) > 5 and LOGIN_PLACEHOLDER not in secret}
 
 
 class Run:
-    """A run that has ended."""
+    """The result of a finished run."""
 
-    def __init__(self, ended, output: pathlib.Path, temporary: pathlib.Path):
-        self.said = ended.stdout + ended.stderr
+    def __init__(self, process, output: pathlib.Path, temporary: pathlib.Path):
+        self.console = process.stdout + process.stderr
         self.output, self.temporary = output, temporary
         suite = ExecutionResult(output / "output.xml").suite
         self.tasks = {re.split(r" against | to ACR ", task.name)[0]: task for task in suite.tests}
@@ -109,24 +109,24 @@ class Run:
         self.message = {name: task.message for name, task in self.tasks.items()}
 
     def pushed(self):
-        """What development mode says it would push: {sub-metric or None: value}."""
-        found = re.findall(r"Push metric: value:(\S+) sub_name:(\S+)", self.said)
+        """The metrics that development mode prints instead of pushing: {sub-metric or None: value}."""
+        found = re.findall(r"Push metric: value:(\S+) sub_name:(\S+)", self.console)
         return {None if name == "None" else name: int(value) for value, name in found}
 
     def lines(self, name):
-        """The objects of report.jsonl or issues.jsonl, which production mode writes."""
+        """The objects in report.jsonl or issues.jsonl, which production mode writes."""
         path = self.output / name
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
-    def assert_holds_none_of(self, secrets):
-        """Searches everything that the platform keeps, and what is left in the run's folders."""
-        places = {"the console": self.said}
+    def assert_contains_none_of(self, secrets):
+        """Searches the console output and all files in the folders of the run."""
+        places = {"the console output": self.console}
         for folder in (self.output, self.temporary):
             for path in folder.rglob("*"):
                 if path.is_file():
                     places[str(path)] = path.read_bytes().decode("utf-8", "replace")
-        # log.html holds its texts as JavaScript strings, escaped.
+        # log.html contains texts as escaped JavaScript strings.
         escaped = {json.dumps(secret)[1:-1] for secret in secrets}
         for place, text in places.items():
             for secret in secrets | escaped:
-                assert secret not in text, f"a secret got into {place}"
+                assert secret not in text, f"{place} contains a secret"

@@ -1,4 +1,4 @@
-"""`sandbox serve` and its control interface, from Python."""
+"""Starts `sandbox serve` and calls its control interface."""
 
 import json
 import pathlib
@@ -6,12 +6,12 @@ import re
 import subprocess
 import urllib.request
 
-# Never through the proxy that the environment may name: the sandbox is the proxy.
+# Ignores the proxy of the environment, because the sandbox itself is a proxy.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class World:
-    """The outside world on loopback, until the `with` block ends."""
+    """A sandbox that runs until the `with` block ends."""
 
     def __init__(self, executable: pathlib.Path):
         self.process = subprocess.Popen(
@@ -33,39 +33,39 @@ class World:
         self.process.stdout.close()
 
     def control(self, path, body=None, method=None):
-        """One call of the control interface."""
+        """Calls the control interface and returns its JSON response."""
         data = None if body is None else json.dumps(body).encode()
         url = f"{self.environment['HTTPS_PROXY']}/sandbox/{path}"
         request = urllib.request.Request(url, data=data, method=method)
-        with _direct.open(request, timeout=10) as answer:
-            return json.load(answer)
+        with _direct.open(request, timeout=10) as response:
+            return json.load(response)
 
     def scenario(self, name):
-        """Begins anew."""
+        """Replaces all state by that of a scenario."""
         self.control("scenario", {"name": name}, "PUT")
 
     def fault(self, **fault):
-        """Arms a fault."""
+        """Adds a fault."""
         self.control("faults", fault)
 
     def change(self, change, **fields):
-        """Changes what the world holds."""
+        """Changes the content or the settings of a service."""
         self.control("content", {"change": change, **fields})
 
     def tags(self):
-        """Every tag of the registry: {repository: {tag: digest}}."""
+        """All tags of the registry: {repository: {tag: digest}}."""
         return self.control("content")["myacr.azurecr.io"]
 
     def requests(self):
-        """Everything that was asked."""
+        """The log of all requests."""
         return self.control("log")["requests"]
 
     def network(self):
-        """The proxy and its certificate authority: what the worker of the platform inherits."""
+        """The proxy and its CA bundle, as variables of the worker."""
         return {name: self.environment[name] for name in ("HTTPS_PROXY", "SSL_CERT_FILE")}
 
     def tokens(self):
-        """Every token and password that a client was seen to send."""
+        """All tokens and passwords that clients sent."""
         found = set()
         for request in self.requests():
             for name, value in request["request_headers"]:

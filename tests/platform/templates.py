@@ -1,10 +1,10 @@
-"""Renders the templates with the workspace builder's settings and stand-ins of its own includes."""
+"""Renders the templates with the settings of the workspace builder and copies of its includes."""
 
 import jinja2
 import yaml
 from jinja2.sandbox import SandboxedEnvironment
 
-# What the workspace builder has under these names, as far as it matters here.
+# The relevant parts of the workspace builder's own templates.
 INCLUDES = {
     "common-labels.yaml": "    slx: {{slx_name}}\n    workspace: {{workspace.short_name}}\n\n",
     "common-annotations.yaml": "    sourceGenerationRuleRepoURL: {{repo_url}}\n    sourceGenerationRuleRepoRef: {{ref}}\n\n",
@@ -50,14 +50,14 @@ EXAMPLE = {
 
 
 class PlatformUndefined(jinja2.Undefined):
-    """What the workspace builder prints where a user gave nothing."""
+    """Renders an undefined variable as the workspace builder does."""
 
     def __str__(self):
         return "missing_workspaceInfo_custom_variable"
 
 
 def render(root, kind, values=None, undefined=jinja2.StrictUndefined, includes=None):
-    """One of `slx`, `sli`, `taskset`, rendered and parsed."""
+    """Renders and parses the template of `slx`, `sli` or `taskset`."""
     folder = root / "codebundles" / "azure-rw-acr-sync" / ".runwhen" / "templates"
     own = jinja2.DictLoader(INCLUDES if includes is None else includes)
     environment = SandboxedEnvironment(

@@ -1,4 +1,4 @@
-"""meta.yaml, the wrappers, the templates, --help and the README name the same variables with the same defaults."""
+"""meta.yaml, the wrappers, the templates, --help and the README have the same variables with the same defaults."""
 
 import re
 import subprocess
@@ -9,8 +9,8 @@ import yaml
 from declarations import configured, declared, documented, readme
 from templates import render
 
-# Set by the wrappers, by the worker, or a secret there: nothing that a user of the platform sets.
-NOT_OF_THE_PLATFORM = {
+# Variables that a user of the platform does not set: the wrappers or the worker set them, or they are secrets there.
+NOT_SET_BY_USERS = {
     "OUTPUT_DIR",
     "CODEBUNDLE_TEMP_DIR",
     "AZURE_TENANT_ID",
@@ -21,52 +21,52 @@ NOT_OF_THE_PLATFORM = {
     "NO_PROXY",
     "SSL_CERT_FILE",
 }
-# Secrets of the environment that are no secrets of the platform's.
-NOT_SECRETS_THERE = {"AZURE_CLIENT_SECRET", "HTTPS_PROXY", "OTEL_EXPORTER_OTLP_HEADERS"}
-# Defaults that are a rule and not a value; the platform leaves these empty.
-RULES = {"detected", "the cloud's", "the highest release", ""}
+# Secrets of the environment that are not secrets of the platform.
+NOT_PLATFORM_SECRETS = {"AZURE_CLIENT_SECRET", "HTTPS_PROXY", "OTEL_EXPORTER_OTLP_HEADERS"}
+# Defaults that describe a rule instead of a value; they are empty on the platform.
+DESCRIBED_DEFAULTS = {"detected", "the cloud's", "the highest release", ""}
 WRAPPERS = [("sli.robot", "sli", "sli"), ("runbook.robot", "taskset", "taskset")]
 
 
-def public_of(executable):
-    """{name: default} of --help, less what the platform does not set."""
+def user_variables(executable):
+    """Returns {name: default} for the variables in --help that a user of the platform can set."""
     flags, _ = documented(executable)
-    # Native pushing of the metric is for runs outside the platform.
+    # The variables for pushing the metric are only for runs outside the platform.
     return {
-        name: "" if default in RULES else default
+        name: "" if default in DESCRIBED_DEFAULTS else default
         for name, default in flags.items()
-        if name not in NOT_OF_THE_PLATFORM and not name.startswith(("OTEL_", "RW_", "PUSH_"))
+        if name not in NOT_SET_BY_USERS and not name.startswith(("OTEL_", "RW_", "PUSH_"))
     }
 
 
 @pytest.mark.parametrize(("file", "program", "kind"), WRAPPERS)
-def test_variables(root, executables, file, program, kind):
+def test_wrapper_variables_equal_help_and_template(root, executables, file, program, kind):
     bundle = root / "codebundles" / "azure-rw-acr-sync"
     variables = declared(bundle / file, "User Variable")
-    told = public_of(executables / program)
-    assert {name: entry.get("default", "") for name, entry in variables.items()} == told
+    flags = user_variables(executables / program)
+    assert {name: entry.get("default", "") for name, entry in variables.items()} == flags
     for name, entry in variables.items():
         assert {"type", "description", "example"} <= entry.keys(), name
         if "enum" in entry:
             assert entry["example"] in entry["enum"].split(","), name
-    # Required is what has no default of any kind.
+    # A variable without a default is required.
     assert [name for name, entry in variables.items() if "default" not in entry] == ["REGISTRY_NAME"]
 
     rendered = configured(render(root, kind))
     examples = {"REGISTRY_NAME", "AZURE_RESOURCE_SUBSCRIPTION_ID"}
     assert list(rendered) == list(variables)
     assert {name: value for name, value in rendered.items() if name not in examples} == {
-        name: value for name, value in told.items() if name not in examples
+        name: value for name, value in flags.items() if name not in examples
     }
 
-    # What a wrapper declares it also passes on.
+    # The wrapper passes every declared variable to the program.
     text = (bundle / file).read_text()
     for name in variables:
-        assert f"    ...    {name}=${{{name}}}\n" in text, f"{name} is declared and not passed"
+        assert f"    ...    {name}=${{{name}}}\n" in text, f"{name} is declared but not passed"
 
 
 @pytest.mark.parametrize(("file", "program", "kind"), WRAPPERS)
-def test_enums_are_the_programs(root, executables, file, program, kind):
+def test_enums_equal_the_choices_in_help(root, executables, file, program, kind):
     del kind
     text = subprocess.run([executables / program, "--help"], capture_output=True, text=True, check=True).stdout
     values = dict(re.findall(r"--([a-z-]+) \[?<([^>]+)>", text))
@@ -77,16 +77,16 @@ def test_enums_are_the_programs(root, executables, file, program, kind):
 
 
 @pytest.mark.parametrize(("file", "program", "kind"), WRAPPERS)
-def test_secrets(root, executables, file, program, kind):
+def test_wrapper_secrets_equal_help(root, executables, file, program, kind):
     del kind
     secrets = declared(root / "codebundles" / "azure-rw-acr-sync" / file, "Secret")
-    _, told = documented(executables / program)
-    assert secrets.keys() == told - NOT_SECRETS_THERE
-    # Which of them are needed depends on the others: the program says what is missing.
+    _, documented_secrets = documented(executables / program)
+    assert secrets.keys() == documented_secrets - NOT_PLATFORM_SECRETS
+    # Which secrets are required depends on the others, so the program reports a missing one.
     assert all(entry["optional"] == "${True}" for entry in secrets.values())
 
 
-def test_both_wrappers_declare_the_same(root):
+def test_both_wrappers_have_equal_declarations(root):
     bundle = root / "codebundles" / "azure-rw-acr-sync"
     for kind in ("User Variable", "Secret"):
         one, other = (declared(bundle / file, kind) for file, _, _ in WRAPPERS)
@@ -97,7 +97,7 @@ def test_both_wrappers_declare_the_same(root):
                 assert entry == one[name], name
 
 
-def test_meta_yaml(root):
+def test_meta_yaml_equals_the_wrappers(root):
     bundle = root / "codebundles" / "azure-rw-acr-sync"
     meta = yaml.safe_load((root / "meta.yaml").read_text())
     variables, secrets = (declared(bundle / "sli.robot", kind) for kind in ("User Variable", "Secret"))
@@ -118,21 +118,22 @@ def test_meta_yaml(root):
         assert (root / path).is_file()
 
 
-def test_both_readers_of_meta_yaml_find_their_names(root):
+def test_meta_yaml_has_the_fields_of_both_formats(root):
     meta = yaml.safe_load((root / "meta.yaml").read_text())
     assert (meta["apiVersion"], meta["kind"]) == ("runwhen.com/v1", "CodeBundle")
     assert {"name", "title", "description", "author", "documentationURL", "tags"} <= meta["metadata"].keys()
-    wanted = {"platform", "requires", "supportedLocations", "codeBundle", "parameters", "secrets", "sli"}
-    assert wanted | {"troubleshooting"} <= meta["spec"].keys()
+    fields = {"platform", "requires", "supportedLocations", "codeBundle", "parameters", "secrets", "sli"}
+    assert fields | {"troubleshooting"} <= meta["spec"].keys()
     for entry in meta["spec"]["troubleshooting"]:
         assert entry.keys() == {"name", "description", "steps"}
     assert meta["commands"] == []
     assert {"author", "display_name", "description", "support_tags"} <= meta.keys()
 
 
-def test_the_readme_has_the_same_defaults(root, executables):
+def test_readme_defaults_equal_help(root, executables):
     table = readme(root)
-    for name, default in public_of(executables / "sli").items():
-        told = table[name]
+    for name, default in user_variables(executables / "sli").items():
+        documented_default = table[name]
         expected = {"SYNC_IMAGES": "false (sli), true (taskset)"}.get(name, default)
-        assert told == expected or (expected == "" and told in RULES | {"required"}), name
+        described = expected == "" and documented_default in DESCRIBED_DEFAULTS | {"required"}
+        assert documented_default == expected or described, name

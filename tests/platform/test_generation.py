@@ -1,4 +1,4 @@
-"""What RunWhen Local generates: which deployments match, and what the templates come to."""
+"""The generation of RunWhen Local: which deployments match, and what the templates render to."""
 
 import copy
 import re
@@ -13,7 +13,7 @@ UNSET = "missing_workspaceInfo_custom_variable"
 
 
 def matches(root, deployment, custom):
-    """The workspace builder's reading of our one rule."""
+    """Evaluates the generation rule as the workspace builder does."""
     path = root / "codebundles" / "azure-rw-acr-sync" / ".runwhen" / "generation-rules" / "azure-rw-acr-sync.yaml"
     (rule,) = yaml.safe_load(path.read_text())["spec"]["generationRules"]
     assert rule["resourceTypes"] == ["deployment"]
@@ -26,14 +26,14 @@ def matches(root, deployment, custom):
             return custom.get(name.removeprefix("custom/"))
         return {"name": deployment}[name]
 
-    def holds(predicate):
+    def is_true(predicate):
         assert predicate["type"] == "pattern"
-        # `exact` there is Python's `match`, which is not anchored at the end: our patterns are.
-        how = {"exact": re.match, "substring": re.search}[predicate["mode"]]
+        # `exact` means Python's `re.match`, which is not anchored at the end, so the patterns have anchors.
+        search = {"exact": re.match, "substring": re.search}[predicate["mode"]]
         found = value(predicate)
-        return found is not None and how(predicate["pattern"], str(found)) is not None
+        return found is not None and search(predicate["pattern"], str(found)) is not None
 
-    return all(holds(predicate) for predicate in match["matches"])
+    return all(is_true(predicate) for predicate in match["matches"])
 
 
 @pytest.mark.parametrize(
@@ -51,12 +51,12 @@ def matches(root, deployment, custom):
         ("runner", None, "myacr", False),
     ],
 )
-def test_the_rule(root, deployment, registry, name, expected):
+def test_rule_matches_only_the_runner_with_an_azure_registry(root, deployment, registry, name, expected):
     custom = {"private_registry": registry, "azure_acr_registry": name}
     assert matches(root, deployment, custom) is expected
 
 
-def test_every_output_has_its_template(root):
+def test_every_output_item_has_a_template_file(root):
     bundle = root / "codebundles" / "azure-rw-acr-sync" / ".runwhen"
     rule = yaml.safe_load((bundle / "generation-rules" / "azure-rw-acr-sync.yaml").read_text())
     (slx,) = rule["spec"]["generationRules"][0]["slxs"]
@@ -67,15 +67,15 @@ def test_every_output_has_its_template(root):
 
 
 @pytest.mark.parametrize(("kind", "file"), [("sli", "sli.yaml"), ("taskset", "runbook.yaml")])
-def test_the_files_to_commit_by_hand_are_the_rendered_templates(root, kind, file):
+def test_files_to_commit_by_hand_equal_the_rendered_templates(root, kind, file):
     rendered = render(root, kind)
-    # Annotations tell where something was generated from; this was not.
+    # Annotations contain the source of a generated file, and these files are not generated.
     del rendered["metadata"]["annotations"]
     assert yaml.safe_load((root / file).read_text()) == rendered
 
 
 @pytest.mark.parametrize("kind", ["slx", "sli", "taskset"])
-def test_with_the_least_that_a_user_may_give(root, kind):
+def test_minimal_workspace_info_renders_without_placeholders(root, kind):
     values = copy.deepcopy(EXAMPLE)
     for name in ("azure_acr_registry_subscriptionId", "azure_service_principal_secret_name"):
         del values["custom"][name]
@@ -90,7 +90,7 @@ def test_with_the_least_that_a_user_may_give(root, kind):
 
 
 @pytest.mark.parametrize("kind", ["sli", "taskset"])
-def test_other_forms_of_authentication(root, kind):
+def test_identity_and_docker_keys_render_their_secrets(root, kind):
     values = copy.deepcopy(EXAMPLE)
     values["match_resource"]["auth_type"] = "azure_identity"
     values["custom"] |= {"docker_username_key": "hub_user", "docker_token_key": "hub_token"}
@@ -99,22 +99,22 @@ def test_other_forms_of_authentication(root, kind):
         {"name": "DOCKER_USERNAME", "workspaceKey": "hub_user"},
         {"name": "DOCKER_TOKEN", "workspaceKey": "hub_token"},
     ]
-    # An older workspace builder has no azure-auth.yaml.
+    # An older workspace builder does not have azure-auth.yaml.
     without = {name: text for name, text in INCLUDES.items() if name != "azure-auth.yaml"}
     assert not render(root, kind, includes=without)["spec"]["secretsProvided"]
 
 
-def test_the_indicator_only_looks_and_warns_from_one_image_on(root):
+def test_indicator_only_checks_and_alerts_at_one_image(root):
     spec = render(root, "sli")["spec"]
     assert configured({"spec": spec})["SYNC_IMAGES"] == "false"
     assert spec["alerts"] == {"warning": {"operator": ">=", "threshold": "1", "for": ""}}
     assert "alertConfig" not in spec
-    # A run has ended when the next one begins.
+    # A run must end before the next run starts.
     assert int(configured({"spec": spec})["TIMEOUT_SECONDS"]) < spec["intervalSeconds"]
     assert configured(render(root, "taskset"))["SYNC_IMAGES"] == "true"
 
 
-def test_the_slx_says_what_it_measures(root):
+def test_slx_has_all_fields(root):
     slx = render(root, "slx")
     assert slx["kind"] == "ServiceLevelX"
     fields = {"alias", "asMeasuredBy", "statement", "owners", "imageURL", "tags", "additionalContext"}
@@ -122,7 +122,7 @@ def test_the_slx_says_what_it_measures(root):
     assert slx["spec"]["owners"] == ["me@example.com"]
 
 
-def test_the_documented_example_is_one_that_the_rule_and_the_overrides_take(root):
+def test_documented_workspace_info_matches_rule_and_templates(root):
     block = (root / "docs" / "workspaceInfo.md").read_text().split("```yaml\n")[1].split("```")[0]
     info = yaml.safe_load(block)
     assert matches(root, "runner", info["custom"])
@@ -135,7 +135,7 @@ def test_the_documented_example_is_one_that_the_rule_and_the_overrides_take(root
 
 
 @pytest.mark.parametrize("document", ["docs/workspaceInfo.md", "codebundles/azure-rw-acr-sync/README.md"])
-def test_every_link_leads_somewhere(root, document):
+def test_every_link_has_a_target(root, document):
     for target, anchor in re.findall(r"\]\(([^)#\s]+)(#[^)]+)?\)", (root / document).read_text()):
         if target.startswith("http"):
             continue

@@ -1,4 +1,4 @@
-"""azure-rw-acr-helm-update reads only the registry: its documented selection, applied to what a sync leaves there."""
+"""The documented tag selection of azure-rw-acr-helm-update, which reads only the registry, applied after a sync."""
 
 import json
 import subprocess
@@ -17,20 +17,20 @@ COMPONENTS = ["runwhen-local", "opentelemetry-collector", "runner"]
 
 
 def sync(executables, world, tmp_path, **settings):
-    """A whole sync; the artifact that tells what it did."""
+    """Runs a sync and returns its artifact taskset.json."""
     environment = {**world.environment, "REGISTRY_NAME": "myacr.azurecr.io", "OUTPUT_DIR": str(tmp_path), **settings}
     subprocess.run([executables / "taskset"], env=environment, check=True, capture_output=True, timeout=120)
     return json.loads((tmp_path / "azure-rw-acr-sync" / "taskset.json").read_text())
 
 
 def highest(tags):
-    """The last of GNU `sort -V`, which is what the other codebundle asks."""
+    """The last tag in the order of GNU `sort -V`, which the other codebundle uses."""
     lines = subprocess.run(["sort", "-V"], input="\n".join(tags), capture_output=True, text=True, check=True)
     return lines.stdout.split()[-1]
 
 
 def select_collection(tags, ref):
-    """The stable tag on the digest of `${REF}-latest`; none where the registry has no such pointer."""
+    """The stable tag with the digest of `${REF}-latest`, or None if the registry does not have `${REF}-latest`."""
     import re
 
     latest = tags.get(f"{ref}-latest")
@@ -38,8 +38,8 @@ def select_collection(tags, ref):
     return highest(stable) if latest and stable else None
 
 
-def wanted(result):
-    """{repository: tag} that the sync meant the registry to have."""
+def destinations(result):
+    """Returns {repository: tag} for the destinations of the sync."""
     found = {}
     for image in result["images"]:
         repository, _, tag = image["destination"].removeprefix(f"{result['registry']}/").rpartition(":")
@@ -48,29 +48,29 @@ def wanted(result):
 
 
 @pytest.mark.parametrize("scenario", ["outdated", "empty"])
-def test_it_finds_every_image_with_the_latest_pointer(world, executables, tmp_path, scenario):
+def test_with_ref_latest_every_image_is_selected(world, executables, tmp_path, scenario):
     world.scenario(scenario)
     result = sync(executables, world, tmp_path, SYNC_REF_LATEST="true")
-    tags, meant = world.tags(), wanted(result)
+    tags, expected = world.tags(), destinations(result)
     for name in COLLECTIONS:
-        assert select_collection(tags[f"{PATH}/{name}"], "main") == meant[f"{PATH}/{name}"], name
+        assert select_collection(tags[f"{PATH}/{name}"], "main") == expected[f"{PATH}/{name}"], name
     for name in COMPONENTS:
-        assert highest(tags[f"{PATH}/{name}"]) == meant[f"{PATH}/{name}"], name
+        assert highest(tags[f"{PATH}/{name}"]) == expected[f"{PATH}/{name}"], name
 
 
-def test_without_the_pointer_it_finds_the_components_only(world, executables, tmp_path):
-    """Why SYNC_REF_LATEST is there: the sync does not copy `-latest` by itself, as the original did not."""
+def test_without_ref_latest_only_components_are_selected(world, executables, tmp_path):
+    """The reason for SYNC_REF_LATEST: by default, the sync does not copy `-latest`, like the original."""
     world.scenario("empty")
     result = sync(executables, world, tmp_path)
-    tags, meant = world.tags(), wanted(result)
+    tags, expected = world.tags(), destinations(result)
     for name in COLLECTIONS:
         assert select_collection(tags[f"{PATH}/{name}"], "main") is None, name
-        assert meant[f"{PATH}/{name}"] in tags[f"{PATH}/{name}"], name
+        assert expected[f"{PATH}/{name}"] in tags[f"{PATH}/{name}"], name
     for name in COMPONENTS:
-        assert highest(tags[f"{PATH}/{name}"]) == meant[f"{PATH}/{name}"], name
+        assert highest(tags[f"{PATH}/{name}"]) == expected[f"{PATH}/{name}"], name
 
 
-def test_the_order_that_it_relies_on():
+def test_sort_v_orders_versions_before_dates_before_latest():
     tags = ["latest", "0.9.0", "main-abc", "20251103120000", "0.10.21"]
-    told = subprocess.run(["sort", "-V"], input="\n".join(tags), capture_output=True, text=True, check=True).stdout
-    assert told.split() == ["0.9.0", "0.10.21", "20251103120000", "latest", "main-abc"]
+    lines = subprocess.run(["sort", "-V"], input="\n".join(tags), capture_output=True, text=True, check=True).stdout
+    assert lines.split() == ["0.9.0", "0.10.21", "20251103120000", "latest", "main-abc"]

@@ -1,4 +1,4 @@
-"""The wrappers in production mode: metrics go to a collector, reports and issues to the files that the platform uploads."""
+"""The wrappers in production mode, which pushes metrics and writes reports and issues to files for the platform."""
 
 import pytest
 
@@ -9,7 +9,7 @@ SYNC_LOCAL = "Sync RunWhen Local Image Updates"
 
 
 def platform(collector):
-    """What the platform sets for a run of an indicator."""
+    """The variables that the platform sets for an indicator."""
     return {
         "RW_LOCATION": "my-location",
         "RW_WORKSPACE": "my-workspace",
@@ -18,28 +18,28 @@ def platform(collector):
     }
 
 
-def test_the_metric_and_its_parts_reach_the_collector(robot, collector):
+def test_total_and_category_metrics_reach_the_collector(robot, collector):
     run = robot.run("sli.robot", production=True, **platform(collector))
-    assert set(run.status.values()) == {"PASS"}, run.said
-    told = ({"workspace": "my-workspace"}, "rw_sli_service", "rw_sli_meter")
+    assert set(run.status.values()) == {"PASS"}, run.console
+    expected = ({"workspace": "my-workspace"}, "rw_sli_service", "rw_sli_meter")
     assert collector.gauges() == {
-        METRIC: (8, *told),
-        f"{METRIC}__codecollection": (5, *told),
-        f"{METRIC}__runwhen_local": (3, *told),
+        METRIC: (8, *expected),
+        f"{METRIC}__codecollection": (5, *expected),
+        f"{METRIC}__runwhen_local": (3, *expected),
     }
     assert set(collector.paths) == {"/v1/metrics"}
 
 
-def test_an_incomplete_check_pushes_nothing(robot, world, collector):
+def test_incomplete_check_pushes_nothing(robot, world, collector):
     world.fault(host="ghcr.io", kind="html")
     run = robot.run("sli.robot", production=True, **platform(collector))
-    assert run.status[PUSH] == "FAIL", run.said
+    assert run.status[PUSH] == "FAIL", run.console
     assert collector.gauges() == {}
 
 
-def test_report_and_artifacts(robot, collector):
+def test_sync_adds_report_table_and_artifacts(robot, collector):
     run = robot.run("runbook.robot", production=True, **platform(collector))
-    assert run.status == {SYNC_CODECOLLECTION: "PASS", SYNC_LOCAL: "PASS"}, run.said
+    assert run.status == {SYNC_CODECOLLECTION: "PASS", SYNC_LOCAL: "PASS"}, run.console
     assert run.lines("issues.jsonl") == []
     of_task = {}
     for line in run.lines("report.jsonl"):
@@ -54,15 +54,15 @@ def test_report_and_artifacts(robot, collector):
         assert {row[3] for row in table["kwargs"]["body"]} == {"imported"}
         assert whole["obj"]["status"] == "complete"
         assert whole["obj"]["counts"]["imported"] == count
-        # What still waits: none, or none of those that are listed.
+        # After the sync, the artifact does not list an image that needs an update.
         listed = images["obj"]
         assert listed == [] or not any(image["update_required"] for image in listed.values())
 
 
-def test_issues_of_failed_imports(robot, world, collector):
+def test_failed_import_raises_one_complete_issue(robot, world, collector):
     world.change("add_import_rule", rule={"contains": "workspace-utils", "result": {"fail": "source_unauthorized"}})
     run = robot.run("runbook.robot", production=True, **platform(collector))
-    assert run.status == {SYNC_CODECOLLECTION: "FAIL", SYNC_LOCAL: "PASS"}, run.said
+    assert run.status == {SYNC_CODECOLLECTION: "FAIL", SYNC_LOCAL: "PASS"}, run.console
     (issue,) = run.lines("issues.jsonl")
     assert issue["severity"] in (1, 2, 3)
     assert issue["taskName"].startswith(SYNC_CODECOLLECTION)
@@ -75,7 +75,7 @@ def test_issues_of_failed_imports(robot, world, collector):
 
 
 @pytest.mark.parametrize("form", ["json", "four names", "login"])
-def test_credentials_as_the_platform_gives_them(robot, collector, form):
+def test_every_credential_form_of_the_platform_is_accepted(robot, collector, form):
     given, more = robot.credentials(), {}
     if form == "json":
         given = robot.as_json()
@@ -83,10 +83,10 @@ def test_credentials_as_the_platform_gives_them(robot, collector, form):
         given = {"azure_credentials": f"Azure CLI authenticated for tenant {given['az_tenantId']}"}
         more = {"AZURE_CONFIG_DIR": str(robot.login())}
     run = robot.run("sli.robot", secrets=given, production=True, **platform(collector), **more)
-    assert collector.gauges()[METRIC][0] == 8, run.said
+    assert collector.gauges()[METRIC][0] == 8, run.console
 
 
-def test_wrong_credentials(robot, collector):
+def test_wrong_credentials_raise_one_issue_per_task(robot, collector):
     wrong = robot.credentials() | {"az_clientSecret": "not-the-Secret"}
     run = robot.run("runbook.robot", secrets=wrong, production=True, **platform(collector))
     assert set(run.status.values()) == {"FAIL"}
@@ -96,11 +96,11 @@ def test_wrong_credentials(robot, collector):
     assert all("AADSTS7000215" in issue["actual"] + issue["details"] for issue in issues)
 
 
-def test_a_run_that_ends_early_raises_an_issue_of_its_own(robot, collector):
+def test_invalid_setting_raises_one_issue_per_task(robot, collector):
     run = robot.run("runbook.robot", production=True, SYNC_IMAGES="perhaps", **platform(collector))
     assert set(run.status.values()) == {"FAIL"}
     for issue in run.lines("issues.jsonl"):
         assert issue["severity"] == 2
         assert "SYNC_IMAGES" in issue["details"]
-        assert issue["nextSteps"].splitlines() == ["Correct what the details name", "Run the task again"]
+        assert issue["nextSteps"].splitlines() == ["Fix the problem that the details describe", "Run the task again"]
     assert len(run.lines("issues.jsonl")) == 2

@@ -1,4 +1,4 @@
-"""The images and the Kubernetes files, as far as they can be checked without a container engine or a cluster."""
+"""The Dockerfiles and Kubernetes manifests, checked without a container engine and without a cluster."""
 
 import os
 import pathlib
@@ -14,13 +14,13 @@ from dockerfile_parse import DockerfileParser
 
 DOCKERFILES = ["Dockerfile", "Dockerfile.minimal"]
 MANIFESTS = ["cronjob.yaml", "indexed-job.yaml"]
-NOBODY = 65532
+UNPRIVILEGED = 65532
 CI = os.environ.get("CI") == "true"
 
 
 def parsed(root, name, tmp_path):
-    """The instructions of a Dockerfile, stage by stage: [[(instruction, value)]]; those before the first are stage 0."""
-    # The parser wants a file of its own.
+    """Returns the instructions per stage: [[(instruction, value)]]. Stage 0 has those before the first FROM."""
+    # The parser requires a file with the name Dockerfile.
     copy = tmp_path / "Dockerfile"
     shutil.copy(root / name, copy)
     stages = [[]]
@@ -34,30 +34,30 @@ def parsed(root, name, tmp_path):
 
 
 @pytest.mark.parametrize("name", DOCKERFILES)
-def test_a_dockerfile_builds_in_one_stage_and_ships_another_that_is_not_root(root, name, tmp_path):
+def test_dockerfile_has_a_build_stage_and_a_final_stage_without_root(root, name, tmp_path):
     arguments, build, final = parsed(root, name, tmp_path)
     assert {value.split("=")[0] for what, value in arguments if what == "ARG"} == {"RUST_IMAGE", "BASE_IMAGE"}
     assert build[0] == ("FROM", "${RUST_IMAGE} AS build")
     assert final[0] == ("FROM", "${BASE_IMAGE}")
     user = [value for what, value in final if what == "USER"][-1]
-    assert user in ("runwhen", f"{NOBODY}:{NOBODY}")
-    # Nothing is for one architecture only.
+    assert user in ("runwhen", f"{UNPRIVILEGED}:{UNPRIVILEGED}")
+    # The images can be built for every architecture.
     assert not re.search(r"amd64|x86_64|--platform", "".join(value for _, value in build + final))
     assert not [value for what, value in final if what == "ADD"]
 
 
 @pytest.mark.parametrize("name", DOCKERFILES)
-def test_what_a_dockerfile_copies_is_there_and_not_ignored(root, name, tmp_path):
+def test_files_that_a_dockerfile_copies_exist_and_are_not_ignored(root, name, tmp_path):
     ignored = {line for line in (root / ".dockerignore").read_text().splitlines() if line and line[0] != "#"}
     for what, value in sum(parsed(root, name, tmp_path), []):
-        words = [word for word in value.split() if not word.startswith("--")]
+        paths = [part for part in value.split() if not part.startswith("--")]
         if what == "COPY" and "--from" not in value:
-            for source in words[:-1]:
+            for source in paths[:-1]:
                 assert (root / source).exists(), source
                 assert source not in ignored
 
 
-def test_the_platforms_image_has_what_the_wrappers_look_for(root, tmp_path):
+def test_platform_image_contains_executables_and_codebundles(root, tmp_path):
     final = parsed(root, "Dockerfile", tmp_path)[-1]
     assert ("ENV", "ACR_SYNC_HOME=/opt/acr-sync/bin") in final
     copied = [value.split()[-1] for what, value in final if what == "COPY"]
@@ -65,11 +65,11 @@ def test_the_platforms_image_has_what_the_wrappers_look_for(root, tmp_path):
     assert "/home/runwhen/collection/codebundles" in copied
 
 
-def test_the_compiler_is_the_one_that_the_project_wants(root, tmp_path):
-    wanted = re.search(r'^rust-version = "(.*)"', (root / "Cargo.toml").read_text(), re.MULTILINE)[1]
+def test_dockerfiles_use_the_rust_version_of_the_project(root, tmp_path):
+    version = re.search(r'^rust-version = "(.*)"', (root / "Cargo.toml").read_text(), re.MULTILINE)[1]
     for name in DOCKERFILES:
         arguments = parsed(root, name, tmp_path)[0]
-        assert f":{wanted}-" in dict(value.split("=", 1) for _, value in arguments)["RUST_IMAGE"]
+        assert f":{version}-" in dict(value.split("=", 1) for _, value in arguments)["RUST_IMAGE"]
 
 
 def documents(root, name):
@@ -77,14 +77,14 @@ def documents(root, name):
 
 
 def pods(document):
-    """The pod of a Job or CronJob."""
+    """The pod templates of a document: one for a Job or CronJob, otherwise none."""
     if document["kind"] == "CronJob":
         return [document["spec"]["jobTemplate"]["spec"]["template"]]
     return [document["spec"]["template"]] if document["kind"] == "Job" else []
 
 
 @pytest.mark.parametrize("name", MANIFESTS)
-def test_kubernetes_takes_the_file(root, name):
+def test_manifest_is_valid_for_kubernetes(root, name):
     for document in documents(root, name):
         kubernetes_validate.validate(document, "1.33", strict=True)
 
@@ -109,7 +109,7 @@ def test_pods_are_restricted_and_use_workload_identity(root, name):
             assert "/output" in [mount["mountPath"] for mount in container["volumeMounts"]]
 
 
-def test_a_job_outlives_the_programs_deadline(root):
+def test_job_deadline_is_later_than_the_deadline_of_the_program(root):
     settings = next(d for d in documents(root, "cronjob.yaml") if d["kind"] == "ConfigMap")["data"]
     for document in documents(root, "cronjob.yaml"):
         if document["kind"] == "CronJob":
@@ -117,8 +117,8 @@ def test_a_job_outlives_the_programs_deadline(root):
             assert job["activeDeadlineSeconds"] > int(settings["TIMEOUT_SECONDS"])
 
 
-def test_every_setting_of_the_manifests_is_a_variable(root, executables):
-    known = subprocess.run([executables / "sli", "--help"], capture_output=True, text=True, check=True).stdout
+def test_every_setting_of_the_manifests_is_in_help(root, executables):
+    documented = subprocess.run([executables / "sli", "--help"], capture_output=True, text=True, check=True).stdout
     for name in MANIFESTS:
         for document in documents(root, name):
             given = set(document.get("data", {})) - {"registries"}
@@ -126,7 +126,7 @@ def test_every_setting_of_the_manifests_is_a_variable(root, executables):
                 for container in pod["spec"]["containers"]:
                     given |= {entry["name"] for entry in container.get("env", [])}
             for variable in given:
-                assert re.search(rf"\b{variable}\b", known), f"{name}: {variable}"
+                assert re.search(rf"\b{variable}\b", documented), f"{name}: {variable}"
 
 
 def fleet(root):
@@ -134,24 +134,24 @@ def fleet(root):
     return registries["data"]["registries"].splitlines(), job
 
 
-def test_the_fleet_has_an_index_for_each_line_of_its_list(root):
+def test_fleet_has_one_index_per_registry_of_its_list(root):
     lines, job = fleet(root)
     assert job["spec"]["completionMode"] == "Indexed"
     assert job["spec"]["completions"] == len(lines)
 
 
 @pytest.mark.parametrize("index", [0, 1, 2, 3])
-def test_each_index_takes_its_own_registry(root, world, executables, tmp_path, index):
+def test_index_uses_the_registry_on_its_line(root, world, executables, tmp_path, index):
     _, job = fleet(root)
     (container,) = job["spec"]["template"]["spec"]["containers"]
-    listed = tmp_path / "registries"
+    registries = tmp_path / "registries"
     subscription = world.environment["AZURE_SUBSCRIPTION_ID"]
-    listed.write_text(f"elsewhere.azurecr.io {subscription}\nmyacr.azurecr.io {subscription}\nmyacr.azurecr.io\n")
+    registries.write_text(f"elsewhere.azurecr.io {subscription}\nmyacr.azurecr.io {subscription}\nmyacr.azurecr.io\n")
     script = container["args"][0]
     assert "/etc/acr-sync/registries" in script and "/opt/acr-sync/bin/taskset" in script
-    script = script.replace("/etc/acr-sync/registries", str(listed))
+    script = script.replace("/etc/acr-sync/registries", str(registries))
     script = script.replace("/opt/acr-sync/bin/taskset", str(executables / "taskset"))
-    ended = subprocess.run(
+    process = subprocess.run(
         [*container["command"], script],
         env={
             **{name: value for name, value in world.environment.items() if name != "REGISTRY_NAME"},
@@ -167,34 +167,34 @@ def test_each_index_takes_its_own_registry(root, world, executables, tmp_path, i
         check=False,
     )
     if index in (1, 2):
-        assert ended.returncode == 0, ended.stderr
-        assert "# RunWhen images in myacr.azurecr.io" in ended.stdout
+        assert process.returncode == 0, process.stderr
+        assert "# RunWhen images in myacr.azurecr.io" in process.stdout
     elif index == 0:
-        assert "elsewhere.azurecr.io" in ended.stderr
-        assert ended.returncode not in (0, 4)
+        assert "elsewhere.azurecr.io" in process.stderr
+        assert process.returncode not in (0, 4)
     else:
-        # A list that is shorter than the Job: a wrong setting, which is not tried again.
-        assert ended.returncode == 2
-        assert "REGISTRY_NAME" in ended.stderr
+        # The list is shorter than `completions`. This is a wrong configuration, and the Job does not retry it.
+        assert process.returncode == 2
+        assert "REGISTRY_NAME" in process.stderr
 
 
 def libraries(executable):
-    """Everything that the dynamic linker loads, the linker too."""
-    told = subprocess.run(["ldd", executable], capture_output=True, text=True, check=True).stdout
-    return [pathlib.Path(path) for path in re.findall(r"(/\S+) \(0x", told)]
+    """The shared libraries of an executable and the dynamic linker."""
+    lines = subprocess.run(["ldd", executable], capture_output=True, text=True, check=True).stdout
+    return [pathlib.Path(path) for path in re.findall(r"(/\S+) \(0x", lines)]
 
 
 @pytest.mark.parametrize("program", ["sli", "taskset"])
-def test_runs_as_nobody_in_a_root_that_holds_nothing_else_and_cannot_be_written(
+def test_unprivileged_run_in_a_read_only_root_with_only_its_libraries_succeeds(
     world, executables, tmp_path, program
 ):
     if os.geteuid() != 0:
-        assert not CI, "CI=true wants this to run as root"
-        pytest.skip("only root can change the root folder")
+        assert not CI, "with CI=true, this test must run as root"
+        pytest.skip("only root can call chroot")
     root = tmp_path / "root"
     (root / "output").mkdir(parents=True)
-    os.chown(root / "output", NOBODY, NOBODY)
-    for path in [*libraries(executables / program)]:
+    os.chown(root / "output", UNPRIVILEGED, UNPRIVILEGED)
+    for path in libraries(executables / program):
         (root / path.relative_to("/").parent).mkdir(parents=True, exist_ok=True)
         shutil.copy(path, root / path.relative_to("/"))
     shutil.copy(executables / program, root / program)
@@ -206,11 +206,11 @@ def test_runs_as_nobody_in_a_root_that_holds_nothing_else_and_cannot_be_written(
         os.chroot(root)
         os.chdir("/")
         os.setgroups([])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
+        os.setgid(UNPRIVILEGED)
+        os.setuid(UNPRIVILEGED)
 
     environment = world.environment | {"SSL_CERT_FILE": "/ca.pem", "OUTPUT_DIR": "/output"}
-    ended = subprocess.run(
+    process = subprocess.run(
         [f"/{program}"],
         env=environment,
         preexec_fn=enter,
@@ -219,8 +219,8 @@ def test_runs_as_nobody_in_a_root_that_holds_nothing_else_and_cannot_be_written(
         timeout=120,
         check=False,
     )
-    assert ended.returncode == 0, ended.stderr
+    assert process.returncode == 0, process.stderr
     assert (root / "output" / "azure-rw-acr-sync" / f"{program}.json").is_file()
     assert {path for path in root.rglob("*") if "output" not in path.parts} == before
-    # The workers' 1 GiB is shared; the largest child so far says enough.
+    # Workers share 1 GiB, so half of it is the limit for the largest child process of this test run.
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 512 * 1024

@@ -1,4 +1,4 @@
-"""sli.robot and runbook.robot in development mode: what a person sees who tries them on a plain machine."""
+"""sli.robot and runbook.robot in development mode, which prints metrics, reports and issues to the console."""
 
 import json
 import shutil
@@ -13,67 +13,67 @@ SYNC_LOCAL = "Sync RunWhen Local Image Updates"
 GOOGLE = "us-west1-docker.pkg.dev"
 
 
-def test_the_indicator_counts_and_one_run_answers_all_tasks(robot, world):
+def test_outdated_images_are_counted_by_one_check_for_all_tasks(robot, world):
     run = robot.run("sli.robot")
-    assert run.status == dict.fromkeys([CHECK_CODECOLLECTION, CHECK_LOCAL, PUSH], "PASS"), run.said
+    assert run.status == dict.fromkeys([CHECK_CODECOLLECTION, CHECK_LOCAL, PUSH], "PASS"), run.console
     assert run.pushed() == {"codecollection": 5, "runwhen_local": 3, None: 8}
     tokens = [request for request in world.requests() if request["path"] == "/oauth2/exchange"]
-    assert len(tokens) == 1, "the check was made more than once"
+    assert len(tokens) == 1, "the check ran more than once"
     assert not [request for request in world.requests() if "importImage" in request["path"]]
 
 
-def test_up_to_date_is_zero(robot, world):
+def test_up_to_date_registry_pushes_zero(robot, world):
     world.scenario("up-to-date")
     run = robot.run("sli.robot")
-    assert run.pushed() == {"codecollection": 0, "runwhen_local": 0, None: 0}, run.said
+    assert run.pushed() == {"codecollection": 0, "runwhen_local": 0, None: 0}, run.console
 
 
-def test_the_taskset_syncs_and_the_indicator_agrees(robot):
+def test_indicator_after_a_sync_pushes_zero(robot):
     run = robot.run("runbook.robot")
-    assert run.status == dict.fromkeys([SYNC_CODECOLLECTION, SYNC_LOCAL], "PASS"), run.said
-    assert "5 images: 5 imported and verified" in run.said
-    assert "3 images: 3 imported and verified" in run.said
+    assert run.status == dict.fromkeys([SYNC_CODECOLLECTION, SYNC_LOCAL], "PASS"), run.console
+    assert "5 images: 5 imported and verified" in run.console
+    assert "3 images: 3 imported and verified" in run.console
     assert robot.run("sli.robot").pushed() == {"codecollection": 0, "runwhen_local": 0, None: 0}
 
 
 @pytest.mark.parametrize(
     ("task", "imports"), [("Sync CodeCollection*", 5), ("Sync RunWhen Local*", 3)]
 )
-def test_either_task_runs_alone(robot, world, task, imports):
+def test_single_task_imports_only_its_category(robot, world, task, imports):
     run = robot.run("runbook.robot", tasks=[task])
-    assert list(run.status.values()) == ["PASS"], run.said
+    assert list(run.status.values()) == ["PASS"], run.console
     started = [request for request in world.requests() if request["path"].endswith("/importImage")]
     assert len(started) == imports
 
 
-def test_an_incomplete_check_pushes_nothing_and_says_why(robot, world):
+def test_incomplete_check_pushes_nothing_and_reports_the_reason(robot, world):
     world.fault(host=GOOGLE, path_contains="rw-cli-codecollection", kind="html")
     run = robot.run("sli.robot")
-    assert run.status == {CHECK_CODECOLLECTION: "FAIL", CHECK_LOCAL: "PASS", PUSH: "FAIL"}, run.said
+    assert run.status == {CHECK_CODECOLLECTION: "FAIL", CHECK_LOCAL: "PASS", PUSH: "FAIL"}, run.console
     assert run.pushed() == {}
     assert "no metric: the check is incomplete" in run.message[PUSH]
     for name in (CHECK_CODECOLLECTION, PUSH):
         assert "HTML where JSON was promised" in run.message[name]
 
 
-def test_a_failed_import_fails_its_task_only_and_raises_an_issue(robot, world):
+def test_failed_import_fails_only_its_task_and_raises_one_issue(robot, world):
     world.change("add_import_rule", rule={"contains": "workspace-utils", "result": {"fail": "source_unauthorized"}})
     run = robot.run("runbook.robot")
-    assert run.status == {SYNC_CODECOLLECTION: "FAIL", SYNC_LOCAL: "PASS"}, run.said
+    assert run.status == {SYNC_CODECOLLECTION: "FAIL", SYNC_LOCAL: "PASS"}, run.console
     assert "could not be imported" in run.message[SYNC_CODECOLLECTION]
-    assert run.said.count("Raising Issue: Severity:") == 1
-    # What could not be imported is still counted, so there is a number.
+    assert run.console.count("Raising Issue: Severity:") == 1
+    # An image whose import failed still needs a sync, and the number is known.
     assert robot.run("sli.robot").pushed() == {"codecollection": 1, "runwhen_local": 0, None: 1}
 
 
-def test_an_indicator_that_imports_counts_what_is_left_and_fails_where_an_import_did(robot, world):
+def test_failed_import_by_the_indicator_is_counted_and_fails_its_task(robot, world):
     world.change("add_import_rule", rule={"contains": "workspace-utils", "result": {"fail": "source_unauthorized"}})
     run = robot.run("sli.robot", SYNC_IMAGES="true")
-    assert run.status == {CHECK_CODECOLLECTION: "FAIL", CHECK_LOCAL: "PASS", PUSH: "PASS"}, run.said
+    assert run.status == {CHECK_CODECOLLECTION: "FAIL", CHECK_LOCAL: "PASS", PUSH: "PASS"}, run.console
     assert run.pushed() == {"codecollection": 1, "runwhen_local": 0, None: 1}
 
 
-def test_wrong_credentials_fail_every_task_with_azures_own_reason(robot):
+def test_wrong_credentials_fail_every_task_with_the_error_of_azure(robot):
     wrong = robot.credentials() | {"az_clientSecret": "not-the-Secret"}
     run = robot.run("sli.robot", secrets=wrong)
     assert set(run.status.values()) == {"FAIL"}
@@ -82,11 +82,11 @@ def test_wrong_credentials_fail_every_task_with_azures_own_reason(robot):
     run = robot.run("runbook.robot", secrets=wrong)
     assert set(run.status.values()) == {"FAIL"}
     assert "AADSTS7000215" in run.message[SYNC_LOCAL]
-    assert "Raising Issue: Severity: 2" in run.said
+    assert "Raising Issue: Severity: 2" in run.console
 
 
 @pytest.mark.parametrize("form", ["json", "lines", "four names", "login"])
-def test_every_form_of_the_credentials_works(robot, form):
+def test_every_form_of_credentials_is_accepted(robot, form):
     given = robot.credentials()
     if form == "json":
         run = robot.run("sli.robot", secrets=robot.as_json())
@@ -99,12 +99,12 @@ def test_every_form_of_the_credentials_works(robot, form):
     else:
         sentence = f"Azure CLI authenticated for tenant {given['az_tenantId']}"
         run = robot.run("sli.robot", secrets={"azure_credentials": sentence}, AZURE_CONFIG_DIR=str(robot.login()))
-    assert run.pushed()[None] == 8, run.said
+    assert run.pushed()[None] == 8, run.console
 
 
-def test_a_workload_identity_of_the_worker_is_handed_on(robot, world, tmp_path):
+def test_workload_identity_of_the_worker_is_passed_to_the_program(robot, world, tmp_path):
     token = tmp_path / "token"
-    token.write_text("no token that Entra knows")
+    token.write_text("not a valid token")
     given = world.environment
     run = robot.run(
         "sli.robot",
@@ -114,33 +114,33 @@ def test_a_workload_identity_of_the_worker_is_handed_on(robot, world, tmp_path):
         AZURE_CLIENT_ID=given["AZURE_CLIENT_ID"],
     )
     assert set(run.status.values()) == {"FAIL"}
-    assert "AADSTS" in run.message[PUSH], "Entra was not asked with the token"
+    assert "AADSTS" in run.message[PUSH], "the token was not sent to Entra"
 
 
-def test_a_user_can_leave_a_category_out(robot):
+def test_category_excluded_by_images_is_not_checked(robot):
     run = robot.run("sli.robot", IMAGES="codecollection")
-    assert set(run.status.values()) == {"PASS"}, run.said
+    assert set(run.status.values()) == {"PASS"}, run.console
     assert run.pushed() == {"codecollection": 5, None: 5}
     run = robot.run("runbook.robot", IMAGES="codecollection")
-    assert set(run.status.values()) == {"PASS"}, run.said
-    assert "leaves the RunWhen Local images out" in run.message[SYNC_LOCAL]
+    assert set(run.status.values()) == {"PASS"}, run.console
+    assert "excludes the RunWhen Local images" in run.message[SYNC_LOCAL]
 
 
-def test_the_texts_of_the_platform_for_nothing_given_mean_unset(robot):
+def test_placeholders_of_the_platform_mean_unset(robot):
     unset = "missing_workspaceInfo_custom_variable"
     run = robot.run("sli.robot", AZURE_RESOURCE_SUBSCRIPTION_ID=unset, CHART_VERSION="", REF=unset)
-    assert run.pushed()[None] == 8, run.said
+    assert run.pushed()[None] == 8, run.console
 
 
-def test_a_wrong_setting_is_told_with_its_name(robot):
+def test_invalid_setting_fails_every_task_and_is_named(robot):
     run = robot.run("runbook.robot", TIMEOUT_SECONDS="soon", LOG_LEVEL="loud")
     assert set(run.status.values()) == {"FAIL"}
     for name in ("TIMEOUT_SECONDS", "LOG_LEVEL"):
-        assert name in run.message[SYNC_LOCAL], run.said
-    assert "Raising Issue: Severity: 2" in run.said
+        assert name in run.message[SYNC_LOCAL], run.console
+    assert "Raising Issue: Severity: 2" in run.console
 
 
-def test_what_the_first_task_left_is_not_taken_for_the_second(robot, world, executables, tmp_path):
+def test_artifacts_of_the_first_task_are_not_reported_by_the_second(robot, world, executables, tmp_path):
     world.change("add_import_rule", rule={"contains": "workspace-utils", "result": {"fail": "source_unauthorized"}})
     robot.executables = tmp_path / "half"
     robot.executables.mkdir()
@@ -153,50 +153,50 @@ def test_what_the_first_task_left_is_not_taken_for_the_second(robot, world, exec
     )
     program.chmod(0o755)
     run = robot.run("runbook.robot")
-    assert run.status == {SYNC_CODECOLLECTION: "FAIL", SYNC_LOCAL: "FAIL"}, run.said
+    assert run.status == {SYNC_CODECOLLECTION: "FAIL", SYNC_LOCAL: "FAIL"}, run.console
     assert "exit code 1: broken before it wrote a file" in run.message[SYNC_LOCAL]
-    assert run.said.count("Raising Issue: Severity:") == 2
-    assert run.said.count("# RunWhen images in") == 1
+    assert run.console.count("Raising Issue: Severity:") == 2
+    assert run.console.count("# RunWhen images in") == 1
 
 
-def test_the_programs_deadline_comes_before_the_platforms(robot, world):
+def test_stalled_source_fails_at_the_programs_deadline_with_a_report(robot, world):
     world.fault(host=GOOGLE, kind="stall")
     run = robot.run("sli.robot", TIMEOUT_SECONDS="3")
     assert run.status[PUSH] == "FAIL"
-    assert "deadline" in run.message[PUSH], run.said
-    # What is known by then is known: the other category was checked.
-    assert run.status[CHECK_LOCAL] == "PASS", run.said
+    assert "deadline" in run.message[PUSH], run.console
+    # The result of the other category is still reported.
+    assert run.status[CHECK_LOCAL] == "PASS", run.console
 
 
-def test_docker_secrets_reach_docker_hub(robot, world):
-    secrets = robot.as_json() | {"DOCKER_USERNAME": "me", "DOCKER_TOKEN": "hub-TOKEN-word"}
+def test_docker_secrets_are_sent_to_docker_hub(robot, world):
+    secrets = robot.as_json() | {"DOCKER_USERNAME": "me", "DOCKER_TOKEN": "hub-TOKEN-value"}
     run = robot.run("sli.robot", secrets=secrets, USE_DOCKER_AUTH="true")
-    asked = [request for request in world.requests() if request["host"] == "auth.docker.io"]
-    assert asked, run.said
-    assert all(request["authorization"] for request in asked)
+    hub_requests = [request for request in world.requests() if request["host"] == "auth.docker.io"]
+    assert hub_requests, run.console
+    assert all(request["authorization"] for request in hub_requests)
     run = robot.run("sli.robot", USE_DOCKER_AUTH="true")
     assert "DOCKER_TOKEN" in run.message[PUSH]
 
 
-def test_the_executables_are_found_beside_the_file_and_on_path_but_not_those_of_others(robot, executables, tmp_path):
+def test_executables_next_to_the_file_or_on_path_are_found_but_not_those_of_util_linux(robot, executables, tmp_path):
     bundle = tmp_path / "bundle"
     shutil.copytree(robot.bundle, bundle)
     robot.bundle = bundle
-    # util-linux's `taskset` is on PATH and is not ours.
+    # The `taskset` of util-linux is on PATH.
     run = robot.run("runbook.robot", ACR_SYNC_HOME="")
-    assert "the executable taskset is neither in ACR_SYNC_HOME" in run.message[SYNC_LOCAL], run.said
+    assert "the executable taskset is neither in ACR_SYNC_HOME" in run.message[SYNC_LOCAL], run.console
     path = f"/usr/bin:/bin:{executables}"
     assert robot.run("sli.robot", ACR_SYNC_HOME="", PATH=path).pushed()[None] == 8
     (bundle / "sli").symlink_to(executables / "sli")
     (bundle / "taskset").symlink_to(executables / "taskset")
     assert robot.run("sli.robot", ACR_SYNC_HOME="").pushed()[None] == 8
     run = robot.run("runbook.robot", ACR_SYNC_HOME="", SYNC_IMAGES="false")
-    assert set(run.status.values()) == {"PASS"}, run.said
+    assert set(run.status.values()) == {"PASS"}, run.console
 
 
-def test_artifacts_are_where_other_tools_look(robot):
+def test_artifacts_are_written_where_other_tools_read_them(robot):
     run = robot.run("sli.robot")
-    waiting = json.loads((run.output / "azure-rw-acr-sync" / "cc_images_to_update.json").read_text())
-    assert len(waiting) == 5
+    outdated = json.loads((run.output / "azure-rw-acr-sync" / "cc_images_to_update.json").read_text())
+    assert len(outdated) == 5
     images = json.loads((run.temporary / "images_to_update.json").read_text())
     assert len(images) == 3
