@@ -176,11 +176,7 @@ pub struct Mistake {
 }
 
 impl Mistake {
-    fn new(
-        variable: &'static str,
-        value: Option<&str>,
-        reason: impl Into<String>,
-    ) -> Self {
+    fn new(variable: &'static str, value: Option<&str>, reason: impl Into<String>) -> Self {
         Self {
             variable,
             value: value.map(shown),

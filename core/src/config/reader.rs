@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::shown::shown;
 use super::variables as name;
 use super::{
     ChartRequest, ChartSource, Credentials, DockerAuth, Images, Inputs, Login, Mistake, Network,
