@@ -502,7 +502,10 @@ fn a_list_that_was_cut_does_not_say_what_is_not_there() {
     );
     one_is_unknown(
         run(SLI, &world),
-        &["no stable tag beside main-latest", "were not"],
+        &[
+            "no stable tag with the same digest as main-latest",
+            "were not",
+        ],
     );
 }
 

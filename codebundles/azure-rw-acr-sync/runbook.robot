@@ -132,7 +132,7 @@ Suite Initialization
     ...    default=false
     ${IMAGE_ARCHITECTURE}=    RW.Core.Import User Variable    IMAGE_ARCHITECTURE
     ...    type=string
-    ...    description=The architecture whose manifest is compared to decide whether two tags are the same image.
+    ...    description=The platform whose manifest decides which tags are the same image, such as amd64, arm64 or linux/arm/v7.
     ...    pattern=.*
     ...    example=amd64
     ...    default=amd64

@@ -26,6 +26,7 @@ pub mod metric;
 pub mod name;
 pub mod observe;
 pub mod plan;
+pub mod platform;
 pub mod problem;
 #[cfg(test)]
 mod property_tests;

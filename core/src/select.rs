@@ -1,24 +1,31 @@
-//! Finding the stable tag of a CodeCollection repository, with the fewest requests that answer.
+//! Finding the stable tag of a CodeCollection repository, with few requests.
 //!
-//! Google's extended list tells siblings at once: one request. Where it does not, or where the same
-//! manifest stands in another index, candidates are read: those that an alias tag (`amd64-…`) points to
-//! first, then the newest, several at once, and never more than a bound.
+//! Google's extended list shows which tags share a digest: one request. Elsewhere the candidates' digests are compared
+//! with that of `${REF}-latest` (HEAD), and only if none is the same, their manifests for the platform (GET): the same
+//! build may be in another index.
+//!
+//! Of several tags on one digest the first by name is chosen, as the original does. A plain list is compared in that order,
+//! so the choice does not depend on the form of the list. A failed comparison ends the search: the tag that could not
+//! be read may be the one that the other form of the list leads to.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::codecollection::{Choice, StableTag};
 use crate::name::{Digest, Repository, Tag, Version};
+use crate::platform::Platform;
 use crate::problem::{Cause, Party, Problem};
 use crate::registry::{Manifest, RegistryClient, TagList};
+use crate::run::LOOK;
 use crate::seen::{Published, Seen};
 
-/// Candidates that are read when nothing else answers.
-const MOST_CANDIDATES: usize = 32;
-/// Candidates that are read when a good answer is at hand and only a better one is looked for.
+/// Candidates of each choice that are compared.
+const MOST_CANDIDATES: usize = 1_000;
+/// Candidates that are compared if a good answer is known and only a better one is sought.
 const FEW_CANDIDATES: usize = 8;
+/// Requests at the same time.
 const AT_ONCE: usize = 8;
 
 /// Finds the stable tag for one repository.
@@ -26,13 +33,13 @@ pub(crate) async fn stable_tag(
     client: &RegistryClient,
     repository: &Repository,
     rule: &StableTag,
-    architecture: &str,
+    platform: &Platform,
 ) -> Seen {
     let search = Search {
         client,
         repository,
         rule,
-        architecture,
+        platform,
     };
     search.run().await.unwrap_or_else(Seen::Unknown)
 }
@@ -41,94 +48,112 @@ struct Search<'a> {
     client: &'a RegistryClient,
     repository: &'a Repository,
     rule: &'a StableTag,
-    architecture: &'a str,
+    platform: &'a Platform,
+}
+
+/// What `${REF}-latest` points at.
+struct Latest {
+    digest: Digest,
+    /// The digest of the manifest for the platform.
+    child: Digest,
 }
 
 /// Tags that may be the stable one.
 struct Candidates {
-    /// An alias tag says that they share the child of `latest`.
+    /// An alias tag shows that they share the child of `latest`.
     aliased: Vec<Tag>,
-    /// Nothing says so.
     others: Vec<Tag>,
 }
 
-/// What reading a number of candidates came to.
-enum Found {
-    Match(Published),
-    /// None matched; the problem is why one could not be read.
-    None(Option<Problem>),
+/// Where the candidates point, in their order.
+enum Compared {
+    /// This one, the first, has the digest of `latest`.
+    Same(Tag),
+    /// None has it.
+    Others(Vec<(Tag, Digest)>),
+}
+
+/// Why a search that found nothing does not prove that there is nothing.
+struct Doubt {
+    /// The list lacks a tag that exists, or may be truncated.
+    incomplete: bool,
+    /// Candidates beyond the bound.
+    left_out: usize,
+    /// Listed tags that the registry then reported as absent.
+    gone: usize,
 }
 
 impl Search<'_> {
     async fn run(&self) -> Result<Seen, Problem> {
-        let place = format!("{}/{}", self.client.registry(), self.repository);
+        let place = self.place();
         let latest = self.rule.latest();
         let Some(list) = self.client.tags(self.repository).await? else {
             return Ok(Seen::NotPublished(format!(
                 "No {latest} found in {place}: there is no such repository"
             )));
         };
-        if !list.tags.contains(latest) && !self.is_behind_the_cut(&list).await? {
-            return Ok(Seen::NotPublished(format!("No {latest} found in {place}")));
-        }
-        let listed = list.listed(latest);
-        let sibling = listed.and_then(|(digest, listed)| {
-            let (choice, tag) = self.rule.best(&listed.tags)?;
-            Some((choice, self.published(tag, digest)))
+        let listed = list.listed(latest).map(|(digest, _)| digest.clone());
+        let is_listed = listed.is_some() || list.tags.contains(latest);
+        // A list may be truncated or empty although the tag exists, so the registry is asked for the tag itself.
+        let digest = if is_listed {
+            listed
+        } else {
+            let found = self.client.digest_of(self.repository, latest).await?;
+            let Some(digest) = found else {
+                return Ok(Seen::NotPublished(format!("No {latest} found in {place}")));
+            };
+            Some(digest)
+        };
+        let sibling = digest.as_ref().and_then(|digest| {
+            let siblings = &list.manifests.get(digest)?.tags;
+            let (choice, tag) = self.rule.best(siblings)?;
+            Some((choice, published(tag, digest)))
         });
         match sibling {
-            Some((Choice::First, published)) => Ok(Seen::Published(published)),
-            Some((Choice::Second, published)) => self.better_than(published, &list).await,
-            None => self.among_candidates(&list).await,
+            Some((Choice::First, found)) => Ok(Seen::Published(found)),
+            Some((Choice::Second, found)) => self.better_than(found, &list).await,
+            None => {
+                let doubt = Doubt {
+                    incomplete: !is_listed || list.may_be_cut(),
+                    left_out: 0,
+                    gone: 0,
+                };
+                let limit = self.client.limit().for_image(LOOK);
+                let search = self.among_candidates(&list, digest.as_ref(), doubt);
+                limit.guard(search).await
+            }
         }
     }
 
-    /// A tag that a cut list does not show may be there all the same.
-    async fn is_behind_the_cut(&self, list: &TagList) -> Result<bool, Problem> {
-        Ok(list.may_be_cut()
-            && self
-                .client
-                .resolve(self.repository, self.rule.latest())
-                .await?
-                .is_some())
-    }
-
-    fn published(&self, tag: &Tag, digest: &Digest) -> Published {
-        Published {
-            alias: None,
-            tag: Some(tag.clone()),
-            target: tag.clone(),
-            digest: digest.clone(),
-        }
-    }
-
-    /// A second choice stands beside `latest`; a first choice may still stand in another index.
+    /// A second choice has the digest of `latest`; a first choice may be in another index.
     async fn better_than(&self, second: Published, list: &TagList) -> Result<Seen, Problem> {
         let Candidates {
-            mut aliased,
+            aliased: mut candidates,
             others,
         } = self.candidates(list, Choice::First);
-        if !self.has_aliases(list) {
-            aliased.extend(others);
+        if self.aliases(list).is_none() {
+            candidates.extend(others);
         }
-        let mut candidates = aliased;
         candidates.truncate(FEW_CANDIDATES);
         if candidates.is_empty() {
             return Ok(Seen::Published(second));
         }
-        let child = self.child_of_latest(Some(&second.digest)).await?;
-        match self.read(candidates, &child).await {
-            Found::Match(first) => Ok(Seen::Published(first)),
-            Found::None(Some(problem)) => Err(problem),
-            Found::None(None) => Ok(Seen::Published(second)),
-        }
+        let latest = self.read_latest(Some(&second.digest)).await?;
+        let mut gone = 0;
+        let first = match self.compare(candidates, list, &latest, &mut gone).await? {
+            Compared::Same(tag) => Some(published(&tag, &latest.digest)),
+            Compared::Others(others) => self.with_child(others, list, &latest).await?,
+        };
+        Ok(Seen::Published(first.unwrap_or(second)))
     }
 
-    async fn among_candidates(&self, list: &TagList) -> Result<Seen, Problem> {
-        let latest = self.rule.latest();
-        let known = list.listed(latest).map(|(digest, _)| digest);
-        let child = self.child_of_latest(known).await?;
-        let mut unread = 0;
+    async fn among_candidates(
+        &self,
+        list: &TagList,
+        known: Option<&Digest>,
+        mut doubt: Doubt,
+    ) -> Result<Seen, Problem> {
+        let latest = self.read_latest(known).await?;
         for choice in [Choice::First, Choice::Second] {
             let Candidates {
                 aliased: mut candidates,
@@ -136,50 +161,63 @@ impl Search<'_> {
             } = self.candidates(list, choice);
             candidates.extend(others);
             let rest = candidates.split_off(candidates.len().min(MOST_CANDIDATES));
-            unread += rest.len();
-            match self.read(candidates, &child).await {
-                Found::Match(published) => return Ok(Seen::Published(published)),
-                Found::None(Some(problem)) => return Err(problem),
-                Found::None(None) => {}
+            doubt.left_out += rest.len();
+            let compared = self.compare(candidates, list, &latest, &mut doubt.gone);
+            let found = match compared.await? {
+                Compared::Same(tag) => Some(published(&tag, &latest.digest)),
+                Compared::Others(others) => self.with_child(others, list, &latest).await?,
+            };
+            if let Some(found) = found {
+                return Ok(Seen::Published(found));
             }
         }
-        let place = format!("{}/{}", self.client.registry(), self.repository);
-        if unread > 0 || list.may_be_cut() {
-            let what = format!(
-                "no stable tag beside {latest} among those that were read in {place}; {unread} of {} were not",
-                list.count()
-            );
-            return Err(Problem::new(Party::Source, Cause::Invalid, what)
-                .advise("the registry does not tell which tags belong together, and there are too many to read"));
+        let what = format!(
+            "no stable tag with the same digest as {} found in {}",
+            self.rule.latest(),
+            self.place()
+        );
+        match doubt.reason(list) {
+            Some((reason, advice)) => {
+                let what = format!("{what}, but {reason}");
+                Err(Problem::new(Party::Source, Cause::Invalid, what).advise(advice))
+            }
+            None => Ok(Seen::NotPublished(what)),
         }
-        Ok(Seen::NotPublished(format!(
-            "No stable tag beside {latest} found in {place}"
-        )))
     }
 
-    /// The digest that siblings of `latest` share.
-    async fn child_of_latest(&self, known: Option<&Digest>) -> Result<Digest, Problem> {
+    /// Reads `latest`, by its digest if that is known.
+    async fn read_latest(&self, known: Option<&Digest>) -> Result<Latest, Problem> {
         let latest = self.rule.latest();
         let version = known.map_or_else(
             || Version::Tag(latest.clone()),
             |digest| Version::Digest(digest.clone()),
         );
-        let place = format!("{}/{}:{latest}", self.client.registry(), self.repository);
+        let place = format!("{}:{latest}", self.place());
         let Some(manifest) = self.client.manifest(self.repository, &version).await? else {
             let what = format!("{place} was listed and is not there");
             return Err(Problem::new(Party::Source, Cause::NotFound, what)
                 .advise("it may be moving just now: run again"));
         };
-        let child = manifest.for_architecture(self.architecture);
-        let child =
-            child.map_err(|error| self.client.untrusted(self.repository, latest, &error))?;
-        child.ok_or_else(|| {
-            let what = format!("{place} has no manifest for {}", self.architecture);
+        let child = self.child(&manifest, latest)?.ok_or_else(|| {
+            let what = format!("{place} has no manifest for linux/{}", self.platform);
             Problem::new(Party::Source, Cause::NotFound, what).advise("check IMAGE_ARCHITECTURE")
+        })?;
+        Ok(Latest {
+            digest: manifest.digest,
+            child,
         })
     }
 
-    /// Tags of this choice that may share the child of `latest`, each part the newest first.
+    fn child(
+        &self,
+        manifest: &Manifest,
+        version: impl std::fmt::Display,
+    ) -> Result<Option<Digest>, Problem> {
+        let child = manifest.for_architecture(self.platform);
+        child.map_err(|error| self.client.untrusted(self.repository, version, &error))
+    }
+
+    /// Tags of this choice that may share the child of `latest`: the newest first if the list has times, else by name.
     fn candidates(&self, list: &TagList, choice: Choice) -> Candidates {
         let aliases: BTreeSet<&Tag> = self.aliases(list).into_iter().flatten().collect();
         let times: HashMap<&Tag, u64> = list
@@ -187,12 +225,12 @@ impl Search<'_> {
             .values()
             .flat_map(|listed| listed.tags.iter().map(|tag| (tag, listed.uploaded)))
             .collect();
-        let mut wanted: Vec<&Tag> = list
-            .tags
-            .iter()
+        let wanted = list.tags.iter();
+        let mut wanted: Vec<&Tag> = wanted
             .filter(|tag| self.rule.judge(tag) == Some(choice))
             .collect();
-        wanted.sort_by_key(|tag| Reverse((times.get(tag).copied().unwrap_or_default(), *tag)));
+        wanted.sort_by_key(|tag| (Reverse(times.get(tag).copied().unwrap_or_default()), *tag));
+        wanted.dedup();
         let is_aliased = |tag: &&Tag| {
             self.alias_of(tag)
                 .is_some_and(|alias| aliases.contains(&alias))
@@ -204,51 +242,147 @@ impl Search<'_> {
         }
     }
 
-    /// The alias tags that stand on the child of `latest`, where upstream keeps such tags.
+    /// The alias tags on the child of `latest`, if upstream keeps such tags.
     fn aliases<'l>(&self, list: &'l TagList) -> Option<&'l [Tag]> {
         let alias = self.alias_of(self.rule.latest())?;
         list.listed(&alias)
             .map(|(_, listed)| listed.tags.as_slice())
     }
 
-    fn has_aliases(&self, list: &TagList) -> bool {
-        self.aliases(list).is_some()
-    }
-
     fn alias_of(&self, tag: &Tag) -> Option<Tag> {
-        format!("{}-{tag}", self.architecture).parse().ok()
+        format!("{}-{tag}", self.platform.architecture())
+            .parse()
+            .ok()
     }
 
-    /// Reads candidates, several at once, until one has the wanted child.
-    async fn read(&self, candidates: Vec<Tag>, child: &Digest) -> Found {
-        let mut problem = None;
-        let mut reads = stream::iter(candidates)
-            .map(|tag| async move {
-                let manifest = self
-                    .client
-                    .manifest(self.repository, &Version::Tag(tag.clone()))
-                    .await;
-                (tag, manifest)
+    /// Compares the candidates' digests with that of `latest`, several at once, until one is the same.
+    async fn compare(
+        &self,
+        candidates: Vec<Tag>,
+        list: &TagList,
+        latest: &Latest,
+        gone: &mut usize,
+    ) -> Result<Compared, Problem> {
+        let listed: HashMap<&Tag, &Digest> = list
+            .manifests
+            .iter()
+            .flat_map(|(digest, listed)| listed.tags.iter().map(move |tag| (tag, digest)))
+            .collect();
+        let mut found = stream::iter(candidates)
+            .map(|tag| {
+                let listed = listed.get(&tag).map(|digest| (*digest).clone());
+                async move {
+                    let digest = match listed {
+                        Some(digest) => Some(digest),
+                        None => self.client.digest_of(self.repository, &tag).await?,
+                    };
+                    Ok::<_, Problem>((tag, digest))
+                }
             })
             .buffered(AT_ONCE);
-        while let Some((tag, manifest)) = reads.next().await {
-            let child_of = |manifest: Option<Manifest>| {
-                let Some(manifest) = manifest else {
-                    return Ok(None);
-                };
-                let child = manifest.for_architecture(self.architecture);
-                child
-                    .map(|child| child.map(|child| (child, manifest.digest)))
-                    .map_err(|error| self.client.untrusted(self.repository, &tag, &error))
-            };
-            match manifest.and_then(child_of) {
-                Ok(Some((same, digest))) if same == *child => {
-                    return Found::Match(self.published(&tag, &digest));
-                }
-                Ok(_) => {}
-                Err(failed) => problem = problem.or(Some(failed)),
+        let mut others = Vec::new();
+        while let Some((tag, digest)) = found.try_next().await? {
+            match digest {
+                Some(digest) if digest == latest.digest => return Ok(Compared::Same(tag)),
+                Some(digest) => others.push((tag, digest)),
+                None => *gone += 1,
             }
         }
-        Found::None(problem)
+        Ok(Compared::Others(others))
+    }
+
+    /// The first of these whose manifest has the child of `latest`; each digest is read once.
+    ///
+    /// A manifest that is not valid (an old format, an attachment) counts only if no other one has the child.
+    async fn with_child(
+        &self,
+        tags: Vec<(Tag, Digest)>,
+        list: &TagList,
+        latest: &Latest,
+    ) -> Result<Option<Published>, Problem> {
+        let mut first_by_name: BTreeMap<Digest, Tag> = BTreeMap::new();
+        let mut digests = Vec::new();
+        for (tag, digest) in tags {
+            match first_by_name.get_mut(&digest) {
+                Some(first) if tag < *first => *first = tag,
+                Some(_) => {}
+                None => {
+                    first_by_name.insert(digest.clone(), tag);
+                    digests.push(digest);
+                }
+            }
+        }
+        let mut reads = stream::iter(digests)
+            .map(|digest| async move {
+                let child = self.child_of(&digest).await;
+                (digest, child)
+            })
+            .buffered(AT_ONCE);
+        let mut invalid = None;
+        while let Some((digest, child)) = reads.next().await {
+            match child {
+                Ok(Some(child)) if child == latest.child => {
+                    let listed = list.manifests.get(&digest);
+                    let best = listed.and_then(|listed| self.rule.best(&listed.tags));
+                    let tag = best.map(|(_, tag)| tag).or(first_by_name.get(&digest));
+                    return Ok(tag.map(|tag| published(tag, &digest)));
+                }
+                Ok(_) => {}
+                Err(problem) if problem.cause == Cause::Invalid => {
+                    invalid = invalid.or(Some(problem));
+                }
+                Err(problem) => return Err(problem),
+            }
+        }
+        invalid.map_or(Ok(None), Err)
+    }
+
+    /// The platform's manifest in what a candidate points at.
+    async fn child_of(&self, digest: &Digest) -> Result<Option<Digest>, Problem> {
+        let version = Version::Digest(digest.clone());
+        let Some(manifest) = self.client.manifest(self.repository, &version).await? else {
+            let what = format!("{}@{digest} was named and is not there", self.place());
+            return Err(Problem::new(Party::Source, Cause::NotFound, what)
+                .advise("it may be moving just now: run again"));
+        };
+        self.child(&manifest, digest)
+    }
+
+    fn place(&self) -> String {
+        format!("{}/{}", self.client.registry(), self.repository)
+    }
+}
+
+impl Doubt {
+    /// The reason and what to do; none if the search was complete.
+    fn reason(&self, list: &TagList) -> Option<(String, &'static str)> {
+        let count = list.count();
+        if self.left_out > 0 {
+            return Some((
+                format!("{} of its {count} tags were not compared", self.left_out),
+                "the registry does not show which tags have the same digest, and there are too many to compare",
+            ));
+        }
+        if self.incomplete {
+            return Some((
+                format!("the registry's list of {count} tags is truncated"),
+                "run again; if it stays so, a proxy or the registry shortens the list",
+            ));
+        }
+        (self.gone > 0).then(|| {
+            (
+                format!("{} tags were listed and are not there", self.gone),
+                "the repository may be changing just now: run again",
+            )
+        })
+    }
+}
+
+fn published(tag: &Tag, digest: &Digest) -> Published {
+    Published {
+        alias: None,
+        tag: Some(tag.clone()),
+        target: tag.clone(),
+        digest: digest.clone(),
     }
 }

@@ -94,10 +94,16 @@ pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
     let Some(target) = Target::parse(request) else {
         return Response::new(404, "text/plain; charset=utf-8", "404 page not found\n");
     };
-    if let Err(refusal) = authorize(world, host, request, &target) {
-        return refusal;
-    }
-    let response = match (&target, request.method.as_str()) {
+    // Debian's docker-registry, Azure, Google, GitHub and Docker Hub send the header with refusals too.
+    let response = match authorize(world, host, request, &target) {
+        Ok(()) => allowed(world, host, request, &target),
+        Err(refusal) => refusal,
+    };
+    response.with("Docker-Distribution-Api-Version", "registry/2.0")
+}
+
+fn allowed(world: &mut World, host: &str, request: &Request, target: &Target) -> Response {
+    match (target, request.method.as_str()) {
         (Target::Ping, _) => Response::json(200, &json!({})),
         // HEAD is not for it: 405, as Debian's docker-registry says too.
         (Target::Tags(repository), "GET") => tag_list::answer(world, host, repository, request),
@@ -110,9 +116,8 @@ pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
         (Target::Referrers(repository, digest), "GET" | "HEAD") => {
             referrers(world, host, repository, digest)
         }
-        _ => upload::answer(world, host, &target, request),
-    };
-    response.with("Docker-Distribution-Api-Version", "registry/2.0")
+        _ => upload::answer(world, host, target, request),
+    }
 }
 
 /// The 401 with which this host answers a request that has no credentials, or no good ones.

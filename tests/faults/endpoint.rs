@@ -3,7 +3,7 @@
 use sandbox::scenario::TENANT_ID;
 use sandbox::{Fault, Scenario};
 
-use super::stage::{COLLECTOR, CURRENT, DRIFTED, LOCAL, MISSING, RUNNER, Stage};
+use super::stage::{COLLECTOR, CURRENT, DRIFTED, LOCAL, MISSING, RUNNER, Stage, UNPUBLISHED};
 use super::support::{ACR, ARM, ENTRA, SOURCE};
 
 /// What an endpoint answers with, which decides what can be wrong with it.
@@ -150,7 +150,7 @@ fn azure() -> Vec<Endpoint> {
 
 #[rustfmt::skip] // a table
 fn sources() -> Vec<Endpoint> {
-    use Stage::{All as Everything, CodeCollections, PagedList, PlainList};
+    use Stage::{All as Everything, CodeCollections, PagedList, PlainList, SameChildren};
     vec![
         endpoint("Source: tags of an image that is missing", "GET /v2/{name}/tags/list (Google's extended)",
             CodeCollections, Looking, Json, One(MISSING), |_| of(SOURCE, "GET", &format!("{MISSING}/tags/list"))),
@@ -162,9 +162,17 @@ fn sources() -> Vec<Endpoint> {
             PagedList, Looking, Json, One(CURRENT), |_| of(SOURCE, "GET", &format!("{CURRENT}/tags/list?last="))),
         endpoint("Source: the manifest of main-latest", "GET /v2/{name}/manifests/main-latest",
             PlainList, Looking, Manifest, One(CURRENT), |_| of(SOURCE, "GET", &format!("{CURRENT}/manifests/main-latest"))),
-        endpoint("Source: the manifest of a candidate", "GET /v2/{name}/manifests/main-{commit}",
-            PlainList, Looking, Manifest, One(CURRENT),
-            |_| of(SOURCE, "GET", &format!("{CURRENT}/manifests/{}", Scenario::newest_tag(CURRENT)))),
+        endpoint("Source: the digest of a candidate", "HEAD /v2/{name}/manifests/main-{commit}",
+            PlainList, Looking, DigestHeader, One(CURRENT), |_| stable(SOURCE, CURRENT)),
+        endpoint("Source: the manifest of a candidate", "GET /v2/{name}/manifests/{digest}",
+            SameChildren, Looking, Manifest, One(CURRENT),
+            |_| of(SOURCE, "GET", &format!("{CURRENT}/manifests/sha256:"))),
+        endpoint("Source: main-latest where the list lacks it", "HEAD /v2/{name}/manifests/main-latest",
+            CodeCollections, Looking, DigestHeader, One(UNPUBLISHED),
+            |_| of(SOURCE, "HEAD", &format!("{UNPUBLISHED}/manifests/main-latest"))),
+        endpoint("Source: the confirmation that main-latest is absent", "GET /v2/{name}/manifests/main-latest",
+            CodeCollections, Looking, Json, One(UNPUBLISHED),
+            |_| of(SOURCE, "GET", &format!("{UNPUBLISHED}/manifests/main-latest"))),
         endpoint("ghcr.io: the token", "GET /token",
             Everything, Looking, Json, One(LOCAL), |_| of("ghcr.io", "GET", "/token")),
         endpoint("ghcr.io: an image's digest", "HEAD /v2/{name}/manifests/{tag}",

@@ -31,7 +31,6 @@ const fn says(
 
 const NO_REPOSITORY: &str =
     "a registry that answers 404 to the list of tags states that there is no such repository";
-const NO_SOURCE_TAG: &str = "a registry that answers 404 to a tag states that there is no such tag";
 const NO_TAG: &str = "the ACR states that it has no such tag: it is missing there";
 const NO_CHILD: &str = "the ACR states that it does not have the manifest: the image cannot be pulled, and is imported again";
 const NO_TAGS: &str = "the ACR states that the repository has no tags; that the wanted one is not there was seen before";
@@ -40,14 +39,10 @@ const OTHER_DIGEST: &str = "a HEAD cannot be verified: the ACR states that its t
 const NOT_FOUND: Trouble = Trouble::Status(404);
 
 #[rustfmt::skip] // a table
-pub const MEANINGS: [Meaning; 21] = [
+pub const MEANINGS: [Meaning; 17] = [
     says("Source: tags of an image that is missing", NOT_FOUND, "NotPublished", NO_REPOSITORY),
     says("Source: tags of an image that is up to date", NOT_FOUND, "NotPublished", NO_REPOSITORY),
     says("Source: a plain list of tags", NOT_FOUND, "NotPublished", NO_REPOSITORY),
-    says("Source: the manifest of a candidate", NOT_FOUND, "NotPublished", NO_SOURCE_TAG),
-    says("ghcr.io: an image's digest", NOT_FOUND, "NotPublished", NO_SOURCE_TAG),
-    says("Docker Hub: an image's digest", NOT_FOUND, "NotPublished", NO_SOURCE_TAG),
-    says("Google: an image's digest", NOT_FOUND, "NotPublished", NO_SOURCE_TAG),
     says("ACR: the digest of a tag that is missing", NOT_FOUND, "Missing", NO_TAG),
     says("ACR: the digest of a tag that is up to date", NOT_FOUND, "Missing", NO_TAG),
     says("ACR: the digest of a tag that is missing", Trouble::WrongDigestHeader, "Drifted", OTHER_DIGEST),

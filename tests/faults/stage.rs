@@ -40,8 +40,10 @@ pub enum Stage {
     AnySubscription,
     /// The same, as the machine's managed identity.
     ManagedIdentity,
-    /// Google's list without its description of the manifests: candidates are read.
+    /// Google's list without its description of the manifests: candidates are compared.
     PlainList,
+    /// The same, and the stable tag is another index with the same children: candidates are read.
+    SameChildren,
     /// The same, in pages.
     PagedList,
     /// The five and the chart's three.
@@ -53,12 +55,13 @@ pub enum Stage {
 }
 
 impl Stage {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::CodeCollections,
         Self::ShortName,
         Self::AnySubscription,
         Self::ManagedIdentity,
         Self::PlainList,
+        Self::SameChildren,
         Self::PagedList,
         Self::All,
         Self::BareChart,
@@ -69,6 +72,10 @@ impl Stage {
     pub fn world(self) -> World {
         let scenario = match self {
             Self::PlainList => Scenario::named("plain-list"),
+            Self::SameChildren => Some(Scenario {
+                google_extended_list: false,
+                ..Scenario::named("same-children").expect("a scenario")
+            }),
             Self::PagedList => Scenario::named("paged"),
             Self::BareChart => Scenario::named("bare-chart"),
             Self::CodeCollections
@@ -98,7 +105,7 @@ impl Stage {
         let run = run(executable, sandbox);
         match self {
             Self::CodeCollections => run.set("VERIFY_CHILDREN", "true"),
-            Self::PlainList | Self::PagedList => run,
+            Self::PlainList | Self::SameChildren | Self::PagedList => run,
             Self::ShortName => run.set("REGISTRY_NAME", "myacr"),
             Self::AnySubscription => run
                 .set("REGISTRY_NAME", "myacr")

@@ -62,6 +62,10 @@ pub enum Trouble {
     Html,
     NotFoundHtml,
     NotFoundText,
+    /// 404 as an API gateway says it, in JSON.
+    NotFoundGateway,
+    /// 404 with a registry's code for an absent manifest, about the manifest's form.
+    NotFoundForm,
     Empty,
     Truncated,
     WrongShape,
@@ -80,7 +84,7 @@ const HOUR: i64 = 3600;
 
 impl Trouble {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 40] = [
         Self::Refused,
         Self::ResetBeforeHeaders,
         Self::ResetAfterHeaders,
@@ -96,6 +100,8 @@ impl Trouble {
         Self::Status(404),
         Self::NotFoundHtml,
         Self::NotFoundText,
+        Self::NotFoundGateway,
+        Self::NotFoundForm,
         Self::Status(408),
         Self::Status(409),
         Self::ThrottledSeconds,
@@ -152,6 +158,8 @@ impl Trouble {
             Self::Html => "HTML with 200",
             Self::NotFoundHtml => "404 with HTML",
             Self::NotFoundText => "404 with text",
+            Self::NotFoundGateway => "404 with a gateway's JSON",
+            Self::NotFoundForm => "404 about a media type",
             Self::Empty => "empty body",
             Self::Truncated => "truncated body",
             Self::WrongShape => "JSON of the wrong shape",
@@ -193,6 +201,14 @@ impl Trouble {
                 not_found("text/html", "<html><body>404: Not Found</body></html>")
             }
             Self::NotFoundText => not_found("text/plain", "404 page not found"),
+            Self::NotFoundGateway => not_found(
+                "application/json",
+                r#"{"message":"no Route matched with those values"}"#,
+            ),
+            Self::NotFoundForm => not_found(
+                "application/json",
+                r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"Manifest has media type 'x', but client accepts 'y'."}]}"#,
+            ),
             Self::Empty => FaultKind::EmptyBody,
             Self::Truncated => FaultKind::TruncatedJson,
             Self::WrongShape => FaultKind::WrongShape,
@@ -239,7 +255,7 @@ impl Trouble {
             // Text and content get the same as HTML.
             Self::WrongShape => is_json,
             Self::WrongDigest => matches!(endpoint.body, Body::Manifest | Body::Content),
-            Self::WrongDigestHeader | Self::MissingDigestHeader => {
+            Self::WrongDigestHeader | Self::MissingDigestHeader | Self::NotFoundForm => {
                 matches!(endpoint.body, Body::Manifest | Body::DigestHeader)
             }
             Self::ResetBeforeHeaders
@@ -249,6 +265,7 @@ impl Trouble {
             | Self::Unauthorized
             | Self::NotFoundHtml
             | Self::NotFoundText
+            | Self::NotFoundGateway
             | Self::ThrottledSeconds
             | Self::ThrottledDate
             | Self::ThrottledDateClockOff(_)
@@ -284,7 +301,7 @@ fn not_found(media_type: &str, body: &str) -> FaultKind {
     }
 }
 
-/// A status in the words of the service: a registry's, or Resource Manager's.
+/// A status in the words of the service: a registry's, with its header, or Resource Manager's.
 fn status(host: &str, code: u16) -> FaultKind {
     let name = match code {
         400 => "BadRequest",
@@ -300,9 +317,11 @@ fn status(host: &str, code: u16) -> FaultKind {
     } else {
         json!({"errors": [{"code": name, "message": "the fault says so"}]})
     };
+    let version = ("Docker-Distribution-Api-Version", "registry/2.0");
+    let headers = [version].map(|(name, value)| (name.to_owned(), value.to_owned()));
     FaultKind::Status {
         code,
-        headers: Vec::new(),
+        headers: headers.to_vec(),
         body: body.to_string(),
     }
 }

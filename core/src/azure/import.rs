@@ -16,6 +16,7 @@ use crate::apply::Ending;
 use crate::config::DockerAuth;
 use crate::name::DOCKER_HUB;
 use crate::plan::Action;
+use crate::platform::Platform;
 use crate::problem::{Cause, Party, Problem};
 use crate::registry::RegistryClient;
 use crate::wire::Limit;
@@ -49,23 +50,23 @@ const LAST_READ: Duration = Duration::from_secs(10);
 pub struct ArmImporter {
     destination: Arc<Destination>,
     docker: Option<DockerAuth>,
-    architecture: String,
+    platform: Platform,
     /// Each import under way holds one.
     under_way: Arc<()>,
 }
 
 impl ArmImporter {
     /// An importer into this destination; the Docker Hub account is sent with Docker Hub's images only. After an
-    /// import the manifest of `architecture` must be there.
+    /// import the manifest of `platform` must be there.
     pub fn new(
         destination: Arc<Destination>,
         docker: Option<DockerAuth>,
-        architecture: String,
+        platform: Platform,
     ) -> Self {
         Self {
             destination,
             docker,
-            architecture,
+            platform,
             under_way: Arc::default(),
         }
     }
@@ -103,7 +104,7 @@ impl ArmImporter {
             None => Ok(Requested::Verified),
             Some(progress) => match self.follow(progress, registry, action, client).await {
                 Ok(()) => Ok(Requested::Succeeded),
-                Err(problem) => despite(problem, action, client, &self.architecture).await,
+                Err(problem) => despite(problem, action, client, &self.platform).await,
             },
         }
     }
@@ -126,7 +127,7 @@ impl ArmImporter {
                 Ok(Start::Begun(progress)) => return Ok(Some(progress)),
                 Ok(Start::Busy(problem)) => {
                     tracing::info!("waiting for another import of the same target: {problem}");
-                    if arrived(action, client, &self.architecture, BUSY).await {
+                    if arrived(action, client, &self.platform, BUSY).await {
                         return Ok(None);
                     }
                     if started.elapsed() >= DOUBT {
@@ -134,7 +135,7 @@ impl ArmImporter {
                     }
                 }
                 Err(problem) => {
-                    return despite(problem, action, client, &self.architecture)
+                    return despite(problem, action, client, &self.platform)
                         .await
                         .map(|_| None);
                 }
@@ -185,7 +186,7 @@ impl ArmImporter {
         let mut pause = AGAIN;
         loop {
             let is_over = |patience| started.elapsed() >= patience;
-            match read(action, client, &self.architecture).await {
+            match read(action, client, &self.platform).await {
                 Ok(State::There) => return Ok(None),
                 Ok(State::Wrong(problem)) if is_over(SETTLE) => return Ok(Some(problem)),
                 Err(problem) if problem.cause == Cause::AccessDenied => return Err(problem),
@@ -248,14 +249,14 @@ async fn despite(
     problem: Problem,
     action: &Action,
     client: &RegistryClient,
-    architecture: &str,
+    platform: &Platform,
 ) -> Result<Requested, Problem> {
     let is_open = problem.may_have_acted;
     if is_open {
         tracing::warn!("watching the destination, as the import may have succeeded: {problem}");
     }
     let patience = if is_open { DOUBT } else { Duration::ZERO };
-    match arrived(action, client, architecture, patience).await {
+    match arrived(action, client, platform, patience).await {
         true => {
             tracing::info!("the destination has the image in spite of this: {problem}");
             Ok(Requested::Verified)
@@ -269,14 +270,14 @@ async fn despite(
 async fn arrived(
     action: &Action,
     client: &RegistryClient,
-    architecture: &str,
+    platform: &Platform,
     patience: Duration,
 ) -> bool {
     let started = Instant::now();
     let mut pause = AGAIN;
     loop {
         // A destination that cannot be read proves nothing.
-        let state = tokio::time::timeout(LAST_READ, read(action, client, architecture)).await;
+        let state = tokio::time::timeout(LAST_READ, read(action, client, platform)).await;
         if matches!(state, Ok(Ok(State::There))) {
             return true;
         }
@@ -292,7 +293,7 @@ async fn arrived(
 async fn read(
     action: &Action,
     client: &RegistryClient,
-    architecture: &str,
+    platform: &Platform,
 ) -> Result<State, Problem> {
     let mut state = State::There;
     for (repository, tag) in &action.targets {
@@ -316,7 +317,7 @@ async fn read(
         }
     }
     match state {
-        State::There => children(action, client, architecture).await,
+        State::There => children(action, client, platform).await,
         State::NotYet(_) | State::Wrong(_) => Ok(state),
     }
 }
@@ -326,17 +327,15 @@ async fn read(
 async fn children(
     action: &Action,
     client: &RegistryClient,
-    architecture: &str,
+    platform: &Platform,
 ) -> Result<State, Problem> {
     let repositories: BTreeSet<_> = action.targets.iter().map(|(name, _)| name).collect();
     for repository in repositories {
         let digest = &action.digest;
-        let missing = client
-            .missing_child(repository, digest, architecture)
-            .await?;
+        let missing = client.missing_child(repository, digest, platform).await?;
         if let Some(child) = missing {
             let what = format!(
-                "after the import {repository}@{digest} lacks its manifest {child} for {architecture}"
+                "after the import {repository}@{digest} lacks its manifest {child} for {platform}"
             );
             if !action.replaced.contains(digest) {
                 return Ok(State::NotYet(lagging(what)));

@@ -30,10 +30,11 @@ pub use variables::{VARIABLES, Variable, variable};
 
 use crate::azure::Cloud;
 use crate::name::{Repository, Tag};
+use crate::platform::Platform;
 use crate::problem::printable;
 use reader::{
-    Reader, parse_architecture, parse_bool, parse_cloud, parse_https, parse_images,
-    parse_log_level, parse_ref, parse_repository_path, parse_timeout, parse_uuid,
+    Reader, parse_bool, parse_cloud, parse_https, parse_images, parse_log_level, parse_ref,
+    parse_repository_path, parse_timeout, parse_uuid,
 };
 use shown::shown;
 use variables as name;
@@ -137,7 +138,7 @@ pub struct Config {
     /// The chart that names the RunWhen Local images.
     pub chart: ChartRequest,
     /// The platform whose manifest decides.
-    pub architecture: String,
+    pub architecture: Platform,
     /// Whether an image that is up to date must have the platform's manifest in the registry.
     pub verify_children: bool,
     /// Whether `latest` is imported under a date.
@@ -221,7 +222,7 @@ impl Config {
         let subscription = reader.optional(name::AZURE_RESOURCE_SUBSCRIPTION_ID, parse_uuid);
         let git_ref = reader.parsed(name::REF, parse_ref);
         let images = reader.parsed(name::IMAGES, parse_images);
-        let architecture = reader.parsed(name::IMAGE_ARCHITECTURE, parse_architecture);
+        let architecture = reader.parsed(name::IMAGE_ARCHITECTURE, str::parse);
         let timeout = reader.parsed(name::TIMEOUT_SECONDS, parse_timeout);
         let log_level = reader.parsed(name::LOG_LEVEL, parse_log_level);
         let sync_images = reader.parsed(name::SYNC_IMAGES, parse_bool);
@@ -354,7 +355,7 @@ impl Config {
                     .clone()
                     .unwrap_or_else(|| "the highest release".to_owned()),
             ),
-            (name::IMAGE_ARCHITECTURE, self.architecture.clone()),
+            (name::IMAGE_ARCHITECTURE, self.architecture.to_string()),
             (name::VERIFY_CHILDREN, self.verify_children.to_string()),
             (name::USE_DATE_TAG, self.use_date_tag.to_string()),
             (name::USE_DOCKER_AUTH, self.docker.is_some().to_string()),

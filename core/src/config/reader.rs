@@ -286,16 +286,6 @@ pub(super) fn parse_images(text: &str) -> Result<Images, String> {
     }
 }
 
-pub(super) fn parse_architecture(text: &str) -> Result<String, String> {
-    let valid = text.len() <= 32
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    valid.then(|| text.to_owned()).ok_or_else(|| {
-        "it must be an architecture of the image specification, such as amd64 or arm64".to_owned()
-    })
-}
-
 pub(super) fn parse_timeout(text: &str) -> Result<Duration, String> {
     match text.parse::<u64>() {
         Ok(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),

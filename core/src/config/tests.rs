@@ -28,7 +28,7 @@ fn defaults_are_the_documented_ones() {
     let config = read(&[NAME]).unwrap();
     assert_eq!(config.repository_path.as_str(), "runwhen");
     assert_eq!(config.git_ref.as_str(), "main");
-    assert_eq!(config.architecture, "amd64");
+    assert_eq!(config.architecture.to_string(), "amd64");
     assert_eq!(config.timeout, Duration::from_secs(540));
     assert_eq!(config.images, Images::All);
     assert_eq!(config.output_dir, PathBuf::from("."));

@@ -212,8 +212,8 @@ pub const VARIABLES: &[Variable] = &[
         IMAGE_ARCHITECTURE,
         WHAT,
         "amd64",
-        "ARCH",
-        "The platform whose manifest decides which tags are the same image.",
+        "PLATFORM",
+        "The platform whose manifest decides which tags are the same image, such as amd64, arm64 or linux/arm/v7.",
     ),
     Variable {
         only: Some(Program::Sli),

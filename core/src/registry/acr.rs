@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 
-use super::RegistryClient;
+use super::absence::{Subject, states_absence};
+use super::{RegistryClient, uncached};
 use crate::name::{Digest, NameError, Repository, Tag};
 use crate::problem::Problem;
 
@@ -64,10 +65,11 @@ impl RegistryClient {
         let url = self.url(&format!(
             "/acr/v1/{repository}/_tags?orderby=timedesc&n={NEWEST}"
         ))?;
-        let answer = self.send(repository, self.call(Method::GET, url)).await?;
+        let call = uncached(self.call(Method::GET, url));
+        let answer = self.send(repository, call).await?;
         match answer.status {
             StatusCode::OK => {}
-            _ if super::states_absence(&answer) => return Ok(Vec::new()),
+            _ if states_absence(&answer, Subject::Tags(repository)) => return Ok(Vec::new()),
             _ => return Err(self.refused(&answer)),
         }
         let TagPage { image_name, tags } = answer.json()?;
@@ -102,10 +104,8 @@ impl RegistryClient {
         let url = self
             .url(&format!("/acr/v1/{repository}/_tags/{tag}"))
             .ok()?;
-        let answer = self
-            .send(repository, self.call(Method::GET, url))
-            .await
-            .ok()?;
+        let call = uncached(self.call(Method::GET, url));
+        let answer = self.send(repository, call).await.ok()?;
         let one: OneTag = answer.json().ok()?;
         Some(!one.tag.changeable_attributes?.write_enabled)
     }

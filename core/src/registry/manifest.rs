@@ -1,15 +1,24 @@
 //! Manifests and indexes, verified against their digests.
 
+use std::collections::BTreeSet;
+
 use oci_distribution::manifest::{IMAGE_MANIFEST_LIST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::at_most::AtMost;
 use crate::name::{Digest, NameError, Version};
+use crate::platform::{Described, Platform};
 use crate::problem::Problem;
 use crate::wire::Answer;
 
 /// Where registries put the digest of what they serve (distribution specification, "Pulling manifests").
-pub(super) const DIGEST_HEADER: &str = "docker-content-digest";
+const DIGEST_HEADER: &str = "docker-content-digest";
+/// Docker's first format, signed or not (deprecated since 2016).
+const SCHEMA_1: [&str; 2] = [
+    "application/vnd.docker.distribution.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v1+prettyjws",
+];
 /// Entries of an index, and layers of an image, that are read.
 const MOST_ENTRIES: usize = 10_000;
 
@@ -66,43 +75,78 @@ impl Descriptor {
 #[derive(Clone, Debug, Deserialize)]
 pub struct IndexEntry {
     digest: String,
-    platform: Option<Platform>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct Platform {
-    architecture: String,
+    platform: Option<Described>,
 }
 
 impl Manifest {
-    /// The digest of the manifest for this architecture: the index's child, or the manifest itself when
-    /// it is no index. None when the index has none for it.
+    /// The digest of the manifest for this platform: the index's child that fits best, or the manifest itself if it is
+    /// not an index. None if the index has none for it.
     ///
     /// # Errors
-    /// When the index has one under a digest that is none, or not trusted.
-    pub fn for_architecture(&self, architecture: &str) -> Result<Option<Digest>, NameError> {
+    /// If the child's digest is not valid, or of an algorithm that is not trusted.
+    pub fn for_architecture(&self, platform: &Platform) -> Result<Option<Digest>, NameError> {
         match &self.kind {
             ManifestKind::Image { .. } => Ok(Some(self.digest.clone())),
             ManifestKind::Index(entries) => {
-                let child = entries.iter().find(|entry| {
-                    let platform = entry.platform.as_ref();
-                    platform.is_some_and(|platform| platform.architecture == architecture)
-                });
-                child.map(|child| child.digest.parse()).transpose()
+                let fit = |entry: &IndexEntry| platform.fit(entry.platform.as_ref()?);
+                let children = entries
+                    .iter()
+                    .filter_map(|entry| Some((fit(entry)?, entry)));
+                // The first of equals, as other clients choose.
+                let child = children.min_by(|(one, _), (other, _)| one.cmp(other));
+                child.map(|(_, child)| child.digest.parse()).transpose()
             }
         }
     }
 }
 
+/// The digest that a registry claims for its answer; none if it sends none.
+///
+/// # Errors
+/// If it is not valid, or there are two different ones: then none of them is trusted.
+pub(super) fn claimed_digest(answer: &Answer) -> Result<Option<Digest>, Problem> {
+    let headers = answer.headers.get_all(DIGEST_HEADER).iter();
+    // A header may come several times, which means the same as one with commas.
+    let texts = headers.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let claims: BTreeSet<_> = texts.map(<[u8]>::trim_ascii).collect();
+    let mut claims = claims.into_iter().map(String::from_utf8_lossy);
+    match (claims.next(), claims.next()) {
+        (None, _) => Ok(None),
+        (Some(text), None) => text
+            .parse()
+            .map(Some)
+            .map_err(|error: NameError| answer.invalid(error)),
+        (Some(one), Some(other)) => Err(answer
+            .invalid(format!(
+                "two different Docker-Content-Digest headers ({one} and {other}), so no digest is trusted"
+            ))
+            .advise("a proxy on the way, or the registry, mixes two answers: try again; if it stays so, do not trust it")),
+    }
+}
+
+/// True if an answer is a manifest of Docker's first format, by its media type.
+pub(super) fn is_schema_1(answer: &Answer) -> bool {
+    let media_type = answer.header("content-type").unwrap_or_default();
+    let media_type = media_type.split(';').next().unwrap_or_default().trim();
+    SCHEMA_1.contains(&media_type)
+}
+
+/// The problem of such a manifest: its digest is not that of its bytes, and it has no configuration.
+pub(super) fn schema_1(answer: &Answer) -> Problem {
+    answer
+        .invalid("this is a schema 1 manifest (Docker's format before 2016), which cannot be verified or imported")
+        .advise("the publisher must push the image again with a current tool")
+}
+
 /// Reads a manifest and checks its bytes against every digest that was claimed for them.
 pub(super) fn read(answer: &Answer, asked: &Version) -> Result<Manifest, Problem> {
+    if is_schema_1(answer) {
+        return Err(schema_1(answer));
+    }
     let digest = Digest::sha256(&answer.body);
     let claimed = match asked {
         Version::Digest(digest) => Some(digest.clone()),
-        Version::Tag(_) => {
-            let header = answer.header(DIGEST_HEADER).map(str::parse).transpose();
-            header.map_err(|error: NameError| answer.invalid(error))?
-        }
+        Version::Tag(_) => claimed_digest(answer)?,
     };
     if let Some(claimed) = &claimed
         && !claimed.matches(&answer.body)
@@ -113,14 +157,20 @@ pub(super) fn read(answer: &Answer, asked: &Version) -> Result<Manifest, Problem
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Kind {
+    struct Kind<'a> {
         media_type: Option<String>,
         manifests: Option<serde::de::IgnoredAny>,
+        #[serde(default, borrow)]
+        schema_version: Option<&'a RawValue>,
     }
     let Kind {
         media_type,
         manifests,
+        schema_version,
     } = answer.json()?;
+    if schema_version.is_some_and(|version| version.get() == "1") {
+        return Err(schema_1(answer));
+    }
     let media_type = media_type.or_else(|| answer.header("content-type").map(ToOwned::to_owned));
     let is_index = matches!(
         media_type.as_deref(),

@@ -4,6 +4,7 @@
 //! no HEAD without a second GET; its media types are used. What is read is verified: a manifest
 //! against its digest, a digest against the algorithms that are known, a page's `Link` against its host.
 
+mod absence;
 mod acr;
 mod at_most;
 mod children;
@@ -18,12 +19,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::header::{ACCEPT, CACHE_CONTROL, HeaderValue};
 use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
+use absence::{Subject, is_of_registry, states_absence};
 pub use acr::AcrTag;
 pub use manifest::{Descriptor, IndexEntry, Manifest, ManifestKind};
 pub use public::{PublicTokens, Sources};
@@ -32,6 +34,7 @@ use tags::{MOST_OF_GOOGLE, MOST_TAGS};
 
 use crate::azure::AcrTokens;
 use crate::name::{Digest, NameError, Registry, Repository, Tag, Version};
+use crate::platform::Platform;
 use crate::problem::{Cause, Party, Problem};
 use crate::wire::{Answer, Call, Limit, Wire};
 
@@ -99,13 +102,15 @@ impl RegistryClient {
         while let Some(url) = next.take() {
             let call = Call {
                 cap: TAG_PAGE_CAP,
-                ..self.call(Method::GET, url)
+                ..uncached(self.call(Method::GET, url))
             };
             let answer = self.send(repository, call).await?;
             match answer.status {
                 StatusCode::OK => {}
-                // What had a page of tags a moment ago is there.
-                _ if list.count() == 0 && states_absence(&answer) => return Ok(None),
+                // A repository with one page of tags exists, whatever the next page's answer is.
+                _ if list.count() == 0 && states_absence(&answer, Subject::Tags(repository)) => {
+                    return Ok(None);
+                }
                 _ => return Err(self.refused(&answer)),
             }
             let before = list.count();
@@ -124,81 +129,126 @@ impl RegistryClient {
         Ok(Some(list))
     }
 
-    /// The digest that a tag points at. None when there is no such tag or repository.
+    /// The digest that a tag points at. None if there is no such tag or repository.
     ///
     /// # Errors
-    /// When that cannot be told.
+    /// If that is not known, or a source's image has a form that cannot be imported.
     pub async fn resolve(
         &self,
         repository: &Repository,
         tag: &Tag,
     ) -> Result<Option<Digest>, Problem> {
-        self.head(repository, &Version::Tag(tag.clone())).await
+        let version = Version::Tag(tag.clone());
+        self.usable(self.head(repository, &version).await?)
     }
 
-    /// Whether the registry has this very manifest.
+    /// True if the registry has this very manifest.
     ///
     /// # Errors
-    /// When that cannot be told.
+    /// If that is not known, or a source's image has a form that cannot be imported.
     pub async fn exists(&self, repository: &Repository, digest: &Digest) -> Result<bool, Problem> {
-        let found = self
-            .head(repository, &Version::Digest(digest.clone()))
-            .await?;
-        Ok(found.as_ref() == Some(digest))
+        let version = Version::Digest(digest.clone());
+        let found = self.usable(self.head(repository, &version).await?)?;
+        Ok(found.is_some())
     }
 
+    /// The digest that a tag points at, for comparing tags: whatever form its image has.
+    ///
+    /// # Errors
+    /// If that is not known.
+    pub async fn digest_of(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+    ) -> Result<Option<Digest>, Problem> {
+        let found = self.head(repository, &Version::Tag(tag.clone())).await?;
+        Ok(found.map(|(digest, _)| digest))
+    }
+
+    /// A digest and how it was answered.
     async fn head(
         &self,
         repository: &Repository,
         version: &Version,
-    ) -> Result<Option<Digest>, Problem> {
-        let url = self.url(&format!("/v2/{repository}/manifests/{version}"))?;
-        let mut call = self.call(Method::HEAD, url);
-        call.headers
-            .insert(ACCEPT, HeaderValue::from_static(MANIFEST_TYPES));
+    ) -> Result<Option<(Digest, Answer)>, Problem> {
+        let call = self.manifest_call(Method::HEAD, repository, version)?;
         let answer = self.send(repository, call).await?;
-        let told = match answer.status {
-            // The header is not obligatory; the content tells its own digest.
-            StatusCode::OK => answer.header(manifest::DIGEST_HEADER),
-            StatusCode::NOT_FOUND if is_of_registry(&answer) => return Ok(None),
-            // Without a body nothing tells whose answer it is.
-            StatusCode::NOT_FOUND => None,
+        match answer.status {
+            StatusCode::OK => match (manifest::claimed_digest(&answer)?, version) {
+                (Some(found), Version::Tag(_)) => return Ok(Some((found, answer))),
+                (Some(found), Version::Digest(asked)) if found == *asked => {
+                    return Ok(Some((found, answer)));
+                }
+                // The header is optional, and a registry may name content by another algorithm: the content decides.
+                (None, _) | (Some(_), Version::Digest(_)) => {}
+            },
+            StatusCode::NOT_FOUND if self.proves_absence(&answer) => return Ok(None),
+            // Without a body the answer does not show whose it is, or what it is about.
+            StatusCode::NOT_FOUND => {}
             _ => return Err(self.refused(&answer)),
-        };
-        match told {
-            Some(text) => text
-                .parse()
-                .map(Some)
-                .map_err(|error: NameError| answer.invalid(error)),
-            None => Ok(self
-                .manifest(repository, version)
-                .await?
-                .map(|found| found.digest)),
+        }
+        let found = self.manifest(repository, version).await?;
+        Ok(found.map(|found| (found.digest, answer)))
+    }
+
+    /// True if a HEAD's 404 needs no GET to confirm it.
+    ///
+    /// The destination's is confirmed by the header that only registries send: a wrong one leads to an import, which is
+    /// verified. A source's never is, because Google sends the same header with a 404 about a media type, and an
+    /// image that is believed to be unpublished is not looked at any more.
+    fn proves_absence(&self, answer: &Answer) -> bool {
+        match self.access {
+            Access::Acr(_) => is_of_registry(answer),
+            Access::Public(_) => false,
         }
     }
 
-    /// A manifest, verified against its digest. None when there is no such manifest or repository.
+    /// The digest, unless it is of a source's image that cannot be imported.
+    fn usable(&self, found: Option<(Digest, Answer)>) -> Result<Option<Digest>, Problem> {
+        match (found, &self.access) {
+            (Some((_, answer)), Access::Public(_)) if manifest::is_schema_1(&answer) => {
+                Err(manifest::schema_1(&answer))
+            }
+            (found, _) => Ok(found.map(|(digest, _)| digest)),
+        }
+    }
+
+    /// A manifest, verified against its digest. None if there is no such manifest or repository.
     ///
     /// # Errors
-    /// When it cannot be read, or its bytes are not what its digest says.
+    /// If it cannot be read, or its bytes do not match its digest.
     pub async fn manifest(
         &self,
         repository: &Repository,
         version: &Version,
     ) -> Result<Option<Manifest>, Problem> {
-        let url = self.url(&format!("/v2/{repository}/manifests/{version}"))?;
-        let mut call = Call {
+        let call = Call {
             cap: MANIFEST_CAP,
-            ..self.call(Method::GET, url)
+            ..self.manifest_call(Method::GET, repository, version)?
         };
-        call.headers
-            .insert(ACCEPT, HeaderValue::from_static(MANIFEST_TYPES));
         let answer = self.send(repository, call).await?;
         match answer.status {
             StatusCode::OK => manifest::read(&answer, version).map(Some),
-            _ if states_absence(&answer) => Ok(None),
+            _ if states_absence(&answer, Subject::Manifest(repository, version)) => Ok(None),
             _ => Err(self.refused(&answer)),
         }
+    }
+
+    fn manifest_call(
+        &self,
+        method: Method,
+        repository: &Repository,
+        version: &Version,
+    ) -> Result<Call, Problem> {
+        let url = self.url(&format!("/v2/{repository}/manifests/{version}"))?;
+        let mut call = self.call(method, url);
+        call.headers
+            .insert(ACCEPT, HeaderValue::from_static(MANIFEST_TYPES));
+        Ok(match version {
+            Version::Tag(_) => uncached(call),
+            // Content that is known by its digest does not change.
+            Version::Digest(_) => call,
+        })
     }
 
     /// A blob, verified against its digest. None when there is none.
@@ -224,7 +274,11 @@ impl RegistryClient {
                 "the blob's bytes do not match their digest {digest}"
             ))),
             // Only the registry itself knows what it has: not the storage that it sends us to.
-            _ if answer.url.host_str() == Some(&server) && states_absence(&answer) => Ok(None),
+            _ if answer.url.host_str() == Some(&server)
+                && states_absence(&answer, Subject::Blob(repository, digest)) =>
+            {
+                Ok(None)
+            }
             _ => Err(self.refused(&answer)),
         }
     }
@@ -239,13 +293,13 @@ impl RegistryClient {
         &self,
         repository: &Repository,
         digest: &Digest,
-        architecture: &str,
+        platform: &Platform,
     ) -> Result<Option<DateTime<Utc>>, Problem> {
         let pinned = Version::Digest(digest.clone());
         let Some(manifest) = self.manifest(repository, &pinned).await? else {
             return self.gone(repository, digest);
         };
-        let child = manifest.for_architecture(architecture);
+        let child = manifest.for_architecture(platform);
         let Some(child) = child.map_err(|error| self.untrusted(repository, digest, &error))? else {
             return Ok(None);
         };
@@ -362,14 +416,21 @@ impl RegistryClient {
             ..call
         };
         // A blob is known by its digest, wherever it is served.
-        if call.url.path().contains("/blobs/") {
+        let answer = if call.url.path().contains("/blobs/") {
             self.wire.send_following(call).await
         } else {
             self.wire.send(call).await
-        }
+        };
+        answer.map_err(|problem| match &self.access {
+            Access::Public(tokens) => tokens.explain(problem),
+            Access::Acr(_) => problem,
+        })
     }
 
     fn refused(&self, answer: &Answer) -> Problem {
+        if answer.status == StatusCode::NOT_FOUND {
+            return absence::unproven(answer);
+        }
         match &self.access {
             Access::Acr(tokens) => tokens.denied(answer),
             Access::Public(_) => {
@@ -383,30 +444,11 @@ impl RegistryClient {
     }
 }
 
-/// Whether a registry says, in its own words, that it does not have this. Any other 404 is somebody's on the
-/// way, or of a service that is not where it should be.
-///
-/// Source: the distribution specification's error codes; `NOT_FOUND` is Google's for a repository.
-fn states_absence(answer: &Answer) -> bool {
-    #[derive(Deserialize)]
-    struct Errors {
-        errors: Vec<Code>,
-    }
-    #[derive(Deserialize)]
-    struct Code {
-        code: String,
-    }
-    let is_absence = |one: &Code| one.code.ends_with("_UNKNOWN") || one.code == "NOT_FOUND";
-    answer.status == StatusCode::NOT_FOUND
-        && serde_json::from_slice(&answer.body)
-            .is_ok_and(|Errors { errors }| errors.iter().any(is_absence))
-}
-
-/// Whether an answer without a body has a registry's headers.
-fn is_of_registry(answer: &Answer) -> bool {
-    let media_type = answer.header("content-type").unwrap_or_default();
-    answer.header("docker-distribution-api-version").is_some()
-        || media_type.starts_with("application/json")
+/// A request for what can change: a cache on the way must ask the registry again.
+fn uncached(mut call: Call) -> Call {
+    call.headers
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    call
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::public::{belongs_to, parse_challenge};
 use super::tests::answer;
 use super::{Manifest, ManifestKind, TagList, manifest};
 use crate::name::{Digest, Registry, Version};
+use crate::platform::Platform;
 use crate::property_tests::{corpus, grows_with_its_input};
 use crate::wire::Answer;
 
@@ -17,10 +18,14 @@ fn latest() -> Version {
     Version::Tag("latest".parse().unwrap())
 }
 
+fn amd64() -> Platform {
+    "amd64".parse().unwrap()
+}
+
 fn read_manifest(text: &str) -> Option<Manifest> {
     let manifest = manifest::read(&answer(text), &latest()).ok()?;
     // What is read can be used, whatever is in it.
-    let _ = manifest.for_architecture("amd64");
+    let _ = manifest.for_architecture(&amd64());
     if let ManifestKind::Image { config, .. } = &manifest.kind {
         let _ = config.digest();
     }
@@ -37,7 +42,7 @@ fn the_library_reads_the_same(text: &str, manifest: &Manifest) {
             let theirs: Vec<_> = { index.manifests.into_iter() }
                 .map(|entry| entry.digest)
                 .collect();
-            (theirs, manifest.for_architecture("amd64").ok().flatten())
+            (theirs, manifest.for_architecture(&amd64()).ok().flatten())
         }
         ManifestKind::Image { config, .. } => {
             let Ok(image) = serde_json::from_str::<OciImageManifest>(text) else {

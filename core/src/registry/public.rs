@@ -171,6 +171,20 @@ impl PublicTokens {
         Ok(true)
     }
 
+    /// The same problem; if it is Docker Hub's limit, with what raises it.
+    pub(super) fn explain(&self, problem: Problem) -> Problem {
+        if problem.cause != Cause::Throttled || self.registry.as_str() != DOCKER_HUB {
+            return problem;
+        }
+        problem.advise(match &self.docker {
+            None => {
+                "Docker Hub limits requests without an account by address: set USE_DOCKER_AUTH=true with \
+                 DOCKER_USERNAME and DOCKER_TOKEN, or try again later"
+            }
+            Some(_) => "the limit of this Docker Hub account is reached: try again later",
+        })
+    }
+
     async fn ask(&self, service: &TokenService, repository: &Repository) -> Result<Token, Problem> {
         let mut url = service.realm.clone();
         if let Some(name) = &service.service {
@@ -183,7 +197,8 @@ impl PublicTokens {
             .docker
             .as_ref()
             .map(|auth| (auth.username.clone(), auth.token.clone()));
-        let answer = self.wire.send(call).await?;
+        let answer = self.wire.send(call).await;
+        let answer = answer.map_err(|problem| self.explain(problem))?;
         if !answer.status.is_success() {
             let problem = answer.unexpected();
             return Err(match (problem.cause, &self.docker) {
