@@ -2,11 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use acr_sync_core::apply::Ending;
 use acr_sync_core::config::Config;
 use acr_sync_core::metric::{self, Push};
 use acr_sync_core::report::{FOLDER, Place, Report, Status, artifacts, html, markdown};
-use acr_sync_core::run::{Event, Run};
+use acr_sync_core::run::{Ending, Event, Run};
 use acr_sync_core::wire::Limit;
 use indicatif::ProgressBar;
 use tokio::sync::watch;

@@ -15,25 +15,24 @@
 
 #![forbid(unsafe_code)]
 
-pub mod apply;
-pub mod azure;
+mod apply;
+mod azure;
 pub mod chart;
-pub mod codecollection;
+mod cloud;
 pub mod config;
-pub mod discover;
+mod destination;
+mod discover;
 pub mod file;
 pub mod metric;
-pub mod name;
-pub mod observe;
-pub mod plan;
-pub mod platform;
+mod name;
+mod observe;
+mod plan;
+mod platform;
 pub mod problem;
 #[cfg(test)]
 mod property_tests;
-pub mod registry;
+mod registry;
 pub mod report;
 pub mod run;
-pub mod runwhen_local;
-pub mod seen;
-mod select;
+mod text;
 pub mod wire;

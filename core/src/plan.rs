@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::discover::chart_images::LATEST;
 use crate::discover::{Undiscovered, Wanted};
 use crate::name::{Digest, Reference, Repository, Tag};
 use crate::observe::{Age, Neighbours, Observed, Standing};
+use crate::observe::{Published, Seen};
 use crate::problem::{Cause, Party, Problem};
-use crate::runwhen_local::LATEST;
-use crate::seen::{Published, Seen};
 
 /// What is the matter with an image.
 #[derive(Clone, Debug, PartialEq, Eq)]

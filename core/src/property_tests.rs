@@ -14,9 +14,9 @@ use proptest::prelude::*;
 
 use crate::chart::index::versions_of;
 use crate::config::{Config, Inputs, Program};
+use crate::discover::chart_images::parse;
 use crate::name::{Digest, Location, NameError, Registry, Repository, Tag};
-use crate::problem::{harmless, inert, printable};
-use crate::runwhen_local::parse;
+use crate::text::{harmless, inert, printable};
 use crate::wire::{retry_after, shown};
 
 /// Runs every file of a folder of the corpus, and every beginning of it, through a parser that tells whether

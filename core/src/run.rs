@@ -7,19 +7,18 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
-use crate::apply::{Outcome, apply};
-use crate::azure::{ArmImporter, Destination};
+use crate::apply::{ArmImporter, Outcome, apply};
 use crate::chart;
 use crate::config::Config;
+use crate::destination::Destination;
 use crate::discover::{self, Undiscovered};
-use crate::observe::{Observed, Observer};
+use crate::observe::{CHECK_TIMEOUT, Observed, Observer};
 use crate::plan::{Action, Plan, plan};
 use crate::registry::Sources;
 use crate::report::{Facts, Report};
 use crate::wire::{Limit, SetupError, Wire};
 
-/// Longest time for looking at one image, from its source to the destination; at most half of the run's.
-pub(crate) const LOOK: Duration = Duration::from_secs(120);
+pub use crate::apply::Ending;
 
 /// What happens while a run waits, for whoever shows it.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +73,7 @@ impl Run<'_> {
             (self.on_event)(event);
         };
         // One source that stalls must not take the time that the other images' imports need.
-        let patience = LOOK.min(self.config.timeout / 2);
+        let patience = CHECK_TIMEOUT.min(self.config.timeout / 2);
         let looked = self
             .look(&reach, self.limit.for_image(patience), &on_event)
             .await;

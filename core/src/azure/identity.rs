@@ -25,8 +25,9 @@ use serde::de::IgnoredAny;
 use url::form_urlencoded;
 
 use super::certificate::{CertificateAssertion, GivenAssertion};
-use crate::config::{Config, Credentials, Login, ManagedIdentity};
-use crate::problem::{Cause, Party, Problem, harmless, printable};
+use super::{Credentials, Login, ManagedIdentity};
+use crate::problem::{Cause, Party, Problem};
+use crate::text::{harmless, printable};
 use crate::wire::{Answer, Call, Wire, chain};
 
 /// How long a machine's identity service may take to answer.
@@ -36,7 +37,7 @@ const MANAGED_IDENTITY: Duration = Duration::from_secs(15);
 pub struct Identity {
     kept: Mutex<Kept>,
     login: Login,
-    authority: String,
+    entra_host: String,
     wire: Wire,
 }
 
@@ -54,20 +55,16 @@ impl Kept {
 }
 
 impl Identity {
-    /// The identity that the configuration names. Nothing is asked of Entra yet.
-    pub fn new(config: &Config, wire: &Wire) -> Self {
-        let authority = config
-            .authority
-            .clone()
-            .unwrap_or_else(|| config.cloud.authority().to_owned());
-        let credential = credential(&config.login.credentials, &authority, wire);
+    /// The identity of this login, whose tokens come from `entra_host`. Entra is not queried yet.
+    pub fn new(login: &Login, entra_host: &str, wire: &Wire) -> Self {
+        let credential = credential(&login.credentials, entra_host, wire);
         Self {
             kept: Mutex::new(Kept {
                 credential,
                 given: Vec::new(),
             }),
-            login: config.login.clone(),
-            authority,
+            login: login.clone(),
+            entra_host: entra_host.to_owned(),
             wire: wire.clone(),
         }
     }
@@ -77,7 +74,7 @@ impl Identity {
         let mut kept = self.kept();
         if kept.gave(refused) {
             // The library gives a kept token until its time is over; only a new credential asks again.
-            kept.credential = credential(&self.login.credentials, &self.authority, &self.wire);
+            kept.credential = credential(&self.login.credentials, &self.entra_host, &self.wire);
             kept.given.clear();
         }
     }

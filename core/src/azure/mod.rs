@@ -3,22 +3,22 @@
 //! There is no usable crate for Resource Manager's or ACR's calls; those are ours. Credentials are
 //! `azure_identity`'s, over our own wire.
 
-mod acr_token;
+mod acr_tags;
+mod acr_tokens;
 mod certificate;
-mod cloud;
-mod destination;
 mod identity;
-mod import;
+mod login;
 mod progress;
 mod refusal;
 mod resource_manager;
 
-pub use acr_token::AcrTokens;
+pub use acr_tags::{is_locked, newest_tags};
+pub use acr_tokens::AcrTokens;
 pub(crate) use certificate::check as check_certificate;
-pub use cloud::{ACR_SCOPE, Cloud};
-pub use destination::Destination;
 pub use identity::Identity;
-pub use import::ArmImporter;
+pub use login::{Credentials, Login, ManagedIdentity};
 pub use progress::{Progress, Start};
 pub(crate) use refusal::unlock_advice;
-pub use resource_manager::{RegistryResource, ResourceManager, RoleMode};
+pub use resource_manager::{
+    ImportRequest, KnownSubscription, RegistryResource, ResourceManager, RoleMode,
+};

@@ -9,7 +9,8 @@ use regex::Regex;
 use serde_json::Value;
 
 use crate::name::{Repository, Tag, pattern};
-use crate::problem::{Cause, Party, Problem, shortened};
+use crate::problem::{Cause, Party, Problem};
+use crate::text::shortened;
 use crate::wire::Answer;
 
 /// The longest text of Azure that is shown, in characters: a message and the errors nested in it.

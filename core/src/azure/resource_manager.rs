@@ -12,14 +12,14 @@ use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
-use super::cloud::Cloud;
 use super::identity::Identity;
 use super::progress::{Progress, Start, read_poll, read_start};
 use super::refusal::{About, SubscriptionOrigin, explained, is_failed_operation};
-use crate::config::{Config, DockerAuth, RegistryName};
+use crate::cloud::Cloud;
 use crate::name::{Reference, Registry, Repository, Tag, Version};
-use crate::plan::Action;
-use crate::problem::{Cause, Party, Problem, harmless};
+use crate::problem::{Cause, Party, Problem};
+use crate::registry::Account;
+use crate::text::harmless;
 use crate::wire::{Answer, Call, Repeat, Wire, is_at_home};
 
 const REGISTRIES_API: &str = "2023-07-01";
@@ -75,12 +75,9 @@ impl RegistryProperties {
 
 impl RegistryResource {
     /// Whether this is the registry that the user named, by name or by login server.
-    fn is_named(&self, name: &RegistryName) -> bool {
-        self.name.eq_ignore_ascii_case(name.as_str())
-            || self
-                .properties
-                .login_server
-                .eq_ignore_ascii_case(name.as_str())
+    fn is_named(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+            || self.properties.login_server.eq_ignore_ascii_case(name)
     }
 }
 
@@ -120,7 +117,7 @@ fn import_request(
     registry_id: &str,
     source: &Reference,
     targets: &[(Repository, Tag)],
-    docker: Option<&DockerAuth>,
+    docker: Option<&Account>,
 ) -> (String, serde_json::Value) {
     let url = format!(
         "{}{registry_id}/importImage?api-version={REGISTRIES_API}",
@@ -134,7 +131,7 @@ fn import_request(
         "registryUri": source.location.registry.as_str(),
         "sourceImage": format!("{}{separator}{}", source.location.repository, source.version),
     });
-    if let Some(DockerAuth { username, token }) = docker {
+    if let Some(Account { username, token }) = docker {
         from["credentials"] =
             json!({"username": username.expose_secret(), "password": token.expose_secret()});
     }
@@ -148,6 +145,24 @@ fn import_request(
     )
 }
 
+/// An import: the source, pinned by digest, and every tag that it gets.
+#[derive(Clone, Copy, Debug)]
+pub struct ImportRequest<'a> {
+    /// `registry/repository@digest`.
+    pub source: &'a Reference,
+    /// Repositories and tags at the destination.
+    pub targets: &'a [(Repository, Tag)],
+}
+
+/// The subscription that holds the registry, as far as it is known before Azure is queried.
+#[derive(Clone, Debug, Default)]
+pub struct KnownSubscription {
+    /// `AZURE_RESOURCE_SUBSCRIPTION_ID`.
+    pub configured: Option<String>,
+    /// The subscription that came with the credentials.
+    pub of_credentials: Option<String>,
+}
+
 /// The client.
 pub struct ResourceManager {
     wire: Wire,
@@ -156,12 +171,12 @@ pub struct ResourceManager {
 }
 
 impl ResourceManager {
-    /// A client for the cloud of this configuration.
-    pub fn new(config: &Config, wire: &Wire, identity: Arc<Identity>) -> Self {
+    /// A client for this cloud.
+    pub fn new(cloud: Cloud, wire: &Wire, identity: Arc<Identity>) -> Self {
         Self {
             wire: wire.clone(),
             identity,
-            cloud: config.cloud,
+            cloud,
         }
     }
 
@@ -172,8 +187,16 @@ impl ResourceManager {
     ///
     /// # Errors
     /// When Azure refuses, when there is no such registry or when there are two.
-    pub async fn find_registry(&self, config: &Config) -> Result<RegistryResource, Problem> {
-        let (subscriptions, origin) = match (&config.subscription, &config.login.subscription) {
+    pub async fn find_registry(
+        &self,
+        name: &str,
+        subscription: &KnownSubscription,
+    ) -> Result<RegistryResource, Problem> {
+        let KnownSubscription {
+            configured,
+            of_credentials,
+        } = subscription;
+        let (subscriptions, origin) = match (configured, of_credentials) {
             (Some(id), _) => (vec![id.clone()], SubscriptionOrigin::Variable),
             (None, Some(id)) => (vec![id.clone()], SubscriptionOrigin::Credentials),
             (None, None) => (
@@ -193,30 +216,27 @@ impl ResourceManager {
             }
         }
         // One subscription that refuses does not hide what another shows.
-        match (
-            choose(seen, &config.registry, &subscriptions, origin),
-            refusal,
-        ) {
+        match (choose(seen, name, &subscriptions, origin), refusal) {
             (Err(problem), Some(refusal)) if problem.cause != Cause::Configuration => Err(refusal),
             (chosen, _) => chosen,
         }
     }
 
-    /// Starts an import. The action's source is pinned by digest.
+    /// Starts an import.
     ///
     /// # Errors
     /// When Azure refuses, or when it is not known whether it began (see [`Repeat::UnlessReceived`]).
     pub async fn start_import(
         &self,
         registry: &RegistryResource,
-        action: &Action,
-        docker: Option<&DockerAuth>,
+        request: &ImportRequest<'_>,
+        docker: Option<&Account>,
     ) -> Result<Start, Problem> {
         let (url, body) = import_request(
             self.cloud,
             &registry.id,
-            &action.source,
-            &action.targets,
+            request.source,
+            request.targets,
             docker,
         );
         let call = Call::new(Party::ResourceManager, Method::POST, parse(&url)?)
@@ -226,7 +246,7 @@ impl ResourceManager {
             is_final: is_failed_operation,
             ..call
         };
-        read_start(&self.send(call).await?, about(registry, action))
+        read_start(&self.send(call).await?, about(registry, request))
     }
 
     /// Polls an import.
@@ -238,14 +258,14 @@ impl ResourceManager {
         &self,
         location: Url,
         registry: &RegistryResource,
-        action: &Action,
+        request: &ImportRequest<'_>,
     ) -> Result<Progress, Problem> {
         let call = Call {
             is_final: is_failed_operation,
             ..Call::new(Party::ResourceManager, Method::GET, location)
         };
         let answer = self.send(call).await.map_err(Problem::acted)?;
-        read_poll(&answer, about(registry, action))
+        read_poll(&answer, about(registry, request))
     }
 
     async fn enabled_subscriptions(&self) -> Result<Vec<String>, Problem> {
@@ -329,7 +349,7 @@ fn parse(url: &str) -> Result<Url, Problem> {
 
 fn choose(
     seen: Vec<RegistryResource>,
-    name: &RegistryName,
+    name: &str,
     subscriptions: &[String],
     origin: SubscriptionOrigin,
 ) -> Result<RegistryResource, Problem> {
@@ -351,12 +371,12 @@ fn choose(
                  Importer and Data Reader' on the registry; or another subscription holds it: {correction}"
             ))),
         (0, _) => Err(problem(Cause::NotFound, format!(
-            "registry {} is not among the {count} that {places} shows this identity: {}", name.as_str(), named(&others)
+            "registry {} is not among the {count} that {places} shows this identity: {}", name, named(&others)
         ))
         .advise(format!("check REGISTRY_NAME, and the role on the registry; {correction}"))),
         (_, last) => {
             let ids: Vec<_> = hits.iter().chain(&last).map(|hit| harmless(&hit.id)).collect();
-            Err(problem(Cause::Configuration, format!("{} registries answer to {}: {}", ids.len(), name.as_str(), ids.join(", ")))
+            Err(problem(Cause::Configuration, format!("{} registries answer to {}: {}", ids.len(), name, ids.join(", ")))
                 .advise("give the whole login server as REGISTRY_NAME, or set AZURE_RESOURCE_SUBSCRIPTION_ID"))
         }
     }
@@ -380,10 +400,10 @@ fn named(registries: &[RegistryResource]) -> String {
     format!("{}{more}", names.join(", "))
 }
 
-fn about<'a>(registry: &'a RegistryResource, action: &'a Action) -> About<'a> {
+fn about<'a>(registry: &'a RegistryResource, request: &ImportRequest<'a>) -> About<'a> {
     About::Import {
         registry: &registry.name,
-        targets: &action.targets,
+        targets: request.targets,
     }
 }
 

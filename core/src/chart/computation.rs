@@ -1,6 +1,7 @@
 //! Computations that may take long or never end, such as rendering a chart from the network.
 
-use crate::problem::{Cause, Party, Problem, harmless};
+use crate::problem::{Cause, Party, Problem};
+use crate::text::harmless;
 use crate::wire::Limit;
 
 const TOO_LONG: &str = "the chart takes too long: check HELM_REPO_URL, CHART_VALUES and CHART_SET, pin another \

@@ -15,8 +15,9 @@ use url::Url;
 
 use crate::config::{ChartSource, Config};
 use crate::name::{Digest, Location, Tag, Version};
-use crate::problem::{Cause, Party, Problem, harmless, inert};
+use crate::problem::{Cause, Party, Problem};
 use crate::registry::{ManifestKind, RegistryClient, Sources};
+use crate::text::{harmless, inert};
 use crate::wire::{Answer, Call, Limit, Wire};
 use computation::compute;
 use index::IndexEntry;

@@ -9,7 +9,7 @@ use super::reader::is_bare;
 use super::shown::shown;
 use super::variables as name;
 use crate::name::{Location, NameError};
-use crate::problem::harmless;
+use crate::text::harmless;
 
 /// Always set: without a runner the chart names only a part of its images.
 const RUNNER: &str = "runner.enabled=true";

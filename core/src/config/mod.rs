@@ -7,7 +7,6 @@
 mod chart;
 mod credentials;
 mod metric_push;
-mod no_proxy;
 mod reader;
 mod registry_name;
 mod secrets;
@@ -19,19 +18,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use secrecy::SecretString;
-
 pub use chart::{ChartRequest, ChartSource};
-pub use credentials::{Credentials, Login, ManagedIdentity};
 pub use metric_push::MetricPush;
-pub use no_proxy::NoProxy;
 pub use registry_name::RegistryName;
 pub use variables::{VARIABLES, Variable, variable};
 
-use crate::azure::Cloud;
+use crate::azure::Login;
+use crate::cloud::Cloud;
 use crate::name::{Repository, Tag};
 use crate::platform::Platform;
-use crate::problem::printable;
+use crate::registry::Account;
+use crate::text::printable;
+use crate::wire::Network;
 use reader::{
     Reader, parse_bool, parse_cloud, parse_https, parse_images, parse_log_level, parse_ref,
     parse_repository_path, parse_timeout, parse_uuid,
@@ -96,26 +94,6 @@ pub enum Images {
     RunWhenLocal,
 }
 
-/// A Docker Hub account.
-#[derive(Clone, Debug)]
-pub struct DockerAuth {
-    /// The account's name.
-    pub username: SecretString,
-    /// Its access token.
-    pub token: SecretString,
-}
-
-/// How connections leave this machine.
-#[derive(Clone, Debug)]
-pub struct Network {
-    /// The proxy's URL, which may hold a password.
-    pub proxy: Option<SecretString>,
-    /// Hosts that are reached without it.
-    pub no_proxy: NoProxy,
-    /// PEM bundle of the authorities to trust instead of the system's.
-    pub authorities: Option<PathBuf>,
-}
-
 /// A whole, valid configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -144,7 +122,7 @@ pub struct Config {
     /// Whether `latest` is imported under a date.
     pub use_date_tag: bool,
     /// The Docker Hub account to use.
-    pub docker: Option<DockerAuth>,
+    pub docker: Option<Account>,
     /// Who we are in Azure.
     pub login: Login,
     /// Where reports and artifacts go.
@@ -193,7 +171,7 @@ impl fmt::Display for Mistake {
                 f,
                 "{}={:?}: {}",
                 self.variable,
-                crate::problem::harmless(value),
+                crate::text::harmless(value),
                 printable(&self.reason)
             ),
             None => write!(f, "{}: {}", self.variable, printable(&self.reason)),
@@ -291,7 +269,7 @@ impl Config {
         }
         let cloud = match &registry {
             RegistryName::LoginServer { cloud, .. } => *cloud,
-            RegistryName::Name(_) => cloud.or(login.cloud).unwrap_or(Cloud::AzureCloud),
+            RegistryName::Name(_) => cloud.or(login.cloud).unwrap_or(Cloud::Public),
         };
         Ok(Self {
             program,

@@ -8,12 +8,12 @@ use secrecy::SecretString;
 
 use super::shown::shown;
 use super::variables as name;
-use super::{
-    ChartRequest, ChartSource, Credentials, DockerAuth, Images, Inputs, Login, Mistake, Network,
-    NoProxy, Program, chart, credentials,
-};
-use crate::azure::Cloud;
+use super::{ChartRequest, ChartSource, Images, Inputs, Mistake, Program, chart, credentials};
+use crate::azure::{Credentials, Login};
+use crate::cloud::Cloud;
 use crate::name::{Repository, Tag};
+use crate::registry::Account;
+use crate::wire::{Network, NoProxy};
 
 /// Reads values one by one and keeps what is wrong with them.
 pub(super) struct Reader<'a> {
@@ -88,7 +88,7 @@ impl Reader<'_> {
         }
     }
 
-    pub fn docker(&mut self) -> Option<DockerAuth> {
+    pub fn docker(&mut self) -> Option<Account> {
         if !self.parsed(name::USE_DOCKER_AUTH, parse_bool)? {
             return None;
         }
@@ -100,7 +100,7 @@ impl Reader<'_> {
             value
         };
         let (username, token) = (secret(name::DOCKER_USERNAME), secret(name::DOCKER_TOKEN));
-        Some(DockerAuth {
+        Some(Account {
             username: username?,
             token: token?,
         })

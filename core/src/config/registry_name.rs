@@ -1,7 +1,7 @@
 //! What a user gives as `REGISTRY_NAME`: a registry's name or its login server.
 
 use super::shown::shown;
-use crate::azure::Cloud;
+use crate::cloud::Cloud;
 use crate::name::Registry;
 
 /// The Azure Container Registry, as the user named it.
@@ -121,10 +121,10 @@ mod tests {
             Ok(RegistryName::Name("myacr".into()))
         );
         for (text, cloud) in [
-            ("MyACR.azurecr.IO", Cloud::AzureCloud),
-            ("myacr-c5gkd3e4.azurecr.io", Cloud::AzureCloud),
-            ("myacr.azurecr.us", Cloud::AzureUSGovernment),
-            ("myacr.azurecr.cn", Cloud::AzureChinaCloud),
+            ("MyACR.azurecr.IO", Cloud::Public),
+            ("myacr-c5gkd3e4.azurecr.io", Cloud::Public),
+            ("myacr.azurecr.us", Cloud::UsGovernment),
+            ("myacr.azurecr.cn", Cloud::China),
         ] {
             let server = text.to_ascii_lowercase().parse().unwrap();
             assert_eq!(

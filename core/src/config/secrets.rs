@@ -8,7 +8,10 @@ use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use super::{Config, Credentials, DockerAuth, Login, MetricPush, Network};
+use super::{Config, MetricPush};
+use crate::azure::{Credentials, Login};
+use crate::registry::Account;
+use crate::wire::Network;
 
 /// A shorter header is not a secret: a tenant's name, for example, is a part of other words.
 const SHORTEST_HEADER: usize = 8;
@@ -83,8 +86,8 @@ fn of_login(login: &Login) -> Vec<SecretString> {
 }
 
 /// The token, and the account as it is sent. The user's name alone may be a part of image names.
-fn of_docker(account: &DockerAuth) -> Vec<SecretString> {
-    let DockerAuth { username, token } = account;
+fn of_docker(account: &Account) -> Vec<SecretString> {
+    let Account { username, token } = account;
     let pair = format!("{}:{}", username.expose_secret(), token.expose_secret());
     vec![token.clone(), BASE64.encode(pair).into()]
 }

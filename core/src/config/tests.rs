@@ -120,18 +120,18 @@ fn the_cloud_follows_from_the_suffix_or_the_setting() {
         read(&[("REGISTRY_NAME", "myacr.azurecr.us")])
             .unwrap()
             .cloud,
-        Cloud::AzureUSGovernment
+        Cloud::UsGovernment
     );
     assert_eq!(
         read(&[("REGISTRY_NAME", "myacr")]).unwrap().cloud,
-        Cloud::AzureCloud
+        Cloud::Public
     );
     let config = read(&[
         ("REGISTRY_NAME", "myacr"),
         ("AZURE_CLOUD", "azurechinacloud"),
     ])
     .unwrap();
-    assert_eq!(config.cloud, Cloud::AzureChinaCloud);
+    assert_eq!(config.cloud, Cloud::China);
 }
 
 #[test]

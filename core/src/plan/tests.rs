@@ -1,9 +1,9 @@
 use super::*;
-use crate::codecollection;
+use crate::discover::codecollections;
 use crate::discover::{Category, Desired};
 
 fn observed(name: usize, source: Seen, destination: Option<Result<Standing, Problem>>) -> Observed {
-    let source_at = codecollection::sources()[name].clone();
+    let source_at = codecollections::sources()[name].clone();
     let destination_at = format!("runwhen/{}", source_at.repository.last_segment())
         .parse()
         .unwrap();
@@ -268,7 +268,7 @@ fn tags_that_sort_wrongly_are_mentioned() {
 /// An image of another source for `2.0` of the same repository, with this content there and in the ACR.
 fn rival(number: usize, content: &[u8], at_tag: Option<&[u8]>) -> Observed {
     let mut image = chart_image("2.0", at_tag, None, None);
-    image.desired.source = codecollection::sources()[number].clone();
+    image.desired.source = codecollections::sources()[number].clone();
     image.desired.wanted_by = vec![format!("rival {number}")];
     if let Seen::Published(published) = &mut image.source {
         published.digest = Digest::sha256(content);

@@ -15,7 +15,7 @@ use crate::wire::Answer;
 
 /// What was requested: an error code says something about one kind of content only.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Subject<'a> {
+pub(crate) enum Subject<'a> {
     /// The tags of a repository.
     Tags(&'a Repository),
     /// A manifest.
@@ -40,7 +40,7 @@ struct Stated {
 }
 
 /// True if the registry itself reports the requested content as absent.
-pub(super) fn states_absence(answer: &Answer, subject: Subject<'_>) -> bool {
+pub(crate) fn states_absence(answer: &Answer, subject: Subject<'_>) -> bool {
     let errors = errors(answer);
     let is_absence = |error: &Stated| {
         subject.has_code(error, answer) && !error.is_about_form(subject) && error.is_about(subject)

@@ -5,15 +5,16 @@
 //! against its digest, a digest against the algorithms that are known, a page's `Link` against its host.
 
 mod absence;
-mod acr;
+mod account;
 mod at_most;
 mod children;
 mod link;
 mod manifest;
 #[cfg(test)]
 mod property_tests;
-mod public;
+mod public_tokens;
 mod tags;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -25,14 +26,16 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
-use absence::{Subject, is_of_registry, states_absence};
-pub use acr::AcrTag;
-pub use manifest::{Descriptor, IndexEntry, Manifest, ManifestKind};
-pub use public::{PublicTokens, Sources};
-pub use tags::{Listed, TagList};
+use absence::is_of_registry;
+pub(crate) use absence::{Subject, states_absence};
+pub use account::Account;
+pub use manifest::{Manifest, ManifestKind};
+pub use public_tokens::Sources;
+pub use tags::TagList;
 use tags::{MOST_OF_GOOGLE, MOST_TAGS};
+pub(crate) use tokens::CachedToken;
+pub use tokens::Tokens;
 
-use crate::azure::AcrTokens;
 use crate::name::{Digest, NameError, Registry, Repository, Tag, Version};
 use crate::platform::Platform;
 use crate::problem::{Cause, Party, Problem};
@@ -52,30 +55,23 @@ const TAG_PAGE_CAP: usize = 16 << 20;
 /// Pages of tags that are followed: the most tags, a hundred at a time as Docker Hub gives them.
 const MOST_PAGES: usize = 2_000;
 
-/// How a registry lets us in.
-#[derive(Clone)]
-pub enum Access {
-    /// Public: no token, or one that everybody gets.
-    Public(Arc<PublicTokens>),
-    /// An Azure Container Registry, with Entra's tokens.
-    Acr(Arc<AcrTokens>),
-}
-
 /// A client of one registry. Cheap to clone.
 #[derive(Clone)]
 pub struct RegistryClient {
     wire: Wire,
     registry: Registry,
-    access: Access,
+    side: Party,
+    tokens: Arc<dyn Tokens>,
 }
 
 impl RegistryClient {
     /// A client; nothing is asked yet.
-    pub fn new(wire: &Wire, registry: Registry, access: Access) -> Self {
+    pub fn new(wire: &Wire, registry: Registry, side: Party, tokens: Arc<dyn Tokens>) -> Self {
         Self {
             wire: wire.clone(),
             registry,
-            access,
+            side,
+            tokens,
         }
     }
 
@@ -197,19 +193,16 @@ impl RegistryClient {
     /// verified. A source's never is, because Google sends the same header with a 404 about a media type, and an
     /// image that is believed to be unpublished is not looked at any more.
     fn proves_absence(&self, answer: &Answer) -> bool {
-        match self.access {
-            Access::Acr(_) => is_of_registry(answer),
-            Access::Public(_) => false,
-        }
+        self.side == Party::Destination && is_of_registry(answer)
     }
 
     /// The digest, unless it is of a source's image that cannot be imported.
     fn usable(&self, found: Option<(Digest, Answer)>) -> Result<Option<Digest>, Problem> {
-        match (found, &self.access) {
-            (Some((_, answer)), Access::Public(_)) if manifest::is_schema_1(&answer) => {
+        match found {
+            Some((_, answer)) if self.side == Party::Source && manifest::is_schema_1(&answer) => {
                 Err(manifest::schema_1(&answer))
             }
-            (found, _) => Ok(found.map(|(digest, _)| digest)),
+            found => Ok(found.map(|(digest, _)| digest)),
         }
     }
 
@@ -347,67 +340,52 @@ impl RegistryClient {
             "the manifest {version} of {}/{repository}: {error}",
             self.registry
         );
-        Problem::new(self.party(), Cause::Invalid, what)
+        Problem::new(self.side, Cause::Invalid, what)
     }
 
     /// What follows when the registry does not have what it has just named.
     fn gone<T>(&self, repository: &Repository, digest: &Digest) -> Result<Option<T>, Problem> {
-        match self.access {
-            Access::Acr(_) => Ok(None),
-            Access::Public(_) => {
-                let what = format!(
-                    "{}/{repository}@{digest} was named and is not there",
-                    self.registry
-                );
-                Err(Problem::new(Party::Source, Cause::NotFound, what)
-                    .advise("it may be moving just now: run again"))
-            }
+        if self.side == Party::Destination {
+            return Ok(None);
         }
+        let what = format!(
+            "{}/{repository}@{digest} was named and is not there",
+            self.registry
+        );
+        Err(Problem::new(self.side, Cause::NotFound, what)
+            .advise("it may be moving just now: run again"))
     }
 
-    fn party(&self) -> Party {
-        match self.access {
-            Access::Public(_) => Party::Source,
-            Access::Acr(_) => Party::Destination,
-        }
+    pub(crate) fn call(&self, method: Method, url: Url) -> Call {
+        Call::new(self.side, method, url)
     }
 
-    fn call(&self, method: Method, url: Url) -> Call {
-        Call::new(self.party(), method, url)
-    }
-
-    fn url(&self, path: &str) -> Result<Url, Problem> {
+    pub(crate) fn url(&self, path: &str) -> Result<Url, Problem> {
         Url::parse(&format!("https://{}{path}", self.registry)).map_err(|error| {
             Problem::new(
-                self.party(),
+                self.side,
                 Cause::Invalid,
                 format!("{}: {error}", self.registry),
             )
         })
     }
 
-    async fn send(&self, repository: &Repository, call: Call) -> Result<Answer, Problem> {
-        let token = self.token(repository).await?;
+    pub(crate) async fn send(
+        &self,
+        repository: &Repository,
+        call: Call,
+    ) -> Result<Answer, Problem> {
+        let token = self.tokens.token(repository).await?;
         let answer = self.send_with(token.clone(), call.clone()).await?;
         if answer.status != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
-        // The token may have ended early, or none was asked for yet: one new one, and then the answer counts.
-        match (&self.access, token) {
-            (Access::Public(tokens), _) if !tokens.learn(&answer, repository).await? => {
-                return Ok(answer);
-            }
-            (Access::Acr(tokens), Some(token)) => tokens.forget(repository, &token).await,
-            (Access::Public(_), _) | (Access::Acr(_), None) => {}
+        // The token may have ended early, or none was required yet: one new one, and then the response counts.
+        if !self.tokens.renew(&answer, repository, token).await? {
+            return Ok(answer);
         }
-        self.send_with(self.token(repository).await?, call).await
-    }
-
-    async fn token(&self, repository: &Repository) -> Result<Option<SecretString>, Problem> {
-        match &self.access {
-            Access::Public(tokens) => tokens.token(repository).await,
-            Access::Acr(tokens) => tokens.token(repository).await.map(Some),
-        }
+        let token = self.tokens.token(repository).await?;
+        self.send_with(token, call).await
     }
 
     async fn send_with(&self, token: Option<SecretString>, call: Call) -> Result<Answer, Problem> {
@@ -421,31 +399,19 @@ impl RegistryClient {
         } else {
             self.wire.send(call).await
         };
-        answer.map_err(|problem| match &self.access {
-            Access::Public(tokens) => tokens.explain(problem),
-            Access::Acr(_) => problem,
-        })
+        answer.map_err(|problem| self.tokens.explain_failure(problem))
     }
 
-    fn refused(&self, answer: &Answer) -> Problem {
+    pub(crate) fn refused(&self, answer: &Answer) -> Problem {
         if answer.status == StatusCode::NOT_FOUND {
             return absence::unproven(answer);
         }
-        match &self.access {
-            Access::Acr(tokens) => tokens.denied(answer),
-            Access::Public(_) => {
-                let problem = answer.unexpected();
-                match problem.cause {
-                    Cause::AccessDenied => problem.advise("the source does not let us read this: it is private, misnamed or blocked on the way"),
-                    _ => problem,
-                }
-            }
-        }
+        self.tokens.explain_refusal(answer)
     }
 }
 
 /// A request for what can change: a cache on the way must ask the registry again.
-fn uncached(mut call: Call) -> Call {
+pub(crate) fn uncached(mut call: Call) -> Call {
     call.headers
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     call

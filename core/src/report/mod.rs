@@ -18,9 +18,9 @@ use crate::apply::{Ending, Outcome};
 use crate::config::Config;
 use crate::discover::{Category, Undiscovered, Wanted};
 use crate::name::{Digest, Registry, Tag, full_name};
+use crate::observe::Seen;
 use crate::plan::{Entry, Plan, Step, Verdict};
 use crate::problem::{Cause, Party, Problem};
-use crate::seen::Seen;
 use crate::wire::HostLedger;
 
 /// Stands for the destination of what could not be discovered.

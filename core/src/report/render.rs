@@ -151,7 +151,7 @@ fn summary(report: &Report) -> (String, &'static str) {
 /// of them.
 fn escape_markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let text = crate::problem::printable(text);
+    let text = crate::text::printable(text);
     let mut characters = text.chars().peekable();
     let mut before = ' ';
     while let Some(c) = characters.next() {

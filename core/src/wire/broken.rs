@@ -9,7 +9,8 @@ use super::call::Call;
 use super::clock::{Clock, NotValid};
 use super::proxy::{ForwardProxy, host_and_port};
 use super::{Failure, chain, retry};
-use crate::problem::{Cause, Party, Problem, harmless};
+use crate::problem::{Cause, Party, Problem};
+use crate::text::harmless;
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug)]

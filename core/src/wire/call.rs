@@ -10,7 +10,8 @@ use url::Url;
 use super::redact::shown;
 use super::secrets::Secrets;
 use super::service_error::service_error;
-use crate::problem::{Cause, Party, Problem, harmless};
+use crate::problem::{Cause, Party, Problem};
+use crate::text::harmless;
 
 /// Whether a call may be sent again after the other side may have acted on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

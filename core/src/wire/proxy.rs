@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use url::{Host, Url};
 
-use crate::config::{Network, NoProxy};
+use super::{Network, NoProxy};
 
 /// How long a proxy may take to repeat its refusal.
 const REFUSAL: Duration = Duration::from_secs(5);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::problem::is_unprintable;
+use crate::text::is_unprintable;
 
 /// The bytes of a text after decoding, without white space, control characters and invisible characters.
 pub(super) struct Reading {

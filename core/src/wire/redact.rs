@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::problem::PUBLIC_PARAMETERS;
+use crate::text::PUBLIC_PARAMETERS;
 
 /// The URL without user, password, fragment and the values of unknown query parameters.
 pub fn shown(url: &Url) -> String {
@@ -21,7 +21,7 @@ pub fn shown(url: &Url) -> String {
             "…"
         });
     }
-    crate::problem::harmless(&out)
+    crate::text::harmless(&out)
 }
 
 #[cfg(test)]

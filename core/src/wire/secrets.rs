@@ -17,7 +17,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::form_urlencoded;
 
 use super::reading::{Reading, is_ignored};
-use crate::problem::CUT;
+use crate::text::CUT;
 
 /// A shorter text is not hidden: it would be found everywhere, and protects nothing.
 const SHORTEST: usize = 4;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::problem::printable;
+use crate::text::printable;
 
 /// `CODE: message` of an error body, in the three shapes that are met; none when it is something else.
 ///

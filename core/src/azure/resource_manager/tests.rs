@@ -21,18 +21,10 @@ fn a_registry_is_found_by_name_or_login_server_in_any_case() {
             resource("other", "other.azurecr.io"),
         ]
     };
-    let found =
-        |name: RegistryName| choose(all(), &name, &["s".to_owned()], SubscriptionOrigin::Listed);
-    assert_eq!(
-        found(RegistryName::Name("myacr".into())).unwrap().name,
-        "MyAcr"
-    );
-    let server = RegistryName::LoginServer {
-        server: "myacr-c5gkd3e4.azurecr.io".parse().unwrap(),
-        cloud: Cloud::AzureCloud,
-    };
-    assert_eq!(found(server).unwrap().name, "MyAcr");
-    let missing = found(RegistryName::Name("nosuch".into())).unwrap_err();
+    let found = |name: &str| choose(all(), name, &["s".to_owned()], SubscriptionOrigin::Listed);
+    assert_eq!(found("myacr").unwrap().name, "MyAcr");
+    assert_eq!(found("myacr-c5gkd3e4.azurecr.io").unwrap().name, "MyAcr");
+    let missing = found("nosuch").unwrap_err();
     assert_eq!(missing.cause, Cause::NotFound);
     let what = "registry nosuch is not among the 2 that subscription s shows this identity: \
                 myacr-c5gkd3e4.azurecr.io, other.azurecr.io";
@@ -41,9 +33,9 @@ fn a_registry_is_found_by_name_or_login_server_in_any_case() {
 
 #[test]
 fn an_empty_list_is_a_missing_permission_and_two_hits_are_named() {
-    let name = RegistryName::Name("myacr".into());
+    let name = "myacr";
     let one = ["s".to_owned()];
-    let nothing = choose(vec![], &name, &one, SubscriptionOrigin::Variable).unwrap_err();
+    let nothing = choose(vec![], name, &one, SubscriptionOrigin::Variable).unwrap_err();
     assert_eq!(nothing.cause, Cause::AccessDenied);
     for part in ["registries/read", "AZURE_RESOURCE_SUBSCRIPTION_ID must be"] {
         assert!(nothing.to_string().contains(part), "{nothing}");
@@ -53,7 +45,7 @@ fn an_empty_list_is_a_missing_permission_and_two_hits_are_named() {
         resource("myacr", "b.azurecr.io"),
     ];
     let both = ["s".to_owned(), "t".to_owned()];
-    let two = choose(twice, &name, &both, SubscriptionOrigin::Listed).unwrap_err();
+    let two = choose(twice, name, &both, SubscriptionOrigin::Listed).unwrap_err();
     assert!(two.what.contains("2 registries"), "{two}");
 }
 
@@ -69,7 +61,7 @@ fn an_import_names_the_source_by_digest_and_every_target() {
         "main-abc1234".parse().unwrap(),
     )];
     let (url, body) = import_request(
-        Cloud::AzureUSGovernment,
+        Cloud::UsGovernment,
         "/subscriptions/s/r",
         &source,
         &targets,

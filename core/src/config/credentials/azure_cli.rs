@@ -10,7 +10,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{Credentials, Found, Login, ManagedIdentity, mistake};
-use crate::azure::{Cloud, check_certificate};
+use crate::azure::check_certificate;
+use crate::cloud::Cloud;
 use crate::config::{Inputs, Mistake, variables as name};
 
 const PROFILE: &str = "azureProfile.json";

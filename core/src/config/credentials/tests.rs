@@ -5,6 +5,7 @@ use secrecy::ExposeSecret as _;
 
 use super::super::Mistakes;
 use super::*;
+use crate::cloud::Cloud;
 
 fn found(variables: &[(&str, &str)], files: &[(&str, &str)]) -> Login {
     read(variables, files).unwrap_or_else(|mistakes| panic!("{variables:?}: {mistakes:?}"))
@@ -211,7 +212,7 @@ fn a_sentence_of_the_platform_is_neither_credentials_nor_a_mistake() {
         let login = found(&[sentence, ("AZURE_CONFIG_DIR", "/az")], &files);
         assert_eq!(principal(&login), ("t", "c", "s"));
         assert_eq!(login.subscription.as_deref(), Some("sub"));
-        assert_eq!(login.cloud, Some(Cloud::AzureUSGovernment));
+        assert_eq!(login.cloud, Some(Cloud::UsGovernment));
         let alone = found(&[sentence], &[]);
         assert!(matches!(
             alone.credentials,

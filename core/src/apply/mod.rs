@@ -2,15 +2,17 @@
 //!
 //! One failure never stops the others. A dry run is not calling this.
 
+mod arm;
+
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use crate::azure::ArmImporter;
 use crate::plan::{Action, Plan};
 use crate::problem::Problem;
 use crate::wire::Limit;
+pub use arm::ArmImporter;
 
 /// Longest time for the import of one image, from its request to its verification.
 const IMPORT: Duration = Duration::from_secs(900);

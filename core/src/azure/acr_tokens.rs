@@ -8,19 +8,20 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use reqwest::Method;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
 use url::Url;
 use url::form_urlencoded::Serializer;
 
-use super::ACR_SCOPE;
 use super::RoleMode;
 use super::identity::{Identity, claims, tenant_of};
+use crate::cloud::ACR_SCOPE;
 use crate::name::{Registry, Repository};
 use crate::problem::{Cause, Party, Problem};
+use crate::registry::{CachedToken, Tokens};
 use crate::wire::{Answer, Call, Wire};
 
 /// Repositories in one access token.
@@ -48,33 +49,18 @@ struct Group {
 }
 
 /// A token that was given, or the refusal; a refusal is final for the run.
-type Kept = Option<Result<Token, Problem>>;
+type Kept = Option<Result<CachedToken, Problem>>;
 
-#[derive(Clone)]
-struct Token {
-    text: SecretString,
-    renew_at: Instant,
-}
-
-impl Token {
-    /// The lifetime is the difference of the token's own times: this machine's clock may be wrong.
-    fn new(text: String, wire: &Wire) -> Self {
-        let text = SecretString::from(text);
-        wire.learn_secret(&text);
-        let claims = claims(&text).unwrap_or_default();
-        let seconds = claims["exp"].as_u64().zip(claims["iat"].as_u64());
-        let lifetime = seconds.map_or(SHORTEST_LIFETIME, |(end, begin)| {
-            Duration::from_secs(end.saturating_sub(begin))
-        });
-        Self {
-            text,
-            renew_at: Instant::now() + lifetime.saturating_sub(MARGIN),
-        }
-    }
-
-    fn is_fresh(&self) -> bool {
-        Instant::now() < self.renew_at
-    }
+/// A token of the registry. Its lifetime is the difference of its own times: this machine's clock may be wrong.
+fn cached(text: String, wire: &Wire) -> CachedToken {
+    let text = SecretString::from(text);
+    wire.learn_secret(&text);
+    let claims = claims(&text).unwrap_or_default();
+    let seconds = claims["exp"].as_u64().zip(claims["iat"].as_u64());
+    let lifetime = seconds.map_or(SHORTEST_LIFETIME, |(end, begin)| {
+        Duration::from_secs(end.saturating_sub(begin))
+    });
+    CachedToken::new(text, lifetime, MARGIN)
 }
 
 impl AcrTokens {
@@ -95,34 +81,6 @@ impl AcrTokens {
         let groups = self.group(repositories);
         // Whoever needs a token gets the refusal too.
         let _ = futures_util::future::join_all(groups.iter().map(|group| self.access(group))).await;
-    }
-
-    /// The token that reads this repository.
-    ///
-    /// # Errors
-    /// When Entra or the registry refuses, or cannot be reached.
-    pub async fn token(&self, repository: &Repository) -> Result<SecretString, Problem> {
-        let group = self.group(&BTreeSet::from([repository.clone()]));
-        match group.first() {
-            Some(group) => self.access(group).await,
-            None => Err(Problem::new(
-                Party::Here,
-                Cause::Invalid,
-                format!("no token for repository {repository}"),
-            )),
-        }
-    }
-
-    /// Forgets a token that the registry called invalid, unless a neighbour has done so already.
-    pub async fn forget(&self, repository: &Repository, refused: &SecretString) {
-        for group in self.group(&BTreeSet::from([repository.clone()])) {
-            let mut kept = group.access.lock().await;
-            let is_refused = |token: &Token| token.text.expose_secret() == refused.expose_secret();
-            if matches!(&*kept, Some(Ok(token)) if is_refused(token)) {
-                *kept = None;
-                *self.refresh.lock().await = None;
-            }
-        }
     }
 
     /// The groups that hold these repositories; those in none yet get new ones.
@@ -158,47 +116,42 @@ impl AcrTokens {
         renewed(&mut kept, || self.ask_access(group)).await
     }
 
-    async fn ask_access(&self, group: &Group) -> Result<Token, Problem> {
+    async fn ask_access(&self, group: &Group) -> Result<CachedToken, Problem> {
         let refresh = renewed(&mut *self.refresh.lock().await, || self.ask_refresh()).await?;
-        let mut form = Serializer::new(String::new());
-        form.append_pair("grant_type", "refresh_token")
-            .append_pair("service", self.server.as_str());
-        for repository in &group.repositories {
-            form.append_pair(
-                "scope",
-                &format!("repository:{repository}:pull,metadata_read"),
-            );
-        }
-        form.append_pair("refresh_token", refresh.expose_secret());
-        let answer = self.post("/oauth2/token", form.finish()).await?;
+        let mut form = vec![
+            ("grant_type", "refresh_token".to_owned()),
+            ("service", self.server.to_string()),
+        ];
+        form.extend(group.repositories.iter().map(|repository| {
+            let scope = format!("repository:{repository}:pull,metadata_read");
+            ("scope", scope)
+        }));
+        form.push(("refresh_token", refresh.expose_secret().to_owned()));
+        let answer = self.post("/oauth2/token", &form).await?;
         #[derive(Deserialize)]
         struct Given {
             access_token: String,
         }
-        Ok(Token::new(answer.json::<Given>()?.access_token, &self.wire))
+        Ok(cached(answer.json::<Given>()?.access_token, &self.wire))
     }
 
-    async fn ask_refresh(&self) -> Result<Token, Problem> {
+    async fn ask_refresh(&self) -> Result<CachedToken, Problem> {
         let entra = self.identity.token(ACR_SCOPE).await?;
-        let mut form = Serializer::new(String::new());
-        form.append_pair("grant_type", "access_token")
-            .append_pair("service", self.server.as_str());
-        if let Some(tenant) = tenant_of(&entra) {
-            form.append_pair("tenant", &tenant);
-        }
-        form.append_pair("access_token", entra.expose_secret());
-        let answer = self.post("/oauth2/exchange", form.finish()).await?;
+        let mut form = vec![
+            ("grant_type", "access_token".to_owned()),
+            ("service", self.server.to_string()),
+        ];
+        form.extend(tenant_of(&entra).map(|tenant| ("tenant", tenant)));
+        form.push(("access_token", entra.expose_secret().to_owned()));
+        let answer = self.post("/oauth2/exchange", &form).await?;
         #[derive(Deserialize)]
         struct Given {
             refresh_token: String,
         }
-        Ok(Token::new(
-            answer.json::<Given>()?.refresh_token,
-            &self.wire,
-        ))
+        Ok(cached(answer.json::<Given>()?.refresh_token, &self.wire))
     }
 
-    async fn post(&self, path: &str, form: String) -> Result<Answer, Problem> {
+    async fn post(&self, path: &str, form: &[(&str, String)]) -> Result<Answer, Problem> {
         let url = Url::parse(&format!("https://{}{path}", self.server)).map_err(|error| {
             Problem::new(
                 Party::Here,
@@ -206,33 +159,13 @@ impl AcrTokens {
                 format!("{}: {error}", self.server),
             )
         })?;
+        let form = Serializer::new(String::new()).extend_pairs(form).finish();
         let call = Call::new(Party::Destination, Method::POST, url).body(FORM, form);
         let answer = self.wire.send(call).await?;
         if answer.status.is_success() {
             Ok(answer)
         } else {
-            Err(self.denied(&answer))
-        }
-    }
-
-    /// What a refusal of the registry means.
-    ///
-    /// Source of the texts: <https://learn.microsoft.com/azure/container-registry/container-registry-troubleshoot-access>.
-    pub(crate) fn denied(&self, answer: &Answer) -> Problem {
-        let problem = answer.unexpected();
-        if problem.what.contains("is not allowed access") {
-            return Problem { cause: Cause::AccessDenied, ..problem }.advise(
-                "the registry's firewall does not let this address in: allow it under Networking, or run from an \
-                 allowed network or through its private endpoint (where HTTPS_PROXY is set, add the registry to NO_PROXY)",
-            );
-        }
-        match problem.cause {
-            Cause::AccessDenied => problem.advise(format!(
-                "the identity may not read this registry: grant it 'Container Registry Data Importer and Data Reader' \
-                 on the registry; {}",
-                self.roles_to_check()
-            )),
-            _ => problem,
+            Err(self.explain_refusal(&answer))
         }
     }
 
@@ -251,17 +184,71 @@ impl AcrTokens {
     }
 }
 
+#[async_trait]
+impl Tokens for AcrTokens {
+    async fn token(&self, repository: &Repository) -> Result<Option<SecretString>, Problem> {
+        let group = self.group(&BTreeSet::from([repository.clone()]));
+        match group.first() {
+            Some(group) => self.access(group).await.map(Some),
+            None => Err(Problem::new(
+                Party::Here,
+                Cause::Invalid,
+                format!("no token for repository {repository}"),
+            )),
+        }
+    }
+
+    /// Forgets the refused token, unless a concurrent request has done so already.
+    async fn renew(
+        &self,
+        _refusal: &Answer,
+        repository: &Repository,
+        refused: Option<SecretString>,
+    ) -> Result<bool, Problem> {
+        let Some(refused) = refused else {
+            return Ok(true);
+        };
+        for group in self.group(&BTreeSet::from([repository.clone()])) {
+            let mut kept = group.access.lock().await;
+            if matches!(&*kept, Some(Ok(token)) if token.is(&refused)) {
+                *kept = None;
+                *self.refresh.lock().await = None;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Source of the texts: <https://learn.microsoft.com/azure/container-registry/container-registry-troubleshoot-access>.
+    fn explain_refusal(&self, answer: &Answer) -> Problem {
+        let problem = answer.unexpected();
+        if problem.what.contains("is not allowed access") {
+            return Problem { cause: Cause::AccessDenied, ..problem }.advise(
+                "the registry's firewall does not let this address in: allow it under Networking, or run from an \
+                 allowed network or through its private endpoint (where HTTPS_PROXY is set, add the registry to NO_PROXY)",
+            );
+        }
+        match problem.cause {
+            Cause::AccessDenied => problem.advise(format!(
+                "the identity may not read this registry: grant it 'Container Registry Data Importer and Data Reader' \
+                 on the registry; {}",
+                self.roles_to_check()
+            )),
+            _ => problem,
+        }
+    }
+}
+
 /// The kept token when it is fresh, else a new one.
-async fn renewed<F: Future<Output = Result<Token, Problem>>>(
+async fn renewed<F: Future<Output = Result<CachedToken, Problem>>>(
     kept: &mut Kept,
     ask: impl FnOnce() -> F,
 ) -> Result<SecretString, Problem> {
     match kept {
-        Some(Ok(token)) if token.is_fresh() => return Ok(token.text.clone()),
+        Some(Ok(token)) if token.is_fresh() => return Ok(token.text()),
         Some(Err(problem)) => return Err(problem.clone()),
         Some(Ok(_)) | None => {}
     }
     let asked = ask().await;
     *kept = Some(asked.clone());
-    asked.map(|token| token.text)
+    asked.map(|token| token.text())
 }

@@ -3,16 +3,19 @@
 //! The CodeCollections are known by name; the RunWhen Local images are those of the rendered chart. Which
 //! tag of a CodeCollection, only its source tells: that is for `observe`.
 
+pub(crate) mod chart_images;
+pub(crate) mod codecollections;
+
 use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
-use crate::codecollection::{self, StableTag};
 use crate::config::{Config, Images};
 use crate::name::{Digest, Location, Repository, Tag, full_name};
 use crate::problem::{Cause, Party, Problem};
-use crate::runwhen_local::{ChartImage, LATEST, NoImage, images};
+use chart_images::{ChartImage, LATEST, NoImage, images};
+use codecollections::StableTag;
 
 /// The two kinds of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -126,7 +129,7 @@ pub struct Undiscovered {
 /// The CodeCollection images that this configuration asks for.
 pub fn codecollections(config: &Config) -> Vec<Desired> {
     let sources = match config.images {
-        Images::All | Images::CodeCollection => codecollection::sources(),
+        Images::All | Images::CodeCollection => codecollections::sources(),
         Images::RunWhenLocal => Vec::new(),
     };
     let desired = |source: Location| Desired {
@@ -237,7 +240,7 @@ fn at_destination(
 /// The CodeCollection whose repository a chart's image would be written to, whether the run is about the
 /// CodeCollections or not. A chart may name the CodeCollection's own image by a tag: that has the same content.
 fn owner_of(config: &Config, desired: &Desired) -> Option<Location> {
-    let owner = codecollection::sources()
+    let owner = codecollections::sources()
         .into_iter()
         .find(|owner| destination(&config.repository_path, owner) == desired.destination)?;
     let rule = StableTag::new(&config.git_ref);

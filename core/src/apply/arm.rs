@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Destination, Progress, RegistryResource, Start};
-use crate::apply::Ending;
-use crate::config::DockerAuth;
+use super::Ending;
+use crate::azure::{ImportRequest, Progress, RegistryResource, Start};
+use crate::destination::Destination;
 use crate::name::DOCKER_HUB;
 use crate::plan::Action;
 use crate::platform::Platform;
 use crate::problem::{Cause, Party, Problem};
-use crate::registry::RegistryClient;
+use crate::registry::{Account, RegistryClient};
 use crate::wire::Limit;
 
 /// Wait for the next poll when Azure does not name one, in seconds.
@@ -49,7 +49,7 @@ const LAST_READ: Duration = Duration::from_secs(10);
 /// Imports through Azure Resource Manager.
 pub struct ArmImporter {
     destination: Arc<Destination>,
-    docker: Option<DockerAuth>,
+    docker: Option<Account>,
     platform: Platform,
     /// Each import under way holds one.
     under_way: Arc<()>,
@@ -58,11 +58,7 @@ pub struct ArmImporter {
 impl ArmImporter {
     /// An importer into this destination; the Docker Hub account is sent with Docker Hub's images only. After an
     /// import the manifest of `platform` must be there.
-    pub fn new(
-        destination: Arc<Destination>,
-        docker: Option<DockerAuth>,
-        platform: Platform,
-    ) -> Self {
+    pub fn new(destination: Arc<Destination>, docker: Option<Account>, platform: Platform) -> Self {
         Self {
             destination,
             docker,
@@ -121,9 +117,10 @@ impl ArmImporter {
             .as_ref()
             .filter(|_| action.source.location.registry.as_str() == DOCKER_HUB);
         let manager = self.destination.manager();
+        let request = request_of(action);
         let started = Instant::now();
         loop {
-            match manager.start_import(registry, action, docker).await {
+            match manager.start_import(registry, &request, docker).await {
                 Ok(Start::Begun(progress)) => return Ok(Some(progress)),
                 Ok(Start::Busy(problem)) => {
                     tracing::info!("waiting for another import of the same target: {problem}");
@@ -165,7 +162,7 @@ impl ArmImporter {
             progress = self
                 .destination
                 .manager()
-                .import_progress(location, registry, action)
+                .import_progress(location, registry, &request_of(action))
                 .await?;
         }
         Ok(())
@@ -221,6 +218,13 @@ impl ArmImporter {
                 return true;
             }
         }
+    }
+}
+
+fn request_of(action: &Action) -> ImportRequest<'_> {
+    ImportRequest {
+        source: &action.source,
+        targets: &action.targets,
     }
 }
 

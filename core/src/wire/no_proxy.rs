@@ -40,7 +40,7 @@ enum Hosts {
 impl NoProxy {
     /// # Errors
     /// A fragment that names the entries which cannot be understood.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let entries = text
             .split(|c: char| c == ',' || c.is_whitespace())
             .filter(|entry| !entry.is_empty());

@@ -3,119 +3,30 @@
 //! Every image is followed by itself, from its source to the destination, side by side with the others: a
 //! run takes as long as the longest chain of round trips. A failed read is data of its image.
 
+mod observed;
+mod stable_tag;
+
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 
-use crate::azure::{Destination, unlock_advice};
-use crate::codecollection::StableTag;
+use crate::azure::{is_locked, newest_tags, unlock_advice};
 use crate::config::Config;
+use crate::destination::Destination;
+use crate::discover::chart_images::LATEST;
+use crate::discover::codecollections::StableTag;
 use crate::discover::{Desired, Wanted};
 use crate::name::{Digest, Repository, Tag};
 use crate::problem::{Cause, Party, Problem};
 use crate::registry::{RegistryClient, Sources};
-use crate::runwhen_local::LATEST;
-use crate::seen::{Published, Seen};
-use crate::select;
 
+pub use observed::{Age, Neighbours, Observed, Published, Seen, Standing};
+
+/// Longest time for checking one image, from its source to the destination; at most half of the run's.
+pub(crate) const CHECK_TIMEOUT: Duration = Duration::from_secs(120);
 /// Longest time for asking whether a tag is locked.
 const LOCK: Duration = Duration::from_secs(5);
-
-/// What was seen at the destination.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// The digest that the wanted tag points at; none when there is no such tag.
-    pub digest: Option<Digest>,
-    /// The digest that the second tag points at; none when there is no such tag, or none is wanted.
-    pub alias_digest: Option<Digest>,
-    /// The manifest of `IMAGE_ARCHITECTURE` that the wanted index names and the repository lacks, where that was
-    /// checked (an ACR's purge of untagged manifests takes such children away).
-    pub missing_child: Option<Digest>,
-    /// Why a tag that an import would overwrite cannot be overwritten: it is locked.
-    pub locked: Option<Problem>,
-    /// The rest of the repository, where that decides and was looked at.
-    pub neighbours: Option<Neighbours>,
-}
-
-impl Standing {
-    /// Whether every wanted tag points at what is published, and nothing of it is known to be missing.
-    pub fn has(&self, published: &Published) -> bool {
-        let is_published = |digest: &Option<Digest>| digest.as_ref() == Some(&published.digest);
-        is_published(&self.digest)
-            && (published.alias.is_none() || is_published(&self.alias_digest))
-            && self.missing_child.is_none()
-    }
-
-    /// Whether the repository has what is published, under the wanted tag or another.
-    fn has_digest(&self, published: &Published) -> bool {
-        let has_same = |neighbours: &Neighbours| neighbours.same.is_some();
-        self.digest.as_ref() == Some(&published.digest)
-            || self.neighbours.as_ref().is_some_and(has_same)
-    }
-
-    /// The wanted tags that an import would overwrite, with what they point at: something else, or an index that lacks
-    /// its manifest.
-    pub fn overwritten<'a>(
-        &'a self,
-        published: &'a Published,
-    ) -> impl Iterator<Item = (&'a Tag, &'a Digest)> {
-        let target = Some((&published.target, self.digest.as_ref()));
-        let alias = published.alias.as_ref();
-        let alias = alias.map(|alias| (alias, self.alias_digest.as_ref()));
-        [target, alias]
-            .into_iter()
-            .flatten()
-            .filter_map(|(tag, digest)| Some((tag, digest?)))
-            .filter(|(_, digest)| self.missing_child.is_some() || **digest != published.digest)
-    }
-}
-
-/// The tags beside the wanted one, of an image whose dates decide.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Neighbours {
-    /// A tag that points at the wanted digest already.
-    pub same: Option<Tag>,
-    /// The tag that was set last.
-    pub newest: Option<Tag>,
-    /// How old the newest one is; none when it does not say, or the source does not.
-    pub newest_age: Option<Age>,
-    /// When the source's was built; none when it does not say, or says nonsense.
-    pub source_created: Option<DateTime<Utc>>,
-    /// `latest` is among them.
-    pub has_latest: bool,
-}
-
-/// How old the newest tag of a repository is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Age {
-    /// It was set at this time, before the source's image was built: so everything there was built earlier.
-    Set(DateTime<Utc>),
-    /// Its image was built at this time.
-    Built(DateTime<Utc>),
-}
-
-/// An image with what was seen of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Observed {
-    /// The image.
-    pub desired: Desired,
-    /// Its source.
-    pub source: Seen,
-    /// The destination; not looked at while the source does not tell which tag.
-    pub destination: Option<Result<Standing, Problem>>,
-}
-
-impl Observed {
-    /// Whether the destination was seen without what is published.
-    pub fn is_behind(&self) -> bool {
-        let (Seen::Published(published), Some(Ok(standing))) = (&self.source, &self.destination)
-        else {
-            return false;
-        };
-        !standing.has(published)
-    }
-}
 
 /// Looks at images.
 pub struct Observer<'a> {
@@ -151,7 +62,7 @@ impl Observer<'_> {
             Wanted::StableTag => {
                 let rule = StableTag::new(&self.config.git_ref);
                 self.with_alias(
-                    Box::pin(select::stable_tag(
+                    Box::pin(stable_tag::stable_tag(
                         &client,
                         &desired.source.repository,
                         &rule,
@@ -254,7 +165,7 @@ impl Observer<'_> {
     ) -> Option<Problem> {
         let mut locked = Vec::new();
         for (tag, _) in standing.overwritten(published) {
-            let is_locked = async { Ok(client.is_locked(repository, tag).await) };
+            let is_locked = async { Ok(is_locked(client, repository, tag).await) };
             let is_locked = client.limit().for_image(LOCK).guard(is_locked).await;
             if is_locked.ok().flatten().unwrap_or(false) {
                 locked.push((repository.clone(), tag.clone()));
@@ -277,7 +188,7 @@ impl Observer<'_> {
         desired: &Desired,
         published: &Published,
     ) -> Result<Neighbours, Problem> {
-        let tags = client.newest_tags(&desired.destination).await?;
+        let tags = newest_tags(client, &desired.destination).await?;
         let same = tags
             .iter()
             .find(|row| row.digest == published.digest)

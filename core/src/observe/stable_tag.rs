@@ -13,13 +13,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use crate::codecollection::{Choice, StableTag};
+use super::{CHECK_TIMEOUT, Published, Seen};
+use crate::discover::codecollections::{Choice, StableTag};
 use crate::name::{Digest, Repository, Tag, Version};
 use crate::platform::Platform;
 use crate::problem::{Cause, Party, Problem};
 use crate::registry::{Manifest, RegistryClient, TagList};
-use crate::run::LOOK;
-use crate::seen::{Published, Seen};
 
 /// Candidates of each choice that are compared.
 const MOST_CANDIDATES: usize = 1_000;
@@ -118,7 +117,7 @@ impl Search<'_> {
                     left_out: 0,
                     gone: 0,
                 };
-                let limit = self.client.limit().for_image(LOOK);
+                let limit = self.client.limit().for_image(CHECK_TIMEOUT);
                 let search = self.among_candidates(&list, digest.as_ref(), doubt);
                 limit.guard(search).await
             }

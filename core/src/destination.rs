@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
-use super::{ACR_SCOPE, AcrTokens, Identity, RegistryResource, ResourceManager, RoleMode};
+use crate::azure::{
+    AcrTokens, Identity, KnownSubscription, RegistryResource, ResourceManager, RoleMode,
+};
+use crate::cloud::ACR_SCOPE;
 use crate::config::{Config, RegistryName};
 use crate::name::{Registry, Repository};
 use crate::problem::{Cause, Party, Problem};
-use crate::registry::{Access, RegistryClient};
+use crate::registry::RegistryClient;
 use crate::wire::Wire;
 
 /// The destination of a run. Everything about it is found out once, when it is first needed.
@@ -31,13 +34,17 @@ struct Reach {
 impl Destination {
     /// The destination that this configuration names; nothing is asked yet.
     pub fn new(config: &Config, wire: &Wire) -> Self {
-        let identity = Arc::new(Identity::new(config, wire));
-        let manager = Arc::new(ResourceManager::new(config, wire, Arc::clone(&identity)));
+        let entra_host = config
+            .authority
+            .as_deref()
+            .unwrap_or_else(|| config.cloud.authority());
+        let identity = Arc::new(Identity::new(&config.login, entra_host, wire));
+        let manager = ResourceManager::new(config.cloud, wire, Arc::clone(&identity));
         Self {
             config: config.clone(),
             wire: wire.clone(),
             identity,
-            manager,
+            manager: Arc::new(manager),
             resource: OnceCell::new(),
             reach: OnceCell::new(),
         }
@@ -55,7 +62,14 @@ impl Destination {
     pub async fn resource(&self) -> Result<&RegistryResource, Problem> {
         let found = self
             .resource
-            .get_or_init(|| self.manager.find_registry(&self.config))
+            .get_or_init(|| async {
+                let subscription = KnownSubscription {
+                    configured: self.config.subscription.clone(),
+                    of_credentials: self.config.login.subscription.clone(),
+                };
+                let name = self.config.registry.as_str();
+                self.manager.find_registry(name, &subscription).await
+            })
             .await;
         found.as_ref().map_err(Clone::clone)
     }
@@ -100,7 +114,12 @@ impl Destination {
                 server.clone(),
                 self.role_mode(),
             ));
-            let client = RegistryClient::new(&self.wire, server, Access::Acr(Arc::clone(&tokens)));
+            let client = RegistryClient::new(
+                &self.wire,
+                server,
+                Party::Destination,
+                Arc::clone(&tokens) as Arc<_>,
+            );
             Ok(Reach { tokens, client })
         });
         made.await.as_ref().map_err(Clone::clone)

@@ -2,36 +2,30 @@
 //!
 //! Source: the `cloud` endpoints that `az cloud list` prints; the ACR scope is the same in all of them.
 
-use serde::Serialize;
-
 /// The Entra scope for the data plane of any Azure Container Registry.
 pub const ACR_SCOPE: &str = "https://containerregistry.azure.net/.default";
 
 /// One of Azure's separate clouds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cloud {
     /// The public cloud.
-    AzureCloud,
+    Public,
     /// The cloud of the government of the United States.
-    AzureUSGovernment,
+    UsGovernment,
     /// The cloud in China, run by 21Vianet.
-    AzureChinaCloud,
+    China,
 }
 
 impl Cloud {
     /// All of them, the public one first.
-    pub const ALL: [Self; 3] = [
-        Self::AzureCloud,
-        Self::AzureUSGovernment,
-        Self::AzureChinaCloud,
-    ];
+    pub const ALL: [Self; 3] = [Self::Public, Self::UsGovernment, Self::China];
 
     /// The name that `az` and `azureProfile.json` use.
     pub fn name(self) -> &'static str {
         match self {
-            Self::AzureCloud => "AzureCloud",
-            Self::AzureUSGovernment => "AzureUSGovernment",
-            Self::AzureChinaCloud => "AzureChinaCloud",
+            Self::Public => "AzureCloud",
+            Self::UsGovernment => "AzureUSGovernment",
+            Self::China => "AzureChinaCloud",
         }
     }
 
@@ -45,18 +39,18 @@ impl Cloud {
     /// Where Entra gives tokens.
     pub fn authority(self) -> &'static str {
         match self {
-            Self::AzureCloud => "https://login.microsoftonline.com",
-            Self::AzureUSGovernment => "https://login.microsoftonline.us",
-            Self::AzureChinaCloud => "https://login.chinacloudapi.cn",
+            Self::Public => "https://login.microsoftonline.com",
+            Self::UsGovernment => "https://login.microsoftonline.us",
+            Self::China => "https://login.chinacloudapi.cn",
         }
     }
 
     /// Azure Resource Manager, without a slash at the end.
     pub fn resource_manager(self) -> &'static str {
         match self {
-            Self::AzureCloud => "https://management.azure.com",
-            Self::AzureUSGovernment => "https://management.usgovcloudapi.net",
-            Self::AzureChinaCloud => "https://management.chinacloudapi.cn",
+            Self::Public => "https://management.azure.com",
+            Self::UsGovernment => "https://management.usgovcloudapi.net",
+            Self::China => "https://management.chinacloudapi.cn",
         }
     }
 
@@ -68,9 +62,9 @@ impl Cloud {
     /// What the login servers of this cloud end in.
     pub fn registry_suffix(self) -> &'static str {
         match self {
-            Self::AzureCloud => ".azurecr.io",
-            Self::AzureUSGovernment => ".azurecr.us",
-            Self::AzureChinaCloud => ".azurecr.cn",
+            Self::Public => ".azurecr.io",
+            Self::UsGovernment => ".azurecr.us",
+            Self::China => ".azurecr.cn",
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::name::{Digest, Location, Tag, parse_familiar};
-use crate::problem::harmless;
+use crate::text::harmless;
 
 /// The tag that means "the newest", and may be replaced by a date.
 pub(crate) const LATEST: &str = "latest";

@@ -9,15 +9,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use reqwest::Method;
 use secrecy::SecretString;
 use serde::Deserialize;
 use tokio::sync::{Mutex, OnceCell};
-use tokio::time::Instant;
 use url::Url;
 
-use super::{Access, RegistryClient};
-use crate::config::DockerAuth;
+use super::tokens::{CachedToken, Tokens};
+use super::{Account, RegistryClient};
 use crate::name::{DOCKER_HUB, Registry, Repository};
 use crate::problem::{Cause, Party, Problem};
 use crate::wire::{Answer, Call, Wire, is_plain};
@@ -32,13 +32,13 @@ const MARGIN: Duration = Duration::from_secs(20);
 /// The registries that images come from: one client each, made when it is first needed.
 pub struct Sources {
     wire: Wire,
-    docker: Option<DockerAuth>,
+    docker: Option<Account>,
     clients: StdMutex<BTreeMap<Registry, RegistryClient>>,
 }
 
 impl Sources {
     /// No client yet. The account is for Docker Hub.
-    pub fn new(wire: &Wire, docker: Option<DockerAuth>) -> Self {
+    pub fn new(wire: &Wire, docker: Option<Account>) -> Self {
         Self {
             wire: wire.clone(),
             docker,
@@ -58,7 +58,8 @@ impl Sources {
             RegistryClient::new(
                 &self.wire,
                 server_of(registry),
-                Access::Public(Arc::new(tokens)),
+                Party::Source,
+                Arc::new(tokens),
             )
         });
         made.clone()
@@ -87,19 +88,13 @@ pub(super) struct TokenService {
 pub struct PublicTokens {
     wire: Wire,
     registry: Registry,
-    docker: Option<DockerAuth>,
+    docker: Option<Account>,
     service: OnceCell<TokenService>,
-    tokens: StdMutex<HashMap<Repository, Arc<Mutex<Option<Token>>>>>,
-}
-
-#[derive(Clone)]
-struct Token {
-    text: SecretString,
-    renew_at: Instant,
+    tokens: StdMutex<HashMap<Repository, Arc<Mutex<Option<CachedToken>>>>>,
 }
 
 impl PublicTokens {
-    fn new(wire: &Wire, registry: &Registry, docker: Option<DockerAuth>) -> Self {
+    fn new(wire: &Wire, registry: &Registry, docker: Option<Account>) -> Self {
         let known = match registry.as_str() {
             DOCKER_HUB => Some(("https://auth.docker.io/token", "registry.docker.io")),
             "ghcr.io" => Some(("https://ghcr.io/token", "ghcr.io")),
@@ -120,72 +115,11 @@ impl PublicTokens {
         }
     }
 
-    /// A token for this repository; none where the registry has not asked for one.
-    pub(super) async fn token(
+    async fn ask(
         &self,
+        service: &TokenService,
         repository: &Repository,
-    ) -> Result<Option<SecretString>, Problem> {
-        let Some(service) = self.service.get() else {
-            return Ok(None);
-        };
-        let slot = {
-            let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(tokens.entry(repository.clone()).or_default())
-        };
-        let mut kept = slot.lock().await;
-        if let Some(token) = kept
-            .as_ref()
-            .filter(|token| Instant::now() < token.renew_at)
-        {
-            return Ok(Some(token.text.clone()));
-        }
-        let token = self.ask(service, repository).await?;
-        *kept = Some(token.clone());
-        Ok(Some(token.text))
-    }
-
-    /// Learns from a refusal where tokens come from; says whether it is worth another try.
-    pub(super) async fn learn(
-        &self,
-        refusal: &Answer,
-        repository: &Repository,
-    ) -> Result<bool, Problem> {
-        if self.service.initialized() {
-            // The token that was given is not taken (any more): one new one.
-            let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-            return Ok(tokens.remove(repository).is_some());
-        }
-        let Some(service) = refusal.header("www-authenticate").and_then(parse_challenge) else {
-            return Ok(false);
-        };
-        if !belongs_to(&service.realm, &self.registry) {
-            return Err(refusal
-                .invalid(format!(
-                    "the registry sends us to {} for a token, which is not its own",
-                    crate::wire::shown(&service.realm)
-                ))
-                .advise("nothing was sent there; check the image's name"));
-        }
-        // Somebody else may have learned it first; it is the same.
-        let _ = self.service.set(service);
-        Ok(true)
-    }
-
-    /// The same problem; if it is Docker Hub's limit, with what raises it.
-    pub(super) fn explain(&self, problem: Problem) -> Problem {
-        if problem.cause != Cause::Throttled || self.registry.as_str() != DOCKER_HUB {
-            return problem;
-        }
-        problem.advise(match &self.docker {
-            None => {
-                "Docker Hub limits requests without an account by address: set USE_DOCKER_AUTH=true with \
-                 DOCKER_USERNAME and DOCKER_TOKEN, or try again later"
-            }
-            Some(_) => "the limit of this Docker Hub account is reached: try again later",
-        })
-    }
-
-    async fn ask(&self, service: &TokenService, repository: &Repository) -> Result<Token, Problem> {
+    ) -> Result<CachedToken, Problem> {
         let mut url = service.realm.clone();
         if let Some(name) = &service.service {
             url.query_pairs_mut().append_pair("service", name);
@@ -198,7 +132,7 @@ impl PublicTokens {
             .as_ref()
             .map(|auth| (auth.username.clone(), auth.token.clone()));
         let answer = self.wire.send(call).await;
-        let answer = answer.map_err(|problem| self.explain(problem))?;
+        let answer = answer.map_err(|problem| self.explain_failure(problem))?;
         if !answer.status.is_success() {
             let problem = answer.unexpected();
             return Err(match (problem.cause, &self.docker) {
@@ -225,9 +159,76 @@ impl PublicTokens {
         let text = SecretString::from(text);
         self.wire.learn_secret(&text);
         let lifetime = Duration::from_secs(expires_in.unwrap_or(SHORTEST_LIFETIME).min(86_400));
-        Ok(Token {
-            text,
-            renew_at: Instant::now() + lifetime.saturating_sub(MARGIN),
+        Ok(CachedToken::new(text, lifetime, MARGIN))
+    }
+}
+
+#[async_trait]
+impl Tokens for PublicTokens {
+    async fn token(&self, repository: &Repository) -> Result<Option<SecretString>, Problem> {
+        let Some(service) = self.service.get() else {
+            return Ok(None);
+        };
+        let slot = {
+            let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(tokens.entry(repository.clone()).or_default())
+        };
+        let mut cached = slot.lock().await;
+        if let Some(token) = cached.as_ref().filter(|token| token.is_fresh()) {
+            return Ok(Some(token.text()));
+        }
+        let token = self.ask(service, repository).await?;
+        *cached = Some(token.clone());
+        Ok(Some(token.text()))
+    }
+
+    /// The challenge of the first refusal names the token service; later ones mean that a token is not accepted any more.
+    async fn renew(
+        &self,
+        refusal: &Answer,
+        repository: &Repository,
+        _refused: Option<SecretString>,
+    ) -> Result<bool, Problem> {
+        if self.service.initialized() {
+            // The token that was given is not taken (any more): one new one.
+            let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+            return Ok(tokens.remove(repository).is_some());
+        }
+        let Some(service) = refusal.header("www-authenticate").and_then(parse_challenge) else {
+            return Ok(false);
+        };
+        if !belongs_to(&service.realm, &self.registry) {
+            return Err(refusal
+                .invalid(format!(
+                    "the registry sends us to {} for a token, which is not its own",
+                    crate::wire::shown(&service.realm)
+                ))
+                .advise("nothing was sent there; check the image's name"));
+        }
+        // Somebody else may have learned it first; it is the same.
+        let _ = self.service.set(service);
+        Ok(true)
+    }
+
+    fn explain_refusal(&self, answer: &Answer) -> Problem {
+        let problem = answer.unexpected();
+        match problem.cause {
+            Cause::AccessDenied => problem.advise("the source does not let us read this: it is private, misnamed or blocked on the way"),
+            _ => problem,
+        }
+    }
+
+    /// Docker Hub's limit, with what raises it.
+    fn explain_failure(&self, problem: Problem) -> Problem {
+        if problem.cause != Cause::Throttled || self.registry.as_str() != DOCKER_HUB {
+            return problem;
+        }
+        problem.advise(match &self.docker {
+            None => {
+                "Docker Hub limits requests without an account by address: set USE_DOCKER_AUTH=true with \
+                 DOCKER_USERNAME and DOCKER_TOKEN, or try again later"
+            }
+            Some(_) => "the limit of this Docker Hub account is reached: try again later",
         })
     }
 }

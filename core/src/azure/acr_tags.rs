@@ -1,0 +1,116 @@
+//! What an ACR tells beyond the distribution API.
+//!
+//! Source: <https://learn.microsoft.com/rest/api/containerregistry/>, `GET /acr/v1/{repository}/_tags`.
+
+use chrono::{DateTime, Utc};
+use reqwest::{Method, StatusCode};
+use serde::Deserialize;
+
+use crate::name::{Digest, NameError, Repository, Tag};
+use crate::problem::Problem;
+use crate::registry::{RegistryClient, Subject, states_absence, uncached};
+
+/// Tags that are asked for: the newest ones.
+const NEWEST: usize = 100;
+
+/// A tag as an ACR describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcrTag {
+    /// The tag.
+    pub tag: Tag,
+    /// What it points at.
+    pub digest: Digest,
+    /// When it was last set; later when only its attributes changed since.
+    pub updated: Option<DateTime<Utc>>,
+}
+
+/// A repository of untagged manifests has no `tags`; whose list it is, stands there all the same.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TagPage {
+    image_name: Option<String>,
+    tags: Option<Vec<TagRow>>,
+}
+
+#[derive(Deserialize)]
+struct OneTag {
+    tag: TagRow,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TagRow {
+    name: String,
+    digest: String,
+    #[serde(default)]
+    last_update_time: Option<String>,
+    #[serde(default)]
+    changeable_attributes: Option<Changeable>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Changeable {
+    write_enabled: bool,
+}
+
+/// The tags of an ACR's repository that were set last, the newest first. Empty when there is no such
+/// repository; signatures and other attachments are left out.
+///
+/// # Errors
+/// When they cannot be read.
+pub async fn newest_tags(
+    client: &RegistryClient,
+    repository: &Repository,
+) -> Result<Vec<AcrTag>, Problem> {
+    let url = client.url(&format!(
+        "/acr/v1/{repository}/_tags?orderby=timedesc&n={NEWEST}"
+    ))?;
+    let call = uncached(client.call(Method::GET, url));
+    let answer = client.send(repository, call).await?;
+    match answer.status {
+        StatusCode::OK => {}
+        _ if states_absence(&answer, Subject::Tags(repository)) => return Ok(Vec::new()),
+        _ => return Err(client.refused(&answer)),
+    }
+    let TagPage { image_name, tags } = answer.json()?;
+    if image_name.is_none() && tags.is_none() {
+        return Err(answer.invalid("the list has neither tags nor an image's name"));
+    }
+    let is_attachment = |name: &str| name.starts_with("sha256-") && name.len() > 70;
+    let rows = tags
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|row| !is_attachment(&row.name));
+    // What is no tag cannot be asked for. What has no digest that we trust may be the very image.
+    rows.filter_map(|row| Some((row.name.parse().ok()?, row.digest, row.last_update_time)))
+        .map(|(tag, digest, updated)| {
+            let digest = digest
+                .parse()
+                .map_err(|error: NameError| answer.invalid(error))?;
+            let updated = updated
+                .and_then(|text| DateTime::parse_from_rfc3339(&text).ok())
+                .map(|date| date.with_timezone(&Utc));
+            Ok(AcrTag {
+                tag,
+                digest,
+                updated,
+            })
+        })
+        .collect()
+}
+
+/// Whether an ACR refuses to overwrite this tag; `None` when it does not tell.
+pub async fn is_locked(
+    client: &RegistryClient,
+    repository: &Repository,
+    tag: &Tag,
+) -> Option<bool> {
+    let url = client
+        .url(&format!("/acr/v1/{repository}/_tags/{tag}"))
+        .ok()?;
+    let call = uncached(client.call(Method::GET, url));
+    let answer = client.send(repository, call).await.ok()?;
+    let one: OneTag = answer.json().ok()?;
+    Some(!one.tag.changeable_attributes?.write_enabled)
+}

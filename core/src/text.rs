@@ -1,0 +1,146 @@
+//! Text from other machines, made safe to show.
+
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+
+use crate::name::pattern;
+
+/// Text from another machine, made harmless for a terminal: control characters (terminal escapes among
+/// them) and the invisible marks that change the direction of text become spaces, runs of space one.
+pub fn printable(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || is_unprintable(c));
+    words
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// Query parameters whose values are not secret. All other values are hidden: Azure signs the addresses of
+/// operations and blobs in the query, and other clouds do the same.
+pub(crate) const PUBLIC_PARAMETERS: [&str; 6] =
+    ["api-version", "last", "n", "orderby", "ref", "service"];
+
+/// The text without the values of query parameters and without the user info of URLs.
+///
+/// Services quote the addresses they could not read, and whoever has a signed address (`?sig=…`,
+/// `X-Amz-Signature`) has access. Parts of a signature are also found without the rest of their URL.
+fn without_signatures(text: &str) -> String {
+    static PARAMETER: LazyLock<Regex> = LazyLock::new(|| {
+        pattern(r#"(?i)([?&;]|\\u0026|%3f|%26)([a-z][a-z0-9._-]*)(=|%3d|\\u003d)([^\s&"'<>\\]+)"#)
+    });
+    static SIGNATURE: LazyLock<Regex> = LazyLock::new(|| {
+        pattern(
+            r#"(?i)\b(sig|se|sp|sv|sr|st|spr|sks|skt|ske|skv|skoid|sktid|signature|sharedaccesssignature|accountkey|awsaccesskeyid|x-(?:amz|goog|oss|ms)-[a-z-]+)(=|%3d|\\u003d)([^\s&"'<>\\]+)"#,
+        )
+    });
+    static USER_INFO: LazyLock<Regex> = LazyLock::new(|| pattern(r"://[^/\s@?#]+@"));
+    let text = PARAMETER.replace_all(text, |found: &Captures<'_>| {
+        match PUBLIC_PARAMETERS.contains(&&found[2]) {
+            true => found[0].to_owned(),
+            false => format!("{}{}{}…", &found[1], &found[2], &found[3]),
+        }
+    });
+    let text = SIGNATURE.replace_all(&text, "$1$2…");
+    USER_INFO.replace_all(&text, "://…@").into_owned()
+}
+
+/// The same, without signatures, and without what begins a tag in HTML or a link in Markdown: issues are
+/// shown by programs that may read them as either. What is only compared, as in `<1`, stays.
+pub fn inert(text: &str) -> String {
+    let text = without_signatures(&printable(text));
+    let mut out = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(c) = characters.next() {
+        match (c, characters.peek()) {
+            ('<', Some(next)) if next.is_ascii_alphabetic() || "/!?".contains(*next) => {
+                out.push('‹')
+            }
+            (']', Some('(')) => out.push_str("] "),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// Ends a text that was shortened.
+pub(crate) const CUT: &str = "…";
+
+/// The same, and short enough to read: the end is cut.
+pub fn harmless(text: &str) -> String {
+    shortened(text, 400)
+}
+
+/// [`inert`] text of at most so many characters.
+pub(crate) fn shortened(text: &str, longest: usize) -> String {
+    let text = inert(text);
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}{CUT}", &text[..end]),
+        None => text,
+    }
+}
+
+/// Control characters, and the characters that Unicode wants to be invisible (`Default_Ignorable_Code_Point`).
+pub(crate) fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+                | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+                | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_elsewhere_cannot_move_the_cursor_or_fill_the_screen() {
+        assert_eq!(harmless("a\u{1b}[31m\r\n  b\u{202e}c"), "a [31m b c");
+        assert_eq!(harmless(&"x".repeat(1000)).chars().count(), 401);
+        assert_eq!(inert("a\u{ad}b\u{e0041}c\u{9b}31m"), "a b c 31m");
+    }
+
+    #[test]
+    fn text_from_elsewhere_is_neither_html_nor_a_link() {
+        assert_eq!(
+            inert("<img src=x> </p> <!-- <1 a<b [x](javascript:y) ![](z)"),
+            "‹img src=x> ‹/p> ‹!-- <1 a‹b [x] (javascript:y) ![] (z)"
+        );
+    }
+
+    #[test]
+    fn signed_urls_in_a_text_are_shown_without_their_values() {
+        for (text, shown) in [
+            (
+                "GET https://x.blob.core.windows.net/a?sv=2021-08-06&se=2026-01-01T00%3A00%3A00Z&sp=r&sig=aB%2Bc%3D failed",
+                "GET https://x.blob.core.windows.net/a?sv=…&se=…&sp=…&sig=… failed",
+            ),
+            (
+                "blob /a?X-Amz-Signature=abc&X-Amz-Credential=AKIA/x, try later",
+                "blob /a?X-Amz-Signature=…&X-Amz-Credential=… try later",
+            ),
+            (
+                r#"{"url":"/a?se=1\u0026sig\u003dabc"}"#,
+                r#"{"url":"/a?se=…\u0026sig\u003d…"}"#,
+            ),
+            (
+                "https%3A%2F%2Fx%2Fa%3Fsig%3Dabc",
+                "https%3A%2F%2Fx%2Fa%3Fsig%3D…",
+            ),
+            ("a?sv=1&amp;sig=abc", "a?sv=…&amp;sig=…"),
+            ("cut: sp=rl sig=abc", "cut: sp=… sig=…"),
+            ("https://user:pw@host/a", "https://…@host/a"),
+            (
+                "/registries?api-version=2023-07-01&n=5",
+                "/registries?api-version=2023-07-01&n=5",
+            ),
+            ("x@sha256:12 is a<1, USE=1", "x@sha256:12 is a<1, USE=1"),
+        ] {
+            assert_eq!(inert(text), shown);
+        }
+    }
+}
