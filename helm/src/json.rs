@@ -77,12 +77,13 @@ impl Writer {
         }
         match value {
             Value::Nil => self.out.extend_from_slice(b"null"),
+            Value::List(_) | Value::Map(_) if value.is_nil() => self.out.extend_from_slice(b"null"),
             Value::Bool(value) => {
                 self.out
                     .extend_from_slice(if *value { b"true" } else { b"false" })
             }
-            Value::Int(number, _) => {
-                self.out.extend_from_slice(number.to_string().as_bytes());
+            Value::Int(number, kind) => {
+                self.out.extend_from_slice(kind.show(*number).as_bytes());
             }
             Value::Float(number) => {
                 let text = format_json_number(*number).ok_or_else(|| {
@@ -127,14 +128,13 @@ impl Writer {
             }
             Methods::ApiVersions(versions) => self.array(versions, depth),
             Methods::Version(version) => {
-                self.string(version.original());
+                self.string(&version.to_string());
                 Ok(())
             }
             Methods::None | Methods::KubeVersion => self.object(
                 structure
-                    .fields
-                    .iter()
-                    .map(|(name, value)| ((*name).into(), value.clone())),
+                    .json_fields()
+                    .map(|(name, value)| (name.into(), value.clone())),
                 depth,
             ),
         }

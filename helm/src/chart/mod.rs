@@ -133,6 +133,13 @@ impl Chart {
             .collect()
     }
 
+    /// Bytes of the files in it and in the charts inside it.
+    pub(crate) fn size(&self) -> usize {
+        let own = self.templates.iter().chain(&self.files);
+        own.map(|file| file.data.len()).sum::<usize>()
+            + self.dependencies.iter().map(Chart::size).sum::<usize>()
+    }
+
     /// Puts a chart into this one, as if it lay in `charts/`.
     pub fn add_dependency(&mut self, chart: Chart) {
         self.dependencies.push(chart);

@@ -1,8 +1,11 @@
 //! Runs templates: Go's `text/template` executor.
 
+mod cost;
 mod evaluate;
 mod failure;
 mod fields;
+mod methods;
+mod output;
 mod walk;
 
 use std::collections::HashMap;
@@ -13,8 +16,11 @@ use regex::Regex;
 use crate::functions::Random;
 use crate::functions::calendar::Instant;
 use crate::limits::Limits;
-use crate::template::{ParseError, Template, is_empty, parse};
-use crate::value::{Text, Value};
+use crate::template::{ParseError, Template, parse};
+use crate::value::memory::Held;
+use crate::value::{Text, Value, deep_equal};
+use cost::steps_to_read;
+use output::Output;
 
 pub(crate) use failure::{Failure, Fault, Place};
 
@@ -39,7 +45,7 @@ impl Templates {
 
     /// Later definitions win, unless they are empty.
     fn add(&mut self, template: Rc<Template>) {
-        if is_empty(&template.nodes) && self.find(&template.name).is_some() {
+        if template.is_empty() && self.find(&template.name).is_some() {
             return;
         }
         self.own.insert(template.name.clone(), template);
@@ -54,6 +60,8 @@ pub(crate) struct Interpreter<'a> {
     random: Random,
     steps_left: u64,
     text_left: usize,
+    output_left: usize,
+    finished: Vec<Held>,
     depth: usize,
     including: HashMap<Rc<str>, usize>,
     regexes: HashMap<Text, Rc<Regex>>,
@@ -73,6 +81,12 @@ enum Flow {
     Continue,
 }
 
+/// Compiled patterns that are kept.
+const MAX_PATTERNS: usize = 16;
+
+/// Parsed texts of `tpl` that are kept.
+const MAX_TEXTS: usize = 1_000;
+
 /// Helm stops an `include` that is inside itself more often than this.
 const MAX_INCLUDES: usize = 1_000;
 
@@ -86,6 +100,8 @@ impl<'a> Interpreter<'a> {
             random: Random::new(seed),
             steps_left: limits.steps,
             text_left: limits.text,
+            output_left: limits.output,
+            finished: Vec::new(),
             depth: 0,
             including: HashMap::new(),
             regexes: HashMap::new(),
@@ -106,11 +122,16 @@ impl<'a> Interpreter<'a> {
 
     /// Runs a file's template.
     pub(crate) fn run_file(&mut self, name: &str, data: Value) -> Run<Vec<u8>> {
-        let mut out = Vec::new();
-        if let Some(template) = self.templates.find(name).cloned() {
-            self.run(&template, data, &mut out)?;
-        }
-        Ok(without_no_value(out))
+        let Some(template) = self.templates.find(name).cloned() else {
+            return Ok(Vec::new());
+        };
+        let mut out = Output::default();
+        self.run(&template, data, &mut out)?;
+        let text = without_no_value(out.into_bytes());
+        // No more than is left: every action has checked that.
+        self.output_left = self.output_left.saturating_sub(text.len());
+        self.finished.push(Held::new(text.len()));
+        Ok(text)
     }
 
     /// The clock.
@@ -123,8 +144,11 @@ impl<'a> Interpreter<'a> {
         &mut self.random
     }
 
-    /// The patterns compiled so far.
+    /// The patterns compiled so far: a few, because each may take a megabyte.
     pub(crate) fn regexes(&mut self) -> &mut HashMap<Text, Rc<Regex>> {
+        if self.regexes.len() > MAX_PATTERNS {
+            self.regexes.clear();
+        }
         &mut self.regexes
     }
 
@@ -150,6 +174,19 @@ impl<'a> Interpreter<'a> {
                 self.limits.steps
             ))),
         }
+    }
+
+    /// Counts going through a value, down to the last one in it.
+    pub(crate) fn read(&mut self, value: &Value) -> Result<(), Failure> {
+        self.steps(steps_to_read(value, self.steps_left) as usize)
+    }
+
+    /// `reflect.DeepEqual`; what it compares counts as steps.
+    pub(crate) fn deep_equal(&mut self, left: &Value, right: &Value) -> Result<bool, Failure> {
+        let mut budget = self.steps_left;
+        let equal = deep_equal(left, right, &mut budget);
+        self.steps((self.steps_left - budget + 1) as usize)?;
+        Ok(equal)
     }
 
     /// Counts text that was made.
@@ -180,13 +217,13 @@ impl<'a> Interpreter<'a> {
             )));
         }
         *count += 1;
-        let mut out = Vec::new();
+        let mut out = Output::default();
         let result = self.run(&template, data, &mut out);
         if let Some(count) = self.including.get_mut(&template.name) {
             *count -= 1;
         }
         result.map_err(Failure::Fault)?;
-        Ok(Value::text(out))
+        Ok(Value::text(out.into_bytes()))
     }
 
     /// `tpl`: the output of a text that is a template.
@@ -205,6 +242,9 @@ impl<'a> Interpreter<'a> {
                         error.problem
                     ))
                 })?;
+                if self.texts.len() >= MAX_TEXTS {
+                    self.texts.clear();
+                }
                 self.texts.insert(key, parsed.clone());
                 parsed
             }
@@ -224,14 +264,14 @@ impl<'a> Interpreter<'a> {
             inner.add(template);
         }
         let outer = std::mem::replace(&mut self.templates, Rc::new(inner));
-        let mut out = Vec::new();
+        let mut out = Output::default();
         let result = self.run(&main, data, &mut out);
         self.templates = outer;
         result.map_err(Failure::Fault)?;
-        Ok(Value::text(without_no_value(out)))
+        Ok(Value::text(without_no_value(out.into_bytes())))
     }
 
-    fn run(&mut self, template: &Rc<Template>, data: Value, out: &mut Vec<u8>) -> Run<()> {
+    fn run(&mut self, template: &Rc<Template>, data: Value, out: &mut Output) -> Run<()> {
         self.depth += 1;
         if self.depth > self.limits.depth {
             self.depth -= 1;
@@ -250,8 +290,8 @@ impl<'a> Interpreter<'a> {
         result.map(|_| ())
     }
 
-    fn count_step(&mut self, frame: &Frame, offset: usize) -> Run<()> {
-        self.step()
+    fn count_steps(&mut self, frame: &Frame, offset: usize, count: usize) -> Run<()> {
+        self.steps(count)
             .map_err(|failure| self.fault(frame, offset, None, failure))
     }
 

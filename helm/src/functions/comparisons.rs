@@ -38,8 +38,7 @@ const INCOMPATIBLE: &str = "incompatible types for comparison";
 
 fn is_equal(left: &Value, right: &Value) -> Result<bool, Failure> {
     match (left, right) {
-        (Value::Nil, Value::Nil) => return Ok(true),
-        (Value::Nil, _) | (_, Value::Nil) => return Ok(false),
+        (Value::Nil, other) | (other, Value::Nil) => return Ok(other.is_nil()),
         _ => {}
     }
     for value in [left, right] {
@@ -148,9 +147,6 @@ pub(super) fn len(args: &[Value]) -> Outcome {
 
 pub(super) fn index(args: &[Value]) -> Outcome {
     let mut value = args[0].clone();
-    if args.len() == 1 {
-        return Ok(value);
-    }
     if matches!(value, Value::Nil) {
         return Err("index of untyped nil".into());
     }
@@ -236,10 +232,7 @@ pub(super) fn slice(args: &[Value]) -> Outcome {
                 Value::List(list) => list.element,
                 _ => ListType::Any,
             };
-            Ok(Value::List(Rc::new(crate::value::List {
-                items: items[start..end].to_vec(),
-                element,
-            })))
+            Ok(Value::typed_list(items[start..end].to_vec(), element))
         }
         _ => Err("reflect.Value.Slice: slice index out of bounds".into()),
     }

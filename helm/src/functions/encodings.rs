@@ -139,7 +139,7 @@ pub(super) fn must_from_json(args: &[Value]) -> Outcome {
 }
 
 pub(super) fn html(args: &[Value]) -> Outcome {
-    let whole = super::printing::print_text(args);
+    let whole = super::printing::printable_text(args);
     let mut out = Vec::with_capacity(whole.len());
     for byte in whole {
         match byte {
@@ -156,7 +156,7 @@ pub(super) fn html(args: &[Value]) -> Outcome {
 }
 
 pub(super) fn js(args: &[Value]) -> Outcome {
-    let whole = super::printing::print_text(args);
+    let whole = super::printing::printable_text(args);
     let mut out = String::new();
     for character in String::from_utf8_lossy(&whole).chars() {
         match character {

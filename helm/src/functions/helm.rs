@@ -7,7 +7,7 @@ use super::Outcome;
 use super::arguments::text;
 use crate::exec::{Failure, Interpreter};
 use crate::json;
-use crate::value::{FileSet, Methods, Structure, Text, Value};
+use crate::value::{FileSet, ListType, MapType, Methods, Structure, Text, Value};
 use crate::yaml;
 
 pub(super) fn include(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
@@ -82,7 +82,7 @@ pub(super) fn from_yaml_array(args: &[Value]) -> Outcome {
 
 pub(super) fn from_json(args: &[Value]) -> Outcome {
     Ok(match json::read(&text(&args[0])) {
-        Ok(Value::Nil) => Value::map(BTreeMap::new()),
+        Ok(Value::Nil) => Value::nil_map(MapType::Any),
         Ok(map @ Value::Map(_)) => map,
         Ok(other) => error_map(format!(
             "json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
@@ -94,7 +94,7 @@ pub(super) fn from_json(args: &[Value]) -> Outcome {
 
 pub(super) fn from_json_array(args: &[Value]) -> Outcome {
     Ok(match json::read(&text(&args[0])) {
-        Ok(Value::Nil) => Value::list(Vec::new()),
+        Ok(Value::Nil) => Value::nil_list(ListType::Any),
         Ok(Value::List(list)) => Value::List(list),
         Ok(other) => Value::list(vec![Value::text(format!(
             "json: cannot unmarshal {} into Go value of type []interface {{}}",
@@ -131,9 +131,11 @@ fn by_name(
 }
 
 /// `.Files.Lines` of a file that is not empty.
-pub(crate) fn lines(data: &[u8]) -> Value {
+pub(crate) fn lines(data: &[u8]) -> Result<Value, Failure> {
     let data = data.strip_suffix(b"\n").unwrap_or(data);
-    Value::strings(data.split(|byte| *byte == b'\n').map(Text::from))
+    let lines = || data.split(|byte| *byte == b'\n');
+    super::strings::check_parts(lines().count())?;
+    Ok(Value::strings(lines().map(Text::from)))
 }
 
 /// `.Files.Glob`: the files a pattern matches. A pattern that is none matches nothing, or everything as `**` does.

@@ -2,6 +2,7 @@
 
 use super::arguments::text;
 use super::{Outcome, check_text};
+use crate::exec::NO_VALUE;
 use crate::value::{Text, Value, format_value, format_with_verb, to_display, write_display};
 
 /// `fmt.Sprint`: a space between operands where neither is a string.
@@ -17,6 +18,15 @@ pub(super) fn print_text(args: &[Value]) -> Vec<u8> {
         write_display(&mut out, value);
     }
     out
+}
+
+/// What `html`, `js` and `urlquery` escape: as [`print_text`], with Go's text for nothing.
+pub(super) fn printable_text(args: &[Value]) -> Vec<u8> {
+    let printable = |value: &Value| match value {
+        Value::Nil => Value::text(NO_VALUE),
+        value => value.clone(),
+    };
+    print_text(&args.iter().map(printable).collect::<Vec<_>>())
 }
 
 pub(super) fn print(args: &[Value]) -> Outcome {

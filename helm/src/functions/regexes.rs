@@ -6,9 +6,10 @@ use std::rc::Rc;
 use regex::Regex;
 
 use super::arguments::{int, text};
+use super::strings::check_parts;
 use super::{Outcome, check_text};
 use crate::exec::{Failure, Interpreter};
-use crate::value::{Text, Value};
+use crate::value::{ListType, Text, Value};
 
 /// What compiling a pattern counts as, in steps.
 const COMPILING: usize = 10_000;
@@ -197,12 +198,14 @@ pub(super) fn regex_find_all(interpreter: &mut Interpreter<'_>, args: &[Value]) 
     let (whole, count) = (text(&args[1]), int(&args[2]));
     let regex = compile(interpreter, &args[0])?;
     let limit = usize::try_from(count).unwrap_or(usize::MAX);
-    Ok(Value::strings(
-        regex
-            .find_iter(&whole)
-            .take(limit)
-            .map(|found| found.as_str()),
-    ))
+    let found = || regex.find_iter(&whole).take(limit);
+    match found().count() {
+        0 => Ok(Value::nil_list(ListType::Strings)),
+        count => {
+            check_parts(count)?;
+            Ok(Value::strings(found().map(|found| found.as_str())))
+        }
+    }
 }
 
 pub(super) fn regex_replace_all(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
@@ -238,11 +241,12 @@ pub(super) fn regex_split(interpreter: &mut Interpreter<'_>, args: &[Value]) -> 
     let (whole, count) = (text(&args[1]), int(&args[2]));
     let regex = compile(interpreter, &args[0])?;
     if count == 0 {
-        return Ok(Value::strings(Vec::<Text>::new()));
+        return Ok(Value::nil_list(ListType::Strings));
     }
     if whole.is_empty() && !regex.as_str().is_empty() {
         return Ok(Value::strings([""]));
     }
+    check_parts(regex.find_iter(&whole).count() + 1)?;
     let mut parts = Vec::new();
     let (mut start, mut end) = (0, 0);
     for found in regex.find_iter(&whole) {

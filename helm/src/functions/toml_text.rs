@@ -8,6 +8,7 @@ use crate::exec::Failure;
 use crate::value::{Text, Value, format_value};
 
 pub(super) fn to_toml(args: &[Value]) -> Outcome {
+    check_nil(&args[0])?;
     // Helm returns the message in place of the text.
     Ok(Value::text(
         encode(&args[0]).unwrap_or_else(|problem| problem),
@@ -15,7 +16,16 @@ pub(super) fn to_toml(args: &[Value]) -> Outcome {
 }
 
 pub(super) fn must_to_toml(args: &[Value]) -> Outcome {
+    check_nil(&args[0])?;
     encode(&args[0]).map(Value::text).map_err(Failure::from)
+}
+
+/// Go's encoder asks nothing for its type, and panics.
+fn check_nil(value: &Value) -> Result<(), Failure> {
+    match value {
+        Value::Nil => Err("reflect: call of reflect.Value.Type on zero Value".into()),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn from_toml(args: &[Value]) -> Outcome {
@@ -67,7 +77,7 @@ struct Encoder {
 }
 
 fn is_table(value: &Value) -> bool {
-    matches!(value, Value::Map(_))
+    matches!(value, Value::Map(map) if !map.is_nil)
 }
 
 /// A list of nothing but tables.
@@ -107,15 +117,23 @@ fn quote(text: &str) -> String {
     out
 }
 
+fn check_length(length: usize) -> Result<(), String> {
+    if length > super::MAX_TEXT {
+        return Err("toml: the value is too large".into());
+    }
+    Ok(())
+}
+
 impl Encoder {
     fn table(&mut self, path: &[String], entries: &BTreeMap<Text, Value>) -> Result<(), String> {
         if path.len() > 100 {
             return Err("toml: nested too deep".into());
         }
+        check_length(self.out.len())?;
         let is_sub = |value: &Value| is_table(value) || is_table_array(value);
         for (key, value) in entries
             .iter()
-            .filter(|(_, value)| !is_sub(value) && !matches!(value, Value::Nil))
+            .filter(|(_, value)| !is_sub(value) && !value.is_nil())
         {
             let mut text = Vec::new();
             self.element(&mut text, value, 0)?;
@@ -170,6 +188,7 @@ impl Encoder {
         if depth > 100 {
             return Err("toml: nested too deep".into());
         }
+        check_length(self.out.len() + out.len())?;
         match value {
             Value::Nil => return Err("toml: cannot encode array with nil element".into()),
             Value::Str(text) => out.extend_from_slice(quote(&text.to_str()).as_bytes()),

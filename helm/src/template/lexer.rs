@@ -1,6 +1,7 @@
 //! Text to tokens.
 
-use super::parser::ParseError;
+use super::parser::{ParseError, TREE_PER_TOKEN};
+use crate::value::memory;
 
 /// What a token is.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,6 +121,11 @@ impl<'a> Lexer<'a> {
             self.position += end;
             if after.is_empty() {
                 break;
+            }
+            // The tokens, which may grow to twice their size, and the tree that is made of them.
+            let room = self.tokens.len() * (2 * size_of::<Token<'_>>() + TREE_PER_TOKEN);
+            if let Err(problem) = memory::check_room(room) {
+                return self.error(self.position, problem.to_string());
             }
             let marker = if trim_right { 2 } else { 0 };
             trim_left = if after[2 + marker..].starts_with("/*") {

@@ -29,7 +29,7 @@ pub(crate) fn format_value(out: &mut Vec<u8>, value: &Value, depth: usize) {
     match value {
         Value::Nil => out.extend_from_slice(b"<nil>"),
         Value::Bool(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
-        Value::Int(number, _) => out.extend_from_slice(number.to_string().as_bytes()),
+        Value::Int(number, kind) => out.extend_from_slice(kind.show(*number).as_bytes()),
         Value::Float(number) => out.extend_from_slice(format_general(*number).as_bytes()),
         Value::Str(text) => out.extend_from_slice(text),
         Value::Bytes(_) | Value::List(_) => {

@@ -104,8 +104,9 @@ impl Encoder {
         }
         match value {
             Value::Nil => self.emitter.plain("null"),
+            Value::List(_) | Value::Map(_) if value.is_nil() => self.emitter.plain("null"),
             Value::Bool(value) => self.emitter.plain(if *value { "true" } else { "false" }),
-            Value::Int(number, _) => self.emitter.plain(&number.to_string()),
+            Value::Int(number, kind) => self.emitter.plain(&kind.show(*number)),
             Value::Float(number) => self.emitter.plain(&self.float(*number)?),
             Value::Str(text) => self.string(text, place),
             Value::List(list) => self.sequence(&list.items, place)?,
