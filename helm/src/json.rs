@@ -1,8 +1,13 @@
 //! JSON as Go's `encoding/json` reads and writes it.
 
-use serde_json::Value as Tree;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use crate::value::{Methods, Structure, Text, Value, format_json_number};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+
+use crate::value::memory::{self, Held, OutOfMemory};
+use crate::value::{Map, MapType, Methods, Structure, Text, Value, format_json_number};
 
 /// How deep a value may nest.
 const MAX_DEPTH: usize = 1_000;
@@ -29,35 +34,96 @@ pub(crate) fn write(value: &Value, form: Form, limit: usize) -> Result<String, S
     Ok(String::from_utf8_lossy(&writer.out).into_owned())
 }
 
-/// Reads a value: every number is a float.
-pub(crate) fn read(text: &str) -> Result<Value, String> {
-    if text.trim().is_empty() {
-        return Err("unexpected end of JSON input".into());
-    }
-    serde_json::from_str::<Tree>(text)
-        .map(|tree| from_json(&tree))
-        .map_err(|error| {
-            if error.is_eof() {
-                "unexpected end of JSON input".to_owned()
-            } else {
-                error.to_string()
-            }
-        })
+/// The message for a value that Go could write, but that is too long here.
+pub(crate) const TOO_LARGE: &str = "json: the value is too large";
+
+/// Why a text could not be read.
+#[derive(Debug)]
+pub(crate) enum Unreadable {
+    /// It is not JSON; the error is Go's message where a template is likely to see it.
+    Syntax(String),
+    /// There is no memory for its values.
+    OutOfMemory(OutOfMemory),
 }
 
-fn from_json(tree: &Tree) -> Value {
-    match tree {
-        Tree::Null => Value::Nil,
-        Tree::Bool(value) => Value::Bool(*value),
-        Tree::Number(number) => number.as_f64().map_or(Value::Nil, Value::Float),
-        Tree::String(text) => Value::text(text.as_str()),
-        Tree::Array(items) => Value::list(items.iter().map(from_json).collect()),
-        Tree::Object(entries) => Value::map(
-            entries
-                .iter()
-                .map(|(key, value)| (Text::from(key.as_str()), from_json(value)))
-                .collect(),
-        ),
+/// Reads a value: every number is a float.
+pub(crate) fn read(text: &str) -> Result<Value, Unreadable> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let value = AnyValue.deserialize(&mut reader);
+    let value = value.and_then(|value| reader.end().map(|()| value));
+    value.map_err(|error| {
+        if let Err(problem) = memory::check() {
+            return Unreadable::OutOfMemory(problem);
+        }
+        Unreadable::Syntax(if error.is_eof() {
+            "unexpected end of JSON input".to_owned()
+        } else {
+            error.to_string()
+        })
+    })
+}
+
+/// Reads values of any type, as long as there is memory.
+#[derive(Clone, Copy)]
+struct AnyValue;
+
+impl<'de> DeserializeSeed<'de> for AnyValue {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
+        memory::check().map_err(D::Error::custom)?;
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for AnyValue {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Nil)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(Value::Float(number as f64))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(Value::Float(number as f64))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        Ok(Value::Float(number))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::text(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        let mut held = Held::default();
+        while let Some(item) = items.next_element_seed(self)? {
+            held.grow_checked(size_of::<Value>())
+                .map_err(A::Error::custom)?;
+            values.push(item);
+        }
+        Ok(Value::list(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let map = Map::new(BTreeMap::new(), MapType::Any);
+        while let Some(key) = entries.next_key::<Cow<'de, str>>()? {
+            map.insert(Text::from(key), entries.next_value_seed(self)?);
+        }
+        Ok(Value::Map(Rc::new(map)))
     }
 }
 
@@ -73,7 +139,7 @@ impl Writer {
             return Err("json: unsupported value: encountered a cycle".into());
         }
         if self.out.len() > self.limit {
-            return Err("json: the value is too large".into());
+            return Err(TOO_LARGE.into());
         }
         match value {
             Value::Nil => self.out.extend_from_slice(b"null"),

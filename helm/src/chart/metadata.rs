@@ -173,12 +173,18 @@ pub(super) fn read_lock(file: &str, data: &[u8]) -> Result<Vec<Dependency>, Erro
     }
 }
 
+/// Bytes that a file of metadata may have.
+const MAX_LENGTH: usize = 256 << 10;
+
 /// A YAML file that is a map.
 pub(super) fn read_map(file: &str, data: &[u8]) -> Result<BTreeMap<Text, Value>, Error> {
     let fail = |problem: String| Error::ChartFile {
         file: file.to_owned(),
         problem,
     };
+    if data.len() > MAX_LENGTH {
+        return Err(fail(format!("larger than {MAX_LENGTH} bytes")));
+    }
     let text = std::str::from_utf8(data).map_err(|error| fail(format!("not UTF-8: {error}")))?;
     yaml::read_map(text).map_err(|error| fail(error.0))
 }

@@ -14,6 +14,7 @@ use serde_json::{Map, Value as Tree};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::schema::Schema;
+use crate::value;
 
 pub use metadata::{Dependency, Metadata};
 
@@ -133,10 +134,11 @@ impl Chart {
             .collect()
     }
 
-    /// Bytes of the files in it and in the charts inside it.
+    /// Bytes of the files and values in it and in the charts inside it.
     pub(crate) fn size(&self) -> usize {
         let own = self.templates.iter().chain(&self.files);
         own.map(|file| file.data.len()).sum::<usize>()
+            + value::tree_size(self.values.iter())
             + self.dependencies.iter().map(Chart::size).sum::<usize>()
     }
 

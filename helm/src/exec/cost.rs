@@ -10,7 +10,7 @@ const ITEMS_PER_STEP: usize = 16;
 /// Entries of a map that are copied in the time of one step.
 pub(super) const ENTRIES_PER_STEP: usize = 8;
 /// Arguments that are evaluated in the time of one step.
-const ARGUMENTS_PER_STEP: usize = 8;
+pub(super) const ARGUMENTS_PER_STEP: usize = 2;
 
 /// What a function needs to go through its arguments.
 #[derive(Debug, Default)]
@@ -23,10 +23,7 @@ pub(super) struct Cost {
 
 /// The cost of a call; it stops counting at `most` steps.
 pub(super) fn cost_of(reads: Reading, arguments: &[Value], most: u64) -> Cost {
-    let mut cost = Cost {
-        steps: (arguments.len() / ARGUMENTS_PER_STEP) as u64,
-        memory: 0,
-    };
+    let mut cost = Cost::default();
     match reads {
         Reading::Nothing => return cost,
         Reading::Surface => {}
@@ -51,7 +48,8 @@ fn surface_of(value: &Value) -> (usize, usize) {
     let list = |length: usize| (length / ITEMS_PER_STEP, length * size_of::<Value>());
     match value {
         Value::Str(bytes) => text(bytes.len()),
-        Value::Bytes(bytes) => text(bytes.len()),
+        // As items of a list, or as numbers.
+        Value::Bytes(bytes) => list(bytes.len()),
         Value::List(items) => list(items.items.len()),
         Value::Map(map) => (map.len() / ENTRIES_PER_STEP, 80 * map.len()),
         Value::Struct(structure) => match &structure.methods {

@@ -1,6 +1,6 @@
 //! Pipelines, commands and calls.
 
-use super::cost::cost_of;
+use super::cost::{ARGUMENTS_PER_STEP, cost_of};
 use super::walk::set_variable;
 use super::{Fault, Frame, Interpreter, Run};
 use crate::functions::{Body, Function, Outcome, Parameter};
@@ -16,6 +16,7 @@ impl Interpreter<'_> {
         dot: &Value,
     ) -> Run<Value> {
         self.count_steps(frame, pipeline.offset, 1)?;
+        let _level = self.enter(frame, pipeline.offset)?;
         let mut value = None;
         for command in &pipeline.commands {
             value = Some(self.command(frame, command, dot, value)?);
@@ -191,7 +192,8 @@ impl Interpreter<'_> {
             );
             return Err(Fault::new(&frame.template, offset, problem));
         }
-        self.count_steps(frame, offset, 1)?;
+        self.count_steps(frame, offset, 1 + count / ARGUMENTS_PER_STEP)?;
+        let _level = self.enter(frame, offset)?;
         if let Body::And | Body::Or = function.body {
             return self.short_circuit(frame, function, arguments, dot, last);
         }

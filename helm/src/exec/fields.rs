@@ -7,6 +7,9 @@ use crate::functions::Parameter;
 use crate::template::Expression;
 use crate::value::{MapType, Methods, Structure, Text, Value};
 
+/// Names of a chain that are walked in the time of one step.
+const NAMES_PER_STEP: usize = 4;
+
 impl Interpreter<'_> {
     /// Walks a chain of names; arguments go to the last one.
     pub(super) fn fields(
@@ -18,6 +21,7 @@ impl Interpreter<'_> {
         (arguments, last): (&[Expression], Option<Value>),
         dot: &Value,
     ) -> Run<Value> {
+        self.count_steps(frame, offset, names.len() / NAMES_PER_STEP)?;
         let mut receiver = start;
         // Nothing has no fields and gives nothing; a nil found on the way is an error.
         let mut found_in_map = false;

@@ -72,10 +72,9 @@ impl Interpreter<'_> {
             b"AsMap" => Ok(map.seen_as(MapType::Any)),
             b"YAML" => {
                 self.read(receiver)?;
-                let limit = self.text_limit();
-                yaml::write(receiver, limit)
+                yaml::write(receiver, self.text_limit())
                     .map(Value::text)
-                    .ok_or_else(|| Failure::from("the values cannot be written as YAML"))
+                    .map_err(|_| "the values cannot be written as YAML".into())
             }
             b"Table" => Ok(Value::Map(table(map, &text(arguments))?)),
             b"PathValue" => path_value(map, &text(arguments)),
@@ -112,10 +111,7 @@ impl Interpreter<'_> {
         Ok(match name {
             b"Get" => Value::text(files.get(path).map_or(&[][..], |data| &data[..])),
             b"GetBytes" => file(files, path),
-            b"Glob" => {
-                self.steps(files.len())?;
-                glob_matches(files, path)
-            }
+            b"Glob" => glob_matches(self, files, path)?,
             b"Lines" => match files.get(path) {
                 None => Value::strings(Vec::<Text>::new()),
                 // Helm does not expect it either.
@@ -127,8 +123,8 @@ impl Interpreter<'_> {
                 self.steps(files.len() + length / super::cost::TEXT_PER_STEP)?;
                 memory::check_room(4 * length)?;
                 match name {
-                    b"AsConfig" => as_config(self, files),
-                    _ => as_secrets(self, files),
+                    b"AsConfig" => as_config(self, files)?,
+                    _ => as_secrets(self, files)?,
                 }
             }
         })

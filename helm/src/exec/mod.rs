@@ -87,6 +87,9 @@ const MAX_PATTERNS: usize = 16;
 /// Parsed texts of `tpl` that are kept.
 const MAX_TEXTS: usize = 1_000;
 
+/// Bytes of stack that a level of blocks, parentheses or calls takes.
+const LEVEL_SIZE: usize = 768;
+
 /// Helm stops an `include` that is inside itself more often than this.
 const MAX_INCLUDES: usize = 1_000;
 
@@ -288,6 +291,11 @@ impl<'a> Interpreter<'a> {
         let result = self.walk(&mut frame, &template.nodes, &data, out);
         self.depth -= 1;
         result.map(|_| ())
+    }
+
+    /// Counts a level of blocks, parentheses or calls, until what it returns is dropped.
+    fn enter(&mut self, frame: &Frame, offset: usize) -> Run<Held> {
+        Held::checked(LEVEL_SIZE).map_err(|problem| self.fault(frame, offset, None, problem.into()))
     }
 
     fn count_steps(&mut self, frame: &Frame, offset: usize, count: usize) -> Run<()> {

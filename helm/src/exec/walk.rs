@@ -35,6 +35,7 @@ impl Interpreter<'_> {
         dot: &Value,
         out: &mut Output,
     ) -> Run<Flow> {
+        let _level = self.enter(frame, offset_of(node))?;
         // What a node declares is gone at its end, except for what an action declares.
         let mark = frame.variables.len();
         let flow = match node {
@@ -221,6 +222,18 @@ impl Interpreter<'_> {
                 return Err(not_iterable(value));
             }
         })
+    }
+}
+
+fn offset_of(node: &Node) -> usize {
+    match node {
+        Node::Text(range) => range.start,
+        Node::Action(pipeline)
+        | Node::If { pipeline, .. }
+        | Node::With { pipeline, .. }
+        | Node::Range { pipeline, .. } => pipeline.offset,
+        Node::Template { offset, .. } => *offset,
+        Node::Break | Node::Continue => 0,
     }
 }
 

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::Outcome;
 use super::arguments::{bytes, text};
 use crate::exec::{Failure, Interpreter};
-use crate::json::{self, Form};
+use crate::json::{self, Form, Unreadable};
 use crate::value::Value;
 
 /// Standard base64 with padding.
@@ -111,9 +111,11 @@ pub(super) fn to_raw_json(interpreter: &mut Interpreter<'_>, args: &[Value]) -> 
 }
 
 fn lenient(interpreter: &Interpreter<'_>, args: &[Value], form: Form) -> Outcome {
-    Ok(Value::text(
-        json::write(&args[0], form, interpreter.text_limit()).unwrap_or_default(),
-    ))
+    match json::write(&args[0], form, interpreter.text_limit()) {
+        Ok(text) => Ok(Value::text(text)),
+        Err(problem) if problem == json::TOO_LARGE => Err(problem.into()),
+        Err(_) => Ok(Value::text("")),
+    }
 }
 
 pub(super) fn must_to_json(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
@@ -135,7 +137,10 @@ fn strict(interpreter: &Interpreter<'_>, args: &[Value], form: Form) -> Outcome 
 }
 
 pub(super) fn must_from_json(args: &[Value]) -> Outcome {
-    json::read(&text(&args[0])).map_err(Failure::from)
+    json::read(&text(&args[0])).map_err(|problem| match problem {
+        Unreadable::Syntax(problem) => problem.into(),
+        Unreadable::OutOfMemory(problem) => problem.into(),
+    })
 }
 
 pub(super) fn html(args: &[Value]) -> Outcome {

@@ -240,8 +240,14 @@ pub(super) fn seq(args: &[Value]) -> Outcome {
         }
         _ => Vec::new(),
     };
-    let texts: Vec<String> = all.iter().map(i64::to_string).collect();
-    Ok(Value::text(texts.join(" ")))
+    let mut text = String::new();
+    for number in all {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(&number.to_string());
+    }
+    Ok(Value::text(text))
 }
 
 pub(super) fn split_list(args: &[Value]) -> Outcome {

@@ -282,6 +282,9 @@ impl Printer<'_> {
                 let entries = map.entries.borrow();
                 self.out.extend_from_slice(b"map[");
                 for (index, (key, value)) in entries.iter().enumerate() {
+                    if self.out.len() > super::MAX_TEXT {
+                        break;
+                    }
                     if index > 0 {
                         self.out.push(b' ');
                     }
@@ -317,6 +320,9 @@ impl Printer<'_> {
     fn list(&mut self, verb: char, items: &[Value], flags: Flags) {
         self.out.push(b'[');
         for (index, item) in items.iter().enumerate() {
+            if self.out.len() > super::MAX_TEXT {
+                break;
+            }
             if index > 0 {
                 self.out.push(b' ');
             }
@@ -451,18 +457,19 @@ fn string(verb: char, text: &Text, flags: Flags) -> Option<Vec<u8>> {
         'q' if flags.sharp && !cut.contains(&b'`') => Some([b"`", &*cut, b"`"].concat()),
         'q' => Some(quote_with(&cut, flags.plus).into_bytes()),
         'x' | 'X' => {
-            let separator = if flags.space { " " } else { "" };
-            let digits: Vec<String> = cut
-                .iter()
-                .map(|byte| {
-                    if verb == 'x' {
-                        format!("{byte:02x}")
-                    } else {
-                        format!("{byte:02X}")
-                    }
-                })
-                .collect();
-            Some(digits.join(separator).into_bytes())
+            let digits: &[u8; 16] = match verb {
+                'x' => b"0123456789abcdef",
+                _ => b"0123456789ABCDEF",
+            };
+            let mut out = Vec::with_capacity(3 * cut.len());
+            for (index, byte) in cut.iter().enumerate() {
+                if flags.space && index > 0 {
+                    out.push(b' ');
+                }
+                out.push(digits[usize::from(byte >> 4)]);
+                out.push(digits[usize::from(byte & 15)]);
+            }
+            Some(out)
         }
         _ => None,
     }

@@ -199,7 +199,9 @@ pub(super) fn regex_find_all(interpreter: &mut Interpreter<'_>, args: &[Value]) 
     let regex = compile(interpreter, &args[0])?;
     let limit = usize::try_from(count).unwrap_or(usize::MAX);
     let found = || regex.find_iter(&whole).take(limit);
-    match found().count() {
+    let count = found().count();
+    interpreter.steps(count)?;
+    match count {
         0 => Ok(Value::nil_list(ListType::Strings)),
         count => {
             check_parts(count)?;
@@ -212,6 +214,7 @@ pub(super) fn regex_replace_all(interpreter: &mut Interpreter<'_>, args: &[Value
     let (whole, replacement) = (text(&args[1]), text(&args[2]));
     let regex = compile(interpreter, &args[0])?;
     let count = regex.find_iter(&whole).count();
+    interpreter.steps(count)?;
     check_text(
         whole
             .len()
@@ -227,6 +230,7 @@ pub(super) fn regex_replace_all_literal(
     let (whole, replacement) = (text(&args[1]), text(&args[2]));
     let regex = compile(interpreter, &args[0])?;
     let count = regex.find_iter(&whole).count();
+    interpreter.steps(count)?;
     check_text(
         whole
             .len()
@@ -246,7 +250,9 @@ pub(super) fn regex_split(interpreter: &mut Interpreter<'_>, args: &[Value]) -> 
     if whole.is_empty() && !regex.as_str().is_empty() {
         return Ok(Value::strings([""]));
     }
-    check_parts(regex.find_iter(&whole).count() + 1)?;
+    let found = regex.find_iter(&whole).count();
+    interpreter.steps(found)?;
+    check_parts(found + 1)?;
     let mut parts = Vec::new();
     let (mut start, mut end) = (0, 0);
     for found in regex.find_iter(&whole) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::arguments::{bytes, int, text};
 use super::lists::strings_of;
 use super::{Outcome, check_items, check_text};
-use crate::exec::Failure;
+use crate::exec::{Failure, Interpreter};
 use crate::value::{MapType, Text, Value, memory, to_display};
 
 /// `unicode.IsSpace`.
@@ -177,7 +177,8 @@ pub(super) fn plural(args: &[Value]) -> Outcome {
     })
 }
 
-pub(super) fn to_string(args: &[Value]) -> Outcome {
+pub(super) fn to_string(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+    interpreter.read(&args[0])?;
     Ok(match &args[0] {
         Value::Bytes(bytes) => Value::text(bytes.as_ref()),
         value => Value::Str(to_display(value)),

@@ -467,7 +467,7 @@ pub(super) static FUNCTIONS: [Function; 240] = [
     )
     .reading_everything(),
     function("toRawJson", &[Any], None, WithState(encodings::to_raw_json)).reading_everything(),
-    function("toString", &[Any], None, Plain(strings::to_string)).reading_everything(),
+    function("toString", &[Any], None, WithState(strings::to_string)).reading_nothing(),
     function("toStrings", &[Any], None, Plain(lists::to_strings)).reading_everything(),
     function("toToml", &[Any], None, Plain(toml_text::to_toml)).reading_everything(),
     function("toYaml", &[Any], None, WithState(helm::to_yaml)).reading_everything(),

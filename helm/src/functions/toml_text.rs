@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Outcome;
 use super::arguments::text;
 use crate::exec::Failure;
-use crate::value::{Text, Value, format_value};
+use crate::value::{Text, Value, format_value, memory};
 
 pub(super) fn to_toml(args: &[Value]) -> Outcome {
     check_nil(&args[0])?;
@@ -28,7 +28,11 @@ fn check_nil(value: &Value) -> Result<(), Failure> {
     }
 }
 
+/// Bytes of memory that the reader takes for a byte of text.
+const READER_SIZE: usize = 80;
+
 pub(super) fn from_toml(args: &[Value]) -> Outcome {
+    memory::check_room(text(&args[0]).len() * READER_SIZE)?;
     let entries = match text(&args[0]).parse::<toml::Table>() {
         Ok(table) => table
             .iter()

@@ -255,6 +255,9 @@ struct Comparison {
     patch_dirty: bool,
 }
 
+/// Bytes that a constraint may have; reading it takes the square of that.
+const MAX_CONSTRAINT: usize = 4_096;
+
 /// Comparisons: all of one inner list must hold.
 #[derive(Debug)]
 pub(crate) struct Constraint(Vec<Vec<Comparison>>);
@@ -262,6 +265,9 @@ pub(crate) struct Constraint(Vec<Vec<Comparison>>);
 impl Constraint {
     /// Reads `>=1.2, <2 || ^3.1`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
+        if text.len() > MAX_CONSTRAINT {
+            return None;
+        }
         let rewritten = rewrite_ranges(text);
         rewritten
             .split("||")

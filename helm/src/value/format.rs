@@ -32,9 +32,17 @@ pub(crate) fn format_value(out: &mut Vec<u8>, value: &Value, depth: usize) {
         Value::Int(number, kind) => out.extend_from_slice(kind.show(*number).as_bytes()),
         Value::Float(number) => out.extend_from_slice(format_general(*number).as_bytes()),
         Value::Str(text) => out.extend_from_slice(text),
-        Value::Bytes(_) | Value::List(_) => {
-            format_items(out, &value.items().unwrap_or_default(), depth)
+        Value::Bytes(bytes) => {
+            out.push(b'[');
+            for (index, byte) in bytes.iter().enumerate() {
+                if index > 0 {
+                    out.push(b' ');
+                }
+                out.extend_from_slice(byte.to_string().as_bytes());
+            }
+            out.push(b']');
         }
+        Value::List(list) => format_items(out, &list.items, depth),
         Value::Map(map) => {
             let entries = map.entries.borrow();
             format_entries(out, entries.iter(), depth);

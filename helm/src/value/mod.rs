@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-pub(crate) use convert::{from_tree, to_tree};
+pub(crate) use convert::{from_tree, to_tree, tree_size};
 pub(crate) use equality::deep_equal;
 pub(crate) use format::{format_value, to_display, write_display};
 pub(crate) use number::{format_general, format_json_number, format_with_verb, radix_of};

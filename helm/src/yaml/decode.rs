@@ -9,7 +9,7 @@ use super::parser::{Node, NodeKind, Parser};
 use super::resolve::{Resolved, resolve};
 use super::scanner::ScalarStyle;
 use super::{MAX_DEPTH, YamlError};
-use crate::value::{Text, Value, format_general};
+use crate::value::{Text, Value, format_general, memory};
 
 const CORE_TAG: &str = "tag:yaml.org,2002:";
 
@@ -17,7 +17,8 @@ const CORE_TAG: &str = "tag:yaml.org,2002:";
 pub(crate) fn read(text: &str) -> Result<Value, YamlError> {
     let wrap = |error: YamlError| YamlError(format!("error converting YAML to JSON: {}", error.0));
     check_characters(text).map_err(wrap)?;
-    match Parser::new(text).document().map_err(wrap)? {
+    let mut parser = Parser::new(text);
+    match parser.document().map_err(wrap)? {
         Some(root) => Decoder::default().value(&root).map_err(wrap),
         None => Ok(Value::Nil),
     }
@@ -114,6 +115,7 @@ impl Decoder {
 
     fn value_inside(&mut self, node: &Rc<Node>) -> Result<Value, YamlError> {
         self.count()?;
+        memory::check().map_err(|_| YamlError::too_large())?;
         match &node.kind {
             NodeKind::Scalar(text, style) => scalar(text, *style, node.tag.as_deref()),
             NodeKind::Alias(target) => {
