@@ -1,10 +1,11 @@
 //! JSON as Go's `encoding/json` reads and writes it.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::value::memory::{self, Held, OutOfMemory};
 use crate::value::{Map, MapType, Methods, Structure, Text, Value, format_json_number};
@@ -49,10 +50,11 @@ pub(crate) enum Unreadable {
 /// Reads a value: every number is a float.
 pub(crate) fn read(text: &str) -> Result<Value, Unreadable> {
     let mut reader = serde_json::Deserializer::from_str(text);
-    let value = AnyValue.deserialize(&mut reader);
+    let out_of_memory = Cell::new(None);
+    let value = AnyValue(&out_of_memory).deserialize(&mut reader);
     let value = value.and_then(|value| reader.end().map(|()| value));
     value.map_err(|error| {
-        if let Err(problem) = memory::check() {
+        if let Some(problem) = out_of_memory.get() {
             return Unreadable::OutOfMemory(problem);
         }
         Unreadable::Syntax(if error.is_eof() {
@@ -63,20 +65,29 @@ pub(crate) fn read(text: &str) -> Result<Value, Unreadable> {
     })
 }
 
-/// Reads values of any type, as long as there is memory.
+/// Reads values of any type, as long as there is memory, and notes that there is none.
 #[derive(Clone, Copy)]
-struct AnyValue;
+struct AnyValue<'a>(&'a Cell<Option<OutOfMemory>>);
 
-impl<'de> DeserializeSeed<'de> for AnyValue {
+impl AnyValue<'_> {
+    fn check<E: serde::de::Error>(self, result: Result<(), OutOfMemory>) -> Result<(), E> {
+        result.map_err(|problem| {
+            self.0.set(Some(problem));
+            E::custom(problem)
+        })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for AnyValue<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
-        memory::check().map_err(D::Error::custom)?;
+        self.check(memory::check())?;
         reader.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for AnyValue {
+impl<'de> Visitor<'de> for AnyValue<'_> {
     type Value = Value;
 
     fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -111,8 +122,7 @@ impl<'de> Visitor<'de> for AnyValue {
         let mut values = Vec::new();
         let mut held = Held::default();
         while let Some(item) = items.next_element_seed(self)? {
-            held.grow_checked(size_of::<Value>())
-                .map_err(A::Error::custom)?;
+            self.check(held.grow_checked(size_of::<Value>()))?;
             values.push(item);
         }
         Ok(Value::list(values))

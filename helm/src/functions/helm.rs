@@ -36,23 +36,35 @@ fn without_final_break(mut text: Vec<u8>) -> Value {
 }
 
 pub(super) fn to_yaml(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    lenient(yaml::write(&args[0], interpreter.text_limit()))
+    lenient(interpreter, yaml::write(&args[0], interpreter.text_limit()))
 }
 
 pub(super) fn to_yaml_pretty(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    lenient(yaml::write_pretty(&args[0], interpreter.text_limit()))
+    lenient(
+        interpreter,
+        yaml::write_pretty(&args[0], interpreter.text_limit()),
+    )
 }
 
 pub(super) fn must_to_yaml(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    yaml::write(&args[0], interpreter.text_limit())
-        .map(without_final_break)
-        .map_err(unwritable)
+    match yaml::write(&args[0], interpreter.text_limit()) {
+        Ok(text) => written(interpreter, text),
+        Err(problem) => Err(unwritable(problem)),
+    }
+}
+
+/// Bytes of YAML that are written or read in the time of one step.
+const YAML_PER_STEP: usize = 16;
+
+fn written(interpreter: &mut Interpreter<'_>, text: Vec<u8>) -> Outcome {
+    interpreter.steps(text.len() / YAML_PER_STEP)?;
+    Ok(without_final_break(text))
 }
 
 /// What Go cannot write becomes an empty text.
-fn lenient(text: Result<Vec<u8>, Unwritable>) -> Outcome {
+fn lenient(interpreter: &mut Interpreter<'_>, text: Result<Vec<u8>, Unwritable>) -> Outcome {
     match text {
-        Ok(text) => Ok(without_final_break(text)),
+        Ok(text) => written(interpreter, text),
         Err(Unwritable::Unsupported) => Ok(Value::text("")),
         Err(Unwritable::TooLarge) => Err(unwritable(Unwritable::TooLarge)),
     }
@@ -72,7 +84,8 @@ fn error_map(problem: String) -> Value {
     )]))
 }
 
-pub(super) fn from_yaml(args: &[Value]) -> Outcome {
+pub(super) fn from_yaml(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+    interpreter.steps(text(&args[0]).len() / YAML_PER_STEP)?;
     match yaml::read_map(&text(&args[0])) {
         Ok(entries) => Ok(Value::map(entries)),
         Err(error) if error.is_too_large() => Err(error.0.into()),
@@ -80,7 +93,8 @@ pub(super) fn from_yaml(args: &[Value]) -> Outcome {
     }
 }
 
-pub(super) fn from_yaml_array(args: &[Value]) -> Outcome {
+pub(super) fn from_yaml_array(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+    interpreter.steps(text(&args[0]).len() / YAML_PER_STEP)?;
     match yaml::read(&text(&args[0])) {
         Ok(Value::Nil) => Ok(Value::list(Vec::new())),
         Ok(Value::List(list)) => Ok(Value::List(list)),
@@ -120,19 +134,19 @@ pub(super) fn from_json_array(args: &[Value]) -> Outcome {
 }
 
 /// `.Files.AsConfig`: a ConfigMap's data.
-pub(crate) fn as_config(interpreter: &Interpreter<'_>, files: &FileSet) -> Outcome {
+pub(crate) fn as_config(interpreter: &mut Interpreter<'_>, files: &FileSet) -> Outcome {
     by_name(interpreter, files, |data| Value::text(data))
 }
 
 /// `.Files.AsSecrets`: a Secret's data.
-pub(crate) fn as_secrets(interpreter: &Interpreter<'_>, files: &FileSet) -> Outcome {
+pub(crate) fn as_secrets(interpreter: &mut Interpreter<'_>, files: &FileSet) -> Outcome {
     by_name(interpreter, files, |data| {
         Value::text(super::base64_encode(data))
     })
 }
 
 fn by_name(
-    interpreter: &Interpreter<'_>,
+    interpreter: &mut Interpreter<'_>,
     files: &FileSet,
     value: impl Fn(&[u8]) -> Value,
 ) -> Outcome {
@@ -140,7 +154,10 @@ fn by_name(
         .iter()
         .map(|(path, data)| (Text::from(super::paths::base_of(path)), value(data)))
         .collect();
-    lenient(yaml::write(&Value::map(entries), interpreter.text_limit()))
+    lenient(
+        interpreter,
+        yaml::write(&Value::map(entries), interpreter.text_limit()),
+    )
 }
 
 /// `.Files.Lines` of a file that is not empty.

@@ -135,8 +135,13 @@ pub(super) static FUNCTIONS: [Function; 240] = [
     function("fromJson", &[Text], None, Plain(helm::from_json)),
     function("fromJsonArray", &[Text], None, Plain(helm::from_json_array)),
     function("fromToml", &[Text], None, Plain(toml_text::from_toml)),
-    function("fromYaml", &[Text], None, Plain(helm::from_yaml)),
-    function("fromYamlArray", &[Text], None, Plain(helm::from_yaml_array)),
+    function("fromYaml", &[Text], None, WithState(helm::from_yaml)),
+    function(
+        "fromYamlArray",
+        &[Text],
+        None,
+        WithState(helm::from_yaml_array),
+    ),
     function("ge", &[Any, Any], None, Plain(comparisons::ge)),
     function("genCA", &[Text, Int], None, WithState(certificates::gen_ca)),
     function(
