@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::Outcome;
 use crate::exec::Failure;
-use crate::value::{IntType, ListType, MapType, Methods, Value, to_display};
+use crate::value::{IntType, ListType, MapType, Methods, Value, deep_equal, to_display};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum BasicKind {
@@ -41,13 +41,6 @@ fn is_equal(left: &Value, right: &Value) -> Result<bool, Failure> {
         (Value::Nil, other) | (other, Value::Nil) => return Ok(other.is_nil()),
         _ => {}
     }
-    for value in [left, right] {
-        match value {
-            Value::Map(_) => return Err(not_comparable(value)),
-            Value::List(_) | Value::Bytes(_) => return Err(not_comparable(value)),
-            _ => {}
-        }
-    }
     match (basic_kind(left), basic_kind(right)) {
         (Some(left_kind), Some(right_kind)) => match (left, right) {
             (Value::Int(left, _), Value::Int(right, _)) => Ok(left == right),
@@ -57,11 +50,33 @@ fn is_equal(left: &Value, right: &Value) -> Result<bool, Failure> {
             _ if left_kind != right_kind => Err(INCOMPATIBLE.into()),
             _ => Ok(false),
         },
-        _ => match (left, right) {
-            (Value::Struct(left), Value::Struct(right)) => Ok(Rc::ptr_eq(left, right)),
-            (Value::Time(left), Value::Time(right)) => Ok(left == right),
-            _ => Err(INCOMPATIBLE.into()),
-        },
+        (None, None) => is_same(left, right),
+        (Some(_), None) | (None, Some(_)) => Err(INCOMPATIBLE.into()),
+    }
+}
+
+/// Equality of what is not a boolean, a number or a text.
+fn is_same(left: &Value, right: &Value) -> Result<bool, Failure> {
+    if left.kind() != right.kind() {
+        return Err(Failure::from(format!(
+            "non-comparable types {}: {}, {}: {}",
+            to_display(left).to_str(),
+            left.type_name(),
+            right.type_name(),
+            to_display(right).to_str(),
+        )));
+    }
+    if left.is_nil() || right.is_nil() {
+        return Ok(left.is_nil() && right.is_nil());
+    }
+    match (left, right) {
+        (Value::Struct(left), Value::Struct(right)) if left.kind() == "ptr" => {
+            Ok(Rc::ptr_eq(left, right))
+        }
+        (Value::Struct(_) | Value::Time(_), _) if left.kind() == "struct" => {
+            Ok(deep_equal(left, right, &mut 1_000))
+        }
+        _ => Err(not_comparable(right)),
     }
 }
 

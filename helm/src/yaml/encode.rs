@@ -125,7 +125,11 @@ impl Encoder {
         }
         match value {
             Value::Nil => self.emitter.plain("null"),
-            Value::List(_) | Value::Map(_) if value.is_nil() => self.emitter.plain("null"),
+            Value::List(_) | Value::Map(_)
+                if value.is_nil() && self.dialect == Dialect::Compact =>
+            {
+                self.emitter.plain("null");
+            }
             Value::Bool(value) => self.emitter.plain(if *value { "true" } else { "false" }),
             Value::Int(number, kind) => self.emitter.plain(&kind.show(*number)),
             Value::Float(number) => {
