@@ -326,20 +326,30 @@ impl<'a> Interpreter<'a> {
 
 /// `strings.ReplaceAll(text, "<no value>", "")`
 fn without_no_value(text: Vec<u8>) -> Vec<u8> {
-    let is_marker = |index: usize| text[index..].starts_with(NO_VALUE);
-    let Some(first) = (0..text.len()).find(|index| text[*index] == b'<' && is_marker(*index))
-    else {
+    let Some(mut at) = find_no_value(&text) else {
         return text;
     };
-    let mut out = text[..first].to_vec();
-    let mut index = first;
-    while index < text.len() {
-        if text[index] == b'<' && is_marker(index) {
-            index += NO_VALUE.len();
-        } else {
-            out.push(text[index]);
-            index += 1;
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = &text[..];
+    loop {
+        out.extend_from_slice(&rest[..at]);
+        rest = &rest[at + NO_VALUE.len()..];
+        match find_no_value(rest) {
+            Some(next) => at = next,
+            None => break,
         }
     }
+    out.extend_from_slice(rest);
     out
+}
+
+fn find_no_value(text: &[u8]) -> Option<usize> {
+    let mut start = 0;
+    loop {
+        start += text[start..].iter().position(|byte| *byte == NO_VALUE[0])?;
+        if text[start..].starts_with(NO_VALUE) {
+            return Some(start);
+        }
+        start += 1;
+    }
 }

@@ -205,6 +205,7 @@ impl<'a> Parser<'a> {
         match self.anchors.get(&name) {
             Some(Some(target)) => {
                 let kind = NodeKind::Alias(target.clone());
+                self.count(&kind)?;
                 Ok(Rc::new(Node { kind, tag: None }))
             }
             Some(None) => Err(YamlError(format!(
