@@ -2,7 +2,6 @@
 //! limited: to what a trivial chart needs, and 64 MiB more. A render that needs more than that would abort the child.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![expect(clippy::print_stdout, reason = "the child reports to the test")]
 
 use std::path::Path;
 use std::process::{Command, Output};
