@@ -284,6 +284,7 @@ fn reading_a_large_value_in_a_loop_takes_steps() {
         "{{ $.Values.a }}",
         "a{{/* b */}}c{{/* d */}}",
         "{{ with $d }}{{ end }}",
+        "{{ $y := 1 }}{{ $y = 2 }}{{ $d.x }}",
     ] {
         let message = complaint(|| render_loop(&body.repeat(10)));
         assert!(

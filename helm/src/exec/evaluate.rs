@@ -7,6 +7,9 @@ use crate::functions::{Body, Function, Outcome, Parameter};
 use crate::template::{Command, Expression, ExpressionKind, NumberLiteral, Pipeline};
 use crate::value::{ListType, MapType, Value, memory};
 
+/// Variables that are searched in the time of one step.
+const VARIABLES_PER_STEP: usize = 64;
+
 impl Interpreter<'_> {
     /// The value of a pipeline; its variables are set, and pushed if they are new.
     pub(super) fn pipeline(
@@ -23,6 +26,11 @@ impl Interpreter<'_> {
         }
         let value = value.unwrap_or(Value::Nil);
         for variable in &pipeline.variables {
+            self.count_steps(
+                frame,
+                pipeline.offset,
+                frame.variables.len() / VARIABLES_PER_STEP,
+            )?;
             if pipeline.assigns {
                 if !set_variable(frame, *variable, value.clone()) {
                     return Err(Fault::new(
@@ -81,7 +89,7 @@ impl Interpreter<'_> {
                 )
             }
             ExpressionKind::Variable(variable, fields) if !fields.is_empty() => {
-                let receiver = self.variable(frame, *variable);
+                let receiver = self.variable(frame, first.offset, *variable)?;
                 self.fields(
                     frame,
                     receiver,
@@ -108,13 +116,14 @@ impl Interpreter<'_> {
         }
     }
 
-    fn variable(&self, frame: &Frame, variable: u32) -> Value {
-        frame
+    fn variable(&mut self, frame: &Frame, offset: usize, variable: u32) -> Run<Value> {
+        self.count_steps(frame, offset, frame.variables.len() / VARIABLES_PER_STEP)?;
+        let found = frame
             .variables
             .iter()
             .rev()
-            .find(|(number, _)| *number == variable)
-            .map_or(Value::Nil, |(_, value)| value.clone())
+            .find(|(number, _)| *number == variable);
+        Ok(found.map_or(Value::Nil, |(_, value)| value.clone()))
     }
 
     /// The value of an operand where any type will do.
@@ -135,7 +144,7 @@ impl Interpreter<'_> {
                 self.fields(frame, dot.clone(), fields, expression.offset, none, dot)
             }
             ExpressionKind::Variable(variable, fields) => {
-                let receiver = self.variable(frame, *variable);
+                let receiver = self.variable(frame, expression.offset, *variable)?;
                 if fields.is_empty() {
                     return Ok(receiver);
                 }

@@ -35,17 +35,6 @@ impl Interpreter<'_> {
         }
         let parameters = parameters_of(&receiver, final_name);
         let mut values = Vec::new();
-        if let Some(parameters) = parameters {
-            let count = arguments.len() + usize::from(last.is_some());
-            if count != parameters.len() {
-                let problem = format!(
-                    "wrong number of args for {}: want {} got {count}",
-                    final_name.to_str(),
-                    parameters.len()
-                );
-                return Err(Fault::new(&frame.template, offset, problem));
-            }
-        }
         let wanted = |index: usize| {
             let parameter = parameters.and_then(|parameters| parameters.get(index));
             parameter.copied().unwrap_or(Parameter::Any)
@@ -72,13 +61,20 @@ impl Interpreter<'_> {
         found_in_map: bool,
     ) -> Run<(Value, bool)> {
         let shown = name.to_str();
-        if parameters_of(receiver, name).is_some() {
+        let fail = |problem: String| Err(Fault::new(&frame.template, offset, problem));
+        if let Some(parameters) = parameters_of(receiver, name) {
+            if arguments.len() != parameters.len() {
+                return fail(format!(
+                    "wrong number of args for {shown}: want {} got {}",
+                    parameters.len(),
+                    arguments.len()
+                ));
+            }
             let value = self
                 .method(receiver, name, &arguments)
                 .map_err(|failure| self.fault(frame, offset, Some(&shown), failure))?;
             return Ok((value, false));
         }
-        let fail = |problem: String| Err(Fault::new(&frame.template, offset, problem));
         match receiver {
             Value::Nil if found_in_map => {
                 fail(format!("nil pointer evaluating interface {{}}.{shown}"))
