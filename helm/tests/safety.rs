@@ -470,3 +470,13 @@ fn a_precision_that_no_formatter_takes_is_no_panic() {
     }
     assert!(with_template("a: {{ printf \"%.70000g\" 1.5 }}\n").is_ok());
 }
+
+#[test]
+fn schema_over_the_limit_is_an_error() {
+    let properties: Vec<_> = (0..100_000)
+        .map(|number| format!("\"p{number}\": {{\"type\": \"string\"}}"))
+        .collect();
+    let schema = format!("{{\"properties\": {{{}}}}}", properties.join(","));
+    let message = complaint(|| with_files(&[("bad/values.schema.json", schema.as_bytes())]));
+    assert!(message.contains("larger than"), "{message}");
+}
