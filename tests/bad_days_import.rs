@@ -548,7 +548,7 @@ fn a_locked_tag_is_told_and_not_tried() {
         &world,
         "60",
         &[
-            &format!("{image}:{tag} points at another digest and is locked"),
+            &format!("{image}:{tag} is to be overwritten, and is locked"),
             &command,
         ],
     );

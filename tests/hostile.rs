@@ -320,6 +320,6 @@ fn an_image_that_a_chart_pins_by_such_a_digest_is_refused_by_name() {
             .set("IMAGES", "runwhen-local")
             .set("CHART_VALUES", values.display().to_string())
             .end();
-        ended.expect(3, &["is no image", algorithm]);
+        ended.expect(3, &["cannot be read as an image", algorithm]);
     }
 }

@@ -236,3 +236,53 @@ fn annotations_without_end_are_bounded() {
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert!(peak < MOST_MEMORY + 32, "{peak} MiB");
 }
+
+/// A folder with a chart of one template.
+fn chart_of(template: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("a file is written");
+    };
+    std::fs::create_dir(folder.path().join("templates")).expect("a folder is made");
+    write("Chart.yaml", "apiVersion: v2\nname: bad\nversion: 0.1.0\n");
+    write("templates/a.yaml", template);
+    folder
+}
+
+#[test]
+fn a_chart_that_grows_a_list_in_a_loop_is_bounded() {
+    let large_map = "{{ $d := dict }}{{ range 20000 }}{{ $_ := set $d (toString .) . }}{{ end }}";
+    for (template, expected) in [
+        (
+            "{{ $l := list }}{{ range until 1000 }}{{ $l = append $l (until 1000000) }}{{ end }}"
+                .to_owned(),
+            "bytes of memory",
+        ),
+        (
+            "{{ $d := dict }}{{ range 3000000 }}{{ $_ := set $d (toString .) (list 1) }}{{ end }}"
+                .to_owned(),
+            "bytes of memory",
+        ),
+        ("{{1}}".repeat(700_000), "bytes of memory"),
+        (
+            format!("{large_map}{{{{ range 1000000 }}}}{{{{ $x := keys $d }}}}{{{{ end }}}}"),
+            "steps",
+        ),
+        (
+            format!("{large_map}{{{{ range 1000000 }}}}{{{{ $x := toYaml $d }}}}{{{{ end }}}}"),
+            "steps",
+        ),
+    ] {
+        let world = world("outdated");
+        let folder = chart_of(&template);
+        let run = run(SLI, &world)
+            .unset(&["IMAGES"])
+            .set("HELM_REPO_URL", folder.path().to_string_lossy());
+        let (ended, peak) = end_with_peak(run);
+        ended.expect(3, &["does not render", expected]);
+        assert!(peak < MOST_MEMORY, "{peak} MiB: {}", &template[..60]);
+        let missing = ended.verdicts("sli.json");
+        let missing = missing.values().filter(|verdict| *verdict == "Missing");
+        assert_eq!(missing.count(), 5, "the CodeCollections are checked");
+    }
+}

@@ -50,7 +50,7 @@ impl std::error::Error for NotWritable {}
 pub(crate) fn check_descriptors() -> anyhow::Result<()> {
     // The runtime takes six, and a run without any concurrency the rest.
     const FEWEST: usize = 16;
-    let opened: io::Result<Vec<_>> = (0..FEWEST).map(|_| File::open("/dev/null")).collect();
+    let opened: io::Result<Vec<_>> = (0..FEWEST).map(|_| File::open("/")).collect();
     opened.map(drop).with_context(|| {
         format!(
             "this process cannot open {FEWEST} more files: raise its limit (ulimit -n) to 256 or more"

@@ -3,9 +3,10 @@
 //! Documents are parsed and walked: a key `image` (or `sidecar-image`, `base_image`) that holds a text names an image, in
 //! a container of a pod template or in a field of a custom resource. A map of `registry`, `repository`, `tag` and
 //! `digest` below such a key is written as one reference. YAML inside of texts (a ConfigMap's data) is walked the same
-//! way. Where a text is not YAML but has such lines, as a script or a template of another program, the lines are read:
-//! everything that a search for `image:` finds is found. What cannot be a reference, as `${IMAGE}`, is returned as it is
-//! written, so that the caller can report it. Tests of the chart (`templates/tests/`) do not count.
+//! way, except for maps in a text that holds a chart's values. Where a text is not YAML but has such lines, as a script
+//! or a template of another program, the lines are read: everything that a search for `image:` finds is found. What
+//! cannot be a reference, as `${IMAGE}`, is returned as it is written, so that the caller can report it. Tests of the
+//! chart (`templates/tests/`) do not count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -79,6 +80,7 @@ impl Rendered {
                     found: &mut found,
                     wanted: base,
                     depth: 0,
+                    in_values: false,
                 }
                 .document(document);
             }
@@ -96,6 +98,9 @@ struct Finder<'a> {
     found: &'a mut BTreeSet<ImageUse>,
     wanted: Wanted,
     depth: usize,
+    /// Inside of a text that holds the values of a chart: its maps are what templates were given, and which image a
+    /// template made of them it has rendered already.
+    in_values: bool,
 }
 
 impl Finder<'_> {
@@ -163,7 +168,7 @@ impl Finder<'_> {
                             let image = Fields::of(&entries).beside(&text.to_str());
                             self.add(&image, &path, container);
                         }
-                        Value::Map(map) if names_an_image(&key) => {
+                        Value::Map(map) if names_an_image(&key) && !self.in_values => {
                             if let Some(image) = Fields::of_image(&map.entries.borrow()) {
                                 self.add(&image, &path, container);
                             }
@@ -213,7 +218,12 @@ impl Finder<'_> {
         let mut is_yaml = true;
         for document in &documents {
             match document {
-                Ok(value @ (Value::Map(_) | Value::List(_))) => self.resource(value),
+                Ok(value @ (Value::Map(_) | Value::List(_))) => {
+                    let outer = self.in_values;
+                    self.in_values |= has_global(value);
+                    self.resource(value);
+                    self.in_values = outer;
+                }
                 Ok(Value::Nil) => {}
                 Ok(_) | Err(_) => is_yaml = false,
             }
@@ -287,6 +297,11 @@ impl Finder<'_> {
             wanted,
         });
     }
+}
+
+/// Whether this is a chart's values, by the map `global` at the top, which Helm reserves for them.
+fn has_global(value: &Value) -> bool {
+    matches!(value, Value::Map(map) if matches!(map.get(b"global"), Some(Value::Map(_))))
 }
 
 /// The fields of a map that name an image together.

@@ -1,8 +1,14 @@
 //! JSON as Go's `encoding/json` reads and writes it.
 
-use serde_json::Value as Tree;
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use crate::value::{Methods, Structure, Text, Value, format_json_number};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use crate::value::memory::{self, Held, OutOfMemory};
+use crate::value::{Map, MapType, Methods, Structure, Text, Value, format_json_number};
 
 /// How deep a value may nest.
 const MAX_DEPTH: usize = 1_000;
@@ -29,35 +35,105 @@ pub(crate) fn write(value: &Value, form: Form, limit: usize) -> Result<String, S
     Ok(String::from_utf8_lossy(&writer.out).into_owned())
 }
 
-/// Reads a value: every number is a float.
-pub(crate) fn read(text: &str) -> Result<Value, String> {
-    if text.trim().is_empty() {
-        return Err("unexpected end of JSON input".into());
-    }
-    serde_json::from_str::<Tree>(text)
-        .map(|tree| from_json(&tree))
-        .map_err(|error| {
-            if error.is_eof() {
-                "unexpected end of JSON input".to_owned()
-            } else {
-                error.to_string()
-            }
-        })
+/// The message for a value that Go could write, but that is too long here.
+pub(crate) const TOO_LARGE: &str = "json: the value is too large";
+
+/// Why a text could not be read.
+#[derive(Debug)]
+pub(crate) enum Unreadable {
+    /// It is not JSON; the error is Go's message where a template is likely to see it.
+    Syntax(String),
+    /// There is no memory for its values.
+    OutOfMemory(OutOfMemory),
 }
 
-fn from_json(tree: &Tree) -> Value {
-    match tree {
-        Tree::Null => Value::Nil,
-        Tree::Bool(value) => Value::Bool(*value),
-        Tree::Number(number) => number.as_f64().map_or(Value::Nil, Value::Float),
-        Tree::String(text) => Value::text(text.as_str()),
-        Tree::Array(items) => Value::list(items.iter().map(from_json).collect()),
-        Tree::Object(entries) => Value::map(
-            entries
-                .iter()
-                .map(|(key, value)| (Text::from(key.as_str()), from_json(value)))
-                .collect(),
-        ),
+/// Reads a value: every number is a float.
+pub(crate) fn read(text: &str) -> Result<Value, Unreadable> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let out_of_memory = Cell::new(None);
+    let value = AnyValue(&out_of_memory).deserialize(&mut reader);
+    let value = value.and_then(|value| reader.end().map(|()| value));
+    value.map_err(|error| {
+        if let Some(problem) = out_of_memory.get() {
+            return Unreadable::OutOfMemory(problem);
+        }
+        Unreadable::Syntax(if error.is_eof() {
+            "unexpected end of JSON input".to_owned()
+        } else {
+            error.to_string()
+        })
+    })
+}
+
+/// Reads values of any type, as long as there is memory, and notes that there is none.
+#[derive(Clone, Copy)]
+struct AnyValue<'a>(&'a Cell<Option<OutOfMemory>>);
+
+impl AnyValue<'_> {
+    fn check<E: serde::de::Error>(self, result: Result<(), OutOfMemory>) -> Result<(), E> {
+        result.map_err(|problem| {
+            self.0.set(Some(problem));
+            E::custom(problem)
+        })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for AnyValue<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
+        self.check(memory::check())?;
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for AnyValue<'_> {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Nil)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(Value::Float(number as f64))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(Value::Float(number as f64))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        Ok(Value::Float(number))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::text(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        let mut held = Held::default();
+        while let Some(item) = items.next_element_seed(self)? {
+            self.check(held.grow_checked(size_of::<Value>()))?;
+            values.push(item);
+        }
+        Ok(Value::list(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let map = Map::new(BTreeMap::new(), MapType::Any);
+        while let Some(key) = entries.next_key::<Cow<'de, str>>()? {
+            map.insert(Text::from(key), entries.next_value_seed(self)?);
+        }
+        Ok(Value::Map(Rc::new(map)))
     }
 }
 
@@ -73,16 +149,17 @@ impl Writer {
             return Err("json: unsupported value: encountered a cycle".into());
         }
         if self.out.len() > self.limit {
-            return Err("json: the value is too large".into());
+            return Err(TOO_LARGE.into());
         }
         match value {
             Value::Nil => self.out.extend_from_slice(b"null"),
+            Value::List(_) | Value::Map(_) if value.is_nil() => self.out.extend_from_slice(b"null"),
             Value::Bool(value) => {
                 self.out
                     .extend_from_slice(if *value { b"true" } else { b"false" })
             }
-            Value::Int(number, _) => {
-                self.out.extend_from_slice(number.to_string().as_bytes());
+            Value::Int(number, kind) => {
+                self.out.extend_from_slice(kind.show(*number).as_bytes());
             }
             Value::Float(number) => {
                 let text = format_json_number(*number).ok_or_else(|| {
@@ -127,14 +204,13 @@ impl Writer {
             }
             Methods::ApiVersions(versions) => self.array(versions, depth),
             Methods::Version(version) => {
-                self.string(version.original());
+                self.string(&version.to_string());
                 Ok(())
             }
             Methods::None | Methods::KubeVersion => self.object(
                 structure
-                    .fields
-                    .iter()
-                    .map(|(name, value)| ((*name).into(), value.clone())),
+                    .json_fields()
+                    .map(|(name, value)| (name.into(), value.clone())),
                 depth,
             ),
         }

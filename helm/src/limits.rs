@@ -9,26 +9,34 @@ pub struct Limits {
     pub file: u64,
     /// Files a chart may have.
     pub files: usize,
-    /// Function calls and loop passes of a render.
+    /// Steps of a render: function calls, actions, loop passes, and the size of every value that a function reads.
     pub steps: u64,
     /// Levels of templates that use each other.
     pub depth: usize,
-    /// Bytes of one template's output.
+    /// Bytes of the output of all templates together.
     pub output: usize,
     /// Bytes of text that functions may make during a render, taken together.
     pub text: usize,
+    /// Bytes that the chart's files, its parsed templates, the values and the output may hold at one time.
+    pub memory: usize,
+}
+
+impl Limits {
+    /// The default of [`memory`](Self::memory): with the rest of a process it stays below 64 MiB.
+    pub(crate) const MEMORY: usize = 32 << 20;
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            unpacked: 48 << 20,
+            unpacked: 32 << 20,
             file: 5 << 20,
             files: 10_000,
             steps: 3_000_000,
             depth: 1_000,
             output: 16 << 20,
             text: 64 << 20,
+            memory: Self::MEMORY,
         }
     }
 }

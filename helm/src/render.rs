@@ -15,7 +15,9 @@ use crate::functions::calendar::Instant;
 use crate::limits::Limits;
 use crate::schema;
 use crate::template::position;
-use crate::value::{FileSet, MapType, Methods, Structure, Text, Value, from_tree};
+use crate::value;
+use crate::value::memory::{self, Held};
+use crate::value::{BUILD_INFO, FileSet, MapType, Methods, Structure, Text, Value, from_tree};
 use crate::values::Values;
 use crate::values::coalesce::coalesce_values;
 
@@ -173,20 +175,22 @@ struct Renderable<'a> {
     path: String,
     source: &'a [u8],
     base: String,
-    data: Value,
+    data: Rc<value::Map>,
 }
 
 impl Job<'_> {
     fn run(&self) -> Result<Rendered, Error> {
         let chart = self.chart;
         let metadata = &chart.chart.metadata;
+        memory::limit_to(self.limits.memory);
+        let _chart = Held::new(chart.chart.size());
         let seed = format!(
             "{}\0{}\0{}",
             metadata.name, metadata.version, self.release.name
         );
         let now = Instant::from_seconds(self.release.time);
         let mut interpreter = Interpreter::new(self.limits, now, seed.as_bytes());
-        let values = as_values(&Tree::Object(self.values.clone()));
+        let values = as_values(self.values);
         let shared = Shared {
             release: self.release_value(),
             capabilities: self.capabilities_value(),
@@ -220,13 +224,11 @@ impl Job<'_> {
                     Value::text(renderable.base.as_str()),
                 ),
             ]);
-            if let Value::Map(data) = &renderable.data {
-                data.insert(
-                    Text::from("Template"),
-                    Value::typed_map(template, MapType::Values),
-                );
-            }
-            let out = interpreter.run_file(&renderable.path, renderable.data)?;
+            renderable.data.insert(
+                Text::from("Template"),
+                Value::typed_map(template, MapType::Values),
+            );
+            let out = interpreter.run_file(&renderable.path, Value::Map(renderable.data))?;
             let text = String::from_utf8(out)
                 .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
             files.insert(renderable.path, text);
@@ -255,9 +257,9 @@ impl Job<'_> {
         let kube_version = Value::Struct(Rc::new(Structure {
             type_name: "common.KubeVersion",
             fields: vec![
+                ("Version", Value::text(capabilities.kube_version.as_str())),
                 ("Major", Value::text(major.as_str())),
                 ("Minor", Value::text(minor.as_str())),
-                ("Version", Value::text(capabilities.kube_version.as_str())),
             ],
             methods: Methods::KubeVersion,
         }));
@@ -272,7 +274,7 @@ impl Job<'_> {
             methods: Methods::ApiVersions(versions),
         }));
         let helm_version = Structure::plain(
-            "common.BuildInfo",
+            BUILD_INFO,
             vec![
                 ("Version", Value::text(capabilities.helm_version.as_str())),
                 ("GitCommit", Value::text("")),
@@ -310,11 +312,12 @@ fn map<const N: usize>(entries: [(&str, Value); N]) -> Value {
     )
 }
 
-fn as_values(tree: &Tree) -> Value {
-    match from_tree(tree) {
-        Value::Map(map) => Value::typed_map(map.entries.take(), MapType::Values),
-        _ => Value::typed_map(BTreeMap::new(), MapType::Values),
-    }
+fn as_values(tree: &Map<String, Tree>) -> Value {
+    let entries = tree
+        .iter()
+        .map(|(key, value)| (Text::from(key.as_str()), from_tree(value)))
+        .collect();
+    Value::typed_map(entries, MapType::Values)
 }
 
 fn add(interpreter: &mut Interpreter<'_>, renderable: &Renderable<'_>) -> Result<(), Error> {
@@ -344,7 +347,7 @@ fn collect<'a>(
     is_root: bool,
     shared: &Shared,
     renderables: &mut Vec<Renderable<'a>>,
-) -> Value {
+) -> Rc<value::Map> {
     let mut children = BTreeMap::new();
     for child in &chart.children {
         // The child's values are the parent's own table: what one sets, the other sees.
@@ -358,6 +361,7 @@ fn collect<'a>(
         };
         let child_path = format!("{path}/charts/{}", child.name);
         let seen = collect(child, inner, child_path, false, shared, renderables);
+        let seen = seen.seen_as(MapType::Any);
         children.insert(Text::from(child.name.as_str()), seen);
     }
     let files: FileSet = chart
@@ -383,7 +387,7 @@ fn collect<'a>(
         .into_iter()
         .map(|(key, value)| (Text::from(key), value))
         .collect();
-    let data = Value::typed_map(entries, MapType::Values);
+    let data = Rc::new(value::Map::new(entries, MapType::Values));
     for file in &chart.chart.templates {
         let is_partial = base_path(&file.name).starts_with('_');
         if chart.chart.metadata.is_library() && !is_partial {
@@ -413,14 +417,10 @@ fn chart_value(chart: &Enabled<'_>, is_root: bool) -> Value {
     ] {
         entries.insert(Text::from(name), Value::text(""));
     }
-    for name in ["Keywords", "Sources"] {
-        entries.insert(Text::from(name), Value::strings(Vec::<Text>::new()));
+    for name in ["Keywords", "Sources", "Maintainers"] {
+        entries.insert(Text::from(name), Value::list(Vec::new()));
     }
-    entries.insert(Text::from("Maintainers"), Value::list(Vec::new()));
-    entries.insert(
-        Text::from("Annotations"),
-        Value::typed_map(BTreeMap::new(), MapType::Strings),
-    );
+    entries.insert(Text::from("Annotations"), Value::nil_map(MapType::Strings));
     entries.insert(Text::from("Deprecated"), Value::Bool(false));
     for (name, field) in &metadata.fields {
         let value = match (name.as_str(), from_tree(field)) {
@@ -428,7 +428,8 @@ fn chart_value(chart: &Enabled<'_>, is_root: bool) -> Value {
                 Value::typed_map(map.entries.take(), MapType::Strings)
             }
             ("Keywords" | "Sources", Value::List(list)) => {
-                Value::strings(list.items.iter().map(crate::value::to_display))
+                let texts = list.items.iter().map(crate::value::to_display);
+                Value::list(texts.map(Value::Str).collect())
             }
             (_, value) => value,
         };

@@ -96,6 +96,12 @@ fn map_that_does_not_say_which_image_is_returned_as_its_fields() {
 }
 
 #[test]
+fn map_in_the_values_of_a_chart_is_not_an_image() {
+    let values = "global: {registry: r.io}\nbackend: {image: {repository: a/b, tag: v1}}\nside: {image: 'a/c:v1'}\n";
+    assert_eq!(config_map(values), ["a/c:v1"]);
+}
+
+#[test]
 fn map_that_names_no_image_is_not_one() {
     for spec in [
         "{image: {pullPolicy: Always}}",

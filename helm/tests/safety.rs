@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use helm::{Capabilities, Chart, Error, Release, Rendered, Values};
+use helm::{Capabilities, Chart, Error, Limits, Release, Rendered, Values};
 
 const CHART: &str = "apiVersion: v2\nname: bad\nversion: 0.1.0\n";
 
@@ -35,14 +35,19 @@ fn with_template(template: &str) -> Result<Rendered, Error> {
 }
 
 fn with_files(files: &[(&str, &[u8])]) -> Result<Rendered, Error> {
+    within(files, &Limits::default())
+}
+
+fn within(files: &[(&str, &[u8])], limits: &Limits) -> Result<Rendered, Error> {
     let all: Vec<(&str, &[u8])> = std::iter::once(("bad/Chart.yaml", CHART.as_bytes()))
         .chain(files.iter().copied())
         .collect();
-    helm::render(
+    helm::render_within(
         &load(&all)?,
         &Values::new(),
         &Release::default(),
         &Capabilities::default(),
+        limits,
     )
 }
 
@@ -217,9 +222,118 @@ fn endless_templates_stop() {
     }
 }
 
+/// Renders two large maps and many passes of a loop over an action, with a tenth of the usual steps.
+fn render_loop(body: &str) -> Result<Rendered, Error> {
+    let fill = "{{ $d := dict }}{{ $e := dict }}{{ range 5000 }}{{ $_ := set $d (toString .) . }}{{ $_ := set $e (toString .) . }}{{ end }}";
+    let template = format!("{fill}{{{{ range 3000000 }}}}{body}{{{{ end }}}}");
+    let limits = Limits {
+        steps: 300_000,
+        ..Limits::default()
+    };
+    within(&[("bad/templates/a.yaml", template.as_bytes())], &limits)
+}
+
+#[test]
+fn reading_a_large_value_in_a_loop_takes_steps() {
+    for action in [
+        "keys $d",
+        "values $d",
+        "omit $d \"x\"",
+        "pick $d \"x\"",
+        "merge (dict) $d",
+        "mergeOverwrite (dict) $d",
+        "deepCopy $d",
+        "deepEqual $d $e",
+        "toYaml $d",
+        "toYamlPretty $d",
+        "toJson $d",
+        "toPrettyJson $d",
+        "toToml $d",
+        "toString $d",
+        "print $d",
+        "printf \"%s\" $d",
+        "quote $d",
+        "html $d",
+        "js $d",
+        "dict $d 1",
+        "has $d (list $e)",
+        "uniq (list $d $e)",
+        "without (list $d) $e",
+        "sortAlpha (keys $d)",
+        "join \",\" (keys $d)",
+        "toStrings (keys $d)",
+        "concat (keys $d) (keys $d)",
+        "reverse (keys $d)",
+        "rest (keys $d)",
+        "compact (values $d)",
+        "chunk 3 (keys $d)",
+        "$.Values.AsMap | merge (dict \"a\" $d) | toJson",
+        "fromJson (toJson $d)",
+        "fromYaml (toYaml $d)",
+        "regexFindAll \"[0-9]\" (toString $d) -1",
+        "or $.a $.a $.a $.a $.a $.a $.a $.a $.a $.a $.a $.a $.a $.a $.a $.a",
+    ] {
+        let message = complaint(|| render_loop(&format!("{{{{ $x := {action} }}}}")));
+        assert!(
+            message.contains("takes more than 300000 steps"),
+            "{action}: {message}"
+        );
+    }
+    for body in [
+        "{{ range $d }}{{ break }}{{ end }}",
+        "{{ $.Values.a }}",
+        "a{{/* b */}}c{{/* d */}}",
+        "{{ with $d }}{{ end }}",
+        "{{ $y := 1 }}{{ $y = 2 }}{{ $d.x }}",
+    ] {
+        let message = complaint(|| render_loop(&body.repeat(10)));
+        assert!(
+            message.contains("takes more than 300000 steps"),
+            "{body}: {message}"
+        );
+    }
+}
+
+#[test]
+fn what_is_too_large_is_an_error_and_not_an_empty_text() {
+    for template in [
+        r#"{{ $s := repeat 1000000 "x" }}{{ toYaml (list $s $s $s $s $s $s $s $s $s $s $s) }}"#,
+        r#"{{ $s := repeat 1000000 "x" }}{{ toJson (list $s $s $s $s $s $s $s $s $s $s $s) }}"#,
+        r#"{{ fromYaml (printf "a: [%s]" (repeat 500000 "1,")) }}"#,
+        r#"{{ fromYamlArray (printf "[%s]" (repeat 500000 "1,")) }}"#,
+        r#"{{ fromJson (printf "{\"a\":[%s1]}" (repeat 1000000 "{},")) }}"#,
+    ] {
+        let message = complaint(|| with_template(template));
+        assert!(
+            message.contains("too large") || message.contains("memory"),
+            "{template}: {message}"
+        );
+    }
+}
+
+#[test]
+fn all_files_of_a_chart_share_one_output() {
+    let large = format!("{{{{ range 3 }}}}#{}\n{{{{ end }}}}", "x".repeat(1_000_000));
+    let names: Vec<String> = (0..8)
+        .map(|index| format!("bad/templates/{index}.yaml"))
+        .collect();
+    let files: Vec<(&str, &[u8])> = names
+        .iter()
+        .map(|name| (name.as_str(), large.as_bytes()))
+        .collect();
+    let message = complaint(|| with_files(&files));
+    assert!(message.contains("the output is longer than"), "{message}");
+}
+
+#[test]
+fn long_messages_are_cut() {
+    let message = complaint(|| with_template("{{ eq (until 100000) 1 }}"));
+    assert!(message.len() < 12_000, "{} bytes", message.len());
+}
+
 #[test]
 fn values_may_nest_deeper_than_the_stack() {
-    let template = r#"{{ $d := dict }}{{ range 300000 }}{{ $d = dict "a" $d }}{{ end }}{{ $e := list }}{{ range 300000 }}{{ $e = list $e }}{{ end }}{{ deepEqual $d (dict "a" $d) }}{{ $d | toString | len }}{{ toYaml $e }}"#;
+    let template = r#"{{ $d := dict }}{{ range 20000 }}{{ $d = dict "a" $d }}{{ end }}{{ $e := list }}{{ range 100000 }}{{ $e = list $e }}{{ end }}{{ deepEqual $d (dict "a" $d) }}{{ $d | toString | len }}{{ toYaml $e }}"#;
     assert!(with_template(template).is_ok());
 }
 
@@ -323,7 +437,7 @@ fn malformed_templates_name_their_place() {
     assert!(
         complaint(|| with_template(&format!("{{{{ {parentheses} }}}}"))).contains("nested deeper")
     );
-    let blocks = "{{ if 1 }}".repeat(100_000);
+    let blocks = "{{ if 1 }}".repeat(10_000);
     assert!(complaint(|| with_template(&blocks)).contains("nested deeper"));
 }
 
@@ -355,4 +469,14 @@ fn a_precision_that_no_formatter_takes_is_no_panic() {
         assert_eq!(text, &format!("a: {length}\n"), "{verb}");
     }
     assert!(with_template("a: {{ printf \"%.70000g\" 1.5 }}\n").is_ok());
+}
+
+#[test]
+fn schema_over_the_limit_is_an_error() {
+    let properties: Vec<_> = (0..100_000)
+        .map(|number| format!("\"p{number}\": {{\"type\": \"string\"}}"))
+        .collect();
+    let schema = format!("{{\"properties\": {{{}}}}}", properties.join(","));
+    let message = complaint(|| with_files(&[("bad/values.schema.json", schema.as_bytes())]));
+    assert!(message.contains("larger than"), "{message}");
 }

@@ -19,6 +19,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use url::{Host, Url};
 
+use super::shown::shown;
+
 /// Hosts that are reached without the proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NoProxy(Vec<Entry>);
@@ -49,7 +51,7 @@ impl NoProxy {
             match Entry::parse(entry) {
                 Some(entry) => understood.push(entry),
                 // A URL may hold a password.
-                None => odd.push(format!("{:?}", entry.rsplit('@').next().unwrap_or(entry))),
+                None => odd.push(format!("{:?}", shown(entry))),
             }
         }
         if odd.is_empty() {

@@ -10,8 +10,14 @@ use crate::yaml;
 
 type Entries = BTreeMap<Text, Value>;
 
+/// Bytes that a file of metadata may have.
+const MAX_LENGTH: usize = 256 << 10;
+
 /// A YAML file that is a map.
 pub(super) fn read_map(data: &[u8]) -> Result<Entries, String> {
+    if data.len() > MAX_LENGTH {
+        return Err(format!("larger than {MAX_LENGTH} bytes"));
+    }
     let text = std::str::from_utf8(data).map_err(|error| format!("not UTF-8: {error}"))?;
     yaml::read_map_keeping_numbers(text).map_err(|error| error.0)
 }

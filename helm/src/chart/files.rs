@@ -8,6 +8,7 @@ use super::{Chart, archive};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::schema::Schema;
+use crate::value::tree_size;
 use crate::values;
 
 /// A file of a chart, by its path inside it.
@@ -54,6 +55,7 @@ fn assemble_at(files: Vec<File>, limits: &mut Limits, depth: usize) -> Result<Ch
         sort_in(&mut chart, &mut inner, file)?;
     }
     chart.metadata.validate()?;
+    charge(&chart, limits)?;
     for (name, files) in inner {
         if name.starts_with(['_', '.']) {
             continue;
@@ -66,6 +68,24 @@ fn assemble_at(files: Vec<File>, limits: &mut Limits, depth: usize) -> Result<Ch
         chart.dependencies.push(dependency);
     }
     Ok(chart)
+}
+
+/// Copies of a chart's values that a render makes.
+const COPIES: usize = 4;
+
+/// Takes what a chart's values and metadata need from the memory of all charts.
+fn charge(chart: &Chart, limits: &mut Limits) -> Result<(), Error> {
+    let size = tree_size(chart.values.iter()) + tree_size(chart.metadata.fields.iter());
+    match limits.memory.checked_sub(COPIES * size) {
+        Some(left) => {
+            limits.memory = left;
+            Ok(())
+        }
+        None => Err(Error::Archive(format!(
+            "the values of {} are too large: they need {size} bytes of memory",
+            chart.metadata.name
+        ))),
+    }
 }
 
 /// Puts a file where it belongs.

@@ -15,6 +15,7 @@ use serde_json::{Map, Value as Tree};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::schema::Schema;
+use crate::value;
 
 pub use metadata::{Dependency, Metadata};
 
@@ -138,6 +139,14 @@ impl Chart {
                     .any(|chart| chart.metadata.name == wanted.name)
             })
             .collect()
+    }
+
+    /// Bytes of the files and values in it and in the charts inside it.
+    pub(crate) fn size(&self) -> usize {
+        let own = self.templates.iter().chain(&self.files);
+        own.map(|file| file.data.len()).sum::<usize>()
+            + value::tree_size(self.values.iter())
+            + self.dependencies.iter().map(Chart::size).sum::<usize>()
     }
 
     /// Puts a chart into this one, as if it lay in `charts/`.

@@ -1,10 +1,14 @@
 //! Pipelines, commands and calls.
 
+use super::cost::{ARGUMENTS_PER_STEP, cost_of};
 use super::walk::set_variable;
 use super::{Fault, Frame, Interpreter, Run};
-use crate::functions::{Body, Function, Parameter};
+use crate::functions::{Body, Function, Outcome, Parameter};
 use crate::template::{Command, Expression, ExpressionKind, NumberLiteral, Pipeline};
-use crate::value::{ListType, MapType, Value};
+use crate::value::{ListType, MapType, Value, memory};
+
+/// Variables that are searched in the time of one step.
+const VARIABLES_PER_STEP: usize = 64;
 
 impl Interpreter<'_> {
     /// The value of a pipeline; its variables are set, and pushed if they are new.
@@ -14,12 +18,19 @@ impl Interpreter<'_> {
         pipeline: &Pipeline,
         dot: &Value,
     ) -> Run<Value> {
+        self.count_steps(frame, pipeline.offset, 1)?;
+        let _level = self.enter(frame, pipeline.offset)?;
         let mut value = None;
         for command in &pipeline.commands {
             value = Some(self.command(frame, command, dot, value)?);
         }
         let value = value.unwrap_or(Value::Nil);
         for variable in &pipeline.variables {
+            self.count_steps(
+                frame,
+                pipeline.offset,
+                frame.variables.len() / VARIABLES_PER_STEP,
+            )?;
             if pipeline.assigns {
                 if !set_variable(frame, *variable, value.clone()) {
                     return Err(Fault::new(
@@ -78,7 +89,7 @@ impl Interpreter<'_> {
                 )
             }
             ExpressionKind::Variable(variable, fields) if !fields.is_empty() => {
-                let receiver = self.variable(frame, *variable);
+                let receiver = self.variable(frame, first.offset, *variable)?;
                 self.fields(
                     frame,
                     receiver,
@@ -105,13 +116,14 @@ impl Interpreter<'_> {
         }
     }
 
-    fn variable(&self, frame: &Frame, variable: u32) -> Value {
-        frame
+    fn variable(&mut self, frame: &Frame, offset: usize, variable: u32) -> Run<Value> {
+        self.count_steps(frame, offset, frame.variables.len() / VARIABLES_PER_STEP)?;
+        let found = frame
             .variables
             .iter()
             .rev()
-            .find(|(number, _)| *number == variable)
-            .map_or(Value::Nil, |(_, value)| value.clone())
+            .find(|(number, _)| *number == variable);
+        Ok(found.map_or(Value::Nil, |(_, value)| value.clone()))
     }
 
     /// The value of an operand where any type will do.
@@ -132,7 +144,7 @@ impl Interpreter<'_> {
                 self.fields(frame, dot.clone(), fields, expression.offset, none, dot)
             }
             ExpressionKind::Variable(variable, fields) => {
-                let receiver = self.variable(frame, *variable);
+                let receiver = self.variable(frame, expression.offset, *variable)?;
                 if fields.is_empty() {
                     return Ok(receiver);
                 }
@@ -189,7 +201,8 @@ impl Interpreter<'_> {
             );
             return Err(Fault::new(&frame.template, offset, problem));
         }
-        self.count_step(frame, offset)?;
+        self.count_steps(frame, offset, 1 + count / ARGUMENTS_PER_STEP)?;
+        let _level = self.enter(frame, offset)?;
         if let Body::And | Body::Or = function.body {
             return self.short_circuit(frame, function, arguments, dot, last);
         }
@@ -206,26 +219,30 @@ impl Interpreter<'_> {
             values.push(self.argument(frame, argument, parameter(index), dot)?);
         }
         if let Some(last) = last {
-            let wanted = parameter(count - 1);
-            check_type(&last, wanted, false)
+            let last = assign(last, parameter(count - 1), false)
                 .map_err(|problem| Fault::new(&frame.template, offset, problem))?;
             values.push(last);
         }
-        if let Err(failure) = self.steps(cost_of(&values)) {
-            return Err(self.fault(frame, offset, Some(function.name), failure));
-        }
-        let outcome = match function.body {
-            Body::Plain(body) => body(&values),
-            Body::WithState(body) => body(self, &values),
+        self.execute(function, &values)
+            .map_err(|failure| self.fault(frame, offset, Some(function.name), failure))
+    }
+
+    /// Runs a function within the limits: first there must be steps and memory for what it reads, then there must be
+    /// memory for what it made.
+    fn execute(&mut self, function: &Function, values: &[Value]) -> Outcome {
+        let cost = cost_of(function.reads, values, self.steps_left);
+        self.steps(cost.steps as usize)?;
+        memory::check_room(cost.memory)?;
+        let value = match function.body {
+            Body::Plain(body) => body(values),
+            Body::WithState(body) => body(self, values),
             Body::And | Body::Or => Ok(Value::Nil),
-        };
-        let outcome = outcome.and_then(|value| {
-            if let Value::Str(text) = &value {
-                self.count_text(text.len())?;
-            }
-            Ok(value)
-        });
-        outcome.map_err(|failure| self.fault(frame, offset, Some(function.name), failure))
+        }?;
+        if let Value::Str(text) = &value {
+            self.count_text(text.len())?;
+        }
+        memory::check()?;
+        Ok(value)
     }
 
     fn short_circuit(
@@ -258,7 +275,7 @@ impl Interpreter<'_> {
         // Go knows a nil that was found in a map from one that a pipeline gave.
         let (value, from_map) = match &expression.kind {
             ExpressionKind::Nil => {
-                if let Parameter::Any | Parameter::Map | Parameter::List = wanted {
+                if wanted.takes_nil() {
                     return Ok(Value::Nil);
                 }
                 let problem = format!("cannot assign nil to {}", wanted.type_name());
@@ -280,9 +297,8 @@ impl Interpreter<'_> {
             | ExpressionKind::Function(_)
             | ExpressionKind::Pipeline(_) => (self.operand(frame, expression, dot)?, false),
         };
-        check_type(&value, wanted, from_map)
-            .map_err(|problem| Fault::new(&frame.template, expression.offset, problem))?;
-        Ok(value)
+        assign(value, wanted, from_map)
+            .map_err(|problem| Fault::new(&frame.template, expression.offset, problem))
     }
 
     /// Literals take the type of their parameter.
@@ -306,7 +322,9 @@ impl Interpreter<'_> {
             | Parameter::Map
             | Parameter::List
             | Parameter::Time
-            | Parameter::Certificate => None,
+            | Parameter::Certificate
+            | Parameter::Version
+            | Parameter::Writer => None,
         };
         value.ok_or_else(|| {
             Fault::new(
@@ -318,35 +336,23 @@ impl Interpreter<'_> {
     }
 }
 
-/// What going through the arguments costs: functions read texts and lists as a whole.
-fn cost_of(values: &[Value]) -> usize {
-    let cost = |value: &Value| match value {
-        Value::Str(text) => text.len() / 256,
-        Value::List(list) => list.items.len() / 128,
-        Value::Nil
-        | Value::Bool(_)
-        | Value::Int(..)
-        | Value::Float(_)
-        | Value::Bytes(_)
-        | Value::Map(_)
-        | Value::Struct(_)
-        | Value::Time(_) => 0,
-    };
-    values.iter().map(cost).sum()
-}
-
-/// Whether Go could assign a value to a parameter.
-fn check_type(value: &Value, wanted: Parameter, from_map: bool) -> Result<(), String> {
-    let fits = match (wanted, value) {
+/// A value as that of a parameter, if Go can assign it.
+pub(super) fn assign(value: Value, wanted: Parameter, from_map: bool) -> Result<Value, String> {
+    let fits = match (wanted, &value) {
         (Parameter::Any, _) => true,
-        (Parameter::Map | Parameter::List, Value::Nil) => !from_map,
+        (_, Value::Nil) if wanted.takes_nil() => !from_map,
         (Parameter::Text, Value::Str(_)) => true,
         (Parameter::Int, Value::Int(_, kind)) => kind.name() == "int",
         (Parameter::Float, Value::Float(_)) | (Parameter::Bool, Value::Bool(_)) => true,
-        (Parameter::Map, Value::Map(map)) => matches!(map.kind, MapType::Any | MapType::Values),
+        (Parameter::Map, Value::Map(map)) => match map.kind {
+            MapType::Any => true,
+            // The function sees a plain map, without the methods of `.Values`.
+            MapType::Values => return Ok(map.seen_as(MapType::Any)),
+            MapType::Strings => false,
+        },
         (Parameter::List, Value::List(list)) => list.element == ListType::Any,
         (Parameter::Time, Value::Time(_)) => true,
-        (Parameter::Certificate, Value::Struct(structure)) => {
+        (Parameter::Certificate | Parameter::Version, Value::Struct(structure)) => {
             structure.type_name == wanted.type_name()
         }
         (
@@ -358,12 +364,14 @@ fn check_type(value: &Value, wanted: Parameter, from_map: bool) -> Result<(), St
             | Parameter::Map
             | Parameter::List
             | Parameter::Time
-            | Parameter::Certificate,
+            | Parameter::Certificate
+            | Parameter::Version
+            | Parameter::Writer,
             _,
         ) => false,
     };
     if fits {
-        return Ok(());
+        return Ok(value);
     }
     Err(match value {
         Value::Nil if !from_map => format!("invalid value; expected {}", wanted.type_name()),

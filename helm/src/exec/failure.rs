@@ -1,6 +1,7 @@
 //! What goes wrong while a template runs, and where.
 
 use crate::template::{Template, position};
+use crate::value::memory::OutOfMemory;
 
 /// A place in a chart's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ impl Fault {
     pub(crate) fn new(template: &Template, offset: usize, problem: impl Into<String>) -> Box<Self> {
         Box::new(Self {
             place: Place::of(template, offset),
-            problem: problem.into(),
+            problem: shortened(problem.into()),
             callers: Vec::new(),
         })
     }
@@ -66,6 +67,26 @@ pub(crate) enum Failure {
     Stop(String),
     /// A template it ran stopped.
     Fault(Box<Fault>),
+}
+
+/// Bytes of a message that are shown: some hold a value of the chart.
+const MAX_MESSAGE: usize = 10_000;
+
+fn shortened(mut message: String) -> String {
+    if message.len() > MAX_MESSAGE {
+        let end = (0..=MAX_MESSAGE)
+            .rev()
+            .find(|end| message.is_char_boundary(*end));
+        message.truncate(end.unwrap_or_default());
+        message.push_str("...");
+    }
+    message
+}
+
+impl From<OutOfMemory> for Failure {
+    fn from(problem: OutOfMemory) -> Self {
+        Self::Message(problem.to_string())
+    }
 }
 
 impl From<String> for Failure {

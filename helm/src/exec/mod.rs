@@ -1,8 +1,11 @@
 //! Runs templates: Go's `text/template` executor.
 
+mod cost;
 mod evaluate;
 mod failure;
 mod fields;
+mod methods;
+mod output;
 mod walk;
 
 use std::collections::HashMap;
@@ -12,8 +15,11 @@ use crate::functions::Random;
 use crate::functions::calendar::Instant;
 use crate::limits::Limits;
 use crate::patterns::Pattern;
-use crate::template::{ParseError, Template, is_empty, parse};
-use crate::value::{Text, Value};
+use crate::template::{ParseError, Template, parse};
+use crate::value::memory::Held;
+use crate::value::{Text, Value, deep_equal};
+use cost::steps_to_read;
+use output::Output;
 
 pub(crate) use failure::{Failure, Fault, Place};
 
@@ -38,7 +44,7 @@ impl Templates {
 
     /// Later definitions win, unless they are empty.
     fn add(&mut self, template: Rc<Template>) {
-        if is_empty(&template.nodes) && self.find(&template.name).is_some() {
+        if template.is_empty() && self.find(&template.name).is_some() {
             return;
         }
         self.own.insert(template.name.clone(), template);
@@ -53,6 +59,8 @@ pub(crate) struct Interpreter<'a> {
     random: Random,
     steps_left: u64,
     text_left: usize,
+    output_left: usize,
+    finished: Vec<Held>,
     depth: usize,
     including: HashMap<Rc<str>, usize>,
     regexes: HashMap<Text, Rc<Pattern>>,
@@ -72,6 +80,12 @@ enum Flow {
     Continue,
 }
 
+/// Parsed texts of `tpl` that are kept.
+const MAX_TEXTS: usize = 1_000;
+
+/// Bytes of stack that a level of blocks, parentheses or calls takes.
+const LEVEL_SIZE: usize = 768;
+
 /// Helm stops an `include` that is inside itself more often than this.
 const MAX_INCLUDES: usize = 1_000;
 
@@ -85,6 +99,8 @@ impl<'a> Interpreter<'a> {
             random: Random::new(seed),
             steps_left: limits.steps,
             text_left: limits.text,
+            output_left: limits.output,
+            finished: Vec::new(),
             depth: 0,
             including: HashMap::new(),
             regexes: HashMap::new(),
@@ -105,11 +121,16 @@ impl<'a> Interpreter<'a> {
 
     /// Runs a file's template.
     pub(crate) fn run_file(&mut self, name: &str, data: Value) -> Run<Vec<u8>> {
-        let mut out = Vec::new();
-        if let Some(template) = self.templates.find(name).cloned() {
-            self.run(&template, data, &mut out)?;
-        }
-        Ok(without_no_value(out))
+        let Some(template) = self.templates.find(name).cloned() else {
+            return Ok(Vec::new());
+        };
+        let mut out = Output::default();
+        self.run(&template, data, &mut out)?;
+        let text = without_no_value(out.into_bytes());
+        // No more than is left: every action has checked that.
+        self.output_left = self.output_left.saturating_sub(text.len());
+        self.finished.push(Held::new(text.len()));
+        Ok(text)
     }
 
     /// The clock.
@@ -151,6 +172,19 @@ impl<'a> Interpreter<'a> {
         }
     }
 
+    /// Counts going through a value, down to the last one in it.
+    pub(crate) fn read(&mut self, value: &Value) -> Result<(), Failure> {
+        self.steps(steps_to_read(value, self.steps_left) as usize)
+    }
+
+    /// `reflect.DeepEqual`; what it compares counts as steps.
+    pub(crate) fn deep_equal(&mut self, left: &Value, right: &Value) -> Result<bool, Failure> {
+        let mut budget = self.steps_left;
+        let equal = deep_equal(left, right, &mut budget);
+        self.steps((self.steps_left - budget + 1) as usize)?;
+        Ok(equal)
+    }
+
     /// Counts text that was made.
     fn count_text(&mut self, length: usize) -> Result<(), Failure> {
         match self.text_left.checked_sub(length) {
@@ -179,13 +213,13 @@ impl<'a> Interpreter<'a> {
             )));
         }
         *count += 1;
-        let mut out = Vec::new();
+        let mut out = Output::default();
         let result = self.run(&template, data, &mut out);
         if let Some(count) = self.including.get_mut(&template.name) {
             *count -= 1;
         }
         result.map_err(Failure::Fault)?;
-        Ok(Value::text(out))
+        Ok(Value::text(out.into_bytes()))
     }
 
     /// `tpl`: the output of a text that is a template.
@@ -204,6 +238,9 @@ impl<'a> Interpreter<'a> {
                         error.problem
                     ))
                 })?;
+                if self.texts.len() >= MAX_TEXTS {
+                    self.texts.clear();
+                }
                 self.texts.insert(key, parsed.clone());
                 parsed
             }
@@ -223,14 +260,14 @@ impl<'a> Interpreter<'a> {
             inner.add(template);
         }
         let outer = std::mem::replace(&mut self.templates, Rc::new(inner));
-        let mut out = Vec::new();
+        let mut out = Output::default();
         let result = self.run(&main, data, &mut out);
         self.templates = outer;
         result.map_err(Failure::Fault)?;
-        Ok(Value::text(without_no_value(out)))
+        Ok(Value::text(without_no_value(out.into_bytes())))
     }
 
-    fn run(&mut self, template: &Rc<Template>, data: Value, out: &mut Vec<u8>) -> Run<()> {
+    fn run(&mut self, template: &Rc<Template>, data: Value, out: &mut Output) -> Run<()> {
         self.depth += 1;
         if self.depth > self.limits.depth {
             self.depth -= 1;
@@ -249,8 +286,13 @@ impl<'a> Interpreter<'a> {
         result.map(|_| ())
     }
 
-    fn count_step(&mut self, frame: &Frame, offset: usize) -> Run<()> {
-        self.step()
+    /// Counts a level of blocks, parentheses or calls, until what it returns is dropped.
+    fn enter(&mut self, frame: &Frame, offset: usize) -> Run<Held> {
+        Held::checked(LEVEL_SIZE).map_err(|problem| self.fault(frame, offset, None, problem.into()))
+    }
+
+    fn count_steps(&mut self, frame: &Frame, offset: usize, count: usize) -> Run<()> {
+        self.steps(count)
             .map_err(|failure| self.fault(frame, offset, None, failure))
     }
 
@@ -277,20 +319,30 @@ impl<'a> Interpreter<'a> {
 
 /// `strings.ReplaceAll(text, "<no value>", "")`
 fn without_no_value(text: Vec<u8>) -> Vec<u8> {
-    let is_marker = |index: usize| text[index..].starts_with(NO_VALUE);
-    let Some(first) = (0..text.len()).find(|index| text[*index] == b'<' && is_marker(*index))
-    else {
+    let Some(mut at) = find_no_value(&text) else {
         return text;
     };
-    let mut out = text[..first].to_vec();
-    let mut index = first;
-    while index < text.len() {
-        if text[index] == b'<' && is_marker(index) {
-            index += NO_VALUE.len();
-        } else {
-            out.push(text[index]);
-            index += 1;
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = &text[..];
+    loop {
+        out.extend_from_slice(&rest[..at]);
+        rest = &rest[at + NO_VALUE.len()..];
+        match find_no_value(rest) {
+            Some(next) => at = next,
+            None => break,
         }
     }
+    out.extend_from_slice(rest);
     out
+}
+
+fn find_no_value(text: &[u8]) -> Option<usize> {
+    let mut start = 0;
+    loop {
+        start += text[start..].iter().position(|byte| *byte == NO_VALUE[0])?;
+        if text[start..].starts_with(NO_VALUE) {
+            return Some(start);
+        }
+        start += 1;
+    }
 }

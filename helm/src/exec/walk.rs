@@ -1,8 +1,15 @@
 //! Walks the nodes of a template: text, actions, conditions, loops.
 
-use super::{Fault, Flow, Frame, Interpreter, NO_VALUE, Run};
+use std::ops::Range;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::cost::{ENTRIES_PER_STEP, TEXT_PER_STEP};
+use super::output::Output;
+use super::{Failure, Fault, Flow, Frame, Interpreter, Run};
 use crate::template::{Node, Pipeline};
-use crate::value::{Methods, Text, Value, to_display, write_display};
+use crate::value::memory::Held;
+use crate::value::{IntType, List, Methods, Text, Value, to_display};
 
 impl Interpreter<'_> {
     pub(super) fn walk(
@@ -10,7 +17,7 @@ impl Interpreter<'_> {
         frame: &mut Frame,
         nodes: &[Node],
         dot: &Value,
-        out: &mut Vec<u8>,
+        out: &mut Output,
     ) -> Run<Flow> {
         for node in nodes {
             let flow = self.walk_node(frame, node, dot, out)?;
@@ -26,20 +33,20 @@ impl Interpreter<'_> {
         frame: &mut Frame,
         node: &Node,
         dot: &Value,
-        out: &mut Vec<u8>,
+        out: &mut Output,
     ) -> Run<Flow> {
+        let _level = self.enter(frame, offset_of(node))?;
         // What a node declares is gone at its end, except for what an action declares.
         let mark = frame.variables.len();
         let flow = match node {
-            Node::Text(text) => {
-                out.extend_from_slice(text);
+            Node::Text(range) => {
+                self.print_text(frame, range, out)?;
                 return Ok(Flow::Next);
             }
             Node::Action(pipeline) => {
                 let value = self.pipeline(frame, pipeline, dot)?;
                 if pipeline.variables.is_empty() {
-                    print_value(out, &value);
-                    self.check_output(frame, pipeline.offset, out.len())?;
+                    self.print_value(frame, pipeline.offset, &value, out)?;
                 }
                 return Ok(Flow::Next);
             }
@@ -92,7 +99,7 @@ impl Interpreter<'_> {
         name: &Text,
         pipeline: Option<&Pipeline>,
         dot: &Value,
-        out: &mut Vec<u8>,
+        out: &mut Output,
     ) -> Run<()> {
         let name = name.to_str();
         let Some(template) = self.templates.find(&name).cloned() else {
@@ -107,14 +114,37 @@ impl Interpreter<'_> {
             None => Value::Nil,
         };
         self.run(&template, data, out)
-            .map_err(|fault| fault.called_from(&frame.template, offset))?;
-        self.check_output(frame, offset, out.len())
+            .map_err(|fault| fault.called_from(&frame.template, offset))
     }
 
-    fn check_output(&self, frame: &Frame, offset: usize, length: usize) -> Run<()> {
-        if length > self.limits.output {
-            let problem = format!("the output is longer than {} bytes", self.limits.output);
-            return Err(Fault::new(&frame.template, offset, problem));
+    fn print_text(&mut self, frame: &Frame, range: &Range<usize>, out: &mut Output) -> Run<()> {
+        let text = &frame.template.source.as_bytes()[range.clone()];
+        self.steps(1 + text.len() / TEXT_PER_STEP)
+            .and_then(|()| Ok(out.append(text)?))
+            .and_then(|()| self.check_output(out))
+            .map_err(|failure| self.fault(frame, range.start, None, failure))
+    }
+
+    fn print_value(
+        &mut self,
+        frame: &Frame,
+        offset: usize,
+        value: &Value,
+        out: &mut Output,
+    ) -> Run<()> {
+        self.read(value)
+            .and_then(|()| Ok(out.print(value)?))
+            .and_then(|()| self.check_output(out))
+            .map_err(|failure| self.fault(frame, offset, None, failure))
+    }
+
+    /// Fails if all that is printed is too long.
+    fn check_output(&self, out: &Output) -> Result<(), Failure> {
+        if out.len() > self.output_left {
+            return Err(Failure::from(format!(
+                "the output is longer than {} bytes",
+                self.limits.output
+            )));
         }
         Ok(())
     }
@@ -125,15 +155,18 @@ impl Interpreter<'_> {
         pipeline: &Pipeline,
         (body, otherwise): (&[Node], &[Node]),
         dot: &Value,
-        out: &mut Vec<u8>,
+        out: &mut Output,
     ) -> Run<Flow> {
         let value = self.pipeline(frame, pipeline, dot)?;
-        let passes = passes_of(&value, pipeline.variables.len())
-            .map_err(|problem| Fault::new(&frame.template, pipeline.offset, problem))?;
-        let mut is_empty = true;
-        for (key, item) in passes {
-            is_empty = false;
-            self.count_step(frame, pipeline.offset)?;
+        let passes = self
+            .passes_of(&value, pipeline.variables.len())
+            .map_err(|failure| self.fault(frame, pipeline.offset, None, failure))?;
+        if passes.count == 0 {
+            return self.walk(frame, otherwise, dot, out);
+        }
+        for index in 0..passes.count {
+            self.count_steps(frame, pipeline.offset, 1)?;
+            let (key, item) = passes.source.at(index);
             set_range_variables(frame, pipeline, key, &item);
             let mark = frame.variables.len();
             let flow = self.walk(frame, body, &item, out);
@@ -142,56 +175,120 @@ impl Interpreter<'_> {
                 break;
             }
         }
-        if is_empty {
-            return self.walk(frame, otherwise, dot, out);
-        }
         Ok(Flow::Next)
+    }
+
+    /// What a loop over a value goes through. The body may change the value: the loop does not see it.
+    fn passes_of(&mut self, value: &Value, variables: usize) -> Result<Passes, Failure> {
+        let entries = |entries: Vec<(Text, Value)>, held: Held| Passes {
+            count: entries.len(),
+            source: Source::Entries(entries, held),
+        };
+        Ok(match value {
+            Value::Nil => Passes::none(),
+            Value::Map(map) => {
+                let map = map.entries.borrow();
+                self.steps(map.len() / ENTRIES_PER_STEP)?;
+                let held = Held::checked(map.len() * size_of::<(Text, Value)>())?;
+                let pairs = map.iter().map(|(key, item)| (key.clone(), item.clone()));
+                entries(pairs.collect(), held)
+            }
+            Value::Int(count, _) if variables > 1 => {
+                return Err(Failure::from(format!(
+                    "can't use {count} to iterate over more than one variable"
+                )));
+            }
+            Value::Int(count, kind) => Passes {
+                count: usize::try_from(*count).unwrap_or_default(),
+                source: Source::Numbers(*kind),
+            },
+            Value::List(list) => Passes {
+                count: list.items.len(),
+                source: Source::List(Rc::clone(list)),
+            },
+            Value::Bytes(bytes) => Passes {
+                count: bytes.len(),
+                source: Source::Bytes(Arc::clone(bytes)),
+            },
+            Value::Struct(structure) => match (&structure.methods, structure.entries()) {
+                (Methods::ApiVersions(versions), _) => Passes {
+                    count: versions.len(),
+                    source: Source::Versions(versions.clone()),
+                },
+                (_, Some(files)) => entries(files.into_iter().collect(), Held::default()),
+                (_, None) => return Err(not_iterable(value)),
+            },
+            Value::Bool(_) | Value::Float(_) | Value::Str(_) | Value::Time(_) => {
+                return Err(not_iterable(value));
+            }
+        })
     }
 }
 
-/// The keys and items of one loop.
-type Passes = Box<dyn Iterator<Item = (Value, Value)>>;
+fn offset_of(node: &Node) -> usize {
+    match node {
+        Node::Text(range) => range.start,
+        Node::Action(pipeline)
+        | Node::If { pipeline, .. }
+        | Node::With { pipeline, .. }
+        | Node::Range { pipeline, .. } => pipeline.offset,
+        Node::Template { offset, .. } => *offset,
+        Node::Break | Node::Continue => 0,
+    }
+}
 
-/// What a loop over a value goes through. The body may change the value: the loop does not see it.
-fn passes_of(value: &Value, variables: usize) -> Result<Passes, String> {
-    let by_key = |entries: std::collections::BTreeMap<Text, Value>| -> Passes {
-        Box::new(
-            entries
-                .into_iter()
-                .map(|(key, item)| (Value::Str(key), item)),
-        )
-    };
-    Ok(match value {
-        Value::Nil => Box::new(std::iter::empty()),
-        Value::Map(map) => {
-            let entries = map.entries.borrow().clone();
-            by_key(entries)
+fn not_iterable(value: &Value) -> Failure {
+    Failure::from(format!(
+        "range can't iterate over {}",
+        to_display(value).to_str()
+    ))
+}
+
+/// The keys and items of one loop.
+struct Passes {
+    count: usize,
+    source: Source,
+}
+
+impl Passes {
+    fn none() -> Self {
+        Self {
+            count: 0,
+            source: Source::Numbers(IntType::Int),
         }
-        Value::Struct(structure) if matches!(structure.methods, Methods::Files(_)) => {
-            by_key(structure.entries().unwrap_or_default())
-        }
-        Value::Int(count, _) if variables > 1 => {
-            return Err(format!(
-                "can't use {count} to iterate over more than one variable"
-            ));
-        }
-        Value::Int(count, kind) => {
-            let kind = *kind;
-            Box::new((0..*count).map(move |index| (Value::int(index), Value::Int(index, kind))))
-        }
-        other => match other.items() {
-            Some(items) => {
-                let items = items.into_owned().into_iter().enumerate();
-                Box::new(items.map(|(index, item)| (Value::int(index as i64), item)))
+    }
+}
+
+/// Where a loop takes its keys and items from. Lists are never changed, so they need no copy.
+enum Source {
+    Numbers(IntType),
+    List(Rc<List>),
+    Versions(Vec<Value>),
+    Bytes(Arc<[u8]>),
+    /// A copy of a map's entries, and its memory.
+    Entries(
+        Vec<(Text, Value)>,
+        #[expect(dead_code, reason = "gives the memory back when the loop ends")] Held,
+    ),
+}
+
+impl Source {
+    fn at(&self, index: usize) -> (Value, Value) {
+        let number = Value::int(index as i64);
+        match self {
+            Self::Numbers(kind) => (number, Value::Int(index as i64, *kind)),
+            Self::List(list) => (number, list.items[index].clone()),
+            Self::Versions(versions) => (number, versions[index].clone()),
+            Self::Bytes(bytes) => {
+                let byte = Value::Int(i64::from(bytes[index]), IntType::Uint8);
+                (number, byte)
             }
-            None => {
-                return Err(format!(
-                    "range can't iterate over {}",
-                    to_display(other).to_str()
-                ));
+            Self::Entries(entries, _) => {
+                let (key, item) = entries[index].clone();
+                (Value::Str(key), item)
             }
-        },
-    })
+        }
+    }
 }
 
 /// The last variable gets the item, the one before it the key.
@@ -220,16 +317,4 @@ pub(super) fn set_variable(frame: &mut Frame, variable: u32, value: Value) -> bo
         return true;
     }
     false
-}
-
-fn print_value(out: &mut Vec<u8>, value: &Value) {
-    match value {
-        Value::Nil => out.extend_from_slice(NO_VALUE),
-        Value::Str(text) => out.extend_from_slice(text),
-        // Only what an action prints is taken by its address, and so by its `String` method.
-        Value::Struct(structure) if matches!(structure.methods, Methods::KubeVersion) => {
-            write_display(out, &structure.field(b"Version").unwrap_or(Value::Nil));
-        }
-        value => write_display(out, value),
-    }
 }

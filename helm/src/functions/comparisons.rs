@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::Outcome;
 use crate::exec::Failure;
-use crate::value::{IntType, ListType, MapType, Methods, Value, to_display};
+use crate::value::{IntType, ListType, MapType, Methods, Value, deep_equal, to_display};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum BasicKind {
@@ -38,16 +38,8 @@ const INCOMPATIBLE: &str = "incompatible types for comparison";
 
 fn is_equal(left: &Value, right: &Value) -> Result<bool, Failure> {
     match (left, right) {
-        (Value::Nil, Value::Nil) => return Ok(true),
-        (Value::Nil, _) | (_, Value::Nil) => return Ok(false),
+        (Value::Nil, other) | (other, Value::Nil) => return Ok(other.is_nil()),
         _ => {}
-    }
-    for value in [left, right] {
-        match value {
-            Value::Map(_) => return Err(not_comparable(value)),
-            Value::List(_) | Value::Bytes(_) => return Err(not_comparable(value)),
-            _ => {}
-        }
     }
     match (basic_kind(left), basic_kind(right)) {
         (Some(left_kind), Some(right_kind)) => match (left, right) {
@@ -58,11 +50,33 @@ fn is_equal(left: &Value, right: &Value) -> Result<bool, Failure> {
             _ if left_kind != right_kind => Err(INCOMPATIBLE.into()),
             _ => Ok(false),
         },
-        _ => match (left, right) {
-            (Value::Struct(left), Value::Struct(right)) => Ok(Rc::ptr_eq(left, right)),
-            (Value::Time(left), Value::Time(right)) => Ok(left == right),
-            _ => Err(INCOMPATIBLE.into()),
-        },
+        (None, None) => is_same(left, right),
+        (Some(_), None) | (None, Some(_)) => Err(INCOMPATIBLE.into()),
+    }
+}
+
+/// Equality of what is not a boolean, a number or a text.
+fn is_same(left: &Value, right: &Value) -> Result<bool, Failure> {
+    if left.kind() != right.kind() {
+        return Err(Failure::from(format!(
+            "non-comparable types {}: {}, {}: {}",
+            to_display(left).to_str(),
+            left.type_name(),
+            right.type_name(),
+            to_display(right).to_str(),
+        )));
+    }
+    if left.is_nil() || right.is_nil() {
+        return Ok(left.is_nil() && right.is_nil());
+    }
+    match (left, right) {
+        (Value::Struct(left), Value::Struct(right)) if left.kind() == "ptr" => {
+            Ok(Rc::ptr_eq(left, right))
+        }
+        (Value::Struct(_) | Value::Time(_), _) if left.kind() == "struct" => {
+            Ok(deep_equal(left, right, &mut 1_000))
+        }
+        _ => Err(not_comparable(right)),
     }
 }
 
@@ -148,9 +162,6 @@ pub(super) fn len(args: &[Value]) -> Outcome {
 
 pub(super) fn index(args: &[Value]) -> Outcome {
     let mut value = args[0].clone();
-    if args.len() == 1 {
-        return Ok(value);
-    }
     if matches!(value, Value::Nil) {
         return Err("index of untyped nil".into());
     }
@@ -236,10 +247,7 @@ pub(super) fn slice(args: &[Value]) -> Outcome {
                 Value::List(list) => list.element,
                 _ => ListType::Any,
             };
-            Ok(Value::List(Rc::new(crate::value::List {
-                items: items[start..end].to_vec(),
-                element,
-            })))
+            Ok(Value::typed_list(items[start..end].to_vec(), element))
         }
         _ => Err("reflect.Value.Slice: slice index out of bounds".into()),
     }

@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use super::Outcome;
 use super::arguments::{bytes, map};
 use crate::exec::{Failure, Interpreter};
-use crate::value::{List, Map, MapType, Text, Value, to_display};
+use crate::value::{Map, MapType, Text, Value, memory, to_display};
 
 fn key(value: &Value) -> Text {
     Text::from(bytes(value))
 }
 
-pub(super) fn dict(args: &[Value]) -> Outcome {
+pub(super) fn dict(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
     let mut entries = BTreeMap::new();
     for pair in args.chunks(2) {
+        interpreter.read(&pair[0])?;
         entries.insert(
             to_display(&pair[0]),
             pair.get(1).cloned().unwrap_or_else(|| Value::text("")),
@@ -30,18 +31,19 @@ pub(super) fn get(args: &[Value]) -> Outcome {
 
 pub(super) fn set(args: &[Value]) -> Outcome {
     match map(&args[0]) {
-        Some(map) => {
+        Some(map) if !map.is_nil => {
             map.insert(key(&args[1]), args[2].clone());
             Ok(args[0].clone())
         }
-        None => Err("assignment to entry in nil map".into()),
+        _ => Err("assignment to entry in nil map".into()),
     }
 }
 
 pub(super) fn unset(args: &[Value]) -> Outcome {
-    if let Some(map) = map(&args[0]) {
-        map.entries.borrow_mut().remove(bytes(&args[1]));
-    }
+    let Some(map) = map(&args[0]) else {
+        return Ok(Value::nil_map(MapType::Any));
+    };
+    map.remove(bytes(&args[1]));
     Ok(args[0].clone())
 }
 
@@ -131,56 +133,38 @@ fn conversion(value: &Value, wanted: &str) -> Failure {
     ))
 }
 
-/// Values one `deepCopy` may copy; shared ones are copied as often as they are met.
-const MAX_COPIED: usize = 200_000;
-
 /// `deepCopy`: maps and lists anew, all the way down.
 pub(super) fn deep_copy(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
     if matches!(args[0], Value::Nil) {
         return Err("reflect: call of reflect.Value.Type on zero Value".into());
     }
-    copy(interpreter, &args[0], 0, &mut MAX_COPIED.clone())
+    copy(interpreter, &args[0], 0)
 }
 
-fn copy(
-    interpreter: &mut Interpreter<'_>,
-    value: &Value,
-    depth: usize,
-    left: &mut usize,
-) -> Outcome {
+fn copy(interpreter: &mut Interpreter<'_>, value: &Value, depth: usize) -> Outcome {
     interpreter.step()?;
-    *left = left
-        .checked_sub(1)
-        .ok_or("the value is too large to copy")?;
+    memory::check()?;
     if depth > 1_000 {
         return Err("the value contains itself".into());
     }
     Ok(match value {
-        Value::List(list) => {
+        Value::List(list) if !list.is_nil => {
             let items: Result<Vec<_>, _> = list
                 .items
                 .iter()
-                .map(|item| copy(interpreter, item, depth + 1, left))
+                .map(|item| copy(interpreter, item, depth + 1))
                 .collect();
-            Value::List(std::rc::Rc::new(List {
-                items: items?,
-                element: list.element,
-            }))
+            Value::typed_list(items?, list.element)
         }
-        Value::Map(map) => copy_map(interpreter, map, depth, left)?,
+        Value::Map(map) if !map.is_nil => copy_map(interpreter, map, depth)?,
         other => other.clone(),
     })
 }
 
-fn copy_map(
-    interpreter: &mut Interpreter<'_>,
-    map: &Map,
-    depth: usize,
-    left: &mut usize,
-) -> Outcome {
+fn copy_map(interpreter: &mut Interpreter<'_>, map: &Map, depth: usize) -> Outcome {
     let mut entries = BTreeMap::new();
     for (key, value) in map.entries.borrow().iter() {
-        entries.insert(key.clone(), copy(interpreter, value, depth + 1, left)?);
+        entries.insert(key.clone(), copy(interpreter, value, depth + 1)?);
     }
     Ok(Value::typed_map(entries, map.kind))
 }

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::Outcome;
 use super::arguments::{bytes, text};
 use crate::exec::{Failure, Interpreter};
-use crate::json::{self, Form};
+use crate::json::{self, Form, Unreadable};
 use crate::value::Value;
 
 /// Standard base64 with padding.
@@ -111,9 +111,11 @@ pub(super) fn to_raw_json(interpreter: &mut Interpreter<'_>, args: &[Value]) -> 
 }
 
 fn lenient(interpreter: &Interpreter<'_>, args: &[Value], form: Form) -> Outcome {
-    Ok(Value::text(
-        json::write(&args[0], form, interpreter.text_limit()).unwrap_or_default(),
-    ))
+    match json::write(&args[0], form, interpreter.text_limit()) {
+        Ok(text) => Ok(Value::text(text)),
+        Err(problem) if problem == json::TOO_LARGE => Err(problem.into()),
+        Err(_) => Ok(Value::text("")),
+    }
 }
 
 pub(super) fn must_to_json(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
@@ -135,11 +137,14 @@ fn strict(interpreter: &Interpreter<'_>, args: &[Value], form: Form) -> Outcome 
 }
 
 pub(super) fn must_from_json(args: &[Value]) -> Outcome {
-    json::read(&text(&args[0])).map_err(Failure::from)
+    json::read(&text(&args[0])).map_err(|problem| match problem {
+        Unreadable::Syntax(problem) => problem.into(),
+        Unreadable::OutOfMemory(problem) => problem.into(),
+    })
 }
 
 pub(super) fn html(args: &[Value]) -> Outcome {
-    let whole = super::printing::print_text(args);
+    let whole = super::printing::printable_text(args);
     let mut out = Vec::with_capacity(whole.len());
     for byte in whole {
         match byte {
@@ -156,7 +161,7 @@ pub(super) fn html(args: &[Value]) -> Outcome {
 }
 
 pub(super) fn js(args: &[Value]) -> Outcome {
-    let whole = super::printing::print_text(args);
+    let whole = super::printing::printable_text(args);
     let mut out = String::new();
     for character in String::from_utf8_lossy(&whole).chars() {
         match character {

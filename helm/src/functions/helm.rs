@@ -6,9 +6,9 @@ use std::rc::Rc;
 use super::Outcome;
 use super::arguments::text;
 use crate::exec::{Failure, Interpreter};
-use crate::json;
-use crate::value::{FileSet, Methods, Structure, Text, Value};
-use crate::yaml;
+use crate::json::{self, Unreadable};
+use crate::value::{FileSet, ListType, MapType, Methods, Structure, Text, Value};
+use crate::yaml::{self, Unwritable};
 
 pub(super) fn include(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
     interpreter.include(&text(&args[0]), args[1].clone())
@@ -35,23 +35,46 @@ fn without_final_break(mut text: Vec<u8>) -> Value {
     Value::text(text)
 }
 
-/// Errors become an empty text.
 pub(super) fn to_yaml(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    Ok(without_final_break(
-        yaml::write(&args[0], interpreter.text_limit()).unwrap_or_default(),
-    ))
-}
-
-pub(super) fn must_to_yaml(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    yaml::write(&args[0], interpreter.text_limit())
-        .map(without_final_break)
-        .ok_or_else(|| Failure::from("the value cannot be written as YAML"))
+    lenient(interpreter, yaml::write(&args[0], interpreter.text_limit()))
 }
 
 pub(super) fn to_yaml_pretty(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    Ok(without_final_break(
-        yaml::write_pretty(&args[0], interpreter.text_limit()).unwrap_or_default(),
-    ))
+    lenient(
+        interpreter,
+        yaml::write_pretty(&args[0], interpreter.text_limit()),
+    )
+}
+
+pub(super) fn must_to_yaml(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+    match yaml::write(&args[0], interpreter.text_limit()) {
+        Ok(text) => written(interpreter, text),
+        Err(problem) => Err(unwritable(problem)),
+    }
+}
+
+/// Bytes of YAML that are written or read in the time of one step.
+const YAML_PER_STEP: usize = 16;
+
+fn written(interpreter: &mut Interpreter<'_>, text: Vec<u8>) -> Outcome {
+    interpreter.steps(text.len() / YAML_PER_STEP)?;
+    Ok(without_final_break(text))
+}
+
+/// What Go cannot write becomes an empty text.
+fn lenient(interpreter: &mut Interpreter<'_>, text: Result<Vec<u8>, Unwritable>) -> Outcome {
+    match text {
+        Ok(text) => written(interpreter, text),
+        Err(Unwritable::Unsupported) => Ok(Value::text("")),
+        Err(Unwritable::TooLarge) => Err(unwritable(Unwritable::TooLarge)),
+    }
+}
+
+fn unwritable(problem: Unwritable) -> Failure {
+    match problem {
+        Unwritable::Unsupported => "the value cannot be written as YAML".into(),
+        Unwritable::TooLarge => "the value is too large to be written as YAML".into(),
+    }
 }
 
 fn error_map(problem: String) -> Value {
@@ -61,101 +84,119 @@ fn error_map(problem: String) -> Value {
     )]))
 }
 
-pub(super) fn from_yaml(args: &[Value]) -> Outcome {
-    Ok(match yaml::read_map(&text(&args[0])) {
-        Ok(entries) => Value::map(entries),
-        Err(error) => error_map(error.0),
-    })
+pub(super) fn from_yaml(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+    interpreter.steps(text(&args[0]).len() / YAML_PER_STEP)?;
+    match yaml::read_map(&text(&args[0])) {
+        Ok(entries) => Ok(Value::map(entries)),
+        Err(error) if error.is_too_large() => Err(error.0.into()),
+        Err(error) => Ok(error_map(error.0)),
+    }
 }
 
-pub(super) fn from_yaml_array(args: &[Value]) -> Outcome {
-    Ok(match yaml::read(&text(&args[0])) {
-        Ok(Value::Nil) => Value::list(Vec::new()),
-        Ok(Value::List(list)) => Value::List(list),
-        Ok(other) => Value::list(vec![Value::text(format!(
+pub(super) fn from_yaml_array(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+    interpreter.steps(text(&args[0]).len() / YAML_PER_STEP)?;
+    match yaml::read(&text(&args[0])) {
+        Ok(Value::Nil) => Ok(Value::list(Vec::new())),
+        Ok(Value::List(list)) => Ok(Value::List(list)),
+        Ok(other) => Ok(Value::list(vec![Value::text(format!(
             "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} into Go value of type []interface {{}}",
             yaml::json_kind(&other)
-        ))]),
-        Err(error) => Value::list(vec![Value::text(error.0)]),
-    })
+        ))])),
+        Err(error) if error.is_too_large() => Err(error.0.into()),
+        Err(error) => Ok(Value::list(vec![Value::text(error.0)])),
+    }
 }
 
 pub(super) fn from_json(args: &[Value]) -> Outcome {
     Ok(match json::read(&text(&args[0])) {
-        Ok(Value::Nil) => Value::map(BTreeMap::new()),
+        Ok(Value::Nil) => Value::nil_map(MapType::Any),
         Ok(map @ Value::Map(_)) => map,
         Ok(other) => error_map(format!(
             "json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
             yaml::json_kind(&other)
         )),
-        Err(problem) => error_map(problem),
+        Err(Unreadable::Syntax(problem)) => error_map(problem),
+        Err(Unreadable::OutOfMemory(problem)) => return Err(problem.into()),
     })
 }
 
 pub(super) fn from_json_array(args: &[Value]) -> Outcome {
     Ok(match json::read(&text(&args[0])) {
-        Ok(Value::Nil) => Value::list(Vec::new()),
+        Ok(Value::Nil) => Value::nil_list(ListType::Any),
         Ok(Value::List(list)) => Value::List(list),
         Ok(other) => Value::list(vec![Value::text(format!(
             "json: cannot unmarshal {} into Go value of type []interface {{}}",
             yaml::json_kind(&other)
         ))]),
-        Err(problem) => Value::list(vec![Value::text(problem)]),
+        Err(Unreadable::Syntax(problem)) => Value::list(vec![Value::text(problem)]),
+        Err(Unreadable::OutOfMemory(problem)) => return Err(problem.into()),
     })
 }
 
 /// `.Files.AsConfig`: a ConfigMap's data.
-pub(crate) fn as_config(interpreter: &Interpreter<'_>, files: &FileSet) -> Value {
+pub(crate) fn as_config(interpreter: &mut Interpreter<'_>, files: &FileSet) -> Outcome {
     by_name(interpreter, files, |data| Value::text(data))
 }
 
 /// `.Files.AsSecrets`: a Secret's data.
-pub(crate) fn as_secrets(interpreter: &Interpreter<'_>, files: &FileSet) -> Value {
+pub(crate) fn as_secrets(interpreter: &mut Interpreter<'_>, files: &FileSet) -> Outcome {
     by_name(interpreter, files, |data| {
         Value::text(super::base64_encode(data))
     })
 }
 
 fn by_name(
-    interpreter: &Interpreter<'_>,
+    interpreter: &mut Interpreter<'_>,
     files: &FileSet,
     value: impl Fn(&[u8]) -> Value,
-) -> Value {
+) -> Outcome {
     let entries: BTreeMap<Text, Value> = files
         .iter()
         .map(|(path, data)| (Text::from(super::paths::base_of(path)), value(data)))
         .collect();
-    without_final_break(
-        yaml::write(&Value::map(entries), interpreter.text_limit()).unwrap_or_default(),
+    lenient(
+        interpreter,
+        yaml::write(&Value::map(entries), interpreter.text_limit()),
     )
 }
 
 /// `.Files.Lines` of a file that is not empty.
-pub(crate) fn lines(data: &[u8]) -> Value {
+pub(crate) fn lines(data: &[u8]) -> Result<Value, Failure> {
     let data = data.strip_suffix(b"\n").unwrap_or(data);
-    Value::strings(data.split(|byte| *byte == b'\n').map(Text::from))
+    let lines = || data.split(|byte| *byte == b'\n');
+    super::strings::check_parts(lines().count())?;
+    Ok(Value::strings(lines().map(Text::from)))
 }
 
+/// Attempts to match one path with a pattern, and how many of them take the time of a step.
+const MAX_EFFORT: u32 = 100_000;
+const EFFORT_PER_STEP: usize = 8;
+
 /// `.Files.Glob`: the files a pattern matches. A pattern that is none matches nothing, or everything as `**` does.
-pub(crate) fn glob_matches(files: &FileSet, pattern: &str) -> Value {
+pub(crate) fn glob_matches(
+    interpreter: &mut Interpreter<'_>,
+    files: &FileSet,
+    pattern: &str,
+) -> Outcome {
     let pattern: Vec<char> = if pattern.is_empty() {
         "**".chars().collect()
     } else {
         pattern.chars().collect()
     };
-    let matching: FileSet = files
-        .iter()
-        .filter(|(path, _)| {
-            let path: Vec<char> = path.chars().collect();
-            matches(&pattern, &path, &mut 100_000)
-        })
-        .map(|(path, data)| (path.clone(), data.clone()))
-        .collect();
-    Value::Struct(Rc::new(Structure {
+    let mut matching = FileSet::new();
+    for (path, data) in files {
+        let characters: Vec<char> = path.chars().collect();
+        let mut effort = MAX_EFFORT;
+        if matches(&pattern, &characters, &mut effort) {
+            matching.insert(path.clone(), data.clone());
+        }
+        interpreter.steps(1 + (MAX_EFFORT - effort) as usize / EFFORT_PER_STEP)?;
+    }
+    Ok(Value::Struct(Rc::new(Structure {
         type_name: "engine.files",
         fields: Vec::new(),
         methods: Methods::Files(Rc::new(matching)),
-    }))
+    })))
 }
 
 /// `gobwas/glob` with `/` as separator; `effort` bounds the backtracking.

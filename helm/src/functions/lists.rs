@@ -3,7 +3,7 @@
 use super::arguments::{int, items, text};
 use super::{Outcome, check_items};
 use crate::exec::{Failure, Interpreter};
-use crate::value::{Value, deep_equal, to_display};
+use crate::value::{ListType, Text, Value, memory, to_display};
 
 pub(super) fn list(args: &[Value]) -> Outcome {
     Ok(Value::list(args.to_vec()))
@@ -35,6 +35,10 @@ pub(super) fn concat(args: &[Value]) -> Outcome {
         check_items(all.len() + list.len())?;
         all.extend_from_slice(&list);
     }
+    // Go appends to a nil slice.
+    if all.is_empty() {
+        return Ok(Value::nil_list(ListType::Any));
+    }
     Ok(Value::list(all))
 }
 
@@ -54,14 +58,14 @@ pub(super) fn last(args: &[Value]) -> Outcome {
 
 pub(super) fn rest(args: &[Value]) -> Outcome {
     Ok(match items(&args[0], "find rest")?.as_ref() {
-        [] => Value::list(Vec::new()),
+        [] => Value::nil_list(ListType::Any),
         [_, rest @ ..] => Value::list(rest.to_vec()),
     })
 }
 
 pub(super) fn initial(args: &[Value]) -> Outcome {
     Ok(match items(&args[0], "find initial")?.as_ref() {
-        [] => Value::list(Vec::new()),
+        [] => Value::nil_list(ListType::Any),
         [initial @ .., _] => Value::list(initial.to_vec()),
     })
 }
@@ -85,34 +89,42 @@ pub(super) fn compact(args: &[Value]) -> Outcome {
 pub(super) fn uniq(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
     let mut unique: Vec<Value> = Vec::new();
     for item in items(&args[0], "find uniq")?.iter() {
-        interpreter.steps(unique.len())?;
-        if !unique.iter().any(|other| deep_equal(item, other)) {
+        if !contains(interpreter, &unique, item)? {
             unique.push(item.clone());
         }
     }
     Ok(Value::list(unique))
 }
 
-pub(super) fn without(args: &[Value]) -> Outcome {
-    let unwanted = &args[1..];
-    let list = items(&args[0], "find without")?;
-    Ok(Value::list(
-        list.iter()
-            .filter(|item| !unwanted.iter().any(|other| deep_equal(item, other)))
-            .cloned()
-            .collect(),
-    ))
+pub(super) fn without(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+    let mut rest = Vec::new();
+    for item in items(&args[0], "find without")?.iter() {
+        if !contains(interpreter, &args[1..], item)? {
+            rest.push(item.clone());
+        }
+    }
+    Ok(Value::list(rest))
 }
 
-pub(super) fn has(args: &[Value]) -> Outcome {
+pub(super) fn has(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
     if matches!(args[1], Value::Nil) {
         return Ok(Value::Bool(false));
     }
-    Ok(Value::Bool(
-        items(&args[1], "find has")?
-            .iter()
-            .any(|item| deep_equal(&args[0], item)),
-    ))
+    let items = items(&args[1], "find has")?;
+    Ok(Value::Bool(contains(interpreter, &items, &args[0])?))
+}
+
+fn contains(
+    interpreter: &mut Interpreter<'_>,
+    items: &[Value],
+    wanted: &Value,
+) -> Result<bool, Failure> {
+    for item in items {
+        if interpreter.deep_equal(item, wanted)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 pub(super) fn chunk(args: &[Value]) -> Outcome {
@@ -123,46 +135,61 @@ pub(super) fn chunk(args: &[Value]) -> Outcome {
             .items()
             .ok_or_else(|| Failure::from(format!("Cannot chunk type {}", value.kind())))?,
     };
-    if size < 1 {
-        return Err("the size of a chunk must be positive".into());
+    chunks(&list, size)
+}
+
+/// Sprig computes with floats and lets Go fail where a length is negative: a size that is not positive works for some
+/// lengths.
+fn chunks(list: &[Value], size: i64) -> Outcome {
+    let length = list.len() as i64;
+    let count = ((length as f64 - 1.0) / size as f64).floor() + 1.0;
+    let last = match length.checked_rem(size) {
+        Some(0) | None => size,
+        Some(rest) => rest,
+    };
+    if count.is_nan() || count < 0.0 || (count > 0.0 && last < 0) || size == 0 {
+        return Err("runtime error: makeslice: len out of range".into());
     }
-    Ok(Value::list(
-        list.chunks(size as usize)
-            .map(|chunk| Value::list(chunk.to_vec()))
-            .collect(),
-    ))
+    if count == 0.0 {
+        return Ok(Value::typed_list(Vec::new(), ListType::Lists));
+    }
+    // Each chunk takes memory of its own.
+    memory::check_room(count as usize * 128)?;
+    let chunks = list
+        .chunks(usize::try_from(size).unwrap_or(list.len()))
+        .map(|chunk| Value::list(chunk.to_vec()));
+    Ok(Value::typed_list(chunks.collect(), ListType::Lists))
 }
 
 pub(super) fn sort_alpha(args: &[Value]) -> Outcome {
-    match args[0].items() {
-        Some(items) => {
-            let mut texts: Vec<_> = items
-                .iter()
-                .filter(|item| !matches!(item, Value::Nil))
-                .map(to_display)
-                .collect();
+    Ok(Value::strings(match args[0].items() {
+        Some(_) => {
+            let mut texts = strings_of(&args[0])?;
             texts.sort();
-            Ok(Value::strings(texts))
+            texts
         }
-        None => Ok(Value::strings([to_display(&args[0])])),
-    }
+        None => vec![to_display(&args[0])],
+    }))
 }
 
 pub(super) fn to_strings(args: &[Value]) -> Outcome {
-    Ok(Value::strings(strings_of(&args[0])))
+    Ok(Value::strings(strings_of(&args[0])?))
 }
 
 /// Sprig's `strslice`: the items as strings, without the nil ones.
-pub(super) fn strings_of(value: &Value) -> Vec<crate::value::Text> {
-    match (value, value.items()) {
-        (_, Some(items)) => items
-            .iter()
-            .filter(|item| !matches!(item, Value::Nil))
-            .map(to_display)
-            .collect(),
-        (Value::Nil, None) => Vec::new(),
-        (value, None) => vec![to_display(value)],
+pub(super) fn strings_of(value: &Value) -> Result<Vec<Text>, Failure> {
+    let Some(items) = value.items() else {
+        return Ok(match value {
+            Value::Nil => Vec::new(),
+            value => vec![to_display(value)],
+        });
+    };
+    let mut texts = Vec::new();
+    for item in items.iter().filter(|item| !matches!(item, Value::Nil)) {
+        texts.push(to_display(item));
+        memory::check()?;
     }
+    Ok(texts)
 }
 
 pub(super) fn until(args: &[Value]) -> Outcome {
@@ -213,13 +240,19 @@ pub(super) fn seq(args: &[Value]) -> Outcome {
         }
         _ => Vec::new(),
     };
-    let texts: Vec<String> = all.iter().map(i64::to_string).collect();
-    Ok(Value::text(texts.join(" ")))
+    let mut text = String::new();
+    for number in all {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(&number.to_string());
+    }
+    Ok(Value::text(text))
 }
 
 pub(super) fn split_list(args: &[Value]) -> Outcome {
     let (separator, original) = (text(&args[0]), text(&args[1]));
     Ok(Value::strings(super::strings::split_go(
         &original, &separator,
-    )))
+    )?))
 }

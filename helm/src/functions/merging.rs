@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::Outcome;
 use super::arguments::map;
 use crate::exec::{Failure, Interpreter};
-use crate::value::{Map, Value};
+use crate::value::{Map, MapType, Value, memory};
 
 pub(super) fn merge(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
     merge_all(interpreter, args, false)
@@ -17,9 +17,12 @@ pub(super) fn merge_overwrite(interpreter: &mut Interpreter<'_>, args: &[Value])
 
 /// Merges into the first argument, which everyone who holds it sees.
 fn merge_all(interpreter: &mut Interpreter<'_>, args: &[Value], overwrite: bool) -> Outcome {
+    // A nil map stays one, unless there is something to merge into it.
+    let is_nil = |value: &Value| map(value).is_none_or(|map| map.is_nil);
     let target = match &args[0] {
-        Value::Nil => Value::map(Default::default()),
-        value => value.clone(),
+        target if !is_nil(target) => target.clone(),
+        _ if args[1..].iter().all(is_nil) => return Ok(Value::nil_map(MapType::Any)),
+        _ => Value::map(Default::default()),
     };
     if let Some(destination) = map(&target) {
         for source in args[1..].iter().filter_map(map) {
@@ -51,6 +54,7 @@ fn merge_into(
         .collect();
     for (key, new) in entries {
         interpreter.step()?;
+        memory::check()?;
         let old = destination.get(&key);
         if matches!(new, Value::Nil) {
             if overwrite {

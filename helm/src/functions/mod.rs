@@ -32,7 +32,7 @@ mod words;
 mod zones;
 
 use crate::exec::{Failure, Interpreter};
-use crate::value::Value;
+use crate::value::{Value, memory};
 
 pub(crate) use encodings::base64_encode;
 pub(crate) use helm::{as_config, as_secrets, glob_matches, lines};
@@ -40,7 +40,7 @@ pub(crate) use paths::{base_of as base_path, clean_of as clean_path};
 pub(crate) use random::Random;
 
 /// The longest text and the longest list a function may make.
-pub(crate) const MAX_TEXT: usize = 16 << 20;
+pub(crate) const MAX_TEXT: usize = 8 << 20;
 pub(crate) const MAX_ITEMS: usize = 1 << 20;
 
 /// What a function gives back.
@@ -69,9 +69,27 @@ pub(crate) enum Parameter {
     Time,
     /// Sprig's struct of a certificate and its key.
     Certificate,
+    /// `*semver.Version`
+    Version,
+    /// `io.Writer`: no template has one.
+    Writer,
 }
 
 impl Parameter {
+    /// Whether nil can be assigned to it.
+    pub(crate) fn takes_nil(self) -> bool {
+        match self {
+            Self::Any | Self::Map | Self::List | Self::Version | Self::Writer => true,
+            Self::Text
+            | Self::Int
+            | Self::Uint32
+            | Self::Float
+            | Self::Bool
+            | Self::Time
+            | Self::Certificate => false,
+        }
+    }
+
     /// Go's name of the type.
     pub(crate) fn type_name(self) -> &'static str {
         match self {
@@ -85,6 +103,8 @@ impl Parameter {
             Self::List => "[]interface {}",
             Self::Time => "time.Time",
             Self::Certificate => "sprig.certificate",
+            Self::Version => "*semver.Version",
+            Self::Writer => "io.Writer",
         }
     }
 }
@@ -102,6 +122,17 @@ pub(crate) enum Body {
     Or,
 }
 
+/// How much of its arguments a function goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// A part that does not depend on their size: a key, the length, whether it is empty.
+    Nothing,
+    /// Texts, and the items of lists and maps, but not what is inside of these.
+    Surface,
+    /// Everything, down to the last value.
+    Everything,
+}
+
 /// A function.
 pub(crate) struct Function {
     pub(crate) name: &'static str,
@@ -110,6 +141,21 @@ pub(crate) struct Function {
     /// The type of the ones that may follow.
     pub(crate) rest: Option<Parameter>,
     pub(crate) body: Body,
+    pub(crate) reads: Reading,
+}
+
+impl Function {
+    /// The same function, with the arguments hardly read.
+    const fn reading_nothing(mut self) -> Self {
+        self.reads = Reading::Nothing;
+        self
+    }
+
+    /// The same function, with the arguments read down to the last value.
+    const fn reading_everything(mut self) -> Self {
+        self.reads = Reading::Everything;
+        self
+    }
 }
 
 impl std::fmt::Debug for Function {
@@ -133,7 +179,7 @@ fn check_text(length: usize) -> Result<(), Failure> {
             "the result would be {length} bytes long; the limit is {MAX_TEXT}"
         )));
     }
-    Ok(())
+    Ok(memory::check_room(length)?)
 }
 
 /// Refuses to make a list that is too long.
@@ -143,7 +189,7 @@ fn check_items(count: usize) -> Result<(), Failure> {
             "the result would have {count} items; the limit is {MAX_ITEMS}"
         )));
     }
-    Ok(())
+    Ok(memory::check_room(count * size_of::<Value>())?)
 }
 
 #[cfg(test)]

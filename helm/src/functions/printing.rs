@@ -2,6 +2,7 @@
 
 use super::arguments::text;
 use super::{Outcome, check_text};
+use crate::exec::NO_VALUE;
 use crate::value::{Text, Value, format_value, format_with_verb, to_display, write_display};
 
 /// `fmt.Sprint`: a space between operands where neither is a string.
@@ -17,6 +18,15 @@ pub(super) fn print_text(args: &[Value]) -> Vec<u8> {
         write_display(&mut out, value);
     }
     out
+}
+
+/// What `html`, `js` and `urlquery` escape: as [`print_text`], with Go's text for nothing.
+pub(super) fn printable_text(args: &[Value]) -> Vec<u8> {
+    let printable = |value: &Value| match value {
+        Value::Nil => Value::text(NO_VALUE),
+        value => value.clone(),
+    };
+    print_text(&args.iter().map(printable).collect::<Vec<_>>())
 }
 
 pub(super) fn print(args: &[Value]) -> Outcome {
@@ -272,6 +282,9 @@ impl Printer<'_> {
                 let entries = map.entries.borrow();
                 self.out.extend_from_slice(b"map[");
                 for (index, (key, value)) in entries.iter().enumerate() {
+                    if self.out.len() > super::MAX_TEXT {
+                        break;
+                    }
                     if index > 0 {
                         self.out.push(b' ');
                     }
@@ -307,6 +320,9 @@ impl Printer<'_> {
     fn list(&mut self, verb: char, items: &[Value], flags: Flags) {
         self.out.push(b'[');
         for (index, item) in items.iter().enumerate() {
+            if self.out.len() > super::MAX_TEXT {
+                break;
+            }
             if index > 0 {
                 self.out.push(b' ');
             }
@@ -441,18 +457,19 @@ fn string(verb: char, text: &Text, flags: Flags) -> Option<Vec<u8>> {
         'q' if flags.sharp && !cut.contains(&b'`') => Some([b"`", &*cut, b"`"].concat()),
         'q' => Some(quote_with(&cut, flags.plus).into_bytes()),
         'x' | 'X' => {
-            let separator = if flags.space { " " } else { "" };
-            let digits: Vec<String> = cut
-                .iter()
-                .map(|byte| {
-                    if verb == 'x' {
-                        format!("{byte:02x}")
-                    } else {
-                        format!("{byte:02X}")
-                    }
-                })
-                .collect();
-            Some(digits.join(separator).into_bytes())
+            let digits: &[u8; 16] = match verb {
+                'x' => b"0123456789abcdef",
+                _ => b"0123456789ABCDEF",
+            };
+            let mut out = Vec::with_capacity(3 * cut.len());
+            for (index, byte) in cut.iter().enumerate() {
+                if flags.space && index > 0 {
+                    out.push(b' ');
+                }
+                out.push(digits[usize::from(byte >> 4)]);
+                out.push(digits[usize::from(byte & 15)]);
+            }
+            Some(out)
         }
         _ => None,
     }

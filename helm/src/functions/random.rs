@@ -106,6 +106,7 @@ pub(super) fn rand_bytes(interpreter: &mut Interpreter<'_>, args: &[Value]) -> O
 
 pub(super) fn shuffle(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
     let mut characters: Vec<char> = super::arguments::text(&args[0]).chars().collect();
+    interpreter.steps(characters.len())?;
     for index in (1..characters.len()).rev() {
         let other = interpreter.random().number() % (index as u64 + 1);
         characters.swap(index, other as usize);

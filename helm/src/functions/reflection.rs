@@ -2,7 +2,8 @@
 
 use super::Outcome;
 use super::arguments::text;
-use crate::value::{Value, deep_equal};
+use crate::exec::Interpreter;
+use crate::value::Value;
 
 pub(super) fn kind_of(args: &[Value]) -> Outcome {
     Ok(Value::text(args[0].kind()))
@@ -25,6 +26,6 @@ pub(super) fn type_is_like(args: &[Value]) -> Outcome {
     Ok(Value::Bool(target == name || format!("*{target}") == name))
 }
 
-pub(super) fn deep_equal_to(args: &[Value]) -> Outcome {
-    Ok(Value::Bool(deep_equal(&args[0], &args[1])))
+pub(super) fn deep_equal(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+    Ok(Value::Bool(interpreter.deep_equal(&args[0], &args[1])?))
 }

@@ -3,17 +3,18 @@
 use std::rc::Rc;
 
 use super::arguments::{bytes, int, text};
+use super::strings::check_parts;
 use super::{Outcome, check_text};
 use crate::exec::{Failure, Interpreter};
 use crate::patterns::{Pattern, PatternError};
-use crate::value::{Text, Value};
+use crate::value::{ListType, Text, Value};
 
 /// What compiling a pattern counts as, in steps.
 const COMPILING: usize = 10_000;
 /// What compiling a large pattern counts as beyond that, in steps.
 const COMPILING_LARGE: usize = 90_000;
 /// Compiled patterns that are kept.
-const MAX_COMPILED: usize = 32;
+const MAX_COMPILED: usize = 16;
 
 /// Compiles a pattern; the inner error concerns the pattern, the outer one the limits of the render.
 fn compile(
@@ -84,17 +85,23 @@ pub(super) fn regex_find_all(interpreter: &mut Interpreter<'_>, args: &[Value]) 
     let pattern = compile_valid(interpreter, &args[0])?;
     let regex = pattern.regex();
     let limit = usize::try_from(count).unwrap_or(usize::MAX);
-    Ok(Value::strings(
-        regex
-            .find_iter(&whole)
-            .take(limit)
-            .map(|found| found.as_str()),
-    ))
+    let found = || regex.find_iter(&whole).take(limit);
+    let count = found().count();
+    interpreter.steps(count)?;
+    match count {
+        0 => Ok(Value::nil_list(ListType::Strings)),
+        count => {
+            check_parts(count)?;
+            Ok(Value::strings(found().map(|found| found.as_str())))
+        }
+    }
 }
 
 pub(super) fn regex_replace_all(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
     let (whole, replacement) = (text(&args[1]), text(&args[2]));
     let pattern = compile_valid(interpreter, &args[0])?;
+    let count = pattern.regex().find_iter(&whole).count();
+    interpreter.steps(count)?;
     let references = replacement.matches('$').count();
     let mut out = String::new();
     let mut end = 0;
@@ -119,6 +126,7 @@ pub(super) fn regex_replace_all_literal(
     let pattern = compile_valid(interpreter, &args[0])?;
     let regex = pattern.regex();
     let count = regex.find_iter(&whole).count();
+    interpreter.steps(count)?;
     check_text(
         whole
             .len()
@@ -134,11 +142,14 @@ pub(super) fn regex_split(interpreter: &mut Interpreter<'_>, args: &[Value]) -> 
     let pattern = compile_valid(interpreter, &args[0])?;
     let regex = pattern.regex();
     if count == 0 {
-        return Ok(Value::strings(Vec::<Text>::new()));
+        return Ok(Value::nil_list(ListType::Strings));
     }
     if whole.is_empty() && !bytes(&args[0]).is_empty() {
         return Ok(Value::strings([""]));
     }
+    let found = regex.find_iter(&whole).count();
+    interpreter.steps(found)?;
+    check_parts(found + 1)?;
     let mut parts = Vec::new();
     let (mut start, mut end) = (0, 0);
     for found in regex.find_iter(&whole) {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::arguments::{bytes, int, text};
 use super::lists::strings_of;
-use super::{Outcome, check_text};
-use crate::exec::Failure;
-use crate::value::{MapType, Text, Value, to_display};
+use super::{Outcome, check_items, check_text};
+use crate::exec::{Failure, Interpreter};
+use crate::value::{MapType, Text, Value, memory, to_display};
 
 /// `unicode.IsSpace`.
 fn is_space(character: char) -> bool {
@@ -95,23 +95,21 @@ pub(super) fn has_suffix(args: &[Value]) -> Outcome {
 }
 
 pub(super) fn quote(args: &[Value]) -> Outcome {
-    let quoted: Vec<String> = args
-        .iter()
-        .filter(|value| !matches!(value, Value::Nil))
-        .map(|value| super::printing::quote_go(&to_display(value)))
-        .collect();
-    Ok(Value::text(quoted.join(" ")))
+    quoted(args, |text| super::printing::quote_go(text).into_bytes())
 }
 
 pub(super) fn squote(args: &[Value]) -> Outcome {
+    quoted(args, |text| [b"'", &**text, b"'"].concat())
+}
+
+fn quoted(args: &[Value], quote: impl Fn(&Text) -> Vec<u8>) -> Outcome {
     let mut out = Vec::new();
     for value in args.iter().filter(|value| !matches!(value, Value::Nil)) {
         if !out.is_empty() {
             out.push(b' ');
         }
-        out.push(b'\'');
-        out.extend_from_slice(&to_display(value));
-        out.push(b'\'');
+        out.append(&mut quote(&to_display(value)));
+        check_text(out.len())?;
     }
     Ok(Value::text(out))
 }
@@ -179,7 +177,8 @@ pub(super) fn plural(args: &[Value]) -> Outcome {
     })
 }
 
-pub(super) fn to_string(args: &[Value]) -> Outcome {
+pub(super) fn to_string(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+    interpreter.read(&args[0])?;
     Ok(match &args[0] {
         Value::Bytes(bytes) => Value::text(bytes.as_ref()),
         value => Value::Str(to_display(value)),
@@ -188,7 +187,7 @@ pub(super) fn to_string(args: &[Value]) -> Outcome {
 
 pub(super) fn join(args: &[Value]) -> Outcome {
     Ok(Value::text(join_bytes(
-        &strings_of(&args[1]),
+        &strings_of(&args[1])?,
         bytes(&args[0]),
     )?))
 }
@@ -207,15 +206,34 @@ fn join_bytes(parts: &[Text], separator: &[u8]) -> Result<Vec<u8>, Failure> {
 }
 
 /// `strings.Split`: an empty separator cuts between characters.
-pub(super) fn split_go(whole: &str, separator: &str) -> Vec<String> {
-    if separator.is_empty() {
-        return whole.chars().map(String::from).collect();
-    }
-    whole.split(separator).map(str::to_owned).collect()
+pub(super) fn split_go<'a>(whole: &'a str, separator: &str) -> Result<Vec<&'a str>, Failure> {
+    let parts: Vec<&str> = if separator.is_empty() {
+        check_parts(whole.chars().count())?;
+        characters(whole).collect()
+    } else {
+        check_parts(whole.matches(separator).count() + 1)?;
+        whole.split(separator).collect()
+    };
+    Ok(parts)
 }
 
-fn numbered(parts: impl Iterator<Item = String>) -> Value {
+/// Refuses to cut a text into more parts than there is memory for.
+pub(super) fn check_parts(count: usize) -> Result<(), Failure> {
+    /// A slice of the text, the copy, and its place in a map.
+    const PART: usize = 144;
+    check_items(count)?;
+    Ok(memory::check_room(count * PART)?)
+}
+
+fn characters(whole: &str) -> impl Iterator<Item = &str> {
+    whole
+        .char_indices()
+        .map(|(at, character)| &whole[at..at + character.len_utf8()])
+}
+
+fn numbered<'a>(parts: impl IntoIterator<Item = &'a str>) -> Value {
     let entries: BTreeMap<Text, Value> = parts
+        .into_iter()
         .enumerate()
         .map(|(index, part)| (Text::from(format!("_{index}")), Value::text(part)))
         .collect();
@@ -223,25 +241,26 @@ fn numbered(parts: impl Iterator<Item = String>) -> Value {
 }
 
 pub(super) fn split(args: &[Value]) -> Outcome {
-    Ok(numbered(
-        split_go(&text(&args[1]), &text(&args[0])).into_iter(),
-    ))
+    Ok(numbered(split_go(&text(&args[1]), &text(&args[0]))?))
 }
 
 pub(super) fn splitn(args: &[Value]) -> Outcome {
     let (separator, count, whole) = (text(&args[0]), int(&args[1]), text(&args[2]));
-    Ok(match usize::try_from(count) {
-        Err(_) => numbered(split_go(&whole, &separator).into_iter()),
-        Ok(0) => numbered(std::iter::empty()),
-        Ok(count) if separator.is_empty() => {
-            let mut parts: Vec<String> = whole.chars().map(String::from).collect();
-            if parts.len() > count {
-                let rest = parts.split_off(count - 1).concat();
-                parts.push(rest);
-            }
-            numbered(parts.into_iter())
+    let Ok(count) = usize::try_from(count) else {
+        return Ok(numbered(split_go(&whole, &separator)?));
+    };
+    check_parts(count.min(whole.len() + 1))?;
+    Ok(if separator.is_empty() {
+        let cut = count
+            .checked_sub(1)
+            .and_then(|most| whole.char_indices().nth(most));
+        match cut {
+            _ if count == 0 => numbered([]),
+            Some((at, _)) => numbered(characters(&whole[..at]).chain([&whole[at..]])),
+            None => numbered(characters(&whole)),
         }
-        Ok(count) => numbered(whole.splitn(count, separator.as_ref()).map(str::to_owned)),
+    } else {
+        numbered(whole.splitn(count, separator.as_ref()))
     })
 }
 

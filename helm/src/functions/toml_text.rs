@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::Outcome;
 use super::arguments::text;
 use crate::exec::Failure;
-use crate::value::{Text, Value, format_value};
+use crate::value::{Text, Value, format_value, memory};
 
 pub(super) fn to_toml(args: &[Value]) -> Outcome {
+    check_nil(&args[0])?;
     // Helm returns the message in place of the text.
     Ok(Value::text(
         encode(&args[0]).unwrap_or_else(|problem| problem),
@@ -15,10 +16,23 @@ pub(super) fn to_toml(args: &[Value]) -> Outcome {
 }
 
 pub(super) fn must_to_toml(args: &[Value]) -> Outcome {
+    check_nil(&args[0])?;
     encode(&args[0]).map(Value::text).map_err(Failure::from)
 }
 
+/// Go's encoder asks nothing for its type, and panics.
+fn check_nil(value: &Value) -> Result<(), Failure> {
+    match value {
+        Value::Nil => Err("reflect: call of reflect.Value.Type on zero Value".into()),
+        _ => Ok(()),
+    }
+}
+
+/// Bytes of memory that the reader takes for a byte of text.
+const READER_SIZE: usize = 80;
+
 pub(super) fn from_toml(args: &[Value]) -> Outcome {
+    memory::check_room(text(&args[0]).len() * READER_SIZE)?;
     let entries = match text(&args[0]).parse::<toml::Table>() {
         Ok(table) => table
             .iter()
@@ -67,7 +81,7 @@ struct Encoder {
 }
 
 fn is_table(value: &Value) -> bool {
-    matches!(value, Value::Map(_))
+    matches!(value, Value::Map(map) if !map.is_nil)
 }
 
 /// A list of nothing but tables.
@@ -107,15 +121,23 @@ fn quote(text: &str) -> String {
     out
 }
 
+fn check_length(length: usize) -> Result<(), String> {
+    if length > super::MAX_TEXT {
+        return Err("toml: the value is too large".into());
+    }
+    Ok(())
+}
+
 impl Encoder {
     fn table(&mut self, path: &[String], entries: &BTreeMap<Text, Value>) -> Result<(), String> {
         if path.len() > 100 {
             return Err("toml: nested too deep".into());
         }
+        check_length(self.out.len())?;
         let is_sub = |value: &Value| is_table(value) || is_table_array(value);
         for (key, value) in entries
             .iter()
-            .filter(|(_, value)| !is_sub(value) && !matches!(value, Value::Nil))
+            .filter(|(_, value)| !is_sub(value) && !value.is_nil())
         {
             let mut text = Vec::new();
             self.element(&mut text, value, 0)?;
@@ -170,6 +192,7 @@ impl Encoder {
         if depth > 100 {
             return Err("toml: nested too deep".into());
         }
+        check_length(self.out.len() + out.len())?;
         match value {
             Value::Nil => return Err("toml: cannot encode array with nil element".into()),
             Value::Str(text) => out.extend_from_slice(quote(&text.to_str()).as_bytes()),

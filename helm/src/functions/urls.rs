@@ -10,7 +10,7 @@ use crate::value::{Text, Value, to_display};
 /// `url.QueryEscape`.
 pub(super) fn urlquery(args: &[Value]) -> Outcome {
     let mut out = String::new();
-    for byte in super::printing::print_text(args) {
+    for byte in super::printing::printable_text(args) {
         match byte {
             b' ' => out.push('+'),
             b'-' | b'_' | b'.' | b'~' => out.push(byte as char),

@@ -1,16 +1,17 @@
 //! Semantic versions and constraints: `Masterminds/semver`.
 
+mod methods;
+
 use std::cmp::Ordering;
 use std::fmt;
-use std::rc::Rc;
 
 use super::Outcome;
 use super::arguments::text;
 use crate::exec::Failure;
-use crate::value::{IntType, Methods, Structure, Value};
+use crate::value::Value;
 
 /// A version; missing parts are zero.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Version {
     major: u64,
     minor: u64,
@@ -34,13 +35,7 @@ impl Version {
             }
             parts[count] = number.parse().ok()?;
         }
-        // Numbers in a pre-release have no leading zero.
-        let zero = |part: &str| {
-            part.len() > 1
-                && part.starts_with('0')
-                && part.bytes().all(|byte| byte.is_ascii_digit())
-        };
-        if !pre.is_empty() && pre.split('.').any(zero) {
+        if !pre.is_empty() && pre.split('.').any(has_leading_zero) {
             return None;
         }
         let [major, minor, patch] = parts;
@@ -54,68 +49,17 @@ impl Version {
         })
     }
 
-    /// The text it was read from.
-    pub(crate) fn original(&self) -> &str {
-        &self.original
-    }
-
     /// The order of versions; metadata does not count.
     pub(crate) fn compare(&self, other: &Self) -> Ordering {
         (self.major, self.minor, self.patch)
             .cmp(&(other.major, other.minor, other.patch))
             .then_with(|| compare_pre(&self.pre, &other.pre))
     }
+}
 
-    /// A method or field of the version; `None` if there is none.
-    pub(crate) fn member(&self, name: &[u8]) -> Option<Value> {
-        let number = |number: u64| Some(Value::Int(number as i64, IntType::Uint64));
-        match name {
-            b"Major" => number(self.major),
-            b"Minor" => number(self.minor),
-            b"Patch" => number(self.patch),
-            b"Prerelease" => Some(Value::text(self.pre.as_str())),
-            b"Metadata" => Some(Value::text(self.metadata.as_str())),
-            b"Original" => Some(Value::text(self.original.as_str())),
-            b"String" => Some(Value::text(self.to_string())),
-            b"IncMajor" => Some(self.next(self.major + 1, 0, 0)),
-            b"IncMinor" => Some(self.next(self.major, self.minor + 1, 0)),
-            b"IncPatch" => {
-                let patch = if self.pre.is_empty() {
-                    self.patch + 1
-                } else {
-                    self.patch
-                };
-                Some(self.next(self.major, self.minor, patch))
-            }
-            _ => None,
-        }
-    }
-
-    fn next(&self, major: u64, minor: u64, patch: u64) -> Value {
-        let prefix = if self.original.starts_with('v') {
-            "v"
-        } else {
-            ""
-        };
-        let original = format!("{prefix}{major}.{minor}.{patch}");
-        Self {
-            major,
-            minor,
-            patch,
-            pre: String::new(),
-            metadata: String::new(),
-            original,
-        }
-        .into_value()
-    }
-
-    fn into_value(self) -> Value {
-        Value::Struct(Rc::new(Structure {
-            type_name: "*semver.Version",
-            fields: Vec::new(),
-            methods: Methods::Version(Box::new(self)),
-        }))
-    }
+/// Numbers in a pre-release have no leading zero.
+fn has_leading_zero(part: &str) -> bool {
+    part.len() > 1 && part.starts_with('0') && part.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 impl fmt::Display for Version {
@@ -195,6 +139,9 @@ struct Comparison {
     patch_dirty: bool,
 }
 
+/// Bytes that a constraint may have; reading it takes the square of that.
+const MAX_CONSTRAINT: usize = 4_096;
+
 /// Comparisons: all of one inner list must hold.
 #[derive(Debug)]
 pub(crate) struct Constraint(Vec<Vec<Comparison>>);
@@ -202,6 +149,9 @@ pub(crate) struct Constraint(Vec<Vec<Comparison>>);
 impl Constraint {
     /// Reads `>=1.2, <2 || ^3.1`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
+        if text.len() > MAX_CONSTRAINT {
+            return None;
+        }
         let rewritten = rewrite_ranges(text);
         rewritten
             .split("||")
@@ -422,7 +372,7 @@ fn version_of(text: &str) -> Result<Version, Failure> {
 }
 
 pub(super) fn semver(args: &[Value]) -> Outcome {
-    Ok(version_of(&text(&args[0]))?.into_value())
+    Ok(version_of(&text(&args[0]))?.into_value("*semver.Version"))
 }
 
 pub(super) fn semver_compare(args: &[Value]) -> Outcome {

@@ -94,7 +94,15 @@ impl std::fmt::Debug for Schema {
     }
 }
 
+/// Bytes that a schema may have: the time to compile it grows with the square of the number of its properties.
+const MAX_LENGTH: usize = 1 << 20;
+
 fn compile(source: &[u8]) -> Result<Compiled, String> {
+    if source.len() > MAX_LENGTH {
+        return Err(format!(
+            "values.schema.json: larger than {MAX_LENGTH} bytes"
+        ));
+    }
     let mut schema: Tree =
         serde_json::from_slice(source).map_err(|error| format!("values.schema.json: {error}"))?;
     let mut patterns = Patterns::default();

@@ -1,8 +1,10 @@
 //! The tree of a template.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use crate::functions::Function;
+use crate::value::memory::Held;
 use crate::value::{Text, Value};
 
 /// A named template: a file, or a `define` in one.
@@ -16,13 +18,33 @@ pub(crate) struct Template {
     pub(crate) source: Rc<str>,
     /// What it does.
     pub(crate) nodes: Vec<Node>,
+    /// The memory of the file's templates.
+    pub(crate) _held: Rc<Held>,
+}
+
+impl Template {
+    /// Whether it is nothing but blank text.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.nodes.iter().all(|node| match node {
+            Node::Text(range) => self.source.as_bytes()[range.clone()]
+                .iter()
+                .all(u8::is_ascii_whitespace),
+            Node::Action(_)
+            | Node::If { .. }
+            | Node::With { .. }
+            | Node::Range { .. }
+            | Node::Template { .. }
+            | Node::Break
+            | Node::Continue => false,
+        })
+    }
 }
 
 /// A part of a template.
 #[derive(Debug)]
 pub(crate) enum Node {
-    /// Text, copied.
-    Text(Text),
+    /// Text, as a part of the source.
+    Text(Range<usize>),
     /// `{{ pipeline }}`
     Action(Pipeline),
     /// `{{ if }}`

@@ -1,6 +1,7 @@
 //! Text to tokens.
 
-use super::parser::ParseError;
+use super::parser::{ParseError, TREE_PER_TOKEN};
+use crate::value::memory;
 
 /// What a token is.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,7 +97,7 @@ impl<'a> Lexer<'a> {
         let mut trim_left = false;
         loop {
             let rest = self.rest();
-            let end = rest.find("{{").unwrap_or(rest.len());
+            let end = find_action(rest);
             let after = &rest[end..];
             let trim_right =
                 after.len() > 3 && after[2..].starts_with('-') && after[3..].starts_with(SPACES);
@@ -120,6 +121,11 @@ impl<'a> Lexer<'a> {
             self.position += end;
             if after.is_empty() {
                 break;
+            }
+            // The tokens, which may grow to twice their size, and the tree that is made of them.
+            let room = self.tokens.len() * (2 * size_of::<Token<'_>>() + TREE_PER_TOKEN);
+            if let Err(problem) = memory::check_room(room) {
+                return self.error(self.position, problem.to_string());
             }
             let marker = if trim_right { 2 } else { 0 };
             trim_left = if after[2 + marker..].starts_with("/*") {
@@ -371,6 +377,14 @@ impl<'a> Lexer<'a> {
         self.push(TokenKind::Number, length);
         Ok(())
     }
+}
+
+/// Where the next action starts, or the end: searching for one byte is faster than searching for two.
+fn find_action(text: &str) -> usize {
+    text.match_indices('{')
+        .map(|(at, _)| at)
+        .find(|at| text[*at..].starts_with("{{"))
+        .unwrap_or(text.len())
 }
 
 fn is_alphanumeric(character: char) -> bool {

@@ -10,6 +10,9 @@ pub(super) fn unquote(token: &str) -> Option<Vec<u8>> {
         return Some(raw.strip_suffix('`')?.replace('\r', "").into_bytes());
     }
     let mut rest = token.strip_prefix('"')?.strip_suffix('"')?;
+    if !rest.contains('\\') {
+        return Some(rest.as_bytes().to_vec());
+    }
     let mut out = Vec::with_capacity(rest.len());
     while !rest.is_empty() {
         let (bytes, length) = unescape(rest, '"')?;

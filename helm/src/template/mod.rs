@@ -12,7 +12,7 @@ mod pipelines;
 pub(crate) use ast::{
     Command, Expression, ExpressionKind, Node, NumberLiteral, Pipeline, Template,
 };
-pub(crate) use parser::{ParseError, is_empty, parse};
+pub(crate) use parser::{ParseError, parse};
 
 /// The line and column of a byte offset, both from one.
 pub(crate) fn position(source: &str, offset: usize) -> (usize, usize) {

@@ -7,9 +7,13 @@ use super::ast::{Node, Template, Variable};
 use super::lexer::{Token, TokenKind, tokenize};
 use super::literal;
 use crate::value::Text;
+use crate::value::memory::Held;
 
 /// How deep parentheses and blocks may nest.
 const MAX_DEPTH: usize = 200;
+
+/// Bytes of the tree that a token needs at most.
+pub(super) const TREE_PER_TOKEN: usize = 96;
 
 /// What is wrong with a template, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +27,10 @@ pub(crate) struct ParseError {
 /// Parses a file: the template that the file is, then those it defines.
 pub(crate) fn parse(name: &str, source: &str) -> Result<Vec<Rc<Template>>, ParseError> {
     let source: Rc<str> = Rc::from(source);
+    let tokens = tokenize(&source)?;
+    let held = source.len() + tokens.len() * TREE_PER_TOKEN;
     let mut parser = Parser {
-        tokens: tokenize(&source)?,
+        tokens,
         position: 0,
         names: HashMap::from([("$".to_owned(), 0)]),
         scope: vec![0],
@@ -32,6 +38,7 @@ pub(crate) fn parse(name: &str, source: &str) -> Result<Vec<Rc<Template>>, Parse
         depth: 0,
         file: Rc::from(name),
         source: source.clone(),
+        held: Rc::new(Held::new(held)),
         defined: Vec::new(),
     };
     let nodes = parser.file()?;
@@ -69,6 +76,7 @@ pub(super) struct Parser<'a> {
     pub(super) depth: usize,
     file: Rc<str>,
     source: Rc<str>,
+    held: Rc<Held>,
     defined: Vec<Rc<Template>>,
 }
 
@@ -185,6 +193,7 @@ impl<'a> Parser<'a> {
             file: self.file.clone(),
             source: self.source.clone(),
             nodes,
+            _held: self.held.clone(),
         });
         match self
             .defined
@@ -192,8 +201,8 @@ impl<'a> Parser<'a> {
             .position(|other| other.name == template.name)
         {
             None => self.defined.push(template),
-            Some(at) if is_empty(&self.defined[at].nodes) => self.defined[at] = template,
-            Some(_) if is_empty(&template.nodes) => {}
+            Some(at) if self.defined[at].is_empty() => self.defined[at] = template,
+            Some(_) if template.is_empty() => {}
             Some(_) => {
                 return self.error(
                     offset,
@@ -225,7 +234,9 @@ impl<'a> Parser<'a> {
     fn text_or_action(&mut self) -> Parsed<Parts> {
         let token = self.next_non_space();
         match token.kind {
-            TokenKind::Text => Ok(Parts::Node(Node::Text(Text::from(token.text)))),
+            TokenKind::Text => Ok(Parts::Node(Node::Text(
+                token.offset..token.offset + token.text.len(),
+            ))),
             TokenKind::LeftDelimiter => self.action(),
             _ => self.unexpected(&token, "input"),
         }
@@ -398,18 +409,4 @@ impl<'a> Parser<'a> {
 enum Parts {
     Node(Node),
     Ending(Ending, usize),
-}
-
-/// Whether nodes are nothing but blank text.
-pub(crate) fn is_empty(nodes: &[Node]) -> bool {
-    nodes.iter().all(|node| match node {
-        Node::Text(text) => text.iter().all(u8::is_ascii_whitespace),
-        Node::Action(_)
-        | Node::If { .. }
-        | Node::With { .. }
-        | Node::Range { .. }
-        | Node::Template { .. }
-        | Node::Break
-        | Node::Continue => false,
-    })
 }

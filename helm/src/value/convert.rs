@@ -31,6 +31,28 @@ pub(crate) fn from_tree(tree: &Tree) -> Value {
     }
 }
 
+/// Bytes that a tree of these entries takes.
+pub(crate) fn tree_size<'a>(
+    entries: impl ExactSizeIterator<Item = (&'a String, &'a Tree)>,
+) -> usize {
+    /// A node of a map holds eleven entries and may be half full.
+    const NODE: usize = 11 * (size_of::<String>() + size_of::<Tree>()) + 24;
+    let nodes = entries.len().div_ceil(6) * NODE;
+    let items = entries.map(|(key, item)| key.len() + 16 + item_size(item));
+    nodes + items.sum::<usize>()
+}
+
+fn item_size(tree: &Tree) -> usize {
+    match tree {
+        Tree::Null | Tree::Bool(_) | Tree::Number(_) => 0,
+        Tree::String(text) => text.len() + 16,
+        Tree::Array(items) => {
+            items.len() * size_of::<Tree>() + items.iter().map(item_size).sum::<usize>()
+        }
+        Tree::Object(entries) => tree_size(entries.iter()),
+    }
+}
+
 /// Template values as a tree; what JSON cannot hold becomes null.
 pub(crate) fn to_tree(value: &Value) -> Tree {
     match value {

@@ -4,15 +4,16 @@ use std::rc::Rc;
 
 use super::Value;
 
-/// Whether two values have the same type and the same content.
-pub(crate) fn deep_equal(left: &Value, right: &Value) -> bool {
-    equal_at(left, right, 0, &mut 10_000_000)
+/// Whether two values have the same type and the same content. Each comparison takes one from the budget; nothing is
+/// left when it did not suffice.
+pub(crate) fn deep_equal(left: &Value, right: &Value, budget: &mut u64) -> bool {
+    equal_at(left, right, 0, budget)
 }
 
-/// Values that nest deeper, or are larger than the budget, count as different.
+/// Values that nest deeper count as different.
 const MAX_DEPTH: usize = 10_000;
 
-fn equal_at(left: &Value, right: &Value, depth: usize, budget: &mut u32) -> bool {
+fn equal_at(left: &Value, right: &Value, depth: usize, budget: &mut u64) -> bool {
     if depth > MAX_DEPTH || *budget == 0 {
         return false;
     }
@@ -24,12 +25,16 @@ fn equal_at(left: &Value, right: &Value, depth: usize, budget: &mut u32) -> bool
             left == right && left_type == right_type
         }
         (Value::Float(left), Value::Float(right)) => left == right,
-        (Value::Str(left), Value::Str(right)) => left == right,
+        (Value::Str(left), Value::Str(right)) => {
+            *budget = budget.saturating_sub((left.len().min(right.len()) / 256) as u64);
+            left == right
+        }
         (Value::Bytes(left), Value::Bytes(right)) => left == right,
         (Value::Time(left), Value::Time(right)) => left == right,
         (Value::List(left), Value::List(right)) => {
             Rc::ptr_eq(left, right)
                 || (left.element == right.element
+                    && left.is_nil == right.is_nil
                     && left.items.len() == right.items.len()
                     && left
                         .items
@@ -43,6 +48,7 @@ fn equal_at(left: &Value, right: &Value, depth: usize, budget: &mut u32) -> bool
             }
             let (left_entries, right_entries) = (left.entries.borrow(), right.entries.borrow());
             left.kind == right.kind
+                && left.is_nil == right.is_nil
                 && left_entries.len() == right_entries.len()
                 && left_entries.iter().zip(right_entries.iter()).all(
                     |((left_key, left), (right_key, right))| {
@@ -50,7 +56,16 @@ fn equal_at(left: &Value, right: &Value, depth: usize, budget: &mut u32) -> bool
                     },
                 )
         }
-        (Value::Struct(left), Value::Struct(right)) => Rc::ptr_eq(left, right),
+        (Value::Struct(left), Value::Struct(right)) => {
+            Rc::ptr_eq(left, right)
+                || (left.type_name == right.type_name
+                    && left.methods == right.methods
+                    && left
+                        .fields
+                        .iter()
+                        .zip(&right.fields)
+                        .all(|((_, left), (_, right))| equal_at(left, right, depth + 1, budget)))
+        }
         (
             Value::Nil
             | Value::Bool(_)

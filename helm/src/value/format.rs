@@ -29,12 +29,20 @@ pub(crate) fn format_value(out: &mut Vec<u8>, value: &Value, depth: usize) {
     match value {
         Value::Nil => out.extend_from_slice(b"<nil>"),
         Value::Bool(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
-        Value::Int(number, _) => out.extend_from_slice(number.to_string().as_bytes()),
+        Value::Int(number, kind) => out.extend_from_slice(kind.show(*number).as_bytes()),
         Value::Float(number) => out.extend_from_slice(format_general(*number).as_bytes()),
         Value::Str(text) => out.extend_from_slice(text),
-        Value::Bytes(_) | Value::List(_) => {
-            format_items(out, &value.items().unwrap_or_default(), depth)
+        Value::Bytes(bytes) => {
+            out.push(b'[');
+            for (index, byte) in bytes.iter().enumerate() {
+                if index > 0 {
+                    out.push(b' ');
+                }
+                out.extend_from_slice(byte.to_string().as_bytes());
+            }
+            out.push(b']');
         }
+        Value::List(list) => format_items(out, &list.items, depth),
         Value::Map(map) => {
             let entries = map.entries.borrow();
             format_entries(out, entries.iter(), depth);

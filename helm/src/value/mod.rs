@@ -7,20 +7,22 @@
 mod convert;
 mod equality;
 mod format;
+pub(crate) mod memory;
 mod number;
+mod shared;
 mod structure;
 mod text;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-pub(crate) use convert::{from_tree, to_tree};
+pub(crate) use convert::{from_tree, to_tree, tree_size};
 pub(crate) use equality::deep_equal;
 pub(crate) use format::{format_value, to_display, write_display};
 pub(crate) use number::{format_general, format_json_number, format_with_verb};
-pub(crate) use structure::{FileSet, Methods, Structure};
+pub(crate) use shared::{List, ListType, Map, MapType};
+pub(crate) use structure::{BUILD_INFO, FileSet, Methods, Structure};
 pub(crate) use text::Text;
 
 use crate::functions::calendar::Instant;
@@ -49,114 +51,20 @@ impl IntType {
         }
     }
 
+    /// The digits of a number of this type.
+    pub(crate) fn show(self, number: i64) -> String {
+        if self.is_unsigned() {
+            (number as u64).to_string()
+        } else {
+            number.to_string()
+        }
+    }
+
     /// Whether comparisons treat it as unsigned.
     pub(crate) fn is_unsigned(self) -> bool {
         match self {
             Self::Int | Self::Int64 => false,
             Self::Uint64 | Self::Uint8 => true,
-        }
-    }
-}
-
-/// The element type of a Go slice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ListType {
-    /// `[]interface {}`.
-    Any,
-    /// `[]string`.
-    Strings,
-    /// `[]int`.
-    Ints,
-}
-
-/// The Go type of a map with string keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MapType {
-    /// `map[string]interface {}`.
-    Any,
-    /// Helm's named type for `.Values`, assignable to the plain one.
-    Values,
-    /// `map[string]string`: what `split` returns, and annotations.
-    Strings,
-}
-
-/// A Go slice.
-#[derive(Debug)]
-pub(crate) struct List {
-    pub(crate) items: Vec<Value>,
-    pub(crate) element: ListType,
-}
-
-/// A Go map with string keys, shared by everyone who refers to it.
-#[derive(Debug)]
-pub(crate) struct Map {
-    pub(crate) entries: Rc<RefCell<BTreeMap<Text, Value>>>,
-    pub(crate) kind: MapType,
-}
-
-impl Map {
-    /// The value under a key.
-    pub(crate) fn get(&self, key: &[u8]) -> Option<Value> {
-        self.entries.borrow().get(key).cloned()
-    }
-
-    /// Sets a key, for everyone.
-    pub(crate) fn insert(&self, key: Text, value: Value) {
-        self.entries.borrow_mut().insert(key, value);
-    }
-
-    /// The same entries as a map of another Go type.
-    pub(crate) fn seen_as(&self, kind: MapType) -> Value {
-        Value::Map(Rc::new(Self {
-            entries: Rc::clone(&self.entries),
-            kind,
-        }))
-    }
-
-    /// The number of keys.
-    pub(crate) fn len(&self) -> usize {
-        self.entries.borrow().len()
-    }
-}
-
-impl Drop for List {
-    fn drop(&mut self) {
-        release(std::mem::take(&mut self.items));
-    }
-}
-
-impl Drop for Map {
-    fn drop(&mut self) {
-        if Rc::strong_count(&self.entries) == 1 {
-            release(self.entries.take().into_values().collect());
-        }
-    }
-}
-
-/// Lets go of values without recursion: a chart may nest them deeper than a stack is.
-fn release(mut values: Vec<Value>) {
-    while let Some(value) = values.pop() {
-        match value {
-            Value::List(list) => {
-                if let Some(mut list) = Rc::into_inner(list) {
-                    values.append(&mut list.items);
-                }
-            }
-            Value::Map(map) => {
-                if let Some(map) = Rc::into_inner(map)
-                    && Rc::strong_count(&map.entries) == 1
-                {
-                    values.extend(map.entries.take().into_values());
-                }
-            }
-            Value::Nil
-            | Value::Bool(_)
-            | Value::Int(..)
-            | Value::Float(_)
-            | Value::Str(_)
-            | Value::Bytes(_)
-            | Value::Struct(_)
-            | Value::Time(_) => {}
         }
     }
 }
@@ -204,28 +112,29 @@ impl Value {
 
     /// A `[]interface {}`.
     pub(crate) fn list(items: Vec<Value>) -> Self {
-        Self::List(Rc::new(List {
-            items,
-            element: ListType::Any,
-        }))
+        Self::typed_list(items, ListType::Any)
     }
 
     /// A `[]string`.
     pub(crate) fn strings<T: Into<Text>>(items: impl IntoIterator<Item = T>) -> Self {
         let items = items.into_iter().map(Value::text).collect();
-        Self::List(Rc::new(List {
-            items,
-            element: ListType::Strings,
-        }))
+        Self::typed_list(items, ListType::Strings)
     }
 
     /// A `[]int`.
     pub(crate) fn ints(items: impl IntoIterator<Item = i64>) -> Self {
         let items = items.into_iter().map(Value::int).collect();
-        Self::List(Rc::new(List {
-            items,
-            element: ListType::Ints,
-        }))
+        Self::typed_list(items, ListType::Ints)
+    }
+
+    /// A slice of the given Go type.
+    pub(crate) fn typed_list(items: Vec<Value>, element: ListType) -> Self {
+        Self::List(Rc::new(List::new(items, element)))
+    }
+
+    /// Go's nil slice of a type.
+    pub(crate) fn nil_list(element: ListType) -> Self {
+        Self::List(Rc::new(List::nil(element)))
     }
 
     /// A `map[string]interface {}`.
@@ -235,10 +144,12 @@ impl Value {
 
     /// A map of the given Go type.
     pub(crate) fn typed_map(entries: BTreeMap<Text, Value>, kind: MapType) -> Self {
-        Self::Map(Rc::new(Map {
-            entries: Rc::new(RefCell::new(entries)),
-            kind,
-        }))
+        Self::Map(Rc::new(Map::new(entries, kind)))
+    }
+
+    /// Go's nil map of a type.
+    pub(crate) fn nil_map(kind: MapType) -> Self {
+        Self::Map(Rc::new(Map::nil(kind)))
     }
 
     /// Whether `if`, `with`, `and`, `or`, `default` and `empty` take it as set.
@@ -254,6 +165,22 @@ impl Value {
             Self::Map(map) => map.len() > 0,
             Self::Struct(structure) => structure.is_true(),
             Self::Time(_) => true,
+        }
+    }
+
+    /// Whether it is nothing, or Go's nil slice or map.
+    pub(crate) fn is_nil(&self) -> bool {
+        match self {
+            Self::Nil => true,
+            Self::List(list) => list.is_nil,
+            Self::Map(map) => map.is_nil,
+            Self::Bool(_)
+            | Self::Int(..)
+            | Self::Float(_)
+            | Self::Str(_)
+            | Self::Bytes(_)
+            | Self::Struct(_)
+            | Self::Time(_) => false,
         }
     }
 
@@ -285,6 +212,7 @@ impl Value {
                 ListType::Any => "[]interface {}",
                 ListType::Strings => "[]string",
                 ListType::Ints => "[]int",
+                ListType::Lists => "[][]interface {}",
             },
             Self::Map(map) => match map.kind {
                 MapType::Any => "map[string]interface {}",

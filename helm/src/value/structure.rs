@@ -26,6 +26,30 @@ pub(crate) enum Methods {
     Version(Box<Version>),
 }
 
+impl PartialEq for Methods {
+    /// Whether `reflect.DeepEqual` finds no difference.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::None, Self::None) | (Self::KubeVersion, Self::KubeVersion) => true,
+            (Self::Files(left), Self::Files(right)) => left == right,
+            // A render has one set of them.
+            (Self::ApiVersions(_), Self::ApiVersions(_)) => true,
+            (Self::Version(left), Self::Version(right)) => left == right,
+            (
+                Self::None
+                | Self::Files(_)
+                | Self::ApiVersions(_)
+                | Self::KubeVersion
+                | Self::Version(_),
+                _,
+            ) => false,
+        }
+    }
+}
+
+/// The type of `.Capabilities.HelmVersion`, whose fields have other names in JSON.
+pub(crate) const BUILD_INFO: &str = "version.BuildInfo";
+
 /// A Go struct.
 #[derive(Debug)]
 pub(crate) struct Structure {
@@ -52,6 +76,23 @@ impl Structure {
             .map(|(_, value)| value.clone())
     }
 
+    /// The fields that JSON shows, by the names it gives them.
+    pub(crate) fn json_fields(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        let is_build_info = self.type_name == BUILD_INFO;
+        self.fields.iter().filter_map(move |(name, value)| {
+            let name = match (*name, is_build_info) {
+                ("GitCommit" | "GitTreeState", true) if !value.is_true() => return None,
+                ("Version", true) => "version",
+                ("GitCommit", true) => "git_commit",
+                ("GitTreeState", true) => "git_tree_state",
+                ("GoVersion", true) => "go_version",
+                ("KubeClientVersion", true) => "kube_client_version",
+                (name, _) => name,
+            };
+            Some((name, value))
+        })
+    }
+
     /// Go's kind: some of these are maps or slices with methods.
     pub(crate) fn kind(&self) -> &'static str {
         match &self.methods {
@@ -60,7 +101,8 @@ impl Structure {
             Methods::Files(_) => "map",
             Methods::ApiVersions(_) => "slice",
             Methods::KubeVersion => "struct",
-            Methods::Version(_) => "ptr",
+            Methods::Version(_) if self.type_name.starts_with('*') => "ptr",
+            Methods::Version(_) => "struct",
         }
     }
 

@@ -5,11 +5,29 @@ use std::fmt;
 use std::ops::Deref;
 use std::rc::Rc;
 
+use super::memory;
+
 /// A string of the template language.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Text(Rc<[u8]>);
 
+/// What a text takes besides its bytes.
+const OVERHEAD: usize = 32;
+
+impl Drop for Text {
+    fn drop(&mut self) {
+        if Rc::strong_count(&self.0) == 1 {
+            memory::subtract(OVERHEAD + self.0.len());
+        }
+    }
+}
+
 impl Text {
+    fn new(bytes: Rc<[u8]>) -> Self {
+        memory::add(OVERHEAD + bytes.len());
+        Self(bytes)
+    }
+
     /// As UTF-8, with replacement characters where it is not.
     pub(crate) fn to_str(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.0)
@@ -38,30 +56,30 @@ impl fmt::Debug for Text {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Self(Rc::from(text.as_bytes()))
+        Self::new(Rc::from(text.as_bytes()))
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self(Rc::from(text.into_bytes()))
+        Self::new(Rc::from(text.into_bytes()))
     }
 }
 
 impl From<Cow<'_, str>> for Text {
     fn from(text: Cow<'_, str>) -> Self {
-        Self(Rc::from(text.as_bytes()))
+        Self::new(Rc::from(text.as_bytes()))
     }
 }
 
 impl From<&[u8]> for Text {
     fn from(bytes: &[u8]) -> Self {
-        Self(Rc::from(bytes))
+        Self::new(Rc::from(bytes))
     }
 }
 
 impl From<Vec<u8>> for Text {
     fn from(bytes: Vec<u8>) -> Self {
-        Self(Rc::from(bytes))
+        Self::new(Rc::from(bytes))
     }
 }

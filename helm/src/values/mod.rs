@@ -6,6 +6,8 @@ mod set;
 use serde_json::{Map, Value as Tree};
 
 use crate::error::Error;
+use crate::limits::Limits;
+use crate::value::memory::Held;
 use crate::{value, yaml};
 
 /// The values a caller gives a chart, over the chart's own.
@@ -107,6 +109,8 @@ impl Values {
 /// Reads a values file: one or more YAML documents, later ones over earlier ones.
 pub(crate) fn read_documents(data: &[u8]) -> Result<Map<String, Tree>, String> {
     let text = std::str::from_utf8(data).map_err(|error| format!("not UTF-8: {error}"))?;
+    // A part of the memory is for the tree that is made of the values.
+    let _tree = Held::new(Limits::MEMORY / 2);
     let mut values = Map::new();
     let mut rest = text;
     loop {

@@ -9,7 +9,7 @@ use super::parser::{Node, NodeKind, Parser};
 use super::resolve::{Resolved, resolve};
 use super::scanner::ScalarStyle;
 use super::{MAX_DEPTH, YamlError};
-use crate::value::{Text, Value, format_general};
+use crate::value::{Text, Value, format_general, memory};
 
 const CORE_TAG: &str = "tag:yaml.org,2002:";
 
@@ -25,7 +25,8 @@ fn read_with(text: &str, numbers: Numbers) -> Result<Value, YamlError> {
     };
     let wrap = |error: YamlError| YamlError(format!("error converting YAML to JSON: {}", error.0));
     check_characters(text).map_err(wrap)?;
-    match Parser::new(text).document().map_err(wrap)? {
+    let mut parser = Parser::new(text);
+    match parser.document().map_err(wrap)? {
         Some(root) => decoder.value(&root).map_err(wrap),
         None => Ok(Value::Nil),
     }
@@ -88,7 +89,9 @@ pub(crate) fn json_kind(value: &Value) -> &'static str {
 /// YAML allows no control characters besides tab and line breaks.
 pub(super) fn check_characters(text: &str) -> Result<(), YamlError> {
     let allowed = |character: char| matches!(character, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{A0}'..='\u{FFFD}' | '\u{10000}'..);
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n')) || text.chars().all(allowed) {
+    // Without an early end, so that the compiler can take many bytes at once.
+    let is_plain = |plain, byte| plain & matches!(byte, b' '..=b'~' | b'\n');
+    if text.bytes().fold(true, is_plain) || text.chars().all(allowed) {
         Ok(())
     } else {
         Err(YamlError("yaml: control characters are not allowed".into()))
@@ -143,6 +146,7 @@ impl Decoder {
 
     fn value_inside(&mut self, node: &Rc<Node>) -> Result<Value, YamlError> {
         self.count()?;
+        memory::check().map_err(|_| YamlError::too_large())?;
         match &node.kind {
             NodeKind::Scalar(text, style) => {
                 scalar(text, *style, node.tag.as_deref(), self.numbers)

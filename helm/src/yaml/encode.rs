@@ -23,46 +23,67 @@ const IN_MAPPING: Place = Place {
     simple_key: false,
 };
 
-/// `toYaml` with its final line break; `None` is an error that Helm swallows.
-pub(crate) fn write(value: &Value, limit: usize) -> Option<Vec<u8>> {
+/// Why a value has no YAML.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unwritable {
+    /// The text would be longer than it may be.
+    TooLarge,
+    /// Go's writer cannot write it either: Helm swallows that.
+    Unsupported,
+}
+
+/// `toYaml` with its final line break.
+pub(crate) fn write(value: &Value, limit: usize) -> Result<Vec<u8>, Unwritable> {
     if needs_json(value, 0, &mut limit.clone())? {
         // Rare enough to take Helm's own way: through JSON, read as YAML.
-        let text = json::write(value, json::Form::Compact, limit).ok()?;
-        let value = super::read(&text).ok()?;
+        let text = json::write(value, json::Form::Compact, limit).map_err(|problem| {
+            if problem == json::TOO_LARGE {
+                Unwritable::TooLarge
+            } else {
+                Unwritable::Unsupported
+            }
+        })?;
+        let value = super::read(&text).map_err(|error| {
+            if error.is_too_large() {
+                Unwritable::TooLarge
+            } else {
+                Unwritable::Unsupported
+            }
+        })?;
         return write_as(&value, Dialect::Compact, limit);
     }
     write_as(value, Dialect::Compact, limit)
 }
 
 /// `toYamlPretty` with its final line break.
-pub(crate) fn write_pretty(value: &Value, limit: usize) -> Option<Vec<u8>> {
+pub(crate) fn write_pretty(value: &Value, limit: usize) -> Result<Vec<u8>, Unwritable> {
     needs_json(value, 0, &mut limit.clone())?;
     write_as(value, Dialect::Pretty, limit)
 }
 
-fn write_as(value: &Value, dialect: Dialect, limit: usize) -> Option<Vec<u8>> {
+fn write_as(value: &Value, dialect: Dialect, limit: usize) -> Result<Vec<u8>, Unwritable> {
     let mut encoder = Encoder {
         emitter: Emitter::new(dialect),
         dialect,
         limit,
     };
     encoder.value(value, ROOT)?;
-    Some(encoder.emitter.finish())
+    Ok(encoder.emitter.finish())
 }
 
-/// Whether a string in it does not survive the way through JSON unchanged; `None` if it nests too deep or is too large.
-fn needs_json(value: &Value, depth: usize, budget: &mut usize) -> Option<bool> {
+/// Whether a string in it does not survive the way through JSON unchanged.
+fn needs_json(value: &Value, depth: usize, budget: &mut usize) -> Result<bool, Unwritable> {
     // Every value takes a byte of output at least.
-    *budget = budget.checked_sub(1)?;
+    *budget = budget.checked_sub(1).ok_or(Unwritable::TooLarge)?;
     if depth > MAX_DEPTH {
-        return None;
+        return Err(Unwritable::Unsupported);
     }
-    Some(match value {
+    Ok(match value {
         Value::Str(text) => is_odd(text),
         Value::List(list) => {
             for item in &list.items {
                 if needs_json(item, depth + 1, budget)? {
-                    return Some(true);
+                    return Ok(true);
                 }
             }
             false
@@ -70,7 +91,7 @@ fn needs_json(value: &Value, depth: usize, budget: &mut usize) -> Option<bool> {
         Value::Map(map) => {
             for (key, value) in map.entries.borrow().iter() {
                 if key.len() > 1_000 || is_odd(key) || needs_json(value, depth + 1, budget)? {
-                    return Some(true);
+                    return Ok(true);
                 }
             }
             false
@@ -98,15 +119,23 @@ struct Encoder {
 }
 
 impl Encoder {
-    fn value(&mut self, value: &Value, place: Place) -> Option<()> {
+    fn value(&mut self, value: &Value, place: Place) -> Result<(), Unwritable> {
         if self.emitter.out.len() > self.limit {
-            return None;
+            return Err(Unwritable::TooLarge);
         }
         match value {
             Value::Nil => self.emitter.plain("null"),
+            Value::List(_) | Value::Map(_)
+                if value.is_nil() && self.dialect == Dialect::Compact =>
+            {
+                self.emitter.plain("null");
+            }
             Value::Bool(value) => self.emitter.plain(if *value { "true" } else { "false" }),
-            Value::Int(number, _) => self.emitter.plain(&number.to_string()),
-            Value::Float(number) => self.emitter.plain(&self.float(*number)?),
+            Value::Int(number, kind) => self.emitter.plain(&kind.show(*number)),
+            Value::Float(number) => {
+                let text = self.float(*number).ok_or(Unwritable::Unsupported)?;
+                self.emitter.plain(&text);
+            }
             Value::Str(text) => self.string(text, place),
             Value::List(list) => self.sequence(&list.items, place)?,
             Value::Map(map) => {
@@ -120,7 +149,7 @@ impl Encoder {
                 self.string(&text, place);
             }
         }
-        Some(())
+        Ok(())
     }
 
     /// JSON's digits, read as YAML and written again.
@@ -172,10 +201,10 @@ impl Encoder {
         }
     }
 
-    fn sequence(&mut self, items: &[Value], place: Place) -> Option<()> {
+    fn sequence(&mut self, items: &[Value], place: Place) -> Result<(), Unwritable> {
         if items.is_empty() {
             self.emitter.empty(b"[", b"]");
-            return Some(());
+            return Ok(());
         }
         self.emitter.start_sequence(place);
         for item in items {
@@ -183,13 +212,13 @@ impl Encoder {
             self.value(item, IN_SEQUENCE)?;
         }
         self.emitter.end();
-        Some(())
+        Ok(())
     }
 
-    fn mapping(&mut self, entries: &[(&Text, &Value)]) -> Option<()> {
+    fn mapping(&mut self, entries: &[(&Text, &Value)]) -> Result<(), Unwritable> {
         if entries.is_empty() {
             self.emitter.empty(b"{", b"}");
-            return Some(());
+            return Ok(());
         }
         self.emitter.start_mapping();
         for (key, value) in entries {
@@ -198,17 +227,23 @@ impl Encoder {
             self.value(value, IN_MAPPING)?;
         }
         self.emitter.end();
-        Some(())
+        Ok(())
     }
 }
 
 /// go-yaml's order of keys: letters after everything else, numbers by their value.
 fn compare_keys(left: &str, right: &str) -> Ordering {
-    let left: Vec<char> = left.chars().collect();
-    let right: Vec<char> = right.chars().collect();
-    for index in 0..left.len().min(right.len()) {
-        let (a, b) = (left[index], right[index]);
+    let (mut left_characters, mut right_characters) = (left.chars(), right.chars());
+    // Whether a digit other than zero came just before, with digits only in between.
+    let mut in_number = false;
+    loop {
+        let (left_rest, right_rest) = (left_characters.as_str(), right_characters.as_str());
+        let (Some(a), Some(b)) = (left_characters.next(), right_characters.next()) else {
+            // The rests differ in length where one of the keys ends.
+            return left_rest.len().cmp(&right_rest.len());
+        };
         if a == b {
+            in_number = a.is_ascii_digit() && (in_number || a != '0');
             continue;
         }
         let (a_letter, b_letter) = (a.is_alphabetic(), b.is_alphabetic());
@@ -223,28 +258,21 @@ fn compare_keys(left: &str, right: &str) -> Ordering {
             };
         }
         // A zero in the middle of a number counts.
-        let inside = (a == '0' || b == '0')
-            && left[..index]
-                .iter()
-                .rev()
-                .take_while(|digit| digit.is_ascii_digit())
-                .any(|digit| *digit != '0');
-        let (a_end, a_number) = number_at(&left, index, inside);
-        let (b_end, b_number) = number_at(&right, index, inside);
+        let inside = (a == '0' || b == '0') && in_number;
+        let (a_length, a_number) = number_at(left_rest, inside);
+        let (b_length, b_number) = number_at(right_rest, inside);
         return a_number
             .cmp(&b_number)
-            .then(a_end.cmp(&b_end))
+            .then(a_length.cmp(&b_length))
             .then(a.cmp(&b));
     }
-    left.len().cmp(&right.len())
 }
 
-fn number_at(text: &[char], start: usize, inside: bool) -> (usize, i64) {
-    let mut number = i64::from(inside);
-    let mut end = start;
-    while let Some(digit) = text.get(end).and_then(|digit| digit.to_digit(10)) {
-        number = number.wrapping_mul(10).wrapping_add(i64::from(digit));
-        end += 1;
-    }
-    (end, number)
+/// The length and the value of the digits that a text starts with.
+fn number_at(text: &str, inside: bool) -> (usize, i64) {
+    let digits = text.bytes().take_while(u8::is_ascii_digit);
+    digits.fold((0, i64::from(inside)), |(length, number), digit| {
+        let digit = i64::from(digit - b'0');
+        (length + 1, number.wrapping_mul(10).wrapping_add(digit))
+    })
 }

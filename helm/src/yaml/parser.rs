@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::YamlError;
 use super::scanner::{ScalarStyle, Scanner, Token, TokenKind};
+use crate::value::memory::Held;
 
 /// A node of a document.
 #[derive(Debug)]
@@ -29,7 +30,14 @@ pub(super) struct Parser<'a> {
     tag_handles: HashMap<String, String>,
     depth: usize,
     first: bool,
+    size: usize,
+    held: Held,
 }
+
+/// Bytes that the nodes of a document may take.
+const MAX_SIZE: usize = 16 << 20;
+/// Bytes that a node takes besides its text.
+const NODE_SIZE: usize = 112;
 
 impl<'a> Parser<'a> {
     /// A parser at the start of a text.
@@ -40,6 +48,8 @@ impl<'a> Parser<'a> {
             tag_handles: HashMap::new(),
             depth: 0,
             first: true,
+            size: 0,
+            held: Held::default(),
         }
     }
 
@@ -56,6 +66,8 @@ impl<'a> Parser<'a> {
         }
         self.anchors.clear();
         self.tag_handles.clear();
+        self.size = 0;
+        self.held = Held::default();
         let mut directives = false;
         while matches!(
             self.kind()?,
@@ -121,6 +133,20 @@ impl<'a> Parser<'a> {
         }))
     }
 
+    /// Counts the memory of a node.
+    fn count(&mut self, kind: &NodeKind) -> Result<(), YamlError> {
+        let size = NODE_SIZE
+            + match kind {
+                NodeKind::Scalar(text, _) => text.capacity(),
+                NodeKind::Sequence(_) | NodeKind::Mapping(_) | NodeKind::Alias(_) => 0,
+            };
+        self.size += size;
+        if self.size > MAX_SIZE || self.held.grow_checked(size).is_err() {
+            return Err(YamlError::too_large());
+        }
+        Ok(())
+    }
+
     fn empty_node(&self) -> Result<Rc<Node>, YamlError> {
         let kind = NodeKind::Scalar(String::new(), ScalarStyle::Plain);
         Ok(Rc::new(Node { kind, tag: None }))
@@ -163,6 +189,7 @@ impl<'a> Parser<'a> {
         }
         let kind = self.content(block, indentless, anchor.is_some() || tag.is_some(), start)?;
         let tag = tag.filter(|tag| !tag.is_empty());
+        self.count(&kind)?;
         let node = Rc::new(Node { kind, tag });
         if let Some(name) = anchor {
             self.anchors.insert(name, Some(node.clone()));
@@ -178,6 +205,7 @@ impl<'a> Parser<'a> {
         match self.anchors.get(&name) {
             Some(Some(target)) => {
                 let kind = NodeKind::Alias(target.clone());
+                self.count(&kind)?;
                 Ok(Rc::new(Node { kind, tag: None }))
             }
             Some(None) => Err(YamlError(format!(

@@ -201,6 +201,7 @@ impl Scanner<'_> {
             leading_blank = self.is_blank(0);
             while !self.is_end(0) && !self.is_break(0) {
                 self.read(&mut out);
+                self.read_ascii(&mut out);
             }
             self.read_line(&mut leading_break);
             self.scan_block_breaks(&mut indent, &mut trailing_breaks, start)?;
@@ -313,16 +314,9 @@ impl Scanner<'_> {
     /// Copies one character, and the plain ASCII that follows it.
     fn read_run(&mut self, out: &mut Vec<u8>, quote: u8) {
         self.read(out);
-        let start = self.mark.index;
-        let run = self.text[start..]
-            .iter()
-            .take_while(|byte| {
-                matches!(byte, b'!'..=b'~') && **byte != quote && !matches!(byte, b'\\' | b'\'')
-            })
-            .count();
-        out.extend_from_slice(&self.text[start..start + run]);
-        self.mark.index += run;
-        self.mark.column += run;
+        self.read_words(out, |byte| {
+            matches!(byte, b'!'..=b'~') && byte != quote && !matches!(byte, b'\\' | b'\'')
+        });
     }
 
     fn at_document_indicator(&self) -> bool {
@@ -413,7 +407,8 @@ impl Scanner<'_> {
     pub(super) fn scan_plain(&mut self) -> Result<Vec<u8>, YamlError> {
         let start = self.mark;
         let indent = self.indent + 1;
-        let mut out = Vec::new();
+        // Most keys and values are no longer.
+        let mut out = Vec::with_capacity(32);
         let (mut blanks, mut leading_break, mut trailing_breaks) =
             (Vec::new(), Vec::new(), Vec::new());
         let mut leading_blanks = false;
@@ -473,15 +468,35 @@ impl Scanner<'_> {
                 && matches!(self.at(0), b',' | b'?' | b'[' | b']' | b'{' | b'}'))
     }
 
-    /// Copies one character, and the letters and digits that follow it.
+    /// Copies the ASCII that follows on the same line.
+    fn read_ascii(&mut self, out: &mut Vec<u8>) {
+        let rest = &self.text[self.mark.index..];
+        let is_text = |byte: &&u8| matches!(byte, b' '..=b'~' | b'\t');
+        let run = rest.iter().take_while(is_text).count();
+        out.extend_from_slice(&rest[..run]);
+        self.mark.index += run;
+        self.mark.column += run;
+    }
+
+    /// Copies one character, and the words that follow it on the same line as far as nothing in them has a meaning.
     fn read_plain_run(&mut self, out: &mut Vec<u8>) {
         self.read(out);
-        let start = self.mark.index;
-        let run = self.text[start..]
-            .iter()
-            .take_while(|byte| byte.is_ascii_alphanumeric())
+        self.read_words(out, |byte| {
+            matches!(byte, b'!'..=b'~')
+                && !matches!(byte, b':' | b'#' | b',' | b'?' | b'[' | b']' | b'{' | b'}')
+        });
+    }
+
+    /// Copies ASCII words of such bytes, with single spaces between them.
+    fn read_words(&mut self, out: &mut Vec<u8>, is_plain: impl Fn(u8) -> bool) {
+        let rest = &self.text[self.mark.index..];
+        let run = (0..rest.len())
+            .take_while(|at| match rest[*at] {
+                b' ' => rest.get(at + 1).is_some_and(|next| is_plain(*next)),
+                byte => is_plain(byte),
+            })
             .count();
-        out.extend_from_slice(&self.text[start..start + run]);
+        out.extend_from_slice(&rest[..run]);
         self.mark.index += run;
         self.mark.column += run;
     }

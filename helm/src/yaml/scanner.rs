@@ -216,6 +216,10 @@ impl<'a> Scanner<'a> {
             if self.mark.index == 0 && self.text.starts_with("\u{feff}".as_bytes()) {
                 self.skip();
             }
+            let rest = &self.text[self.mark.index..];
+            let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
+            self.mark.index += spaces;
+            self.mark.column += spaces;
             // Tabs may separate tokens where no simple key could start.
             while self.at(0) == b' '
                 || ((self.flow_level > 0 || !self.simple_key_allowed) && self.at(0) == b'\t')
