@@ -80,6 +80,33 @@ pub(crate) fn shortened(text: &str, longest: usize) -> String {
     }
 }
 
+/// A value of a setting as a refusal may show it: a URL keeps its scheme, host and path only.
+///
+/// The value was refused, so it need not be a valid URL: a password may hold any character, and what looks like a
+/// path or a query may still be a part of it. Where that cannot be told apart more is hidden rather than less.
+pub(crate) fn refused_value(value: &str) -> String {
+    let (scheme, rest) = match value.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None if looks_like_url(value) => (String::new(), value),
+        None => return value.to_owned(),
+    };
+    let place_end = rest.find(['?', '#']).unwrap_or(rest.len());
+    let place = match rest.rfind('@') {
+        None => rest[..place_end].to_owned(),
+        Some(at) if at < place_end => format!("…{}", &rest[at..place_end]),
+        Some(_) => return format!("{scheme}…"),
+    };
+    let left_out = if place_end < rest.len() { "?…" } else { "" };
+    format!("{scheme}{place}{left_out}")
+}
+
+/// `user:password@host` or `host?token=…` without a scheme. A pinned image has its at sign before its colon.
+fn looks_like_url(value: &str) -> bool {
+    let has_after =
+        |first, second| matches!(value.split_once(first), Some((_, rest)) if rest.contains(second));
+    has_after(':', '@') || has_after('?', '=')
+}
+
 /// Control characters, and the characters that Unicode wants to be invisible (`Default_Ignorable_Code_Point`).
 pub(crate) fn is_unprintable(c: char) -> bool {
     c.is_control()
@@ -141,6 +168,28 @@ mod tests {
             ("x@sha256:12 is a<1, USE=1", "x@sha256:12 is a<1, USE=1"),
         ] {
             assert_eq!(inert(text), shown);
+        }
+    }
+
+    #[test]
+    fn url_keeps_scheme_host_and_path_only() {
+        for (value, text) in [
+            ("https://charts.example/x", "https://charts.example/x"),
+            ("oci://user:pw@host/x", "oci://…@host/x"),
+            ("https://token@host:8443/x", "https://…@host:8443/x"),
+            ("https://host/x?token=hush", "https://host/x?…"),
+            ("https://host/x#hush", "https://host/x?…"),
+            ("https://user:p/w?d@host/x", "https://…"),
+            ("https://host/x?to=a@b", "https://…"),
+            ("https://user:p@w@host/x?y", "https://…@host/x?…"),
+            ("user:pw@host/x", "…@host/x"),
+            ("user:pw@host/x?token=hush", "…@host/x?…"),
+            ("host/x?token=hush", "host/x?…"),
+            ("a@sha256:123", "a@sha256:123"),
+            ("./folder/chart.tgz", "./folder/chart.tgz"),
+            ("feature/x?", "feature/x?"),
+        ] {
+            assert_eq!(refused_value(value), text, "{value}");
         }
     }
 }

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use url::Url;
 
 use super::reader::is_bare;
-use super::shown::shown;
 use super::variables as name;
 use crate::name::{Location, NameError};
 use crate::text::harmless;
+use crate::text::refused_value;
 
 /// Always set: without a runner the chart names only a part of its images.
 const RUNNER: &str = "runner.enabled=true";
@@ -45,7 +45,7 @@ impl ChartSource {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         if text.contains("://") {
             Self::from_url(text)
-        } else if shown(text) == text {
+        } else if refused_value(text) == text {
             Ok(Self::Path(PathBuf::from(text)))
         } else {
             Err(FORMS.to_owned())

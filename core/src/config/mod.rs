@@ -10,7 +10,6 @@ mod metric_push;
 mod reader;
 mod registry_name;
 mod secrets;
-mod shown;
 mod variables;
 
 use std::fmt;
@@ -29,12 +28,12 @@ use crate::name::{Repository, Tag};
 use crate::platform::Platform;
 use crate::registry::Account;
 use crate::text::printable;
+use crate::text::refused_value;
 use crate::wire::Network;
 use reader::{
     Reader, parse_bool, parse_cloud, parse_https, parse_images, parse_log_level, parse_ref,
     parse_repository_path, parse_timeout, parse_uuid,
 };
-use shown::shown;
 use variables as name;
 
 /// What the platform's templates print for a value that the user did not give.
@@ -158,7 +157,7 @@ impl Mistake {
     fn new(variable: &'static str, value: Option<&str>, reason: impl Into<String>) -> Self {
         Self {
             variable,
-            value: value.map(shown),
+            value: value.map(refused_value),
             reason: reason.into(),
         }
     }

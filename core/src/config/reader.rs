@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::shown::shown;
 use super::variables as name;
 use super::{ChartRequest, ChartSource, Images, Inputs, Mistake, Program, chart, credentials};
 use crate::azure::{Credentials, Login};
 use crate::cloud::Cloud;
 use crate::name::{Repository, Tag};
 use crate::registry::Account;
+use crate::text::refused_value;
 use crate::wire::{Network, NoProxy};
 
 /// Reads values one by one and keeps what is wrong with them.
@@ -259,7 +259,7 @@ pub(super) fn parse_repository_path(text: &str) -> Result<Repository, String> {
 }
 
 pub(super) fn parse_ref(text: &str) -> Result<Tag, String> {
-    let text = &shown(text);
+    let text = &refused_value(text);
     if text.contains("://") {
         return Err("it must be the branch as it appears in the tags, such as main".to_owned());
     }

@@ -1,8 +1,8 @@
 //! What a user gives as `REGISTRY_NAME`: a registry's name or its login server.
 
-use super::shown::shown;
 use crate::cloud::Cloud;
 use crate::name::Registry;
+use crate::text::refused_value;
 
 /// The Azure Container Registry, as the user named it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl RegistryName {
     /// Reads what the user gave; an error says what is wrong and what would be right.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         // The reasons below repeat parts of the text.
-        let lower = shown(text.trim_end_matches(['/', '.'])).to_ascii_lowercase();
+        let lower = refused_value(text.trim_end_matches(['/', '.'])).to_ascii_lowercase();
         if let Some((_, rest)) = lower.split_once("://") {
             let host = rest.split(['/', '?']).next().unwrap_or_default();
             let host = host.rsplit('@').next().unwrap_or_default();

@@ -19,7 +19,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use url::{Host, Url};
 
-use super::shown::shown;
+use crate::text::refused_value;
 
 /// Hosts that are reached without the proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl NoProxy {
             match Entry::parse(entry) {
                 Some(entry) => understood.push(entry),
                 // A URL may hold a password.
-                None => odd.push(format!("{:?}", shown(entry))),
+                None => odd.push(format!("{:?}", refused_value(entry))),
             }
         }
         if odd.is_empty() {
