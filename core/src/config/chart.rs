@@ -1,13 +1,14 @@
 //! What a user says of the chart: where it is, which version, with which values.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use super::reader::is_bare;
+use super::reader::{Reader, build};
 use super::shown::shown;
-use super::variables as name;
+use super::values::is_bare;
+use super::{Mistake, variables};
 use crate::name::{Location, NameError};
 use crate::problem::harmless;
 
@@ -110,21 +111,54 @@ pub(super) fn parse_version(text: &str) -> Result<String, String> {
     })
 }
 
-/// The values as Helm merges them: what is always set, the file over it, `--set` over that.
-pub(super) fn merged(
-    file: Option<&str>,
-    sets: Option<&str>,
-) -> Result<helm::Values, (&'static str, String)> {
-    let wrong = |variable| move |error: helm::Error| (variable, harmless(&error.to_string()));
+impl Reader<'_> {
+    pub(super) fn chart(&mut self) -> Option<ChartRequest> {
+        build!(ChartRequest {
+            source: self.read(&variables::HELM_REPO_URL),
+            name: self.read(&variables::HELM_CHART_NAME),
+            version: Some(self.read(&variables::CHART_VERSION)),
+            values: self.chart_values(),
+        })
+    }
+
+    fn chart_values(&mut self) -> Option<helm::Values> {
+        let path = self.read(&variables::CHART_VALUES);
+        let file = path.and_then(|path| match (self.inputs.file)(Path::new(&path)) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                let reason = format!("it cannot be read: {error}");
+                self.mistake(&variables::CHART_VALUES, Some(&path), reason);
+                None
+            }
+        });
+        let sets = self.read(&variables::CHART_SET);
+        match merged(file.as_deref(), sets.as_deref()) {
+            Ok(values) => Some(values),
+            Err(mistake) => {
+                self.mistakes.push(mistake);
+                None
+            }
+        }
+    }
+}
+
+/// Merges the values as Helm does: the file over the fixed values, `--set` over both.
+fn merged(file: Option<&str>, sets: Option<&str>) -> Result<helm::Values, Mistake> {
+    // The mistakes do not contain the values, which may be secrets.
+    let sets_mistake = |reason| Mistake::new(&variables::CHART_SET, None, reason);
     let mut values = helm::Values::new();
-    values.set(RUNNER).map_err(wrong(name::CHART_SET))?;
+    values
+        .set(RUNNER)
+        .map_err(|error| sets_mistake(harmless(&error.to_string())))?;
     if let Some(text) = file {
-        values.merge_yaml(text).map_err(wrong(name::CHART_VALUES))?;
+        values.merge_yaml(text).map_err(|error| {
+            Mistake::new(&variables::CHART_VALUES, None, harmless(&error.to_string()))
+        })?;
     }
     if let Some(text) = sets {
         values
             .set(text)
-            .map_err(|error| (name::CHART_SET, set_reason(text, &error)))?;
+            .map_err(|error| sets_mistake(set_reason(text, &error)))?;
     }
     Ok(values)
 }

@@ -11,7 +11,9 @@ mod no_proxy;
 mod reader;
 mod registry_name;
 mod secrets;
+mod setting;
 mod shown;
+mod values;
 mod variables;
 
 use std::fmt;
@@ -26,18 +28,15 @@ pub use credentials::{Credentials, Login, ManagedIdentity};
 pub use metric_push::MetricPush;
 pub use no_proxy::NoProxy;
 pub use registry_name::RegistryName;
-pub use variables::{VARIABLES, Variable, variable};
+pub use setting::{Unset, Variable};
+pub use variables::VARIABLES;
 
 use crate::azure::Cloud;
 use crate::name::{Repository, Tag};
 use crate::platform::Platform;
 use crate::problem::printable;
-use reader::{
-    Reader, parse_bool, parse_cloud, parse_https, parse_images, parse_log_level, parse_ref,
-    parse_repository_path, parse_timeout, parse_uuid,
-};
+use reader::{Reader, build};
 use shown::shown;
-use variables as name;
 
 /// What the platform's templates print for a value that the user did not give.
 const PLACEHOLDER: &str = "missing_workspaceInfo_custom_variable";
@@ -70,18 +69,13 @@ pub struct Inputs<'a> {
 }
 
 impl Inputs<'_> {
-    /// The value of a variable; empty and the platform's placeholder are unset.
-    fn get(&self, name: &str) -> Option<String> {
-        let value = (self.variable)(name)?;
-        let value = value.trim();
-        (!value.is_empty() && value != PLACEHOLDER).then(|| value.to_owned())
-    }
-
-    /// Like [`Inputs::get`], under the name or one of its aliases.
-    fn get_any(&self, name: &str) -> Option<String> {
-        let aliases = variable(name).map_or(&[][..], |variable| variable.aliases);
-        self.get(name)
-            .or_else(|| aliases.iter().find_map(|alias| self.get(alias)))
+    /// Returns the value under the first name that is set. An empty value and the platform's placeholder are unset.
+    fn get(&self, variable: &Variable) -> Option<String> {
+        let names = std::iter::once(&variable.name).chain(variable.aliases);
+        names
+            .filter_map(|name| (self.variable)(name))
+            .map(|value| value.trim().to_owned())
+            .find(|value| !value.is_empty() && value != PLACEHOLDER)
     }
 }
 
@@ -94,6 +88,16 @@ pub enum Images {
     CodeCollection,
     /// The RunWhen Local images.
     RunWhenLocal,
+}
+
+impl Images {
+    fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::CodeCollection => "codecollection",
+            Self::RunWhenLocal => "runwhen-local",
+        }
+    }
 }
 
 /// A Docker Hub account.
@@ -177,9 +181,10 @@ pub struct Mistake {
 }
 
 impl Mistake {
-    fn new(variable: &'static str, value: Option<&str>, reason: impl Into<String>) -> Self {
+    fn new(variable: &Variable, value: Option<&str>, reason: impl Into<String>) -> Self {
+        let value = value.filter(|_| !variable.secret);
         Self {
-            variable,
+            variable: variable.name,
             value: value.map(shown),
             reason: reason.into(),
         }
@@ -217,152 +222,58 @@ impl Config {
             inputs,
             mistakes: Vec::new(),
         };
-        let registry = reader.required(name::REGISTRY_NAME, RegistryName::parse);
-        let repository_path = reader.parsed(name::REGISTRY_REPOSITORY_PATH, parse_repository_path);
-        let subscription = reader.optional(name::AZURE_RESOURCE_SUBSCRIPTION_ID, parse_uuid);
-        let git_ref = reader.parsed(name::REF, parse_ref);
-        let images = reader.parsed(name::IMAGES, parse_images);
-        let architecture = reader.parsed(name::IMAGE_ARCHITECTURE, str::parse);
-        let timeout = reader.parsed(name::TIMEOUT_SECONDS, parse_timeout);
-        let log_level = reader.parsed(name::LOG_LEVEL, parse_log_level);
-        let sync_images = reader.parsed(name::SYNC_IMAGES, parse_bool);
-        let sync_ref_latest = reader.parsed(name::SYNC_REF_LATEST, parse_bool);
-        let verify_children = match program {
-            Program::Sli => reader.parsed(name::VERIFY_CHILDREN, parse_bool),
-            Program::Taskset => Some(true),
-        };
-        let use_date_tag = reader.parsed(name::USE_DATE_TAG, parse_bool);
-        let docker = reader.docker();
-        let chart = reader.chart();
-        let cloud = reader.optional(name::AZURE_CLOUD, parse_cloud);
-        let authority = reader.optional(name::AZURE_AUTHORITY_HOST, parse_https);
-        let network = reader.network();
-        let metric_push = reader.metric_push();
-        let output_dir = reader
-            .folder(name::OUTPUT_DIR)
-            .unwrap_or_else(|| PathBuf::from("."));
-        let temp_dir = reader
-            .folder(name::CODEBUNDLE_TEMP_DIR)
-            .unwrap_or_else(|| output_dir.clone());
-        let login = reader.login();
-
-        // The patterns below hold whenever there are no mistakes.
-        let Reader { mistakes, .. } = reader;
-        let (
-            Some(registry),
-            Some(repository_path),
-            Some(git_ref),
-            Some(sync_ref_latest),
-            Some(images),
-            Some(architecture),
-        ) = (
-            registry,
-            repository_path,
-            git_ref,
-            sync_ref_latest,
-            images,
-            architecture,
-        )
-        else {
-            return Err(Mistakes(mistakes));
-        };
-        let (
-            Some(timeout),
-            Some(log_level),
-            Some(sync_images),
-            Some(verify_children),
-            Some(use_date_tag),
-            Some(chart),
-            Some(login),
-        ) = (
-            timeout,
-            log_level,
-            sync_images,
-            verify_children,
-            use_date_tag,
-            chart,
-            login,
-        )
-        else {
-            return Err(Mistakes(mistakes));
-        };
-        if !mistakes.is_empty() {
-            return Err(Mistakes(mistakes));
+        match reader.config() {
+            Some(config) if reader.mistakes.is_empty() => Ok(config),
+            Some(_) | None => Err(Mistakes(reader.mistakes)),
         }
-        let cloud = match &registry {
-            RegistryName::LoginServer { cloud, .. } => *cloud,
-            RegistryName::Name(_) => cloud.or(login.cloud).unwrap_or(Cloud::AzureCloud),
-        };
-        Ok(Self {
-            program,
-            registry,
-            repository_path,
-            subscription,
-            sync_images,
-            images,
-            git_ref,
-            sync_ref_latest,
-            chart,
-            architecture,
-            verify_children,
-            use_date_tag,
-            docker,
-            login,
-            output_dir,
-            temp_dir,
-            timeout,
-            log_level,
-            cloud,
-            authority,
-            network,
-            metric_push,
-        })
     }
 
-    /// The settings of this run without secrets, for people to read.
+    /// The settings of this run without secrets, for the report.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
-        vec![
-            (name::REGISTRY_NAME, self.registry.as_str().to_owned()),
-            (
-                name::REGISTRY_REPOSITORY_PATH,
-                self.repository_path.to_string(),
-            ),
-            (
-                name::AZURE_RESOURCE_SUBSCRIPTION_ID,
-                self.subscription
-                    .clone()
-                    .or_else(|| self.login.subscription.clone())
-                    .unwrap_or_else(|| "detected".to_owned()),
-            ),
-            (name::SYNC_IMAGES, self.sync_images.to_string()),
-            (
-                name::IMAGES,
-                match self.images {
-                    Images::All => "all",
-                    Images::CodeCollection => "codecollection",
-                    Images::RunWhenLocal => "runwhen-local",
-                }
-                .to_owned(),
-            ),
-            (name::REF, self.git_ref.to_string()),
-            (name::SYNC_REF_LATEST, self.sync_ref_latest.to_string()),
-            (name::HELM_REPO_URL, self.chart.source.to_string()),
-            (name::HELM_CHART_NAME, self.chart.name.clone()),
-            (
-                name::CHART_VERSION,
-                self.chart
-                    .version
-                    .clone()
-                    .unwrap_or_else(|| "the highest release".to_owned()),
-            ),
-            (name::IMAGE_ARCHITECTURE, self.architecture.to_string()),
-            (name::VERIFY_CHILDREN, self.verify_children.to_string()),
-            (name::USE_DATE_TAG, self.use_date_tag.to_string()),
-            (name::USE_DOCKER_AUTH, self.docker.is_some().to_string()),
-            (name::TIMEOUT_SECONDS, self.timeout.as_secs().to_string()),
-            (name::AZURE_CLOUD, self.cloud.name().to_owned()),
-            ("credentials", self.login.origin.clone()),
-        ]
+        let render = |variable: &Variable| Some((variable.name, variable.in_report?(self)));
+        let variables = VARIABLES.iter().filter_map(render);
+        variables
+            .chain([("credentials", self.login.origin.clone())])
+            .collect()
+    }
+}
+
+impl Reader<'_> {
+    fn config(&mut self) -> Option<Config> {
+        let name = self.read(&variables::REGISTRY_NAME);
+        let found_login = self.login();
+        let given_cloud = self.read(&variables::AZURE_CLOUD);
+        let cloud = name
+            .as_ref()
+            .and_then(RegistryName::cloud)
+            .or(given_cloud)
+            .or(found_login.as_ref().and_then(|login| login.cloud));
+        let output = self.read(&variables::OUTPUT_DIR);
+        let temp = self.read(&variables::CODEBUNDLE_TEMP_DIR);
+        build!(Config {
+            program: Some(self.program),
+            registry: name,
+            repository_path: self.read(&variables::REGISTRY_REPOSITORY_PATH),
+            subscription: Some(self.read(&variables::AZURE_RESOURCE_SUBSCRIPTION_ID)),
+            sync_images: self.read(&variables::SYNC_IMAGES),
+            images: self.read(&variables::IMAGES),
+            git_ref: self.read(&variables::REF),
+            sync_ref_latest: self.read(&variables::SYNC_REF_LATEST),
+            chart: self.chart(),
+            architecture: self.read(&variables::IMAGE_ARCHITECTURE),
+            verify_children: self.read(&variables::VERIFY_CHILDREN),
+            use_date_tag: self.read(&variables::USE_DATE_TAG),
+            docker: Some(self.docker()),
+            login: found_login,
+            temp_dir: temp.or_else(|| output.clone()),
+            output_dir: output,
+            timeout: self.read(&variables::TIMEOUT_SECONDS),
+            log_level: self.read(&variables::LOG_LEVEL),
+            cloud: Some(cloud.unwrap_or(Cloud::AzureCloud)),
+            authority: Some(self.read(&variables::AZURE_AUTHORITY_HOST)),
+            network: Some(self.network()),
+            metric_push: Some(self.metric_push()),
+        })
     }
 }
 

@@ -19,6 +19,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use url::{Host, Url};
 
+use super::shown::shown;
+
 /// Hosts that are reached without the proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NoProxy(Vec<Entry>);
@@ -37,29 +39,31 @@ enum Hosts {
     Network(IpNet),
 }
 
+const FORMS: &str = "give hosts (example.com, .example.com, *.example.com), addresses, networks (10.0.0.0/8) or *, \
+    each but a network with a port where wanted (example.com:443), separated by commas";
+
 impl NoProxy {
     /// # Errors
-    /// A fragment that names the entries which cannot be understood.
+    /// A fragment that names the entries which are not valid.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
+        if text.contains('@') {
+            // A part of it is a URL with a password, which may contain a comma: no entry can be shown.
+            return Err(format!("it must not contain '@': {FORMS}"));
+        }
         let entries = text
             .split(|c: char| c == ',' || c.is_whitespace())
             .filter(|entry| !entry.is_empty());
-        let (mut understood, mut odd) = (Vec::new(), Vec::new());
+        let (mut valid, mut invalid) = (Vec::new(), Vec::new());
         for entry in entries {
             match Entry::parse(entry) {
-                Some(entry) => understood.push(entry),
-                // A URL may hold a password.
-                None => odd.push(format!("{:?}", entry.rsplit('@').next().unwrap_or(entry))),
+                Some(entry) => valid.push(entry),
+                None => invalid.push(format!("{:?}", shown(entry))),
             }
         }
-        if odd.is_empty() {
-            return Ok(Self(understood));
+        if invalid.is_empty() {
+            return Ok(Self(valid));
         }
-        Err(format!(
-            "{} cannot be understood: give hosts (example.com, .example.com, *.example.com), addresses, networks \
-             (10.0.0.0/8) or *, each but a network with a port where wanted (example.com:443), separated by commas",
-            odd.join(", ")
-        ))
+        Err(format!("{} cannot be understood: {FORMS}", invalid.join(", ")))
     }
 
     /// True if this address is reached without the proxy.
@@ -269,7 +273,13 @@ mod tests {
             assert!(error.contains(&format!("{odd:?}")), "{odd}: {error}");
             assert!(!error.contains("localhost"), "{error}");
         }
-        let error = NoProxy::parse("http://me:hush@host").unwrap_err();
-        assert!(!error.contains("hush"), "{error}");
+        for url in [
+            "http://me:hush@host",
+            "http://me:hu,sh@host",
+            "http://host?token=hush",
+        ] {
+            let error = NoProxy::parse(url).unwrap_err();
+            assert!(!error.contains("hu"), "{error}");
+        }
     }
 }

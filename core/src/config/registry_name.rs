@@ -54,6 +54,14 @@ impl RegistryName {
         }
     }
 
+    /// The cloud of the login server; none for a name.
+    pub(super) fn cloud(&self) -> Option<Cloud> {
+        match self {
+            Self::Name(_) => None,
+            Self::LoginServer { cloud, .. } => Some(*cloud),
+        }
+    }
+
     /// The name of the resource in Azure, as `az acr` takes it: `myacr` of `myacr-c5gkd3e4.azurecr.io`.
     pub fn resource_name(&self) -> &str {
         // The name of a registry has neither '.' nor '-'.

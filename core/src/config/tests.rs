@@ -5,11 +5,15 @@ use secrecy::ExposeSecret;
 use super::*;
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, Mistakes> {
+    read_as(Program::Sli, variables)
+}
+
+fn read_as(program: Program, variables: &[(&str, &str)]) -> Result<Config, Mistakes> {
     let variables: HashMap<_, _> = variables.iter().copied().collect();
     let variable = |name: &str| variables.get(name).map(|value| (*value).to_owned());
     let file = |_: &Path| Err(io::ErrorKind::NotFound.into());
     Config::read(
-        Program::Sli,
+        program,
         &Inputs {
             variable: &variable,
             file: &file,
@@ -36,10 +40,65 @@ fn defaults_are_the_documented_ones() {
     assert!(!config.sync_images && !config.use_date_tag && config.docker.is_none());
     for variable in VARIABLES.iter().filter(|variable| variable.is_switch()) {
         assert!(
-            parse_bool(variable.default_for(Program::Taskset)).is_ok(),
+            values::boolean(variable.default_for(Program::Taskset)).is_ok(),
             "{}",
             variable.name
         );
+    }
+}
+
+#[test]
+fn variable_of_the_other_program_has_its_default() {
+    let variables = [
+        NAME,
+        ("VERIFY_CHILDREN", "wrong"),
+        ("PUSH_METRIC", "true"),
+        ("RW_SLI_METRIC_NAME", "-"),
+    ];
+    let config = read_as(Program::Taskset, &variables).unwrap();
+    assert!(config.verify_children && config.sync_images && config.metric_push.is_none());
+    assert!(read(&variables).is_err());
+}
+
+#[test]
+fn settings_of_the_report_keep_their_order() {
+    let settings = read(&[NAME]).unwrap().settings();
+    let names: Vec<_> = settings.into_iter().map(|(name, _)| name).collect();
+    let expected = [
+        "REGISTRY_NAME",
+        "REGISTRY_REPOSITORY_PATH",
+        "AZURE_RESOURCE_SUBSCRIPTION_ID",
+        "SYNC_IMAGES",
+        "IMAGES",
+        "REF",
+        "SYNC_REF_LATEST",
+        "HELM_REPO_URL",
+        "HELM_CHART_NAME",
+        "CHART_VERSION",
+        "IMAGE_ARCHITECTURE",
+        "VERIFY_CHILDREN",
+        "USE_DATE_TAG",
+        "USE_DOCKER_AUTH",
+        "TIMEOUT_SECONDS",
+        "AZURE_CLOUD",
+        "credentials",
+    ];
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn collector_of_the_platform_needs_all_three_variables() {
+    let text = mistakes(&[
+        NAME,
+        ("PUSH_METRIC", "true"),
+        ("RW_OTEL_COLLECTOR_ENDPOINT", "collector:4318"),
+    ]);
+    for name in [
+        "RW_OTEL_COLLECTOR_ENDPOINT",
+        "RW_SLI_METRIC_NAME",
+        "RW_WORKSPACE",
+    ] {
+        assert!(text.contains(&format!("\n  {name}")), "{text}");
     }
 }
 

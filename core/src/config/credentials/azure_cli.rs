@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Credentials, Found, Login, ManagedIdentity, mistake};
 use crate::azure::{Cloud, check_certificate};
-use crate::config::{Inputs, Mistake, variables as name};
+use crate::config::{Inputs, Mistake, variables};
 
 const PROFILE: &str = "azureProfile.json";
 const ENTRIES: &str = "service_principal_entries.json";
@@ -59,7 +59,7 @@ enum LoggedIn {
 }
 
 pub(super) fn login(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Found {
-    let Some(folder) = inputs.get(name::AZURE_CONFIG_DIR).map(PathBuf::from) else {
+    let Some(folder) = inputs.get(&variables::AZURE_CONFIG_DIR).map(PathBuf::from) else {
         return Ok(None);
     };
     let profile: Option<Profile> = read(inputs, &folder, PROFILE)?;
@@ -71,7 +71,10 @@ pub(super) fn login(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Found
     let entries: Option<Vec<PrincipalEntry>> = read(inputs, &folder, ENTRIES)?;
     let entries = entries.unwrap_or_default();
     if default.is_none() && entries.is_empty() {
-        passed_over.push(format!("{} holds no login", name::AZURE_CONFIG_DIR));
+        passed_over.push(format!(
+            "{} holds no login",
+            variables::AZURE_CONFIG_DIR.name
+        ));
         return Ok(None);
     }
     let logged_in = default.map_or(Ok(LoggedIn::Principal), |s| s.user.logged_in())?;
@@ -91,7 +94,7 @@ pub(super) fn login(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Found
 }
 
 fn wrong(reason: impl Into<String>) -> Vec<Mistake> {
-    vec![mistake(name::AZURE_CONFIG_DIR, reason)]
+    vec![mistake(&variables::AZURE_CONFIG_DIR, reason)]
 }
 
 /// A file of the folder; none where there is no such file.
