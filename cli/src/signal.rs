@@ -19,7 +19,7 @@ imported. A second SIGINT or SIGTERM ends the process at once, without a report,
 codes, and 129 for SIGHUP, are what a shell reports when the signal comes before the run has begun.
 ";
 
-/// Becomes true when the run is to stop.
+/// Returns a value that becomes true when the run must stop.
 pub(crate) fn interrupted() -> watch::Receiver<bool> {
     let (stop, interrupted) = watch::channel(false);
     if let Err(error) = listen(stop) {
@@ -30,7 +30,7 @@ pub(crate) fn interrupted() -> watch::Receiver<bool> {
     interrupted
 }
 
-/// Runs `work`, and logs when the run is to stop.
+/// Runs `work`, and logs when the run must stop.
 ///
 /// The thread that receives signals does not log itself: a full pipe on stderr would block it.
 pub(crate) async fn logged<T>(
@@ -60,15 +60,15 @@ fn listen(stop: watch::Sender<bool>) -> io::Result<()> {
     };
     thread::Builder::new()
         .name("signals".to_owned())
-        .spawn(move || end_when_asked(&runtime, signals, &stop))?;
+        .spawn(move || end_on_signals(&runtime, signals, &stop))?;
     Ok(())
 }
 
-fn end_when_asked(runtime: &Runtime, mut signals: Signals, stop: &watch::Sender<bool>) {
+fn end_on_signals(runtime: &Runtime, mut signals: Signals, stop: &watch::Sender<bool>) {
     runtime.block_on(async {
         loop {
             let Some(received) = signals.next().await else {
-                // Keeps the sender alive: a closed channel would mean that no signal can come any more.
+                // Keeps the sender: a closed channel would look like a stop.
                 return std::future::pending().await;
             };
             if stop.send_replace(true) && received != SignalKind::hangup() {
@@ -99,7 +99,7 @@ impl Signals {
         })
     }
 
-    /// The next signal; none when there are no more.
+    /// None if no signal can arrive any more.
     async fn next(&mut self) -> Option<SignalKind> {
         let hangup = async {
             match &mut self.hangup {
@@ -122,9 +122,9 @@ fn ignores_hangup(status: &str) -> bool {
         .is_some_and(|mask| mask & 1 == 1)
 }
 
-#[expect(clippy::exit, reason = "the user asked twice")]
+#[expect(clippy::exit, reason = "a second signal must end the process at once")]
 fn end_at_once(signal: SignalKind) {
-    // As a shell reports a process that the signal ended.
+    // The exit code that a shell reports for a process that was ended by the signal.
     std::process::exit(128 + signal.as_raw_value());
 }
 

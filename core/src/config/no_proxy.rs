@@ -63,7 +63,10 @@ impl NoProxy {
         if invalid.is_empty() {
             return Ok(Self(valid));
         }
-        Err(format!("{} cannot be understood: {FORMS}", invalid.join(", ")))
+        Err(format!(
+            "{} cannot be understood: {FORMS}",
+            invalid.join(", ")
+        ))
     }
 
     /// True if this address is reached without the proxy.
