@@ -50,7 +50,7 @@ fn environment(value: OsString) -> Option<String> {
 fn command(program: Program) -> Command {
     let about = match program {
         Program::Sli => {
-            "Prints how many RunWhen images in an Azure Container Registry need a sync."
+            "Prints the number of RunWhen images that need a sync to an Azure Container Registry."
         }
         Program::Taskset => {
             "Syncs RunWhen images into an Azure Container Registry and reports on it."

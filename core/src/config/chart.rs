@@ -1,4 +1,4 @@
-//! What a user says of the chart: where it is, which version, with which values.
+//! The chart that the user configures: its source, version and values.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::{Mistake, variables};
 use crate::name::{Location, NameError};
 use crate::problem::harmless;
 
-/// Always set: without a runner the chart names only a part of its images.
+/// Always set: without a runner, the rendered chart contains only a part of the images.
 const RUNNER: &str = "runner.enabled=true";
 
 const FORMS: &str =
@@ -21,22 +21,22 @@ const FORMS: &str =
 /// The chart that names the RunWhen Local images.
 #[derive(Clone, Debug)]
 pub struct ChartRequest {
-    /// Where it is.
+    /// The place that it is read from.
     pub source: ChartSource,
-    /// Its name there.
+    /// Its name in that place.
     pub name: String,
-    /// A version or a range; none for the highest release.
+    /// A version or a range; none means the highest release.
     pub version: Option<String>,
     /// The values to render it with.
     pub values: helm::Values,
 }
 
-/// Where a chart is.
+/// The place of a chart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChartSource {
     /// A chart repository: a host with an `index.yaml`. Its URL ends in a slash.
     Repository(Url),
-    /// A registry; the charts are repositories below this one.
+    /// A path in a registry; each chart is a repository below it.
     Oci(Location),
     /// A chart's folder or archive on this machine.
     Path(PathBuf),
@@ -53,14 +53,14 @@ impl ChartSource {
         }
     }
 
-    /// A place on the network. What a chart says of its dependencies may name no other.
+    /// Parses the URL of a chart repository or registry. Dependencies of charts may only come from these.
     pub(crate) fn from_url(text: &str) -> Result<Self, String> {
         if let Some(rest) = text.strip_prefix("oci://") {
             let (registry, repository) = rest
                 .trim_end_matches('/')
                 .split_once('/')
                 .ok_or("an oci:// URL needs a path after the host")?;
-            // Without the text itself: it may hold a password.
+            // The reasons do not contain the text, which may contain a password.
             let reason = |error: NameError| error.reason().to_owned();
             let registry = registry
                 .parse()
@@ -94,7 +94,7 @@ impl fmt::Display for ChartSource {
 }
 
 pub(super) fn parse_name(text: &str) -> Result<String, String> {
-    // The name becomes a path of a URL or a repository.
+    // The name becomes a part of a URL or of a repository's path.
     let valid = text.len() <= 128
         && text
             .bytes()
@@ -163,10 +163,10 @@ fn merged(file: Option<&str>, sets: Option<&str>) -> Result<helm::Values, Mistak
     Ok(values)
 }
 
-/// What is wrong with `--set`, without the whole text, which the engine repeats: a value may be a secret.
+/// Describes a mistake in `--set` without the text that the engine repeats: a value may be a secret.
 fn set_reason(text: &str, error: &helm::Error) -> String {
     if text.contains("://") {
-        // What the engine takes for a key may be a part of a URL.
+        // The engine's message contains a key, which may be a part of a URL.
         return "it must be KEY=VALUE, several separated by commas; a comma inside a value is written \\,"
             .to_owned();
     }
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chart_comes_from_four_kinds_of_places() {
+    fn chart_sources_are_urls_and_paths_without_user_and_query() {
         let shown = |text| ChartSource::parse(text).map(|source| source.to_string());
         assert_eq!(
             shown("https://charts.example/x/").unwrap(),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn names_cannot_leave_the_repository() {
+    fn chart_name_with_a_path_or_query_is_refused() {
         assert!(parse_name("runwhen-local").is_ok());
         for bad in ["../x", "a/b", "a b", "a?b"] {
             assert!(parse_name(bad).is_err(), "{bad}");

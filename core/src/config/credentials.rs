@@ -4,11 +4,11 @@
 //! 2. `azure_credentials`: JSON, `KEY=VALUE` lines, or the path of a file with either;
 //! 3. workload identity;
 //! 4. the login that the Azure CLI left in `AZURE_CONFIG_DIR`;
-//! 5. managed identity, which can only be tried.
+//! 5. managed identity, which is known to exist only after a request.
 //!
 //! The first form that is begun is used. If it is incomplete or cannot be read, that is a mistake: with the next form
-//! the run would continue as another identity. Two variables begin no form by themselves: `AZURE_CLIENT_ID` may choose
-//! a managed identity, and `AZURE_TENANT_ID` may accompany it.
+//! the run would continue as another identity. Two variables do not begin a form: `AZURE_CLIENT_ID` may choose a managed
+//! identity, and `AZURE_TENANT_ID` may be set together with it.
 
 mod azure_cli;
 mod principal_text;
@@ -23,7 +23,7 @@ use super::{Inputs, Mistake, Variable, values, variables};
 use crate::azure::Cloud;
 use principal_text::PrincipalText;
 
-/// How this run proves to Entra who it is.
+/// The credentials with which this run logs in to Entra.
 #[derive(Clone, Debug)]
 pub enum Credentials {
     /// A service principal with a secret.
@@ -32,7 +32,7 @@ pub enum Credentials {
         tenant: String,
         /// Application id.
         client: String,
-        /// The secret's value.
+        /// The value of the secret, not its id.
         secret: SecretString,
     },
     /// A service principal with a certificate and its private key, as PEM.
@@ -41,10 +41,10 @@ pub enum Credentials {
         tenant: String,
         /// Application id.
         client: String,
-        /// Private key and certificate, as `az login --certificate` takes them.
+        /// Private key and certificate, in the form that `az login --certificate` accepts.
         pem: SecretString,
     },
-    /// A service principal with a signed assertion that somebody else made.
+    /// A service principal with an assertion that another program signed.
     ClientAssertion {
         /// Directory (tenant) id or domain.
         tenant: String,
@@ -62,14 +62,14 @@ pub enum Credentials {
         /// The projected service account token.
         token_file: PathBuf,
     },
-    /// The identity of the machine, from its metadata service.
+    /// The identity of the machine, with tokens from its metadata service.
     ManagedIdentity {
-        /// Which one, when it is not the system's.
+        /// The identity to use, of those that the machine has.
         identity: ManagedIdentity,
     },
 }
 
-/// Which of a machine's managed identities.
+/// One of a machine's managed identities.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ManagedIdentity {
     /// The system-assigned one, or the only one.
@@ -82,18 +82,18 @@ pub enum ManagedIdentity {
     Resource(String),
 }
 
-/// The credentials that were found, where, and what they say besides.
+/// The credentials of a run, and the values that are stored with them.
 #[derive(Clone, Debug)]
 pub struct Login {
     /// The credentials.
     pub credentials: Credentials,
-    /// Where they were found, for the log.
+    /// The place where they were found, for the log and the report.
     pub origin: String,
-    /// The subscription that came with them.
+    /// The subscription that is stored with them.
     pub subscription: Option<String>,
-    /// The cloud that came with them.
+    /// The cloud that is stored with them.
     pub cloud: Option<Cloud>,
-    /// Settings that were read and hold no credentials, with the reason.
+    /// Reasons why settings that were read do not contain credentials.
     pub passed_over: Vec<String>,
 }
 
@@ -109,7 +109,7 @@ impl Login {
     }
 }
 
-/// What a form holds: a login, nothing (the next form is read), or mistakes.
+/// The result of reading one form: a login, none (the next form is read), or mistakes.
 type Found = Result<Option<Login>, Vec<Mistake>>;
 
 /// Reads the first form that is begun.
@@ -215,7 +215,7 @@ fn from_secret(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Found {
         Ok(PrincipalText::Principal(principal)) => principal,
         Ok(PrincipalText::Sentence) => {
             passed_over.push(format!(
-                "{origin} holds a sentence of the platform, not credentials"
+                "{origin} contains a sentence of the platform, not credentials"
             ));
             return Ok(None);
         }
@@ -274,7 +274,7 @@ fn machine(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Login {
     };
     if inputs.get(tenant).is_some() {
         passed_over.push(format!(
-            "{} and {} are set without {} or {}: they are taken for a managed identity's",
+            "{} and {} are set without {} or {}: they are used for a managed identity",
             tenant.name,
             client.name,
             secret.name,

@@ -1,4 +1,4 @@
-//! Where the number is pushed to, for runs without the platform's own runtime.
+//! The collector to which the number is pushed by runs outside the platform's runtime.
 
 use percent_encoding::percent_decode_str;
 use reqwest::header::{HeaderName, HeaderValue};
@@ -8,18 +8,18 @@ use url::Url;
 use super::reader::{Reader, build};
 use super::variables;
 
-/// A collector, and what the metric is called there.
+/// A collector, and the name of the metric.
 #[derive(Clone, Debug)]
 pub struct MetricPush {
-    /// Where metrics are sent to: the whole address.
+    /// The whole address to which metrics are sent.
     pub endpoint: Url,
-    /// Headers that the collector wants; their values may be tokens.
+    /// Headers that the collector requires. Their values may be tokens.
     pub headers: Vec<(HeaderName, SecretString)>,
-    /// The metric's name.
+    /// The name of the metric.
     pub name: String,
     /// The attribute `workspace`.
     pub workspace: Option<String>,
-    /// Whether the collector is the user's own, which takes the number of many registries.
+    /// Whether the metric has the attribute `registry`: a user's own collector gets the numbers of several registries.
     pub names_registry: bool,
 }
 
@@ -66,26 +66,24 @@ impl Reader<'_> {
 }
 
 pub(super) fn parse_endpoint(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("it is no URL: {error}"))?;
+    let url = Url::parse(text).map_err(|error| format!("it is not a URL: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err("it must be a URL such as http://otel-collector:4318".to_owned());
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(
-            "a password does not belong into it: give OTEL_EXPORTER_OTLP_HEADERS".to_owned(),
-        );
+        return Err("it must not contain a password: use OTEL_EXPORTER_OTLP_HEADERS".to_owned());
     }
     Ok(url)
 }
 
-/// What OpenTelemetry's specification of exporters says of the endpoint for all signals.
+/// Adds the path for metrics, as OpenTelemetry's specification requires for the endpoint of all signals.
 fn with_signal_path(mut base: Url) -> Url {
     let path = format!("{}/v1/metrics", base.path().trim_end_matches('/'));
     base.set_path(&path);
     base
 }
 
-/// The names that an instrument of OpenTelemetry may have, with room for a category's.
+/// Accepts the names of OpenTelemetry's instruments, with room for the suffix of a category.
 pub(super) fn parse_metric_name(text: &str) -> Result<String, String> {
     let begins = text.starts_with(|c: char| c.is_ascii_alphabetic());
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-' | '/');
@@ -122,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_base_gets_the_signals_path() {
+    fn base_address_gets_the_path_for_metrics() {
         for (base, whole) in [
             ("http://collector:4318", "http://collector:4318/v1/metrics"),
             (

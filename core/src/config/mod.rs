@@ -1,8 +1,10 @@
-//! Configuration: variables in, one valid [`Config`] out, or every mistake at once.
+//! Reads the variables into one valid [`Config`], or reports all mistakes at once.
 //!
-//! Pure, given the two functions of [`Inputs`]. Only this module knows variable names. An empty value,
-//! and the text that the platform's templates print for a value nobody gave, mean "unset". There is
-//! deliberately no `Default` and no way to change a `Config`: an invalid one cannot exist.
+//! Pure, given the two functions of [`Inputs`]. Only this module knows variable names. An empty value, and the text
+//! that the platform's templates print for a missing value, mean "unset". A `Config` is built by [`Config::read`] only
+//! and is never changed, so it is always valid.
+//!
+//! A new variable is a declaration in `variables.rs`, a field of a struct, and the line that fills the field.
 
 mod chart;
 mod credentials;
@@ -38,20 +40,20 @@ use crate::problem::printable;
 use reader::{Reader, build};
 use shown::shown;
 
-/// What the platform's templates print for a value that the user did not give.
+/// The platform's templates print this for a value that the user did not set.
 const PLACEHOLDER: &str = "missing_workspaceInfo_custom_variable";
 
-/// Which of the two executables asks: they differ in what `SYNC_IMAGES` is by default.
+/// One of the two executables. They differ in the default of `SYNC_IMAGES`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
-    /// The indicator: looks, and imports only when told to.
+    /// The indicator: checks, and imports only if that is configured.
     Sli,
-    /// The task: imports unless told not to.
+    /// The task: imports unless that is turned off.
     Taskset,
 }
 
 impl Program {
-    /// The executable's name.
+    /// The name of the executable.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sli => "sli",
@@ -60,11 +62,11 @@ impl Program {
     }
 }
 
-/// Where configuration comes from.
+/// The sources of a configuration.
 pub struct Inputs<'a> {
-    /// The value of a variable, if it is set at all.
+    /// Returns the value of a variable if it is set.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
-    /// The text of a file that a variable names.
+    /// Returns the text of a file that a variable names.
     pub file: &'a dyn Fn(&Path) -> io::Result<String>,
 }
 
@@ -79,10 +81,10 @@ impl Inputs<'_> {
     }
 }
 
-/// Which categories of images a run looks at.
+/// The categories of images that a run checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Images {
-    /// Both.
+    /// Both categories.
     All,
     /// The CodeCollection images.
     CodeCollection,
@@ -100,83 +102,83 @@ impl Images {
     }
 }
 
-/// A Docker Hub account.
+/// An account at Docker Hub.
 #[derive(Clone, Debug)]
 pub struct DockerAuth {
-    /// The account's name.
+    /// The name of the user.
     pub username: SecretString,
-    /// Its access token.
+    /// An access token.
     pub token: SecretString,
 }
 
-/// How connections leave this machine.
+/// The settings of all connections.
 #[derive(Clone, Debug)]
 pub struct Network {
-    /// The proxy's URL, which may hold a password.
+    /// The proxy's URL, which may contain a password.
     pub proxy: Option<SecretString>,
-    /// Hosts that are reached without it.
+    /// Hosts that are reached without the proxy.
     pub no_proxy: NoProxy,
-    /// PEM bundle of the authorities to trust instead of the system's.
+    /// PEM file with the CA bundle to trust instead of the system's.
     pub authorities: Option<PathBuf>,
 }
 
-/// A whole, valid configuration.
+/// A complete, valid configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Which executable runs.
+    /// The executable that runs.
     pub program: Program,
     /// The destination registry.
     pub registry: RegistryName,
-    /// The path under which the images stand there.
+    /// The path under which the images are stored in it.
     pub repository_path: Repository,
-    /// The subscription that the user named.
+    /// The subscription of the registry; detected if it is not given.
     pub subscription: Option<String>,
     /// Whether to import.
     pub sync_images: bool,
-    /// Which images to look at.
+    /// The images to check.
     pub images: Images,
-    /// The prefix of the CodeCollections' tags.
+    /// The branch of the CodeCollections, which is the prefix of their tags.
     pub git_ref: Tag,
-    /// Whether `${REF}-latest` is kept in the registry too.
+    /// Whether to keep `${REF}-latest` in the registry too.
     pub sync_ref_latest: bool,
     /// The chart that names the RunWhen Local images.
     pub chart: ChartRequest,
     /// The platform whose manifest decides.
     pub architecture: Platform,
-    /// Whether an image that is up to date must have the platform's manifest in the registry.
+    /// Whether to check that an up-to-date image has the platform's manifest in the registry.
     pub verify_children: bool,
-    /// Whether `latest` is imported under a date.
+    /// Whether to import `latest` under a date tag.
     pub use_date_tag: bool,
-    /// The Docker Hub account to use.
+    /// The account to use at Docker Hub.
     pub docker: Option<DockerAuth>,
-    /// Who we are in Azure.
+    /// The identity of this run in Azure.
     pub login: Login,
-    /// Where reports and artifacts go.
+    /// The folder of reports and artifacts.
     pub output_dir: PathBuf,
-    /// Where the artifact goes that the original left in its working folder.
+    /// The folder of the artifact that the original wrote to its working folder.
     pub temp_dir: PathBuf,
-    /// Deadline of the whole run.
+    /// The longest duration of the whole run.
     pub timeout: Duration,
     /// `error`, `warn`, `info` or `debug`.
     pub log_level: String,
-    /// The cloud that everything happens in.
+    /// The cloud of the registry and the identity.
     pub cloud: Cloud,
-    /// The authority to ask instead of the cloud's own.
+    /// The Entra host to use instead of the cloud's.
     pub authority: Option<String>,
-    /// How connections leave this machine.
+    /// The settings of all connections.
     pub network: Network,
-    /// Where the number is pushed to, if anywhere.
+    /// The collector to which the number is pushed.
     pub metric_push: Option<MetricPush>,
 }
 
-/// One variable that cannot be used as it is.
+/// A variable with a value that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
-    /// The variable's name.
+    /// The name of the variable.
     pub variable: &'static str,
-    /// Its value; none when it is unset or a secret.
+    /// Its value; none if it is unset or must not be shown.
     pub value: Option<String>,
-    /// What is wrong and what is allowed.
+    /// The mistake, and the values that are allowed.
     pub reason: String,
 }
 
@@ -206,16 +208,16 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// Everything that is wrong with the configuration.
+/// All mistakes in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the configuration is wrong{}", .0.iter().map(|mistake| format!("\n  {mistake}")).collect::<String>())]
 pub struct Mistakes(pub Vec<Mistake>);
 
 impl Config {
-    /// Reads the configuration.
+    /// Reads all variables.
     ///
     /// # Errors
-    /// All mistakes at once, each with the variable, its value (never a secret's) and what is allowed.
+    /// All mistakes at once, each with the variable, its value (unless it may be secret) and the allowed values.
     pub fn read(program: Program, inputs: &Inputs<'_>) -> Result<Self, Mistakes> {
         let mut reader = Reader {
             program,

@@ -1,9 +1,9 @@
 //! `NO_PROXY`: hosts that are reached without the proxy.
 //!
-//! There is no standard for it. Accepted is what curl, Go (`golang.org/x/net/http/httpproxy`) and Python (`urllib`)
-//! accept, separated by commas or white space:
+//! There is no standard for it. This module accepts the forms of curl, Go (`golang.org/x/net/http/httpproxy`) and Python
+//! (`urllib`), separated by commas or white space:
 //!
-//! | Form | Means |
+//! | Form | Meaning |
 //! |---|---|
 //! | `example.com`, `.example.com` | the host and its subdomains |
 //! | `*.example.com` | the subdomains |
@@ -84,7 +84,7 @@ impl NoProxy {
 impl Entry {
     fn parse(text: &str) -> Option<Self> {
         let hosts = |hosts| Self { hosts, port: None };
-        // Before a port is looked for: an IPv6 address has colons of its own.
+        // Before the port is split off: an IPv6 address contains colons.
         if let Some(network) = network(text) {
             return Some(hosts(Hosts::Network(network)));
         }
@@ -144,9 +144,9 @@ fn address(text: &str) -> Option<IpAddr> {
     (!is_bracketed || address.is_ipv6()).then(|| address.to_canonical())
 }
 
-/// A name as URLs have it: lower-case, in Punycode, without a last dot.
+/// Returns a name in the form of URLs: lower-case, in Punycode, without a last dot.
 fn domain(text: &str) -> Option<String> {
-    // URLs take `10.1` and `0x7f.1` for addresses; in a list of hosts they are slips.
+    // In URLs, `10.1` and `0x7f.1` are addresses; in a list of hosts they are mistakes.
     let Host::Domain(name) = Host::parse(text.trim_end_matches('.')).ok()? else {
         return None;
     };
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_understood_is_named() {
+    fn entry_that_is_not_valid_is_named() {
         for odd in [
             "http://myacr.azurecr.io",
             "myacr.azurecr.io/v2",

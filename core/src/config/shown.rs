@@ -1,9 +1,9 @@
-//! A value as a refusal may show it.
+//! Hides the parts of a value that a message must not contain.
 
-/// The value without what must not be shown: a URL keeps its scheme, host and path only.
+/// Returns the value; of a URL only scheme, host and path.
 ///
-/// The value was refused, so it need not be a valid URL: a password may hold any character, and what looks like a
-/// path or a query may still be a part of it. Where that cannot be told apart more is hidden rather than less.
+/// The value may be an invalid URL: a password may contain any character, and a part that looks like a path or a query
+/// may belong to the password. In such a case, too much is hidden rather than too little.
 pub(crate) fn shown(value: &str) -> String {
     let (scheme, rest) = match value.split_once("://") {
         Some((scheme, rest)) => (format!("{scheme}://"), rest),
@@ -20,7 +20,7 @@ pub(crate) fn shown(value: &str) -> String {
     format!("{scheme}{place}{left_out}")
 }
 
-/// `user:password@host` or `host?token=…` without a scheme. A pinned image has its at sign before its colon.
+/// True for `user:password@host` and `host?token=…` without a scheme. A pinned image has its `@` before its colon.
 fn looks_like_url(value: &str) -> bool {
     let has_after =
         |first, second| matches!(value.split_once(first), Some((_, rest)) if rest.contains(second));

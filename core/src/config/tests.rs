@@ -103,7 +103,7 @@ fn collector_of_the_platform_needs_all_three_variables() {
 }
 
 #[test]
-fn empty_and_the_placeholder_are_unset() {
+fn empty_value_and_placeholder_are_unset() {
     let config = read(&[
         NAME,
         ("REF", ""),
@@ -120,7 +120,7 @@ fn empty_and_the_placeholder_are_unset() {
 }
 
 #[test]
-fn all_mistakes_are_told_at_once_and_no_secret_with_them() {
+fn all_mistakes_are_reported_at_once_without_secrets() {
     let text = mistakes(&[
         ("REGISTRY_NAME", "https://myacr.azurecr.io"),
         ("REGISTRY_REPOSITORY_PATH", "Run When"),
@@ -156,7 +156,7 @@ fn all_mistakes_are_told_at_once_and_no_secret_with_them() {
 }
 
 #[test]
-fn repository_paths_tolerate_stray_slashes() {
+fn extra_slashes_in_the_repository_path_are_ignored() {
     for (given, path) in [
         ("/team/runwhen/", "team/runwhen"),
         ("a//b", "a/b"),
@@ -174,7 +174,7 @@ fn repository_paths_tolerate_stray_slashes() {
 }
 
 #[test]
-fn the_cloud_follows_from_the_suffix_or_the_setting() {
+fn cloud_follows_from_the_login_server_or_the_setting() {
     assert_eq!(
         read(&[("REGISTRY_NAME", "myacr.azurecr.us")])
             .unwrap()
@@ -210,13 +210,13 @@ fn neither_debug_nor_settings_show_a_secret() {
     assert!(!shown.contains("hush"), "{shown}");
     let secrets = config.secrets();
     let secrets: Vec<_> = secrets.iter().map(ExposeSecret::expose_secret).collect();
-    // The account as a pair too, and the proxy's password decoded: as they are sent.
+    // The account also in the form of the request header, and the proxy's password also decoded.
     let all = ["hush-1", "hush-2", "dXNlcjpodXNoLTI=", "hush%2D3", "hush-3"];
     assert_eq!(secrets, all);
 }
 
 #[test]
-fn no_url_in_a_variable_shows_its_user_password_or_query() {
+fn url_in_a_variable_never_shows_its_user_password_or_query() {
     for variable in VARIABLES.iter().filter(|variable| !variable.secret) {
         for value in [
             "https://user:hush@host.example/x",

@@ -10,7 +10,7 @@ fn found(variables: &[(&str, &str)], files: &[(&str, &str)]) -> Login {
     read(variables, files).unwrap_or_else(|mistakes| panic!("{variables:?}: {mistakes:?}"))
 }
 
-/// The mistakes in the form that is begun, as the user sees them.
+/// The mistakes as the user sees them.
 fn mistakes(variables: &[(&str, &str)], files: &[(&str, &str)]) -> String {
     match read(variables, files) {
         Ok(login) => panic!("{variables:?}: {}", login.origin),
@@ -51,7 +51,7 @@ const PROFILE: &str = "\u{feff}{\"subscriptions\":[{\"id\":\"sub\",\"tenantId\":
      \"environmentName\":\"AzureUSGovernment\",\"user\":{\"name\":\"c\",\"type\":\"servicePrincipal\"}}]}";
 
 #[test]
-fn the_first_form_that_is_begun_is_used() {
+fn first_form_that_is_begun_is_used() {
     let both = [
         ("AZURE_TENANT_ID", "t1"),
         ("AZURE_CLIENT_ID", "c1"),
@@ -62,7 +62,7 @@ fn the_first_form_that_is_begun_is_used() {
         ("az_subscriptionId", "sub2"),
     ];
     assert_eq!(principal(&found(&both, &[])), ("t1", "c1", "s1"));
-    // Tenant and client alone begin no form: the platform hands on those of the worker.
+    // Tenant and client alone do not begin a form: the platform passes those of the worker.
     let platform: Vec<_> = both
         .into_iter()
         .filter(|(name, _)| *name != "AZURE_CLIENT_SECRET")
@@ -70,13 +70,13 @@ fn the_first_form_that_is_begun_is_used() {
     let login = found(&platform, &[]);
     assert_eq!(principal(&login), ("t2", "c2", "s2"));
     assert_eq!(login.subscription.as_deref(), Some("sub2"));
-    // A later form does not complete an earlier one, nor replace it.
+    // A later form neither completes nor replaces an earlier one.
     let text = mistakes(&both[1..], &[]);
     assert!(text.contains("AZURE_TENANT_ID: it is required"), "{text}");
 }
 
 #[test]
-fn each_missing_part_of_a_form_that_is_begun_is_named() {
+fn each_missing_part_of_a_form_is_named() {
     let names = [
         ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"],
         ["az_tenantId", "az_clientId", "az_clientSecret"],
@@ -87,7 +87,7 @@ fn each_missing_part_of_a_form_that_is_begun_is_named() {
             .filter(|position| is_given(*position))
             .map(|position| (style[position], "value"))
             .collect();
-        // Azure's own names without a secret choose a managed identity.
+        // Azure's names without a secret choose a managed identity.
         if style[0] == "AZURE_TENANT_ID" && !is_given(2) {
             let login = found(&variables, &[]);
             assert!(
@@ -105,7 +105,7 @@ fn each_missing_part_of_a_form_that_is_begun_is_named() {
 }
 
 #[test]
-fn a_subscription_alone_begins_no_form() {
+fn subscription_alone_does_not_begin_a_form() {
     for name in ["AZURE_SUBSCRIPTION_ID", "az_subscriptionId"] {
         let login = found(&[(name, "sub")], &[]);
         assert!(matches!(
@@ -116,7 +116,7 @@ fn a_subscription_alone_begins_no_form() {
 }
 
 #[test]
-fn azure_credentials_in_every_form() {
+fn azure_credentials_are_read_in_every_form() {
     let json = r#"{"tenantId":"t","clientId":"c","clientSecret":"s","subscriptionId":"sub"}"#;
     let lines = "export AZURE_TENANT_ID=t\naz_clientId='c'\nAZURE_CLIENT_SECRET=\"s\"\nAZURE_SUBSCRIPTION_ID=sub\n";
     for text in [json, lines] {
@@ -157,7 +157,7 @@ fn incomplete_or_damaged_azure_credentials_are_named_and_not_repeated() {
         (r#"{"subscriptionId":"sub"}"#, "no tenantId"),
         (r#"["hush"]"#, "not an object"),
         (r#""hush""#, "not an object"),
-        ("{}", "holds no service principal"),
+        ("{}", "does not contain a service principal"),
         ("AZURE_CLIENT_ID=c\nAZURE_CLIENT_SECRET=hush", "no tenantId"),
         (
             "AZURE_TENANT_ID=\naz_clientId=c\nAZURE_CLIENT_SECRET=hush",
@@ -165,9 +165,9 @@ fn incomplete_or_damaged_azure_credentials_are_named_and_not_repeated() {
         ),
         (
             "tenantId: t\nclientId: c\nclientSecret: hush",
-            "holds no service principal",
+            "does not contain a service principal",
         ),
-        ("aHVzaA==", "holds no service principal"),
+        ("aHVzaA==", "does not contain a service principal"),
         ("credentials.json", "the path of such a file"),
     ] {
         let inline = mistakes(&[("azure_credentials", text)], &[]);
@@ -186,7 +186,7 @@ fn incomplete_or_damaged_azure_credentials_are_named_and_not_repeated() {
         text.contains("the file that it names cannot be read"),
         "{text}"
     );
-    // An identity that could be used later changes nothing.
+    // An identity of a later form changes nothing.
     let later = [
         ("azure_credentials", "{"),
         ("AZURE_CONFIG_DIR", "/az"),
@@ -196,7 +196,7 @@ fn incomplete_or_damaged_azure_credentials_are_named_and_not_repeated() {
 }
 
 #[test]
-fn a_sentence_of_the_platform_is_neither_credentials_nor_a_mistake() {
+fn sentence_of_the_platform_is_passed_over() {
     let files = [
         ("/az/service_principal_entries.json", ENTRIES),
         ("/az/azureProfile.json", PROFILE),
@@ -226,7 +226,7 @@ fn a_sentence_of_the_platform_is_neither_credentials_nor_a_mistake() {
 const AZ: (&str, &str) = ("AZURE_CONFIG_DIR", "/az");
 
 #[test]
-fn the_cli_may_hold_an_assertion_or_an_identity() {
+fn assertion_and_managed_identity_of_the_azure_cli_are_used() {
     let entries = r#"[{"client_id":"c","tenant":"t","client_assertion":"jwt"}]"#;
     let login = found(&[AZ], &[("/az/service_principal_entries.json", entries)]);
     assert!(matches!(
@@ -243,7 +243,7 @@ fn the_cli_may_hold_an_assertion_or_an_identity() {
 }
 
 #[test]
-fn an_azure_cli_without_a_login_begins_no_form() {
+fn azure_cli_without_a_login_is_passed_over() {
     let empty = r#"{"installationId":"x","subscriptions":[]}"#;
     for files in [
         &[][..],
@@ -258,12 +258,15 @@ fn an_azure_cli_without_a_login_begins_no_form() {
             login.credentials,
             Credentials::ManagedIdentity { .. }
         ));
-        assert_eq!(login.passed_over, ["AZURE_CONFIG_DIR holds no login"]);
+        assert_eq!(
+            login.passed_over,
+            ["AZURE_CONFIG_DIR does not contain a login"]
+        );
     }
 }
 
 #[test]
-fn a_login_of_the_azure_cli_that_cannot_be_used_is_a_mistake() {
+fn unusable_login_of_the_azure_cli_is_a_mistake() {
     let profile = |user: &str| {
         format!(
             r#"{{"subscriptions":[{{"id":"sub","tenantId":"t","isDefault":true,"user":{user}}}]}}"#
@@ -327,7 +330,7 @@ fn a_login_of_the_azure_cli_that_cannot_be_used_is_a_mistake() {
         (
             profile(r#"{"name":"userAssignedIdentity"}"#),
             "[]".into(),
-            "which user-assigned identity",
+            "the user-assigned identity",
         ),
     ] {
         let files = [
@@ -345,7 +348,7 @@ fn a_login_of_the_azure_cli_that_cannot_be_used_is_a_mistake() {
 }
 
 #[test]
-fn a_tenant_may_be_an_id_in_the_profile_and_a_domain_in_the_entry() {
+fn entry_with_the_domain_of_the_tenant_is_found() {
     let entries = ONE_ENTRY.replace("\"t\"", "\"example.com\"");
     let files = [
         ("/az/azureProfile.json", PROFILE),
@@ -385,7 +388,7 @@ fn workload_identity_needs_tenant_client_and_a_token() {
 }
 
 #[test]
-fn debug_output_holds_no_secret() {
+fn debug_output_does_not_contain_a_secret() {
     let login = found(
         &[(
             "azure_credentials",
