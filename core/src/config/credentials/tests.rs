@@ -128,48 +128,51 @@ fn azure_credentials_are_read_in_every_form() {
     }
 }
 
+/// Values of `azure_credentials`, and a part of the mistake that each of them is.
+const UNUSABLE_CREDENTIALS: &[(&str, &str)] = &[
+    (r#"{"clientId":"c","clientSecret":"hush"}"#, "no tenantId"),
+    (r#"{"tenantId":"t","clientSecret":"hush"}"#, "no clientId"),
+    (r#"{"tenantId":"t","clientId":"c"}"#, "no clientSecret"),
+    (
+        r#"{"tenantId":"t","clientId":"c","clientSecret":""}"#,
+        "no clientSecret",
+    ),
+    (
+        r#"{"tenantId":"t","clientId":"c","clientSecret":null}"#,
+        "no clientSecret",
+    ),
+    (
+        r#"{"tenantId":"t","clientId":"c","clientSecret":["hush"]}"#,
+        "not text",
+    ),
+    (
+        r#"{"tenantId":"t","clientId":"c","clientSecret":"hush"#,
+        "damaged at line 1",
+    ),
+    (
+        r#"{"tenantId":"t" "clientSecret":"hush"}"#,
+        "damaged at line 1",
+    ),
+    (r#"{"subscriptionId":"sub"}"#, "no tenantId"),
+    (r#"["hush"]"#, "not an object"),
+    (r#""hush""#, "not an object"),
+    ("{}", "does not contain a service principal"),
+    ("AZURE_CLIENT_ID=c\nAZURE_CLIENT_SECRET=hush", "no tenantId"),
+    (
+        "AZURE_TENANT_ID=\naz_clientId=c\nAZURE_CLIENT_SECRET=hush",
+        "no tenantId",
+    ),
+    (
+        "tenantId: t\nclientId: c\nclientSecret: hush",
+        "does not contain a service principal",
+    ),
+    ("aHVzaA==", "does not contain a service principal"),
+    ("credentials.json", "the path of such a file"),
+];
+
 #[test]
 fn incomplete_or_damaged_azure_credentials_are_named_and_not_repeated() {
-    for (text, part) in [
-        (r#"{"clientId":"c","clientSecret":"hush"}"#, "no tenantId"),
-        (r#"{"tenantId":"t","clientSecret":"hush"}"#, "no clientId"),
-        (r#"{"tenantId":"t","clientId":"c"}"#, "no clientSecret"),
-        (
-            r#"{"tenantId":"t","clientId":"c","clientSecret":""}"#,
-            "no clientSecret",
-        ),
-        (
-            r#"{"tenantId":"t","clientId":"c","clientSecret":null}"#,
-            "no clientSecret",
-        ),
-        (
-            r#"{"tenantId":"t","clientId":"c","clientSecret":["hush"]}"#,
-            "not text",
-        ),
-        (
-            r#"{"tenantId":"t","clientId":"c","clientSecret":"hush"#,
-            "damaged at line 1",
-        ),
-        (
-            r#"{"tenantId":"t" "clientSecret":"hush"}"#,
-            "damaged at line 1",
-        ),
-        (r#"{"subscriptionId":"sub"}"#, "no tenantId"),
-        (r#"["hush"]"#, "not an object"),
-        (r#""hush""#, "not an object"),
-        ("{}", "does not contain a service principal"),
-        ("AZURE_CLIENT_ID=c\nAZURE_CLIENT_SECRET=hush", "no tenantId"),
-        (
-            "AZURE_TENANT_ID=\naz_clientId=c\nAZURE_CLIENT_SECRET=hush",
-            "no tenantId",
-        ),
-        (
-            "tenantId: t\nclientId: c\nclientSecret: hush",
-            "does not contain a service principal",
-        ),
-        ("aHVzaA==", "does not contain a service principal"),
-        ("credentials.json", "the path of such a file"),
-    ] {
+    for (text, part) in UNUSABLE_CREDENTIALS.iter().copied() {
         let inline = mistakes(&[("azure_credentials", text)], &[]);
         let in_file = mistakes(&[("azure_credentials", "/f")], &[("/f", text)]);
         for shown in [inline, in_file] {
@@ -265,74 +268,49 @@ fn azure_cli_without_a_login_is_passed_over() {
     }
 }
 
-#[test]
-fn unusable_login_of_the_azure_cli_is_a_mistake() {
+/// Profiles and entries of the Azure CLI, and a part of the mistake that each pair is.
+fn unusable_logins() -> Vec<(String, String, &'static str)> {
     let profile = |user: &str| {
         format!(
             r#"{{"subscriptions":[{{"id":"sub","tenantId":"t","isDefault":true,"user":{user}}}]}}"#
         )
     };
-    let principal = profile(r#"{"name":"c","type":"servicePrincipal"}"#);
+    let principal = &profile(r#"{"name":"c","type":"servicePrincipal"}"#);
+    let person = &profile(r#"{"name":"me@example.com","type":"user"}"#);
+    let machine = &profile(r#"{"name":"userAssignedIdentity"}"#);
     let entry = |secret: &str| format!(r#"[{{"client_id":"c","tenant":"t"{secret}}}]"#);
-    for (profile, entries, part) in [
+    let other = &ONE_ENTRY.replace("\"c\"", "\"other\"");
+    let empty_secret = &entry(r#","client_secret":"""#);
+    let no_file = &entry(r#","certificate":"/none.pem""#);
+    let bad_file = &entry(r#","certificate":"/bad.pem""#);
+    let damaged_entries = "service_principal_entries.json in it is not what";
+    let cases = [
+        ("{", "[]", "azureProfile.json in it is not what"),
+        ("", "[]", "azureProfile.json in it is not what"),
+        (principal, "[", damaged_entries),
+        (principal, r#"["hush"]"#, damaged_entries),
+        (principal, "[]", "has no entry"),
+        (principal, other, "has no entry"),
         (
-            "{".into(),
-            "[]".into(),
-            "azureProfile.json in it is not what",
-        ),
-        (
-            String::new(),
-            "[]".into(),
-            "azureProfile.json in it is not what",
-        ),
-        (
-            principal.clone(),
-            "[".into(),
-            "service_principal_entries.json in it is not what",
-        ),
-        (
-            principal.clone(),
-            r#"["hush"]"#.into(),
-            "service_principal_entries.json in it is not what",
-        ),
-        (principal.clone(), "[]".into(), "has no entry"),
-        (
-            principal.clone(),
-            ONE_ENTRY.replace("\"c\"", "\"other\""),
-            "has no entry",
-        ),
-        (
-            r#"{"subscriptions":[]}"#.into(),
-            ENTRIES.into(),
+            r#"{"subscriptions":[]}"#,
+            ENTRIES,
             "several service principals",
         ),
-        (principal.clone(), entry(""), "neither client_secret"),
-        (
-            principal.clone(),
-            entry(r#","client_secret":"""#),
-            "neither client_secret",
-        ),
-        (
-            principal.clone(),
-            entry(r#","certificate":"/none.pem""#),
-            "cannot be used: ",
-        ),
-        (
-            principal.clone(),
-            entry(r#","certificate":"/bad.pem""#),
-            "no usable certificate",
-        ),
-        (
-            profile(r#"{"name":"me@example.com","type":"user"}"#),
-            ONE_ENTRY.into(),
-            "as a person",
-        ),
-        (
-            profile(r#"{"name":"userAssignedIdentity"}"#),
-            "[]".into(),
-            "the user-assigned identity",
-        ),
-    ] {
+        (principal, &entry(""), "neither client_secret"),
+        (principal, empty_secret, "neither client_secret"),
+        (principal, no_file, "cannot be used: "),
+        (principal, bad_file, "no usable certificate"),
+        (person, ONE_ENTRY, "as a person"),
+        (machine, "[]", "the user-assigned identity"),
+    ];
+    cases
+        .map(|(profile, entries, part)| (profile.to_owned(), entries.to_owned(), part))
+        .into()
+}
+
+#[test]
+fn unusable_login_of_the_azure_cli_is_a_mistake() {
+    for (profile, entries, part) in unusable_logins() {
         let files = [
             ("/az/azureProfile.json", profile.as_str()),
             ("/az/service_principal_entries.json", &entries),
