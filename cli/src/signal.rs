@@ -5,6 +5,7 @@
 //! is what `nohup` relies on.
 
 use std::io;
+use std::pin::pin;
 use std::thread;
 
 use tokio::runtime::{Builder, Runtime};
@@ -37,16 +38,19 @@ pub(crate) async fn logged<T>(
     mut interrupted: watch::Receiver<bool>,
     work: impl Future<Output = T>,
 ) -> T {
-    let log = async {
-        if interrupted.wait_for(|stop| *stop).await.is_ok() {
-            tracing::warn!("stopping: what was done so far is reported");
-        }
-        std::future::pending().await
-    };
-    tokio::select! {
+    let mut work = pin!(work);
+    // The work may see the signal first, and be done before the wait is polled again.
+    let done = tokio::select! {
         biased;
-        never = log => never,
-        done = work => done,
+        _ = interrupted.wait_for(|stop| *stop) => None,
+        done = &mut work => Some(done),
+    };
+    if *interrupted.borrow() {
+        tracing::warn!("stopping: what was done so far is reported");
+    }
+    match done {
+        Some(done) => done,
+        None => work.await,
     }
 }
 
@@ -131,6 +135,20 @@ fn end_at_once(signal: SignalKind) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn stop_is_logged_even_if_the_work_ends_at_once() {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(std::sync::Mutex::new(log.reopen().unwrap()))
+            .finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let (stop, interrupted) = watch::channel(false);
+        let work = async { stop.send_replace(true) };
+        logged(interrupted, work).await;
+        let log = std::fs::read_to_string(log.path()).unwrap();
+        assert!(log.contains("stopping"), "{log:?}");
+    }
 
     #[test]
     fn ignored_hangup_is_read_from_the_mask() {
