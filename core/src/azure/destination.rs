@@ -84,7 +84,7 @@ impl Destination {
         };
         let early = async {
             // The login server is asked for first; Entra need not wait for it.
-            if matches!(self.config.registry, RegistryName::Name(_)) {
+            if matches!(self.config.target.registry, RegistryName::Name(_)) {
                 let _ = self.identity.token(ACR_SCOPE).await;
             }
         };
@@ -116,7 +116,7 @@ impl Destination {
     }
 
     async fn login_server(&self) -> Result<Registry, Problem> {
-        let name = match &self.config.registry {
+        let name = match &self.config.target.registry {
             RegistryName::LoginServer { server, .. } => return Ok(server.clone()),
             RegistryName::Name(name) => name,
         };

@@ -173,7 +173,8 @@ impl ResourceManager {
     /// # Errors
     /// When Azure refuses, when there is no such registry or when there are two.
     pub async fn find_registry(&self, config: &Config) -> Result<RegistryResource, Problem> {
-        let (subscriptions, origin) = match (&config.subscription, &config.login.subscription) {
+        let target = &config.target;
+        let (subscriptions, origin) = match (&target.subscription, &config.login.subscription) {
             (Some(id), _) => (vec![id.clone()], SubscriptionOrigin::Variable),
             (None, Some(id)) => (vec![id.clone()], SubscriptionOrigin::Credentials),
             (None, None) => (
@@ -194,7 +195,7 @@ impl ResourceManager {
         }
         // One subscription that refuses does not hide what another shows.
         match (
-            choose(seen, &config.registry, &subscriptions, origin),
+            choose(seen, &target.registry, &subscriptions, origin),
             refusal,
         ) {
             (Err(problem), Some(refusal)) if problem.cause != Cause::Configuration => Err(refusal),

@@ -122,17 +122,24 @@ pub struct Network {
     pub authorities: Option<PathBuf>,
 }
 
-/// A complete, valid configuration.
+/// A registry that the images are imported to.
 #[derive(Clone, Debug)]
-pub struct Config {
-    /// The executable that runs.
-    pub program: Program,
-    /// The destination registry.
+pub struct Target {
+    /// The registry, as the user names it.
     pub registry: RegistryName,
     /// The path under which the images are stored in it.
     pub repository_path: Repository,
     /// The subscription of the registry; detected if it is not given.
     pub subscription: Option<String>,
+}
+
+/// A complete, valid configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The executable that runs.
+    pub program: Program,
+    /// The destination of the images.
+    pub target: Target,
     /// Whether to import.
     pub sync_images: bool,
     /// The images to check.
@@ -241,22 +248,28 @@ impl Config {
 }
 
 impl Reader<'_> {
+    fn target(&mut self) -> Option<Target> {
+        build!(Target {
+            registry: self.read(&variables::REGISTRY_NAME),
+            repository_path: self.read(&variables::REGISTRY_REPOSITORY_PATH),
+            subscription: Some(self.read(&variables::AZURE_RESOURCE_SUBSCRIPTION_ID)),
+        })
+    }
+
     fn config(&mut self) -> Option<Config> {
-        let name = self.read(&variables::REGISTRY_NAME);
+        let destination = self.target();
         let found_login = self.login();
         let given_cloud = self.read(&variables::AZURE_CLOUD);
-        let cloud = name
+        let cloud = destination
             .as_ref()
-            .and_then(RegistryName::cloud)
+            .and_then(|target| target.registry.cloud())
             .or(given_cloud)
             .or(found_login.as_ref().and_then(|login| login.cloud));
         let output = self.read(&variables::OUTPUT_DIR);
         let temp = self.read(&variables::CODEBUNDLE_TEMP_DIR);
         build!(Config {
             program: Some(self.program),
-            registry: name,
-            repository_path: self.read(&variables::REGISTRY_REPOSITORY_PATH),
-            subscription: Some(self.read(&variables::AZURE_RESOURCE_SUBSCRIPTION_ID)),
+            target: destination,
             sync_images: self.read(&variables::SYNC_IMAGES),
             images: self.read(&variables::IMAGES),
             git_ref: self.read(&variables::REF),

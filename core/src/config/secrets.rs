@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use super::{Config, Credentials, DockerAuth, Login, MetricPush, Network};
+use super::{Config, Credentials, DockerAuth, Login, MetricPush, Network, Target};
 
 /// A shorter value of a header is not treated as a secret: a tenant's name, for example, occurs in other words.
 const SHORTEST_HEADER: usize = 8;
@@ -19,9 +19,7 @@ impl Config {
         let Self {
             program: _,
             verify_children: _,
-            registry: _,
-            repository_path: _,
-            subscription: _,
+            target,
             sync_images: _,
             images: _,
             git_ref: _,
@@ -40,6 +38,11 @@ impl Config {
             network,
             metric_push,
         } = self;
+        let Target {
+            registry: _,
+            repository_path: _,
+            subscription: _,
+        } = target;
         let mut secrets = of_login(login);
         secrets.extend(docker.iter().flat_map(of_docker));
         secrets.extend(of_network(network));

@@ -22,7 +22,7 @@ settings! {
             "The Azure Container Registry: its name (myacr) or its login server (myacr.azurecr.io). Required.",
         )
         .required("the registry's name (myacr) or login server (myacr.azurecr.io)")
-        .in_report(|config| config.registry.as_str().to_owned());
+        .in_report(|config| config.target.registry.as_str().to_owned());
 
         REGISTRY_REPOSITORY_PATH: Repository = Setting::new(
             "REGISTRY_REPOSITORY_PATH",
@@ -31,7 +31,7 @@ settings! {
             "The path inside the registry under which the images are stored.",
         )
         .default("runwhen")
-        .in_report(|config| config.repository_path.to_string());
+        .in_report(|config| config.target.repository_path.to_string());
 
         AZURE_RESOURCE_SUBSCRIPTION_ID: String = Setting::new(
             "AZURE_RESOURCE_SUBSCRIPTION_ID",
@@ -40,7 +40,7 @@ settings! {
             "The subscription that holds the registry. Detected when unset.",
         )
         .in_report(|config| {
-            let given = config.subscription.as_ref().or(config.login.subscription.as_ref());
+            let given = config.target.subscription.as_ref().or(config.login.subscription.as_ref());
             given.map_or("detected", String::as_str).to_owned()
         });
 
