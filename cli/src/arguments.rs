@@ -1,4 +1,4 @@
-//! The command line: every variable but the secrets is a flag too, and `--help` tells them all.
+//! The command line: every variable except secrets has a flag, and `--help` lists all variables.
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -11,10 +11,10 @@ use clap::{Arg, ArgMatches, Command};
 
 use crate::signal;
 
-/// Reads flags and environment; the exit code says how to end when there is no configuration.
+/// Reads flags and environment. Without a configuration, returns the exit code; the reason is printed already.
 pub(crate) fn read(program: Program) -> Result<Config, ExitCode> {
     let matches = command(program).try_get_matches().map_err(|message| {
-        // Help goes to stdout and is no failure; a wrong flag goes to stderr and is one.
+        // Help goes to stdout and is a success; a wrong flag goes to stderr and is a failure.
         let failed = message.print().is_err() || message.use_stderr();
         if failed {
             Status::Configuration.code().into()
@@ -32,7 +32,7 @@ pub(crate) fn read(program: Program) -> Result<Config, ExitCode> {
         },
     )
     .map_err(|mistakes| {
-        // There is no log yet: its level is a part of the configuration.
+        // The log starts later: its level is a part of the configuration.
         let _ = writeln!(std::io::stderr(), "error: {mistakes}");
         Status::Configuration.code().into()
     })
@@ -42,7 +42,7 @@ fn flag_value(matches: &ArgMatches, name: &str) -> Option<String> {
     matches.try_get_one::<String>(name).ok().flatten().cloned()
 }
 
-/// What is not UTF-8 is kept as well as it can be, so that the mistake is shown and not the default taken.
+/// Replaces bytes that are not UTF-8, so that the run reports a mistake instead of using the default.
 fn environment(value: OsString) -> Option<String> {
     Some(value.to_string_lossy().into_owned())
 }
@@ -50,7 +50,7 @@ fn environment(value: OsString) -> Option<String> {
 fn command(program: Program) -> Command {
     let about = match program {
         Program::Sli => {
-            "Prints the number of RunWhen images that an Azure Container Registry is behind on."
+            "Prints the number of RunWhen images that need a sync to an Azure Container Registry."
         }
         Program::Taskset => {
             "Syncs RunWhen images into an Azure Container Registry and reports on it."
@@ -74,7 +74,7 @@ fn argument(variable: &Variable, program: Program) -> Option<Arg> {
         .value_name(variable.value)
         .help(describe(variable, program))
         .help_heading(variable.heading);
-    // `--use-date-tag` alone means true.
+    // `--use-date-tag` without a value means true.
     Some(if variable.is_switch() {
         argument.num_args(0..=1).default_missing_value("true")
     } else {
@@ -112,7 +112,7 @@ fn after_help(program: Program) -> String {
     ));
     text.push_str(
         "\nUp to date: the image's tag in the registry, or another tag of its repository, has its digest.\n\
-         Build dates tell Outdated from Missing; they decide alone only for 'latest'.\n",
+         Build dates distinguish Outdated from Missing; they alone decide only for 'latest'.\n",
     );
     text.push_str("\nExit codes:\n");
     for status in Status::ALL {
@@ -135,8 +135,8 @@ mod tests {
             command(program).debug_assert();
             let help = command(program).render_long_help().to_string();
             for variable in VARIABLES {
-                let is_told = help.contains(variable.name);
-                assert_eq!(is_told, variable.is_read_by(program), "{}", variable.name);
+                let is_listed = help.contains(variable.name);
+                assert_eq!(is_listed, variable.is_read_by(program), "{}", variable.name);
                 let flag = format!(
                     "--{} ",
                     variable.name.to_ascii_lowercase().replace('_', "-")

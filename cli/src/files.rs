@@ -1,6 +1,6 @@
-//! Files are written whole or not at all.
+//! Writes files completely or not at all.
 //!
-//! A file is written under a temporary name beside its place and then renamed. A process that is killed in
+//! A file is written under a temporary name in its folder and then renamed. A process that is killed in
 //! between leaves the temporary file; a later run removes it ([`remove_leftovers`]).
 
 use std::ffi::OsStr;
@@ -13,16 +13,16 @@ use std::time::{Duration, SystemTime};
 use acr_sync_core::report::FOLDER;
 use anyhow::Context as _;
 
-/// Begins the names of our temporary files; tempfile's own random characters follow.
+/// The prefix of our temporary files. Random characters follow.
 const PREFIX: &str = ".tmp-azure-rw-acr-sync-";
-/// Began those names before; many programs use it, so it is ours only in our own folder.
+/// The prefix in earlier versions. Other programs use it too, so it is removed in our own folder only.
 const FORMER_PREFIX: &str = ".tmp";
-/// The random characters after the prefix.
+/// The number of random characters after the prefix.
 const RANDOM: usize = 6;
-/// A temporary file this old belongs to no run that is still writing it: writing takes moments.
+/// The age from which a temporary file is a leftover: writing takes less than a second.
 const OLD: Duration = Duration::from_secs(3600);
 
-/// A folder that results are to go to and cannot.
+/// A folder for results that cannot be written to.
 #[derive(Debug)]
 pub(crate) struct NotWritable {
     variable: &'static str,
@@ -46,9 +46,9 @@ impl std::fmt::Display for NotWritable {
 
 impl std::error::Error for NotWritable {}
 
-/// Makes sure that this process may open files and connections: without a few, the async runtime panics.
+/// Checks that this process can open files and connections: without them, the async runtime panics.
 pub(crate) fn check_descriptors() -> anyhow::Result<()> {
-    // The runtime takes six, and a run without any concurrency the rest.
+    // The runtime needs six; a run without concurrency needs the rest.
     const FEWEST: usize = 16;
     let opened: io::Result<Vec<_>> = (0..FEWEST).map(|_| File::open("/")).collect();
     opened.map(drop).with_context(|| {
@@ -58,7 +58,7 @@ pub(crate) fn check_descriptors() -> anyhow::Result<()> {
     })
 }
 
-/// Makes sure that a folder is there and takes files, before anything is changed elsewhere.
+/// Creates a folder and checks that it can be written to, before the run changes anything.
 pub(crate) fn check_writable(variable: &'static str, folder: &Path) -> Result<(), NotWritable> {
     let not_writable = |error: io::Error| NotWritable {
         variable,
@@ -69,8 +69,8 @@ pub(crate) fn check_writable(variable: &'static str, folder: &Path) -> Result<()
     temporary_file(folder).map(drop).map_err(not_writable)
 }
 
-/// Removes old temporary files of runs that were killed while they wrote. Failures are logged only: the run
-/// does not need the space.
+/// Removes old temporary files of runs that were killed while they wrote. The run does not need the space, so
+/// errors are only logged.
 pub(crate) fn remove_leftovers(folder: &Path, now: SystemTime) {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return;
@@ -98,7 +98,7 @@ fn is_leftover(entry: &DirEntry, prefixes: &[&str], now: SystemTime) -> bool {
     let is_ours = prefixes.iter().filter_map(random).any(|random| {
         random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
     });
-    // Of the entry itself: a symbolic link is not ours.
+    // The metadata of the entry itself: a symbolic link is not ours.
     let metadata = entry.metadata().ok().filter(|metadata| metadata.is_file());
     let age = metadata.and_then(|metadata| now.duration_since(metadata.modified().ok()?).ok());
     is_ours && age.is_some_and(|age| age > OLD)
@@ -112,7 +112,7 @@ fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
         .tempfile_in(folder)
 }
 
-/// Writes a file beside its place and renames it, so that a reader never sees a part of it.
+/// Writes a temporary file in the same folder and renames it, so that a reader never sees a part of the file.
 pub(crate) fn write(path: &Path, content: &str) -> anyhow::Result<()> {
     let attempt = || -> anyhow::Result<()> {
         let folder = path.parent().unwrap_or(Path::new("."));
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_replaced_whole_and_nothing_else_is_left() {
+    fn file_is_replaced_whole_and_nothing_else_is_left() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("below/a.json");
         write(&path, "first").unwrap();
@@ -143,7 +143,7 @@ mod tests {
         );
     }
 
-    /// A file in the folder that was last written to this long ago.
+    /// Creates a file whose last change was this long ago.
     fn aged(folder: &Path, name: &str, age: Duration) -> PathBuf {
         let path = folder.join(name);
         let file = std::fs::File::create(&path).unwrap();
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn old_temporary_files_of_ours_are_removed_and_nothing_else() {
+    fn only_our_old_temporary_files_are_removed() {
         const DAY: Duration = Duration::from_secs(86_400);
         let output = tempfile::tempdir().unwrap();
         let ours = output.path().join(FOLDER);
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_dated_in_the_future_is_not_old() {
+    fn file_with_a_date_in_the_future_is_not_old() {
         let folder = tempfile::tempdir().unwrap();
         let path = aged(
             folder.path(),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_a_file_is_told() {
+    fn folder_that_is_a_file_is_an_error_with_the_variable() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let error = check_writable("OUTPUT_DIR", file.path()).unwrap_err();
         assert!(error.to_string().contains("OUTPUT_DIR"), "{error}");

@@ -1,87 +1,66 @@
-//! What both executables share: command line, log, signals, files, and the way a run ends.
+//! The parts that both executables share: command line, log, signals, files and exit codes.
 //!
-//! `core` decides; the executables print, write files and exit, and this is how.
+//! `core` decides. Only this crate prints, writes files and exits.
 
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod commands;
 mod files;
 mod log;
-mod session;
+mod outputs;
+mod progress;
 mod signal;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
-use acr_sync_core::config::Program;
+use acr_sync_core::config::{Config, Program};
 use acr_sync_core::report::Status;
-use acr_sync_core::wire::SetupError;
+use acr_sync_core::wire::{Limit, SetupError};
 use anyhow::Context as _;
 
-pub use session::Session;
+use commands::Session;
+use progress::Progress;
 
-/// Reads the configuration, runs `body` and turns what it says into an exit code.
-pub fn execute(
-    program: Program,
-    body: impl AsyncFnOnce(&Session) -> anyhow::Result<Status>,
-) -> ExitCode {
+/// Runs an executable from its command line to its exit code.
+pub fn execute(program: Program) -> ExitCode {
     let config = match arguments::read(program) {
         Ok(config) => config,
-        Err(ending) => return ending,
+        Err(code) => return code,
     };
-    let progress = log::start(&config);
-    if let Err(error) = files::check_descriptors() {
-        return end(&error);
-    }
-    let runtime = match tokio::runtime::Builder::new_current_thread()
+    let progress = Progress::new();
+    log::start(&config.log_level, progress.bar());
+    let status = run(config, progress).unwrap_or_else(|error| {
+        tracing::error!("{error:#}");
+        if error.is::<SetupError>() || error.is::<files::NotWritable>() {
+            Status::Configuration
+        } else {
+            Status::Internal
+        }
+    });
+    status.code().into()
+}
+
+fn run(config: Config, progress: Progress) -> anyhow::Result<Status> {
+    files::check_descriptors()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            return end(
-                &anyhow::Error::new(error).context("the async runtime could not be started")
-            );
-        }
-    };
+        .context("the async runtime could not be started")?;
     let interrupted = signal::interrupted();
-    let ended = runtime.block_on(signal::logged(interrupted.clone(), async {
-        let session = Session::new(config, progress, interrupted);
-        session.prepare_folders()?;
-        body(&session).await
-    }));
-    // Neither a name lookup that hangs nor a computation that was abandoned may delay the end of the run.
-    runtime.shutdown_background();
-    match ended {
-        Ok(status) => status.code().into(),
-        Err(error) => end(&error),
-    }
-}
-
-/// Writes a result to stdout. Whoever has closed it does not want it: that is no failure.
-///
-/// # Errors
-/// When it cannot be written for another reason.
-pub fn print(text: &str) -> anyhow::Result<()> {
-    let mut stdout = std::io::stdout();
-    match stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(error).context("stdout could not be written to")
+    let status = runtime.block_on(signal::logged(interrupted.clone(), async {
+        let session = Session {
+            limit: Limit::new(config.timeout, interrupted),
+            config,
+            progress,
+        };
+        outputs::prepare_folders(&session.config)?;
+        match session.config.program {
+            Program::Sli => commands::sli(&session).await,
+            Program::Taskset => commands::taskset(&session).await,
         }
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
-fn end(error: &anyhow::Error) -> ExitCode {
-    tracing::error!("{error:#}");
-    let is_setting = error.is::<SetupError>() || error.is::<files::NotWritable>();
-    let status = if is_setting {
-        Status::Configuration
-    } else {
-        Status::Internal
-    };
-    status.code().into()
+    }));
+    // The end of the run does not wait for a name lookup that hangs or for an abandoned computation.
+    runtime.shutdown_background();
+    status
 }

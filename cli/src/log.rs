@@ -1,24 +1,19 @@
-//! The log: lines on stderr that do not tear the progress display.
+//! The log on stderr. Its lines do not tear the progress display.
 
 use std::io::{self, Write};
 
-use acr_sync_core::config::Config;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use acr_sync_core::config::Login;
+use acr_sync_core::report::Issue;
+use indicatif::ProgressBar;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Begins to log, and gives the progress display that goes with it: hidden until it is used, and always
-/// where stderr is no terminal.
-pub(crate) fn start(config: &Config) -> ProgressBar {
-    let progress = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    progress.set_style(
-        ProgressStyle::with_template("{spinner} {msg} {elapsed}")
-            .unwrap_or_else(|_| ProgressStyle::default_spinner()),
-    );
-    let level: LevelFilter = config.log_level.parse().unwrap_or(LevelFilter::INFO);
-    // Libraries are not heard: some log whole requests.
-    let ours = ["acr_sync_core", "acr_sync_cli", "sli", "taskset"].map(|target| (target, level));
+/// Starts logging at this level. Each line suspends the progress display.
+pub(crate) fn start(level: &str, progress: &ProgressBar) {
+    let level: LevelFilter = level.parse().unwrap_or(LevelFilter::INFO);
+    // Libraries are left out: some of them log whole requests.
+    let ours = ["acr_sync_core", "acr_sync_cli"].map(|target| (target, level));
     let writer = progress.clone();
     let layer = tracing_subscriber::fmt::layer()
         .with_target(false)
@@ -28,12 +23,30 @@ pub(crate) fn start(config: &Config) -> ProgressBar {
     let filter = Targets::new()
         .with_targets(ours)
         .with_default(LevelFilter::OFF);
-    // A second subscriber in one process would be refused, and the first goes on.
+    // Fails only if the process has a subscriber already, which then stays in use.
     let _ = tracing_subscriber::registry()
         .with(layer)
         .with(filter)
         .try_init();
-    progress
+}
+
+/// Logs which credentials are used, and which settings contain none.
+pub(crate) fn login(login: &Login) {
+    tracing::info!("credentials: {}", login.origin);
+    for reason in &login.passed_over {
+        tracing::info!("credentials passed over: {reason}");
+    }
+}
+
+pub(crate) fn issues(issues: &[Issue]) {
+    for issue in issues {
+        let advice = issue.next_steps.replace('\n', "; ");
+        let text = format!("{}: {}; {advice}", issue.title, issue.actual);
+        match issue.severity {
+            4.. => tracing::info!("{text}"),
+            0..=3 => tracing::warn!("{text}"),
+        }
+    }
 }
 
 struct LogWriter(ProgressBar);

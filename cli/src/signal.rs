@@ -5,6 +5,7 @@
 //! is what `nohup` relies on.
 
 use std::io;
+use std::pin::pin;
 use std::thread;
 
 use tokio::runtime::{Builder, Runtime};
@@ -19,7 +20,7 @@ imported. A second SIGINT or SIGTERM ends the process at once, without a report,
 codes, and 129 for SIGHUP, are what a shell reports when the signal comes before the run has begun.
 ";
 
-/// Becomes true when the run is to stop.
+/// Returns a value that becomes true when the run must stop.
 pub(crate) fn interrupted() -> watch::Receiver<bool> {
     let (stop, interrupted) = watch::channel(false);
     if let Err(error) = listen(stop) {
@@ -30,23 +31,26 @@ pub(crate) fn interrupted() -> watch::Receiver<bool> {
     interrupted
 }
 
-/// Runs `work`, and logs when the run is to stop.
+/// Runs `work`, and logs when the run must stop.
 ///
 /// The thread that receives signals does not log itself: a full pipe on stderr would block it.
 pub(crate) async fn logged<T>(
     mut interrupted: watch::Receiver<bool>,
     work: impl Future<Output = T>,
 ) -> T {
-    let log = async {
-        if interrupted.wait_for(|stop| *stop).await.is_ok() {
-            tracing::warn!("stopping: what was done so far is reported");
-        }
-        std::future::pending().await
-    };
-    tokio::select! {
+    let mut work = pin!(work);
+    // The work may see the signal first, and be done before the wait is polled again.
+    let done = tokio::select! {
         biased;
-        never = log => never,
-        done = work => done,
+        _ = interrupted.wait_for(|stop| *stop) => None,
+        done = &mut work => Some(done),
+    };
+    if *interrupted.borrow() {
+        tracing::warn!("stopping: what was done so far is reported");
+    }
+    match done {
+        Some(done) => done,
+        None => work.await,
     }
 }
 
@@ -60,15 +64,15 @@ fn listen(stop: watch::Sender<bool>) -> io::Result<()> {
     };
     thread::Builder::new()
         .name("signals".to_owned())
-        .spawn(move || end_when_asked(&runtime, signals, &stop))?;
+        .spawn(move || end_on_signals(&runtime, signals, &stop))?;
     Ok(())
 }
 
-fn end_when_asked(runtime: &Runtime, mut signals: Signals, stop: &watch::Sender<bool>) {
+fn end_on_signals(runtime: &Runtime, mut signals: Signals, stop: &watch::Sender<bool>) {
     runtime.block_on(async {
         loop {
             let Some(received) = signals.next().await else {
-                // Keeps the sender alive: a closed channel would mean that no signal can come any more.
+                // Keeps the sender: a closed channel would look like a stop.
                 return std::future::pending().await;
             };
             if stop.send_replace(true) && received != SignalKind::hangup() {
@@ -99,7 +103,7 @@ impl Signals {
         })
     }
 
-    /// The next signal; none when there are no more.
+    /// None if no signal can arrive any more.
     async fn next(&mut self) -> Option<SignalKind> {
         let hangup = async {
             match &mut self.hangup {
@@ -122,15 +126,29 @@ fn ignores_hangup(status: &str) -> bool {
         .is_some_and(|mask| mask & 1 == 1)
 }
 
-#[expect(clippy::exit, reason = "the user asked twice")]
+#[expect(clippy::exit, reason = "a second signal must end the process at once")]
 fn end_at_once(signal: SignalKind) {
-    // As a shell reports a process that the signal ended.
+    // The exit code that a shell reports for a process that was ended by the signal.
     std::process::exit(128 + signal.as_raw_value());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn stop_is_logged_even_if_the_work_ends_at_once() {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(std::sync::Mutex::new(log.reopen().unwrap()))
+            .finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let (stop, interrupted) = watch::channel(false);
+        let work = async { stop.send_replace(true) };
+        logged(interrupted, work).await;
+        let log = std::fs::read_to_string(log.path()).unwrap();
+        assert!(log.contains("stopping"), "{log:?}");
+    }
 
     #[test]
     fn ignored_hangup_is_read_from_the_mask() {

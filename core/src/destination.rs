@@ -64,10 +64,10 @@ impl Destination {
             .resource
             .get_or_init(|| async {
                 let subscription = KnownSubscription {
-                    configured: self.config.subscription.clone(),
+                    configured: self.config.target.subscription.clone(),
                     of_credentials: self.config.login.subscription.clone(),
                 };
-                let name = self.config.registry.as_str();
+                let name = self.config.target.registry.as_str();
                 self.manager.find_registry(name, &subscription).await
             })
             .await;
@@ -98,7 +98,7 @@ impl Destination {
         };
         let early = async {
             // The login server is asked for first; Entra need not wait for it.
-            if matches!(self.config.registry, RegistryName::Name(_)) {
+            if matches!(self.config.target.registry, RegistryName::Name(_)) {
                 let _ = self.identity.token(ACR_SCOPE).await;
             }
         };
@@ -135,7 +135,7 @@ impl Destination {
     }
 
     async fn login_server(&self) -> Result<Registry, Problem> {
-        let name = match &self.config.registry {
+        let name = match &self.config.target.registry {
             RegistryName::LoginServer { server, .. } => return Ok(server.clone()),
             RegistryName::Name(name) => name,
         };

@@ -7,18 +7,19 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
-use crate::apply::{ArmImporter, Outcome, apply};
+use crate::apply::{ArmImporter, apply};
 use crate::chart;
 use crate::config::Config;
 use crate::destination::Destination;
 use crate::discover::{self, Undiscovered};
 use crate::observe::{CHECK_TIMEOUT, Observed, Observer};
-use crate::plan::{Action, Plan, plan};
+use crate::plan::{Plan, plan};
 use crate::registry::Sources;
 use crate::report::{Facts, Report};
 use crate::wire::{Limit, SetupError, Wire};
 
-pub use crate::apply::Ending;
+pub use crate::apply::{Ending, Outcome};
+pub use crate::plan::Action;
 
 /// What happens while a run waits, for whoever shows it.
 #[derive(Clone, Copy, Debug)]

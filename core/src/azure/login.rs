@@ -1,4 +1,4 @@
-//! Who a run is in Azure: its credentials, and where they were found. Values only; `config` reads them.
+//! The identity of a run in Azure: its credentials and the place where they were found. `config` reads them.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use crate::cloud::Cloud;
 
-/// How this run proves to Entra who it is.
+/// The credentials with which this run logs in to Entra.
 #[derive(Clone, Debug)]
 pub enum Credentials {
     /// A service principal with a secret.
@@ -15,7 +15,7 @@ pub enum Credentials {
         tenant: String,
         /// Application id.
         client: String,
-        /// The secret's value.
+        /// The value of the secret, not its id.
         secret: SecretString,
     },
     /// A service principal with a certificate and its private key, as PEM.
@@ -24,10 +24,10 @@ pub enum Credentials {
         tenant: String,
         /// Application id.
         client: String,
-        /// Private key and certificate, as `az login --certificate` takes them.
+        /// Private key and certificate, in the form that `az login --certificate` accepts.
         pem: SecretString,
     },
-    /// A service principal with a signed assertion that somebody else made.
+    /// A service principal with an assertion that another program signed.
     ClientAssertion {
         /// Directory (tenant) id or domain.
         tenant: String,
@@ -45,14 +45,14 @@ pub enum Credentials {
         /// The projected service account token.
         token_file: PathBuf,
     },
-    /// The identity of the machine, from its metadata service.
+    /// The identity of the machine, with tokens from its metadata service.
     ManagedIdentity {
-        /// Which one, when it is not the system's.
+        /// The identity to use, of those that the machine has.
         identity: ManagedIdentity,
     },
 }
 
-/// Which of a machine's managed identities.
+/// One of a machine's managed identities.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ManagedIdentity {
     /// The system-assigned one, or the only one.
@@ -65,18 +65,18 @@ pub enum ManagedIdentity {
     Resource(String),
 }
 
-/// The credentials that were found, where, and what they say besides.
+/// The credentials of a run, and the values that are stored with them.
 #[derive(Clone, Debug)]
 pub struct Login {
     /// The credentials.
     pub credentials: Credentials,
-    /// Where they were found, for the log.
+    /// The place where they were found, for the log and the report.
     pub origin: String,
-    /// The subscription that came with them.
+    /// The subscription that is stored with them.
     pub subscription: Option<String>,
-    /// The cloud that came with them.
+    /// The cloud that is stored with them.
     pub cloud: Option<Cloud>,
-    /// Settings that were read and hold no credentials, with the reason.
+    /// Reasons why settings that were read do not contain credentials.
     pub passed_over: Vec<String>,
 }
 

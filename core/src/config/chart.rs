@@ -1,17 +1,18 @@
-//! What a user says of the chart: where it is, which version, with which values.
+//! The chart that the user configures: its source, version and values.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use super::reader::is_bare;
-use super::variables as name;
+use super::reader::{Reader, build};
+use super::values::is_bare;
+use super::{Mistake, variables};
 use crate::name::{Location, NameError};
 use crate::text::harmless;
 use crate::text::refused_value;
 
-/// Always set: without a runner the chart names only a part of its images.
+/// Always set: without a runner, the rendered chart contains only a part of the images.
 const RUNNER: &str = "runner.enabled=true";
 
 const FORMS: &str =
@@ -20,22 +21,22 @@ const FORMS: &str =
 /// The chart that names the RunWhen Local images.
 #[derive(Clone, Debug)]
 pub struct ChartRequest {
-    /// Where it is.
+    /// The place that it is read from.
     pub source: ChartSource,
-    /// Its name there.
+    /// Its name in that place.
     pub name: String,
-    /// A version or a range; none for the highest release.
+    /// A version or a range; none means the highest release.
     pub version: Option<String>,
     /// The values to render it with.
     pub values: helm::Values,
 }
 
-/// Where a chart is.
+/// The place of a chart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChartSource {
     /// A chart repository: a host with an `index.yaml`. Its URL ends in a slash.
     Repository(Url),
-    /// A registry; the charts are repositories below this one.
+    /// A path in a registry; each chart is a repository below it.
     Oci(Location),
     /// A chart's folder or archive on this machine.
     Path(PathBuf),
@@ -52,14 +53,14 @@ impl ChartSource {
         }
     }
 
-    /// A place on the network. What a chart says of its dependencies may name no other.
+    /// Parses the URL of a chart repository or registry. Dependencies of charts may only come from these.
     pub(crate) fn from_url(text: &str) -> Result<Self, String> {
         if let Some(rest) = text.strip_prefix("oci://") {
             let (registry, repository) = rest
                 .trim_end_matches('/')
                 .split_once('/')
                 .ok_or("an oci:// URL needs a path after the host")?;
-            // Without the text itself: it may hold a password.
+            // The reasons do not contain the text, which may contain a password.
             let reason = |error: NameError| error.reason().to_owned();
             let registry = registry
                 .parse()
@@ -93,7 +94,7 @@ impl fmt::Display for ChartSource {
 }
 
 pub(super) fn parse_name(text: &str) -> Result<String, String> {
-    // The name becomes a path of a URL or a repository.
+    // The name becomes a part of a URL or of a repository's path.
     let valid = text.len() <= 128
         && text
             .bytes()
@@ -110,29 +111,62 @@ pub(super) fn parse_version(text: &str) -> Result<String, String> {
     })
 }
 
-/// The values as Helm merges them: what is always set, the file over it, `--set` over that.
-pub(super) fn merged(
-    file: Option<&str>,
-    sets: Option<&str>,
-) -> Result<helm::Values, (&'static str, String)> {
-    let wrong = |variable| move |error: helm::Error| (variable, harmless(&error.to_string()));
+impl Reader<'_> {
+    pub(super) fn chart(&mut self) -> Option<ChartRequest> {
+        build!(ChartRequest {
+            source: self.read(&variables::HELM_REPO_URL),
+            name: self.read(&variables::HELM_CHART_NAME),
+            version: Some(self.read(&variables::CHART_VERSION)),
+            values: self.chart_values(),
+        })
+    }
+
+    fn chart_values(&mut self) -> Option<helm::Values> {
+        let path = self.read(&variables::CHART_VALUES);
+        let file = path.and_then(|path| match (self.inputs.file)(Path::new(&path)) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                let reason = format!("it cannot be read: {error}");
+                self.mistake(&variables::CHART_VALUES, Some(&path), reason);
+                None
+            }
+        });
+        let sets = self.read(&variables::CHART_SET);
+        match merged(file.as_deref(), sets.as_deref()) {
+            Ok(values) => Some(values),
+            Err(mistake) => {
+                self.mistakes.push(mistake);
+                None
+            }
+        }
+    }
+}
+
+/// Merges the values as Helm does: the file over the fixed values, `--set` over both.
+fn merged(file: Option<&str>, sets: Option<&str>) -> Result<helm::Values, Mistake> {
+    // The mistakes do not contain the values, which may be secrets.
+    let sets_mistake = |reason| Mistake::new(&variables::CHART_SET, None, reason);
     let mut values = helm::Values::new();
-    values.set(RUNNER).map_err(wrong(name::CHART_SET))?;
+    values
+        .set(RUNNER)
+        .map_err(|error| sets_mistake(harmless(&error.to_string())))?;
     if let Some(text) = file {
-        values.merge_yaml(text).map_err(wrong(name::CHART_VALUES))?;
+        values.merge_yaml(text).map_err(|error| {
+            Mistake::new(&variables::CHART_VALUES, None, harmless(&error.to_string()))
+        })?;
     }
     if let Some(text) = sets {
         values
             .set(text)
-            .map_err(|error| (name::CHART_SET, set_reason(text, &error)))?;
+            .map_err(|error| sets_mistake(set_reason(text, &error)))?;
     }
     Ok(values)
 }
 
-/// What is wrong with `--set`, without the whole text, which the engine repeats: a value may be a secret.
+/// Describes a mistake in `--set` without the text that the engine repeats: a value may be a secret.
 fn set_reason(text: &str, error: &helm::Error) -> String {
     if text.contains("://") {
-        // What the engine takes for a key may be a part of a URL.
+        // The engine's message contains a key, which may be a part of a URL.
         return "it must be KEY=VALUE, several separated by commas; a comma inside a value is written \\,"
             .to_owned();
     }
@@ -144,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chart_comes_from_four_kinds_of_places() {
+    fn chart_sources_are_urls_and_paths_without_user_and_query() {
         let shown = |text| ChartSource::parse(text).map(|source| source.to_string());
         assert_eq!(
             shown("https://charts.example/x/").unwrap(),
@@ -166,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn names_cannot_leave_the_repository() {
+    fn chart_name_with_a_path_or_query_is_refused() {
         assert!(parse_name("runwhen-local").is_ok());
         for bad in ["../x", "a/b", "a b", "a?b"] {
             assert!(parse_name(bad).is_err(), "{bad}");

@@ -4,22 +4,24 @@
 //! 2. `azure_credentials`: JSON, `KEY=VALUE` lines, or the path of a file with either;
 //! 3. workload identity;
 //! 4. the login that the Azure CLI left in `AZURE_CONFIG_DIR`;
-//! 5. managed identity, which can only be tried.
+//! 5. managed identity, which is known to exist only after a request.
 //!
 //! The first form that is begun is used. If it is incomplete or cannot be read, that is a mistake: with the next form
-//! the run would continue as another identity. Two variables begin no form by themselves: `AZURE_CLIENT_ID` may choose
-//! a managed identity, and `AZURE_TENANT_ID` may accompany it.
+//! the run would continue as another identity. Two variables do not begin a form: `AZURE_CLIENT_ID` may choose a managed
+//! identity, and `AZURE_TENANT_ID` may be set together with it.
 
 mod azure_cli;
 mod principal_text;
 
 use std::path::Path;
 
-use super::{Inputs, Mistake, variables as name};
+use super::reader::Reader;
+use super::variables::{AZURE_PRINCIPAL, PLATFORM_PRINCIPAL, PrincipalVariables};
+use super::{Inputs, Mistake, Variable, values, variables};
 use crate::azure::{Credentials, Login, ManagedIdentity};
 use principal_text::PrincipalText;
 
-/// What a form holds: a login, nothing (the next form is read), or mistakes.
+/// The result of reading one form: a login, none (the next form is read), or mistakes.
 type Found = Result<Option<Login>, Vec<Mistake>>;
 
 /// Reads the first form that is begun.
@@ -45,51 +47,71 @@ pub(super) fn find(inputs: &Inputs<'_>) -> Result<Login, Vec<Mistake>> {
     })
 }
 
-fn mistake(variable: &'static str, reason: impl Into<String>) -> Mistake {
+fn mistake(variable: &Variable, reason: impl Into<String>) -> Mistake {
     Mistake::new(variable, None, reason)
 }
 
 /// One mistake for each of these variables that is not set.
 fn missing<const N: usize>(
     inputs: &Inputs<'_>,
-    required: [&'static str; N],
-    given: &str,
+    required: [&Variable; N],
+    given: &Variable,
 ) -> Vec<Mistake> {
-    let is_missing = |name: &&'static str| inputs.get(name).is_none();
-    let names = required.into_iter().filter(is_missing);
-    names
-        .map(|name| mistake(name, format!("it is required, because {given} is set")))
+    let is_missing = |variable: &&Variable| inputs.get(variable).is_none();
+    let reason = || format!("it is required, because {} is set", given.name);
+    let variables = required.into_iter().filter(is_missing);
+    variables
+        .map(|variable| mistake(variable, reason()))
         .collect()
 }
 
 fn explicit(inputs: &Inputs<'_>, _: &mut Vec<String>) -> Found {
-    for [tenant, client, secret, subscription] in name::EXPLICIT {
-        let found = (inputs.get(tenant), inputs.get(client), inputs.get(secret));
-        if let (Some(tenant), Some(client), Some(value)) = found {
-            let credentials = Credentials::ClientSecret {
-                tenant,
-                client,
-                secret: value.into(),
-            };
-            let mut login = Login::new(credentials, format!("service principal of {secret}"));
-            login.subscription = inputs.get(subscription);
-            return Ok(Some(login));
-        }
-        // The platform's names have no other use; Azure's own may belong to a workload or managed identity.
-        let beginnings: &[_] = if tenant == name::EXPLICIT[0][0] {
-            &[secret]
-        } else {
-            &[secret, client, tenant]
-        };
-        if let Some(begun) = beginnings.iter().find(|name| inputs.get(name).is_some()) {
-            return Err(missing(inputs, [tenant, client, secret], begun));
-        }
+    // The tenant and client may belong to a workload or managed identity instead.
+    let azure = principal(inputs, &AZURE_PRINCIPAL, &[&AZURE_PRINCIPAL.secret])?;
+    if azure.is_some() {
+        return Ok(azure);
     }
-    Ok(None)
+    let PrincipalVariables {
+        tenant,
+        client,
+        secret,
+        subscription: _,
+    } = &PLATFORM_PRINCIPAL;
+    principal(inputs, &PLATFORM_PRINCIPAL, &[secret, client, tenant])
+}
+
+/// Reads a service principal if one of `beginnings` is set.
+fn principal(
+    inputs: &Inputs<'_>,
+    variables: &PrincipalVariables,
+    beginnings: &[&Variable],
+) -> Found {
+    let PrincipalVariables {
+        tenant,
+        client,
+        secret,
+        subscription,
+    } = variables;
+    let Some(begun) = beginnings.iter().find(|name| inputs.get(name).is_some()) else {
+        return Ok(None);
+    };
+    let found = (inputs.get(tenant), inputs.get(client), inputs.get(secret));
+    let (Some(tenant_id), Some(client_id), Some(value)) = found else {
+        return Err(missing(inputs, [tenant, client, secret], begun));
+    };
+    let credentials = Credentials::ClientSecret {
+        tenant: tenant_id,
+        client: client_id,
+        secret: value.into(),
+    };
+    let origin = format!("service principal of {}", secret.name);
+    let mut login = Login::new(credentials, origin);
+    login.subscription = inputs.get(subscription);
+    Ok(Some(login))
 }
 
 fn from_secret(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Found {
-    let variable = name::AZURE_CREDENTIALS;
+    let variable = &variables::AZURE_CREDENTIALS;
     let Some(text) = inputs.get(variable) else {
         return Ok(None);
     };
@@ -97,15 +119,15 @@ fn from_secret(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Found {
     let (text, origin) = if looks_like_path(&text) {
         let content = (inputs.file)(Path::new(&text))
             .map_err(|error| wrong(format!("the file that it names cannot be read: {error}")))?;
-        (content, format!("file named by {variable}"))
+        (content, format!("file named by {}", variable.name))
     } else {
-        (text, variable.to_owned())
+        (text, variable.name.to_owned())
     };
     let principal = match PrincipalText::parse(&text) {
         Ok(PrincipalText::Principal(principal)) => principal,
         Ok(PrincipalText::Sentence) => {
             passed_over.push(format!(
-                "{origin} holds a sentence of the platform, not credentials"
+                "{origin} contains a sentence of the platform, not credentials"
             ));
             return Ok(None);
         }
@@ -122,23 +144,21 @@ fn from_secret(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Found {
 }
 
 fn workload_identity(inputs: &Inputs<'_>, _: &mut Vec<String>) -> Found {
-    let variable = name::AZURE_FEDERATED_TOKEN_FILE;
+    let variable = &variables::AZURE_FEDERATED_TOKEN_FILE;
     let Some(path) = inputs.get(variable) else {
         return Ok(None);
     };
-    let [tenant_name, client_name, _, subscription] = name::EXPLICIT[0];
+    let PrincipalVariables { tenant, client, .. } = &AZURE_PRINCIPAL;
     let unreadable = match (inputs.file)(Path::new(&path)) {
         Ok(token) if token.trim().is_empty() => Some("the file is empty".to_owned()),
         Ok(_) => None,
         Err(error) => Some(format!("the file cannot be read: {error}")),
     };
-    let mut mistakes = missing(inputs, [tenant_name, client_name], variable);
+    let mut mistakes = missing(inputs, [tenant, client], variable);
     mistakes.extend(unreadable.map(|reason| Mistake::new(variable, Some(&path), reason)));
-    let (Some(tenant), Some(client), true) = (
-        inputs.get(tenant_name),
-        inputs.get(client_name),
-        mistakes.is_empty(),
-    ) else {
+    let (Some(tenant), Some(client), true) =
+        (inputs.get(tenant), inputs.get(client), mistakes.is_empty())
+    else {
         return Err(mistakes);
     };
     let credentials = Credentials::WorkloadIdentity {
@@ -147,13 +167,18 @@ fn workload_identity(inputs: &Inputs<'_>, _: &mut Vec<String>) -> Found {
         token_file: path.into(),
     };
     let mut login = Login::new(credentials, "workload identity");
-    login.subscription = inputs.get(subscription);
+    login.subscription = inputs.get(&AZURE_PRINCIPAL.subscription);
     Ok(Some(login))
 }
 
-/// The machine's managed identity: all that is left when no form is begun.
+/// Returns the machine's managed identity, which remains when no form is begun.
 fn machine(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Login {
-    let [tenant, client, secret, _] = name::EXPLICIT[0];
+    let PrincipalVariables {
+        tenant,
+        client,
+        secret,
+        ..
+    } = &AZURE_PRINCIPAL;
     let Some(id) = inputs.get(client) else {
         let identity = ManagedIdentity::System;
         let credentials = Credentials::ManagedIdentity { identity };
@@ -161,13 +186,75 @@ fn machine(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Login {
     };
     if inputs.get(tenant).is_some() {
         passed_over.push(format!(
-            "{tenant} and {client} are set without {secret} or {}: they are taken for a managed identity's",
-            name::AZURE_FEDERATED_TOKEN_FILE
+            "{} and {} are set without {} or {}: they are used for a managed identity",
+            tenant.name,
+            client.name,
+            secret.name,
+            variables::AZURE_FEDERATED_TOKEN_FILE.name
         ));
     }
     let identity = ManagedIdentity::Client(id);
-    let origin = format!("managed identity of this machine, chosen by {client}");
+    let origin = format!(
+        "managed identity of this machine, chosen by {}",
+        client.name
+    );
     Login::new(Credentials::ManagedIdentity { identity }, origin)
+}
+
+impl Reader<'_> {
+    pub(super) fn login(&mut self) -> Option<Login> {
+        match find(self.inputs) {
+            Ok(login) => {
+                self.mistakes.extend(login.mistakes());
+                Some(login)
+            }
+            Err(mistakes) => {
+                self.mistakes.extend(mistakes);
+                None
+            }
+        }
+    }
+}
+
+impl Login {
+    /// Checks the ids, which become parts of URLs.
+    fn mistakes(&self) -> Vec<Mistake> {
+        let origin = &self.origin;
+        let is_id = |text: &str| {
+            text.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
+        };
+        let mut mistakes = Vec::new();
+        if let Some((tenant, client)) = self.credentials.tenant_and_client() {
+            if !is_id(tenant) {
+                let reason = format!("the tenant ({origin}) must be an id or a domain");
+                mistakes.push(mistake(&AZURE_PRINCIPAL.tenant, reason));
+            }
+            if !is_id(client) {
+                let reason = format!("the client ({origin}) must be an application's id");
+                mistakes.push(mistake(&AZURE_PRINCIPAL.client, reason));
+            }
+        }
+        let subscription = self.subscription.as_deref();
+        if subscription.is_some_and(|text| values::uuid(text).is_err()) {
+            let reason = format!("the subscription ({origin}) must be a subscription's id");
+            mistakes.push(mistake(&AZURE_PRINCIPAL.subscription, reason));
+        }
+        mistakes
+    }
+}
+
+impl Credentials {
+    /// None for a managed identity.
+    fn tenant_and_client(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::ClientSecret { tenant, client, .. }
+            | Self::ClientCertificate { tenant, client, .. }
+            | Self::ClientAssertion { tenant, client, .. }
+            | Self::WorkloadIdentity { tenant, client, .. } => Some((tenant, client)),
+            Self::ManagedIdentity { .. } => None,
+        }
+    }
 }
 
 fn looks_like_path(text: &str) -> bool {

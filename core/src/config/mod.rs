@@ -1,8 +1,10 @@
-//! Configuration: variables in, one valid [`Config`] out, or every mistake at once.
+//! Reads the variables into one valid [`Config`], or reports all mistakes at once.
 //!
-//! Pure, given the two functions of [`Inputs`]. Only this module knows variable names. An empty value,
-//! and the text that the platform's templates print for a value nobody gave, mean "unset". There is
-//! deliberately no `Default` and no way to change a `Config`: an invalid one cannot exist.
+//! Pure, given the two functions of [`Inputs`]. Only this module knows variable names. An empty value, and the text
+//! that the platform's templates print for a missing value, mean "unset". A `Config` is built by [`Config::read`] only
+//! and is never changed, so it is always valid.
+//!
+//! A new variable is a declaration in `variables.rs`, a field of a struct, and the line that fills the field.
 
 mod chart;
 mod credentials;
@@ -10,6 +12,8 @@ mod metric_push;
 mod reader;
 mod registry_name;
 mod secrets;
+mod setting;
+mod values;
 mod variables;
 
 use std::fmt;
@@ -20,9 +24,10 @@ use std::time::Duration;
 pub use chart::{ChartRequest, ChartSource};
 pub use metric_push::MetricPush;
 pub use registry_name::RegistryName;
-pub use variables::{VARIABLES, Variable, variable};
+pub use setting::{Unset, Variable};
+pub use variables::VARIABLES;
 
-use crate::azure::Login;
+pub use crate::azure::Login;
 use crate::cloud::Cloud;
 use crate::name::{Repository, Tag};
 use crate::platform::Platform;
@@ -30,26 +35,22 @@ use crate::registry::Account;
 use crate::text::printable;
 use crate::text::refused_value;
 use crate::wire::Network;
-use reader::{
-    Reader, parse_bool, parse_cloud, parse_https, parse_images, parse_log_level, parse_ref,
-    parse_repository_path, parse_timeout, parse_uuid,
-};
-use variables as name;
+use reader::{Reader, build};
 
-/// What the platform's templates print for a value that the user did not give.
+/// The platform's templates print this for a value that the user did not set.
 const PLACEHOLDER: &str = "missing_workspaceInfo_custom_variable";
 
-/// Which of the two executables asks: they differ in what `SYNC_IMAGES` is by default.
+/// One of the two executables. They differ in the default of `SYNC_IMAGES`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
-    /// The indicator: looks, and imports only when told to.
+    /// The indicator: checks, and imports only if that is configured.
     Sli,
-    /// The task: imports unless told not to.
+    /// The task: imports unless that is turned off.
     Taskset,
 }
 
 impl Program {
-    /// The executable's name.
+    /// The name of the executable.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sli => "sli",
@@ -58,34 +59,29 @@ impl Program {
     }
 }
 
-/// Where configuration comes from.
+/// The sources of a configuration.
 pub struct Inputs<'a> {
-    /// The value of a variable, if it is set at all.
+    /// Returns the value of a variable if it is set.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
-    /// The text of a file that a variable names.
+    /// Returns the text of a file that a variable names.
     pub file: &'a dyn Fn(&Path) -> io::Result<String>,
 }
 
 impl Inputs<'_> {
-    /// The value of a variable; empty and the platform's placeholder are unset.
-    fn get(&self, name: &str) -> Option<String> {
-        let value = (self.variable)(name)?;
-        let value = value.trim();
-        (!value.is_empty() && value != PLACEHOLDER).then(|| value.to_owned())
-    }
-
-    /// Like [`Inputs::get`], under the name or one of its aliases.
-    fn get_any(&self, name: &str) -> Option<String> {
-        let aliases = variable(name).map_or(&[][..], |variable| variable.aliases);
-        self.get(name)
-            .or_else(|| aliases.iter().find_map(|alias| self.get(alias)))
+    /// Returns the value under the first name that is set. An empty value and the platform's placeholder are unset.
+    fn get(&self, variable: &Variable) -> Option<String> {
+        let names = std::iter::once(&variable.name).chain(variable.aliases);
+        names
+            .filter_map(|name| (self.variable)(name))
+            .map(|value| value.trim().to_owned())
+            .find(|value| !value.is_empty() && value != PLACEHOLDER)
     }
 }
 
-/// Which categories of images a run looks at.
+/// The categories of images that a run checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Images {
-    /// Both.
+    /// Both categories.
     All,
     /// The CodeCollection images.
     CodeCollection,
@@ -93,70 +89,88 @@ pub enum Images {
     RunWhenLocal,
 }
 
-/// A whole, valid configuration.
+impl Images {
+    fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::CodeCollection => "codecollection",
+            Self::RunWhenLocal => "runwhen-local",
+        }
+    }
+}
+
+/// A registry that the images are imported to.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The registry, as the user names it.
+    pub registry: RegistryName,
+    /// The path under which the images are stored in it.
+    pub repository_path: Repository,
+    /// The subscription of the registry; detected if it is not given.
+    pub subscription: Option<String>,
+}
+
+/// A complete, valid configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Which executable runs.
+    /// The executable that runs.
     pub program: Program,
-    /// The destination registry.
-    pub registry: RegistryName,
-    /// The path under which the images stand there.
-    pub repository_path: Repository,
-    /// The subscription that the user named.
-    pub subscription: Option<String>,
+    /// The destination of the images.
+    pub target: Target,
     /// Whether to import.
     pub sync_images: bool,
-    /// Which images to look at.
+    /// The images to check.
     pub images: Images,
-    /// The prefix of the CodeCollections' tags.
+    /// The branch of the CodeCollections, which is the prefix of their tags.
     pub git_ref: Tag,
-    /// Whether `${REF}-latest` is kept in the registry too.
+    /// Whether to keep `${REF}-latest` in the registry too.
     pub sync_ref_latest: bool,
     /// The chart that names the RunWhen Local images.
     pub chart: ChartRequest,
     /// The platform whose manifest decides.
     pub architecture: Platform,
-    /// Whether an image that is up to date must have the platform's manifest in the registry.
+    /// Whether to check that an up-to-date image has the platform's manifest in the registry.
     pub verify_children: bool,
-    /// Whether `latest` is imported under a date.
+    /// Whether to import `latest` under a date tag.
     pub use_date_tag: bool,
-    /// The Docker Hub account to use.
+    /// The account to use at Docker Hub.
     pub docker: Option<Account>,
-    /// Who we are in Azure.
+    /// The identity of this run in Azure.
     pub login: Login,
-    /// Where reports and artifacts go.
+    /// The folder of reports and artifacts.
     pub output_dir: PathBuf,
-    /// Where the artifact goes that the original left in its working folder.
+    /// The folder of the artifact that the original wrote to its working folder.
     pub temp_dir: PathBuf,
-    /// Deadline of the whole run.
+    /// The longest duration of the whole run.
     pub timeout: Duration,
     /// `error`, `warn`, `info` or `debug`.
     pub log_level: String,
-    /// The cloud that everything happens in.
+    /// The cloud of the registry and the identity.
     pub cloud: Cloud,
-    /// The authority to ask instead of the cloud's own.
+    /// The Entra host to use instead of the cloud's.
     pub authority: Option<String>,
-    /// How connections leave this machine.
+    /// The settings of all connections.
     pub network: Network,
-    /// Where the number is pushed to, if anywhere.
+    /// The collector to which the number is pushed.
     pub metric_push: Option<MetricPush>,
 }
 
-/// One variable that cannot be used as it is.
+/// A variable with a value that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
-    /// The variable's name.
+    /// The name of the variable.
     pub variable: &'static str,
-    /// Its value; none when it is unset or a secret.
+    /// Its value; none if it is unset or must not be shown.
     pub value: Option<String>,
-    /// What is wrong and what is allowed.
+    /// The mistake, and the values that are allowed.
     pub reason: String,
 }
 
 impl Mistake {
-    fn new(variable: &'static str, value: Option<&str>, reason: impl Into<String>) -> Self {
+    fn new(variable: &Variable, value: Option<&str>, reason: impl Into<String>) -> Self {
+        let value = value.filter(|_| !variable.secret);
         Self {
-            variable,
+            variable: variable.name,
             value: value.map(refused_value),
             reason: reason.into(),
         }
@@ -178,168 +192,80 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// Everything that is wrong with the configuration.
+/// All mistakes in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the configuration is wrong{}", .0.iter().map(|mistake| format!("\n  {mistake}")).collect::<String>())]
 pub struct Mistakes(pub Vec<Mistake>);
 
 impl Config {
-    /// Reads the configuration.
+    /// Reads all variables.
     ///
     /// # Errors
-    /// All mistakes at once, each with the variable, its value (never a secret's) and what is allowed.
+    /// All mistakes at once, each with the variable, its value (unless it may be secret) and the allowed values.
     pub fn read(program: Program, inputs: &Inputs<'_>) -> Result<Self, Mistakes> {
         let mut reader = Reader {
             program,
             inputs,
             mistakes: Vec::new(),
         };
-        let registry = reader.required(name::REGISTRY_NAME, RegistryName::parse);
-        let repository_path = reader.parsed(name::REGISTRY_REPOSITORY_PATH, parse_repository_path);
-        let subscription = reader.optional(name::AZURE_RESOURCE_SUBSCRIPTION_ID, parse_uuid);
-        let git_ref = reader.parsed(name::REF, parse_ref);
-        let images = reader.parsed(name::IMAGES, parse_images);
-        let architecture = reader.parsed(name::IMAGE_ARCHITECTURE, str::parse);
-        let timeout = reader.parsed(name::TIMEOUT_SECONDS, parse_timeout);
-        let log_level = reader.parsed(name::LOG_LEVEL, parse_log_level);
-        let sync_images = reader.parsed(name::SYNC_IMAGES, parse_bool);
-        let sync_ref_latest = reader.parsed(name::SYNC_REF_LATEST, parse_bool);
-        let verify_children = match program {
-            Program::Sli => reader.parsed(name::VERIFY_CHILDREN, parse_bool),
-            Program::Taskset => Some(true),
-        };
-        let use_date_tag = reader.parsed(name::USE_DATE_TAG, parse_bool);
-        let docker = reader.docker();
-        let chart = reader.chart();
-        let cloud = reader.optional(name::AZURE_CLOUD, parse_cloud);
-        let authority = reader.optional(name::AZURE_AUTHORITY_HOST, parse_https);
-        let network = reader.network();
-        let metric_push = reader.metric_push();
-        let output_dir = reader
-            .folder(name::OUTPUT_DIR)
-            .unwrap_or_else(|| PathBuf::from("."));
-        let temp_dir = reader
-            .folder(name::CODEBUNDLE_TEMP_DIR)
-            .unwrap_or_else(|| output_dir.clone());
-        let login = reader.login();
-
-        // The patterns below hold whenever there are no mistakes.
-        let Reader { mistakes, .. } = reader;
-        let (
-            Some(registry),
-            Some(repository_path),
-            Some(git_ref),
-            Some(sync_ref_latest),
-            Some(images),
-            Some(architecture),
-        ) = (
-            registry,
-            repository_path,
-            git_ref,
-            sync_ref_latest,
-            images,
-            architecture,
-        )
-        else {
-            return Err(Mistakes(mistakes));
-        };
-        let (
-            Some(timeout),
-            Some(log_level),
-            Some(sync_images),
-            Some(verify_children),
-            Some(use_date_tag),
-            Some(chart),
-            Some(login),
-        ) = (
-            timeout,
-            log_level,
-            sync_images,
-            verify_children,
-            use_date_tag,
-            chart,
-            login,
-        )
-        else {
-            return Err(Mistakes(mistakes));
-        };
-        if !mistakes.is_empty() {
-            return Err(Mistakes(mistakes));
+        match reader.config() {
+            Some(config) if reader.mistakes.is_empty() => Ok(config),
+            Some(_) | None => Err(Mistakes(reader.mistakes)),
         }
-        let cloud = match &registry {
-            RegistryName::LoginServer { cloud, .. } => *cloud,
-            RegistryName::Name(_) => cloud.or(login.cloud).unwrap_or(Cloud::Public),
-        };
-        Ok(Self {
-            program,
-            registry,
-            repository_path,
-            subscription,
-            sync_images,
-            images,
-            git_ref,
-            sync_ref_latest,
-            chart,
-            architecture,
-            verify_children,
-            use_date_tag,
-            docker,
-            login,
-            output_dir,
-            temp_dir,
-            timeout,
-            log_level,
-            cloud,
-            authority,
-            network,
-            metric_push,
+    }
+
+    /// The settings of this run without secrets, for the report.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        let render = |variable: &Variable| Some((variable.name, variable.in_report?(self)));
+        let variables = VARIABLES.iter().filter_map(render);
+        variables
+            .chain([("credentials", self.login.origin.clone())])
+            .collect()
+    }
+}
+
+impl Reader<'_> {
+    fn target(&mut self) -> Option<Target> {
+        build!(Target {
+            registry: self.read(&variables::REGISTRY_NAME),
+            repository_path: self.read(&variables::REGISTRY_REPOSITORY_PATH),
+            subscription: Some(self.read(&variables::AZURE_RESOURCE_SUBSCRIPTION_ID)),
         })
     }
 
-    /// The settings of this run without secrets, for people to read.
-    pub fn settings(&self) -> Vec<(&'static str, String)> {
-        vec![
-            (name::REGISTRY_NAME, self.registry.as_str().to_owned()),
-            (
-                name::REGISTRY_REPOSITORY_PATH,
-                self.repository_path.to_string(),
-            ),
-            (
-                name::AZURE_RESOURCE_SUBSCRIPTION_ID,
-                self.subscription
-                    .clone()
-                    .or_else(|| self.login.subscription.clone())
-                    .unwrap_or_else(|| "detected".to_owned()),
-            ),
-            (name::SYNC_IMAGES, self.sync_images.to_string()),
-            (
-                name::IMAGES,
-                match self.images {
-                    Images::All => "all",
-                    Images::CodeCollection => "codecollection",
-                    Images::RunWhenLocal => "runwhen-local",
-                }
-                .to_owned(),
-            ),
-            (name::REF, self.git_ref.to_string()),
-            (name::SYNC_REF_LATEST, self.sync_ref_latest.to_string()),
-            (name::HELM_REPO_URL, self.chart.source.to_string()),
-            (name::HELM_CHART_NAME, self.chart.name.clone()),
-            (
-                name::CHART_VERSION,
-                self.chart
-                    .version
-                    .clone()
-                    .unwrap_or_else(|| "the highest release".to_owned()),
-            ),
-            (name::IMAGE_ARCHITECTURE, self.architecture.to_string()),
-            (name::VERIFY_CHILDREN, self.verify_children.to_string()),
-            (name::USE_DATE_TAG, self.use_date_tag.to_string()),
-            (name::USE_DOCKER_AUTH, self.docker.is_some().to_string()),
-            (name::TIMEOUT_SECONDS, self.timeout.as_secs().to_string()),
-            (name::AZURE_CLOUD, self.cloud.name().to_owned()),
-            ("credentials", self.login.origin.clone()),
-        ]
+    fn config(&mut self) -> Option<Config> {
+        let destination = self.target();
+        let found_login = self.login();
+        let given_cloud = self.read(&variables::AZURE_CLOUD);
+        let cloud = destination
+            .as_ref()
+            .and_then(|target| target.registry.cloud())
+            .or(given_cloud)
+            .or(found_login.as_ref().and_then(|login| login.cloud));
+        let output = self.read(&variables::OUTPUT_DIR);
+        let temp = self.read(&variables::CODEBUNDLE_TEMP_DIR);
+        build!(Config {
+            program: Some(self.program),
+            target: destination,
+            sync_images: self.read(&variables::SYNC_IMAGES),
+            images: self.read(&variables::IMAGES),
+            git_ref: self.read(&variables::REF),
+            sync_ref_latest: self.read(&variables::SYNC_REF_LATEST),
+            chart: self.chart(),
+            architecture: self.read(&variables::IMAGE_ARCHITECTURE),
+            verify_children: self.read(&variables::VERIFY_CHILDREN),
+            use_date_tag: self.read(&variables::USE_DATE_TAG),
+            docker: Some(self.docker()),
+            login: found_login,
+            temp_dir: temp.or_else(|| output.clone()),
+            output_dir: output,
+            timeout: self.read(&variables::TIMEOUT_SECONDS),
+            log_level: self.read(&variables::LOG_LEVEL),
+            cloud: Some(cloud.unwrap_or(Cloud::Public)),
+            authority: Some(self.read(&variables::AZURE_AUTHORITY_HOST)),
+            network: Some(self.network()),
+            metric_push: Some(self.metric_push()),
+        })
     }
 }
 

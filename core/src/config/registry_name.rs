@@ -1,13 +1,13 @@
-//! What a user gives as `REGISTRY_NAME`: a registry's name or its login server.
+//! The value of `REGISTRY_NAME`: a registry's name or its login server.
 
 use crate::cloud::Cloud;
 use crate::name::Registry;
 use crate::text::refused_value;
 
-/// The Azure Container Registry, as the user named it.
+/// An Azure Container Registry, as the user names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RegistryName {
-    /// `myacr`: the login server is for Azure Resource Manager to tell.
+    /// `myacr`: Azure Resource Manager returns its login server.
     Name(String),
     /// `myacr.azurecr.io`, or with a domain name label `myacr-c5gkd3e4.azurecr.io`.
     LoginServer {
@@ -19,9 +19,9 @@ pub enum RegistryName {
 }
 
 impl RegistryName {
-    /// Reads what the user gave; an error says what is wrong and what would be right.
+    /// The error contains the mistake and the right form.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        // The reasons below repeat parts of the text.
+        // The errors below contain parts of the text.
         let lower = refused_value(text.trim_end_matches(['/', '.'])).to_ascii_lowercase();
         if let Some((_, rest)) = lower.split_once("://") {
             let host = rest.split(['/', '?']).next().unwrap_or_default();
@@ -46,7 +46,7 @@ impl RegistryName {
         }
     }
 
-    /// The text as given, in lower case.
+    /// The text that the user gave, in lower case.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Name(name) => name,
@@ -54,9 +54,17 @@ impl RegistryName {
         }
     }
 
+    /// The cloud of the login server; none for a name.
+    pub(super) fn cloud(&self) -> Option<Cloud> {
+        match self {
+            Self::Name(_) => None,
+            Self::LoginServer { cloud, .. } => Some(*cloud),
+        }
+    }
+
     /// The name of the resource in Azure, as `az acr` takes it: `myacr` of `myacr-c5gkd3e4.azurecr.io`.
     pub fn resource_name(&self) -> &str {
-        // The name of a registry has neither '.' nor '-'.
+        // The name of a registry contains neither '.' nor '-'.
         let text = self.as_str();
         text.split(['.', '-']).next().unwrap_or(text)
     }
@@ -115,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_login_servers_in_any_case() {
+    fn names_and_login_servers_are_read_in_any_case() {
         assert_eq!(
             RegistryName::parse("MyAcr"),
             Ok(RegistryName::Name("myacr".into()))
@@ -135,14 +143,14 @@ mod tests {
     }
 
     #[test]
-    fn the_resource_has_the_name_before_the_domain_name_label() {
+    fn resource_name_is_before_the_domain_name_label() {
         for text in ["MyAcr", "myacr.azurecr.io", "myacr-c5gkd3e4.azurecr.io"] {
             assert_eq!(RegistryName::parse(text).unwrap().resource_name(), "myacr");
         }
     }
 
     #[test]
-    fn what_is_no_registry_gets_a_clear_answer() {
+    fn text_that_is_not_a_registry_is_explained() {
         for (text, part) in [
             ("https://myacr.azurecr.io/x", "here \"myacr.azurecr.io\""),
             (

@@ -1,6 +1,6 @@
-//! Every secret that a configuration holds.
+//! All secrets of a configuration.
 //!
-//! All structs are taken apart without `..`: whoever adds a field must decide here whether it is a secret.
+//! The structs are destructured without `..`, so that each new field requires a decision whether it is a secret.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -8,23 +8,21 @@ use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use super::{Config, MetricPush};
+use super::{Config, MetricPush, Target};
 use crate::azure::{Credentials, Login};
 use crate::registry::Account;
 use crate::wire::Network;
 
-/// A shorter header is not a secret: a tenant's name, for example, is a part of other words.
+/// A shorter value of a header is not treated as a secret: a tenant's name, for example, occurs in other words.
 const SHORTEST_HEADER: usize = 8;
 
 impl Config {
-    /// Every secret that this configuration holds, so that it can be kept out of all messages.
+    /// All secrets of this configuration, which no message may contain.
     pub fn secrets(&self) -> Vec<SecretString> {
         let Self {
             program: _,
             verify_children: _,
-            registry: _,
-            repository_path: _,
-            subscription: _,
+            target,
             sync_images: _,
             images: _,
             git_ref: _,
@@ -43,6 +41,11 @@ impl Config {
             network,
             metric_push,
         } = self;
+        let Target {
+            registry: _,
+            repository_path: _,
+            subscription: _,
+        } = target;
         let mut secrets = of_login(login);
         secrets.extend(docker.iter().flat_map(of_docker));
         secrets.extend(of_network(network));
@@ -75,7 +78,7 @@ fn of_login(login: &Login) -> Vec<SecretString> {
             client: _,
             assertion,
         } => vec![assertion.clone()],
-        // The token is read from its file when it is sent, and becomes known then.
+        // The token is read from its file when it is needed, and is redacted from then on.
         Credentials::WorkloadIdentity {
             tenant: _,
             client: _,
@@ -85,14 +88,14 @@ fn of_login(login: &Login) -> Vec<SecretString> {
     }
 }
 
-/// The token, and the account as it is sent. The user's name alone may be a part of image names.
+/// The token, and the account in the form of the request header. A user's name may occur in names of images.
 fn of_docker(account: &Account) -> Vec<SecretString> {
     let Account { username, token } = account;
     let pair = format!("{}:{}", username.expose_secret(), token.expose_secret());
     vec![token.clone(), BASE64.encode(pair).into()]
 }
 
-/// The proxy's password as the URL has it, and as it is sent.
+/// The proxy's password as in the URL, and decoded.
 fn of_network(network: &Network) -> Vec<SecretString> {
     let Network {
         proxy,
@@ -110,7 +113,7 @@ fn of_network(network: &Network) -> Vec<SecretString> {
     vec![password.into(), decoded.as_ref().into()]
 }
 
-/// The values of the headers: whole, and the token of `Bearer …`.
+/// The whole values of the headers, and the token of `Bearer …`.
 fn of_metric_push(push: &MetricPush) -> Vec<SecretString> {
     let MetricPush {
         endpoint: _,

@@ -5,11 +5,15 @@ use secrecy::ExposeSecret;
 use super::*;
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, Mistakes> {
+    read_as(Program::Sli, variables)
+}
+
+fn read_as(program: Program, variables: &[(&str, &str)]) -> Result<Config, Mistakes> {
     let variables: HashMap<_, _> = variables.iter().copied().collect();
     let variable = |name: &str| variables.get(name).map(|value| (*value).to_owned());
     let file = |_: &Path| Err(io::ErrorKind::NotFound.into());
     Config::read(
-        Program::Sli,
+        program,
         &Inputs {
             variable: &variable,
             file: &file,
@@ -26,7 +30,7 @@ const NAME: (&str, &str) = ("REGISTRY_NAME", "myacr.azurecr.io");
 #[test]
 fn defaults_are_the_documented_ones() {
     let config = read(&[NAME]).unwrap();
-    assert_eq!(config.repository_path.as_str(), "runwhen");
+    assert_eq!(config.target.repository_path.as_str(), "runwhen");
     assert_eq!(config.git_ref.as_str(), "main");
     assert_eq!(config.architecture.to_string(), "amd64");
     assert_eq!(config.timeout, Duration::from_secs(540));
@@ -36,7 +40,7 @@ fn defaults_are_the_documented_ones() {
     assert!(!config.sync_images && !config.use_date_tag && config.docker.is_none());
     for variable in VARIABLES.iter().filter(|variable| variable.is_switch()) {
         assert!(
-            parse_bool(variable.default_for(Program::Taskset)).is_ok(),
+            values::boolean(variable.default_for(Program::Taskset)).is_ok(),
             "{}",
             variable.name
         );
@@ -44,7 +48,62 @@ fn defaults_are_the_documented_ones() {
 }
 
 #[test]
-fn empty_and_the_placeholder_are_unset() {
+fn variable_of_the_other_program_has_its_default() {
+    let variables = [
+        NAME,
+        ("VERIFY_CHILDREN", "wrong"),
+        ("PUSH_METRIC", "true"),
+        ("RW_SLI_METRIC_NAME", "-"),
+    ];
+    let config = read_as(Program::Taskset, &variables).unwrap();
+    assert!(config.verify_children && config.sync_images && config.metric_push.is_none());
+    assert!(read(&variables).is_err());
+}
+
+#[test]
+fn settings_of_the_report_keep_their_order() {
+    let settings = read(&[NAME]).unwrap().settings();
+    let names: Vec<_> = settings.into_iter().map(|(name, _)| name).collect();
+    let expected = [
+        "REGISTRY_NAME",
+        "REGISTRY_REPOSITORY_PATH",
+        "AZURE_RESOURCE_SUBSCRIPTION_ID",
+        "SYNC_IMAGES",
+        "IMAGES",
+        "REF",
+        "SYNC_REF_LATEST",
+        "HELM_REPO_URL",
+        "HELM_CHART_NAME",
+        "CHART_VERSION",
+        "IMAGE_ARCHITECTURE",
+        "VERIFY_CHILDREN",
+        "USE_DATE_TAG",
+        "USE_DOCKER_AUTH",
+        "TIMEOUT_SECONDS",
+        "AZURE_CLOUD",
+        "credentials",
+    ];
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn collector_of_the_platform_needs_all_three_variables() {
+    let text = mistakes(&[
+        NAME,
+        ("PUSH_METRIC", "true"),
+        ("RW_OTEL_COLLECTOR_ENDPOINT", "collector:4318"),
+    ]);
+    for name in [
+        "RW_OTEL_COLLECTOR_ENDPOINT",
+        "RW_SLI_METRIC_NAME",
+        "RW_WORKSPACE",
+    ] {
+        assert!(text.contains(&format!("\n  {name}")), "{text}");
+    }
+}
+
+#[test]
+fn empty_value_and_placeholder_are_unset() {
     let config = read(&[
         NAME,
         ("REF", ""),
@@ -56,12 +115,12 @@ fn empty_and_the_placeholder_are_unset() {
     ])
     .unwrap();
     assert_eq!(config.git_ref.as_str(), "main");
-    assert_eq!(config.subscription, None);
+    assert_eq!(config.target.subscription, None);
     assert!(mistakes(&[("REGISTRY_NAME", "")]).contains("REGISTRY_NAME: it is required"));
 }
 
 #[test]
-fn all_mistakes_are_told_at_once_and_no_secret_with_them() {
+fn all_mistakes_are_reported_at_once_without_secrets() {
     let text = mistakes(&[
         ("REGISTRY_NAME", "https://myacr.azurecr.io"),
         ("REGISTRY_REPOSITORY_PATH", "Run When"),
@@ -97,7 +156,7 @@ fn all_mistakes_are_told_at_once_and_no_secret_with_them() {
 }
 
 #[test]
-fn repository_paths_tolerate_stray_slashes() {
+fn extra_slashes_in_the_repository_path_are_ignored() {
     for (given, path) in [
         ("/team/runwhen/", "team/runwhen"),
         ("a//b", "a/b"),
@@ -106,6 +165,7 @@ fn repository_paths_tolerate_stray_slashes() {
         assert_eq!(
             read(&[NAME, ("REGISTRY_REPOSITORY_PATH", given)])
                 .unwrap()
+                .target
                 .repository_path
                 .as_str(),
             path
@@ -115,7 +175,7 @@ fn repository_paths_tolerate_stray_slashes() {
 }
 
 #[test]
-fn the_cloud_follows_from_the_suffix_or_the_setting() {
+fn cloud_follows_from_the_login_server_or_the_setting() {
     assert_eq!(
         read(&[("REGISTRY_NAME", "myacr.azurecr.us")])
             .unwrap()
@@ -151,13 +211,13 @@ fn neither_debug_nor_settings_show_a_secret() {
     assert!(!shown.contains("hush"), "{shown}");
     let secrets = config.secrets();
     let secrets: Vec<_> = secrets.iter().map(ExposeSecret::expose_secret).collect();
-    // The account as a pair too, and the proxy's password decoded: as they are sent.
+    // The account also in the form of the request header, and the proxy's password also decoded.
     let all = ["hush-1", "hush-2", "dXNlcjpodXNoLTI=", "hush%2D3", "hush-3"];
     assert_eq!(secrets, all);
 }
 
 #[test]
-fn no_url_in_a_variable_shows_its_user_password_or_query() {
+fn url_in_a_variable_never_shows_its_user_password_or_query() {
     for variable in VARIABLES.iter().filter(|variable| !variable.secret) {
         for value in [
             "https://user:hush@host.example/x",

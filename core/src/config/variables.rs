@@ -1,482 +1,389 @@
-//! Every variable that a user can set: the one table behind parsing, `--help` and the documents.
+//! The declarations of all variables. Parsing, `--help`, the README's tables and the report's settings follow them.
 
-use super::Program;
+use std::path::PathBuf;
+use std::time::Duration;
 
-/// A variable, and the flag that says the same.
-#[derive(Clone, Copy, Debug)]
-pub struct Variable {
-    /// Its name in the environment.
-    pub name: &'static str,
-    /// Other names under which it is read when it is unset.
-    pub aliases: &'static [&'static str],
-    /// The default as `--help` shows it; empty when there is none.
-    pub default: &'static str,
-    /// What a value looks like.
-    pub value: &'static str,
-    /// What it is for: one sentence.
-    pub help: &'static str,
-    /// The heading it stands under in `--help`.
-    pub heading: &'static str,
-    /// The one executable that reads it; none when both do.
-    pub only: Option<Program>,
-    /// A secret is never taken from an argument and never shown.
-    pub secret: bool,
-}
+use reqwest::header::HeaderName;
+use secrecy::SecretString;
+use url::Url;
 
-impl Variable {
-    /// The flag's name without its dashes; none for a secret.
-    pub fn flag(&self) -> Option<String> {
-        (!self.secret).then(|| self.name.to_ascii_lowercase().replace('_', "-"))
-    }
+use super::setting::{Setting, Variable, settings};
+use super::{ChartSource, Images, Program, RegistryName, chart, metric_push, values};
+use crate::cloud::Cloud;
+use crate::name::{Repository, Tag};
+use crate::platform::Platform;
 
-    /// Whether the flag may stand alone and then means `true`.
-    pub fn is_switch(&self) -> bool {
-        self.value == BOOLEAN
-    }
-
-    /// Whether an executable reads it.
-    pub fn is_read_by(&self, program: Program) -> bool {
-        self.only.is_none_or(|only| only == program)
-    }
-
-    /// The default for one of the executables.
-    pub fn default_for(&self, program: Program) -> &'static str {
-        match (self.name, program) {
-            (SYNC_IMAGES, Program::Taskset) => "true",
-            (SYNC_IMAGES, Program::Sli) => "false",
-            _ => self.default,
-        }
-    }
-}
-
-const BOOLEAN: &str = "true|false";
-const WHAT: &str = "What to keep in step";
-const CHART: &str = "The RunWhen Local chart";
-const HOW: &str = "How to run";
-const AZURE: &str = "Azure credentials (the first form that is begun is used)";
-const NETWORK: &str = "Network";
-const METRIC: &str = "The metric, outside the RunWhen platform (sli only)";
-
-pub(super) const REGISTRY_NAME: &str = "REGISTRY_NAME";
-pub(super) const REGISTRY_REPOSITORY_PATH: &str = "REGISTRY_REPOSITORY_PATH";
-pub(super) const AZURE_RESOURCE_SUBSCRIPTION_ID: &str = "AZURE_RESOURCE_SUBSCRIPTION_ID";
-pub(super) const SYNC_IMAGES: &str = "SYNC_IMAGES";
-pub(super) const REF: &str = "REF";
-pub(super) const SYNC_REF_LATEST: &str = "SYNC_REF_LATEST";
-pub(super) const IMAGES: &str = "IMAGES";
-pub(super) const IMAGE_ARCHITECTURE: &str = "IMAGE_ARCHITECTURE";
-pub(super) const VERIFY_CHILDREN: &str = "VERIFY_CHILDREN";
-pub(super) const USE_DATE_TAG: &str = "USE_DATE_TAG";
-pub(super) const USE_DOCKER_AUTH: &str = "USE_DOCKER_AUTH";
-pub(super) const DOCKER_USERNAME: &str = "DOCKER_USERNAME";
-pub(super) const DOCKER_TOKEN: &str = "DOCKER_TOKEN";
-pub(super) const HELM_REPO_URL: &str = "HELM_REPO_URL";
-pub(super) const HELM_CHART_NAME: &str = "HELM_CHART_NAME";
-pub(super) const CHART_VERSION: &str = "CHART_VERSION";
-pub(super) const CHART_VALUES: &str = "CHART_VALUES";
-pub(super) const CHART_SET: &str = "CHART_SET";
-pub(super) const OUTPUT_DIR: &str = "OUTPUT_DIR";
-pub(super) const CODEBUNDLE_TEMP_DIR: &str = "CODEBUNDLE_TEMP_DIR";
-pub(super) const TIMEOUT_SECONDS: &str = "TIMEOUT_SECONDS";
-pub(super) const LOG_LEVEL: &str = "LOG_LEVEL";
-pub(super) const AZURE_CLOUD: &str = "AZURE_CLOUD";
-pub(super) const AZURE_AUTHORITY_HOST: &str = "AZURE_AUTHORITY_HOST";
-pub(super) const AZURE_CONFIG_DIR: &str = "AZURE_CONFIG_DIR";
-pub(super) const AZURE_FEDERATED_TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
-pub(super) const AZURE_CREDENTIALS: &str = "azure_credentials";
-pub(super) const HTTPS_PROXY: &str = "HTTPS_PROXY";
-pub(super) const NO_PROXY: &str = "NO_PROXY";
-pub(super) const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
-pub(super) const PUSH_METRIC: &str = "PUSH_METRIC";
-pub(super) const OTEL_EXPORTER_OTLP_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
-pub(super) const OTEL_EXPORTER_OTLP_HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
-pub(super) const RW_OTEL_COLLECTOR_ENDPOINT: &str = "RW_OTEL_COLLECTOR_ENDPOINT";
-pub(super) const RW_SLI_METRIC_NAME: &str = "RW_SLI_METRIC_NAME";
-pub(super) const RW_WORKSPACE: &str = "RW_WORKSPACE";
-
-/// Tenant, client, secret and subscription, as Azure's tools name them and as the platform does.
-pub(super) const EXPLICIT: [[&str; 4]; 2] = [
-    [
-        "AZURE_TENANT_ID",
-        "AZURE_CLIENT_ID",
-        "AZURE_CLIENT_SECRET",
-        "AZURE_SUBSCRIPTION_ID",
-    ],
-    [
-        "az_tenantId",
-        "az_clientId",
-        "az_clientSecret",
-        "az_subscriptionId",
-    ],
-];
-
-const fn public(
-    name: &'static str,
-    heading: &'static str,
-    default: &'static str,
-    value: &'static str,
-    help: &'static str,
-) -> Variable {
-    Variable {
-        name,
-        aliases: &[],
-        default,
-        value,
-        help,
-        heading,
-        only: None,
-        secret: false,
-    }
-}
-
-const fn of_metric(
-    name: &'static str,
-    default: &'static str,
-    value: &'static str,
-    help: &'static str,
-) -> Variable {
-    Variable {
-        only: Some(Program::Sli),
-        ..public(name, METRIC, default, value, help)
-    }
-}
-
-const fn secret(name: &'static str, heading: &'static str, help: &'static str) -> Variable {
-    Variable {
-        name,
-        aliases: &[],
-        default: "",
-        value: "SECRET",
-        help,
-        heading,
-        only: None,
-        secret: true,
-    }
-}
-
-/// All variables, in the order of `--help`.
-pub const VARIABLES: &[Variable] = &[
-    public(
-        REGISTRY_NAME,
-        WHAT,
-        "",
-        "NAME|LOGIN_SERVER",
-        "The Azure Container Registry: its name (myacr) or its login server (myacr.azurecr.io). Required.",
-    ),
-    public(
-        REGISTRY_REPOSITORY_PATH,
-        WHAT,
-        "runwhen",
-        "PATH",
-        "The path inside the registry under which the images stand.",
-    ),
-    public(
-        AZURE_RESOURCE_SUBSCRIPTION_ID,
-        WHAT,
-        "",
-        "UUID",
-        "The subscription that holds the registry. Detected when unset.",
-    ),
-    Variable {
-        default: "false (sli), true (taskset)",
-        ..public(
-            SYNC_IMAGES,
-            WHAT,
-            "",
-            BOOLEAN,
-            "Whether to import what is missing or outdated, or only to look.",
+settings! {
+    "What to keep in sync" {
+        REGISTRY_NAME: RegistryName = Setting::new(
+            "REGISTRY_NAME",
+            "NAME|LOGIN_SERVER",
+            RegistryName::parse,
+            "The Azure Container Registry: its name (myacr) or its login server (myacr.azurecr.io). Required.",
         )
-    },
-    public(
-        IMAGES,
-        WHAT,
-        "all",
-        "all|codecollection|runwhen-local",
-        "Which category of images to look at.",
-    ),
-    public(
-        REF,
-        WHAT,
-        "main",
-        "PREFIX",
-        "The branch of the CodeCollections, as it stands in their tags (main of main-latest).",
-    ),
-    public(
-        SYNC_REF_LATEST,
-        WHAT,
-        "false",
-        BOOLEAN,
-        "Also keep ${REF}-latest of the CodeCollections in the registry, on the stable tag's digest.",
-    ),
-    public(
-        IMAGE_ARCHITECTURE,
-        WHAT,
-        "amd64",
-        "PLATFORM",
-        "The platform whose manifest decides which tags are the same image, such as amd64, arm64 or linux/arm/v7.",
-    ),
-    Variable {
-        only: Some(Program::Sli),
-        ..public(
-            VERIFY_CHILDREN,
-            WHAT,
-            "false",
-            BOOLEAN,
-            "Also check that an up-to-date index still has its manifest for IMAGE_ARCHITECTURE; taskset always does.",
+        .required("the registry's name (myacr) or login server (myacr.azurecr.io)")
+        .in_report(|config| config.target.registry.as_str().to_owned());
+
+        REGISTRY_REPOSITORY_PATH: Repository = Setting::new(
+            "REGISTRY_REPOSITORY_PATH",
+            "PATH",
+            values::repository_path,
+            "The path inside the registry under which the images are stored.",
         )
-    },
-    public(
-        USE_DATE_TAG,
-        WHAT,
-        "false",
-        BOOLEAN,
-        "Import a source tag 'latest' under a date tag (YYYYMMDDHHMMSS).",
-    ),
-    public(
-        USE_DOCKER_AUTH,
-        WHAT,
-        "false",
-        BOOLEAN,
-        "Use DOCKER_USERNAME and DOCKER_TOKEN with Docker Hub.",
-    ),
-    Variable {
-        value: "NAME",
-        ..secret(
-            DOCKER_USERNAME,
-            WHAT,
-            "Docker Hub user, required with USE_DOCKER_AUTH.",
+        .default("runwhen")
+        .in_report(|config| config.target.repository_path.to_string());
+
+        AZURE_RESOURCE_SUBSCRIPTION_ID: String = Setting::new(
+            "AZURE_RESOURCE_SUBSCRIPTION_ID",
+            "UUID",
+            values::uuid,
+            "The subscription that holds the registry. Detected when unset.",
         )
-    },
-    secret(
-        DOCKER_TOKEN,
-        WHAT,
-        "Docker Hub access token, required with USE_DOCKER_AUTH.",
-    ),
-    public(
-        HELM_REPO_URL,
-        CHART,
-        "https://runwhen-contrib.github.io/helm-charts",
-        "URL|PATH",
-        "Where the RunWhen Local chart is: a chart repository, oci://…, a folder or a .tgz.",
-    ),
-    public(
-        HELM_CHART_NAME,
-        CHART,
-        "runwhen-local",
-        "NAME",
-        "The chart's name in its repository.",
-    ),
-    Variable {
-        default: "the highest release",
-        ..public(
-            CHART_VERSION,
-            CHART,
-            "",
+        .in_report(|config| {
+            let given = config.target.subscription.as_ref().or(config.login.subscription.as_ref());
+            given.map_or("detected", String::as_str).to_owned()
+        });
+
+        SYNC_IMAGES: bool = Setting::switch(
+            "SYNC_IMAGES",
+            "Whether to import images that are missing or outdated, or only to check.",
+        )
+        .defaults("false", "true")
+        .in_report(|config| config.sync_images.to_string());
+
+        IMAGES: Images = Setting::new(
+            "IMAGES",
+            "all|codecollection|runwhen-local",
+            values::images,
+            "Which category of images to check.",
+        )
+        .default("all")
+        .in_report(|config| config.images.name().to_owned());
+
+        REF: Tag = Setting::new(
+            "REF",
+            "PREFIX",
+            values::git_ref,
+            "The branch of the CodeCollections, as it appears in their tags (main of main-latest).",
+        )
+        .default("main")
+        .in_report(|config| config.git_ref.to_string());
+
+        SYNC_REF_LATEST: bool = Setting::switch(
+            "SYNC_REF_LATEST",
+            "Also keep ${REF}-latest of the CodeCollections in the registry, on the stable tag's digest.",
+        )
+        .in_report(|config| config.sync_ref_latest.to_string());
+    }
+
+    "The RunWhen Local chart" {
+        HELM_REPO_URL: ChartSource = Setting::new(
+            "HELM_REPO_URL",
+            "URL|PATH",
+            ChartSource::parse,
+            "Where the RunWhen Local chart is: a chart repository, oci://…, a folder or a .tgz.",
+        )
+        .default("https://runwhen-contrib.github.io/helm-charts")
+        .in_report(|config| config.chart.source.to_string());
+
+        HELM_CHART_NAME: String = Setting::new(
+            "HELM_CHART_NAME",
+            "NAME",
+            chart::parse_name,
+            "The chart's name in its repository.",
+        )
+        .default("runwhen-local")
+        .in_report(|config| config.chart.name.clone());
+
+        CHART_VERSION: String = Setting::new(
+            "CHART_VERSION",
             "VERSION|RANGE",
+            chart::parse_version,
             "Another version of the chart, or a range of them.",
         )
-    },
-    public(
-        CHART_VALUES,
-        CHART,
-        "",
-        "FILE",
-        "Values for the chart, as YAML.",
-    ),
-    public(
-        CHART_SET,
-        CHART,
-        "",
-        "A.B=C,…",
-        "More values, as Helm's --set takes them; runner.enabled=true is always set first.",
-    ),
-    public(
-        OUTPUT_DIR,
-        HOW,
-        ".",
-        "DIR",
-        "Where report.md and report.html go, and the JSON artifacts, in a folder azure-rw-acr-sync.",
-    ),
-    Variable {
-        default: "OUTPUT_DIR",
-        ..public(
-            CODEBUNDLE_TEMP_DIR,
-            HOW,
-            "",
+        .unset_means("the highest release")
+        .in_report(|config| config.chart.version.as_deref().unwrap_or("the highest release").to_owned());
+
+        CHART_VALUES: String = Setting::new(
+            "CHART_VALUES",
+            "FILE",
+            values::text,
+            "Values for the chart, as YAML.",
+        );
+
+        CHART_SET: String = Setting::new(
+            "CHART_SET",
+            "A.B=C,…",
+            values::text,
+            "More values, as Helm's --set takes them; runner.enabled=true is always set first.",
+        );
+    }
+
+    "What to keep in sync" {
+        IMAGE_ARCHITECTURE: Platform = Setting::new(
+            "IMAGE_ARCHITECTURE",
+            "PLATFORM",
+            str::parse,
+            "The platform whose manifest decides which tags are the same image, such as amd64, arm64 or linux/arm/v7.",
+        )
+        .default("amd64")
+        .in_report(|config| config.architecture.to_string());
+
+        VERIFY_CHILDREN: bool = Setting::switch(
+            "VERIFY_CHILDREN",
+            "Also check that an up-to-date index still has its manifest for IMAGE_ARCHITECTURE; taskset always does.",
+        )
+        .only(Program::Sli)
+        .defaults("false", "true")
+        .in_report(|config| config.verify_children.to_string());
+
+        USE_DATE_TAG: bool = Setting::switch(
+            "USE_DATE_TAG",
+            "Import a source tag 'latest' under a date tag (YYYYMMDDHHMMSS).",
+        )
+        .in_report(|config| config.use_date_tag.to_string());
+
+        USE_DOCKER_AUTH: bool = Setting::switch(
+            "USE_DOCKER_AUTH",
+            "Use DOCKER_USERNAME and DOCKER_TOKEN with Docker Hub.",
+        )
+        .in_report(|config| config.docker.is_some().to_string());
+
+        DOCKER_USERNAME: SecretString = Setting::new(
+            "DOCKER_USERNAME",
+            "NAME",
+            values::secret,
+            "Docker Hub user, required with USE_DOCKER_AUTH.",
+        )
+        .secret();
+
+        DOCKER_TOKEN: SecretString = Setting::hidden(
+            "DOCKER_TOKEN",
+            "Docker Hub access token, required with USE_DOCKER_AUTH.",
+        );
+    }
+
+    "How to run" {
+        OUTPUT_DIR: PathBuf = Setting::new(
+            "OUTPUT_DIR",
             "DIR",
+            values::folder,
+            "Where report.md and report.html go, and the JSON artifacts, in a folder azure-rw-acr-sync.",
+        )
+        .default(".");
+
+        CODEBUNDLE_TEMP_DIR: PathBuf = Setting::new(
+            "CODEBUNDLE_TEMP_DIR",
+            "DIR",
+            values::folder,
             "Where images_to_update.json goes.",
         )
-    },
-    public(
-        TIMEOUT_SECONDS,
-        HOW,
-        "540",
-        "SECONDS",
-        "Deadline of the whole run; what is known by then is written and reported.",
-    ),
-    public(
-        LOG_LEVEL,
-        HOW,
-        "info",
-        "error|warn|info|debug",
-        "How much is logged to stderr.",
-    ),
-    public(
-        EXPLICIT[0][0],
-        AZURE,
-        "",
-        "ID",
-        "Tenant of the service principal.",
-    ),
-    public(
-        EXPLICIT[0][1],
-        AZURE,
-        "",
-        "ID",
-        "Application (client) id of the service principal or managed identity.",
-    ),
-    secret(EXPLICIT[0][2], AZURE, "Secret of the service principal."),
-    public(
-        EXPLICIT[0][3],
-        AZURE,
-        "",
-        "UUID",
-        "Subscription of the service principal.",
-    ),
-    secret(
-        EXPLICIT[1][0],
-        AZURE,
-        "AZURE_TENANT_ID as the platform names it.",
-    ),
-    secret(
-        EXPLICIT[1][1],
-        AZURE,
-        "AZURE_CLIENT_ID as the platform names it.",
-    ),
-    secret(
-        EXPLICIT[1][2],
-        AZURE,
-        "AZURE_CLIENT_SECRET as the platform names it.",
-    ),
-    secret(
-        EXPLICIT[1][3],
-        AZURE,
-        "AZURE_SUBSCRIPTION_ID as the platform names it.",
-    ),
-    secret(
-        AZURE_CREDENTIALS,
-        AZURE,
-        "The same four as JSON or KEY=VALUE lines, or the path of a file that holds them.",
-    ),
-    public(
-        AZURE_FEDERATED_TOKEN_FILE,
-        AZURE,
-        "",
-        "FILE",
-        "Token of a workload identity, with AZURE_TENANT_ID and AZURE_CLIENT_ID.",
-    ),
-    public(
-        AZURE_CONFIG_DIR,
-        AZURE,
-        "",
-        "DIR",
-        "Folder of a login made with the Azure CLI as a service principal or managed identity.",
-    ),
-    Variable {
-        default: "detected",
-        ..public(
-            AZURE_CLOUD,
-            AZURE,
-            "",
+        .unset_means("OUTPUT_DIR");
+
+        TIMEOUT_SECONDS: Duration = Setting::new(
+            "TIMEOUT_SECONDS",
+            "SECONDS",
+            values::timeout,
+            "Deadline of the whole run; what is known by then is written and reported.",
+        )
+        .default("540")
+        .in_report(|config| config.timeout.as_secs().to_string());
+
+        LOG_LEVEL: String = Setting::new(
+            "LOG_LEVEL",
+            "error|warn|info|debug",
+            values::log_level,
+            "How much is logged to stderr.",
+        )
+        .default("info");
+    }
+
+    "Azure credentials (the first form that is begun is used)" {
+        AZURE_TENANT_ID: String = Setting::new(
+            "AZURE_TENANT_ID",
+            "ID",
+            values::text,
+            "Tenant of the service principal.",
+        );
+
+        AZURE_CLIENT_ID: String = Setting::new(
+            "AZURE_CLIENT_ID",
+            "ID",
+            values::text,
+            "Application (client) id of the service principal or managed identity.",
+        );
+
+        AZURE_CLIENT_SECRET: SecretString = Setting::hidden(
+            "AZURE_CLIENT_SECRET",
+            "Secret of the service principal.",
+        );
+
+        AZURE_SUBSCRIPTION_ID: String = Setting::new(
+            "AZURE_SUBSCRIPTION_ID",
+            "UUID",
+            values::text,
+            "Subscription of the service principal.",
+        );
+
+        PLATFORM_TENANT_ID: SecretString = Setting::hidden(
+            "az_tenantId",
+            "AZURE_TENANT_ID as the platform names it.",
+        );
+
+        PLATFORM_CLIENT_ID: SecretString = Setting::hidden(
+            "az_clientId",
+            "AZURE_CLIENT_ID as the platform names it.",
+        );
+
+        PLATFORM_CLIENT_SECRET: SecretString = Setting::hidden(
+            "az_clientSecret",
+            "AZURE_CLIENT_SECRET as the platform names it.",
+        );
+
+        PLATFORM_SUBSCRIPTION_ID: SecretString = Setting::hidden(
+            "az_subscriptionId",
+            "AZURE_SUBSCRIPTION_ID as the platform names it.",
+        );
+
+        AZURE_CREDENTIALS: SecretString = Setting::hidden(
+            "azure_credentials",
+            "The same four as JSON or KEY=VALUE lines, or the path of a file that holds them.",
+        );
+
+        AZURE_FEDERATED_TOKEN_FILE: String = Setting::new(
+            "AZURE_FEDERATED_TOKEN_FILE",
+            "FILE",
+            values::text,
+            "Token of a workload identity, with AZURE_TENANT_ID and AZURE_CLIENT_ID.",
+        );
+
+        AZURE_CONFIG_DIR: PathBuf = Setting::new(
+            "AZURE_CONFIG_DIR",
+            "DIR",
+            values::path,
+            "Folder of a login made with the Azure CLI as a service principal or managed identity.",
+        );
+
+        AZURE_CLOUD: Cloud = Setting::new(
+            "AZURE_CLOUD",
             "AzureCloud|AzureUSGovernment|AzureChinaCloud",
+            values::cloud,
             "The Azure cloud; follows from the login server when that is given.",
         )
-    },
-    Variable {
-        default: "the cloud's",
-        ..public(
-            AZURE_AUTHORITY_HOST,
-            AZURE,
-            "",
+        .unset_means("detected")
+        .in_report(|config| config.cloud.name().to_owned());
+
+        AZURE_AUTHORITY_HOST: String = Setting::new(
+            "AZURE_AUTHORITY_HOST",
             "URL",
+            values::https_url,
             "Where tokens come from; https only.",
         )
-    },
-    Variable {
-        value: "URL",
-        aliases: &["https_proxy"],
-        ..secret(
-            HTTPS_PROXY,
-            NETWORK,
+        .unset_means("the cloud's");
+    }
+
+    "Network" {
+        HTTPS_PROXY: SecretString = Setting::new(
+            "HTTPS_PROXY",
+            "URL",
+            values::proxy,
             "The proxy for every https connection; may hold user and password.",
         )
-    },
-    Variable {
-        aliases: &["no_proxy"],
-        ..public(
-            NO_PROXY,
-            NETWORK,
-            "",
+        .secret()
+        .aliases(&["https_proxy"]);
+
+        NO_PROXY: String = Setting::new(
+            "NO_PROXY",
             "HOSTS",
+            values::text,
             "Hosts to reach without the proxy (example.com, *.example.com, 10.0.0.0/8, *; with :port where wanted).",
         )
-    },
-    Variable {
-        default: "the system's",
-        aliases: &["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"],
-        ..public(
-            SSL_CERT_FILE,
-            NETWORK,
-            "",
+        .aliases(&["no_proxy"]);
+
+        SSL_CERT_FILE: PathBuf = Setting::new(
+            "SSL_CERT_FILE",
             "FILE",
+            values::path,
             "PEM bundle of the authorities to trust (also REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE).",
         )
-    },
-    of_metric(
-        PUSH_METRIC,
-        "false",
-        BOOLEAN,
-        "Also push the number over OTLP/HTTP, to the collector that one of the next variables names.",
-    ),
-    of_metric(
-        OTEL_EXPORTER_OTLP_ENDPOINT,
-        "",
-        "URL",
-        "The collector's base address, to which OpenTelemetry adds /v1/metrics.",
-    ),
-    Variable {
-        value: "NAME=VALUE,…",
-        only: Some(Program::Sli),
-        ..secret(
-            OTEL_EXPORTER_OTLP_HEADERS,
-            METRIC,
+        .unset_means("the system's")
+        .aliases(&["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]);
+    }
+
+    "The metric, outside the RunWhen platform (sli only)" {
+        PUSH_METRIC: bool = Setting::switch(
+            "PUSH_METRIC",
+            "Also push the number over OTLP/HTTP, to the collector that one of the next variables names.",
+        )
+        .only(Program::Sli);
+
+        OTEL_EXPORTER_OTLP_ENDPOINT: Url = Setting::new(
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "URL",
+            metric_push::parse_endpoint,
+            "The collector's base address, to which OpenTelemetry adds /v1/metrics.",
+        )
+        .only(Program::Sli);
+
+        OTEL_EXPORTER_OTLP_HEADERS: Vec<(HeaderName, SecretString)> = Setting::new(
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "NAME=VALUE,…",
+            metric_push::parse_headers,
             "Headers for that collector, as NAME=VALUE,…; a token, for one.",
         )
-    },
-    of_metric(
-        RW_OTEL_COLLECTOR_ENDPOINT,
-        "",
-        "URL",
-        "The platform's collector: the whole address; used when the other is unset.",
-    ),
-    of_metric(
-        RW_SLI_METRIC_NAME,
-        "rw_acr_images_needing_sync",
-        "NAME",
-        "Name of the metric; those of the categories follow after two underscores.",
-    ),
-    of_metric(
-        RW_WORKSPACE,
-        "",
-        "NAME",
-        "The metric's attribute workspace; required with RW_OTEL_COLLECTOR_ENDPOINT.",
-    ),
-];
+        .secret()
+        .only(Program::Sli);
 
-/// The variable of this name.
-pub fn variable(name: &str) -> Option<&'static Variable> {
-    VARIABLES.iter().find(|variable| variable.name == name)
+        RW_OTEL_COLLECTOR_ENDPOINT: Url = Setting::new(
+            "RW_OTEL_COLLECTOR_ENDPOINT",
+            "URL",
+            metric_push::parse_endpoint,
+            "The platform's collector: the whole address; used when the other is unset.",
+        )
+        .only(Program::Sli);
+
+        RW_SLI_METRIC_NAME: String = Setting::new(
+            "RW_SLI_METRIC_NAME",
+            "NAME",
+            metric_push::parse_metric_name,
+            "Name of the metric; those of the categories follow after two underscores.",
+        )
+        .default("rw_acr_images_needing_sync")
+        .only(Program::Sli);
+
+        RW_WORKSPACE: String = Setting::new(
+            "RW_WORKSPACE",
+            "NAME",
+            values::text,
+            "The metric's attribute workspace; required with RW_OTEL_COLLECTOR_ENDPOINT.",
+        )
+        .only(Program::Sli);
+    }
 }
+
+/// The variables of a service principal in one naming style.
+pub(super) struct PrincipalVariables {
+    pub tenant: Variable,
+    pub client: Variable,
+    pub secret: Variable,
+    pub subscription: Variable,
+}
+
+/// As Azure's tools name them.
+pub(super) const AZURE_PRINCIPAL: PrincipalVariables = PrincipalVariables {
+    tenant: AZURE_TENANT_ID.variable,
+    client: AZURE_CLIENT_ID.variable,
+    secret: AZURE_CLIENT_SECRET.variable,
+    subscription: AZURE_SUBSCRIPTION_ID.variable,
+};
+
+/// As the RunWhen platform names them.
+pub(super) const PLATFORM_PRINCIPAL: PrincipalVariables = PrincipalVariables {
+    tenant: PLATFORM_TENANT_ID.variable,
+    client: PLATFORM_CLIENT_ID.variable,
+    secret: PLATFORM_CLIENT_SECRET.variable,
+    subscription: PLATFORM_SUBSCRIPTION_ID.variable,
+};
 
 #[cfg(test)]
 mod tests {
@@ -493,10 +400,7 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), count);
         assert!(VARIABLES.iter().all(|v| v.secret == v.flag().is_none()));
-        assert_eq!(variable("DOCKER_TOKEN").unwrap().flag(), None);
-        assert_eq!(
-            variable("USE_DATE_TAG").unwrap().flag().unwrap(),
-            "use-date-tag"
-        );
+        assert_eq!(DOCKER_TOKEN.flag(), None);
+        assert_eq!(USE_DATE_TAG.flag().unwrap(), "use-date-tag");
     }
 }

@@ -134,7 +134,7 @@ pub fn codecollections(config: &Config) -> Vec<Desired> {
     };
     let desired = |source: Location| Desired {
         category: Category::CodeCollection,
-        destination: destination(&config.repository_path, &source),
+        destination: destination(&config.target.repository_path, &source),
         source,
         wanted: Wanted::StableTag,
         wanted_by: Vec::new(),
@@ -156,7 +156,7 @@ pub fn likely_destinations(config: &Config) -> Vec<Repository> {
     let names = ["opentelemetry-collector", "runner", "runwhen-local"];
     names
         .iter()
-        .filter_map(|name| config.repository_path.join(name).ok())
+        .filter_map(|name| config.target.repository_path.join(name).ok())
         .collect()
 }
 
@@ -174,7 +174,7 @@ pub fn runwhen_local(
     let mut undiscovered: Vec<_> = others.into_iter().map(unreadable).collect();
     for image in images {
         let name = image.source.repository.last_segment();
-        match config.repository_path.join(name) {
+        match config.target.repository_path.join(name) {
             Ok(destination) => {
                 let one = at_destination(config, image, destination, started);
                 match owner_of(config, &one) {
@@ -242,7 +242,7 @@ fn at_destination(
 fn owner_of(config: &Config, desired: &Desired) -> Option<Location> {
     let owner = codecollections::sources()
         .into_iter()
-        .find(|owner| destination(&config.repository_path, owner) == desired.destination)?;
+        .find(|owner| destination(&config.target.repository_path, owner) == desired.destination)?;
     let rule = StableTag::new(&config.git_ref);
     let is_its_own = match &desired.wanted {
         Wanted::Image {

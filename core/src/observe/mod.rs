@@ -175,7 +175,7 @@ impl Observer<'_> {
             format!("{repository}:{tag} is to be overwritten, and is locked")
         });
         let what = facts.collect::<Vec<_>>().join("; ");
-        let advice = unlock_advice(self.config.registry.resource_name(), &locked);
+        let advice = unlock_advice(self.config.target.registry.resource_name(), &locked);
         let problem = Problem::new(Party::Destination, Cause::Rejected, what).advise(advice);
         (!locked.is_empty()).then_some(problem)
     }

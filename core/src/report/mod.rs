@@ -275,10 +275,10 @@ pub struct Facts {
 impl Report {
     /// Puts plan and outcomes together; no outcomes where the run was to look only.
     pub fn new(config: &Config, plan: &Plan, outcomes: Option<&[Outcome]>, facts: Facts) -> Self {
-        let registry = facts
-            .login_server
-            .as_ref()
-            .map_or_else(|| config.registry.as_str().to_owned(), ToString::to_string);
+        let registry = facts.login_server.as_ref().map_or_else(
+            || config.target.registry.as_str().to_owned(),
+            ToString::to_string,
+        );
         let mut rows: Vec<_> = plan
             .entries
             .iter()
@@ -310,7 +310,7 @@ impl Report {
         let mut report = Self {
             program: config.program.name(),
             registry,
-            resource_name: config.registry.resource_name().to_owned(),
+            resource_name: config.target.registry.resource_name().to_owned(),
             chart,
             started,
             duration,

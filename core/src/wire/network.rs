@@ -1,4 +1,4 @@
-//! How connections leave this machine.
+//! The settings of all connections.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::NoProxy;
 
-/// How connections leave this machine.
+/// The settings of all connections.
 #[derive(Clone, Debug)]
 pub struct Network {
     /// The proxy's URL, which may hold a password.

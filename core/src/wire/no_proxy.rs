@@ -1,9 +1,9 @@
 //! `NO_PROXY`: hosts that are reached without the proxy.
 //!
-//! There is no standard for it. Accepted is what curl, Go (`golang.org/x/net/http/httpproxy`) and Python (`urllib`)
-//! accept, separated by commas or white space:
+//! There is no standard for it. This module accepts the forms of curl, Go (`golang.org/x/net/http/httpproxy`) and Python
+//! (`urllib`), separated by commas or white space:
 //!
-//! | Form | Means |
+//! | Form | Meaning |
 //! |---|---|
 //! | `example.com`, `.example.com` | the host and its subdomains |
 //! | `*.example.com` | the subdomains |
@@ -39,28 +39,33 @@ enum Hosts {
     Network(IpNet),
 }
 
+const FORMS: &str = "give hosts (example.com, .example.com, *.example.com), addresses, networks (10.0.0.0/8) or *, \
+    each but a network with a port where wanted (example.com:443), separated by commas";
+
 impl NoProxy {
     /// # Errors
-    /// A fragment that names the entries which cannot be understood.
+    /// A fragment that names the entries which are not valid.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if text.contains('@') {
+            // A part of it is a URL with a password, which may contain a comma: no entry can be shown.
+            return Err(format!("it must not contain '@': {FORMS}"));
+        }
         let entries = text
             .split(|c: char| c == ',' || c.is_whitespace())
             .filter(|entry| !entry.is_empty());
-        let (mut understood, mut odd) = (Vec::new(), Vec::new());
+        let (mut valid, mut invalid) = (Vec::new(), Vec::new());
         for entry in entries {
             match Entry::parse(entry) {
-                Some(entry) => understood.push(entry),
-                // A URL may hold a password.
-                None => odd.push(format!("{:?}", refused_value(entry))),
+                Some(entry) => valid.push(entry),
+                None => invalid.push(format!("{:?}", refused_value(entry))),
             }
         }
-        if odd.is_empty() {
-            return Ok(Self(understood));
+        if invalid.is_empty() {
+            return Ok(Self(valid));
         }
         Err(format!(
-            "{} cannot be understood: give hosts (example.com, .example.com, *.example.com), addresses, networks \
-             (10.0.0.0/8) or *, each but a network with a port where wanted (example.com:443), separated by commas",
-            odd.join(", ")
+            "{} cannot be understood: {FORMS}",
+            invalid.join(", ")
         ))
     }
 
@@ -79,7 +84,7 @@ impl NoProxy {
 impl Entry {
     fn parse(text: &str) -> Option<Self> {
         let hosts = |hosts| Self { hosts, port: None };
-        // Before a port is looked for: an IPv6 address has colons of its own.
+        // Before the port is split off: an IPv6 address contains colons.
         if let Some(network) = network(text) {
             return Some(hosts(Hosts::Network(network)));
         }
@@ -139,9 +144,9 @@ fn address(text: &str) -> Option<IpAddr> {
     (!is_bracketed || address.is_ipv6()).then(|| address.to_canonical())
 }
 
-/// A name as URLs have it: lower-case, in Punycode, without a last dot.
+/// Returns a name in the form of URLs: lower-case, in Punycode, without a last dot.
 fn domain(text: &str) -> Option<String> {
-    // URLs take `10.1` and `0x7f.1` for addresses; in a list of hosts they are slips.
+    // In URLs, `10.1` and `0x7f.1` are addresses; in a list of hosts they are mistakes.
     let Host::Domain(name) = Host::parse(text.trim_end_matches('.')).ok()? else {
         return None;
     };
@@ -241,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_understood_is_named() {
+    fn entry_that_is_not_valid_is_named() {
         for odd in [
             "http://myacr.azurecr.io",
             "myacr.azurecr.io/v2",
@@ -271,7 +276,13 @@ mod tests {
             assert!(error.contains(&format!("{odd:?}")), "{odd}: {error}");
             assert!(!error.contains("localhost"), "{error}");
         }
-        let error = NoProxy::parse("http://me:hush@host").unwrap_err();
-        assert!(!error.contains("hush"), "{error}");
+        for url in [
+            "http://me:hush@host",
+            "http://me:hu,sh@host",
+            "http://host?token=hush",
+        ] {
+            let error = NoProxy::parse(url).unwrap_err();
+            assert!(!error.contains("hu"), "{error}");
+        }
     }
 }

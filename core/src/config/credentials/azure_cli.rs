@@ -1,7 +1,7 @@
-//! The login that the Azure CLI left in `AZURE_CONFIG_DIR`.
+//! Reads the login that the Azure CLI stored in `AZURE_CONFIG_DIR`.
 //!
-//! `azureProfile.json` says who is logged in; `service_principal_entries.json` has the secrets of service principals
-//! (plain text on Linux). Logins of people are in a token cache that other programs cannot use.
+//! `azureProfile.json` contains the identity that is logged in; `service_principal_entries.json` contains the secrets of
+//! service principals (plain text on Linux). Logins of people are in a token cache that other programs cannot use.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::{Credentials, Found, Login, ManagedIdentity, mistake};
 use crate::azure::check_certificate;
 use crate::cloud::Cloud;
-use crate::config::{Inputs, Mistake, variables as name};
+use crate::config::{Inputs, Mistake, variables};
 
 const PROFILE: &str = "azureProfile.json";
 const ENTRIES: &str = "service_principal_entries.json";
@@ -53,14 +53,14 @@ struct User {
     assigned_identity_info: Option<String>,
 }
 
-/// Who is logged in.
+/// The kind of the identity that is logged in.
 enum LoggedIn {
     Principal,
     Machine(ManagedIdentity),
 }
 
 pub(super) fn login(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Found {
-    let Some(folder) = inputs.get(name::AZURE_CONFIG_DIR).map(PathBuf::from) else {
+    let Some(folder) = inputs.get(&variables::AZURE_CONFIG_DIR).map(PathBuf::from) else {
         return Ok(None);
     };
     let profile: Option<Profile> = read(inputs, &folder, PROFILE)?;
@@ -72,7 +72,10 @@ pub(super) fn login(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Found
     let entries: Option<Vec<PrincipalEntry>> = read(inputs, &folder, ENTRIES)?;
     let entries = entries.unwrap_or_default();
     if default.is_none() && entries.is_empty() {
-        passed_over.push(format!("{} holds no login", name::AZURE_CONFIG_DIR));
+        passed_over.push(format!(
+            "{} does not contain a login",
+            variables::AZURE_CONFIG_DIR.name
+        ));
         return Ok(None);
     }
     let logged_in = default.map_or(Ok(LoggedIn::Principal), |s| s.user.logged_in())?;
@@ -92,10 +95,10 @@ pub(super) fn login(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Found
 }
 
 fn wrong(reason: impl Into<String>) -> Vec<Mistake> {
-    vec![mistake(name::AZURE_CONFIG_DIR, reason)]
+    vec![mistake(&variables::AZURE_CONFIG_DIR, reason)]
 }
 
-/// A file of the folder; none where there is no such file.
+/// Reads a file of the folder; none if there is no such file.
 fn read<T: DeserializeOwned>(
     inputs: &Inputs<'_>,
     folder: &Path,
@@ -106,7 +109,7 @@ fn read<T: DeserializeOwned>(
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(wrong(format!("{file} in it cannot be read: {error}"))),
     };
-    // The Azure CLI writes the profile with a byte order mark. The error's own text might repeat a secret.
+    // The Azure CLI writes the profile with a byte order mark. The error's text is left out: it may contain a secret.
     serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
         wrong(format!(
             "{file} in it is not what the Azure CLI writes (line {}, column {})",
@@ -129,7 +132,7 @@ impl User {
                     Some(("MSIResource", id)) => ManagedIdentity::Resource(id.to_owned()),
                     _ => {
                         return Err(wrong(format!(
-                            "{PROFILE} in it does not say which user-assigned identity is logged in"
+                            "{PROFILE} in it does not name the user-assigned identity that is logged in"
                         )));
                     }
                 };
@@ -144,14 +147,14 @@ impl User {
     }
 }
 
-/// The entry of the service principal that is logged in; the only one, where the profile does not say.
+/// Returns the entry of the service principal that is logged in, or the only entry if there is no profile.
 fn entry_of(
     mut entries: Vec<PrincipalEntry>,
     default: Option<&Subscription>,
 ) -> Result<PrincipalEntry, Vec<Mistake>> {
     if let Some(subscription) = default {
         entries.retain(|entry| entry.client_id == subscription.user.name);
-        // The entry may have the tenant's domain where the profile has its id.
+        // The entry may contain the tenant's domain and the profile its id, so the tenant only decides between several.
         if entries.len() > 1 {
             entries.retain(|entry| entry.tenant == subscription.tenant_id);
         }
@@ -160,7 +163,7 @@ fn entry_of(
         (Some(entry), true) => return Ok(entry),
         (Some(_), false) => {
             format!(
-                "has several service principals, and {PROFILE} does not say which one is logged in"
+                "has several service principals, and {PROFILE} does not name the one that is logged in"
             )
         }
         (None, _) => format!("has no entry for the service principal of {PROFILE}"),
@@ -181,7 +184,9 @@ impl PrincipalEntry {
         } = self;
         let given = |value: Option<String>| value.filter(|text| !text.trim().is_empty());
         if client.trim().is_empty() || tenant.trim().is_empty() {
-            return Err(wrong(format!("{ENTRIES} in it names no tenant or client")));
+            return Err(wrong(format!(
+                "{ENTRIES} in it has an entry without a tenant or client"
+            )));
         }
         if let Some(secret) = given(client_secret) {
             return Ok(Credentials::ClientSecret {

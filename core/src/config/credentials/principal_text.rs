@@ -3,11 +3,11 @@
 use secrecy::SecretString;
 use serde_json::Value;
 
-/// What a text holds.
+/// The content of a text.
 pub(super) enum PrincipalText {
     /// A complete service principal.
     Principal(Principal),
-    /// A sentence of the platform, such as "Azure CLI authenticated for tenant …", in the place of credentials.
+    /// A sentence of the platform instead of credentials, such as "Azure CLI authenticated for tenant …".
     Sentence,
 }
 
@@ -21,7 +21,7 @@ pub(super) struct Principal {
 
 impl PrincipalText {
     /// # Errors
-    /// A fragment that says what is missing or cannot be read. It repeats nothing of the text.
+    /// A fragment that names what is missing or cannot be read, without any part of the text.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim_start_matches('\u{feff}').trim();
         if text.is_empty() {
@@ -41,7 +41,7 @@ impl PrincipalText {
 
 fn is_sentence(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    // Values of RunWhen's `azure:sp@cli` and `azure:identity@cli`, and of a workspace without either.
+    // The values of RunWhen's `azure:sp@cli` and `azure:identity@cli`, and of a workspace without them.
     let beginnings = ["azure cli ", "azure:", "auth details not found"];
     beginnings
         .iter()
@@ -58,7 +58,7 @@ struct Fields {
 
 impl Fields {
     fn from_json(text: &str) -> Result<Self, String> {
-        // The error's own text might repeat a part of a secret.
+        // The error's text is left out: it may contain a part of a secret.
         let object = match serde_json::from_str(text) {
             Ok(Value::Object(object)) => object,
             Ok(_) => return Err("its JSON is not an object".to_owned()),
@@ -129,7 +129,7 @@ impl Fields {
     fn complete(self) -> Result<Principal, String> {
         if self.is_empty() {
             return Err(
-                "it holds no service principal: give tenantId, clientId and clientSecret as JSON or as KEY=VALUE lines, \
+                "it does not contain a service principal: give tenantId, clientId and clientSecret as JSON or as KEY=VALUE lines, \
                  or the path of such a file, which begins with /, ./ or ../"
                     .to_owned(),
             );
@@ -156,7 +156,7 @@ impl Fields {
     }
 }
 
-/// An empty value is a missing one.
+/// Ignores an empty value.
 fn put(field: &mut Option<String>, value: &str) {
     let value = value.trim();
     if !value.is_empty() {

@@ -11,7 +11,7 @@ fn found(variables: &[(&str, &str)], files: &[(&str, &str)]) -> Login {
     read(variables, files).unwrap_or_else(|mistakes| panic!("{variables:?}: {mistakes:?}"))
 }
 
-/// The mistakes in the form that is begun, as the user sees them.
+/// The mistakes as the user sees them.
 fn mistakes(variables: &[(&str, &str)], files: &[(&str, &str)]) -> String {
     match read(variables, files) {
         Ok(login) => panic!("{variables:?}: {}", login.origin),
@@ -52,7 +52,7 @@ const PROFILE: &str = "\u{feff}{\"subscriptions\":[{\"id\":\"sub\",\"tenantId\":
      \"environmentName\":\"AzureUSGovernment\",\"user\":{\"name\":\"c\",\"type\":\"servicePrincipal\"}}]}";
 
 #[test]
-fn the_first_form_that_is_begun_is_used() {
+fn first_form_that_is_begun_is_used() {
     let both = [
         ("AZURE_TENANT_ID", "t1"),
         ("AZURE_CLIENT_ID", "c1"),
@@ -63,7 +63,7 @@ fn the_first_form_that_is_begun_is_used() {
         ("az_subscriptionId", "sub2"),
     ];
     assert_eq!(principal(&found(&both, &[])), ("t1", "c1", "s1"));
-    // Tenant and client alone begin no form: the platform hands on those of the worker.
+    // Tenant and client alone do not begin a form: the platform passes those of the worker.
     let platform: Vec<_> = both
         .into_iter()
         .filter(|(name, _)| *name != "AZURE_CLIENT_SECRET")
@@ -71,13 +71,13 @@ fn the_first_form_that_is_begun_is_used() {
     let login = found(&platform, &[]);
     assert_eq!(principal(&login), ("t2", "c2", "s2"));
     assert_eq!(login.subscription.as_deref(), Some("sub2"));
-    // A later form does not complete an earlier one, nor replace it.
+    // A later form neither completes nor replaces an earlier one.
     let text = mistakes(&both[1..], &[]);
     assert!(text.contains("AZURE_TENANT_ID: it is required"), "{text}");
 }
 
 #[test]
-fn each_missing_part_of_a_form_that_is_begun_is_named() {
+fn each_missing_part_of_a_form_is_named() {
     let names = [
         ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"],
         ["az_tenantId", "az_clientId", "az_clientSecret"],
@@ -88,7 +88,7 @@ fn each_missing_part_of_a_form_that_is_begun_is_named() {
             .filter(|position| is_given(*position))
             .map(|position| (style[position], "value"))
             .collect();
-        // Azure's own names without a secret choose a managed identity.
+        // Azure's names without a secret choose a managed identity.
         if style[0] == "AZURE_TENANT_ID" && !is_given(2) {
             let login = found(&variables, &[]);
             assert!(
@@ -106,7 +106,7 @@ fn each_missing_part_of_a_form_that_is_begun_is_named() {
 }
 
 #[test]
-fn a_subscription_alone_begins_no_form() {
+fn subscription_alone_does_not_begin_a_form() {
     for name in ["AZURE_SUBSCRIPTION_ID", "az_subscriptionId"] {
         let login = found(&[(name, "sub")], &[]);
         assert!(matches!(
@@ -117,7 +117,7 @@ fn a_subscription_alone_begins_no_form() {
 }
 
 #[test]
-fn azure_credentials_in_every_form() {
+fn azure_credentials_are_read_in_every_form() {
     let json = r#"{"tenantId":"t","clientId":"c","clientSecret":"s","subscriptionId":"sub"}"#;
     let lines = "export AZURE_TENANT_ID=t\naz_clientId='c'\nAZURE_CLIENT_SECRET=\"s\"\nAZURE_SUBSCRIPTION_ID=sub\n";
     for text in [json, lines] {
@@ -129,48 +129,51 @@ fn azure_credentials_in_every_form() {
     }
 }
 
+/// Values of `azure_credentials`, and a part of the mistake that each of them is.
+const UNUSABLE_CREDENTIALS: &[(&str, &str)] = &[
+    (r#"{"clientId":"c","clientSecret":"hush"}"#, "no tenantId"),
+    (r#"{"tenantId":"t","clientSecret":"hush"}"#, "no clientId"),
+    (r#"{"tenantId":"t","clientId":"c"}"#, "no clientSecret"),
+    (
+        r#"{"tenantId":"t","clientId":"c","clientSecret":""}"#,
+        "no clientSecret",
+    ),
+    (
+        r#"{"tenantId":"t","clientId":"c","clientSecret":null}"#,
+        "no clientSecret",
+    ),
+    (
+        r#"{"tenantId":"t","clientId":"c","clientSecret":["hush"]}"#,
+        "not text",
+    ),
+    (
+        r#"{"tenantId":"t","clientId":"c","clientSecret":"hush"#,
+        "damaged at line 1",
+    ),
+    (
+        r#"{"tenantId":"t" "clientSecret":"hush"}"#,
+        "damaged at line 1",
+    ),
+    (r#"{"subscriptionId":"sub"}"#, "no tenantId"),
+    (r#"["hush"]"#, "not an object"),
+    (r#""hush""#, "not an object"),
+    ("{}", "does not contain a service principal"),
+    ("AZURE_CLIENT_ID=c\nAZURE_CLIENT_SECRET=hush", "no tenantId"),
+    (
+        "AZURE_TENANT_ID=\naz_clientId=c\nAZURE_CLIENT_SECRET=hush",
+        "no tenantId",
+    ),
+    (
+        "tenantId: t\nclientId: c\nclientSecret: hush",
+        "does not contain a service principal",
+    ),
+    ("aHVzaA==", "does not contain a service principal"),
+    ("credentials.json", "the path of such a file"),
+];
+
 #[test]
 fn incomplete_or_damaged_azure_credentials_are_named_and_not_repeated() {
-    for (text, part) in [
-        (r#"{"clientId":"c","clientSecret":"hush"}"#, "no tenantId"),
-        (r#"{"tenantId":"t","clientSecret":"hush"}"#, "no clientId"),
-        (r#"{"tenantId":"t","clientId":"c"}"#, "no clientSecret"),
-        (
-            r#"{"tenantId":"t","clientId":"c","clientSecret":""}"#,
-            "no clientSecret",
-        ),
-        (
-            r#"{"tenantId":"t","clientId":"c","clientSecret":null}"#,
-            "no clientSecret",
-        ),
-        (
-            r#"{"tenantId":"t","clientId":"c","clientSecret":["hush"]}"#,
-            "not text",
-        ),
-        (
-            r#"{"tenantId":"t","clientId":"c","clientSecret":"hush"#,
-            "damaged at line 1",
-        ),
-        (
-            r#"{"tenantId":"t" "clientSecret":"hush"}"#,
-            "damaged at line 1",
-        ),
-        (r#"{"subscriptionId":"sub"}"#, "no tenantId"),
-        (r#"["hush"]"#, "not an object"),
-        (r#""hush""#, "not an object"),
-        ("{}", "holds no service principal"),
-        ("AZURE_CLIENT_ID=c\nAZURE_CLIENT_SECRET=hush", "no tenantId"),
-        (
-            "AZURE_TENANT_ID=\naz_clientId=c\nAZURE_CLIENT_SECRET=hush",
-            "no tenantId",
-        ),
-        (
-            "tenantId: t\nclientId: c\nclientSecret: hush",
-            "holds no service principal",
-        ),
-        ("aHVzaA==", "holds no service principal"),
-        ("credentials.json", "the path of such a file"),
-    ] {
+    for (text, part) in UNUSABLE_CREDENTIALS.iter().copied() {
         let inline = mistakes(&[("azure_credentials", text)], &[]);
         let in_file = mistakes(&[("azure_credentials", "/f")], &[("/f", text)]);
         for shown in [inline, in_file] {
@@ -187,7 +190,7 @@ fn incomplete_or_damaged_azure_credentials_are_named_and_not_repeated() {
         text.contains("the file that it names cannot be read"),
         "{text}"
     );
-    // An identity that could be used later changes nothing.
+    // An identity of a later form changes nothing.
     let later = [
         ("azure_credentials", "{"),
         ("AZURE_CONFIG_DIR", "/az"),
@@ -197,7 +200,7 @@ fn incomplete_or_damaged_azure_credentials_are_named_and_not_repeated() {
 }
 
 #[test]
-fn a_sentence_of_the_platform_is_neither_credentials_nor_a_mistake() {
+fn sentence_of_the_platform_is_passed_over() {
     let files = [
         ("/az/service_principal_entries.json", ENTRIES),
         ("/az/azureProfile.json", PROFILE),
@@ -227,7 +230,7 @@ fn a_sentence_of_the_platform_is_neither_credentials_nor_a_mistake() {
 const AZ: (&str, &str) = ("AZURE_CONFIG_DIR", "/az");
 
 #[test]
-fn the_cli_may_hold_an_assertion_or_an_identity() {
+fn assertion_and_managed_identity_of_the_azure_cli_are_used() {
     let entries = r#"[{"client_id":"c","tenant":"t","client_assertion":"jwt"}]"#;
     let login = found(&[AZ], &[("/az/service_principal_entries.json", entries)]);
     assert!(matches!(
@@ -244,7 +247,7 @@ fn the_cli_may_hold_an_assertion_or_an_identity() {
 }
 
 #[test]
-fn an_azure_cli_without_a_login_begins_no_form() {
+fn azure_cli_without_a_login_is_passed_over() {
     let empty = r#"{"installationId":"x","subscriptions":[]}"#;
     for files in [
         &[][..],
@@ -259,78 +262,56 @@ fn an_azure_cli_without_a_login_begins_no_form() {
             login.credentials,
             Credentials::ManagedIdentity { .. }
         ));
-        assert_eq!(login.passed_over, ["AZURE_CONFIG_DIR holds no login"]);
+        assert_eq!(
+            login.passed_over,
+            ["AZURE_CONFIG_DIR does not contain a login"]
+        );
     }
 }
 
-#[test]
-fn a_login_of_the_azure_cli_that_cannot_be_used_is_a_mistake() {
+/// Profiles and entries of the Azure CLI, and a part of the mistake that each pair is.
+fn unusable_logins() -> Vec<(String, String, &'static str)> {
     let profile = |user: &str| {
         format!(
             r#"{{"subscriptions":[{{"id":"sub","tenantId":"t","isDefault":true,"user":{user}}}]}}"#
         )
     };
-    let principal = profile(r#"{"name":"c","type":"servicePrincipal"}"#);
+    let principal = &profile(r#"{"name":"c","type":"servicePrincipal"}"#);
+    let person = &profile(r#"{"name":"me@example.com","type":"user"}"#);
+    let machine = &profile(r#"{"name":"userAssignedIdentity"}"#);
     let entry = |secret: &str| format!(r#"[{{"client_id":"c","tenant":"t"{secret}}}]"#);
-    for (profile, entries, part) in [
+    let other = &ONE_ENTRY.replace("\"c\"", "\"other\"");
+    let empty_secret = &entry(r#","client_secret":"""#);
+    let no_file = &entry(r#","certificate":"/none.pem""#);
+    let bad_file = &entry(r#","certificate":"/bad.pem""#);
+    let damaged_entries = "service_principal_entries.json in it is not what";
+    let cases = [
+        ("{", "[]", "azureProfile.json in it is not what"),
+        ("", "[]", "azureProfile.json in it is not what"),
+        (principal, "[", damaged_entries),
+        (principal, r#"["hush"]"#, damaged_entries),
+        (principal, "[]", "has no entry"),
+        (principal, other, "has no entry"),
         (
-            "{".into(),
-            "[]".into(),
-            "azureProfile.json in it is not what",
-        ),
-        (
-            String::new(),
-            "[]".into(),
-            "azureProfile.json in it is not what",
-        ),
-        (
-            principal.clone(),
-            "[".into(),
-            "service_principal_entries.json in it is not what",
-        ),
-        (
-            principal.clone(),
-            r#"["hush"]"#.into(),
-            "service_principal_entries.json in it is not what",
-        ),
-        (principal.clone(), "[]".into(), "has no entry"),
-        (
-            principal.clone(),
-            ONE_ENTRY.replace("\"c\"", "\"other\""),
-            "has no entry",
-        ),
-        (
-            r#"{"subscriptions":[]}"#.into(),
-            ENTRIES.into(),
+            r#"{"subscriptions":[]}"#,
+            ENTRIES,
             "several service principals",
         ),
-        (principal.clone(), entry(""), "neither client_secret"),
-        (
-            principal.clone(),
-            entry(r#","client_secret":"""#),
-            "neither client_secret",
-        ),
-        (
-            principal.clone(),
-            entry(r#","certificate":"/none.pem""#),
-            "cannot be used: ",
-        ),
-        (
-            principal.clone(),
-            entry(r#","certificate":"/bad.pem""#),
-            "no usable certificate",
-        ),
-        (
-            profile(r#"{"name":"me@example.com","type":"user"}"#),
-            ONE_ENTRY.into(),
-            "as a person",
-        ),
-        (
-            profile(r#"{"name":"userAssignedIdentity"}"#),
-            "[]".into(),
-            "which user-assigned identity",
-        ),
-    ] {
+        (principal, &entry(""), "neither client_secret"),
+        (principal, empty_secret, "neither client_secret"),
+        (principal, no_file, "cannot be used: "),
+        (principal, bad_file, "no usable certificate"),
+        (person, ONE_ENTRY, "as a person"),
+        (machine, "[]", "the user-assigned identity"),
+    ];
+    cases
+        .map(|(profile, entries, part)| (profile.to_owned(), entries.to_owned(), part))
+        .into()
+}
+
+#[test]
+fn unusable_login_of_the_azure_cli_is_a_mistake() {
+    for (profile, entries, part) in unusable_logins() {
         let files = [
             ("/az/azureProfile.json", profile.as_str()),
             ("/az/service_principal_entries.json", &entries),
@@ -346,7 +327,7 @@ fn a_login_of_the_azure_cli_that_cannot_be_used_is_a_mistake() {
 }
 
 #[test]
-fn a_tenant_may_be_an_id_in_the_profile_and_a_domain_in_the_entry() {
+fn entry_with_the_domain_of_the_tenant_is_found() {
     let entries = ONE_ENTRY.replace("\"t\"", "\"example.com\"");
     let files = [
         ("/az/azureProfile.json", PROFILE),
@@ -386,7 +367,7 @@ fn workload_identity_needs_tenant_client_and_a_token() {
 }
 
 #[test]
-fn debug_output_holds_no_secret() {
+fn debug_output_does_not_contain_a_secret() {
     let login = found(
         &[(
             "azure_credentials",

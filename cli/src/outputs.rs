@@ -1,0 +1,61 @@
+//! The results of a run: the folders that must exist before it, the files, and stdout.
+
+use std::io::{self, Write as _};
+use std::time::SystemTime;
+
+use acr_sync_core::config::Config;
+use acr_sync_core::report::{FOLDER, Place, Report, artifacts, html, markdown};
+use anyhow::Context as _;
+
+use crate::files;
+
+/// Checks that results can be written, and removes the temporary files of earlier runs that were killed.
+pub(crate) fn prepare_folders(config: &Config) -> Result<(), files::NotWritable> {
+    let Config {
+        output_dir,
+        temp_dir,
+        ..
+    } = config;
+    let artifacts = output_dir.join(FOLDER);
+    files::check_writable("OUTPUT_DIR", &artifacts)?;
+    files::check_writable("CODEBUNDLE_TEMP_DIR", temp_dir)?;
+    for folder in [output_dir, &artifacts, temp_dir] {
+        files::remove_leftovers(folder, SystemTime::now());
+    }
+    Ok(())
+}
+
+/// Writes the JSON artifacts. If one of them cannot be written, the others still are.
+pub(crate) fn write_artifacts(config: &Config, report: &Report) -> anyhow::Result<()> {
+    let mut written = Ok(());
+    for artifact in artifacts(report) {
+        let folder = match artifact.place {
+            Place::Output => &config.output_dir,
+            Place::Temp => &config.temp_dir,
+        };
+        let path = folder.join(&artifact.path);
+        written = written.and(files::write(&path, &artifact.content));
+    }
+    written
+}
+
+/// Writes `report.md` and `report.html`.
+pub(crate) fn write_reports(config: &Config, report: &Report) -> anyhow::Result<()> {
+    let folder = &config.output_dir;
+    files::write(&folder.join("report.md"), &markdown(report)?)?;
+    files::write(&folder.join("report.html"), &html(report)?)
+}
+
+/// Writes a result to stdout. A closed pipe is not an error.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = io::stdout();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("stdout could not be written to")
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}

@@ -1,0 +1,145 @@
+//! Parsers of single values. Their errors complete a sentence about the value: "it must be …".
+
+use std::path::PathBuf;
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+use super::Images;
+use crate::cloud::Cloud;
+use crate::name::{Repository, Tag};
+use crate::text::refused_value;
+
+pub(super) fn text(text: &str) -> Result<String, String> {
+    Ok(text.to_owned())
+}
+
+pub(super) fn secret(text: &str) -> Result<SecretString, String> {
+    Ok(text.into())
+}
+
+pub(super) fn path(text: &str) -> Result<PathBuf, String> {
+    Ok(text.into())
+}
+
+/// A folder that the run writes to. Replacement characters are refused: they would make it another folder.
+pub(super) fn folder(text: &str) -> Result<PathBuf, String> {
+    if text.contains('\u{fffd}') {
+        return Err("the folder's name must be UTF-8".to_owned());
+    }
+    Ok(text.into())
+}
+
+pub(super) fn boolean(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err("it must be true or false".to_owned()),
+    }
+}
+
+pub(super) fn repository_path(text: &str) -> Result<Repository, String> {
+    let segments: Vec<_> = text
+        .split('/')
+        .map(str::trim)
+        .filter(|segment| !segment.is_empty())
+        .collect();
+    let path =
+        Repository::from_str(&segments.join("/")).map_err(|error| error.reason().to_owned())?;
+    // Leaves room for the last segment of an image's name.
+    if path.as_str().len() > 180 {
+        return Err("it is longer than 180 characters".to_owned());
+    }
+    Ok(path)
+}
+
+pub(super) fn git_ref(text: &str) -> Result<Tag, String> {
+    let text = &refused_value(text);
+    if text.contains("://") {
+        return Err("it must be the branch as it appears in the tags, such as main".to_owned());
+    }
+    if text.contains('/') {
+        let flat = text.trim_matches('/').replace('/', "-");
+        return Err(format!(
+            "a tag cannot contain '/', so there is no tag {text}-latest; give the branch as it appears in the \
+             tags, perhaps {flat:?}"
+        ));
+    }
+    // Leaves room for `-` and a full git hash.
+    if text.len() > 80 {
+        return Err("it is longer than 80 characters".to_owned());
+    }
+    Tag::from_str(text).map_err(|error| error.reason().to_owned())
+}
+
+pub(super) fn images(text: &str) -> Result<Images, String> {
+    let text = text.to_ascii_lowercase();
+    let images = [Images::All, Images::CodeCollection, Images::RunWhenLocal];
+    images
+        .into_iter()
+        .find(|images| images.name() == text)
+        .ok_or_else(|| "it must be all, codecollection or runwhen-local".to_owned())
+}
+
+pub(super) fn timeout(text: &str) -> Result<Duration, String> {
+    match text.parse::<u64>() {
+        Ok(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
+        _ => Err("it must be a whole number of seconds from 1 to 86400".to_owned()),
+    }
+}
+
+pub(super) fn log_level(text: &str) -> Result<String, String> {
+    let level = text.to_ascii_lowercase();
+    match level.as_str() {
+        "error" | "warn" | "info" | "debug" => Ok(level),
+        _ => Err("it must be error, warn, info or debug".to_owned()),
+    }
+}
+
+pub(super) fn cloud(text: &str) -> Result<Cloud, String> {
+    Cloud::from_name(text)
+        .ok_or_else(|| "it must be AzureCloud, AzureUSGovernment or AzureChinaCloud".to_owned())
+}
+
+pub(super) fn https_url(text: &str) -> Result<String, String> {
+    match Url::parse(text) {
+        Ok(url) if url.scheme() == "https" && url.has_host() && is_bare(&url) => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => Err("it must be an https URL without user and query".to_owned()),
+    }
+}
+
+/// True if a URL has no user, password, query and fragment, any of which may contain a secret.
+pub(super) fn is_bare(url: &Url) -> bool {
+    url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none()
+}
+
+pub(super) fn proxy(text: &str) -> Result<SecretString, String> {
+    // curl and az accept `host:port` for a proxy too.
+    let url = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("http://{text}")
+    };
+    match Url::parse(&url) {
+        Ok(parsed) if matches!(parsed.scheme(), "http" | "https") && parsed.has_host() => {
+            Ok(url.into())
+        }
+        _ => Err("it must be a URL such as http://proxy.example:3128".to_owned()),
+    }
+}
+
+pub(super) fn uuid(text: &str) -> Result<String, String> {
+    let groups: Vec<_> = text.split('-').map(str::len).collect();
+    let valid =
+        groups == [8, 4, 4, 4, 12] && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    valid.then(|| text.to_ascii_lowercase()).ok_or_else(|| {
+        "it must be a subscription id such as 11111111-2222-3333-4444-555555555555".to_owned()
+    })
+}
