@@ -11,7 +11,7 @@ use crate::azure::{
 use crate::cloud::ACR_SCOPE;
 use crate::config::{Config, RegistryName};
 use crate::name::{Registry, Repository};
-use crate::problem::{Cause, Party, Problem};
+use crate::problem::{Cause, Problem, Side};
 use crate::registry::RegistryClient;
 use crate::wire::Wire;
 
@@ -117,7 +117,7 @@ impl Destination {
             let client = RegistryClient::new(
                 &self.wire,
                 server,
-                Party::Destination,
+                Side::Destination,
                 Arc::clone(&tokens) as Arc<_>,
             );
             Ok(Reach { tokens, client })
@@ -144,7 +144,7 @@ impl Destination {
             // Who may only pull sees nothing in Resource Manager, and most login servers follow from the name.
             Err(problem)
                 if problem.cause == Cause::AccessDenied
-                    && problem.party == Party::ResourceManager =>
+                    && problem.side == Side::ResourceManager =>
             {
                 let server = format!("{name}{}", self.config.cloud.registry_suffix());
                 tracing::warn!("{problem}; going on with {server}");

@@ -21,9 +21,9 @@ use url::Host;
 
 use crate::config::{Config, MetricPush};
 use crate::discover::Category;
-use crate::problem::{Cause, Party, Problem};
+use crate::problem::{Cause, Problem, Side};
 use crate::report::Report;
-use crate::wire::{Answer, Call, Limit, SetupError, Wire, shown};
+use crate::wire::{Limit, Request, Response, SetupError, Wire, redacted};
 
 /// The type of both messages, by OTLP's specification.
 const PROTOBUF: &str = "application/x-protobuf";
@@ -56,19 +56,22 @@ pub async fn push(config: &Config, report: &Report, limit: &Limit) -> Result<Pus
         tracing::warn!(
             "OTEL_EXPORTER_OTLP_HEADERS are sent to {} without encryption, so that others on the network can read \
              them: give OTEL_EXPORTER_OTLP_ENDPOINT as https",
-            shown(&push.endpoint)
+            redacted(&push.endpoint)
         );
     }
     let wire = Wire::new(&config.network, config.secrets(), limit.clone())?;
-    let mut call = Call::new(Party::Collector, Method::POST, push.endpoint.clone())
+    let mut request = Request::new(Side::Collector, Method::POST, push.endpoint.clone())
         .body(PROTOBUF, request.encode_to_vec());
     for (name, value) in &push.headers {
         if let Ok(mut value) = HeaderValue::from_str(value.expose_secret()) {
             value.set_sensitive(true);
-            call.headers.insert(name.clone(), value);
+            request.headers.insert(name.clone(), value);
         }
     }
-    let result = wire.send(call).await.and_then(|answer| taken(&answer));
+    let result = wire
+        .send(request)
+        .await
+        .and_then(|response| taken(&response));
     Ok(result.map_or_else(Push::Failed, |()| Push::Taken))
 }
 
@@ -158,20 +161,20 @@ fn text(key: &str, value: &str) -> KeyValue {
 
 /// Whether a collector took everything. OTLP's specification: 200 with the response message, in which a
 /// partial success names what was refused; an empty body is that message without a field.
-fn taken(answer: &Answer) -> Result<(), Problem> {
-    if !answer.status.is_success() {
-        return Err(answer
+fn taken(response: &Response) -> Result<(), Problem> {
+    if !response.status.is_success() {
+        return Err(response
             .unexpected()
             .advise("check the collector's address, and the headers that it wants"));
     }
-    let response = ExportMetricsServiceResponse::decode(&answer.body[..]).map_err(|_| {
-        answer
+    let export = ExportMetricsServiceResponse::decode(&response.body[..]).map_err(|_| {
+        response
             .invalid("the body is not what a collector answers over OTLP/HTTP")
             .advise("is this the address of an OTLP/HTTP receiver (port 4318, not gRPC's 4317)?")
     })?;
-    match response.partial_success {
+    match export.partial_success {
         Some(partial) if partial.rejected_data_points > 0 => {
-            let mut problem = answer.invalid(format!(
+            let mut problem = response.invalid(format!(
                 "the collector refused {} numbers: {}",
                 partial.rejected_data_points, partial.error_message
             ));

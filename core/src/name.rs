@@ -227,14 +227,14 @@ impl FromStr for Digest {
 
 /// What stands behind the repository in a reference: a tag or a digest.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Version {
+pub enum TagOrDigest {
     /// A movable pointer.
     Tag(Tag),
     /// An address of content.
     Digest(Digest),
 }
 
-impl fmt::Display for Version {
+impl fmt::Display for TagOrDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tag(tag) => tag.fmt(f),
@@ -245,25 +245,25 @@ impl fmt::Display for Version {
 
 /// A repository inside its registry: `us-west1-docker.pkg.dev/project/public-images/image`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Location {
+pub struct ImageName {
     /// The service.
     pub registry: Registry,
     /// The collection inside it.
     pub repository: Repository,
 }
 
-impl Location {
+impl ImageName {
     /// `registry/repository:tag`.
     pub fn tagged(&self, tag: &Tag) -> Reference {
-        self.reference(Version::Tag(tag.clone()))
+        self.reference(TagOrDigest::Tag(tag.clone()))
     }
 
     /// `registry/repository@digest`.
     pub fn pinned(&self, digest: &Digest) -> Reference {
-        self.reference(Version::Digest(digest.clone()))
+        self.reference(TagOrDigest::Digest(digest.clone()))
     }
 
-    fn reference(&self, version: Version) -> Reference {
+    fn reference(&self, version: TagOrDigest) -> Reference {
         Reference {
             location: self.clone(),
             version,
@@ -271,7 +271,7 @@ impl Location {
     }
 }
 
-impl fmt::Display for Location {
+impl fmt::Display for ImageName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.registry, self.repository)
     }
@@ -281,16 +281,16 @@ impl fmt::Display for Location {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reference {
     /// Where it is.
-    pub location: Location,
+    pub location: ImageName,
     /// Which one it is.
-    pub version: Version,
+    pub version: TagOrDigest,
 }
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let separator = match self.version {
-            Version::Tag(_) => ':',
-            Version::Digest(_) => '@',
+            TagOrDigest::Tag(_) => ':',
+            TagOrDigest::Digest(_) => '@',
         };
         write!(f, "{}{separator}{}", self.location, self.version)
     }
@@ -303,7 +303,7 @@ impl fmt::Display for Reference {
 ///
 /// # Errors
 /// When it is no image's name.
-pub fn parse_familiar(text: &str) -> Result<(Location, Option<Tag>, Option<Digest>), NameError> {
+pub fn parse_familiar(text: &str) -> Result<(ImageName, Option<Tag>, Option<Digest>), NameError> {
     let (rest, digest) = match text.split_once('@') {
         Some((rest, digest)) => (rest, Some(digest.parse()?)),
         None => (text, None),
@@ -329,7 +329,7 @@ pub fn parse_familiar(text: &str) -> Result<(Location, Option<Tag>, Option<Diges
     } else {
         repository.to_owned()
     };
-    let location = Location {
+    let location = ImageName {
         registry: registry.parse()?,
         repository: repository.parse()?,
     };
@@ -349,7 +349,7 @@ pub(crate) fn full_name(
     format!("{place}{tag}{digest}")
 }
 
-impl Serialize for Location {
+impl Serialize for ImageName {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -435,7 +435,7 @@ mod tests {
 
     #[test]
     fn references_are_written_as_the_field_writes_them() {
-        let location = Location {
+        let location = ImageName {
             registry: "US-west1-docker.pkg.dev".parse().unwrap(),
             repository: "p/r".parse().unwrap(),
         };

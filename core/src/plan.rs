@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::discover::chart_images::LATEST;
-use crate::discover::{Undiscovered, Wanted};
+use crate::discover::{TagSelector, Undiscovered};
 use crate::name::{Digest, Reference, Repository, Tag};
-use crate::observe::{Age, Neighbours, Observed, Standing};
-use crate::observe::{Published, Seen};
-use crate::problem::{Cause, Party, Problem};
+use crate::observe::{DestinationState, Observed, RepositoryTags, TagAge};
+use crate::observe::{SourceImage, SourceState};
+use crate::problem::{Cause, Problem, Side};
 
 /// What is the matter with an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,9 +133,10 @@ pub fn plan(mut observed: Vec<Observed>, undiscovered: Vec<Undiscovered>) -> Pla
 fn decide(observed: Observed) -> Entry {
     let (verdict, reason) = judge(&observed);
     let step = match (&verdict, &observed.source) {
-        (Verdict::Missing | Verdict::Outdated | Verdict::Drifted, Seen::Published(published)) => {
-            step(&observed, published)
-        }
+        (
+            Verdict::Missing | Verdict::Outdated | Verdict::Drifted,
+            SourceState::Published(published),
+        ) => step(&observed, published),
         _ => Step::Nothing,
     };
     let note = note(&observed);
@@ -150,14 +151,16 @@ fn decide(observed: Observed) -> Entry {
 
 fn judge(observed: &Observed) -> (Verdict, String) {
     let published = match &observed.source {
-        Seen::Published(published) => published,
-        Seen::NotPublished(reason) => {
+        SourceState::Published(published) => published,
+        SourceState::NotPublished(reason) => {
             return (Verdict::NotPublished(reason.clone()), reason.clone());
         }
-        Seen::Unknown(problem) => return (Verdict::Unknown(problem.clone()), problem.fact()),
+        SourceState::Unknown(problem) => {
+            return (Verdict::Unknown(problem.clone()), problem.fact());
+        }
     };
     match &observed.destination {
-        Some(Ok(Standing {
+        Some(Ok(DestinationState {
             missing_child: Some(child),
             ..
         })) => (
@@ -177,7 +180,7 @@ fn judge(observed: &Observed) -> (Verdict, String) {
         Some(Err(problem)) => (Verdict::Unknown(problem.clone()), problem.fact()),
         None => {
             let problem = Problem::new(
-                Party::Destination,
+                Side::Destination,
                 Cause::Invalid,
                 "the destination was not looked at",
             );
@@ -192,17 +195,17 @@ fn judge(observed: &Observed) -> (Verdict, String) {
 /// the newest tag is outdated. One that was not is up to date only when any tag will do, as for `latest`: a tag that
 /// the chart names and the destination lacks is missing, whatever else is there.
 fn judge_neighbours(
-    standing: &Standing,
-    published: &Published,
-    wanted: &Wanted,
+    standing: &DestinationState,
+    published: &SourceImage,
+    wanted: &TagSelector,
 ) -> Option<(Verdict, String)> {
-    let Neighbours {
+    let RepositoryTags {
         same,
         newest,
         newest_age,
         source_created,
         has_latest: _,
-    } = standing.neighbours.as_ref()?;
+    } = standing.repository_tags.as_ref()?;
     if let Some(same) = same {
         return Some((
             Verdict::UpToDate,
@@ -212,8 +215,8 @@ fn judge_neighbours(
     let (newest, age, here) = (newest.as_ref()?, (*newest_age)?, (*source_created)?);
     let day = |date: chrono::DateTime<chrono::Utc>| date.format("%Y-%m-%d %H:%M");
     let there = match age {
-        Age::Built(there) => there,
-        Age::Set(set) => {
+        TagAge::BuiltAt(there) => there,
+        TagAge::PushedAt(set) => {
             let what = format!(
                 "built {}, after the ACR's newest tag {newest} was set {}",
                 day(here),
@@ -243,8 +246,8 @@ fn judge_neighbours(
     Some((Verdict::UpToDate, what))
 }
 
-fn judge_tag(standing: &Standing, published: &Published) -> (Verdict, String) {
-    let Published {
+fn judge_tag(standing: &DestinationState, published: &SourceImage) -> (Verdict, String) {
+    let SourceImage {
         target,
         alias,
         digest,
@@ -266,7 +269,7 @@ fn judge_tag(standing: &Standing, published: &Published) -> (Verdict, String) {
 
 /// The paired codebundle takes the highest tag by `sort -V`, in which `latest` is above every version.
 fn note(observed: &Observed) -> Option<String> {
-    let (Wanted::Image { .. }, Seen::Published(published)) =
+    let (TagSelector::Image { .. }, SourceState::Published(published)) =
         (&observed.desired.wanted, &observed.source)
     else {
         return None;
@@ -277,8 +280,8 @@ fn note(observed: &Observed) -> Option<String> {
             "{place}:latest sorts above every version, so azure-rw-acr-helm-update never takes another tag; set USE_DATE_TAG=true"
         ));
     }
-    let Some(Ok(Standing {
-        neighbours: Some(Neighbours {
+    let Some(Ok(DestinationState {
+        repository_tags: Some(RepositoryTags {
             has_latest: true, ..
         }),
         ..
@@ -350,12 +353,16 @@ fn conflicts(entries: &[Entry]) -> BTreeMap<usize, Problem> {
 /// wants nothing.
 fn wanted_tags(entry: &Entry) -> (Vec<&Tag>, Option<&Digest>) {
     match (&entry.observed.source, &entry.observed.desired.wanted) {
-        (Seen::Published(published), _) => {
+        (SourceState::Published(published), _) => {
             let tags = std::iter::once(&published.target).chain(&published.alias);
             (tags.collect(), Some(&published.digest))
         }
-        (Seen::Unknown(_), Wanted::Image { target, digest, .. }) => (vec![target], digest.as_ref()),
-        (Seen::Unknown(_), Wanted::StableTag) | (Seen::NotPublished(_), _) => (Vec::new(), None),
+        (SourceState::Unknown(_), TagSelector::Image { target, digest, .. }) => {
+            (vec![target], digest.as_ref())
+        }
+        (SourceState::Unknown(_), TagSelector::StableTag) | (SourceState::NotPublished(_), _) => {
+            (Vec::new(), None)
+        }
     }
 }
 
@@ -379,11 +386,11 @@ fn conflict(
         .map(|(position, _)| &entries[*position].observed.source);
     match unknown {
         // It may be the same image: the failure is that it cannot be read.
-        Some(Seen::Unknown(problem)) => Problem {
+        Some(SourceState::Unknown(problem)) => Problem {
             what,
             ..problem.clone()
         },
-        _ => Problem::new(Party::Here, Cause::Configuration, what).advise(
+        _ => Problem::new(Side::Local, Cause::Configuration, what).advise(
             "only one of them can have the tag: change the chart's values (CHART_VALUES, CHART_SET)",
         ),
     }
@@ -391,27 +398,27 @@ fn conflict(
 
 fn in_conflict(entry: Entry, problem: Problem) -> Entry {
     match &entry.observed.source {
-        Seen::Published(_) => Entry {
+        SourceState::Published(_) => Entry {
             reason: problem.fact(),
             verdict: Verdict::Unknown(problem),
             step: Step::Nothing,
             ..entry
         },
         // It keeps its own reason.
-        Seen::NotPublished(_) | Seen::Unknown(_) => entry,
+        SourceState::NotPublished(_) | SourceState::Unknown(_) => entry,
     }
 }
 
 fn published_target(entry: &Entry) -> Option<(&Repository, &Tag)> {
     match &entry.observed.source {
-        Seen::Published(published) => {
+        SourceState::Published(published) => {
             Some((&entry.observed.desired.destination, &published.target))
         }
-        Seen::NotPublished(_) | Seen::Unknown(_) => None,
+        SourceState::NotPublished(_) | SourceState::Unknown(_) => None,
     }
 }
 
-fn step(observed: &Observed, published: &Published) -> Step {
+fn step(observed: &Observed, published: &SourceImage) -> Step {
     let destination = &observed.desired.destination;
     let standing = observed
         .destination

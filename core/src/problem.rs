@@ -8,12 +8,12 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::text::inert;
+use crate::text::neutralize_markup;
 
 /// The side on which something failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Party {
+pub enum Side {
     /// A registry that images come from.
     Source,
     /// The Azure Container Registry that images go to.
@@ -27,10 +27,11 @@ pub enum Party {
     /// The collector that the number is pushed to.
     Collector,
     /// This program and the machine it runs on.
-    Here,
+    #[serde(rename = "here")]
+    Local,
 }
 
-impl fmt::Display for Party {
+impl fmt::Display for Side {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Source => "source registry",
@@ -39,7 +40,7 @@ impl fmt::Display for Party {
             Self::ResourceManager => "Azure Resource Manager",
             Self::ChartRepository => "chart repository",
             Self::Collector => "metrics collector (OTLP)",
-            Self::Here => "this run",
+            Self::Local => "this run",
         })
     }
 }
@@ -76,7 +77,8 @@ pub enum Cause {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// Which side failed.
-    pub party: Party,
+    #[serde(rename = "party")]
+    pub side: Side,
     /// What kind of failure it was.
     pub cause: Cause,
     /// What happened, as a lower-case fragment without secrets.
@@ -90,11 +92,11 @@ pub struct Problem {
 
 impl Problem {
     /// A problem without advice of its own.
-    pub fn new(party: Party, cause: Cause, what: impl Into<String>) -> Self {
+    pub fn new(side: Side, cause: Cause, what: impl Into<String>) -> Self {
         Self {
-            party,
+            side,
             cause,
-            what: inert(&what.into()),
+            what: neutralize_markup(&what.into()),
             advice: None,
             may_have_acted: false,
         }
@@ -103,7 +105,7 @@ impl Problem {
     /// The same problem with what to do about it.
     #[must_use]
     pub fn advise(mut self, advice: impl Into<String>) -> Self {
-        self.advice = Some(inert(&advice.into()));
+        self.advice = Some(neutralize_markup(&advice.into()));
         self
     }
 
@@ -116,13 +118,13 @@ impl Problem {
 
     /// Which side and what happened, without the advice.
     pub fn fact(&self) -> String {
-        format!("{}: {}", self.party, self.what)
+        format!("{}: {}", self.side, self.what)
     }
 
     /// Whether Azure refused this run, rather than one source its image.
     pub fn is_denied_by_azure(&self) -> bool {
         self.cause == Cause::AccessDenied
-            && !matches!(self.party, Party::Source | Party::ChartRepository)
+            && !matches!(self.side, Side::Source | Side::ChartRepository)
     }
 }
 
@@ -144,8 +146,8 @@ mod tests {
 
     #[test]
     fn a_problem_names_side_fact_and_advice() {
-        let problem = Problem::new(Party::Source, Cause::NotFound, "GET https://x/y: 404")
-            .advise("check REF");
+        let problem =
+            Problem::new(Side::Source, Cause::NotFound, "GET https://x/y: 404").advise("check REF");
         assert_eq!(
             problem.to_string(),
             "source registry: GET https://x/y: 404; check REF"

@@ -15,9 +15,9 @@ use proptest::prelude::*;
 use crate::chart::index::versions_of;
 use crate::config::{Config, Inputs, Program};
 use crate::discover::chart_images::parse;
-use crate::name::{Digest, Location, NameError, Registry, Repository, Tag};
-use crate::text::{harmless, inert, printable};
-use crate::wire::{retry_after, shown};
+use crate::name::{Digest, ImageName, NameError, Registry, Repository, Tag};
+use crate::text::{for_message, neutralize_markup, strip_control};
+use crate::wire::{redacted, retry_after};
 
 /// Runs every file of a folder of the corpus, and every beginning of it, through a parser that tells whether
 /// it could read it.
@@ -151,7 +151,7 @@ fn names_and_headers_cost_what_their_length_is() {
 fn texts_from_elsewhere_cost_what_their_length_is() {
     for piece in ["a ", "\u{1b}[", "<a", "](", "\u{202e}", "  "] {
         let make = |length: usize| piece.repeat(length / piece.len());
-        grows_with_its_input(&format!("text {piece:?}"), 1 << 15, make, harmless);
+        grows_with_its_input(&format!("text {piece:?}"), 1 << 15, make, for_message);
     }
 }
 
@@ -225,12 +225,12 @@ fn a_configuration_costs_what_its_length_is() {
     }
 }
 
-fn location() -> impl Strategy<Value = Location> {
+fn location() -> impl Strategy<Value = ImageName> {
     // A host without a dot or a port would be read as a part of Docker Hub's path.
     let host = "[a-z0-9]{1,8}(-[a-z0-9]{1,4})?(\\.[a-z]{2,5}){1,2}(:[1-9][0-9]{1,3})?";
     let part = "[a-z0-9]{1,6}((\\.|_|__|-{1,3})[a-z0-9]{1,4}){0,2}";
     (host, proptest::collection::vec(part, 1..4)).prop_filter_map("valid", |(host, path)| {
-        Some(Location {
+        Some(ImageName {
             registry: host.parse().ok()?,
             repository: path.join("/").parse().ok()?,
         })
@@ -310,18 +310,18 @@ proptest! {
 
     #[test]
     fn a_harmless_text_stays_harmless(text in any::<String>()) {
-        let safe = inert(&text);
+        let safe = neutralize_markup(&text);
         prop_assert!(safe.chars().all(|c| !c.is_control() && c != '\u{202e}'), "{safe:?}");
         prop_assert!(!safe.contains("<a") && !safe.contains("]("));
-        prop_assert_eq!(&inert(&safe), &safe);
-        prop_assert_eq!(printable(&printable(&text)), printable(&text));
-        prop_assert!(harmless(&text).chars().count() <= 401);
+        prop_assert_eq!(&neutralize_markup(&safe), &safe);
+        prop_assert_eq!(strip_control(&strip_control(&text)), strip_control(&text));
+        prop_assert!(for_message(&text).chars().count() <= 401);
     }
 
     #[test]
     fn a_shown_url_tells_no_secret(user in "[a-z]{1,9}", secret in "hush[a-z]{4,9}", key in "[a-z]{1,9}") {
         let text = format!("https://{user}:{secret}@a.example/p?{key}{secret}={secret}#{secret}");
-        let shown = shown(&url::Url::parse(&text).unwrap());
+        let shown = redacted(&url::Url::parse(&text).unwrap());
         prop_assert!(!shown.replace(&format!("{key}{secret}="), "").contains(&secret), "{shown}");
     }
 

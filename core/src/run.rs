@@ -15,7 +15,7 @@ use crate::discover::{self, Undiscovered};
 use crate::observe::{CHECK_TIMEOUT, Observed, Observer};
 use crate::plan::{Plan, plan};
 use crate::registry::Sources;
-use crate::report::{Facts, Report};
+use crate::report::{Report, RunInfo};
 use crate::wire::{Limit, SetupError, Wire};
 
 pub use crate::apply::{Ending, Outcome};
@@ -130,7 +130,7 @@ impl Run<'_> {
 
     async fn report(&self, reach: &Reach, looked: &Looked, outcomes: Option<&[Outcome]>) -> Report {
         let client = reach.destination.client().await.ok();
-        let facts = Facts {
+        let facts = RunInfo {
             login_server: client.map(|client| client.registry().clone()),
             chart: looked.chart.clone(),
             started: self.started,

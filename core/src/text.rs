@@ -8,7 +8,7 @@ use crate::name::pattern;
 
 /// Text from another machine, made harmless for a terminal: control characters (terminal escapes among
 /// them) and the invisible marks that change the direction of text become spaces, runs of space one.
-pub fn printable(text: &str) -> String {
+pub fn strip_control(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || is_unprintable(c));
     words
         .filter(|word| !word.is_empty())
@@ -47,8 +47,8 @@ fn without_signatures(text: &str) -> String {
 
 /// The same, without signatures, and without what begins a tag in HTML or a link in Markdown: issues are
 /// shown by programs that may read them as either. What is only compared, as in `<1`, stays.
-pub fn inert(text: &str) -> String {
-    let text = without_signatures(&printable(text));
+pub fn neutralize_markup(text: &str) -> String {
+    let text = without_signatures(&strip_control(text));
     let mut out = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
     while let Some(c) = characters.next() {
@@ -67,13 +67,13 @@ pub fn inert(text: &str) -> String {
 pub(crate) const CUT: &str = "…";
 
 /// The same, and short enough to read: the end is cut.
-pub fn harmless(text: &str) -> String {
+pub fn for_message(text: &str) -> String {
     shortened(text, 400)
 }
 
-/// [`inert`] text of at most so many characters.
+/// [`neutralize_markup`] text of at most so many characters.
 pub(crate) fn shortened(text: &str, longest: usize) -> String {
-    let text = inert(text);
+    let text = neutralize_markup(text);
     match text.char_indices().nth(longest) {
         Some((end, _)) => format!("{}{CUT}", &text[..end]),
         None => text,
@@ -126,15 +126,18 @@ mod tests {
 
     #[test]
     fn text_from_elsewhere_cannot_move_the_cursor_or_fill_the_screen() {
-        assert_eq!(harmless("a\u{1b}[31m\r\n  b\u{202e}c"), "a [31m b c");
-        assert_eq!(harmless(&"x".repeat(1000)).chars().count(), 401);
-        assert_eq!(inert("a\u{ad}b\u{e0041}c\u{9b}31m"), "a b c 31m");
+        assert_eq!(for_message("a\u{1b}[31m\r\n  b\u{202e}c"), "a [31m b c");
+        assert_eq!(for_message(&"x".repeat(1000)).chars().count(), 401);
+        assert_eq!(
+            neutralize_markup("a\u{ad}b\u{e0041}c\u{9b}31m"),
+            "a b c 31m"
+        );
     }
 
     #[test]
     fn text_from_elsewhere_is_neither_html_nor_a_link() {
         assert_eq!(
-            inert("<img src=x> </p> <!-- <1 a<b [x](javascript:y) ![](z)"),
+            neutralize_markup("<img src=x> </p> <!-- <1 a<b [x](javascript:y) ![](z)"),
             "‹img src=x> ‹/p> ‹!-- <1 a‹b [x] (javascript:y) ![] (z)"
         );
     }
@@ -167,7 +170,7 @@ mod tests {
             ),
             ("x@sha256:12 is a<1, USE=1", "x@sha256:12 is a<1, USE=1"),
         ] {
-            assert_eq!(inert(text), shown);
+            assert_eq!(neutralize_markup(text), shown);
         }
     }
 

@@ -17,7 +17,7 @@ use crate::destination::Destination;
 use crate::name::DOCKER_HUB;
 use crate::plan::Action;
 use crate::platform::Platform;
-use crate::problem::{Cause, Party, Problem};
+use crate::problem::{Cause, Problem, Side};
 use crate::registry::{Account, RegistryClient};
 use crate::wire::Limit;
 
@@ -313,7 +313,7 @@ async fn read(
             }
             Some(digest) => {
                 let what = format!("{after} points at {digest}, not at {wanted}");
-                let problem = Problem::new(Party::Destination, Cause::Invalid, what);
+                let problem = Problem::new(Side::Destination, Cause::Invalid, what);
                 return Ok(State::Wrong(problem.advise(
                     "the tag may have been moved meanwhile: run again; do not deploy it before that",
                 )));
@@ -344,7 +344,7 @@ async fn children(
             if !action.replaced.contains(digest) {
                 return Ok(State::NotYet(lagging(what)));
             }
-            let problem = Problem::new(Party::Destination, Cause::Invalid, what);
+            let problem = Problem::new(Side::Destination, Cause::Invalid, what);
             return Ok(State::Wrong(problem.advise(
                 "the image cannot be pulled: run again; do not deploy it before that",
             )));
@@ -354,7 +354,7 @@ async fn children(
 }
 
 fn lagging(what: String) -> Problem {
-    Problem::new(Party::Destination, Cause::TimedOut, what)
+    Problem::new(Side::Destination, Cause::TimedOut, what)
 }
 
 /// Azure reports success, and the destination does not show it.

@@ -66,16 +66,16 @@ pub async fn newest_tags(
     let url = client.url(&format!(
         "/acr/v1/{repository}/_tags?orderby=timedesc&n={NEWEST}"
     ))?;
-    let call = uncached(client.call(Method::GET, url));
-    let answer = client.send(repository, call).await?;
-    match answer.status {
+    let request = uncached(client.request(Method::GET, url));
+    let response = client.send(repository, request).await?;
+    match response.status {
         StatusCode::OK => {}
-        _ if states_absence(&answer, Subject::Tags(repository)) => return Ok(Vec::new()),
-        _ => return Err(client.refused(&answer)),
+        _ if states_absence(&response, Subject::Tags(repository)) => return Ok(Vec::new()),
+        _ => return Err(client.refused(&response)),
     }
-    let TagPage { image_name, tags } = answer.json()?;
+    let TagPage { image_name, tags } = response.json()?;
     if image_name.is_none() && tags.is_none() {
-        return Err(answer.invalid("the list has neither tags nor an image's name"));
+        return Err(response.invalid("the list has neither tags nor an image's name"));
     }
     let is_attachment = |name: &str| name.starts_with("sha256-") && name.len() > 70;
     let rows = tags
@@ -87,7 +87,7 @@ pub async fn newest_tags(
         .map(|(tag, digest, updated)| {
             let digest = digest
                 .parse()
-                .map_err(|error: NameError| answer.invalid(error))?;
+                .map_err(|error: NameError| response.invalid(error))?;
             let updated = updated
                 .and_then(|text| DateTime::parse_from_rfc3339(&text).ok())
                 .map(|date| date.with_timezone(&Utc));
@@ -109,8 +109,8 @@ pub async fn is_locked(
     let url = client
         .url(&format!("/acr/v1/{repository}/_tags/{tag}"))
         .ok()?;
-    let call = uncached(client.call(Method::GET, url));
-    let answer = client.send(repository, call).await.ok()?;
-    let one: OneTag = answer.json().ok()?;
+    let request = uncached(client.request(Method::GET, url));
+    let response = client.send(repository, request).await.ok()?;
+    let one: OneTag = response.json().ok()?;
     Some(!one.tag.changeable_attributes?.write_enabled)
 }

@@ -20,9 +20,9 @@ use super::RoleMode;
 use super::identity::{Identity, claims, tenant_of};
 use crate::cloud::ACR_SCOPE;
 use crate::name::{Registry, Repository};
-use crate::problem::{Cause, Party, Problem};
+use crate::problem::{Cause, Problem, Side};
 use crate::registry::{CachedToken, Tokens};
-use crate::wire::{Answer, Call, Wire};
+use crate::wire::{Request, Response, Wire};
 
 /// Repositories in one access token.
 const SCOPES_AT_ONCE: usize = 20;
@@ -127,12 +127,15 @@ impl AcrTokens {
             ("scope", scope)
         }));
         form.push(("refresh_token", refresh.expose_secret().to_owned()));
-        let answer = self.post("/oauth2/token", &form).await?;
+        let response = self.post("/oauth2/token", &form).await?;
         #[derive(Deserialize)]
-        struct Given {
+        struct TokenResponse {
             access_token: String,
         }
-        Ok(cached(answer.json::<Given>()?.access_token, &self.wire))
+        Ok(cached(
+            response.json::<TokenResponse>()?.access_token,
+            &self.wire,
+        ))
     }
 
     async fn ask_refresh(&self) -> Result<CachedToken, Problem> {
@@ -143,29 +146,32 @@ impl AcrTokens {
         ];
         form.extend(tenant_of(&entra).map(|tenant| ("tenant", tenant)));
         form.push(("access_token", entra.expose_secret().to_owned()));
-        let answer = self.post("/oauth2/exchange", &form).await?;
+        let response = self.post("/oauth2/exchange", &form).await?;
         #[derive(Deserialize)]
-        struct Given {
+        struct TokenResponse {
             refresh_token: String,
         }
-        Ok(cached(answer.json::<Given>()?.refresh_token, &self.wire))
+        Ok(cached(
+            response.json::<TokenResponse>()?.refresh_token,
+            &self.wire,
+        ))
     }
 
-    async fn post(&self, path: &str, form: &[(&str, String)]) -> Result<Answer, Problem> {
+    async fn post(&self, path: &str, form: &[(&str, String)]) -> Result<Response, Problem> {
         let url = Url::parse(&format!("https://{}{path}", self.server)).map_err(|error| {
             Problem::new(
-                Party::Here,
+                Side::Local,
                 Cause::Invalid,
                 format!("{}: {error}", self.server),
             )
         })?;
         let form = Serializer::new(String::new()).extend_pairs(form).finish();
-        let call = Call::new(Party::Destination, Method::POST, url).body(FORM, form);
-        let answer = self.wire.send(call).await?;
-        if answer.status.is_success() {
-            Ok(answer)
+        let request = Request::new(Side::Destination, Method::POST, url).body(FORM, form);
+        let response = self.wire.send(request).await?;
+        if response.status.is_success() {
+            Ok(response)
         } else {
-            Err(self.explain_refusal(&answer))
+            Err(self.explain_refusal(&response))
         }
     }
 
@@ -191,7 +197,7 @@ impl Tokens for AcrTokens {
         match group.first() {
             Some(group) => self.access(group).await.map(Some),
             None => Err(Problem::new(
-                Party::Here,
+                Side::Local,
                 Cause::Invalid,
                 format!("no token for repository {repository}"),
             )),
@@ -201,7 +207,7 @@ impl Tokens for AcrTokens {
     /// Forgets the refused token, unless a concurrent request has done so already.
     async fn renew(
         &self,
-        _refusal: &Answer,
+        _refusal: &Response,
         repository: &Repository,
         refused: Option<SecretString>,
     ) -> Result<bool, Problem> {
@@ -219,8 +225,8 @@ impl Tokens for AcrTokens {
     }
 
     /// Source of the texts: <https://learn.microsoft.com/azure/container-registry/container-registry-troubleshoot-access>.
-    fn explain_refusal(&self, answer: &Answer) -> Problem {
-        let problem = answer.unexpected();
+    fn explain_refusal(&self, response: &Response) -> Problem {
+        let problem = response.unexpected();
         if problem.what.contains("is not allowed access") {
             return Problem { cause: Cause::AccessDenied, ..problem }.advise(
                 "the registry's firewall does not let this address in: allow it under Networking, or run from an \

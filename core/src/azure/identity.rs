@@ -26,9 +26,9 @@ use url::form_urlencoded;
 
 use super::certificate::{CertificateAssertion, GivenAssertion};
 use super::{Credentials, Login, ManagedIdentity};
-use crate::problem::{Cause, Party, Problem};
-use crate::text::{harmless, printable};
-use crate::wire::{Answer, Call, Wire, chain};
+use crate::problem::{Cause, Problem, Side};
+use crate::text::{for_message, strip_control};
+use crate::wire::{Request, Response, Wire, chain};
 
 /// How long a machine's identity service may take to answer.
 const MANAGED_IDENTITY: Duration = Duration::from_secs(15);
@@ -124,7 +124,7 @@ impl Identity {
             "no credentials were given, and no managed identity answered in {} s",
             MANAGED_IDENTITY.as_secs()
         );
-        Problem::new(Party::Entra, Cause::AccessDenied, what).advise(self.how_to_log_in())
+        Problem::new(Side::Entra, Cause::AccessDenied, what).advise(self.how_to_log_in())
     }
 
     fn refused(&self, error: &azure_core::Error) -> Problem {
@@ -157,10 +157,10 @@ impl Identity {
         let what = format!(
             "login as {} was refused: {}",
             self.login.origin,
-            harmless(reason)
+            for_message(reason)
         );
         let advice = explained(reason).map_or_else(|| self.how_to_log_in(), ToOwned::to_owned);
-        Problem::new(Party::Entra, Cause::AccessDenied, what).advise(advice)
+        Problem::new(Side::Entra, Cause::AccessDenied, what).advise(advice)
     }
 
     fn how_to_log_in(&self) -> String {
@@ -170,7 +170,7 @@ impl Identity {
                 .to_owned();
         if !self.login.passed_over.is_empty() {
             text.push_str("; passed over: ");
-            text.push_str(&harmless(&self.login.passed_over.join("; ")));
+            text.push_str(&for_message(&self.login.passed_over.join("; ")));
         }
         text
     }
@@ -307,9 +307,9 @@ fn assertion_credential<C: azure_identity::ClientAssertion + 'static>(
 fn unusable(reason: impl Into<String>) -> Problem {
     let what = format!(
         "the credentials cannot be used: {}",
-        harmless(&reason.into())
+        for_message(&reason.into())
     );
-    Problem::new(Party::Here, Cause::AccessDenied, what)
+    Problem::new(Side::Local, Cause::AccessDenied, what)
 }
 
 /// Our wire retries, so the library does not.
@@ -326,7 +326,7 @@ fn client_options(authority: &str, wire: &Wire) -> ClientOptions {
 
 /// What every endpoint that gives tokens answers.
 #[derive(Deserialize)]
-struct Given {
+struct TokenResponse {
     #[serde(rename = "access_token")]
     _token: IgnoredAny,
 }
@@ -348,12 +348,12 @@ struct IdentityRefusal {
 struct Refusal(String);
 
 impl Refusal {
-    fn of(answer: &Answer) -> Option<Self> {
+    fn of(response: &Response) -> Option<Self> {
         let of_app_service = || {
-            let refusal: IdentityRefusal = serde_json::from_slice(&answer.body).ok()?;
-            Some(answer.secrets.scrub(&printable(&refusal.message)))
+            let refusal: IdentityRefusal = serde_json::from_slice(&response.body).ok()?;
+            Some(response.secrets.scrub(&strip_control(&refusal.message)))
         };
-        answer.said().or_else(of_app_service).map(Self)
+        response.service_message().or_else(of_app_service).map(Self)
     }
 }
 
@@ -364,15 +364,15 @@ struct EntraTransport(Wire);
 impl EntraTransport {
     /// Keeps out of all messages what a request proves the identity with, such as the federated token, which the
     /// library reads from its file itself.
-    fn learn_proofs(&self, call: &Call) {
+    fn learn_proofs(&self, request: &Request) {
         const FIELDS: [&str; 2] = ["client_assertion", "client_secret"];
         const HEADERS: [&str; 2] = ["authorization", "x-identity-header"];
-        for (name, value) in form_urlencoded::parse(call.body.as_deref().unwrap_or_default()) {
+        for (name, value) in form_urlencoded::parse(request.body.as_deref().unwrap_or_default()) {
             if FIELDS.contains(&name.as_ref()) {
                 self.0.learn_secret(&value.into_owned().into());
             }
         }
-        for value in HEADERS.iter().filter_map(|name| call.headers.get(*name)) {
+        for value in HEADERS.iter().filter_map(|name| request.headers.get(*name)) {
             let value = value.to_str().unwrap_or_default();
             let credentials = value.split_once(' ').map_or(value, |(_, rest)| rest);
             self.0.learn_secret(&credentials.to_owned().into());
@@ -384,15 +384,15 @@ impl EntraTransport {
 impl HttpClient for EntraTransport {
     async fn execute_request(
         &self,
-        request: &azure_core::http::Request,
+        given: &azure_core::http::Request,
     ) -> azure_core::Result<AsyncRawResponse> {
         let failed = |problem| azure_core::Error::with_error(ErrorKind::Io, problem, "no answer");
-        let invalid = |what: &str| failed(Problem::new(Party::Here, Cause::Invalid, what));
-        let method = reqwest::Method::from_bytes(request.method().as_str().as_bytes())
+        let invalid = |what: &str| failed(Problem::new(Side::Local, Cause::Invalid, what));
+        let method = reqwest::Method::from_bytes(given.method().as_str().as_bytes())
             .map_err(|_| invalid("method"))?;
-        let mut call = Call::new(Party::Entra, method, request.url().clone());
+        let mut request = Request::new(Side::Entra, method, given.url().clone());
         let mut headers = HeaderMap::new();
-        for (name, value) in request.headers().iter() {
+        for (name, value) in given.headers().iter() {
             let name =
                 HeaderName::from_bytes(name.as_str().as_bytes()).map_err(|_| invalid("header"))?;
             headers.insert(
@@ -400,33 +400,33 @@ impl HttpClient for EntraTransport {
                 HeaderValue::from_str(value.as_str()).map_err(|_| invalid("header"))?,
             );
         }
-        call.headers = headers;
-        match request.body() {
+        request.headers = headers;
+        match given.body() {
             Body::Bytes(bytes) if bytes.is_empty() => {}
-            Body::Bytes(bytes) => call.body = Some(bytes.clone()),
+            Body::Bytes(bytes) => request.body = Some(bytes.clone()),
             _ => return Err(invalid("a streamed body")),
         }
-        self.learn_proofs(&call);
-        let answer = self.0.send(call).await.map_err(failed)?;
+        self.learn_proofs(&request);
+        let response = self.0.send(request).await.map_err(failed)?;
         // What is neither a token nor a refusal is no answer; the library would call it a refusal.
-        if answer.status.is_success() {
-            answer.json::<Given>().map_err(failed)?;
+        if response.status.is_success() {
+            response.json::<TokenResponse>().map_err(failed)?;
         } else {
-            let Some(refusal) = Refusal::of(&answer) else {
-                return Err(failed(answer.invalid("this is not an answer of Entra")));
+            let Some(refusal) = Refusal::of(&response) else {
+                return Err(failed(response.invalid("this is not an answer of Entra")));
             };
             // A machine's identity may appear a moment later; the library tries again after an I/O error.
-            let kind = match answer.status {
+            let kind = match response.status {
                 StatusCode::NOT_FOUND | StatusCode::GONE => ErrorKind::Io,
                 _ => ErrorKind::Credential,
             };
             return Err(azure_core::Error::with_error(kind, refusal, "refused"));
         }
-        let status = answer.status.as_u16().into();
+        let status = response.status.as_u16().into();
         Ok(AsyncRawResponse::from_bytes(
             status,
             Headers::new(),
-            answer.body,
+            response.body,
         ))
     }
 }

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::refusal::{About, explained, is_failed_operation};
 use crate::problem::{Cause, Problem};
-use crate::wire::{Answer, is_at_home};
+use crate::wire::{Response, same_origin};
 
 /// How an import goes.
 #[derive(Clone, Debug)]
@@ -34,66 +34,66 @@ pub enum Start {
 }
 
 /// Reads the response to `importImage`.
-pub(super) fn read_start(answer: &Answer, about: About<'_>) -> Result<Start, Problem> {
-    let problem = match read_progress(answer, about) {
+pub(super) fn read_start(response: &Response, about: About<'_>) -> Result<Start, Problem> {
+    let problem = match read_progress(response, about) {
         Ok(progress) => return Ok(Start::Begun(progress)),
         Err(problem) => problem,
     };
     // A conflict that Azure explains (a lock, a tag that may not be replaced) does not end by waiting.
-    match answer.status == StatusCode::CONFLICT && problem.advice.is_none() {
+    match response.status == StatusCode::CONFLICT && problem.advice.is_none() {
         true => Ok(Start::Busy(problem)),
         false => Err(problem),
     }
 }
 
 /// Reads the response to a poll.
-pub(super) fn read_poll(answer: &Answer, about: About<'_>) -> Result<Progress, Problem> {
-    let says_how_it_ended = answer.status.is_success() || is_failed_operation(answer);
-    read_progress(answer, about).map_err(|problem| match says_how_it_ended {
+pub(super) fn read_poll(response: &Response, about: About<'_>) -> Result<Progress, Problem> {
+    let says_how_it_ended = response.status.is_success() || is_failed_operation(response);
+    read_progress(response, about).map_err(|problem| match says_how_it_ended {
         true => problem,
         false => problem.acted(),
     })
 }
 
-fn read_progress(answer: &Answer, about: About<'_>) -> Result<Progress, Problem> {
-    match answer.status {
+fn read_progress(response: &Response, about: About<'_>) -> Result<Progress, Problem> {
+    match response.status {
         StatusCode::ACCEPTED => {
-            let location = answer
+            let location = response
                 .header("location")
-                .and_then(|text| answer.url.join(text).ok());
-            let Some(location) = location.filter(|location| is_at_home(location, &answer.url))
+                .and_then(|text| response.url.join(text).ok());
+            let Some(location) = location.filter(|location| same_origin(location, &response.url))
             else {
-                return Err(answer.invalid(
+                return Err(response.invalid(
                     "the import was accepted without a Location on the same host to follow",
                 ));
             };
-            let wait = answer
+            let wait = response
                 .header("retry-after")
                 .and_then(|text| text.trim().parse().ok());
             Ok(Progress::Running { location, wait })
         }
-        status if status.is_success() => read_status(answer, about),
+        status if status.is_success() => read_status(response, about),
         // The registry was found a moment ago, so this is not a setting that names something else.
-        StatusCode::NOT_FOUND => Err(explained(answer, Cause::Rejected, about)),
-        _ => Err(explained(answer, answer.unexpected().cause, about)),
+        StatusCode::NOT_FOUND => Err(explained(response, Cause::Rejected, about)),
+        _ => Err(explained(response, response.unexpected().cause, about)),
     }
 }
 
-fn read_status(answer: &Answer, about: About<'_>) -> Result<Progress, Problem> {
+fn read_status(response: &Response, about: About<'_>) -> Result<Progress, Problem> {
     #[derive(Deserialize, Default)]
     #[serde(default)]
     struct Status {
         status: String,
         error: Option<serde_json::Value>,
     }
-    let Status { status, error } = if answer.body.is_empty() {
+    let Status { status, error } = if response.body.is_empty() {
         Status::default()
     } else {
-        answer.json()?
+        response.json()?
     };
     match status.as_str() {
         "Succeeded" | "" if error.is_none() => Ok(Progress::Succeeded),
-        _ if is_failed_operation(answer) => Err(explained(answer, Cause::Rejected, about)),
-        other => Err(answer.invalid(format!("the import's status is {other:?}"))),
+        _ if is_failed_operation(response) => Err(explained(response, Cause::Rejected, about)),
+        other => Err(response.invalid(format!("the import's status is {other:?}"))),
     }
 }

@@ -9,9 +9,9 @@ use regex::Regex;
 use serde_json::Value;
 
 use crate::name::{Repository, Tag, pattern};
-use crate::problem::{Cause, Party, Problem};
+use crate::problem::{Cause, Problem, Side};
 use crate::text::shortened;
-use crate::wire::Answer;
+use crate::wire::Response;
 
 /// The longest text of Azure that is shown, in characters: a message and the errors nested in it.
 const LONGEST: usize = 1200;
@@ -66,9 +66,9 @@ static PULL_LIMIT: LazyLock<Regex> =
 
 /// True when a response reports that an operation failed or was canceled, whatever its HTTP status. Any other
 /// 4xx or 5xx says only that the operation could not be polled.
-pub(super) fn is_failed_operation(answer: &Answer) -> bool {
-    let said = answer.said().unwrap_or_default();
-    bad_end(answer).is_some() || PREFACE.is_match(&said) || PULL_LIMIT.is_match(&said)
+pub(super) fn is_failed_operation(response: &Response) -> bool {
+    let said = response.service_message().unwrap_or_default();
+    bad_end(response).is_some() || PREFACE.is_match(&said) || PULL_LIMIT.is_match(&said)
 }
 
 /// How an operation ended without success.
@@ -79,8 +79,8 @@ enum BadEnd {
 }
 
 /// The end that the body's `status` reports.
-fn bad_end(answer: &Answer) -> Option<BadEnd> {
-    let body: Value = serde_json::from_slice(&answer.body).ok()?;
+fn bad_end(response: &Response) -> Option<BadEnd> {
+    let body: Value = serde_json::from_slice(&response.body).ok()?;
     match body["status"].as_str()?.to_ascii_lowercase().as_str() {
         "failed" => Some(BadEnd::Failed),
         "canceled" | "cancelled" => Some(BadEnd::Canceled),
@@ -89,10 +89,10 @@ fn bad_end(answer: &Answer) -> Option<BadEnd> {
 }
 
 /// A refusal in Azure's words, with the side that it is about and what to do.
-pub(super) fn explained(answer: &Answer, cause: Cause, about: About<'_>) -> Problem {
-    let said = answer.said().unwrap_or_default();
+pub(super) fn explained(response: &Response, cause: Cause, about: About<'_>) -> Problem {
+    let said = response.service_message().unwrap_or_default();
     let said = PREFACE.replace_all(&said, "").into_owned();
-    let end = bad_end(answer);
+    let end = bad_end(response);
     let ending = match end {
         Some(BadEnd::Failed) => ": the import failed",
         Some(BadEnd::Canceled) => ": the import was canceled",
@@ -101,30 +101,30 @@ pub(super) fn explained(answer: &Answer, cause: Cause, about: About<'_>) -> Prob
     let colon = if said.is_empty() { "" } else { ": " };
     let what = format!(
         "{}: {}{ending}{colon}{}",
-        answer.call,
-        answer.status,
+        response.request,
+        response.status,
         shortened(&said, LONGEST)
     );
-    if matches!(about, About::Subscription(_)) && is_of_registry(answer) {
-        return Problem::new(Party::ResourceManager, Cause::Invalid, what)
+    if matches!(about, About::Subscription(_)) && is_of_registry(response) {
+        return Problem::new(Side::ResourceManager, Cause::Invalid, what)
             .advise("a registry's error came in place of Azure Resource Manager's: check HTTPS_PROXY and NO_PROXY");
     }
     match (meaning(&said, about), end) {
-        (Some((party, cause, advice)), _) => Problem::new(party, cause, what).advise(advice),
-        (None, Some(BadEnd::Canceled)) => Problem::new(Party::ResourceManager, cause, what)
+        (Some((side, cause, advice)), _) => Problem::new(side, cause, what).advise(advice),
+        (None, Some(BadEnd::Canceled)) => Problem::new(Side::ResourceManager, cause, what)
             .advise("the import was canceled in Azure: run again"),
-        (None, Some(BadEnd::Failed) | None) => Problem::new(Party::ResourceManager, cause, what),
+        (None, Some(BadEnd::Failed) | None) => Problem::new(Side::ResourceManager, cause, what),
     }
 }
 
 /// True for an error in the shape of the distribution specification. Azure Resource Manager hands on a source's error
 /// in that shape at most, so it says nothing about what the identity may see there.
-fn is_of_registry(answer: &Answer) -> bool {
-    let body: Result<Value, _> = serde_json::from_slice(&answer.body);
+fn is_of_registry(response: &Response) -> bool {
+    let body: Result<Value, _> = serde_json::from_slice(&response.body);
     body.is_ok_and(|body| body["errors"].is_array())
 }
 
-pub(super) type Meaning = (Party, Cause, String);
+pub(super) type Meaning = (Side, Cause, String);
 
 /// What a text of Azure means.
 pub(super) fn meaning(said: &str, about: About<'_>) -> Option<Meaning> {
@@ -144,7 +144,7 @@ const IMPORT_ROLE: &str = "the identity may not do this: grant it 'Container Reg
 
 fn meaning_of_access(said: &str, advice: String) -> Option<Meaning> {
     has(said, "AuthorizationFailed|does not have authorization").then_some((
-        Party::ResourceManager,
+        Side::ResourceManager,
         Cause::AccessDenied,
         advice,
     ))
@@ -161,7 +161,7 @@ fn meaning_of_subscription(said: &str, origin: SubscriptionOrigin) -> Option<Mea
     } else {
         return meaning_of_access(said, format!("{IMPORT_ROLE}; {correction}"));
     };
-    Some((Party::ResourceManager, Cause::AccessDenied, advice))
+    Some((Side::ResourceManager, Cause::AccessDenied, advice))
 }
 
 /// What is about the registry that images are imported into.
@@ -196,7 +196,7 @@ fn meaning_of_target(said: &str, registry: &str, targets: &[(Repository, Tag)]) 
     } else {
         return None;
     };
-    Some((Party::Destination, cause, advice))
+    Some((Side::Destination, cause, advice))
 }
 
 /// A limit on stored bytes. Only the destination stores anything; a source limits requests.
@@ -240,7 +240,7 @@ fn meaning_of_source(said: &str) -> Option<Meaning> {
     } else {
         return None;
     };
-    Some((Party::Source, cause, advice.to_owned()))
+    Some((Side::Source, cause, advice.to_owned()))
 }
 
 /// How to unlock tags of the registry of this name; each command as it can be run.

@@ -16,11 +16,11 @@ use super::identity::Identity;
 use super::progress::{Progress, Start, read_poll, read_start};
 use super::refusal::{About, SubscriptionOrigin, explained, is_failed_operation};
 use crate::cloud::Cloud;
-use crate::name::{Reference, Registry, Repository, Tag, Version};
-use crate::problem::{Cause, Party, Problem};
+use crate::name::{Reference, Registry, Repository, Tag, TagOrDigest};
+use crate::problem::{Cause, Problem, Side};
 use crate::registry::Account;
-use crate::text::harmless;
-use crate::wire::{Answer, Call, Repeat, Wire, is_at_home};
+use crate::text::for_message;
+use crate::wire::{Repeat, Request, Response, Wire, same_origin};
 
 const REGISTRIES_API: &str = "2023-07-01";
 const SUBSCRIPTIONS_API: &str = "2022-12-01";
@@ -124,8 +124,8 @@ fn import_request(
         cloud.resource_manager()
     );
     let separator = match source.version {
-        Version::Tag(_) => ':',
-        Version::Digest(_) => '@',
+        TagOrDigest::Tag(_) => ':',
+        TagOrDigest::Digest(_) => '@',
     };
     let mut from = json!({
         "registryUri": source.location.registry.as_str(),
@@ -229,24 +229,24 @@ impl ResourceManager {
     pub async fn start_import(
         &self,
         registry: &RegistryResource,
-        request: &ImportRequest<'_>,
+        import: &ImportRequest<'_>,
         docker: Option<&Account>,
     ) -> Result<Start, Problem> {
         let (url, body) = import_request(
             self.cloud,
             &registry.id,
-            request.source,
-            request.targets,
+            import.source,
+            import.targets,
             docker,
         );
-        let call = Call::new(Party::ResourceManager, Method::POST, parse(&url)?)
+        let request = Request::new(Side::ResourceManager, Method::POST, parse(&url)?)
             .body("application/json", body.to_string());
-        let call = Call {
+        let request = Request {
             repeat: Repeat::UnlessReceived,
             is_final: is_failed_operation,
-            ..call
+            ..request
         };
-        read_start(&self.send(call).await?, about(registry, request))
+        read_start(&self.send(request).await?, about(registry, import))
     }
 
     /// Polls an import.
@@ -258,14 +258,14 @@ impl ResourceManager {
         &self,
         location: Url,
         registry: &RegistryResource,
-        request: &ImportRequest<'_>,
+        import: &ImportRequest<'_>,
     ) -> Result<Progress, Problem> {
-        let call = Call {
+        let request = Request {
             is_final: is_failed_operation,
-            ..Call::new(Party::ResourceManager, Method::GET, location)
+            ..Request::new(Side::ResourceManager, Method::GET, location)
         };
-        let answer = self.send(call).await.map_err(Problem::acted)?;
-        read_poll(&answer, about(registry, request))
+        let response = self.send(request).await.map_err(Problem::acted)?;
+        read_poll(&response, about(registry, import))
     }
 
     async fn enabled_subscriptions(&self) -> Result<Vec<String>, Problem> {
@@ -280,7 +280,7 @@ impl ResourceManager {
         if enabled.is_empty() {
             let what = "the identity sees no enabled subscription";
             return Err(
-                Problem::new(Party::ResourceManager, Cause::AccessDenied, what).advise(
+                Problem::new(Side::ResourceManager, Cause::AccessDenied, what).advise(
                     "grant it a role on the registry, or set AZURE_RESOURCE_SUBSCRIPTION_ID",
                 ),
             );
@@ -298,24 +298,24 @@ impl ResourceManager {
         for page in 0.. {
             let Some(url) = next.take() else { break };
             if page == PAGES {
-                let what = format!("{}: more than {PAGES} pages", crate::wire::shown(&url));
-                return Err(Problem::new(Party::ResourceManager, Cause::Invalid, what));
+                let what = format!("{}: more than {PAGES} pages", crate::wire::redacted(&url));
+                return Err(Problem::new(Side::ResourceManager, Cause::Invalid, what));
             }
-            let call = Call {
+            let request = Request {
                 cap: 8 << 20,
-                ..Call::new(Party::ResourceManager, Method::GET, url)
+                ..Request::new(Side::ResourceManager, Method::GET, url)
             };
-            let answer = self.send(call).await?;
-            if answer.status != StatusCode::OK {
+            let response = self.send(request).await?;
+            if response.status != StatusCode::OK {
                 let about = About::Subscription(origin);
-                return Err(explained(&answer, answer.unexpected().cause, about));
+                return Err(explained(&response, response.unexpected().cause, about));
             }
-            let page: Page<T> = answer.json()?;
+            let page: Page<T> = response.json()?;
             all.extend(page.value);
             if let Some(link) = page.next_link.filter(|link| !link.is_empty()) {
                 let link = parse(&link)?;
-                if !is_at_home(&link, &answer.url) {
-                    return Err(answer.invalid("nextLink leaves Azure Resource Manager"));
+                if !same_origin(&link, &response.url) {
+                    return Err(response.invalid("nextLink leaves Azure Resource Manager"));
                 }
                 next = Some(link);
             }
@@ -323,26 +323,29 @@ impl ResourceManager {
         Ok(all)
     }
 
-    async fn send(&self, call: Call) -> Result<Answer, Problem> {
+    async fn send(&self, request: Request) -> Result<Response, Problem> {
         let scope = self.cloud.resource_manager_scope();
         let token = self.identity.token(&scope).await?;
-        let answer = self.wire.send(call.clone().bearer(token.clone())).await?;
-        if answer.status != StatusCode::UNAUTHORIZED {
-            return Ok(answer);
+        let response = self
+            .wire
+            .send(request.clone().bearer(token.clone()))
+            .await?;
+        if response.status != StatusCode::UNAUTHORIZED {
+            return Ok(response);
         }
         // The token may have ended early: one new one, and then the answer counts. What was refused was not done.
         self.identity.forget(&token);
         let token = self.identity.token(&scope).await?;
-        self.wire.send(call.bearer(token)).await
+        self.wire.send(request.bearer(token)).await
     }
 }
 
 fn parse(url: &str) -> Result<Url, Problem> {
     Url::parse(url).map_err(|error| {
         Problem::new(
-            Party::ResourceManager,
+            Side::ResourceManager,
             Cause::Invalid,
-            format!("{:?} is not a URL: {error}", harmless(url)),
+            format!("{:?} is not a URL: {error}", for_message(url)),
         )
     })
 }
@@ -358,7 +361,7 @@ fn choose(
         [one] => format!("subscription {one}"),
         many => format!("{} subscriptions", many.len()),
     };
-    let problem = |cause, what: String| Problem::new(Party::ResourceManager, cause, what);
+    let problem = |cause, what: String| Problem::new(Side::ResourceManager, cause, what);
     let count = seen.len();
     let (mut hits, others): (Vec<_>, Vec<_>) = seen
         .into_iter()
@@ -375,7 +378,7 @@ fn choose(
         ))
         .advise(format!("check REGISTRY_NAME, and the role on the registry; {correction}"))),
         (_, last) => {
-            let ids: Vec<_> = hits.iter().chain(&last).map(|hit| harmless(&hit.id)).collect();
+            let ids: Vec<_> = hits.iter().chain(&last).map(|hit| for_message(&hit.id)).collect();
             Err(problem(Cause::Configuration, format!("{} registries answer to {}: {}", ids.len(), name, ids.join(", ")))
                 .advise("give the whole login server as REGISTRY_NAME, or set AZURE_RESOURCE_SUBSCRIPTION_ID"))
         }
@@ -387,7 +390,7 @@ fn named(registries: &[RegistryResource]) -> String {
     const SHOWN: usize = 10;
     let mut names: Vec<_> = registries
         .iter()
-        .map(|resource| harmless(&resource.properties.login_server))
+        .map(|resource| for_message(&resource.properties.login_server))
         .collect();
     names.sort();
     let rest = names.len().saturating_sub(SHOWN);
@@ -418,9 +421,9 @@ impl RegistryResource {
             .parse()
             .map_err(|error: crate::name::NameError| {
                 Problem::new(
-                    Party::ResourceManager,
+                    Side::ResourceManager,
                     Cause::Invalid,
-                    harmless(&error.to_string()),
+                    for_message(&error.to_string()),
                 )
             })
     }

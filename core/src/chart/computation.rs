@@ -1,7 +1,7 @@
 //! Computations that may take long or never end, such as rendering a chart from the network.
 
-use crate::problem::{Cause, Party, Problem};
-use crate::text::harmless;
+use crate::problem::{Cause, Problem, Side};
+use crate::text::for_message;
 use crate::wire::Limit;
 
 const TOO_LONG: &str = "the chart takes too long: check HELM_REPO_URL, CHART_VALUES and CHART_SET, pin another \
@@ -23,11 +23,11 @@ pub(super) async fn compute<T: Send + 'static>(
     match limit.guard(async { Ok(computation.await) }).await {
         Ok(Ok(result)) => Ok(result),
         Ok(Err(panic)) => {
-            let what = harmless(&format!("{what}: {panic}"));
-            Err(Problem::new(Party::ChartRepository, Cause::Invalid, what))
+            let what = for_message(&format!("{what}: {panic}"));
+            Err(Problem::new(Side::ChartRepository, Cause::Invalid, what))
         }
         Err(mut ended) => {
-            ended.what = harmless(&format!("{what}: {}", ended.what));
+            ended.what = for_message(&format!("{what}: {}", ended.what));
             if ended.cause == Cause::Deadline {
                 ended = ended.advise(TOO_LONG);
             }

@@ -55,7 +55,7 @@ pub fn versions_of(index: &str, chart: &str) -> Result<Vec<IndexEntry>, String> 
     match (read, first) {
         (Ok(()), Some(entries)) => Ok(entries),
         (Err(error), Some(entries)) if is_second_document(&error) => Ok(entries),
-        (Err(error), _) => Err(crate::text::harmless(&error.to_string())),
+        (Err(error), _) => Err(crate::text::for_message(&error.to_string())),
         (Ok(()), None) => Err("it has no content".to_owned()),
     }
 }

@@ -14,11 +14,11 @@ use reqwest::{Method, StatusCode};
 use url::Url;
 
 use crate::config::{ChartSource, Config};
-use crate::name::{Digest, Location, Tag, Version};
-use crate::problem::{Cause, Party, Problem};
+use crate::name::{Digest, ImageName, Tag, TagOrDigest};
+use crate::problem::{Cause, Problem, Side};
 use crate::registry::{ManifestKind, RegistryClient, Sources};
-use crate::text::{harmless, inert};
-use crate::wire::{Answer, Call, Limit, Wire};
+use crate::text::{for_message, neutralize_markup};
+use crate::wire::{Limit, Request, Response, Wire};
 use computation::compute;
 use index::IndexEntry;
 
@@ -55,7 +55,7 @@ pub async fn render(
         .at(&request.source, &request.name, request.version.as_deref())
         .await?;
     fetch.complete(&mut chart, DEPTH).await?;
-    let title = harmless(&format!("{} {}", chart.name(), chart.metadata().version));
+    let title = for_message(&format!("{} {}", chart.name(), chart.metadata().version));
     let values = request.values.clone();
     let rendered = compute(
         wire.limit(),
@@ -115,7 +115,7 @@ impl Fetch<'_> {
                     "{}: charts depend on each other more than {DEPTH} levels deep",
                     what()
                 );
-                return Err(Problem::new(Party::ChartRepository, Cause::Invalid, what));
+                return Err(Problem::new(Side::ChartRepository, Cause::Invalid, what));
             }
             // The lock names the exact version that the chart was tested with.
             let locked = chart
@@ -126,11 +126,11 @@ impl Fetch<'_> {
             // Only the network's: the chart may come from there itself.
             let source = ChartSource::from_url(&missing.repository).map_err(|reason| {
                 let what = format!("{}: repository {:?}: {reason}", what(), missing.repository);
-                Problem::new(Party::ChartRepository, Cause::Invalid, what)
+                Problem::new(Side::ChartRepository, Cause::Invalid, what)
             })?;
             let found = self.at(&source, &missing.name, Some(version)).await;
             let mut found = found.map_err(|problem| Problem {
-                what: format!("{}: {}", inert(&what()), problem.what),
+                what: format!("{}: {}", neutralize_markup(&what()), problem.what),
                 ..problem
             })?;
             Box::pin(self.complete(&mut found, depth - 1)).await?;
@@ -146,8 +146,8 @@ impl Fetch<'_> {
         version: Option<&str>,
     ) -> Result<helm::Chart, Problem> {
         let index_url = join(url, "index.yaml")?;
-        let answer = self.get(index_url.clone(), INDEX_CAP).await?;
-        let (body, wanted_name) = (answer.body.clone(), name.to_owned());
+        let response = self.get(index_url.clone(), INDEX_CAP).await?;
+        let (body, wanted_name) = (response.body.clone(), name.to_owned());
         let entries = compute(
             self.wire.limit(),
             format!("reading {index_url}"),
@@ -155,7 +155,7 @@ impl Fetch<'_> {
         );
         let entries = entries
             .await?
-            .map_err(|error| answer.invalid(format!("this is no index of charts: {error}")))?;
+            .map_err(|error| response.invalid(format!("this is no index of charts: {error}")))?;
         if entries.is_empty() {
             return Err(not_found(format!("{url} has no chart {name}")));
         }
@@ -169,7 +169,7 @@ impl Fetch<'_> {
         let place = entry
             .urls
             .first()
-            .ok_or_else(|| answer.invalid(format!("{name} {} has no URL", entry.version)))?;
+            .ok_or_else(|| response.invalid(format!("{name} {} has no URL", entry.version)))?;
         let archive = self.get(join(url, place)?, ARCHIVE_CAP).await?;
         verify(&archive, entry)?;
         self.open(archive.body, &format!("{name} {}", entry.version))
@@ -178,7 +178,7 @@ impl Fetch<'_> {
 
     async fn in_registry(
         &self,
-        parent: &Location,
+        parent: &ImageName,
         name: &str,
         version: Option<&str>,
     ) -> Result<helm::Chart, Problem> {
@@ -209,7 +209,7 @@ impl Fetch<'_> {
     }
 
     async fn open(&self, archive: Bytes, title: &str) -> Result<helm::Chart, Problem> {
-        let title = harmless(title);
+        let title = for_message(title);
         let opened = compute(
             self.wire.limit(),
             format!("unpacking chart {title}"),
@@ -218,15 +218,15 @@ impl Fetch<'_> {
         opened.await?.map_err(|error| unusable(&title, &error))
     }
 
-    async fn get(&self, url: Url, cap: usize) -> Result<Answer, Problem> {
-        let call = Call {
+    async fn get(&self, url: Url, cap: usize) -> Result<Response, Problem> {
+        let request = Request {
             cap,
-            ..Call::new(Party::ChartRepository, Method::GET, url)
+            ..Request::new(Side::ChartRepository, Method::GET, url)
         };
-        let answer = self.wire.send_following(call).await?;
-        match answer.status {
-            StatusCode::OK => Ok(answer),
-            _ => Err(answer
+        let response = self.wire.send_following(request).await?;
+        match response.status {
+            StatusCode::OK => Ok(response),
+            _ => Err(response
                 .unexpected()
                 .advise("check HELM_REPO_URL, HELM_CHART_NAME and the way there")),
         }
@@ -238,7 +238,7 @@ fn choose<'a>(entries: &'a [IndexEntry], version: Option<&str>) -> Option<&'a In
     entries.iter().find(|entry| entry.version == best)
 }
 
-fn verify(archive: &Answer, entry: &IndexEntry) -> Result<(), Problem> {
+fn verify(archive: &Response, entry: &IndexEntry) -> Result<(), Problem> {
     let claimed = entry.digest.trim_start_matches("sha256:");
     if claimed.is_empty() {
         // Old repositories give none; TLS is all there is then.
@@ -256,11 +256,11 @@ fn verify(archive: &Answer, entry: &IndexEntry) -> Result<(), Problem> {
 
 async fn archive_in(
     client: &RegistryClient,
-    location: &Location,
+    location: &ImageName,
     tag: &Tag,
 ) -> Result<Bytes, Problem> {
     let manifest = client
-        .manifest(&location.repository, &Version::Tag(tag.clone()))
+        .manifest(&location.repository, &TagOrDigest::Tag(tag.clone()))
         .await?;
     let layers = match manifest.map(|manifest| manifest.kind) {
         Some(ManifestKind::Image { layers, .. }) => layers,
@@ -282,7 +282,7 @@ async fn archive_in(
     })
 }
 
-fn chart_location(parent: &Location, name: &str) -> Result<Location, Problem> {
+fn chart_location(parent: &ImageName, name: &str) -> Result<ImageName, Problem> {
     // `oci://host/charts/runwhen-local` may name the chart already.
     let repository = if parent.repository.last_segment() == name {
         Ok(parent.repository.clone())
@@ -290,7 +290,7 @@ fn chart_location(parent: &Location, name: &str) -> Result<Location, Problem> {
         parent.repository.join(name)
     };
     let repository = repository.map_err(|error| not_found(error.to_string()))?;
-    Ok(Location {
+    Ok(ImageName {
         registry: parent.registry.clone(),
         repository,
     })
@@ -304,9 +304,9 @@ async fn from_path(limit: &Limit, path: &Path) -> Result<helm::Chart, Problem> {
     });
     loaded.await?.map_err(|error| {
         Problem::new(
-            Party::Here,
+            Side::Local,
             Cause::Configuration,
-            harmless(&format!("chart {shown}: {error}")),
+            for_message(&format!("chart {shown}: {error}")),
         )
         .advise("check HELM_REPO_URL: a folder with a Chart.yaml, a .tgz, or a URL")
     })
@@ -315,17 +315,17 @@ async fn from_path(limit: &Limit, path: &Path) -> Result<helm::Chart, Problem> {
 fn unusable(title: &str, error: &dyn std::error::Error) -> Problem {
     let what = format!(
         "chart {title} does not render: {}",
-        harmless(&error.to_string())
+        for_message(&error.to_string())
     );
-    Problem::new(Party::ChartRepository, Cause::Rejected, what)
+    Problem::new(Side::ChartRepository, Cause::Rejected, what)
         .advise("check CHART_VALUES and CHART_SET, or pin an older version with CHART_VERSION")
 }
 
 fn not_found(what: String) -> Problem {
     Problem::new(
-        Party::ChartRepository,
+        Side::ChartRepository,
         Cause::Configuration,
-        harmless(&what),
+        for_message(&what),
     )
     .advise("check HELM_REPO_URL, HELM_CHART_NAME and CHART_VERSION")
 }
@@ -340,7 +340,7 @@ fn wanted(version: Option<&str>) -> String {
 fn join(base: &Url, place: &str) -> Result<Url, Problem> {
     let url = base.join(place).ok().filter(|url| url.scheme() == "https");
     url.ok_or_else(|| {
-        let what = format!("{:?} below {base} is not an https URL", harmless(place));
-        Problem::new(Party::ChartRepository, Cause::Invalid, what)
+        let what = format!("{:?} below {base} is not an https URL", for_message(place));
+        Problem::new(Side::ChartRepository, Cause::Invalid, what)
     })
 }

@@ -8,8 +8,8 @@ use url::Url;
 use super::reader::{Reader, build};
 use super::values::is_bare;
 use super::{Mistake, variables};
-use crate::name::{Location, NameError};
-use crate::text::harmless;
+use crate::name::{ImageName, NameError};
+use crate::text::for_message;
 use crate::text::refused_value;
 
 /// Always set: without a runner, the rendered chart contains only a part of the images.
@@ -37,7 +37,7 @@ pub enum ChartSource {
     /// A chart repository: a host with an `index.yaml`. Its URL ends in a slash.
     Repository(Url),
     /// A path in a registry; each chart is a repository below it.
-    Oci(Location),
+    Oci(ImageName),
     /// A chart's folder or archive on this machine.
     Path(PathBuf),
 }
@@ -68,7 +68,7 @@ impl ChartSource {
             let repository = repository
                 .parse()
                 .map_err(|error| format!("the path: {}", reason(error)))?;
-            return Ok(Self::Oci(Location {
+            return Ok(Self::Oci(ImageName {
                 registry,
                 repository,
             }));
@@ -149,10 +149,14 @@ fn merged(file: Option<&str>, sets: Option<&str>) -> Result<helm::Values, Mistak
     let mut values = helm::Values::new();
     values
         .set(RUNNER)
-        .map_err(|error| sets_mistake(harmless(&error.to_string())))?;
+        .map_err(|error| sets_mistake(for_message(&error.to_string())))?;
     if let Some(text) = file {
         values.merge_yaml(text).map_err(|error| {
-            Mistake::new(&variables::CHART_VALUES, None, harmless(&error.to_string()))
+            Mistake::new(
+                &variables::CHART_VALUES,
+                None,
+                for_message(&error.to_string()),
+            )
         })?;
     }
     if let Some(text) = sets {
@@ -170,7 +174,7 @@ fn set_reason(text: &str, error: &helm::Error) -> String {
         return "it must be KEY=VALUE, several separated by commas; a comma inside a value is written \\,"
             .to_owned();
     }
-    harmless(&error.to_string().replace(&format!("{text:?}: "), ""))
+    for_message(&error.to_string().replace(&format!("{text:?}: "), ""))
 }
 
 #[cfg(test)]

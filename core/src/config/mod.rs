@@ -32,8 +32,8 @@ use crate::cloud::Cloud;
 use crate::name::{Repository, Tag};
 use crate::platform::Platform;
 use crate::registry::Account;
-use crate::text::printable;
 use crate::text::refused_value;
+use crate::text::strip_control;
 use crate::wire::Network;
 use reader::{Reader, build};
 
@@ -184,10 +184,10 @@ impl fmt::Display for Mistake {
                 f,
                 "{}={:?}: {}",
                 self.variable,
-                crate::text::harmless(value),
-                printable(&self.reason)
+                crate::text::for_message(value),
+                strip_control(&self.reason)
             ),
-            None => write!(f, "{}: {}", self.variable, printable(&self.reason)),
+            None => write!(f, "{}: {}", self.variable, strip_control(&self.reason)),
         }
     }
 }

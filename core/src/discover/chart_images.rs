@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::name::{Digest, Location, Tag, parse_familiar};
-use crate::text::harmless;
+use crate::name::{Digest, ImageName, Tag, parse_familiar};
+use crate::text::for_message;
 
 /// The tag that means "the newest", and may be replaced by a date.
 pub(crate) const LATEST: &str = "latest";
@@ -15,7 +15,7 @@ pub(crate) const LATEST: &str = "latest";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChartImage {
     /// Where it is published.
-    pub source: Location,
+    pub source: ImageName,
     /// Its tag; `latest` when the chart names neither tag nor digest.
     pub tag: Option<Tag>,
     /// Its digest, when the chart pins one.
@@ -40,7 +40,7 @@ pub fn images(uses: &[helm::ImageUse]) -> (Vec<ChartImage>, Vec<NoImage>) {
     let mut by_text: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for one in uses {
         let wanted_by = by_text.entry(one.image.trim()).or_default();
-        wanted_by.push(harmless(&describe(&one.wanted)));
+        wanted_by.push(for_message(&describe(&one.wanted)));
     }
     let (mut images, mut others): (Vec<ChartImage>, Vec<NoImage>) = (Vec::new(), Vec::new());
     for (text, wanted_by) in by_text {
@@ -61,7 +61,7 @@ pub fn images(uses: &[helm::ImageUse]) -> (Vec<ChartImage>, Vec<NoImage>) {
                 }
             }
             Err(reason) => others.push(NoImage {
-                text: harmless(text),
+                text: for_message(text),
                 reason: hint(text).map_or(reason, str::to_owned),
                 wanted_by,
             }),
@@ -98,7 +98,7 @@ fn hint(text: &str) -> Option<&'static str> {
     }
 }
 
-pub(crate) fn parse(text: &str) -> Result<(Location, Option<Tag>, Option<Digest>), String> {
+pub(crate) fn parse(text: &str) -> Result<(ImageName, Option<Tag>, Option<Digest>), String> {
     let (source, tag, digest) = parse_familiar(text).map_err(|error| error.to_string())?;
     let tag = match (&tag, &digest) {
         (None, None) => LATEST.parse().ok(),

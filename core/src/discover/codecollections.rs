@@ -6,7 +6,7 @@
 
 use regex::Regex;
 
-use crate::name::{Location, Repository, Tag, pattern};
+use crate::name::{ImageName, Repository, Tag, pattern};
 
 /// Where RunWhen publishes the CodeCollections.
 const REGISTRY: &str = "us-west1-docker.pkg.dev";
@@ -23,10 +23,10 @@ const NAMES: [&str; 5] = [
 
 /// Where the CodeCollection images are published.
 #[expect(clippy::expect_used, reason = "constant names, parsed by the tests")]
-pub fn sources() -> Vec<Location> {
+pub fn sources() -> Vec<ImageName> {
     let registry: crate::name::Registry = REGISTRY.parse().expect("a constant registry");
     let project: Repository = PROJECT.parse().expect("a constant repository");
-    let location = |name| Location {
+    let location = |name| ImageName {
         registry: registry.clone(),
         repository: project.join(name).expect("a constant repository"),
     };

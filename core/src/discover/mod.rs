@@ -12,8 +12,8 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
 use crate::config::{Config, Images};
-use crate::name::{Digest, Location, Repository, Tag, full_name};
-use crate::problem::{Cause, Party, Problem};
+use crate::name::{Digest, ImageName, Repository, Tag, full_name};
+use crate::problem::{Cause, Problem, Side};
 use chart_images::{ChartImage, LATEST, NoImage, images};
 use codecollections::StableTag;
 
@@ -55,7 +55,7 @@ impl Category {
 
 /// Which image of its repository is wanted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Wanted {
+pub enum TagSelector {
     /// The stable tag beside `${REF}-latest`.
     StableTag,
     /// The one that a chart names.
@@ -69,7 +69,7 @@ pub enum Wanted {
     },
 }
 
-impl Wanted {
+impl TagSelector {
     /// Whether it is whatever is newest: `latest`, and not pinned.
     pub fn is_latest(&self) -> bool {
         match self {
@@ -84,7 +84,7 @@ impl Wanted {
     }
 }
 
-impl fmt::Display for Wanted {
+impl fmt::Display for TagSelector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::StableTag => f.write_str("stable tag"),
@@ -104,9 +104,9 @@ pub struct Desired {
     /// Its kind.
     pub category: Category,
     /// Where it is published.
-    pub source: Location,
+    pub source: ImageName,
     /// Which one it is.
-    pub wanted: Wanted,
+    pub wanted: TagSelector,
     /// Where it should stand: `${REGISTRY_REPOSITORY_PATH}/<last segment>`.
     pub destination: Repository,
     /// What wants it; empty for a CodeCollection, which the platform itself runs.
@@ -132,11 +132,11 @@ pub fn codecollections(config: &Config) -> Vec<Desired> {
         Images::All | Images::CodeCollection => codecollections::sources(),
         Images::RunWhenLocal => Vec::new(),
     };
-    let desired = |source: Location| Desired {
+    let desired = |source: ImageName| Desired {
         category: Category::CodeCollection,
         destination: destination(&config.target.repository_path, &source),
         source,
-        wanted: Wanted::StableTag,
+        wanted: TagSelector::StableTag,
         wanted_by: Vec::new(),
     };
     sources.into_iter().map(desired).collect()
@@ -205,7 +205,7 @@ pub fn undiscovered_chart(config: &Config, problem: Problem) -> Undiscovered {
 /// A chart that runs nothing: the wrong chart, values that turn everything off, or a form that is not read.
 fn without_images(config: &Config) -> Undiscovered {
     let what = format!("the chart {} names no images", config.chart.name);
-    let problem = Problem::new(Party::ChartRepository, Cause::Invalid, what);
+    let problem = Problem::new(Side::ChartRepository, Cause::Invalid, what);
     let advice = "check HELM_CHART_NAME, CHART_VALUES and CHART_SET; set IMAGES=codecollection to leave the chart out";
     undiscovered_chart(config, problem.advise(advice))
 }
@@ -223,7 +223,7 @@ fn at_destination(
         wanted_by,
     } = image;
     let target = target(tag.as_ref(), digest.as_ref(), config.use_date_tag, started);
-    let wanted = Wanted::Image {
+    let wanted = TagSelector::Image {
         tag,
         digest,
         target,
@@ -239,23 +239,23 @@ fn at_destination(
 
 /// The CodeCollection whose repository a chart's image would be written to, whether the run is about the
 /// CodeCollections or not. A chart may name the CodeCollection's own image by a tag: that has the same content.
-fn owner_of(config: &Config, desired: &Desired) -> Option<Location> {
+fn owner_of(config: &Config, desired: &Desired) -> Option<ImageName> {
     let owner = codecollections::sources()
         .into_iter()
         .find(|owner| destination(&config.target.repository_path, owner) == desired.destination)?;
     let rule = StableTag::new(&config.git_ref);
     let is_its_own = match &desired.wanted {
-        Wanted::Image {
+        TagSelector::Image {
             tag: Some(tag),
             digest: None,
             ..
         } => owner == desired.source && rule.judge(tag).is_some(),
-        Wanted::Image { .. } | Wanted::StableTag => false,
+        TagSelector::Image { .. } | TagSelector::StableTag => false,
     };
     (!is_its_own).then_some(owner)
 }
 
-fn reserved(desired: &Desired, owner: &Location) -> Undiscovered {
+fn reserved(desired: &Desired, owner: &ImageName) -> Undiscovered {
     let Desired {
         category,
         source,
@@ -267,9 +267,9 @@ fn reserved(desired: &Desired, owner: &Location) -> Undiscovered {
         "conflict: {source} would be written to {destination}, which is reserved for the CodeCollection {owner} (wanted by {})",
         wanted_by.join("; ")
     );
-    let problem = Problem::new(Party::ChartRepository, Cause::Configuration, what);
+    let problem = Problem::new(Side::ChartRepository, Cause::Configuration, what);
     let (name, target) = match wanted {
-        Wanted::Image {
+        TagSelector::Image {
             tag,
             digest,
             target,
@@ -277,7 +277,7 @@ fn reserved(desired: &Desired, owner: &Location) -> Undiscovered {
             full_name(source, tag.as_ref(), digest.as_ref()),
             Some(target.clone()),
         ),
-        Wanted::StableTag => (source.to_string(), None),
+        TagSelector::StableTag => (source.to_string(), None),
     };
     Undiscovered {
         category: *category,
@@ -299,7 +299,7 @@ fn unreadable(other: NoImage) -> Undiscovered {
         "{text:?} cannot be read as an image: {reason} (wanted by {})",
         wanted_by.join("; ")
     );
-    let problem = Problem::new(Party::ChartRepository, Cause::Invalid, what);
+    let problem = Problem::new(Side::ChartRepository, Cause::Invalid, what);
     Undiscovered {
         category: Category::RunWhenLocal,
         what: text,
@@ -337,7 +337,7 @@ fn made_of(text: &str) -> Tag {
     clippy::expect_used,
     reason = "`Config` leaves room behind the path for our own names"
 )]
-fn destination(path: &Repository, source: &Location) -> Repository {
+fn destination(path: &Repository, source: &ImageName) -> Repository {
     path.join(source.repository.last_segment())
         .expect("a path with one more segment is a repository")
 }

@@ -16,12 +16,12 @@ use crate::config::Config;
 use crate::destination::Destination;
 use crate::discover::chart_images::LATEST;
 use crate::discover::codecollections::StableTag;
-use crate::discover::{Desired, Wanted};
+use crate::discover::{Desired, TagSelector};
 use crate::name::{Digest, Repository, Tag};
-use crate::problem::{Cause, Party, Problem};
+use crate::problem::{Cause, Problem, Side};
 use crate::registry::{RegistryClient, Sources};
 
-pub use observed::{Age, Neighbours, Observed, Published, Seen, Standing};
+pub use observed::{DestinationState, Observed, RepositoryTags, SourceImage, SourceState, TagAge};
 
 /// Longest time for checking one image, from its source to the destination; at most half of the run's.
 pub(crate) const CHECK_TIMEOUT: Duration = Duration::from_secs(120);
@@ -59,7 +59,7 @@ impl Observer<'_> {
     async fn look(&self, desired: Desired) -> Observed {
         let client = self.sources.client(&desired.source.registry);
         let source = match &desired.wanted {
-            Wanted::StableTag => {
+            TagSelector::StableTag => {
                 let rule = StableTag::new(&self.config.git_ref);
                 self.with_alias(
                     Box::pin(stable_tag::stable_tag(
@@ -72,7 +72,7 @@ impl Observer<'_> {
                     &rule,
                 )
             }
-            Wanted::Image {
+            TagSelector::Image {
                 tag,
                 digest,
                 target,
@@ -84,10 +84,10 @@ impl Observer<'_> {
                 target,
             ))
             .await
-            .unwrap_or_else(Seen::Unknown),
+            .unwrap_or_else(SourceState::Unknown),
         };
         let destination = match &source {
-            Seen::Published(published) => {
+            SourceState::Published(published) => {
                 let limit = client.limit();
                 Some(
                     limit
@@ -95,7 +95,7 @@ impl Observer<'_> {
                         .await,
                 )
             }
-            Seen::NotPublished(_) | Seen::Unknown(_) => None,
+            SourceState::NotPublished(_) | SourceState::Unknown(_) => None,
         };
         Observed {
             desired,
@@ -105,11 +105,11 @@ impl Observer<'_> {
     }
 
     /// The stable tag's image, under `${REF}-latest` too where that is asked for.
-    fn with_alias(&self, seen: Seen, rule: &StableTag) -> Seen {
+    fn with_alias(&self, seen: SourceState, rule: &StableTag) -> SourceState {
         match seen {
-            Seen::Published(published) if self.config.sync_ref_latest => {
+            SourceState::Published(published) if self.config.sync_ref_latest => {
                 let alias = Some(rule.latest().clone());
-                Seen::Published(Published { alias, ..published })
+                SourceState::Published(SourceImage { alias, ..published })
             }
             other => other,
         }
@@ -119,8 +119,8 @@ impl Observer<'_> {
         &self,
         source: &RegistryClient,
         desired: &Desired,
-        published: &Published,
-    ) -> Result<Standing, Problem> {
+        published: &SourceImage,
+    ) -> Result<DestinationState, Problem> {
         let client = self.destination.client().await?;
         let (repository, target) = (&desired.destination, &published.target);
         // A date tag is new by its nature: there is nothing to ask for.
@@ -134,15 +134,18 @@ impl Observer<'_> {
             Some(alias) => client.resolve(repository, alias).await?,
             None => None,
         };
-        let mut standing = Standing {
+        let mut standing = DestinationState {
             digest,
             alias_digest,
             missing_child: None,
             locked: None,
-            neighbours: None,
+            repository_tags: None,
         };
-        if let (Wanted::Image { .. }, false) = (&desired.wanted, standing.has(published)) {
-            standing.neighbours = Some(self.neighbours(source, client, desired, published).await?);
+        if let (TagSelector::Image { .. }, false) = (&desired.wanted, standing.has(published)) {
+            standing.repository_tags = Some(
+                self.repository_tags(source, client, desired, published)
+                    .await?,
+            );
         }
         if self.config.verify_children && standing.has_digest(published) {
             let architecture = &self.config.architecture;
@@ -160,8 +163,8 @@ impl Observer<'_> {
         &self,
         client: &RegistryClient,
         repository: &Repository,
-        standing: &Standing,
-        published: &Published,
+        standing: &DestinationState,
+        published: &SourceImage,
     ) -> Option<Problem> {
         let mut locked = Vec::new();
         for (tag, _) in standing.overwritten(published) {
@@ -176,49 +179,49 @@ impl Observer<'_> {
         });
         let what = facts.collect::<Vec<_>>().join("; ");
         let advice = unlock_advice(self.config.target.registry.resource_name(), &locked);
-        let problem = Problem::new(Party::Destination, Cause::Rejected, what).advise(advice);
+        let problem = Problem::new(Side::Destination, Cause::Rejected, what).advise(advice);
         (!locked.is_empty()).then_some(problem)
     }
 
     /// Looks at the repository around the wanted tag, and at dates only where no digest decides.
-    async fn neighbours(
+    async fn repository_tags(
         &self,
         source: &RegistryClient,
         client: &RegistryClient,
         desired: &Desired,
-        published: &Published,
-    ) -> Result<Neighbours, Problem> {
+        published: &SourceImage,
+    ) -> Result<RepositoryTags, Problem> {
         let tags = newest_tags(client, &desired.destination).await?;
         let same = tags
             .iter()
             .find(|row| row.digest == published.digest)
             .map(|row| row.tag.clone());
         let has_latest = tags.iter().any(|row| row.tag.as_str() == LATEST);
-        let mut neighbours = Neighbours {
+        let mut repository_tags = RepositoryTags {
             same,
             newest: None,
             newest_age: None,
             source_created: None,
             has_latest,
         };
-        let Some(newest) = tags.first().filter(|_| neighbours.same.is_none()) else {
-            return Ok(neighbours);
+        let Some(newest) = tags.first().filter(|_| repository_tags.same.is_none()) else {
+            return Ok(repository_tags);
         };
-        neighbours.newest = Some(newest.tag.clone());
+        repository_tags.newest = Some(newest.tag.clone());
         let here = self
             .built(source, &desired.source.repository, &published.digest)
             .await?;
-        neighbours.source_created = here;
-        neighbours.newest_age = match (here, newest.updated) {
+        repository_tags.source_created = here;
+        repository_tags.newest_age = match (here, newest.updated) {
             // Without the one date the other says nothing.
             (None, _) => None,
-            (Some(built), Some(set)) if set < built => Some(Age::Set(set)),
+            (Some(built), Some(set)) if set < built => Some(TagAge::PushedAt(set)),
             (Some(_), _) => self
                 .built(client, &desired.destination, &newest.digest)
                 .await?
-                .map(Age::Built),
+                .map(TagAge::BuiltAt),
         };
-        Ok(neighbours)
+        Ok(repository_tags)
     }
 
     /// When an image was built, where that can be believed.
@@ -247,7 +250,7 @@ async fn named_image(
     tag: Option<&Tag>,
     digest: Option<&Digest>,
     target: &Tag,
-) -> Result<Seen, Problem> {
+) -> Result<SourceState, Problem> {
     let repository = &desired.source.repository;
     let found = match (digest, tag) {
         // A pinned digest is what runs, whatever its tag points at now.
@@ -259,12 +262,12 @@ async fn named_image(
         (None, None) => None,
     };
     let Some(digest) = found else {
-        return Ok(Seen::NotPublished(format!(
+        return Ok(SourceState::NotPublished(format!(
             "No {} found in {}",
             desired.wanted, desired.source
         )));
     };
-    Ok(Seen::Published(Published {
+    Ok(SourceState::Published(SourceImage {
         alias: None,
         tag: tag.cloned(),
         target: target.clone(),

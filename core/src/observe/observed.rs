@@ -8,7 +8,7 @@ use crate::problem::Problem;
 
 /// The image that a source publishes now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Published {
+pub struct SourceImage {
     /// Its tag at the source; none when it is wanted by digest alone.
     pub tag: Option<Tag>,
     /// The tag that it should have at the destination.
@@ -21,9 +21,9 @@ pub struct Published {
 
 /// What was seen at the source.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Seen {
+pub enum SourceState {
     /// This.
-    Published(Published),
+    Published(SourceImage),
     /// There is nothing to sync, for this reason.
     NotPublished(String),
     /// It could not be read.
@@ -32,7 +32,7 @@ pub enum Seen {
 
 /// What was seen at the destination.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct DestinationState {
     /// The digest that the wanted tag points at; none when there is no such tag.
     pub digest: Option<Digest>,
     /// The digest that the second tag points at; none when there is no such tag, or none is wanted.
@@ -43,12 +43,12 @@ pub struct Standing {
     /// Why a tag that an import would overwrite cannot be overwritten: it is locked.
     pub locked: Option<Problem>,
     /// The rest of the repository, where that decides and was looked at.
-    pub neighbours: Option<Neighbours>,
+    pub repository_tags: Option<RepositoryTags>,
 }
 
-impl Standing {
+impl DestinationState {
     /// Whether every wanted tag points at what is published, and nothing of it is known to be missing.
-    pub fn has(&self, published: &Published) -> bool {
+    pub fn has(&self, published: &SourceImage) -> bool {
         let is_published = |digest: &Option<Digest>| digest.as_ref() == Some(&published.digest);
         is_published(&self.digest)
             && (published.alias.is_none() || is_published(&self.alias_digest))
@@ -56,17 +56,17 @@ impl Standing {
     }
 
     /// Whether the repository has what is published, under the wanted tag or another.
-    pub fn has_digest(&self, published: &Published) -> bool {
-        let has_same = |neighbours: &Neighbours| neighbours.same.is_some();
+    pub fn has_digest(&self, published: &SourceImage) -> bool {
+        let has_same = |repository_tags: &RepositoryTags| repository_tags.same.is_some();
         self.digest.as_ref() == Some(&published.digest)
-            || self.neighbours.as_ref().is_some_and(has_same)
+            || self.repository_tags.as_ref().is_some_and(has_same)
     }
 
     /// The wanted tags that an import would overwrite, with what they point at: something else, or an index that lacks
     /// its manifest.
     pub fn overwritten<'a>(
         &'a self,
-        published: &'a Published,
+        published: &'a SourceImage,
     ) -> impl Iterator<Item = (&'a Tag, &'a Digest)> {
         let target = Some((&published.target, self.digest.as_ref()));
         let alias = published.alias.as_ref();
@@ -81,13 +81,13 @@ impl Standing {
 
 /// The tags beside the wanted one, of an image whose dates decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Neighbours {
+pub struct RepositoryTags {
     /// A tag that points at the wanted digest already.
     pub same: Option<Tag>,
     /// The tag that was set last.
     pub newest: Option<Tag>,
     /// How old the newest one is; none when it does not say, or the source does not.
-    pub newest_age: Option<Age>,
+    pub newest_age: Option<TagAge>,
     /// When the source's was built; none when it does not say, or says nonsense.
     pub source_created: Option<DateTime<Utc>>,
     /// `latest` is among them.
@@ -96,11 +96,11 @@ pub struct Neighbours {
 
 /// How old the newest tag of a repository is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Age {
+pub enum TagAge {
     /// It was set at this time, before the source's image was built: so everything there was built earlier.
-    Set(DateTime<Utc>),
+    PushedAt(DateTime<Utc>),
     /// Its image was built at this time.
-    Built(DateTime<Utc>),
+    BuiltAt(DateTime<Utc>),
 }
 
 /// An image with what was seen of it.
@@ -109,15 +109,16 @@ pub struct Observed {
     /// The image.
     pub desired: Desired,
     /// Its source.
-    pub source: Seen,
+    pub source: SourceState,
     /// The destination; not looked at while the source does not tell which tag.
-    pub destination: Option<Result<Standing, Problem>>,
+    pub destination: Option<Result<DestinationState, Problem>>,
 }
 
 impl Observed {
     /// Whether the destination was seen without what is published.
     pub fn is_behind(&self) -> bool {
-        let (Seen::Published(published), Some(Ok(standing))) = (&self.source, &self.destination)
+        let (SourceState::Published(published), Some(Ok(standing))) =
+            (&self.source, &self.destination)
         else {
             return false;
         };

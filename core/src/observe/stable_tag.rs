@@ -13,11 +13,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{CHECK_TIMEOUT, Published, Seen};
+use super::{CHECK_TIMEOUT, SourceImage, SourceState};
 use crate::discover::codecollections::{Choice, StableTag};
-use crate::name::{Digest, Repository, Tag, Version};
+use crate::name::{Digest, Repository, Tag, TagOrDigest};
 use crate::platform::Platform;
-use crate::problem::{Cause, Party, Problem};
+use crate::problem::{Cause, Problem, Side};
 use crate::registry::{Manifest, RegistryClient, TagList};
 
 /// Candidates of each choice that are compared.
@@ -33,14 +33,14 @@ pub(crate) async fn stable_tag(
     repository: &Repository,
     rule: &StableTag,
     platform: &Platform,
-) -> Seen {
+) -> SourceState {
     let search = Search {
         client,
         repository,
         rule,
         platform,
     };
-    search.run().await.unwrap_or_else(Seen::Unknown)
+    search.run().await.unwrap_or_else(SourceState::Unknown)
 }
 
 struct Search<'a> {
@@ -83,11 +83,11 @@ struct Doubt {
 }
 
 impl Search<'_> {
-    async fn run(&self) -> Result<Seen, Problem> {
+    async fn run(&self) -> Result<SourceState, Problem> {
         let place = self.place();
         let latest = self.rule.latest();
         let Some(list) = self.client.tags(self.repository).await? else {
-            return Ok(Seen::NotPublished(format!(
+            return Ok(SourceState::NotPublished(format!(
                 "No {latest} found in {place}: there is no such repository"
             )));
         };
@@ -99,7 +99,9 @@ impl Search<'_> {
         } else {
             let found = self.client.digest_of(self.repository, latest).await?;
             let Some(digest) = found else {
-                return Ok(Seen::NotPublished(format!("No {latest} found in {place}")));
+                return Ok(SourceState::NotPublished(format!(
+                    "No {latest} found in {place}"
+                )));
             };
             Some(digest)
         };
@@ -109,7 +111,7 @@ impl Search<'_> {
             Some((choice, published(tag, digest)))
         });
         match sibling {
-            Some((Choice::First, found)) => Ok(Seen::Published(found)),
+            Some((Choice::First, found)) => Ok(SourceState::Published(found)),
             Some((Choice::Second, found)) => self.better_than(found, &list).await,
             None => {
                 let doubt = Doubt {
@@ -125,7 +127,11 @@ impl Search<'_> {
     }
 
     /// A second choice has the digest of `latest`; a first choice may be in another index.
-    async fn better_than(&self, second: Published, list: &TagList) -> Result<Seen, Problem> {
+    async fn better_than(
+        &self,
+        second: SourceImage,
+        list: &TagList,
+    ) -> Result<SourceState, Problem> {
         let Candidates {
             aliased: mut candidates,
             others,
@@ -135,7 +141,7 @@ impl Search<'_> {
         }
         candidates.truncate(FEW_CANDIDATES);
         if candidates.is_empty() {
-            return Ok(Seen::Published(second));
+            return Ok(SourceState::Published(second));
         }
         let latest = self.read_latest(Some(&second.digest)).await?;
         let mut gone = 0;
@@ -143,7 +149,7 @@ impl Search<'_> {
             Compared::Same(tag) => Some(published(&tag, &latest.digest)),
             Compared::Others(others) => self.with_child(others, list, &latest).await?,
         };
-        Ok(Seen::Published(first.unwrap_or(second)))
+        Ok(SourceState::Published(first.unwrap_or(second)))
     }
 
     async fn among_candidates(
@@ -151,7 +157,7 @@ impl Search<'_> {
         list: &TagList,
         known: Option<&Digest>,
         mut doubt: Doubt,
-    ) -> Result<Seen, Problem> {
+    ) -> Result<SourceState, Problem> {
         let latest = self.read_latest(known).await?;
         for choice in [Choice::First, Choice::Second] {
             let Candidates {
@@ -167,7 +173,7 @@ impl Search<'_> {
                 Compared::Others(others) => self.with_child(others, list, &latest).await?,
             };
             if let Some(found) = found {
-                return Ok(Seen::Published(found));
+                return Ok(SourceState::Published(found));
             }
         }
         let what = format!(
@@ -178,9 +184,9 @@ impl Search<'_> {
         match doubt.reason(list) {
             Some((reason, advice)) => {
                 let what = format!("{what}, but {reason}");
-                Err(Problem::new(Party::Source, Cause::Invalid, what).advise(advice))
+                Err(Problem::new(Side::Source, Cause::Invalid, what).advise(advice))
             }
-            None => Ok(Seen::NotPublished(what)),
+            None => Ok(SourceState::NotPublished(what)),
         }
     }
 
@@ -188,18 +194,18 @@ impl Search<'_> {
     async fn read_latest(&self, known: Option<&Digest>) -> Result<Latest, Problem> {
         let latest = self.rule.latest();
         let version = known.map_or_else(
-            || Version::Tag(latest.clone()),
-            |digest| Version::Digest(digest.clone()),
+            || TagOrDigest::Tag(latest.clone()),
+            |digest| TagOrDigest::Digest(digest.clone()),
         );
         let place = format!("{}:{latest}", self.place());
         let Some(manifest) = self.client.manifest(self.repository, &version).await? else {
             let what = format!("{place} was listed and is not there");
-            return Err(Problem::new(Party::Source, Cause::NotFound, what)
+            return Err(Problem::new(Side::Source, Cause::NotFound, what)
                 .advise("it may be moving just now: run again"));
         };
         let child = self.child(&manifest, latest)?.ok_or_else(|| {
             let what = format!("{place} has no manifest for linux/{}", self.platform);
-            Problem::new(Party::Source, Cause::NotFound, what).advise("check IMAGE_ARCHITECTURE")
+            Problem::new(Side::Source, Cause::NotFound, what).advise("check IMAGE_ARCHITECTURE")
         })?;
         Ok(Latest {
             digest: manifest.digest,
@@ -298,7 +304,7 @@ impl Search<'_> {
         tags: Vec<(Tag, Digest)>,
         list: &TagList,
         latest: &Latest,
-    ) -> Result<Option<Published>, Problem> {
+    ) -> Result<Option<SourceImage>, Problem> {
         let mut first_by_name: BTreeMap<Digest, Tag> = BTreeMap::new();
         let mut digests = Vec::new();
         for (tag, digest) in tags {
@@ -338,10 +344,10 @@ impl Search<'_> {
 
     /// The platform's manifest in what a candidate points at.
     async fn child_of(&self, digest: &Digest) -> Result<Option<Digest>, Problem> {
-        let version = Version::Digest(digest.clone());
+        let version = TagOrDigest::Digest(digest.clone());
         let Some(manifest) = self.client.manifest(self.repository, &version).await? else {
             let what = format!("{}@{digest} was named and is not there", self.place());
-            return Err(Problem::new(Party::Source, Cause::NotFound, what)
+            return Err(Problem::new(Side::Source, Cause::NotFound, what)
                 .advise("it may be moving just now: run again"));
         };
         self.child(&manifest, digest)
@@ -377,8 +383,8 @@ impl Doubt {
     }
 }
 
-fn published(tag: &Tag, digest: &Digest) -> Published {
-    Published {
+fn published(tag: &Tag, digest: &Digest) -> SourceImage {
+    SourceImage {
         alias: None,
         tag: Some(tag.clone()),
         target: tag.clone(),

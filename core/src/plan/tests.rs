@@ -2,7 +2,11 @@ use super::*;
 use crate::discover::codecollections;
 use crate::discover::{Category, Desired};
 
-fn observed(name: usize, source: Seen, destination: Option<Result<Standing, Problem>>) -> Observed {
+fn observed(
+    name: usize,
+    source: SourceState,
+    destination: Option<Result<DestinationState, Problem>>,
+) -> Observed {
     let source_at = codecollections::sources()[name].clone();
     let destination_at = format!("runwhen/{}", source_at.repository.last_segment())
         .parse()
@@ -10,7 +14,7 @@ fn observed(name: usize, source: Seen, destination: Option<Result<Standing, Prob
     let desired = Desired {
         category: Category::CodeCollection,
         source: source_at,
-        wanted: Wanted::StableTag,
+        wanted: TagSelector::StableTag,
         destination: destination_at,
         wanted_by: Vec::new(),
     };
@@ -21,9 +25,9 @@ fn observed(name: usize, source: Seen, destination: Option<Result<Standing, Prob
     }
 }
 
-fn published() -> Seen {
+fn published() -> SourceState {
     let tag: Tag = "main-abc1234".parse().unwrap();
-    Seen::Published(Published {
+    SourceState::Published(SourceImage {
         tag: Some(tag.clone()),
         target: tag,
         alias: None,
@@ -31,13 +35,13 @@ fn published() -> Seen {
     })
 }
 
-fn standing(content: Option<&[u8]>, locked: bool) -> Option<Result<Standing, Problem>> {
-    Some(Ok(Standing {
+fn standing(content: Option<&[u8]>, locked: bool) -> Option<Result<DestinationState, Problem>> {
+    Some(Ok(DestinationState {
         digest: content.map(Digest::sha256),
-        locked: locked.then(|| Problem::new(Party::Destination, Cause::Rejected, "it is locked")),
+        locked: locked.then(|| Problem::new(Side::Destination, Cause::Rejected, "it is locked")),
         alias_digest: None,
         missing_child: None,
-        neighbours: None,
+        repository_tags: None,
     }))
 }
 
@@ -49,30 +53,30 @@ fn chart_image(
     source: Option<i32>,
 ) -> Observed {
     let year = |year: i32| format!("{year}-06-01T00:00:00Z").parse().unwrap();
-    let neighbours = Neighbours {
+    let repository_tags = RepositoryTags {
         same: None,
         newest: Some("1.0".parse().unwrap()),
-        newest_age: newest.map(|date| Age::Built(year(date))),
+        newest_age: newest.map(|date| TagAge::BuiltAt(year(date))),
         source_created: source.map(year),
         has_latest: false,
     };
     let tag: Tag = tag.parse().unwrap();
-    let published = Published {
+    let published = SourceImage {
         tag: Some(tag.clone()),
         target: tag.clone(),
         alias: None,
         digest: Digest::sha256(b"new"),
     };
-    let standing = Standing {
+    let standing = DestinationState {
         digest: at_tag.map(Digest::sha256),
         locked: None,
         alias_digest: None,
         missing_child: None,
-        neighbours: Some(neighbours),
+        repository_tags: Some(repository_tags),
     };
-    let mut image = observed(0, Seen::Published(published), Some(Ok(standing)));
+    let mut image = observed(0, SourceState::Published(published), Some(Ok(standing)));
     image.desired.category = Category::RunWhenLocal;
-    image.desired.wanted = Wanted::Image {
+    image.desired.wanted = TagSelector::Image {
         tag: Some(tag.clone()),
         digest: None,
         target: tag,
@@ -80,12 +84,12 @@ fn chart_image(
     image
 }
 
-fn neighbours(image: &mut Observed) -> &mut Neighbours {
+fn repository_tags(image: &mut Observed) -> &mut RepositoryTags {
     match &mut image.destination {
-        Some(Ok(Standing {
-            neighbours: Some(neighbours),
+        Some(Ok(DestinationState {
+            repository_tags: Some(repository_tags),
             ..
-        })) => neighbours,
+        })) => repository_tags,
         _ => panic!("no neighbours"),
     }
 }
@@ -96,7 +100,7 @@ fn verdict(image: Observed) -> &'static str {
 
 fn problem() -> Problem {
     Problem::new(
-        Party::Source,
+        Side::Source,
         Cause::Unreachable,
         "GET https://x: connection refused",
     )
@@ -110,8 +114,8 @@ fn verdicts_follow_from_digests() {
         (published(), standing(None, false), "Missing"),
         (published(), Some(Err(problem())), "Unknown"),
         (published(), None, "Unknown"),
-        (Seen::NotPublished("no".into()), None, "NotPublished"),
-        (Seen::Unknown(problem()), None, "Unknown"),
+        (SourceState::NotPublished("no".into()), None, "NotPublished"),
+        (SourceState::Unknown(problem()), None, "Unknown"),
     ] {
         let plan = plan(vec![observed(0, source, destination)], vec![]);
         assert_eq!(plan.entries[0].verdict.name(), name);
@@ -215,7 +219,7 @@ fn dates_decide_alone_for_latest_only() {
     assert_eq!(verdict(latest(old, Some(2025), Some(2024))), "Drifted");
     // Pinned, it is that image and not whatever is newest.
     let mut pinned = latest(None, Some(2025), Some(2024));
-    if let Wanted::Image { digest, .. } = &mut pinned.desired.wanted {
+    if let TagSelector::Image { digest, .. } = &mut pinned.desired.wanted {
         *digest = Some(Digest::sha256(b"new"));
     }
     assert_eq!(verdict(pinned), "Missing");
@@ -225,7 +229,7 @@ fn dates_decide_alone_for_latest_only() {
 fn missing_child_is_drifted_and_imported_again() {
     for at_tag in [Some(&b"new"[..]), None] {
         let mut image = chart_image("2.0", at_tag, None, None);
-        neighbours(&mut image).same = Some("1.0".parse().unwrap());
+        repository_tags(&mut image).same = Some("1.0".parse().unwrap());
         if let Some(Ok(standing)) = &mut image.destination {
             standing.missing_child = Some(Digest::sha256(b"child"));
         }
@@ -239,14 +243,15 @@ fn missing_child_is_drifted_and_imported_again() {
 #[test]
 fn what_was_built_after_the_newest_tag_was_set_is_newer() {
     let mut image = chart_image("2.0", Some(b"old"), None, Some(2025));
-    neighbours(&mut image).newest_age = Some(Age::Set("2024-01-01T00:00:00Z".parse().unwrap()));
+    repository_tags(&mut image).newest_age =
+        Some(TagAge::PushedAt("2024-01-01T00:00:00Z".parse().unwrap()));
     assert_eq!(verdict(image), "Outdated");
 }
 
 #[test]
 fn the_same_content_under_another_tag_is_up_to_date() {
     let mut image = chart_image("20260101000000", None, Some(2020), Some(2025));
-    neighbours(&mut image).same = Some("20251231000000".parse().unwrap());
+    repository_tags(&mut image).same = Some("20251231000000".parse().unwrap());
     assert_eq!(verdict(image), "UpToDate");
 }
 
@@ -260,7 +265,7 @@ fn tags_that_sort_wrongly_are_mentioned() {
     };
     assert!(note(chart_image("latest", None, None, None)).contains("USE_DATE_TAG"));
     let mut image = chart_image("2.0", None, None, None);
-    neighbours(&mut image).has_latest = true;
+    repository_tags(&mut image).has_latest = true;
     assert!(note(image).contains("remove it"));
     assert_eq!(note(chart_image("2.0", None, None, None)), "");
 }
@@ -270,7 +275,7 @@ fn rival(number: usize, content: &[u8], at_tag: Option<&[u8]>) -> Observed {
     let mut image = chart_image("2.0", at_tag, None, None);
     image.desired.source = codecollections::sources()[number].clone();
     image.desired.wanted_by = vec![format!("rival {number}")];
-    if let Seen::Published(published) = &mut image.source {
+    if let SourceState::Published(published) = &mut image.source {
         published.digest = Digest::sha256(content);
     }
     image
@@ -320,7 +325,7 @@ fn one_tag_with_two_digests_is_a_conflict_of_both_whatever_the_destination_has()
 #[test]
 fn rival_that_cannot_be_read_makes_both_unknown() {
     let mut unread = rival(1, b"b", None);
-    unread.source = Seen::Unknown(problem());
+    unread.source = SourceState::Unknown(problem());
     unread.destination = None;
     let images = vec![rival(0, b"a", Some(b"a")), unread.clone()];
     assert_eq!(refused(images.clone()), ["Unknown", "Unknown"]);
@@ -328,7 +333,7 @@ fn rival_that_cannot_be_read_makes_both_unknown() {
     let unknown = plan(images, vec![]).entries.remove(0).verdict;
     assert!(matches!(unknown, Verdict::Unknown(problem) if problem.cause == Cause::Unreachable));
     // Pinned to the same digest, it is the same image.
-    if let Wanted::Image { digest, .. } = &mut unread.desired.wanted {
+    if let TagSelector::Image { digest, .. } = &mut unread.desired.wanted {
         *digest = Some(Digest::sha256(b"a"));
     }
     let plan = plan(vec![rival(0, b"a", None), unread], vec![]);
@@ -338,7 +343,7 @@ fn rival_that_cannot_be_read_makes_both_unknown() {
 #[test]
 fn rival_that_is_not_published_wants_nothing() {
     let mut absent = rival(1, b"b", None);
-    absent.source = Seen::NotPublished("no".into());
+    absent.source = SourceState::NotPublished("no".into());
     let plan = plan(vec![rival(0, b"a", None), absent], vec![]);
     assert_eq!(plan.actions().count(), 1);
 }
@@ -346,7 +351,7 @@ fn rival_that_is_not_published_wants_nothing() {
 #[test]
 fn alias_is_a_tag_that_can_be_in_conflict() {
     let mut stable = observed(0, published(), standing(None, false));
-    if let Seen::Published(published) = &mut stable.source {
+    if let SourceState::Published(published) = &mut stable.source {
         published.alias = Some("2.0".parse().unwrap());
     }
     let mut image = rival(0, b"other", None);
@@ -357,11 +362,11 @@ fn alias_is_a_tag_that_can_be_in_conflict() {
 #[test]
 fn tags_that_differ_in_case_are_two_tags() {
     let mut upper = rival(1, b"b", None);
-    if let Seen::Published(published) = &mut upper.source {
+    if let SourceState::Published(published) = &mut upper.source {
         published.target = "2.0-RC".parse().unwrap();
     }
     let mut lower = rival(0, b"a", None);
-    if let Seen::Published(published) = &mut lower.source {
+    if let SourceState::Published(published) = &mut lower.source {
         published.target = "2.0-rc".parse().unwrap();
     }
     assert_eq!(plan(vec![upper, lower], vec![]).actions().count(), 2);
@@ -371,7 +376,7 @@ fn tags_that_differ_in_case_are_two_tags() {
 fn the_alias_is_kept_on_the_same_digest_in_the_same_import() {
     let with_alias = |at_tag: &[u8], at_alias: Option<&[u8]>| {
         let mut image = observed(0, published(), standing(Some(at_tag), false));
-        if let Seen::Published(published) = &mut image.source {
+        if let SourceState::Published(published) = &mut image.source {
             published.alias = Some("main-latest".parse().unwrap());
         }
         if let Some(Ok(standing)) = &mut image.destination {

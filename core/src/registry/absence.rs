@@ -9,9 +9,9 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::name::{Digest, Repository, Version};
+use crate::name::{Digest, Repository, TagOrDigest};
 use crate::problem::{Cause, Problem};
-use crate::wire::Answer;
+use crate::wire::Response;
 
 /// What was requested: an error code says something about one kind of content only.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +19,7 @@ pub(crate) enum Subject<'a> {
     /// The tags of a repository.
     Tags(&'a Repository),
     /// A manifest.
-    Manifest(&'a Repository, &'a Version),
+    Manifest(&'a Repository, &'a TagOrDigest),
     /// A blob.
     Blob(&'a Repository, &'a Digest),
 }
@@ -40,35 +40,39 @@ struct Stated {
 }
 
 /// True if the registry itself reports the requested content as absent.
-pub(crate) fn states_absence(answer: &Answer, subject: Subject<'_>) -> bool {
-    let errors = errors(answer);
+pub(crate) fn states_absence(response: &Response, subject: Subject<'_>) -> bool {
+    let errors = errors(response);
     let is_absence = |error: &Stated| {
-        subject.has_code(error, answer) && !error.is_about_form(subject) && error.is_about(subject)
+        subject.has_code(error, response)
+            && !error.is_about_form(subject)
+            && error.is_about(subject)
     };
-    answer.status == StatusCode::NOT_FOUND && !errors.is_empty() && errors.iter().all(is_absence)
+    response.status == StatusCode::NOT_FOUND && !errors.is_empty() && errors.iter().all(is_absence)
 }
 
 /// True if an answer without a body has the header that only registries send.
 ///
 /// Source: the distribution specification, "API version check"; Azure, Google, Docker Hub, GitHub and Docker's own
 /// registry send it with every answer.
-pub(super) fn is_of_registry(answer: &Answer) -> bool {
-    answer
+pub(super) fn is_of_registry(response: &Response) -> bool {
+    response
         .header("docker-distribution-api-version")
         .is_some_and(|version| version.trim().starts_with("registry/"))
 }
 
 /// The problem of a 404 that does not prove that the content is absent.
-pub(super) fn unproven(answer: &Answer) -> Problem {
-    let errors = errors(answer);
+pub(super) fn unproven(response: &Response) -> Problem {
+    let errors = errors(response);
     let Some(first) = errors.first() else {
-        let body = String::from_utf8_lossy(&answer.body);
+        let body = String::from_utf8_lossy(&response.body);
         let what = match body.trim() {
             "" => "the answer is not a registry's".to_owned(),
-            _ if answer.is_html() => "the answer is a page for people, not a registry's".to_owned(),
+            _ if response.is_html() => {
+                "the answer is a page for people, not a registry's".to_owned()
+            }
             text => format!("the answer is not a registry's: {text}"),
         };
-        return answer.invalid(what).advise(
+        return response.invalid(what).advise(
             "a gateway or proxy may answer in the registry's place: check HTTPS_PROXY and NO_PROXY",
         );
     };
@@ -81,13 +85,13 @@ pub(super) fn unproven(answer: &Answer) -> Problem {
     let what = format!("{}: {message}{detail}", first.code);
     let problem = Problem {
         cause: Cause::NotFound,
-        ..answer.invalid(what)
+        ..response.invalid(what)
     };
     problem.advise("this answer does not say that the image is absent, so it is not taken for that")
 }
 
-fn errors(answer: &Answer) -> Vec<Stated> {
-    serde_json::from_slice(&answer.body).map_or_else(|_| Vec::new(), |Errors { errors }| errors)
+fn errors(response: &Response) -> Vec<Stated> {
+    serde_json::from_slice(&response.body).map_or_else(|_| Vec::new(), |Errors { errors }| errors)
 }
 
 impl Subject<'_> {
@@ -108,14 +112,14 @@ impl Subject<'_> {
         }
     }
 
-    fn has_code(&self, error: &Stated, answer: &Answer) -> bool {
+    fn has_code(&self, error: &Stated, response: &Response) -> bool {
         match (error.code.as_str(), self) {
             ("NAME_UNKNOWN", _)
             | ("MANIFEST_UNKNOWN", Self::Manifest(..))
             | ("BLOB_UNKNOWN", Self::Blob(..)) => true,
             // Google's for a repository that does not exist; gateways use the same word.
             ("NOT_FOUND", _) => {
-                let host = answer.url.host_str().unwrap_or_default();
+                let host = response.url.host_str().unwrap_or_default();
                 let is_google = host.ends_with(".pkg.dev") || host.ends_with("gcr.io");
                 let message = error.message.as_str().unwrap_or_default();
                 is_google && message.to_ascii_lowercase().contains("repositor")
@@ -182,24 +186,24 @@ mod tests {
     use url::Url;
 
     use super::*;
-    use crate::registry::tests::answer;
+    use crate::registry::tests::response;
 
     const CHILD: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-    fn not_found(host: &str, error: &Value) -> Answer {
-        let mut answer = answer(&json!({"errors": [error]}).to_string());
-        answer.status = StatusCode::NOT_FOUND;
-        answer.url = Url::parse(&format!("https://{host}/v2/team/app/manifests/x")).unwrap();
-        answer
+    fn not_found(host: &str, error: &Value) -> Response {
+        let mut response = response(&json!({"errors": [error]}).to_string());
+        response.status = StatusCode::NOT_FOUND;
+        response.url = Url::parse(&format!("https://{host}/v2/team/app/manifests/x")).unwrap();
+        response
     }
 
-    fn is_absent(answer: &Answer, reference: &str) -> bool {
+    fn is_absent(response: &Response, reference: &str) -> bool {
         let repository = "team/app".parse().unwrap();
         let version = match reference.parse() {
-            Ok(digest) => Version::Digest(digest),
-            Err(_) => Version::Tag(reference.parse().unwrap()),
+            Ok(digest) => TagOrDigest::Digest(digest),
+            Err(_) => TagOrDigest::Tag(reference.parse().unwrap()),
         };
-        states_absence(answer, Subject::Manifest(&repository, &version))
+        states_absence(response, Subject::Manifest(&repository, &version))
     }
 
     #[test]
@@ -305,14 +309,14 @@ mod tests {
             ("BLOB_UNKNOWN", false, true),
             ("MANIFEST_UNKNOWN", false, false),
         ] {
-            let answer = not_found("registry.example", &json!({"code": code}));
+            let response = not_found("registry.example", &json!({"code": code}));
             assert_eq!(
-                states_absence(&answer, Subject::Tags(&repository)),
+                states_absence(&response, Subject::Tags(&repository)),
                 tags,
                 "{code}"
             );
             assert_eq!(
-                states_absence(&answer, Subject::Blob(&repository, &digest)),
+                states_absence(&response, Subject::Blob(&repository, &digest)),
                 blob,
                 "{code}"
             );
@@ -321,8 +325,8 @@ mod tests {
 
     #[test]
     fn only_a_registrys_header_is_evidence() {
-        let mut answer = not_found("registry.example", &json!({}));
-        assert!(!is_of_registry(&answer));
+        let mut response = not_found("registry.example", &json!({}));
+        assert!(!is_of_registry(&response));
         for (version, is_evidence) in [
             ("registry/2.0", true),
             (" registry/2.0", true),
@@ -330,18 +334,18 @@ mod tests {
             ("1", false),
         ] {
             let value = HeaderValue::from_static(version);
-            answer
+            response
                 .headers
                 .insert("docker-distribution-api-version", value);
-            assert_eq!(is_of_registry(&answer), is_evidence, "{version:?}");
+            assert_eq!(is_of_registry(&response), is_evidence, "{version:?}");
         }
     }
 
     #[test]
     fn an_unproven_404_shows_what_was_said() {
-        let mut answer = not_found("registry.example", &json!({}));
-        answer.body = r#"{"message":"no Route matched with those values"}"#.into();
-        let problem = unproven(&answer).to_string();
+        let mut response = not_found("registry.example", &json!({}));
+        response.body = r#"{"message":"no Route matched with those values"}"#.into();
+        let problem = unproven(&response).to_string();
         assert!(
             problem.contains("no Route matched") && problem.contains("HTTPS_PROXY"),
             "{problem}"

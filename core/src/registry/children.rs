@@ -1,7 +1,7 @@
 //! The manifests below an index. An ACR's `acr purge --untagged` deletes them and keeps the index (Azure/acr-cli#131).
 
 use super::RegistryClient;
-use crate::name::{Digest, Repository, Version};
+use crate::name::{Digest, Repository, TagOrDigest};
 use crate::platform::Platform;
 use crate::problem::Problem;
 
@@ -17,7 +17,7 @@ impl RegistryClient {
         digest: &Digest,
         platform: &Platform,
     ) -> Result<Option<Digest>, Problem> {
-        let pinned = Version::Digest(digest.clone());
+        let pinned = TagOrDigest::Digest(digest.clone());
         let Some(manifest) = self.manifest(repository, &pinned).await? else {
             return Ok(Some(digest.clone()));
         };

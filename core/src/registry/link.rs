@@ -3,27 +3,27 @@
 use url::Url;
 
 use crate::problem::Problem;
-use crate::wire::{Answer, is_at_home};
+use crate::wire::{Response, same_origin};
 
 /// The next page; it must be on the same registry.
 ///
 /// # Errors
 /// When the header leads elsewhere.
-pub(super) fn next_page(answer: &Answer) -> Result<Option<Url>, Problem> {
+pub(super) fn next_page(response: &Response) -> Result<Option<Url>, Problem> {
     // A header may come several times, which means the same as one with commas.
-    let links = answer.headers.get_all("link").iter();
+    let links = response.headers.get_all("link").iter();
     let mut texts = links.filter_map(|value| value.to_str().ok());
     let Some(target) = texts.find_map(next_link) else {
         return Ok(None);
     };
-    let url = answer
+    let url = response
         .url
         .join(target)
-        .map_err(|error| answer.invalid(format!("the Link is not a URL: {error}")))?;
-    if is_at_home(&url, &answer.url) {
+        .map_err(|error| response.invalid(format!("the Link is not a URL: {error}")))?;
+    if same_origin(&url, &response.url) {
         Ok(Some(url))
     } else {
-        Err(answer.invalid("the Link to the next page leaves the registry"))
+        Err(response.invalid("the Link to the next page leaves the registry"))
     }
 }
 

@@ -6,11 +6,11 @@ use oci_distribution::manifest::{IMAGE_MANIFEST_LIST_MEDIA_TYPE, OCI_IMAGE_INDEX
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::at_most::AtMost;
-use crate::name::{Digest, NameError, Version};
+use super::bounded_vec::BoundedVec;
+use crate::name::{Digest, NameError, TagOrDigest};
 use crate::platform::{Described, Platform};
 use crate::problem::Problem;
-use crate::wire::Answer;
+use crate::wire::Response;
 
 /// Where registries put the digest of what they serve (distribution specification, "Pulling manifests").
 const DIGEST_HEADER: &str = "docker-content-digest";
@@ -104,8 +104,8 @@ impl Manifest {
 ///
 /// # Errors
 /// If it is not valid, or there are two different ones: then none of them is trusted.
-pub(super) fn claimed_digest(answer: &Answer) -> Result<Option<Digest>, Problem> {
-    let headers = answer.headers.get_all(DIGEST_HEADER).iter();
+pub(super) fn claimed_digest(response: &Response) -> Result<Option<Digest>, Problem> {
+    let headers = response.headers.get_all(DIGEST_HEADER).iter();
     // A header may come several times, which means the same as one with commas.
     let texts = headers.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     let claims: BTreeSet<_> = texts.map(<[u8]>::trim_ascii).collect();
@@ -115,8 +115,8 @@ pub(super) fn claimed_digest(answer: &Answer) -> Result<Option<Digest>, Problem>
         (Some(text), None) => text
             .parse()
             .map(Some)
-            .map_err(|error: NameError| answer.invalid(error)),
-        (Some(one), Some(other)) => Err(answer
+            .map_err(|error: NameError| response.invalid(error)),
+        (Some(one), Some(other)) => Err(response
             .invalid(format!(
                 "two different Docker-Content-Digest headers ({one} and {other}), so no digest is trusted"
             ))
@@ -125,33 +125,33 @@ pub(super) fn claimed_digest(answer: &Answer) -> Result<Option<Digest>, Problem>
 }
 
 /// True if an answer is a manifest of Docker's first format, by its media type.
-pub(super) fn is_schema_1(answer: &Answer) -> bool {
-    let media_type = answer.header("content-type").unwrap_or_default();
+pub(super) fn is_schema_1(response: &Response) -> bool {
+    let media_type = response.header("content-type").unwrap_or_default();
     let media_type = media_type.split(';').next().unwrap_or_default().trim();
     SCHEMA_1.contains(&media_type)
 }
 
 /// The problem of such a manifest: its digest is not that of its bytes, and it has no configuration.
-pub(super) fn schema_1(answer: &Answer) -> Problem {
-    answer
+pub(super) fn schema_1(response: &Response) -> Problem {
+    response
         .invalid("this is a schema 1 manifest (Docker's format before 2016), which cannot be verified or imported")
         .advise("the publisher must push the image again with a current tool")
 }
 
 /// Reads a manifest and checks its bytes against every digest that was claimed for them.
-pub(super) fn read(answer: &Answer, asked: &Version) -> Result<Manifest, Problem> {
-    if is_schema_1(answer) {
-        return Err(schema_1(answer));
+pub(super) fn read(response: &Response, asked: &TagOrDigest) -> Result<Manifest, Problem> {
+    if is_schema_1(response) {
+        return Err(schema_1(response));
     }
-    let digest = Digest::sha256(&answer.body);
+    let digest = Digest::sha256(&response.body);
     let claimed = match asked {
-        Version::Digest(digest) => Some(digest.clone()),
-        Version::Tag(_) => claimed_digest(answer)?,
+        TagOrDigest::Digest(digest) => Some(digest.clone()),
+        TagOrDigest::Tag(_) => claimed_digest(response)?,
     };
     if let Some(claimed) = &claimed
-        && !claimed.matches(&answer.body)
+        && !claimed.matches(&response.body)
     {
-        return Err(answer
+        return Err(response
                 .invalid(format!("the manifest's bytes do not match their digest: claimed {claimed}, actual {digest}"))
                 .advise("do not trust this content; something between here and the registry changes it, or the registry is damaged"));
     }
@@ -167,11 +167,11 @@ pub(super) fn read(answer: &Answer, asked: &Version) -> Result<Manifest, Problem
         media_type,
         manifests,
         schema_version,
-    } = answer.json()?;
+    } = response.json()?;
     if schema_version.is_some_and(|version| version.get() == "1") {
-        return Err(schema_1(answer));
+        return Err(schema_1(response));
     }
-    let media_type = media_type.or_else(|| answer.header("content-type").map(ToOwned::to_owned));
+    let media_type = media_type.or_else(|| response.header("content-type").map(ToOwned::to_owned));
     let is_index = matches!(
         media_type.as_deref(),
         Some(OCI_IMAGE_INDEX_MEDIA_TYPE | IMAGE_MANIFEST_LIST_MEDIA_TYPE)
@@ -179,16 +179,16 @@ pub(super) fn read(answer: &Answer, asked: &Version) -> Result<Manifest, Problem
     let kind = if is_index || manifests.is_some() {
         #[derive(Deserialize)]
         struct Index {
-            manifests: AtMost<IndexEntry, MOST_ENTRIES>,
+            manifests: BoundedVec<IndexEntry, MOST_ENTRIES>,
         }
-        ManifestKind::Index(answer.json::<Index>()?.manifests.0)
+        ManifestKind::Index(response.json::<Index>()?.manifests.0)
     } else {
         #[derive(Deserialize)]
         struct Image {
             config: Descriptor,
-            layers: AtMost<Descriptor, MOST_ENTRIES>,
+            layers: BoundedVec<Descriptor, MOST_ENTRIES>,
         }
-        let Image { config, layers } = answer.json()?;
+        let Image { config, layers } = response.json()?;
         ManifestKind::Image {
             config,
             layers: layers.0,

@@ -6,14 +6,14 @@
 
 mod absence;
 mod account;
-mod at_most;
+mod bounded_vec;
 mod children;
 mod link;
 mod manifest;
 #[cfg(test)]
 mod property_tests;
 mod public_tokens;
-mod tags;
+mod tag_list;
 mod tokens;
 
 use std::sync::Arc;
@@ -31,15 +31,15 @@ pub(crate) use absence::{Subject, states_absence};
 pub use account::Account;
 pub use manifest::{Manifest, ManifestKind};
 pub use public_tokens::Sources;
-pub use tags::TagList;
-use tags::{MOST_OF_GOOGLE, MOST_TAGS};
+pub use tag_list::TagList;
+use tag_list::{MOST_OF_GOOGLE, MOST_TAGS};
 pub(crate) use tokens::CachedToken;
 pub use tokens::Tokens;
 
-use crate::name::{Digest, NameError, Registry, Repository, Tag, Version};
+use crate::name::{Digest, NameError, Registry, Repository, Tag, TagOrDigest};
 use crate::platform::Platform;
-use crate::problem::{Cause, Party, Problem};
-use crate::wire::{Answer, Call, Limit, Wire};
+use crate::problem::{Cause, Problem, Side};
+use crate::wire::{Limit, Request, Response, Wire};
 
 /// Docker's and the image specification's manifests and indexes.
 const MANIFEST_TYPES: &str = "application/vnd.oci.image.index.v1+json, \
@@ -60,13 +60,13 @@ const MOST_PAGES: usize = 2_000;
 pub struct RegistryClient {
     wire: Wire,
     registry: Registry,
-    side: Party,
+    side: Side,
     tokens: Arc<dyn Tokens>,
 }
 
 impl RegistryClient {
     /// A client; nothing is asked yet.
-    pub fn new(wire: &Wire, registry: Registry, side: Party, tokens: Arc<dyn Tokens>) -> Self {
+    pub fn new(wire: &Wire, registry: Registry, side: Side, tokens: Arc<dyn Tokens>) -> Self {
         Self {
             wire: wire.clone(),
             registry,
@@ -96,27 +96,28 @@ impl RegistryClient {
         let mut list = TagList::default();
         let mut pages = 0;
         while let Some(url) = next.take() {
-            let call = Call {
+            let request = Request {
                 cap: TAG_PAGE_CAP,
-                ..uncached(self.call(Method::GET, url))
+                ..uncached(self.request(Method::GET, url))
             };
-            let answer = self.send(repository, call).await?;
-            match answer.status {
+            let response = self.send(repository, request).await?;
+            match response.status {
                 StatusCode::OK => {}
                 // A repository with one page of tags exists, whatever the next page's answer is.
-                _ if list.count() == 0 && states_absence(&answer, Subject::Tags(repository)) => {
+                _ if list.count() == 0 && states_absence(&response, Subject::Tags(repository)) => {
                     return Ok(None);
                 }
-                _ => return Err(self.refused(&answer)),
+                _ => return Err(self.refused(&response)),
             }
             let before = list.count();
-            list.add_page(&answer)?;
-            next = link::next_page(&answer)?;
+            list.add_page(&response)?;
+            next = link::next_page(&response)?;
             pages += 1;
-            let is_endless =
-                list.count() == before || pages == MOST_PAGES || next.as_ref() == Some(&answer.url);
+            let is_endless = list.count() == before
+                || pages == MOST_PAGES
+                || next.as_ref() == Some(&response.url);
             if list.count() > MOST_TAGS || (next.is_some() && is_endless) {
-                return Err(answer.invalid(format!(
+                return Err(response.invalid(format!(
                     "the list of tags does not end ({} on {pages} pages so far)",
                     list.count()
                 )));
@@ -134,7 +135,7 @@ impl RegistryClient {
         repository: &Repository,
         tag: &Tag,
     ) -> Result<Option<Digest>, Problem> {
-        let version = Version::Tag(tag.clone());
+        let version = TagOrDigest::Tag(tag.clone());
         self.usable(self.head(repository, &version).await?)
     }
 
@@ -143,7 +144,7 @@ impl RegistryClient {
     /// # Errors
     /// If that is not known, or a source's image has a form that cannot be imported.
     pub async fn exists(&self, repository: &Repository, digest: &Digest) -> Result<bool, Problem> {
-        let version = Version::Digest(digest.clone());
+        let version = TagOrDigest::Digest(digest.clone());
         let found = self.usable(self.head(repository, &version).await?)?;
         Ok(found.is_some())
     }
@@ -157,7 +158,9 @@ impl RegistryClient {
         repository: &Repository,
         tag: &Tag,
     ) -> Result<Option<Digest>, Problem> {
-        let found = self.head(repository, &Version::Tag(tag.clone())).await?;
+        let found = self
+            .head(repository, &TagOrDigest::Tag(tag.clone()))
+            .await?;
         Ok(found.map(|(digest, _)| digest))
     }
 
@@ -165,26 +168,26 @@ impl RegistryClient {
     async fn head(
         &self,
         repository: &Repository,
-        version: &Version,
-    ) -> Result<Option<(Digest, Answer)>, Problem> {
-        let call = self.manifest_call(Method::HEAD, repository, version)?;
-        let answer = self.send(repository, call).await?;
-        match answer.status {
-            StatusCode::OK => match (manifest::claimed_digest(&answer)?, version) {
-                (Some(found), Version::Tag(_)) => return Ok(Some((found, answer))),
-                (Some(found), Version::Digest(asked)) if found == *asked => {
-                    return Ok(Some((found, answer)));
+        version: &TagOrDigest,
+    ) -> Result<Option<(Digest, Response)>, Problem> {
+        let request = self.manifest_call(Method::HEAD, repository, version)?;
+        let response = self.send(repository, request).await?;
+        match response.status {
+            StatusCode::OK => match (manifest::claimed_digest(&response)?, version) {
+                (Some(found), TagOrDigest::Tag(_)) => return Ok(Some((found, response))),
+                (Some(found), TagOrDigest::Digest(asked)) if found == *asked => {
+                    return Ok(Some((found, response)));
                 }
                 // The header is optional, and a registry may name content by another algorithm: the content decides.
-                (None, _) | (Some(_), Version::Digest(_)) => {}
+                (None, _) | (Some(_), TagOrDigest::Digest(_)) => {}
             },
-            StatusCode::NOT_FOUND if self.proves_absence(&answer) => return Ok(None),
+            StatusCode::NOT_FOUND if self.proves_absence(&response) => return Ok(None),
             // Without a body the answer does not show whose it is, or what it is about.
             StatusCode::NOT_FOUND => {}
-            _ => return Err(self.refused(&answer)),
+            _ => return Err(self.refused(&response)),
         }
         let found = self.manifest(repository, version).await?;
-        Ok(found.map(|found| (found.digest, answer)))
+        Ok(found.map(|found| (found.digest, response)))
     }
 
     /// True if a HEAD's 404 needs no GET to confirm it.
@@ -192,15 +195,17 @@ impl RegistryClient {
     /// The destination's is confirmed by the header that only registries send: a wrong one leads to an import, which is
     /// verified. A source's never is, because Google sends the same header with a 404 about a media type, and an
     /// image that is believed to be unpublished is not looked at any more.
-    fn proves_absence(&self, answer: &Answer) -> bool {
-        self.side == Party::Destination && is_of_registry(answer)
+    fn proves_absence(&self, response: &Response) -> bool {
+        self.side == Side::Destination && is_of_registry(response)
     }
 
     /// The digest, unless it is of a source's image that cannot be imported.
-    fn usable(&self, found: Option<(Digest, Answer)>) -> Result<Option<Digest>, Problem> {
+    fn usable(&self, found: Option<(Digest, Response)>) -> Result<Option<Digest>, Problem> {
         match found {
-            Some((_, answer)) if self.side == Party::Source && manifest::is_schema_1(&answer) => {
-                Err(manifest::schema_1(&answer))
+            Some((_, response))
+                if self.side == Side::Source && manifest::is_schema_1(&response) =>
+            {
+                Err(manifest::schema_1(&response))
             }
             found => Ok(found.map(|(digest, _)| digest)),
         }
@@ -213,17 +218,17 @@ impl RegistryClient {
     pub async fn manifest(
         &self,
         repository: &Repository,
-        version: &Version,
+        version: &TagOrDigest,
     ) -> Result<Option<Manifest>, Problem> {
-        let call = Call {
+        let request = Request {
             cap: MANIFEST_CAP,
             ..self.manifest_call(Method::GET, repository, version)?
         };
-        let answer = self.send(repository, call).await?;
-        match answer.status {
-            StatusCode::OK => manifest::read(&answer, version).map(Some),
-            _ if states_absence(&answer, Subject::Manifest(repository, version)) => Ok(None),
-            _ => Err(self.refused(&answer)),
+        let response = self.send(repository, request).await?;
+        match response.status {
+            StatusCode::OK => manifest::read(&response, version).map(Some),
+            _ if states_absence(&response, Subject::Manifest(repository, version)) => Ok(None),
+            _ => Err(self.refused(&response)),
         }
     }
 
@@ -231,16 +236,17 @@ impl RegistryClient {
         &self,
         method: Method,
         repository: &Repository,
-        version: &Version,
-    ) -> Result<Call, Problem> {
+        version: &TagOrDigest,
+    ) -> Result<Request, Problem> {
         let url = self.url(&format!("/v2/{repository}/manifests/{version}"))?;
-        let mut call = self.call(method, url);
-        call.headers
+        let mut request = self.request(method, url);
+        request
+            .headers
             .insert(ACCEPT, HeaderValue::from_static(MANIFEST_TYPES));
         Ok(match version {
-            Version::Tag(_) => uncached(call),
+            TagOrDigest::Tag(_) => uncached(request),
             // Content that is known by its digest does not change.
-            Version::Digest(_) => call,
+            TagOrDigest::Digest(_) => request,
         })
     }
 
@@ -256,23 +262,23 @@ impl RegistryClient {
     ) -> Result<Option<Bytes>, Problem> {
         let url = self.url(&format!("/v2/{repository}/blobs/{digest}"))?;
         let server = url.host_str().unwrap_or_default().to_owned();
-        let call = Call {
+        let request = Request {
             cap,
-            ..self.call(Method::GET, url)
+            ..self.request(Method::GET, url)
         };
-        let answer = self.send(repository, call).await?;
-        match answer.status {
-            StatusCode::OK if digest.matches(&answer.body) => Ok(Some(answer.body)),
-            StatusCode::OK => Err(answer.invalid(format!(
+        let response = self.send(repository, request).await?;
+        match response.status {
+            StatusCode::OK if digest.matches(&response.body) => Ok(Some(response.body)),
+            StatusCode::OK => Err(response.invalid(format!(
                 "the blob's bytes do not match their digest {digest}"
             ))),
             // Only the registry itself knows what it has: not the storage that it sends us to.
-            _ if answer.url.host_str() == Some(&server)
-                && states_absence(&answer, Subject::Blob(repository, digest)) =>
+            _ if response.url.host_str() == Some(&server)
+                && states_absence(&response, Subject::Blob(repository, digest)) =>
             {
                 Ok(None)
             }
-            _ => Err(self.refused(&answer)),
+            _ => Err(self.refused(&response)),
         }
     }
 
@@ -288,7 +294,7 @@ impl RegistryClient {
         digest: &Digest,
         platform: &Platform,
     ) -> Result<Option<DateTime<Utc>>, Problem> {
-        let pinned = Version::Digest(digest.clone());
+        let pinned = TagOrDigest::Digest(digest.clone());
         let Some(manifest) = self.manifest(repository, &pinned).await? else {
             return self.gone(repository, digest);
         };
@@ -299,7 +305,7 @@ impl RegistryClient {
         let image = match manifest.kind {
             ManifestKind::Image { config, .. } => Some(config),
             ManifestKind::Index(_) => match self
-                .manifest(repository, &Version::Digest(child.clone()))
+                .manifest(repository, &TagOrDigest::Digest(child.clone()))
                 .await?
                 .map(|child| child.kind)
             {
@@ -345,7 +351,7 @@ impl RegistryClient {
 
     /// What follows when the registry does not have what it has just named.
     fn gone<T>(&self, repository: &Repository, digest: &Digest) -> Result<Option<T>, Problem> {
-        if self.side == Party::Destination {
+        if self.side == Side::Destination {
             return Ok(None);
         }
         let what = format!(
@@ -356,8 +362,8 @@ impl RegistryClient {
             .advise("it may be moving just now: run again"))
     }
 
-    pub(crate) fn call(&self, method: Method, url: Url) -> Call {
-        Call::new(self.side, method, url)
+    pub(crate) fn request(&self, method: Method, url: Url) -> Request {
+        Request::new(self.side, method, url)
     }
 
     pub(crate) fn url(&self, path: &str) -> Result<Url, Problem> {
@@ -373,48 +379,53 @@ impl RegistryClient {
     pub(crate) async fn send(
         &self,
         repository: &Repository,
-        call: Call,
-    ) -> Result<Answer, Problem> {
+        request: Request,
+    ) -> Result<Response, Problem> {
         let token = self.tokens.token(repository).await?;
-        let answer = self.send_with(token.clone(), call.clone()).await?;
-        if answer.status != StatusCode::UNAUTHORIZED {
-            return Ok(answer);
+        let response = self.send_with(token.clone(), request.clone()).await?;
+        if response.status != StatusCode::UNAUTHORIZED {
+            return Ok(response);
         }
         // The token may have ended early, or none was required yet: one new one, and then the response counts.
-        if !self.tokens.renew(&answer, repository, token).await? {
-            return Ok(answer);
+        if !self.tokens.renew(&response, repository, token).await? {
+            return Ok(response);
         }
         let token = self.tokens.token(repository).await?;
-        self.send_with(token, call).await
+        self.send_with(token, request).await
     }
 
-    async fn send_with(&self, token: Option<SecretString>, call: Call) -> Result<Answer, Problem> {
-        let call = Call {
+    async fn send_with(
+        &self,
+        token: Option<SecretString>,
+        request: Request,
+    ) -> Result<Response, Problem> {
+        let request = Request {
             bearer: token,
-            ..call
+            ..request
         };
         // A blob is known by its digest, wherever it is served.
-        let answer = if call.url.path().contains("/blobs/") {
-            self.wire.send_following(call).await
+        let response = if request.url.path().contains("/blobs/") {
+            self.wire.send_following(request).await
         } else {
-            self.wire.send(call).await
+            self.wire.send(request).await
         };
-        answer.map_err(|problem| self.tokens.explain_failure(problem))
+        response.map_err(|problem| self.tokens.explain_failure(problem))
     }
 
-    pub(crate) fn refused(&self, answer: &Answer) -> Problem {
-        if answer.status == StatusCode::NOT_FOUND {
-            return absence::unproven(answer);
+    pub(crate) fn refused(&self, response: &Response) -> Problem {
+        if response.status == StatusCode::NOT_FOUND {
+            return absence::unproven(response);
         }
-        self.tokens.explain_refusal(answer)
+        self.tokens.explain_refusal(response)
     }
 }
 
 /// A request for what can change: a cache on the way must ask the registry again.
-pub(crate) fn uncached(mut call: Call) -> Call {
-    call.headers
+pub(crate) fn uncached(mut request: Request) -> Request {
+    request
+        .headers
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    call
+    request
 }
 
 #[cfg(test)]
@@ -422,10 +433,10 @@ mod tests {
     use super::*;
 
     /// An answer of a registry with this body.
-    pub(super) fn answer(body: &str) -> Answer {
-        Answer {
-            party: Party::Source,
-            call: "GET https://registry.example/v2/r/tags/list".to_owned(),
+    pub(super) fn response(body: &str) -> Response {
+        Response {
+            side: Side::Source,
+            request: "GET https://registry.example/v2/r/tags/list".to_owned(),
             url: Url::parse("https://registry.example/v2/r/tags/list").unwrap(),
             status: StatusCode::OK,
             headers: reqwest::header::HeaderMap::new(),

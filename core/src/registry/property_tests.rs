@@ -7,15 +7,15 @@ use url::Url;
 
 use super::link::{next_link, next_page};
 use super::public_tokens::{belongs_to, parse_challenge};
-use super::tests::answer;
+use super::tests::response;
 use super::{Manifest, ManifestKind, TagList, manifest};
-use crate::name::{Digest, Registry, Version};
+use crate::name::{Digest, Registry, TagOrDigest};
 use crate::platform::Platform;
 use crate::property_tests::{corpus, grows_with_its_input};
-use crate::wire::Answer;
+use crate::wire::Response;
 
-fn latest() -> Version {
-    Version::Tag("latest".parse().unwrap())
+fn latest() -> TagOrDigest {
+    TagOrDigest::Tag("latest".parse().unwrap())
 }
 
 fn amd64() -> Platform {
@@ -23,7 +23,7 @@ fn amd64() -> Platform {
 }
 
 fn read_manifest(text: &str) -> Option<Manifest> {
-    let manifest = manifest::read(&answer(text), &latest()).ok()?;
+    let manifest = manifest::read(&response(text), &latest()).ok()?;
     // What is read can be used, whatever is in it.
     let _ = manifest.for_architecture(&amd64());
     if let ManifestKind::Image { config, .. } = &manifest.kind {
@@ -57,22 +57,24 @@ fn the_library_reads_the_same(text: &str, manifest: &Manifest) {
 
 fn read_tags(text: &str) -> Option<TagList> {
     let mut list = TagList::default();
-    list.add_page(&answer(text)).ok()?;
+    list.add_page(&response(text)).ok()?;
     Some(list)
 }
 
-fn linking(link: &str) -> Option<Answer> {
-    let mut answer = answer("");
+fn linking(link: &str) -> Option<Response> {
+    let mut response = response("");
     let value = HeaderValue::from_bytes(link.as_bytes()).ok()?;
-    answer.headers.insert("link", value);
-    Some(answer)
+    response.headers.insert("link", value);
+    Some(response)
 }
 
 /// Whatever a registry says: the next page is on it, or there is none.
 fn next_is_at_home(link: &str) {
-    let Some(answer) = linking(link) else { return };
-    if let Ok(Some(next)) = next_page(&answer) {
-        assert_eq!(next.origin(), answer.url.origin(), "{link}");
+    let Some(response) = linking(link) else {
+        return;
+    };
+    if let Ok(Some(next)) = next_page(&response) {
+        assert_eq!(next.origin(), response.url.origin(), "{link}");
         assert_eq!((next.username(), next.password()), ("", None), "{link}");
     }
 }
@@ -247,9 +249,9 @@ proptest! {
     fn bytes_that_are_not_what_they_claim_are_refused(body in "\\{\"manifests\":\\[\\],\"x\":\"[a-z]{0,9}\"\\}", other in any::<Vec<u8>>()) {
         let claimed = Digest::sha256(&other);
         prop_assume!(!claimed.matches(body.as_bytes()));
-        prop_assert!(manifest::read(&answer(&body), &Version::Digest(claimed)).is_err());
+        prop_assert!(manifest::read(&response(&body), &TagOrDigest::Digest(claimed)).is_err());
         let actual = Digest::sha256(body.as_bytes());
-        let read = manifest::read(&answer(&body), &Version::Digest(actual.clone())).unwrap();
+        let read = manifest::read(&response(&body), &TagOrDigest::Digest(actual.clone())).unwrap();
         prop_assert_eq!(read.digest, actual);
     }
 }

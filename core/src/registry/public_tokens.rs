@@ -19,8 +19,8 @@ use url::Url;
 use super::tokens::{CachedToken, Tokens};
 use super::{Account, RegistryClient};
 use crate::name::{DOCKER_HUB, Registry, Repository};
-use crate::problem::{Cause, Party, Problem};
-use crate::wire::{Answer, Call, Wire, is_plain};
+use crate::problem::{Cause, Problem, Side};
+use crate::wire::{Request, Response, Wire, has_no_userinfo};
 
 /// Where the images of Docker Hub are served.
 const DOCKER_HUB_SERVER: &str = "registry-1.docker.io";
@@ -58,7 +58,7 @@ impl Sources {
             RegistryClient::new(
                 &self.wire,
                 server_of(registry),
-                Party::Source,
+                Side::Source,
                 Arc::new(tokens),
             )
         });
@@ -126,15 +126,15 @@ impl PublicTokens {
         }
         url.query_pairs_mut()
             .append_pair("scope", &format!("repository:{repository}:pull"));
-        let mut call = Call::new(Party::Source, Method::GET, url);
-        call.basic = self
+        let mut request = Request::new(Side::Source, Method::GET, url);
+        request.basic = self
             .docker
             .as_ref()
             .map(|auth| (auth.username.clone(), auth.token.clone()));
-        let answer = self.wire.send(call).await;
-        let answer = answer.map_err(|problem| self.explain_failure(problem))?;
-        if !answer.status.is_success() {
-            let problem = answer.unexpected();
+        let response = self.wire.send(request).await;
+        let response = response.map_err(|problem| self.explain_failure(problem))?;
+        if !response.status.is_success() {
+            let problem = response.unexpected();
             return Err(match (problem.cause, &self.docker) {
                 (Cause::AccessDenied, Some(_)) => problem.advise(
                     "Docker Hub does not know this account: check DOCKER_USERNAME and DOCKER_TOKEN",
@@ -143,19 +143,19 @@ impl PublicTokens {
             });
         }
         #[derive(Deserialize)]
-        struct Given {
+        struct TokenResponse {
             token: Option<String>,
             access_token: Option<String>,
             expires_in: Option<u64>,
         }
-        let Given {
+        let TokenResponse {
             token,
             access_token,
             expires_in,
-        } = answer.json()?;
+        } = response.json()?;
         let text = token
             .or(access_token)
-            .ok_or_else(|| answer.invalid("the token service gave no token"))?;
+            .ok_or_else(|| response.invalid("the token service gave no token"))?;
         let text = SecretString::from(text);
         self.wire.learn_secret(&text);
         let lifetime = Duration::from_secs(expires_in.unwrap_or(SHORTEST_LIFETIME).min(86_400));
@@ -185,7 +185,7 @@ impl Tokens for PublicTokens {
     /// The challenge of the first refusal names the token service; later ones mean that a token is not accepted any more.
     async fn renew(
         &self,
-        refusal: &Answer,
+        refusal: &Response,
         repository: &Repository,
         _refused: Option<SecretString>,
     ) -> Result<bool, Problem> {
@@ -201,7 +201,7 @@ impl Tokens for PublicTokens {
             return Err(refusal
                 .invalid(format!(
                     "the registry sends us to {} for a token, which is not its own",
-                    crate::wire::shown(&service.realm)
+                    crate::wire::redacted(&service.realm)
                 ))
                 .advise("nothing was sent there; check the image's name"));
         }
@@ -210,8 +210,8 @@ impl Tokens for PublicTokens {
         Ok(true)
     }
 
-    fn explain_refusal(&self, answer: &Answer) -> Problem {
-        let problem = answer.unexpected();
+    fn explain_refusal(&self, response: &Response) -> Problem {
+        let problem = response.unexpected();
         match problem.cause {
             Cause::AccessDenied => problem.advise("the source does not let us read this: it is private, misnamed or blocked on the way"),
             _ => problem,
@@ -264,7 +264,7 @@ pub(super) fn belongs_to(realm: &Url, registry: &Registry) -> bool {
     };
     let realm_host = realm.host_str().unwrap_or_default();
     realm.scheme() == "https"
-        && is_plain(realm)
+        && has_no_userinfo(realm)
         && (realm_host == host || (domain(host).is_some() && domain(realm_host) == domain(host)))
 }
 

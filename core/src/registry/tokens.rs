@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::name::Repository;
 use crate::problem::Problem;
-use crate::wire::Answer;
+use crate::wire::Response;
 
 /// The tokens of one registry: public ones, or those of an Azure Container Registry.
 #[async_trait]
@@ -25,13 +25,13 @@ pub trait Tokens: Send + Sync {
     /// If the response names a token service that must not be used.
     async fn renew(
         &self,
-        refusal: &Answer,
+        refusal: &Response,
         repository: &Repository,
         refused: Option<SecretString>,
     ) -> Result<bool, Problem>;
 
     /// What a refusal by the registry means, with advice.
-    fn explain_refusal(&self, answer: &Answer) -> Problem;
+    fn explain_refusal(&self, response: &Response) -> Problem;
 
     /// A failed request's problem, with advice where the kind of registry allows some.
     fn explain_failure(&self, problem: Problem) -> Problem {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Done, NOWHERE, Report, Row};
+use super::{ActionResult, NOWHERE, Report, Row};
 use crate::discover::Category;
 use crate::plan::Verdict;
 
@@ -69,10 +69,10 @@ pub fn artifacts(report: &Report) -> Vec<Artifact> {
 /// Whether an image needs a sync when the run ends; none when that is not known.
 fn update_required(row: &Row) -> Option<bool> {
     match (&row.verdict, &row.done) {
-        (Verdict::Unknown(_), _) | (_, Done::Uncertain { .. }) => None,
-        (_, Done::Failed { problem, .. }) if problem.may_have_acted => None,
-        (_, Done::Imported(_)) => Some(false),
-        (verdict, Done::Nothing | Done::NotAsked | Done::Failed { .. }) => {
+        (Verdict::Unknown(_), _) | (_, ActionResult::Uncertain { .. }) => None,
+        (_, ActionResult::Failed { problem, .. }) if problem.may_have_acted => None,
+        (_, ActionResult::Imported(_)) => Some(false),
+        (verdict, ActionResult::Nothing | ActionResult::NotAsked | ActionResult::Failed { .. }) => {
             Some(verdict.needs_sync())
         }
     }
@@ -160,11 +160,13 @@ fn whole(report: &Report) -> Value {
 
 fn image(row: &Row) -> Value {
     let (outcome, duration) = match &row.done {
-        Done::Nothing => (None, None),
-        Done::NotAsked => (Some("not_asked"), None),
-        Done::Imported(duration) => (Some("imported"), Some(milliseconds(*duration))),
-        Done::Uncertain { duration, .. } => (Some("uncertain"), Some(milliseconds(*duration))),
-        Done::Failed { duration, .. } => (Some("failed"), duration.map(milliseconds)),
+        ActionResult::Nothing => (None, None),
+        ActionResult::NotAsked => (Some("not_asked"), None),
+        ActionResult::Imported(duration) => (Some("imported"), Some(milliseconds(*duration))),
+        ActionResult::Uncertain { duration, .. } => {
+            (Some("uncertain"), Some(milliseconds(*duration)))
+        }
+        ActionResult::Failed { duration, .. } => (Some("failed"), duration.map(milliseconds)),
     };
     let previous = row.previous.iter();
     let previous: serde_json::Map<_, _> = previous

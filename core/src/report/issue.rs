@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Done, Report, Row};
+use super::{ActionResult, Report, Row};
 use crate::discover::Category;
 use crate::name::{Digest, Tag};
 use crate::plan::Verdict;
@@ -43,7 +43,7 @@ pub(super) fn issues(report: &Report) -> Vec<Issue> {
         ));
     }
     let failed = |row: &Row| match &row.done {
-        Done::Failed { problem, .. } => Some(problem.clone()),
+        ActionResult::Failed { problem, .. } => Some(problem.clone()),
         _ => None,
     };
     for (problem, rows) in grouped(&report.rows, failed) {
@@ -55,7 +55,7 @@ pub(super) fn issues(report: &Report) -> Vec<Issue> {
         ));
     }
     let uncertain = |row: &Row| match &row.done {
-        Done::Uncertain { problem, .. } => Some(problem.clone()),
+        ActionResult::Uncertain { problem, .. } => Some(problem.clone()),
         _ => None,
     };
     for (problem, rows) in grouped(&report.rows, uncertain) {
@@ -96,7 +96,7 @@ fn grouped(
 }
 
 fn is_same(one: &Problem, other: &Problem) -> bool {
-    let kind = |problem: &Problem| (problem.party, problem.cause, problem.advice.clone());
+    let kind = |problem: &Problem| (problem.side, problem.cause, problem.advice.clone());
     one == other || (one.advice.is_some() && kind(one) == kind(other))
 }
 
@@ -148,7 +148,7 @@ fn not_synced(report: &Report) -> Option<Issue> {
     let rows: Vec<_> = report
         .rows
         .iter()
-        .filter(|row| row.done == Done::NotAsked)
+        .filter(|row| row.done == ActionResult::NotAsked)
         .collect();
     let first = rows.first()?;
     let advice = "run the taskset with SYNC_IMAGES=true".to_owned();
@@ -167,7 +167,10 @@ fn overwritten(report: &Report) -> Option<Issue> {
     let is_overwritten = |row: &&Row| {
         row.verdict == Verdict::Drifted
             && !row.previous.is_empty()
-            && matches!(row.done, Done::Imported(_) | Done::Uncertain { .. })
+            && matches!(
+                row.done,
+                ActionResult::Imported(_) | ActionResult::Uncertain { .. }
+            )
     };
     let rows: Vec<_> = report.rows.iter().filter(is_overwritten).collect();
     let first = rows.first()?;

@@ -16,11 +16,11 @@ pub use render::{RenderError, html, markdown};
 
 use crate::apply::{Ending, Outcome};
 use crate::config::Config;
-use crate::discover::{Category, Undiscovered, Wanted};
+use crate::discover::{Category, TagSelector, Undiscovered};
 use crate::name::{Digest, Registry, Tag, full_name};
-use crate::observe::Seen;
+use crate::observe::SourceState;
 use crate::plan::{Entry, Plan, Step, Verdict};
-use crate::problem::{Cause, Party, Problem};
+use crate::problem::{Cause, Problem, Side};
 use crate::wire::HostLedger;
 
 /// Stands for the destination of what could not be discovered.
@@ -141,20 +141,20 @@ impl Counts {
             Verdict::Unknown(_) => self.unknown += 1,
         }
         match &row.done {
-            Done::Imported(_) => self.imported += 1,
-            Done::Failed { problem, .. } => {
+            ActionResult::Imported(_) => self.imported += 1,
+            ActionResult::Failed { problem, .. } => {
                 self.failed += 1;
                 self.in_doubt += usize::from(problem.may_have_acted);
             }
-            Done::Uncertain { .. } => self.uncertain += 1,
-            Done::Nothing | Done::NotAsked => {}
+            ActionResult::Uncertain { .. } => self.uncertain += 1,
+            ActionResult::Nothing | ActionResult::NotAsked => {}
         }
     }
 }
 
 /// What a run did about an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Done {
+pub enum ActionResult {
     /// Nothing was to be done.
     Nothing,
     /// It needs an import, and this run was to look only.
@@ -197,7 +197,7 @@ pub struct Row {
     /// Why, in a sentence.
     pub reason: String,
     /// What was done.
-    pub done: Done,
+    pub done: ActionResult,
     /// What wants it.
     pub wanted_by: Vec<String>,
     /// What the user should know besides.
@@ -215,14 +215,16 @@ impl Row {
     pub fn problem(&self) -> Option<&Problem> {
         match (&self.verdict, &self.done) {
             (Verdict::Unknown(problem), _)
-            | (_, Done::Failed { problem, .. } | Done::Uncertain { problem, .. }) => Some(problem),
+            | (_, ActionResult::Failed { problem, .. } | ActionResult::Uncertain { problem, .. }) => {
+                Some(problem)
+            }
             (
                 Verdict::UpToDate
                 | Verdict::Missing
                 | Verdict::Outdated
                 | Verdict::Drifted
                 | Verdict::NotPublished(_),
-                Done::Nothing | Done::NotAsked | Done::Imported(_),
+                ActionResult::Nothing | ActionResult::NotAsked | ActionResult::Imported(_),
             ) => None,
         }
     }
@@ -257,7 +259,7 @@ pub struct Report {
 
 /// What a run found out besides its images.
 #[derive(Clone, Debug)]
-pub struct Facts {
+pub struct RunInfo {
     /// The login server, when it is known.
     pub login_server: Option<Registry>,
     /// The chart that named the RunWhen Local images, and its version.
@@ -274,7 +276,7 @@ pub struct Facts {
 
 impl Report {
     /// Puts plan and outcomes together; no outcomes where the run was to look only.
-    pub fn new(config: &Config, plan: &Plan, outcomes: Option<&[Outcome]>, facts: Facts) -> Self {
+    pub fn new(config: &Config, plan: &Plan, outcomes: Option<&[Outcome]>, facts: RunInfo) -> Self {
         let registry = facts.login_server.as_ref().map_or_else(
             || config.target.registry.as_str().to_owned(),
             ToString::to_string,
@@ -299,7 +301,7 @@ impl Report {
                 .iter()
                 .map(|undiscovered| undiscovered_row(&registry, undiscovered)),
         );
-        let Facts {
+        let RunInfo {
             login_server: _,
             chart,
             started,
@@ -360,7 +362,7 @@ impl Report {
         let problems = || self.rows.iter().filter_map(Row::problem);
         let is_missing = |problem: &Problem| {
             problem.cause == Cause::Configuration
-                || (problem.cause == Cause::NotFound && problem.party == Party::ResourceManager)
+                || (problem.cause == Cause::NotFound && problem.side == Side::ResourceManager)
         };
         let counts = self.counts();
         if self.nothing_is_published() || problems().any(is_missing) {
@@ -384,39 +386,39 @@ impl Report {
 }
 
 /// What a run that only looks does about an image.
-fn not_asked(entry: &Entry) -> Done {
+fn not_asked(entry: &Entry) -> ActionResult {
     match &entry.step {
-        Step::Nothing => Done::Nothing,
-        Step::Import(_) | Step::Blocked(_) => Done::NotAsked,
+        Step::Nothing => ActionResult::Nothing,
+        Step::Import(_) | Step::Blocked(_) => ActionResult::NotAsked,
     }
 }
 
 /// What a run that imports did about an image.
-fn done(entry: &Entry, outcome: Option<&Outcome>) -> Done {
+fn done(entry: &Entry, outcome: Option<&Outcome>) -> ActionResult {
     match (&entry.step, outcome) {
-        (Step::Nothing, _) => Done::Nothing,
-        (Step::Blocked(problem), _) => Done::Failed {
+        (Step::Nothing, _) => ActionResult::Nothing,
+        (Step::Blocked(problem), _) => ActionResult::Failed {
             problem: problem.clone(),
             duration: None,
         },
         (Step::Import(_), Some(outcome)) => match &outcome.ending {
-            Ending::Imported => Done::Imported(outcome.duration),
-            Ending::Uncertain(problem) => Done::Uncertain {
+            Ending::Imported => ActionResult::Imported(outcome.duration),
+            Ending::Uncertain(problem) => ActionResult::Uncertain {
                 problem: problem.clone(),
                 duration: outcome.duration,
             },
-            Ending::Failed(problem) => Done::Failed {
+            Ending::Failed(problem) => ActionResult::Failed {
                 problem: problem.clone(),
                 duration: Some(outcome.duration),
             },
         },
         (Step::Import(_), None) => {
             let problem = Problem::new(
-                Party::Here,
+                Side::Local,
                 Cause::Interrupted,
                 "the run ended before this import began",
             );
-            Done::Failed {
+            ActionResult::Failed {
                 problem,
                 duration: None,
             }
@@ -424,30 +426,30 @@ fn done(entry: &Entry, outcome: Option<&Outcome>) -> Done {
     }
 }
 
-fn row(registry: &str, entry: &Entry, done: Done) -> Row {
+fn row(registry: &str, entry: &Entry, done: ActionResult) -> Row {
     let desired = &entry.observed.desired;
     let published = match &entry.observed.source {
-        Seen::Published(published) => Some(published),
-        Seen::NotPublished(_) | Seen::Unknown(_) => None,
+        SourceState::Published(published) => Some(published),
+        SourceState::NotPublished(_) | SourceState::Unknown(_) => None,
     };
     // A run that only looks tells what stands in the way of the next one.
     let blocked = match (&entry.step, &done) {
-        (Step::Blocked(problem), Done::NotAsked) => Some(problem.to_string()),
+        (Step::Blocked(problem), ActionResult::NotAsked) => Some(problem.to_string()),
         _ => None,
     };
     let (tag, digest, target) = match (&desired.wanted, published) {
         (
-            Wanted::Image {
+            TagSelector::Image {
                 tag,
                 digest,
                 target,
             },
             _,
         ) => (tag.clone(), digest.clone(), Some(target)),
-        (Wanted::StableTag, Some(published)) => {
+        (TagSelector::StableTag, Some(published)) => {
             (published.tag.clone(), None, Some(&published.target))
         }
-        (Wanted::StableTag, None) => (None, None, None),
+        (TagSelector::StableTag, None) => (None, None, None),
     };
     Row {
         category: desired.category,
@@ -467,11 +469,13 @@ fn row(registry: &str, entry: &Entry, done: Done) -> Row {
 /// What an import replaces, or would.
 fn previous(entry: &Entry) -> Vec<(Tag, Digest)> {
     match (&entry.observed.source, &entry.observed.destination) {
-        (Seen::Published(published), Some(Ok(standing))) if entry.verdict.needs_sync() => standing
-            .overwritten(published)
-            .filter(|(_, digest)| **digest != published.digest)
-            .map(|(tag, digest)| (tag.clone(), digest.clone()))
-            .collect(),
+        (SourceState::Published(published), Some(Ok(standing))) if entry.verdict.needs_sync() => {
+            standing
+                .overwritten(published)
+                .filter(|(_, digest)| **digest != published.digest)
+                .map(|(tag, digest)| (tag.clone(), digest.clone()))
+                .collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -498,7 +502,7 @@ fn undiscovered_row(registry: &str, undiscovered: &Undiscovered) -> Row {
         previous: Vec::new(),
         verdict: Verdict::Unknown(problem.clone()),
         reason: problem.fact(),
-        done: Done::Nothing,
+        done: ActionResult::Nothing,
         wanted_by: Vec::new(),
         note: None,
     }

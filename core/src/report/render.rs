@@ -83,7 +83,7 @@ fn page(report: &Report) -> Page<'_> {
         duration: table::seconds(report.duration),
         requests: report.hosts.values().map(|host| host.requests).sum(),
         images: table::images(report),
-        issues: report.issues.iter().map(shown).collect(),
+        issues: report.issues.iter().map(shown_issue).collect(),
         others: table::wanted_by(report)
             .into_iter()
             .chain([table::settings(report), table::hosts(report)])
@@ -91,7 +91,7 @@ fn page(report: &Report) -> Page<'_> {
     }
 }
 
-fn shown(issue: &Issue) -> ShownIssue<'_> {
+fn shown_issue(issue: &Issue) -> ShownIssue<'_> {
     ShownIssue {
         severity: issue.severity,
         title: &issue.title,
@@ -151,7 +151,7 @@ fn summary(report: &Report) -> (String, &'static str) {
 /// of them.
 fn escape_markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let text = crate::text::printable(text);
+    let text = crate::text::strip_control(text);
     let mut characters = text.chars().peekable();
     let mut before = ' ';
     while let Some(c) = characters.next() {

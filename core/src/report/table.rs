@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Done, Report, Row};
+use super::{ActionResult, Report, Row};
 use crate::plan::Verdict;
 
 /// A table under a heading.
@@ -67,12 +67,16 @@ fn image(row: &Row) -> Vec<(String, &'static str)> {
         None => row.source.clone(),
     };
     let (action, outcome, mood, duration) = match &row.done {
-        Done::Nothing => ("none", NOTHING, PLAIN, None),
-        Done::NotAsked => ("none (SYNC_IMAGES=false)", NOTHING, PLAIN, None),
-        Done::Imported(duration) => ("import", "imported, verified", "good", Some(*duration)),
-        Done::Uncertain { duration, .. } => ("import", "not confirmed yet", "bad", Some(*duration)),
-        Done::Failed { duration: None, .. } => ("none", "not possible", "bad", None),
-        Done::Failed { duration, .. } => ("import", "failed", "bad", *duration),
+        ActionResult::Nothing => ("none", NOTHING, PLAIN, None),
+        ActionResult::NotAsked => ("none (SYNC_IMAGES=false)", NOTHING, PLAIN, None),
+        ActionResult::Imported(duration) => {
+            ("import", "imported, verified", "good", Some(*duration))
+        }
+        ActionResult::Uncertain { duration, .. } => {
+            ("import", "not confirmed yet", "bad", Some(*duration))
+        }
+        ActionResult::Failed { duration: None, .. } => ("none", "not possible", "bad", None),
+        ActionResult::Failed { duration, .. } => ("import", "failed", "bad", *duration),
     };
     vec![
         (source, PLAIN),

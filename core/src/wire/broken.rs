@@ -5,12 +5,12 @@ use std::error::Error as StdError;
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::StatusCode;
 
-use super::call::Call;
 use super::clock::{Clock, NotValid};
 use super::proxy::{ForwardProxy, host_and_port};
+use super::request::Request;
 use super::{Failure, chain, retry};
-use crate::problem::{Cause, Party, Problem};
-use crate::text::harmless;
+use crate::problem::{Cause, Problem, Side};
+use crate::text::for_message;
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug)]
@@ -31,15 +31,15 @@ enum Reason {
 
 /// The failure of a connection that was not made or did not last. `status` is that of an answer that broke off.
 pub(super) async fn failure(
-    call: &Call,
+    request: &Request,
     error: &reqwest::Error,
     status: Option<StatusCode>,
     proxy: Option<&ForwardProxy>,
     clock: &Clock,
 ) -> Failure {
-    let proxy = proxy.filter(|proxy| proxy.takes(&call.url));
-    let reason = reason(call, error, proxy, clock).await;
-    let host = call.url.host_str().unwrap_or_default();
+    let proxy = proxy.filter(|proxy| proxy.takes(&request.url));
+    let reason = reason(request, error, proxy, clock).await;
+    let host = request.url.host_str().unwrap_or_default();
     let now = Utc::now();
     // The library's own first line repeats the URL; the reason is the last.
     let last = chain(error).skip(1).last().map(ToString::to_string);
@@ -50,7 +50,7 @@ pub(super) async fn failure(
     let what = match (reason, proxy) {
         (Reason::Refused(status), Some(proxy)) => {
             let status = status.map_or_else(String::new, |status| format!(": {status}"));
-            let target = host_and_port(&call.url);
+            let target = host_and_port(&request.url);
             format!(
                 "the proxy {} refused the CONNECT tunnel to {target}{status}",
                 proxy.address()
@@ -64,11 +64,11 @@ pub(super) async fn failure(
     };
     Failure {
         problem: Problem::new(
-            call.party,
+            request.side,
             Cause::Unreachable,
-            harmless(&format!("{}: {what}", call.name())),
+            for_message(&format!("{}: {what}", request.name())),
         )
-        .advise(advice(reason, call.party, proxy.map(|_| host), now)),
+        .advise(advice(reason, request.side, proxy.map(|_| host), now)),
         transient: is_transient(reason) && !error.is_builder(),
         received: !error.is_connect(),
         wait: None,
@@ -83,7 +83,7 @@ pub(super) fn through(proxy: Option<&ForwardProxy>) -> String {
 }
 
 async fn reason(
-    call: &Call,
+    request: &Request,
     error: &reqwest::Error,
     proxy: Option<&ForwardProxy>,
     clock: &Clock,
@@ -105,7 +105,7 @@ async fn reason(
         (Some("proxy authorization required"), _) => {
             Reason::Refused(Some(StatusCode::PROXY_AUTHENTICATION_REQUIRED))
         }
-        (Some("unsuccessful"), Some(proxy)) => Reason::Refused(proxy.refusal(&call.url).await),
+        (Some("unsuccessful"), Some(proxy)) => Reason::Refused(proxy.refusal(&request.url).await),
         (Some("failed to create underlying connection"), Some(_)) => Reason::NoProxy,
         (Some(_), _) => Reason::NotConnected,
         (None, _) if error.is_connect() => Reason::NotConnected,
@@ -123,12 +123,12 @@ fn is_transient(reason: Reason) -> bool {
 }
 
 /// What the user can do. `proxied` is the host that was to be reached through the proxy.
-fn advice(reason: Reason, party: Party, proxied: Option<&str>, now: DateTime<Utc>) -> String {
+fn advice(reason: Reason, side: Side, proxied: Option<&str>, now: DateTime<Utc>) -> String {
     let directly = proxied.map_or_else(String::new, |host| {
         format!("; if {host} can be reached without the proxy, add it to NO_PROXY")
     });
-    let way = match (party, proxied) {
-        (Party::Destination, _) => {
+    let way = match (side, proxied) {
+        (Side::Destination, _) => {
             "check REGISTRY_NAME, DNS and the way to the registry (private endpoint, HTTPS_PROXY, NO_PROXY)"
         }
         (_, Some(_)) => "check the host's name, HTTPS_PROXY and NO_PROXY",

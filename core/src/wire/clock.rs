@@ -10,7 +10,7 @@ use rustls::CertificateError;
 use rustls::pki_types::UnixTime;
 use tokio::sync::watch;
 
-use super::call::Answer;
+use super::request::Response;
 
 /// How long an error waits for the first response of another server.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -24,8 +24,8 @@ pub(super) struct Clock(watch::Sender<Option<TimeDelta>>);
 
 impl Clock {
     /// Compares the clocks by a response that has just arrived.
-    pub(super) fn compare(&self, answer: &Answer) {
-        let Some(date) = answer.stated_date() else {
+    pub(super) fn compare(&self, response: &Response) {
+        let Some(date) = response.stated_date() else {
             return;
         };
         let difference = date - Utc::now();

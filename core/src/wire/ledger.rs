@@ -52,7 +52,7 @@ impl Ledger {
 
     pub(super) fn rate_limit(&self, host: &str, remaining: &str) {
         self.update(host, |entry| {
-            entry.rate_limit_remaining = Some(crate::text::harmless(remaining))
+            entry.rate_limit_remaining = Some(crate::text::for_message(remaining))
         });
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::problem::{Cause, Party, Problem};
+use crate::problem::{Cause, Problem, Side};
 
 /// What the deadline is one of.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +75,7 @@ impl Limit {
         };
         tokio::select! {
             biased;
-            () = stopped => Err(Problem::new(Party::Here, Cause::Interrupted, "stopped by a signal before this was done")),
+            () = stopped => Err(Problem::new(Side::Local, Cause::Interrupted, "stopped by a signal before this was done")),
             () = tokio::time::sleep_until(self.deadline) => Err(self.over()),
             result = work => result,
         }
@@ -94,7 +94,7 @@ impl Limit {
             ),
         };
         let what = format!("the deadline of {what}, {seconds} s, came before this was done");
-        Problem::new(Party::Here, Cause::Deadline, what).advise(advice)
+        Problem::new(Side::Local, Cause::Deadline, what).advise(advice)
     }
 }
 

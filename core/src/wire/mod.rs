@@ -6,7 +6,6 @@
 //! only where content is known by its digest, and never with a token to another host.
 
 mod broken;
-mod call;
 mod clock;
 mod ledger;
 mod limit;
@@ -15,6 +14,7 @@ mod no_proxy;
 mod proxy;
 mod reading;
 mod redact;
+mod request;
 mod retry;
 mod secrets;
 mod service_error;
@@ -35,13 +35,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-pub use call::{Answer, Call, Repeat};
-pub(crate) use call::{is_at_home, is_plain};
 pub use ledger::{HostLedger, Ledger};
 pub use limit::Limit;
 pub use network::Network;
 pub use no_proxy::NoProxy;
-pub use redact::shown;
+pub use redact::redacted;
+pub use request::{Repeat, Request, Response};
+pub(crate) use request::{has_no_userinfo, same_origin};
 pub use retry::retry_after;
 pub use secrets::Secrets;
 
@@ -191,19 +191,19 @@ impl Wire {
     /// # Errors
     /// When there is no answer, or only 408, 429 and 5xx, or one larger than the call takes; and at the
     /// run's end. Any other status is an answer.
-    pub async fn send(&self, call: Call) -> Result<Answer, Problem> {
-        let host = self.host(&call.host());
+    pub async fn send(&self, request: Request) -> Result<Response, Problem> {
+        let host = self.host(&request.host());
         let started = Instant::now();
         let tries = AtomicU32::new(0);
         let work = (|| {
             if tries.fetch_add(1, Ordering::Relaxed) > 0 {
-                self.inner.ledger.retried(&call.host());
+                self.inner.ledger.retried(&request.host());
             }
-            self.attempt(&call, &host)
+            self.attempt(&request, &host)
         })
         .retry(retry::delays())
         .when(|failure: &Failure| {
-            let may = call.repeat == Repeat::Always || !failure.received;
+            let may = request.repeat == Repeat::Always || !failure.received;
             failure.transient && may && started.elapsed() < retry::BUDGET
         })
         .adjust(|failure, delay| {
@@ -226,7 +226,7 @@ impl Wire {
                 })
             })
             .await;
-        result.map_err(|problem| self.finish(problem, tries.load(Ordering::Relaxed), &call))
+        result.map_err(|problem| self.finish(problem, tries.load(Ordering::Relaxed), &request))
     }
 
     /// Like [`Wire::send`], and follows redirects: over https only, and to another host without the token.
@@ -235,32 +235,32 @@ impl Wire {
     ///
     /// # Errors
     /// As [`Wire::send`], and when redirects lead round and round or away from https.
-    pub async fn send_following(&self, mut call: Call) -> Result<Answer, Problem> {
+    pub async fn send_following(&self, mut request: Request) -> Result<Response, Problem> {
         for _ in 0..=REDIRECTS {
-            let answer = self.send(call.clone()).await?;
-            if !answer.status.is_redirection() || answer.status == StatusCode::NOT_MODIFIED {
-                return Ok(answer);
+            let response = self.send(request.clone()).await?;
+            if !response.status.is_redirection() || response.status == StatusCode::NOT_MODIFIED {
+                return Ok(response);
             }
-            let target = answer
+            let target = response
                 .header("location")
-                .and_then(|text| answer.url.join(text).ok());
+                .and_then(|text| response.url.join(text).ok());
             let is_usable =
-                |url: &url::Url| url.scheme() == "https" && url.has_host() && is_plain(url);
+                |url: &url::Url| url.scheme() == "https" && url.has_host() && has_no_userinfo(url);
             let Some(target) = target.filter(is_usable) else {
-                return Err(answer.invalid("a redirect that leads nowhere, or away from https"));
+                return Err(response.invalid("a redirect that leads nowhere, or away from https"));
             };
-            if target.origin() != call.url.origin() {
-                (call.bearer, call.basic) = (None, None);
+            if target.origin() != request.url.origin() {
+                (request.bearer, request.basic) = (None, None);
             }
-            call.url = target;
+            request.url = target;
         }
-        let what = format!("{}: more than {REDIRECTS} redirects", call.name());
-        Err(Problem::new(call.party, Cause::Invalid, what))
+        let what = format!("{}: more than {REDIRECTS} redirects", request.name());
+        Err(Problem::new(request.side, Cause::Invalid, what))
     }
 
-    fn finish(&self, mut problem: Problem, tries: u32, call: &Call) -> Problem {
+    fn finish(&self, mut problem: Problem, tries: u32, request: &Request) -> Problem {
         if matches!(problem.cause, Cause::Deadline | Cause::Interrupted) {
-            problem.what = format!("{}: {}", call.name(), problem.what);
+            problem.what = format!("{}: {}", request.name(), problem.what);
         } else if tries > 1 {
             problem.what = format!("{} (tried {tries} times)", problem.what);
         }
@@ -268,79 +268,79 @@ impl Wire {
         problem
     }
 
-    async fn attempt(&self, call: &Call, host: &Host) -> Result<Answer, Failure> {
+    async fn attempt(&self, request: &Request, host: &Host) -> Result<Response, Failure> {
         host.wait_for_turn().await;
-        let name = call.host();
+        let name = request.host();
         let _place = host.places.acquire().await;
         self.inner
             .ledger
-            .sent(&name, call.body.as_ref().map_or(0, Bytes::len));
+            .sent(&name, request.body.as_ref().map_or(0, Bytes::len));
         let started = Instant::now();
         // Boxed: the futures of a run nest deeply, and this one is the innermost and the largest.
-        let exchange = Box::pin(self.exchange(call));
+        let exchange = Box::pin(self.exchange(request));
         let result = match tokio::time::timeout(ATTEMPT, exchange).await {
             Ok(result) => result,
-            Err(_) => Err(self.too_slow(call)),
+            Err(_) => Err(self.too_slow(request)),
         };
         self.inner.ledger.took(&name, started.elapsed());
-        let answer = result?;
-        self.inner.clock.compare(&answer);
+        let response = result?;
+        self.inner.clock.compare(&response);
         tracing::debug!(
             "{}: {} in {} ms",
-            self.scrub(&answer.call),
-            answer.status,
+            self.scrub(&response.request),
+            response.status,
             started.elapsed().as_millis()
         );
-        if let Some(remaining) = answer.header("ratelimit-remaining") {
+        if let Some(remaining) = response.header("ratelimit-remaining") {
             self.inner.ledger.rate_limit(&name, remaining);
         }
-        if retry::is_transient(answer.status) && !(call.is_final)(&answer) {
-            return Err(host.refused(&answer));
+        if retry::is_transient(response.status) && !(request.is_final)(&response) {
+            return Err(host.refused(&response));
         }
-        Ok(answer)
+        Ok(response)
     }
 
-    async fn exchange(&self, call: &Call) -> Result<Answer, Failure> {
-        let mut request = self
+    async fn exchange(&self, request: &Request) -> Result<Response, Failure> {
+        let mut builder = self
             .inner
             .client
-            .request(call.method.clone(), call.url.clone())
-            .headers(call.headers.clone());
-        if let Some(token) = &call.bearer {
-            request = request.bearer_auth(token.expose_secret());
+            .request(request.method.clone(), request.url.clone())
+            .headers(request.headers.clone());
+        if let Some(token) = &request.bearer {
+            builder = builder.bearer_auth(token.expose_secret());
         }
-        if let Some((user, password)) = &call.basic {
-            request = request.basic_auth(user.expose_secret(), Some(password.expose_secret()));
+        if let Some((user, password)) = &request.basic {
+            builder = builder.basic_auth(user.expose_secret(), Some(password.expose_secret()));
         }
-        if let Some(body) = &call.body {
-            request = request.body(body.clone());
+        if let Some(body) = &request.body {
+            builder = builder.body(body.clone());
         }
-        let mut response = match request.send().await {
+        let mut response = match builder.send().await {
             Ok(response) => response,
-            Err(error) => return Err(self.broken(call, &error, None).await),
+            Err(error) => return Err(self.broken(request, &error, None).await),
         };
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = BytesMut::new();
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) => {
-                    self.inner.ledger.received(&call.host(), chunk.len());
+                    self.inner.ledger.received(&request.host(), chunk.len());
                     if !status.is_success() && body.len() + chunk.len() > REFUSAL_CAP {
                         break;
                     }
-                    if body.len() + chunk.len() > call.cap {
-                        return Err(too_large(call));
+                    if body.len() + chunk.len() > request.cap {
+                        return Err(too_large(request));
                     }
                     body.extend_from_slice(&chunk);
                 }
                 Ok(None) => break,
-                Err(error) => return Err(self.broken(call, &error, Some(status)).await),
+                Err(error) => return Err(self.broken(request, &error, Some(status)).await),
             }
         }
-        let (party, url, name) = (call.party, call.url.clone(), call.name());
-        Ok(Answer {
-            party,
-            call: name,
+        let (side, url, name) = (request.side, request.url.clone(), request.name());
+        Ok(Response {
+            side,
+            request: name,
             url,
             status,
             headers,
@@ -351,20 +351,20 @@ impl Wire {
 
     async fn broken(
         &self,
-        call: &Call,
+        request: &Request,
         error: &reqwest::Error,
         status: Option<StatusCode>,
     ) -> Failure {
         let Inner { proxy, clock, .. } = &*self.inner;
-        broken::failure(call, error, status, proxy.as_ref(), clock).await
+        broken::failure(request, error, status, proxy.as_ref(), clock).await
     }
 
-    fn too_slow(&self, call: &Call) -> Failure {
+    fn too_slow(&self, request: &Request) -> Failure {
         let proxy = self.inner.proxy.as_ref();
-        let proxy = proxy.filter(|proxy| proxy.takes(&call.url));
+        let proxy = proxy.filter(|proxy| proxy.takes(&request.url));
         let what = format!(
             "{}: no complete answer in {} s{}",
-            call.name(),
+            request.name(),
             ATTEMPT.as_secs(),
             broken::through(proxy)
         );
@@ -375,7 +375,7 @@ impl Wire {
             None => "the service or the way to it is slow; try again later",
         };
         Failure {
-            problem: Problem::new(call.party, Cause::TimedOut, what).advise(advice),
+            problem: Problem::new(request.side, Cause::TimedOut, what).advise(advice),
             transient: true,
             received: true,
             wait: None,
@@ -413,11 +413,11 @@ impl Host {
         }
     }
 
-    fn refused(&self, answer: &Answer) -> Failure {
-        let wait = answer
+    fn refused(&self, response: &Response) -> Failure {
+        let wait = response
             .header(RETRY_AFTER.as_str())
-            .and_then(|value| retry_after(value, answer.date()));
-        let throttled = answer.status == StatusCode::TOO_MANY_REQUESTS;
+            .and_then(|value| retry_after(value, response.date()));
+        let throttled = response.status == StatusCode::TOO_MANY_REQUESTS;
         if let (true, Some(wait)) = (throttled, wait.filter(|wait| *wait <= retry::LONGEST_WAIT)) {
             *self
                 .paused_until
@@ -429,7 +429,7 @@ impl Host {
         } else {
             Cause::Unavailable
         };
-        let mut problem = answer.problem(cause);
+        let mut problem = response.problem(cause);
         if let Some(wait) = wait {
             problem.what = format!("{} (asks to wait {} s)", problem.what, wait.as_secs());
         }
@@ -442,7 +442,7 @@ impl Host {
             problem: problem.advise(advice),
             transient: true,
             received: !matches!(
-                answer.status,
+                response.status,
                 StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
             ),
             wait,
@@ -450,14 +450,14 @@ impl Host {
     }
 }
 
-fn too_large(call: &Call) -> Failure {
+fn too_large(request: &Request) -> Failure {
     let what = format!(
         "{}: the answer is larger than {} KiB",
-        call.name(),
-        call.cap >> 10
+        request.name(),
+        request.cap >> 10
     );
     Failure {
-        problem: Problem::new(call.party, Cause::Invalid, what),
+        problem: Problem::new(request.side, Cause::Invalid, what),
         transient: false,
         received: true,
         wait: None,

@@ -5,7 +5,7 @@ use url::Url;
 use crate::text::PUBLIC_PARAMETERS;
 
 /// The URL without user, password, fragment and the values of unknown query parameters.
-pub fn shown(url: &Url) -> String {
+pub fn redacted(url: &Url) -> String {
     let mut out = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());
     if let Some(port) = url.port() {
         out.push_str(&format!(":{port}"));
@@ -21,7 +21,7 @@ pub fn shown(url: &Url) -> String {
             "…"
         });
     }
-    crate::text::harmless(&out)
+    crate::text::for_message(&out)
 }
 
 #[cfg(test)]
@@ -34,7 +34,7 @@ mod tests {
             Url::parse("https://me:pw@management.azure.com/a/b?api-version=2023-07-01&s=SIG&t=1#f")
                 .unwrap();
         assert_eq!(
-            shown(&url),
+            redacted(&url),
             "https://management.azure.com/a/b?api-version=2023-07-01&s=…&t=…"
         );
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::text::printable;
+use crate::text::strip_control;
 
 /// `CODE: message` of an error body, in the three shapes that are met; none when it is something else.
 ///
@@ -47,8 +47,8 @@ fn with_details(error: &Value, levels: usize, texts: &mut Vec<String>) {
 fn one_text(code: Option<String>, message: Option<String>) -> Option<String> {
     let is_filled = |text: &String| !text.is_empty();
     match (code.filter(is_filled), message.filter(is_filled)) {
-        (Some(code), Some(message)) => Some(printable(&format!("{code}: {message}"))),
-        (Some(one), None) | (None, Some(one)) => Some(printable(&one)),
+        (Some(code), Some(message)) => Some(strip_control(&format!("{code}: {message}"))),
+        (Some(one), None) | (None, Some(one)) => Some(strip_control(&one)),
         (None, None) => None,
     }
 }

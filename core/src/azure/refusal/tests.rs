@@ -10,66 +10,66 @@ const IMPORT: About<'static> = About::Import {
 
 #[test]
 fn azures_texts_are_explained() {
-    for (text, party, cause) in [
+    for (text, side, cause) in [
         (
             "AuthorizationFailed: … importImage/action",
-            Party::ResourceManager,
+            Side::ResourceManager,
             Cause::AccessDenied,
         ),
         (
             "Invalid message Unauthorized … {\"errors\":[{\"code\":\"UNAUTHORIZED\"",
-            Party::Source,
+            Side::Source,
             Cause::AccessDenied,
         ),
         (
             "Invalid message NotFound … MANIFEST_UNKNOWN",
-            Party::Source,
+            Side::Source,
             Cause::NotFound,
         ),
         (
             "toomanyrequests: You have reached your pull rate limit",
-            Party::Source,
+            Side::Source,
             Cause::Throttled,
         ),
         (
             "client with IP '1.2.3.4' is not allowed access",
-            Party::Destination,
+            Side::Destination,
             Cause::AccessDenied,
         ),
-        ("the tag is locked", Party::Destination, Cause::Rejected),
+        ("the tag is locked", Side::Destination, Cause::Rejected),
         (
             "ScopeLocked: The scope cannot perform write operation because following scope(s) are locked",
-            Party::Destination,
+            Side::Destination,
             Cause::Rejected,
         ),
         (
             "DENIED: The registry has reached its storage limit",
-            Party::Destination,
+            Side::Destination,
             Cause::Rejected,
         ),
         (
             "AccountSizeOverQuota: The account permission has been restricted as account storage usage is over quota.",
-            Party::Destination,
+            Side::Destination,
             Cause::Rejected,
         ),
         (
             "toomanyrequests: Quota exceeded for quota metric 'Requests per project per region'",
-            Party::Source,
+            Side::Source,
             Cause::Throttled,
         ),
     ] {
         let (found_party, found_cause, _) = meaning(text, IMPORT).unwrap();
-        assert_eq!((found_party, found_cause), (party, cause), "{text}");
+        assert_eq!((found_party, found_cause), (side, cause), "{text}");
     }
     for unknown in ["something new", "blocked by policy", "sha256:4290429"] {
         assert_eq!(meaning(unknown, IMPORT), None, "{unknown}");
     }
 }
 
-fn answer(status: u16, body: &Value) -> Answer {
-    Answer {
-        party: Party::ResourceManager,
-        call: "GET https://management.azure.com/x".to_owned(),
+fn response(status: u16, body: &Value) -> Response {
+    Response {
+        side: Side::ResourceManager,
+        request: "GET https://management.azure.com/x".to_owned(),
         url: "https://management.azure.com/x".parse().unwrap(),
         status: StatusCode::from_u16(status).unwrap(),
         headers: reqwest::header::HeaderMap::new(),
@@ -85,10 +85,10 @@ fn ids_in_the_preface_mean_nothing_and_the_cause_is_not_cut_off() {
         "Operation registries-429-locked failed. Resource {id} Error copying blobs. Details: the end"
     );
     let body = json!({"error": {"code": "ImportFailed", "message": message}});
-    let problem = explained(&answer(400, &body), Cause::Rejected, IMPORT);
+    let problem = explained(&response(400, &body), Cause::Rejected, IMPORT);
     assert_eq!(
-        (problem.party, problem.cause),
-        (Party::Source, Cause::Rejected)
+        (problem.side, problem.cause),
+        (Side::Source, Cause::Rejected)
     );
     assert!(
         problem
@@ -127,7 +127,7 @@ fn a_failed_operation_is_told_from_one_that_cannot_be_polled() {
         (error("ServerBusy", "try again"), false),
     ] {
         assert_eq!(
-            is_failed_operation(&answer(429, &body)),
+            is_failed_operation(&response(429, &body)),
             is_failed,
             "{body}"
         );
@@ -137,7 +137,7 @@ fn a_failed_operation_is_told_from_one_that_cannot_be_polled() {
 #[test]
 fn a_canceled_import_and_nested_details_are_in_the_text() {
     let canceled = explained(
-        &answer(200, &json!({"status": "Canceled"})),
+        &response(200, &json!({"status": "Canceled"})),
         Cause::Rejected,
         IMPORT,
     );
@@ -148,12 +148,12 @@ fn a_canceled_import_and_nested_details_are_in_the_text() {
     assert!(canceled.to_string().ends_with("run again"), "{canceled}");
     let body = json!({"status": "Failed", "error": {"code": "ImportFailed", "message": "It failed.",
         "details": [{"code": "X", "message": "x"}, {"code": "Y", "details": [{"code": "TOOMANYREQUESTS", "message": "z"}]}]}});
-    let nested = explained(&answer(200, &body), Cause::Rejected, IMPORT);
+    let nested = explained(&response(200, &body), Cause::Rejected, IMPORT);
     let text = "the import failed: ImportFailed: It failed.; X: x; Y; TOOMANYREQUESTS: z";
     assert!(nested.what.ends_with(text), "{nested}");
     assert_eq!(
-        (nested.party, nested.cause),
-        (Party::Source, Cause::Throttled)
+        (nested.side, nested.cause),
+        (Side::Source, Cause::Throttled)
     );
 }
 
@@ -196,15 +196,15 @@ fn a_wrong_subscription_names_the_variable_it_came_from() {
 fn a_registrys_error_in_place_of_a_list_says_nothing_about_access() {
     let body = json!({"errors": [{"code": "DENIED", "message": "no"}]});
     let about = About::Subscription(SubscriptionOrigin::Variable);
-    let problem = explained(&answer(403, &body), Cause::AccessDenied, about);
+    let problem = explained(&response(403, &body), Cause::AccessDenied, about);
     assert_eq!(
-        (problem.party, problem.cause),
-        (Party::ResourceManager, Cause::Invalid)
+        (problem.side, problem.cause),
+        (Side::ResourceManager, Cause::Invalid)
     );
     let limit = json!({"errors": [{"code": "TOOMANYREQUESTS", "message": "pull rate limit"}]});
-    let problem = explained(&answer(429, &limit), Cause::Rejected, IMPORT);
+    let problem = explained(&response(429, &limit), Cause::Rejected, IMPORT);
     assert_eq!(
-        (problem.party, problem.cause),
-        (Party::Source, Cause::Throttled)
+        (problem.side, problem.cause),
+        (Side::Source, Cause::Throttled)
     );
 }

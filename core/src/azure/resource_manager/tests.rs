@@ -1,5 +1,5 @@
 use super::*;
-use crate::name::{Digest, Location};
+use crate::name::{Digest, ImageName};
 
 fn resource(name: &str, login_server: &str) -> RegistryResource {
     let properties = RegistryProperties {
@@ -51,7 +51,7 @@ fn an_empty_list_is_a_missing_permission_and_two_hits_are_named() {
 
 #[test]
 fn an_import_names_the_source_by_digest_and_every_target() {
-    let location = Location {
+    let location = ImageName {
         registry: "us-west1-docker.pkg.dev".parse().unwrap(),
         repository: "p/r/i".parse().unwrap(),
     };

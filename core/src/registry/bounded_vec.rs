@@ -9,15 +9,15 @@ use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 /// A list of at most `MOST` items; null is an empty one. A longer one is an error as soon as that shows:
 /// nothing of it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct AtMost<T, const MOST: usize>(pub Vec<T>);
+pub(super) struct BoundedVec<T, const MOST: usize>(pub Vec<T>);
 
-impl<T, const MOST: usize> Default for AtMost<T, MOST> {
+impl<T, const MOST: usize> Default for BoundedVec<T, MOST> {
     fn default() -> Self {
         Self(Vec::new())
     }
 }
 
-impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for AtMost<T, MOST> {
+impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for BoundedVec<T, MOST> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Items::<T, MOST>(PhantomData))
     }
@@ -26,14 +26,14 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for AtMost<T,
 struct Items<T, const MOST: usize>(PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for Items<T, MOST> {
-    type Value = AtMost<T, MOST>;
+    type Value = BoundedVec<T, MOST>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "a list of at most {MOST}")
     }
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(AtMost::default())
+        Ok(BoundedVec::default())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
@@ -46,17 +46,17 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for Items<T, MOST
             }
             kept.push(item);
         }
-        Ok(AtMost(kept))
+        Ok(BoundedVec(kept))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::AtMost;
+    use super::BoundedVec;
 
     #[test]
     fn a_list_that_is_too_long_is_an_error() {
-        let read = serde_json::from_str::<AtMost<u8, 2>>;
+        let read = serde_json::from_str::<BoundedVec<u8, 2>>;
         assert_eq!(read("[1,2]").unwrap().0, [1, 2]);
         assert!(read("null").unwrap().0.is_empty());
         let error = read("[1,2,3]").unwrap_err().to_string();

@@ -7,11 +7,11 @@ use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
 use url::Url;
 
-use super::redact::shown;
+use super::redact::redacted;
 use super::secrets::Secrets;
 use super::service_error::service_error;
-use crate::problem::{Cause, Party, Problem};
-use crate::text::harmless;
+use crate::problem::{Cause, Problem, Side};
+use crate::text::for_message;
 
 /// Whether a call may be sent again after the other side may have acted on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +24,9 @@ pub enum Repeat {
 
 /// One request.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub struct Request {
     /// The side that is asked.
-    pub party: Party,
+    pub side: Side,
     /// The method.
     pub method: Method,
     /// Where.
@@ -44,14 +44,14 @@ pub struct Call {
     /// Whether it may be sent twice.
     pub repeat: Repeat,
     /// True for a 408, 429 or 5xx that another try does not change: the result of an operation, not of the request.
-    pub is_final: fn(&Answer) -> bool,
+    pub is_final: fn(&Response) -> bool,
 }
 
-impl Call {
+impl Request {
     /// A request without body, token or headers, that takes an answer of up to one mebibyte.
-    pub fn new(party: Party, method: Method, url: Url) -> Self {
+    pub fn new(side: Side, method: Method, url: Url) -> Self {
         Self {
-            party,
+            side,
             method,
             url,
             headers: HeaderMap::new(),
@@ -83,7 +83,7 @@ impl Call {
     }
 
     pub(super) fn name(&self) -> String {
-        format!("{} {}", self.method, shown(&self.url))
+        format!("{} {}", self.method, redacted(&self.url))
     }
 
     pub(super) fn host(&self) -> String {
@@ -93,11 +93,11 @@ impl Call {
 
 /// What came back, whatever its status: only what is worth another try is an error by itself.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct Response {
     /// The side that answered.
-    pub party: Party,
+    pub side: Side,
     /// `METHOD URL`, redacted.
-    pub call: String,
+    pub request: String,
     /// The URL as it was asked.
     pub url: Url,
     /// Its status.
@@ -110,7 +110,7 @@ pub struct Answer {
     pub(crate) secrets: Secrets,
 }
 
-impl Answer {
+impl Response {
     /// A header as text; none when it is missing or not text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -132,28 +132,30 @@ impl Answer {
     }
 
     /// The service's own words of an error, without the secrets of this run: some repeat what they were sent.
-    pub(crate) fn said(&self) -> Option<String> {
+    pub(crate) fn service_message(&self) -> Option<String> {
         service_error(&self.body).map(|text| self.secrets.scrub(beginning(&text)))
     }
 
     /// A problem that tells this answer: call, status and the service's own code.
     pub fn problem(&self, cause: Cause) -> Problem {
-        let said = self.said().map(|text| format!(": {}", harmless(&text)));
+        let said = self
+            .service_message()
+            .map(|text| format!(": {}", for_message(&text)));
         let said = said.unwrap_or_default();
         Problem::new(
-            self.party,
+            self.side,
             cause,
-            format!("{}: {}{said}", self.call, self.status),
+            format!("{}: {}{said}", self.request, self.status),
         )
     }
 
     /// A problem for an answer that is not what the protocol promises.
     pub fn invalid(&self, what: impl std::fmt::Display) -> Problem {
-        let what = harmless(&self.secrets.scrub(beginning(&what.to_string())));
+        let what = for_message(&self.secrets.scrub(beginning(&what.to_string())));
         Problem::new(
-            self.party,
+            self.side,
             Cause::Invalid,
-            format!("{}: {}: {what}", self.call, self.status),
+            format!("{}: {}: {what}", self.request, self.status),
         )
         .acted()
     }
@@ -163,7 +165,7 @@ impl Answer {
         self.problem(match self.status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Cause::AccessDenied,
             // Without a code of the service's it is somebody else who has nothing there.
-            StatusCode::NOT_FOUND if self.said().is_some() => Cause::NotFound,
+            StatusCode::NOT_FOUND if self.service_message().is_some() => Cause::NotFound,
             StatusCode::NOT_FOUND => Cause::Invalid,
             status if status.is_success() || status.is_redirection() => Cause::Invalid,
             _ => Cause::Rejected,
@@ -192,12 +194,12 @@ impl Answer {
 }
 
 /// Whether an address that a service gave is on the service itself. A user in it would become a header.
-pub(crate) fn is_at_home(url: &Url, home: &Url) -> bool {
-    url.origin() == home.origin() && is_plain(url)
+pub(crate) fn same_origin(url: &Url, home: &Url) -> bool {
+    url.origin() == home.origin() && has_no_userinfo(url)
 }
 
 /// Whether a URL names nobody who asks.
-pub(crate) fn is_plain(url: &Url) -> bool {
+pub(crate) fn has_no_userinfo(url: &Url) -> bool {
     url.username().is_empty() && url.password().is_none()
 }
 

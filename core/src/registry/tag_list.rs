@@ -7,10 +7,10 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::at_most::AtMost;
+use super::bounded_vec::BoundedVec;
 use crate::name::{Digest, Tag};
 use crate::problem::Problem;
-use crate::wire::Answer;
+use crate::wire::Response;
 
 /// Tags in a list of Google's, which has no pages.
 pub(super) const MOST_OF_GOOGLE: usize = 10_000;
@@ -42,7 +42,7 @@ pub struct TagList {
 struct Page<'a> {
     /// Null where a repository has none (Docker's registry).
     #[serde(default, deserialize_with = "present")]
-    tags: Option<AtMost<MaybeTag, MOST_TAGS>>,
+    tags: Option<BoundedVec<MaybeTag, MOST_TAGS>>,
     /// Read apart: what is not as Google writes it is no answer, and no failure; the tags are there all
     /// the same.
     #[serde(default, borrow)]
@@ -107,7 +107,7 @@ fn listed(manifest: &RawValue) -> Listed {
     let Some(PageManifest { tag, uploaded }) = lenient(Some(manifest)) else {
         return Listed::default();
     };
-    let tags: AtMost<MaybeTag, MOST_OF_GOOGLE> = lenient(tag).unwrap_or_default();
+    let tags: BoundedVec<MaybeTag, MOST_OF_GOOGLE> = lenient(tag).unwrap_or_default();
     let uploaded: Option<String> = lenient(uploaded);
     Listed {
         tags: valid(tags.0).collect(),
@@ -147,14 +147,14 @@ impl TagList {
             .find(|(_, listed)| listed.tags.contains(tag))
     }
 
-    pub(super) fn add_page(&mut self, answer: &Answer) -> Result<(), Problem> {
-        let page: Page<'_> = answer.json()?;
+    pub(super) fn add_page(&mut self, response: &Response) -> Result<(), Problem> {
+        let page: Page<'_> = response.json()?;
         let Manifests(manifests) = lenient(page.manifest).unwrap_or_default();
-        let Some(AtMost(tags)) = page.tags.or_else(|| {
+        let Some(BoundedVec(tags)) = page.tags.or_else(|| {
             // Google's part alone tells tags too.
-            (!manifests.is_empty()).then(AtMost::default)
+            (!manifests.is_empty()).then(BoundedVec::default)
         }) else {
-            return Err(answer.invalid("the list has no tags field"));
+            return Err(response.invalid("the list has no tags field"));
         };
         self.tags.extend(valid(tags));
         if self.manifests.len() + manifests.len() <= MOST_LISTED {
@@ -179,7 +179,8 @@ mod tests {
 
     fn page(body: &str) -> Option<TagList> {
         let mut list = TagList::default();
-        list.add_page(&crate::registry::tests::answer(body)).ok()?;
+        list.add_page(&crate::registry::tests::response(body))
+            .ok()?;
         Some(list)
     }
 
@@ -234,7 +235,7 @@ mod tests {
             let body = format!(
                 r#"{{"tags":["{tag}"],"manifest":{{"{digest}":{{"tag":["{tag}"],"timeUploadedMs":"7"}}}}}}"#
             );
-            list.add_page(&crate::registry::tests::answer(&body))
+            list.add_page(&crate::registry::tests::response(&body))
                 .unwrap();
         }
         let tags = list.manifests[&digest].tags.iter().map(Tag::as_str);
@@ -246,7 +247,7 @@ mod tests {
     fn more_tags_than_anybody_can_choose_from_are_an_error() {
         let tags = vec!["t"; MOST_TAGS + 1];
         let problem = TagList::default()
-            .add_page(&crate::registry::tests::answer(
+            .add_page(&crate::registry::tests::response(
                 &serde_json::json!({"tags": tags}).to_string(),
             ))
             .unwrap_err();
