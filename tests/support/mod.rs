@@ -3,9 +3,11 @@
 // Every test file uses its own part of this.
 #![allow(dead_code)]
 
-pub mod disguise;
+pub mod chart;
+pub mod executables;
 pub mod hostile;
 pub mod peak;
+pub mod secrets;
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
@@ -17,7 +19,7 @@ use sandbox::{Sandbox, scenario};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use disguise::{squeezed, traces_of};
+use secrets::{squeezed, traces_of};
 
 /// The host that the CodeCollections are published on.
 pub const SOURCE: &str = scenario::GOOGLE_HOST;

@@ -1,0 +1,12 @@
+//! `taskset` as a user sees it: what it imports, verifies and reports, also if Azure refuses, fails, hangs or is wrong.
+
+mod concurrent;
+mod endings;
+mod failures;
+mod imports;
+mod purged_children;
+mod readme;
+#[path = "../support/mod.rs"]
+mod support;
+
+const TASKSET: &str = env!("CARGO_BIN_EXE_taskset");
