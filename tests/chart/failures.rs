@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use crate::SLI;
-use crate::support::chart::{check_chart, status, verdict, world};
-use crate::support::{ACR, run};
+use crate::support::chart::{check_chart, verdict, world};
+use crate::support::{ACR, run, status};
 use sandbox::runwhen_local::{ARCHIVE_HOST, CHART_HOST, INDEX_PATH, STORAGE_HOST, SUBCHART_HOST};
 use sandbox::{Fault, FaultKind, RetryAfter, Sandbox};
 

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::SLI;
-use crate::support::chart::{check_chart, status, verdict, world};
-use crate::support::{ACR, run};
+use crate::support::chart::{check_chart, verdict, world};
+use crate::support::{ACR, run, status};
 use sandbox::content::Digest;
 use sandbox::image::ImageRecipe;
 use sandbox::registry::ManifestEntry;

@@ -1,37 +1,27 @@
-//! Bad days of a check: what `sli` says when the world does not answer as it should.
+//! What `sli` reports if Azure, a source or the destination fails.
 //!
-//! The rule behind all of them: what is not known is never counted, and one image's trouble never changes
-//! another's verdict.
+//! An image that could not be read is unknown and never counted, and the failure of one image does not change the verdict
+//! of another. The fault matrix (`tests/faults`) asserts this for every endpoint and fault; here are the messages.
 
 use std::time::{Duration, Instant};
 
+use sandbox::registry::RegistryKind;
+use sandbox::{Fault, FaultKind, Permission, RedirectTarget, RetryAfter, Sandbox, Scenario};
+
 use crate::SLI;
-use crate::support::{ACR, ENTRA, Ended, ONE, Run, SOURCE, run, signal};
-use sandbox::{Fault, FaultKind, RetryAfter, Sandbox, Scenario};
+use crate::support::cases::{Case, test_all};
+use crate::support::{ACR, Ended, ONE, Run, SOURCE, one_list, run, signal, status};
 
 fn world() -> Sandbox {
     Sandbox::start(Scenario::outdated()).expect("a sandbox")
 }
 
-/// A fault of the one repository's list of tags.
-fn one_list() -> Fault {
-    Fault::on(SOURCE).path_contains(&format!("{ONE}/tags/list"))
-}
-
-fn status(code: u16, body: &str) -> FaultKind {
-    FaultKind::Status {
-        code,
-        headers: Vec::new(),
-        body: body.to_owned(),
-    }
-}
-
-/// One source has trouble: it is unknown, the other four are judged, and there is no number.
+/// One image is unknown, the other four have their verdict, and there is no number.
 #[track_caller]
 fn one_is_unknown(run: Run<'_>, parts: &[&str]) -> Ended {
     let ended = run.end();
     ended.expect(3, parts);
-    assert_eq!(ended.stdout, "", "a number although something is unknown");
+    assert_eq!(ended.stdout, "", "a number although an image is unknown");
     assert_eq!(ended.verdict_of_one("sli.json", "Missing"), "Unknown");
     assert_eq!(
         ended.json("sli.json")["needs_sync"],
@@ -41,88 +31,138 @@ fn one_is_unknown(run: Run<'_>, parts: &[&str]) -> Ended {
     ended
 }
 
-/// Azure refuses: nothing is known, nothing is counted.
-#[track_caller]
-fn denied(run: Run<'_>, parts: &[&str]) {
-    let ended = run.end();
-    ended.expect(5, parts);
-    assert_eq!(ended.stdout, "");
-    let verdicts = ended.verdicts("sli.json");
-    assert_eq!(verdicts.len(), 5);
-    assert!(
-        verdicts.values().all(|verdict| verdict == "Unknown"),
-        "{verdicts:?}"
-    );
-    assert_eq!(
-        ended.json("issues.json").as_array().map(Vec::len),
-        Some(1),
-        "one cause is one issue"
-    );
-}
-
 #[test]
-fn wrong_secret() {
-    let world = world();
-    let run = run(SLI, &world).set("AZURE_CLIENT_SECRET", "not~the~Secret.8Q");
-    denied(
-        run,
-        &[
-            "Microsoft Entra login",
-            "AADSTS7000215",
-            "the client secret is wrong",
-        ],
-    );
-}
-
-#[test]
-fn no_such_tenant() {
-    let world = world();
-    let run = run(SLI, &world).set("AZURE_TENANT_ID", "99999999-0000-4000-8000-000000000009");
-    denied(run, &["AADSTS90002", "check AZURE_TENANT_ID"]);
-}
-
-#[test]
-fn no_such_application() {
-    let world = world();
-    let run = run(SLI, &world).set("AZURE_CLIENT_ID", "99999999-0000-4000-8000-000000000009");
-    denied(run, &["AADSTS700016", "check AZURE_CLIENT_ID"]);
-}
-
-#[test]
-fn the_registrys_firewall() {
-    let world = world();
-    world.edit(|state| {
-        let acr = state.registries.get_mut(ACR).expect("the ACR");
-        let sandbox::registry::RegistryKind::Azure(settings) = &mut acr.kind else {
-            panic!("not an ACR")
-        };
-        settings.firewall_closed = true;
-    });
-    denied(
-        run(SLI, &world),
-        &[
-            "destination registry (ACR)",
-            "is not allowed access",
-            "firewall",
-        ],
+fn failure_at_one_image_makes_only_this_image_unknown() {
+    let list = |name, fault, message| Case {
+        name,
+        at: one_list(),
+        fault,
+        exit: 3,
+        message,
+    };
+    let redirect = |to| FaultKind::Redirect { to };
+    let place = &["source registry", "tags/list"];
+    let retried = &["source registry", "tags/list", "tried 5 times"];
+    let denied = status(403, r#"{"errors":[{"code":"DENIED","message":"no"}]}"#);
+    #[rustfmt::skip] // a table
+    let cases = [
+        list("403", denied, &["source registry", "403 Forbidden", "DENIED: no", "private, misnamed"]),
+        list("503", status(503, "busy"), &["503 Service Unavailable", "tried 5 times"]),
+        list("reset before the headers", FaultKind::ResetBeforeHeaders, retried),
+        list("reset after the headers", FaultKind::ResetAfterHeaders, retried),
+        list("cut body", FaultKind::CutBody, &["broke off"]),
+        list("HTML", FaultKind::Html, &["the body is HTML where JSON was promised", "HTTPS_PROXY"]),
+        list("JSON of another shape", FaultKind::WrongShape, place),
+        list("truncated JSON", FaultKind::TruncatedJson, place),
+        list("empty body", FaultKind::EmptyBody, place),
+        list("redirect loop", redirect(RedirectTarget::Loop), place),
+        list("redirect to http", redirect(RedirectTarget::PlainHttp), place),
+        list("redirect to another host", redirect(RedirectTarget::OtherHost(ACR.to_owned())), place),
+        Case {
+            at: Fault::on(ACR).path_contains(&format!("{ONE}/manifests/")),
+            ..list("500 at the ACR", status(500, ""), &["destination registry (ACR)", "500 Internal Server Error"])
+        },
+    ];
+    test_all(
+        &cases,
+        |case| case.name,
+        |case| {
+            let world = world();
+            world.inject(case.at.clone(), case.fault.clone());
+            one_is_unknown(run(SLI, &world), case.message);
+        },
     );
 }
 
+/// A change that makes Azure refuse the whole run.
+struct Refusal {
+    name: &'static str,
+    setting: Option<(&'static str, &'static str)>,
+    change: fn(&mut sandbox::World),
+    message: &'static [&'static str],
+}
+
+const UNKNOWN_ID: &str = "99999999-0000-4000-8000-000000000009";
+
 #[test]
-fn the_role_to_pull_is_missing() {
-    let world = world();
-    world.edit(|state| state.revoke(sandbox::Permission::Pull));
-    denied(
-        run(SLI, &world),
-        &[
-            "destination registry (ACR)",
-            "Data Importer and Data Reader",
-        ],
+fn azure_refusal_makes_every_image_unknown_and_is_one_issue() {
+    let no_change = |_: &mut sandbox::World| {};
+    let cases = [
+        Refusal {
+            name: "wrong secret",
+            setting: Some(("AZURE_CLIENT_SECRET", "not~the~Secret.8Q")),
+            change: no_change,
+            message: &[
+                "Microsoft Entra login",
+                "AADSTS7000215",
+                "the client secret is wrong",
+            ],
+        },
+        Refusal {
+            name: "unknown tenant",
+            setting: Some(("AZURE_TENANT_ID", UNKNOWN_ID)),
+            change: no_change,
+            message: &["AADSTS90002", "check AZURE_TENANT_ID"],
+        },
+        Refusal {
+            name: "unknown application",
+            setting: Some(("AZURE_CLIENT_ID", UNKNOWN_ID)),
+            change: no_change,
+            message: &["AADSTS700016", "check AZURE_CLIENT_ID"],
+        },
+        Refusal {
+            name: "firewall",
+            setting: None,
+            change: |state| {
+                let acr = state.registries.get_mut(ACR).expect("the ACR");
+                let RegistryKind::Azure(settings) = &mut acr.kind else {
+                    panic!("not an ACR")
+                };
+                settings.firewall_closed = true;
+            },
+            message: &[
+                "destination registry (ACR)",
+                "is not allowed access",
+                "firewall",
+            ],
+        },
+        Refusal {
+            name: "role to pull",
+            setting: None,
+            change: |state| state.revoke(Permission::Pull),
+            message: &[
+                "destination registry (ACR)",
+                "Data Importer and Data Reader",
+            ],
+        },
+    ];
+    test_all(
+        &cases,
+        |case| case.name,
+        |case| {
+            let world = world();
+            world.edit(case.change);
+            let mut run = run(SLI, &world);
+            if let Some((name, value)) = case.setting {
+                run = run.set(name, value);
+            }
+            let ended = run.end();
+            ended.expect(5, case.message);
+            assert_eq!(ended.stdout, "");
+            let verdicts = ended.verdicts("sli.json");
+            assert_eq!(verdicts.len(), 5);
+            assert!(
+                verdicts.values().all(|verdict| verdict == "Unknown"),
+                "{verdicts:?}"
+            );
+            let issues = ended.json("issues.json");
+            assert_eq!(issues.as_array().map(Vec::len), Some(1), "{issues}");
+        },
     );
 }
 
 #[test]
-fn a_registry_that_is_not_there() {
+fn unknown_registry_names_the_setting() {
     let world = world();
     let ended = run(SLI, &world)
         .set("REGISTRY_NAME", "nosuchacr.azurecr.io")
@@ -132,7 +172,7 @@ fn a_registry_that_is_not_there() {
 }
 
 #[test]
-fn a_source_repository_that_is_not_there() {
+fn absent_source_repository_is_not_published() {
     let world = world();
     world.inject(
         one_list(),
@@ -142,38 +182,16 @@ fn a_source_repository_that_is_not_there() {
         ),
     );
     let ended = run(SLI, &world).end();
-    assert_eq!(
-        ended
-            .expect(
-                0,
-                &["No main-latest found in", "there is no such repository"]
-            )
-            .stdout,
-        "4\n"
+    ended.expect(
+        0,
+        &["No main-latest found in", "there is no such repository"],
     );
+    assert_eq!(ended.stdout, "4\n");
     assert_eq!(ended.verdict_of_one("sli.json", "Missing"), "NotPublished");
 }
 
 #[test]
-fn a_source_that_refuses() {
-    let world = world();
-    world.inject(
-        one_list(),
-        status(403, r#"{"errors":[{"code":"DENIED","message":"no"}]}"#),
-    );
-    one_is_unknown(
-        run(SLI, &world),
-        &[
-            "source registry",
-            "403 Forbidden",
-            "DENIED: no",
-            "private, misnamed",
-        ],
-    );
-}
-
-#[test]
-fn a_source_that_throttles_is_waited_for() {
+fn retry_after_of_seconds_is_honoured() {
     let world = world();
     world.inject(
         one_list().once(),
@@ -192,22 +210,7 @@ fn a_source_that_throttles_is_waited_for() {
 }
 
 #[test]
-fn a_source_that_throttles_until_a_date_is_waited_for() {
-    let world = world();
-    world.inject(
-        one_list().once(),
-        FaultKind::TooManyRequests {
-            retry_after: RetryAfter::Date(2),
-        },
-    );
-    assert_eq!(
-        run(SLI, &world).end().expect(0, &["trying again"]).stdout,
-        "5\n"
-    );
-}
-
-#[test]
-fn a_source_that_asks_for_days_is_not_waited_for() {
+fn retry_after_of_days_ends_the_retries_at_once() {
     let world = world();
     world.inject(
         one_list(),
@@ -217,13 +220,13 @@ fn a_source_that_asks_for_days_is_not_waited_for() {
     );
     let ended = one_is_unknown(
         run(SLI, &world),
-        &["429 Too Many Requests", "asks to wait", "try again later"],
+        &["429 Too Many Requests", "to wait", "try again later"],
     );
     assert!(ended.took < Duration::from_secs(5), "{:?}", ended.took);
 }
 
 #[test]
-fn three_failures_and_then_an_answer() {
+fn three_failed_requests_are_reported_and_retried() {
     let world = world();
     world.inject(one_list().times(3), status(500, ""));
     let ended = run(SLI, &world).end();
@@ -235,43 +238,14 @@ fn three_failures_and_then_an_answer() {
 }
 
 #[test]
-fn failures_for_ever() {
-    let world = world();
-    world.inject(one_list(), status(503, "busy"));
-    one_is_unknown(
-        run(SLI, &world),
-        &["503 Service Unavailable", "tried 5 times"],
-    );
-}
-
-#[test]
-fn connections_that_are_reset() {
-    for kind in [FaultKind::ResetBeforeHeaders, FaultKind::ResetAfterHeaders] {
-        let world = world();
-        world.inject(one_list(), kind);
-        one_is_unknown(
-            run(SLI, &world),
-            &["source registry", "tags/list", "tried 5 times"],
-        );
-    }
-}
-
-#[test]
-fn one_reset_is_not_even_noticed() {
-    let world = world();
-    world.inject(one_list().once(), FaultKind::ResetAfterHeaders);
-    assert_eq!(run(SLI, &world).end().expect(0, &[]).stdout, "5\n");
-}
-
-#[test]
-fn certificates_that_nobody_should_trust() {
+fn untrusted_certificate_of_one_connection_makes_its_image_unknown() {
     for kind in [
         FaultKind::CertificateOfForeignAuthority,
         FaultKind::CertificateForOtherHost,
         FaultKind::CertificateExpired,
     ] {
         let world = world();
-        // One connection of five: its image is unknown, whichever it is.
+        // One connection of five; any of the images may use it.
         world.inject(Fault::on(SOURCE).once(), kind.clone());
         let ended = run(SLI, &world).end();
         ended.expect(3, &["certificate", "SSL_CERT_FILE"]);
@@ -286,58 +260,15 @@ fn certificates_that_nobody_should_trust() {
 }
 
 #[test]
-fn a_body_that_is_cut_off() {
-    let world = world();
-    world.inject(one_list(), FaultKind::CutBody);
-    one_is_unknown(run(SLI, &world), &["the answer broke off"]);
-}
-
-#[test]
-fn a_body_that_never_ends() {
+fn endless_body_is_bounded() {
     let world = world();
     world.inject(one_list(), FaultKind::EndlessBody);
-    let ended = one_is_unknown(run(SLI, &world), &["the answer is larger than"]);
+    let ended = one_is_unknown(run(SLI, &world), &["is larger than"]);
     assert!(ended.took < Duration::from_secs(30), "{:?}", ended.took);
 }
 
 #[test]
-fn a_page_for_people_instead_of_json() {
-    let world = world();
-    world.inject(one_list(), FaultKind::Html);
-    one_is_unknown(
-        run(SLI, &world),
-        &["the body is HTML where JSON was promised", "HTTPS_PROXY"],
-    );
-}
-
-#[test]
-fn json_of_another_shape_cut_short_or_empty() {
-    for kind in [
-        FaultKind::WrongShape,
-        FaultKind::TruncatedJson,
-        FaultKind::EmptyBody,
-    ] {
-        let world = world();
-        world.inject(one_list(), kind);
-        one_is_unknown(run(SLI, &world), &["source registry", "tags/list"]);
-    }
-}
-
-#[test]
-fn redirects_are_not_followed() {
-    for to in [
-        sandbox::RedirectTarget::Loop,
-        sandbox::RedirectTarget::PlainHttp,
-        sandbox::RedirectTarget::OtherHost(ACR.to_owned()),
-    ] {
-        let world = world();
-        world.inject(one_list(), FaultKind::Redirect { to });
-        one_is_unknown(run(SLI, &world), &["source registry", "tags/list"]);
-    }
-}
-
-#[test]
-fn a_manifest_whose_bytes_do_not_match_its_digest() {
+fn manifest_that_does_not_match_its_digest_is_not_trusted() {
     let world =
         Sandbox::start(Scenario::named("plain-list").expect("a scenario")).expect("a sandbox");
     world.inject(
@@ -351,62 +282,21 @@ fn a_manifest_whose_bytes_do_not_match_its_digest() {
 }
 
 #[test]
-fn a_destination_without_digest_headers_is_read_all_the_same() {
-    let world = Sandbox::start(Scenario::up_to_date()).expect("a sandbox");
-    world.inject(
-        Fault::on(ACR).path_contains("/manifests/"),
-        FaultKind::MissingDigestHeader,
-    );
-    assert_eq!(run(SLI, &world).end().expect(0, &[]).stdout, "0\n");
-}
-
-#[test]
-fn a_destination_that_cannot_be_read_is_never_outdated() {
-    let world = world();
-    world.inject(
-        Fault::on(ACR).path_contains(&format!("{ONE}/manifests/")),
-        status(500, ""),
-    );
-    one_is_unknown(
-        run(SLI, &world),
-        &["destination registry (ACR)", "500 Internal Server Error"],
-    );
-}
-
-#[test]
-fn a_token_that_ends_during_the_run_is_renewed() {
-    let world = world();
-    world.inject(
-        Fault::on(ACR).path_contains("/manifests/").once(),
-        FaultKind::Unauthorized,
-    );
-    assert_eq!(run(SLI, &world).end().expect(0, &[]).stdout, "5\n");
-}
-
-#[test]
-fn clocks_that_are_hours_or_days_off() {
+fn clock_offset_of_hours_or_days_changes_no_verdict_and_no_token() {
     for offset in [-3600, 3600, -432_000, 432_000] {
         let world = world();
         world.edit(|state| state.clock_offset = offset);
         assert_eq!(run(SLI, &world).end().expect(0, &[]).stdout, "5\n");
-        let tokens = world
-            .requests()
+        let requests = world.requests();
+        let tokens = requests
             .iter()
-            .filter(|request| request.path == "/oauth2/token")
-            .count();
-        assert_eq!(tokens, 1, "a token was taken for old");
+            .filter(|request| request.path == "/oauth2/token");
+        assert_eq!(tokens.count(), 1, "a valid token was requested again");
     }
 }
 
 #[test]
-fn entra_that_fails_and_then_answers() {
-    let world = world();
-    world.inject(Fault::on(ENTRA).times(2), status(503, ""));
-    assert_eq!(run(SLI, &world).end().expect(0, &[]).stdout, "5\n");
-}
-
-#[test]
-fn the_deadline_comes_half_way() {
+fn deadline_is_reported_with_its_setting() {
     let world = world();
     world.inject(one_list(), FaultKind::Stall);
     let ended = one_is_unknown(
@@ -417,7 +307,7 @@ fn the_deadline_comes_half_way() {
 }
 
 #[test]
-fn a_signal_ends_the_run_in_order() {
+fn signal_ends_the_run_with_its_artifacts() {
     let world = world();
     world.inject(one_list(), FaultKind::Stall);
     for name in ["TERM", "INT", "HUP"] {
@@ -434,7 +324,7 @@ fn a_signal_ends_the_run_in_order() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_to_is_told_before_anything_is_done() {
+fn output_folder_that_cannot_be_written_to_ends_the_run_before_any_request() {
     let world = world();
     let run = run(SLI, &world);
     let file = run.folder().join("a-file");
@@ -447,7 +337,7 @@ fn a_folder_that_cannot_be_written_to_is_told_before_anything_is_done() {
 }
 
 #[test]
-fn authorities_that_cannot_be_read() {
+fn ca_bundle_that_cannot_be_read_is_a_configuration_error() {
     let world = world();
     let ended = run(SLI, &world)
         .set("SSL_CERT_FILE", "/nonexistent/ca.pem")
@@ -456,7 +346,7 @@ fn authorities_that_cannot_be_read() {
 }
 
 #[test]
-fn a_proxy_that_is_not_there_and_whose_password_stays_here() {
+fn unreachable_proxy_does_not_reveal_its_password() {
     let world = world();
     let ended = run(SLI, &world)
         .set("HTTPS_PROXY", "http://me:proxy-SECRET-word@127.0.0.1:1")
@@ -471,7 +361,7 @@ fn a_proxy_that_is_not_there_and_whose_password_stays_here() {
 }
 
 #[test]
-fn what_a_service_says_cannot_reach_the_terminal() {
+fn control_characters_of_a_service_do_not_reach_the_terminal() {
     let world = world();
     let body = "{\"errors\":[{\"code\":\"DENIED\",\"message\":\"\\u001b[2Jgone <script>alert(1)</script>\"}]}";
     world.inject(one_list(), status(403, body));
@@ -483,8 +373,8 @@ fn what_a_service_says_cannot_reach_the_terminal() {
 }
 
 #[test]
-fn a_list_that_was_cut_does_not_say_what_is_not_there() {
-    // As many tags as Google gives at once, and `main-latest` is not among them.
+fn truncated_list_does_not_prove_that_a_tag_is_absent() {
+    // As many tags as Google lists at once, without `main-latest`.
     let world = world();
     let tags: Vec<_> = (0..10_000).map(|number| format!("aaa-{number}")).collect();
     let body = serde_json::json!({"name": "r", "tags": tags}).to_string();
@@ -507,9 +397,9 @@ fn a_list_that_was_cut_does_not_say_what_is_not_there() {
 }
 
 #[test]
-fn a_machine_without_credentials_says_so_soon() {
+fn absent_credentials_and_managed_identity_are_reported_within_seconds() {
     let world = world();
-    // An identity endpoint that nobody listens at, in the place of the machine's own.
+    // Nothing listens on this port.
     let ended = run(SLI, &world)
         .unset(&[
             "AZURE_TENANT_ID",
@@ -525,7 +415,7 @@ fn a_machine_without_credentials_says_so_soon() {
 }
 
 #[test]
-fn ids_that_would_become_another_url_are_told() {
+fn ids_that_would_change_the_url_are_configuration_errors() {
     let world = world();
     let ended = run(SLI, &world)
         .set("AZURE_SUBSCRIPTION_ID", "../../x?y")
@@ -545,7 +435,7 @@ fn ids_that_would_become_another_url_are_told() {
 }
 
 #[test]
-fn whoever_closes_stdout_does_not_want_the_number() {
+fn broken_pipe_on_stdout_exits_zero() {
     let world = world();
     let script = format!("{SLI} | true; exit ${{PIPESTATUS[0]}}");
     let folder = tempfile::tempdir().expect("a folder");

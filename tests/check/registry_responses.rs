@@ -1,9 +1,9 @@
 //! Which answers of a registry `sli` believes: a 404, a digest header, a cached answer, an old format.
 
 use crate::SLI;
-use crate::support::chart::{check_chart, status, verdict, world};
-use crate::support::hostile::{self, ACCOUNT, HUB, answer, one_is_unknown, one_list};
-use crate::support::{ACR, ONE, run};
+use crate::support::chart::{check_chart, verdict, world};
+use crate::support::hostile::{self, ACCOUNT, HUB, one_is_unknown};
+use crate::support::{ACR, ONE, one_list, response, run, status};
 use sandbox::{Fault, FaultKind, RecordedRequest, RetryAfter, Sandbox};
 
 const GATEWAY: &str = r#"{"message": "no Route matched with those values"}"#;
@@ -41,7 +41,7 @@ fn gateway_404_at_the_acr_makes_the_image_unknown() {
         ("application/json", ""),
     ] {
         let world = world("up-to-date");
-        let kind = answer(404, &[("Content-Type", media_type)], body);
+        let kind = response(404, &[("Content-Type", media_type)], body);
         world.inject(manifests_of_one(ACR), kind);
         let ended = run(SLI, &world).end();
         ended.expect(3, &["destination registry (ACR)", "404 Not Found"]);
@@ -53,7 +53,7 @@ fn gateway_404_at_the_acr_makes_the_image_unknown() {
 #[test]
 fn gateway_404_shows_its_words_and_names_the_proxy() {
     let world = world("up-to-date");
-    let kind = answer(404, &[("Content-Type", "application/json")], GATEWAY);
+    let kind = response(404, &[("Content-Type", "application/json")], GATEWAY);
     world.inject(manifests_of_one(ACR), kind);
     let ended = run(SLI, &world).end();
     ended.expect(3, &["no Route matched with those values", "HTTPS_PROXY"]);
@@ -67,7 +67,7 @@ fn gateway_404_at_a_source_makes_the_image_unknown() {
         (HUB, "opentelemetry-collector"),
     ] {
         let world = world("up-to-date");
-        let kind = answer(404, &[("Content-Type", "application/json")], GATEWAY);
+        let kind = response(404, &[("Content-Type", "application/json")], GATEWAY);
         world.inject(Fault::on(host).path_contains("/manifests/"), kind);
         let ended = check_chart(SLI, &world).end();
         ended.expect(3, &["source registry", "no Route matched"]);
@@ -85,13 +85,13 @@ fn gateway_that_answers_404_to_head_only_changes_no_verdict() {
         let world = world("up-to-date");
         world.inject(
             Fault::on("ghcr.io").method("HEAD"),
-            answer(404, headers, ""),
+            response(404, headers, ""),
         );
         let ended = check_chart(SLI, &world).end();
         assert_eq!(ended.expect(0, &[]).stdout, "0\n", "{headers:?}");
     }
     let world = world("up-to-date");
-    let kind = answer(404, &[("Content-Type", "application/json")], "");
+    let kind = response(404, &[("Content-Type", "application/json")], "");
     world.inject(Fault::on(ACR).method("HEAD"), kind);
     assert_eq!(run(SLI, &world).end().expect(0, &[]).stdout, "0\n");
 }
@@ -156,7 +156,7 @@ fn a_404_about_something_else_shows_the_registrys_words_and_is_unknown() {
         for headers in [&[][..], &[REGISTRY]] {
             let world = world("up-to-date");
             let fault = Fault::on("ghcr.io").path_contains("/manifests/");
-            world.inject(fault, answer(404, headers, body));
+            world.inject(fault, response(404, headers, body));
             let ended = check_chart(SLI, &world).end();
             ended.expect(3, &["source registry", words]);
             assert_eq!(verdict(&ended, "runwhen-local"), "Unknown", "{body}");
@@ -179,7 +179,7 @@ fn a_404_to_the_list_of_tags_needs_the_code_for_a_repository() {
     ] {
         let world = world("outdated");
         let body = format!(r#"{{"errors":[{{"code":"{code}","message":"no"}}]}}"#);
-        world.inject(one_list(), answer(404, &[REGISTRY], body));
+        world.inject(one_list(), response(404, &[REGISTRY], body));
         let ended = run(SLI, &world).end();
         assert_eq!(
             ended.verdict_of_one("sli.json", "Missing"),
@@ -202,7 +202,7 @@ fn two_different_digest_headers_are_not_trusted() {
         &[("Docker-Content-Digest", both.as_str())],
     ] {
         let world = world("up-to-date");
-        world.inject(manifests_of_one(ACR), answer(200, headers, ""));
+        world.inject(manifests_of_one(ACR), response(200, headers, ""));
         let ended = run(SLI, &world).end();
         ended.expect(3, &["two different Docker-Content-Digest headers"]);
         assert_eq!(ended.verdict_of_one("sli.json", "UpToDate"), "Unknown");
@@ -210,7 +210,7 @@ fn two_different_digest_headers_are_not_trusted() {
         let world = self::world("plain-list");
         world.inject(
             manifests_of_one(sandbox::scenario::GOOGLE_HOST),
-            answer(200, headers, "{}"),
+            response(200, headers, "{}"),
         );
         let ended = run(SLI, &world).end();
         one_is_unknown(&ended, &["two different Docker-Content-Digest headers"]);
@@ -226,7 +226,7 @@ fn the_same_digest_header_twice_is_one() {
         .expect("the tag");
     let digest = digest.to_string();
     let header = ("Docker-Content-Digest", digest.as_str());
-    world.inject(manifests_of_one(ACR), answer(200, &[header, header], ""));
+    world.inject(manifests_of_one(ACR), response(200, &[header, header], ""));
     assert_eq!(run(SLI, &world).end().expect(0, &[]).stdout, "0\n");
 }
 
@@ -270,7 +270,7 @@ fn schema_1_manifest_is_named_as_such() {
         ];
         let world = world("up-to-date");
         let fault = Fault::on("ghcr.io").path_contains("/manifests/");
-        world.inject(fault, answer(200, &headers, r#"{"schemaVersion":1}"#));
+        world.inject(fault, response(200, &headers, r#"{"schemaVersion":1}"#));
         let ended = check_chart(SLI, &world).end();
         ended.expect(3, &["schema 1 manifest"]);
         assert_eq!(verdict(&ended, "runwhen-local"), "Unknown");

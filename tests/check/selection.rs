@@ -1,16 +1,14 @@
 //! Which tag of a CodeCollection `sli` takes for the stable one, whatever form the list of tags has.
 
 use crate::SLI;
-use crate::support::hostile::{
-    INDEX, answer, one_is_unknown, one_list, put_manifest, source_of, world,
-};
-use crate::support::{ACR, ONE, SOURCE, run};
+use crate::support::hostile::{INDEX, one_is_unknown, put_manifest, source_of, world};
+use crate::support::{ACR, ONE, SOURCE, one_list, response, run};
 use sandbox::image::ImageRecipe;
 use sandbox::{Change, Fault, RecordedRequest, Sandbox, Scenario};
 use serde_json::{Value, json};
 
 fn list(body: &Value) -> sandbox::FaultKind {
-    answer(
+    response(
         200,
         &[("Content-Type", "application/json")],
         body.to_string(),
@@ -124,7 +122,7 @@ fn latest_that_cannot_be_queried_is_unknown() {
     let latest = format!("{ONE}/manifests/main-latest");
     world.inject(
         Fault::on(SOURCE).path_contains(&latest),
-        answer(404, &[], "no such page"),
+        response(404, &[], "no such page"),
     );
     one_is_unknown(&run(SLI, &world).end(), &["404 Not Found", "no such page"]);
 }
@@ -256,7 +254,7 @@ fn failed_comparison_does_not_lead_to_another_tag_of_the_same_digest() {
     let first = format!("{ONE}/manifests/main-0123456");
     world.inject(
         Fault::on(SOURCE).method("HEAD").path_contains(&first),
-        answer(500, &[], ""),
+        response(500, &[], ""),
     );
     one_is_unknown(
         &run(SLI, &world).end(),

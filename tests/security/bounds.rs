@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::SLI;
 use crate::support::hostile::*;
 use crate::support::peak::end_with_peak;
-use crate::support::{ACR, ONE, SOURCE, run};
+use crate::support::{ACR, ONE, SOURCE, one_list, response, run};
 use sandbox::content::Digest;
 use sandbox::{Change, Fault, FaultKind, Sandbox, Scenario};
 use serde_json::json;
@@ -100,13 +100,13 @@ fn one_page_of_too_many_tags_is_bounded() {
         .collect();
     let body = json!({"name": "r", "tags": tags}).to_string();
     one_answer_is_bounded(
-        answer(200, &[], body),
+        response(200, &[], body),
         &["a list of more than 200000 items"],
     );
     // The most that fit into a page, as short as they can be.
     let body = format!("{{\"tags\":[{}\"t\"]}}", "\"t\",".repeat(4_000_000));
     one_answer_is_bounded(
-        answer(200, &[], body),
+        response(200, &[], body),
         &["a list of more than 200000 items"],
     );
 }
@@ -142,7 +142,7 @@ fn json_that_means_nothing_is_bounded() {
             "}".repeat(500_000)
         ),
     ] {
-        one_answer_is_bounded(answer(200, &[], body), &["tags/list"]);
+        one_answer_is_bounded(response(200, &[], body), &["tags/list"]);
     }
 }
 
@@ -151,11 +151,11 @@ fn a_refusal_of_any_size_tells_its_status() {
     let zeros = "0,".repeat(7_500_000);
     let body = format!("{{\"errors\":[{zeros}0]}}");
     one_answer_is_bounded(
-        answer(403, &[], body.clone()),
+        response(403, &[], body.clone()),
         &["403 Forbidden", "private, misnamed"],
     );
     one_answer_is_bounded(
-        answer(503, &[], body),
+        response(503, &[], body),
         &["503 Service Unavailable", "tried 5 times"],
     );
 }
@@ -164,10 +164,13 @@ fn a_refusal_of_any_size_tells_its_status() {
 fn headers_without_end_are_bounded() {
     let long = "x".repeat(10_000_000);
     let link = format!("<{long}>; rel=next");
-    one_answer_is_bounded(answer(200, &[("Link", &link)], "{}"), &["source registry"]);
+    one_answer_is_bounded(
+        response(200, &[("Link", &link)], "{}"),
+        &["source registry"],
+    );
     let realm = format!("Bearer realm=\"https://{SOURCE}/{}", ",".repeat(100_000));
     one_answer_is_bounded(
-        answer(401, &[("WWW-Authenticate", &realm)], "{}"),
+        response(401, &[("WWW-Authenticate", &realm)], "{}"),
         &["401 Unauthorized"],
     );
 }

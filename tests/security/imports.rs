@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::TASKSET;
-use crate::support::hostile::{EVIL, answer, nobody_went_to_the_evil_host};
-use crate::support::{ACR, ARM, Ended, ONE, SOURCE, run};
+use crate::support::hostile::{EVIL, no_connection_to_the_evil_host};
+use crate::support::{ACR, ARM, Ended, ONE, SOURCE, response, run};
 use sandbox::{Fault, FaultKind, File, RedirectTarget, Sandbox, Scenario};
 use serde_json::json;
 
@@ -42,11 +42,11 @@ fn the_location_of_an_import_that_leaves_azure_is_refused() {
                     .method(method)
                     .path_contains(path)
                     .times(times),
-                answer(202, &[("Location", &target)], ""),
+                response(202, &[("Location", &target)], ""),
             );
             let ended = run(&TASKSET, &world).set("TIMEOUT_SECONDS", "6").end();
             ended.expect(code, &["without a Location on the same host"]);
-            nobody_went_to_the_evil_host(&world);
+            no_connection_to_the_evil_host(&world);
             assert!(ended.took < Duration::from_secs(10), "{:?}", ended.took);
             assert!(!ended.stderr.contains("user:password"), "{}", ended.stderr);
         }
@@ -66,7 +66,7 @@ fn a_request_to_import_is_not_redirected() {
         );
         let ended = run(&TASKSET, &world).set("TIMEOUT_SECONDS", "6").end();
         ended.expect(4, &["307 Temporary Redirect"]);
-        nobody_went_to_the_evil_host(&world);
+        no_connection_to_the_evil_host(&world);
     }
 }
 
@@ -184,12 +184,12 @@ fn hostile_messages_are_shown_as_text() {
         let body = json!({"errors": [{"code": text, "message": text}]}).to_string();
         world.inject(
             Fault::on(SOURCE).path_contains(&format!("{ONE}/tags/list")),
-            answer(403, &[("ratelimit-remaining", "<script>x</script>|")], body),
+            response(403, &[("ratelimit-remaining", "<script>x</script>|")], body),
         );
         let azure = json!({"error": {"code": text, "message": text}}).to_string();
         world.inject(
             Fault::on(ARM).path_contains("/importImage"),
-            answer(400, &[], azure),
+            response(400, &[], azure),
         );
         let ended = run(&TASKSET, &world).end();
         ended.expect(4, &["403 Forbidden", "400 Bad Request"]);

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use crate::SLI;
 use crate::support::hostile::*;
-use crate::support::{ACR, ARM, ENTRA, ONE, Run, SOURCE, run};
+use crate::support::{ACR, ARM, ENTRA, ONE, Run, SOURCE, one_list, response, run};
 use sandbox::runwhen_local::{CHART_HOST, CHART_IMAGES};
 use sandbox::{Fault, FaultKind, RedirectTarget, Scenario};
 use serde_json::json;
@@ -22,7 +22,10 @@ fn a_realm_on_another_host_is_not_asked() {
         let world = world("outdated");
         let challenge = format!("Bearer realm=\"https://{EVIL}/token\",service=\"{host}\"");
         let fault = Fault::on(host).path_contains("/manifests/");
-        world.inject(fault, answer(401, &[("WWW-Authenticate", &challenge)], ""));
+        world.inject(
+            fault,
+            response(401, &[("WWW-Authenticate", &challenge)], ""),
+        );
         let ended = with_docker_account(run(SLI, &world).set("IMAGES", "runwhen-local")).end();
         assert_eq!(
             (ended.code, ended.stdout.as_str()),
@@ -30,7 +33,7 @@ fn a_realm_on_another_host_is_not_asked() {
             "{}",
             ended.stderr
         );
-        nobody_went_to_the_evil_host(&world);
+        no_connection_to_the_evil_host(&world);
     }
 }
 
@@ -48,7 +51,10 @@ fn a_realm_over_http_is_not_asked() {
         world.clear_faults();
         let challenge = format!("Bearer realm=\"{realm}\"");
         let fault = Fault::on("us-docker.pkg.dev");
-        world.inject(fault, answer(401, &[("WWW-Authenticate", &challenge)], ""));
+        world.inject(
+            fault,
+            response(401, &[("WWW-Authenticate", &challenge)], ""),
+        );
         let ended = run(SLI, &world).set("IMAGES", "runwhen-local").end();
         ended.expect(3, &["which is not its own", "nothing was sent there"]);
     }
@@ -59,7 +65,7 @@ fn a_realm_over_http_is_not_asked() {
             .iter()
             .all(|request| request.scheme == "https")
     );
-    nobody_went_to_the_evil_host(&world);
+    no_connection_to_the_evil_host(&world);
 }
 
 #[test]
@@ -69,10 +75,10 @@ fn the_acrs_challenge_leads_nowhere() {
     let challenge = format!("Bearer realm=\"https://{EVIL}/token\",service=\"{ACR}\"");
     world.inject(
         Fault::on(ACR).path_contains("/v2/"),
-        answer(401, &[("WWW-Authenticate", &challenge)], ""),
+        response(401, &[("WWW-Authenticate", &challenge)], ""),
     );
     run(SLI, &world).end().expect(5, &["401 Unauthorized"]);
-    nobody_went_to_the_evil_host(&world);
+    no_connection_to_the_evil_host(&world);
 }
 
 #[test]
@@ -112,7 +118,7 @@ fn what_carries_credentials_follows_no_redirect() {
                 "{host}{path} was not asked: {}",
                 ended.stderr
             );
-            nobody_went_to_the_evil_host(&world);
+            no_connection_to_the_evil_host(&world);
         }
     }
 }
@@ -171,7 +177,7 @@ fn a_blob_may_come_from_another_host_without_the_token_and_as_what_its_digest_sa
         );
         world.inject(
             Fault::on(EVIL),
-            answer(200, &[], "{\"created\":\"2020-01-01T00:00:00Z\"}"),
+            response(200, &[], "{\"created\":\"2020-01-01T00:00:00Z\"}"),
         );
         let ended = run(SLI, &world).set("IMAGES", "runwhen-local").end();
         ended.expect(3, &["the blob's bytes do not match their digest", EVIL]);
@@ -202,7 +208,7 @@ fn a_redirect_to_somebodys_account_or_away_from_https_is_not_followed() {
         world.inject(Fault::on(CHART_HOST), FaultKind::Redirect { to });
         let ended = run(SLI, &world).set("IMAGES", "runwhen-local").end();
         assert_eq!(ended.code, 3, "{address}: {}", ended.stderr);
-        nobody_went_to_the_evil_host(&world);
+        no_connection_to_the_evil_host(&world);
     }
 }
 
@@ -220,7 +226,7 @@ fn a_link_that_leaves_the_registry_is_refused() {
         let link = format!("<{target}>; rel=\"next\"");
         world.inject(
             one_list(),
-            answer(
+            response(
                 200,
                 &[("Link", &link)],
                 r#"{"name":"r","tags":["main-latest"]}"#,
@@ -228,7 +234,7 @@ fn a_link_that_leaves_the_registry_is_refused() {
         );
         let ended = run(SLI, &world).end();
         one_is_unknown(&ended, &["the Link to the next page leaves the registry"]);
-        nobody_went_to_the_evil_host(&world);
+        no_connection_to_the_evil_host(&world);
         assert!(!ended.stderr.contains("user:password"), "{}", ended.stderr);
     }
 }
@@ -240,7 +246,7 @@ fn a_link_that_leads_in_a_circle_ends() {
     let itself = format!("</v2/{name}/tags/list?n=10000>; rel=\"next\"");
     world.inject(
         one_list(),
-        answer(200, &[("Link", &itself)], r#"{"tags":["main-latest","a"]}"#),
+        response(200, &[("Link", &itself)], r#"{"tags":["main-latest","a"]}"#),
     );
     let ended = run(SLI, &world).end();
     one_is_unknown(&ended, &["the list of tags does not end"]);
@@ -252,10 +258,10 @@ fn a_next_link_of_azure_that_leaves_azure_is_refused() {
     let world = world("outdated");
     let body =
         json!({"value": [], "nextLink": format!("https://{EVIL}/subscriptions")}).to_string();
-    world.inject(Fault::on(ARM), answer(200, &[], body));
+    world.inject(Fault::on(ARM), response(200, &[], body));
     let ended = run(SLI, &world).set("REGISTRY_NAME", "myacr").end();
     ended.expect(3, &["nextLink leaves Azure Resource Manager"]);
-    nobody_went_to_the_evil_host(&world);
+    no_connection_to_the_evil_host(&world);
 }
 
 #[test]
@@ -281,7 +287,7 @@ fn digests_that_prove_nothing_are_refused_by_name() {
         let fault = Fault::on(ACR).path_contains(&format!("{ONE}/manifests/"));
         world.inject(
             fault,
-            answer(200, &[("Docker-Content-Digest", &digest)], ""),
+            response(200, &[("Docker-Content-Digest", &digest)], ""),
         );
         let ended = run(SLI, &world).end();
         ended.expect(3, &[&by_name]);
@@ -291,7 +297,7 @@ fn digests_that_prove_nothing_are_refused_by_name() {
         let rows = json!({"tags": [{"name": "x", "digest": digest}]}).to_string();
         world.inject(
             Fault::on(ACR).path_contains("/_tags"),
-            answer(200, &[], rows),
+            response(200, &[], rows),
         );
         let ended = run(SLI, &world).set("IMAGES", "runwhen-local").end();
         ended.expect(3, &[&by_name]);

@@ -1,6 +1,6 @@
 //! Helpers of the tests of the chart's images.
 
-use sandbox::{FaultKind, Sandbox, Scenario};
+use sandbox::{Sandbox, Scenario};
 
 use super::{Ended, Run, run};
 
@@ -19,12 +19,4 @@ pub fn verdict(ended: &Ended, name: &str) -> String {
         .get(name)
         .unwrap_or_else(|| panic!("{name} is not in {verdicts:?}\n{}", ended.stderr))
         .clone()
-}
-
-pub fn status(code: u16, body: &str) -> FaultKind {
-    FaultKind::Status {
-        code,
-        headers: Vec::new(),
-        body: body.to_owned(),
-    }
 }

@@ -2,7 +2,7 @@
 
 use sandbox::content::Digest;
 use sandbox::registry::{ManifestEntry, RegistryKind};
-use sandbox::{Fault, FaultKind, File, Sandbox, Scenario};
+use sandbox::{File, Sandbox, Scenario};
 use serde_json::{Value, json};
 
 use super::{Ended, ONE, SOURCE};
@@ -37,21 +37,8 @@ pub fn source_of(name: &str) -> String {
     format!("{}/{name}", sandbox::scenario::GOOGLE_PATH)
 }
 
-pub fn one_list() -> Fault {
-    Fault::on(SOURCE).path_contains(&format!("{ONE}/tags/list"))
-}
-
-pub fn answer(code: u16, headers: &[(&str, &str)], body: impl Into<String>) -> FaultKind {
-    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-    FaultKind::Status {
-        code,
-        headers: headers.iter().map(owned).collect(),
-        body: body.into(),
-    }
-}
-
 #[track_caller]
-pub fn nobody_went_to_the_evil_host(world: &Sandbox) {
+pub fn no_connection_to_the_evil_host(world: &Sandbox) {
     let connections = world.connections();
     let went = connections.iter().any(|connection| connection.host == EVIL);
     assert!(!went, "a connection was opened to {EVIL}");

@@ -3,6 +3,7 @@
 // Every test file uses its own part of this.
 #![allow(dead_code)]
 
+pub mod cases;
 pub mod chart;
 pub mod executables;
 pub mod hostile;
@@ -15,7 +16,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use sandbox::{Sandbox, scenario};
+use sandbox::{Fault, FaultKind, Sandbox, scenario};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -29,6 +30,24 @@ pub const ENTRA: &str = "login.microsoftonline.com";
 pub const ARM: &str = "management.azure.com";
 /// One of the five, for trouble that befalls only one.
 pub const ONE: &str = "runwhen-contrib-rw-cli-codecollection";
+
+/// The list of tags of [`ONE`] at its source.
+pub fn one_list() -> Fault {
+    Fault::on(SOURCE).path_contains(&format!("{ONE}/tags/list"))
+}
+
+pub fn status(code: u16, body: &str) -> FaultKind {
+    response(code, &[], body)
+}
+
+pub fn response(code: u16, headers: &[(&str, &str)], body: impl Into<String>) -> FaultKind {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    FaultKind::Status {
+        code,
+        headers: headers.iter().map(owned).collect(),
+        body: body.into(),
+    }
+}
 
 /// An executable that has ended, with what it left.
 pub struct Ended {
