@@ -1,166 +1,94 @@
-//! What `sli` says of the chart's images when the chart, or a registry that it names, is not as it should be.
+//! What `sli` reports if the chart, or a registry that it names, cannot be read.
 
-use std::path::PathBuf;
+use sandbox::runwhen_local::{ARCHIVE_HOST, CHART_HOST, STORAGE_HOST, SUBCHART_HOST};
+use sandbox::{Fault, FaultKind, ImportFailure, ImportResult, ImportRule, RedirectTarget};
 
 use crate::SLI;
-use crate::support::chart::{check_chart, verdict, world};
-use crate::support::{ACR, run, status};
-use sandbox::runwhen_local::{ARCHIVE_HOST, CHART_HOST, INDEX_PATH, STORAGE_HOST, SUBCHART_HOST};
-use sandbox::{Fault, FaultKind, RetryAfter, Sandbox};
+use crate::support::cases::test_all;
+use crate::support::chart::{check_chart, world};
+use crate::support::{run, status};
 
-const HUB: &str = "registry-1.docker.io";
-
-/// The chart tells nothing: its images are unknown, and the CodeCollections are judged all the same.
-#[track_caller]
-fn chart_is_unknown(world: &Sandbox, code: i32, settings: &[(&str, &str)], parts: &[&str]) {
-    let mut run = run(SLI, world).unset(&["IMAGES"]);
-    for (name, value) in settings {
-        run = run.set(name, *value);
-    }
-    let ended = run.end();
-    ended.expect(code, parts);
-    assert_eq!(
-        ended.stdout, "",
-        "a number although the chart's images are unknown"
-    );
-    let verdicts = ended.verdicts("sli.json");
-    assert_eq!(
-        verdicts
-            .values()
-            .filter(|verdict| *verdict == "Missing")
-            .count(),
-        5,
-        "{verdicts:?}"
-    );
-    assert_eq!(
-        verdicts
-            .values()
-            .filter(|verdict| *verdict == "Unknown")
-            .count(),
-        1,
-        "{verdicts:?}"
-    );
+/// A fault or a setting that makes the chart unknown.
+struct Case {
+    name: &'static str,
+    scenario: &'static str,
+    fault: Option<(&'static str, FaultKind)>,
+    setting: Option<(&'static str, &'static str)>,
+    exit: i32,
+    message: &'static [&'static str],
 }
 
 #[test]
-fn the_chart_repository_is_down() {
-    for kind in [
-        FaultKind::Refused,
-        status(503, ""),
-        status(404, ""),
-        FaultKind::Html,
-    ] {
-        let world = world("outdated");
-        world.inject(Fault::on(CHART_HOST), kind);
-        chart_is_unknown(&world, 3, &[], &["chart repository", CHART_HOST]);
-    }
-}
-
-#[test]
-fn the_index_has_no_such_chart_or_version() {
-    let world = world("outdated");
-    chart_is_unknown(
-        &world,
-        2,
-        &[("HELM_CHART_NAME", "other")],
-        &["has no chart other", "HELM_CHART_NAME"],
-    );
-    chart_is_unknown(
-        &world,
-        2,
-        &[("CHART_VERSION", ">=7")],
-        &["has 2 versions of runwhen-local", "CHART_VERSION"],
-    );
-}
-
-#[test]
-fn an_archive_that_is_not_what_the_index_says() {
-    let world = world("outdated");
-    world.inject(Fault::on(STORAGE_HOST), FaultKind::WrongDigest);
-    chart_is_unknown(&world, 3, &[], &["sha256 is not the index's"]);
-}
-
-#[test]
-fn a_dependency_that_is_not_to_be_found() {
-    let world = world("bare-chart");
-    world.inject(Fault::on(SUBCHART_HOST), status(404, ""));
-    chart_is_unknown(
-        &world,
-        3,
-        &[],
-        &[
-            "dependency opentelemetry-collector 0.158.1 of chart runwhen-local",
-            "404",
-        ],
-    );
-}
-
-#[test]
-fn a_chart_that_does_not_render() {
-    let world = world("outdated");
-    chart_is_unknown(
-        &world,
-        3,
-        &[("CHART_SET", "runner.image=broken")],
-        &["does not render", "runner.yaml", "CHART_SET"],
-    );
-}
-
-#[test]
-fn an_archive_whose_redirect_leads_nowhere() {
-    for to in [
-        sandbox::RedirectTarget::Loop,
-        sandbox::RedirectTarget::PlainHttp,
-    ] {
-        let world = world("outdated");
-        world.inject(Fault::on(ARCHIVE_HOST), FaultKind::Redirect { to });
-        chart_is_unknown(&world, 3, &[], &["chart repository", "redirect"]);
-    }
-    assert_eq!(INDEX_PATH, "/helm-charts/index.yaml");
-}
-
-#[test]
-fn one_registry_is_down_and_the_others_are_judged() {
-    let world = world("outdated");
-    world.inject(Fault::on("ghcr.io"), status(403, ""));
-    let ended = run(SLI, &world).unset(&["IMAGES"]).end();
-    ended.expect(3, &["ghcr.io"]);
-    assert_eq!(ended.stdout, "");
-    assert_eq!(verdict(&ended, "runwhen-local"), "Unknown");
-    let verdicts = ended.verdicts("sli.json");
-    assert_eq!(
-        verdicts
-            .values()
-            .filter(|verdict| *verdict != "Unknown")
-            .count(),
-        7,
-        "{verdicts:?}"
-    );
-}
-
-#[test]
-fn docker_hub_throttles_the_check() {
-    let world = world("outdated");
-    world.inject(
-        Fault::on(HUB),
-        FaultKind::TooManyRequests {
-            retry_after: RetryAfter::Absurd,
+fn unreadable_chart_is_unknown_and_the_codecollections_have_their_verdicts() {
+    let fault = |name, host, kind, message| Case {
+        name,
+        scenario: "outdated",
+        fault: Some((host, kind)),
+        setting: None,
+        exit: 3,
+        message,
+    };
+    let setting = |name, setting, exit, message| Case {
+        name,
+        scenario: "outdated",
+        fault: None,
+        setting: Some(setting),
+        exit,
+        message,
+    };
+    let redirect = |to| FaultKind::Redirect { to };
+    let repository = &["chart repository", CHART_HOST];
+    let redirected = &["chart repository", "redirect"];
+    #[rustfmt::skip] // a table
+    let cases = [
+        fault("repository refuses connections", CHART_HOST, FaultKind::Refused, repository),
+        fault("repository answers 503", CHART_HOST, status(503, ""), repository),
+        fault("repository answers 404", CHART_HOST, status(404, ""), repository),
+        fault("repository answers with HTML", CHART_HOST, FaultKind::Html, repository),
+        fault("archive with another digest", STORAGE_HOST, FaultKind::WrongDigest, &["sha256 is not the index's"]),
+        fault("archive in a redirect loop", ARCHIVE_HOST, redirect(RedirectTarget::Loop), redirected),
+        fault("archive redirected to http", ARCHIVE_HOST, redirect(RedirectTarget::PlainHttp), redirected),
+        Case {
+            scenario: "bare-chart",
+            ..fault("absent dependency", SUBCHART_HOST, status(404, ""),
+                &["dependency opentelemetry-collector 0.158.1 of chart runwhen-local", "404"])
+        },
+        setting("unknown chart", ("HELM_CHART_NAME", "other"), 2, &["has no chart other", "HELM_CHART_NAME"]),
+        setting("unknown version", ("CHART_VERSION", ">=7"), 2, &["has 2 versions of runwhen-local", "CHART_VERSION"]),
+        setting("chart that does not render", ("CHART_SET", "runner.image=broken"), 3,
+            &["does not render", "runner.yaml", "CHART_SET"]),
+    ];
+    test_all(
+        &cases,
+        |case| case.name,
+        |case| {
+            let world = world(case.scenario);
+            if let Some((host, kind)) = &case.fault {
+                world.inject(Fault::on(host), kind.clone());
+            }
+            let mut run = run(SLI, &world).unset(&["IMAGES"]);
+            if let Some((name, value)) = case.setting {
+                run = run.set(name, value);
+            }
+            let ended = run.end();
+            ended.expect(case.exit, case.message);
+            assert_eq!(ended.stdout, "", "a number although images are unknown");
+            let verdicts = ended.verdicts("sli.json");
+            let count = |name| verdicts.values().filter(|verdict| *verdict == name).count();
+            let counts = (count("Missing"), count("Unknown"));
+            assert_eq!(counts, (5, 1), "{verdicts:?}");
         },
     );
-    let ended = check_chart(SLI, &world).end();
-    ended.expect(3, &["429 Too Many Requests"]);
-    assert_eq!(verdict(&ended, "opentelemetry-collector"), "Unknown");
-    assert_eq!(verdict(&ended, "runner"), "Outdated");
 }
 
 #[test]
-fn docker_hub_throttles_the_import() {
+fn limit_of_docker_hub_during_an_import_names_the_setting() {
     let world = world("outdated");
     world.edit(|state| {
         state.azure.imports.retry_after = 1;
-        state.azure.imports.rules.push(sandbox::ImportRule {
+        state.azure.imports.rules.push(ImportRule {
             contains: "opentelemetry-collector".to_owned(),
-            result: sandbox::ImportResult::Fail(sandbox::ImportFailure::SourceRateLimited),
+            result: ImportResult::Fail(ImportFailure::SourceRateLimited),
             duration_milliseconds: None,
             times: None,
         });
@@ -171,39 +99,13 @@ fn docker_hub_throttles_the_import() {
 }
 
 #[test]
-fn a_realm_of_somebody_else_is_not_asked() {
+fn wrong_settings_of_the_chart_are_reported_before_any_request() {
     let world = world("outdated");
-    let challenge = FaultKind::Status {
-        code: 401,
-        headers: vec![(
-            "WWW-Authenticate".to_owned(),
-            format!("Bearer realm=\"https://{ACR}/token\",service=\"x\""),
-        )],
-        body: String::new(),
-    };
-    world.inject(Fault::on("us-docker.pkg.dev"), challenge);
-    let ended = check_chart(SLI, &world).end();
-    ended.expect(3, &["which is not its own"]);
-    assert_eq!(verdict(&ended, "runner"), "Unknown");
-    assert!(
-        !world
-            .requests()
-            .iter()
-            .any(|request| request.host == ACR && request.path == "/token")
-    );
-}
-
-#[test]
-fn wrong_settings_of_the_chart_are_told_before_any_request() {
-    let world = world("outdated");
-    let missing = PathBuf::from("/nonexistent/values.yaml")
-        .display()
-        .to_string();
     let ended = check_chart(SLI, &world)
         .set("HELM_REPO_URL", "http://charts.example")
         .set("HELM_CHART_NAME", "../x")
         .set("CHART_VERSION", "the newest")
-        .set("CHART_VALUES", missing)
+        .set("CHART_VALUES", "/nonexistent/values.yaml")
         .set("CHART_SET", "a=b,[")
         .end();
     ended.expect(

@@ -237,7 +237,7 @@ fn every_image_of_the_artifact_has_its_whole_name() {
     let world = world("outdated");
     world.inject(Fault::on("ghcr.io"), status(403, ""));
     let ended = check_chart(SLI, &world).end();
-    ended.expect(3, &[]);
+    ended.expect(3, &["ghcr.io"]);
     let text = std::fs::read_to_string(ended.folder.path().join("images_to_update.json"))
         .expect("the artifact");
     let list: Value = serde_json::from_str(&text).expect("JSON");

@@ -171,7 +171,7 @@ fn hostile_names_of_tags_are_no_tags() {
         }
     });
     let ended = run(&TASKSET, &world).unset(&["IMAGES"]).end();
-    ended.expect(0, &["No stable tag beside main-latest found in"]);
+    ended.expect(0, &["No stable tag with the same digest as main-latest"]);
     let verdicts = ended.verdicts("taskset.json");
     assert_eq!(verdicts[ONE], "NotPublished", "{verdicts:?}");
     everything_is_only_text(&ended);

@@ -3,7 +3,9 @@
 mod concurrent;
 mod endings;
 mod failures;
+mod import_failures;
 mod imports;
+mod outcomes;
 mod purged_children;
 mod readme;
 #[path = "../support/mod.rs"]
