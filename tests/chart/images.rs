@@ -1,5 +1,5 @@
-//! Which images a chart names, and what becomes of them when two want one tag, when one would overwrite a CodeCollection,
-//! and when the registry has other tags of their repository.
+//! Which images a chart names, and their verdicts if two need the same tag, if one would overwrite a CodeCollection, or
+//! if the registry has other tags of their repository.
 
 use std::collections::BTreeMap;
 
@@ -36,11 +36,11 @@ fn pod_of(images: &[&str]) -> TempDir {
     ))
 }
 
-fn look_at<'a>(world: &'a Sandbox, chart: &TempDir) -> Run<'a> {
+fn check_chart_in<'a>(world: &'a Sandbox, chart: &TempDir) -> Run<'a> {
     check_chart(SLI, world).set("HELM_REPO_URL", chart.path().display().to_string())
 }
 
-/// The verdicts by the images' full names.
+/// The verdicts by the full names of the images.
 fn verdicts(ended: &Ended) -> BTreeMap<String, String> {
     let images = ended.json("sli.json")["images"].clone();
     let text = |image: &Value, field: &str| image[field].as_str().unwrap_or_default().to_owned();
@@ -63,7 +63,7 @@ fn publish(world: &Sandbox, host: &str, repository: &str, seed: &str, created: i
     world.edit(|state| state.publish(host, repository, &recipe, tags));
 }
 
-/// Points a tag of the ACR at what a source has under a tag, with its content.
+/// Copies a tag of a source with its content to the ACR.
 fn copy(world: &Sandbox, host: &str, repository: &str, target: &str, tag: &str) {
     world.edit(|state| {
         let source = state
@@ -79,7 +79,7 @@ fn copy(world: &Sandbox, host: &str, repository: &str, target: &str, tag: &str) 
 }
 
 #[test]
-fn two_digests_for_one_tag_are_a_conflict_whatever_the_registry_has() {
+fn two_digests_for_one_tag_conflict_whatever_the_registry_has() {
     let (one, other) = (LOCAL, "docker.io/other/runwhen-local:0.11.5");
     for present in ["nothing", "one", "other", "third"] {
         let world = world("empty");
@@ -106,7 +106,9 @@ fn two_digests_for_one_tag_are_a_conflict_whatever_the_registry_has() {
         }
         let before = world.acr_tag(target, "0.11.5");
         let chart = pod_of(&[one, other]);
-        let ended = look_at(&world, &chart).set("SYNC_IMAGES", "true").end();
+        let ended = check_chart_in(&world, &chart)
+            .set("SYNC_IMAGES", "true")
+            .end();
         ended.expect(
             2,
             &["conflict", "runwhen/runwhen-local:0.11.5", "CHART_VALUES"],
@@ -134,7 +136,7 @@ fn one_date_tag_for_two_images_is_a_conflict() {
         "ghcr.io/runwhen-contrib/runwhen-local",
         "other/runwhen-local",
     ]);
-    let run = look_at(&world, &chart).set("USE_DATE_TAG", "true");
+    let run = check_chart_in(&world, &chart).set("USE_DATE_TAG", "true");
     let ended = run.set("SYNC_IMAGES", "true").end();
     ended.expect(2, &["conflict"]);
     assert_eq!(imports(&world), Vec::<String>::new());
@@ -144,7 +146,9 @@ fn one_date_tag_for_two_images_is_a_conflict() {
 fn rival_of_an_unreadable_source_is_not_imported() {
     let world = world("empty");
     let chart = pod_of(&[LOCAL, "registry.example/other/runwhen-local:0.11.5"]);
-    let ended = look_at(&world, &chart).set("SYNC_IMAGES", "true").end();
+    let ended = check_chart_in(&world, &chart)
+        .set("SYNC_IMAGES", "true")
+        .end();
     ended.expect(3, &["conflict", "registry.example"]);
     assert_eq!(ended.stdout, "");
     assert_eq!(verdicts(&ended)[LOCAL], "Unknown");
@@ -161,7 +165,9 @@ fn same_content_from_two_sources_is_imported_once() {
         }
     });
     let chart = pod_of(&["ghcr.io/both/app:1", "both/app:1"]);
-    let ended = look_at(&world, &chart).set("SYNC_IMAGES", "true").end();
+    let ended = check_chart_in(&world, &chart)
+        .set("SYNC_IMAGES", "true")
+        .end();
     assert_eq!(ended.expect(0, &[]).stdout, "0\n");
     assert_eq!(imports(&world).len(), 1);
 }
@@ -183,7 +189,7 @@ fn chart_cannot_write_to_a_codecollection_in_any_mode() {
                 &[tag],
             );
             let chart = pod_of(&[LOCAL, &format!("evil/{ONE}:{tag}")]);
-            let ended = look_at(&world, &chart)
+            let ended = check_chart_in(&world, &chart)
                 .set("IMAGES", images)
                 .set("SYNC_IMAGES", "true")
                 .end();
@@ -196,7 +202,7 @@ fn chart_cannot_write_to_a_codecollection_in_any_mode() {
             );
             let known = verdicts(&ended);
             assert_eq!(known[&format!("docker.io/evil/{ONE}:{tag}")], "Unknown");
-            // The others are imported all the same.
+            // The other images are imported.
             assert_eq!(imports.len(), if images == "all" { 6 } else { 1 });
         }
     }
@@ -207,7 +213,7 @@ fn chart_may_name_the_image_of_a_codecollection_by_its_tag() {
     let world = world("outdated");
     let (stable, source) = (Scenario::newest_tag(ONE), format!("{GOOGLE_PATH}/{ONE}"));
     let named = |tag: &str| pod_of(&[&format!("{GOOGLE_HOST}/{source}:{tag}")]);
-    let ended = look_at(&world, &named(&stable))
+    let ended = check_chart_in(&world, &named(&stable))
         .set("SYNC_IMAGES", "true")
         .end();
     assert_eq!(ended.expect(0, &[]).stdout, "0\n");
@@ -215,10 +221,12 @@ fn chart_may_name_the_image_of_a_codecollection_by_its_tag() {
         world.acr_tag(&format!("runwhen/{ONE}"), &stable),
         world.tag(GOOGLE_HOST, &source, &stable)
     );
-    // An alias is the CodeCollection's to move, and with a digest the tag could get any content.
+    // Only the CodeCollection moves its alias, and with a digest the tag could get any content.
     let digest = world.tag(GOOGLE_HOST, &source, &stable).expect("a digest");
     for tag in ["main-latest".to_owned(), format!("{stable}@{digest}")] {
-        look_at(&world, &named(&tag)).end().expect(2, &["reserved"]);
+        check_chart_in(&world, &named(&tag))
+            .end()
+            .expect(2, &["reserved"]);
     }
 }
 
@@ -227,11 +235,15 @@ fn chart_without_images_is_unknown() {
     for template in ["", "kind: ConfigMap\nmetadata: {name: a}\ndata: {a: b}\n"] {
         let world = world("up-to-date");
         let chart = chart_of(template);
-        let ended = look_at(&world, &chart).unset(&["IMAGES"]).end();
+        let ended = check_chart_in(&world, &chart).unset(&["IMAGES"]).end();
         ended.expect(3, &["names no images", "CHART_VALUES"]);
         assert_eq!(ended.stdout, "");
         let up_to_date = verdicts(&ended).into_values().filter(|v| v == "UpToDate");
-        assert_eq!(up_to_date.count(), 5, "the CodeCollections are judged");
+        assert_eq!(
+            up_to_date.count(),
+            5,
+            "the CodeCollections have their verdicts"
+        );
     }
 }
 
@@ -257,7 +269,7 @@ fn placeholder_and_incomplete_map_are_reported() {
         let pod = format!(
             "{template}---\nkind: Pod\nmetadata: {{name: p}}\nspec: {{containers: [{{name: c, image: '{LOCAL}'}}]}}\n"
         );
-        let ended = look_at(&world, &chart_of(&pod)).end();
+        let ended = check_chart_in(&world, &chart_of(&pod)).end();
         ended.expect(3, &[text, "cannot be read as an image", "CHART_SET"]);
         assert_eq!(ended.stdout, "", "{text}");
         assert_eq!(verdicts(&ended)[LOCAL], "UpToDate");
@@ -274,7 +286,7 @@ fn map_of_repository_and_tag_is_an_image() {
     for template in [custom, config_map] {
         for (scenario, number) in [("outdated", "1\n"), ("up-to-date", "0\n")] {
             let world = world(scenario);
-            let ended = look_at(&world, &chart_of(&template)).end();
+            let ended = check_chart_in(&world, &chart_of(&template)).end();
             assert_eq!(ended.expect(0, &[]).stdout, number);
             assert!(verdicts(&ended).contains_key(LOCAL));
         }
@@ -297,15 +309,19 @@ fn newer_tag_does_not_hide_one_that_is_missing() {
         });
     });
     let chart = pod_of(&["busybox:1.35", "busybox:1.36"]);
-    let first = look_at(&world, &chart).set("SYNC_IMAGES", "true").end();
+    let first = check_chart_in(&world, &chart)
+        .set("SYNC_IMAGES", "true")
+        .end();
     assert_eq!(first.expect(4, &[]).stdout, "1\n");
-    let second = look_at(&world, &chart).end();
+    let second = check_chart_in(&world, &chart).end();
     assert_eq!(second.expect(0, &[]).stdout, "1\n");
     assert_eq!(
         verdicts(&second)["docker.io/library/busybox:1.35"],
         "Missing"
     );
-    let third = look_at(&world, &chart).set("SYNC_IMAGES", "true").end();
+    let third = check_chart_in(&world, &chart)
+        .set("SYNC_IMAGES", "true")
+        .end();
     assert_eq!(third.expect(0, &[]).stdout, "0\n");
     assert!(world.acr_tag("runwhen/busybox", "1.35").is_some());
 }
@@ -330,7 +346,9 @@ fn latest_that_is_older_than_the_newest_tag_is_up_to_date() {
         &["20260601000000"],
     );
     let chart = pod_of(&["busybox"]);
-    let ended = look_at(&world, &chart).set("USE_DATE_TAG", "true").end();
+    let ended = check_chart_in(&world, &chart)
+        .set("USE_DATE_TAG", "true")
+        .end();
     assert_eq!(ended.expect(0, &["not newer than the acr's"]).stdout, "0\n");
 }
 
@@ -360,7 +378,7 @@ fn comment_between_two_versions_of_the_index_does_not_hide_the_newest() {
 }
 
 #[test]
-fn purged_children_are_found_when_they_are_looked_for() {
+fn purged_children_are_found_with_verify_children() {
     let world = world("up-to-date");
     world.edit(|state| {
         let acr = state.registry(ACR).expect("the ACR");

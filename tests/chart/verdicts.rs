@@ -1,4 +1,4 @@
-//! RunWhen Local images from the outside: the chart found, rendered and judged.
+//! The verdicts of the images of the `runwhen-local` chart, from a repository, a folder or a registry.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ fn collector() -> &'static ChartImage {
 }
 
 #[test]
-fn eight_are_behind_and_each_says_what_wants_it() {
+fn outdated_images_are_counted_and_name_what_uses_them() {
     let world = world("outdated");
     let ended = run(SLI, &world).unset(&["IMAGES"]).end();
     assert_eq!(ended.expect(0, &[]).stdout, "8\n");
@@ -58,7 +58,7 @@ fn eight_are_behind_and_each_says_what_wants_it() {
 }
 
 #[test]
-fn a_tag_that_was_touched_later_is_as_old_as_its_image() {
+fn tag_that_was_changed_later_is_as_old_as_its_image() {
     let world = world("outdated");
     world.edit(|state| {
         let repository = state
@@ -70,7 +70,7 @@ fn a_tag_that_was_touched_later_is_as_old_as_its_image() {
             .tags
             .get_mut(collector().older)
             .expect("the older tag");
-        // As when somebody locks it.
+        // Locking a tag changes this date.
         entry.updated = 1_790_000_000;
     });
     let ended = check_chart(SLI, &world).end();
@@ -79,7 +79,7 @@ fn a_tag_that_was_touched_later_is_as_old_as_its_image() {
 }
 
 #[test]
-fn a_check_with_sync_leaves_nothing_and_the_next_finds_nothing() {
+fn sync_leaves_nothing_for_the_next_run() {
     let world = world("outdated");
     let ended = check_chart(SLI, &world).set("SYNC_IMAGES", "true").end();
     assert_eq!(ended.expect(0, &[]).stdout, "0\n");
@@ -93,7 +93,7 @@ fn a_check_with_sync_leaves_nothing_and_the_next_finds_nothing() {
 }
 
 #[test]
-fn an_empty_registry_lacks_all_three() {
+fn empty_registry_lacks_all_three() {
     let world = world("empty");
     let ended = check_chart(SLI, &world).end();
     assert_eq!(ended.expect(0, &[]).stdout, "3\n");
@@ -101,7 +101,7 @@ fn an_empty_registry_lacks_all_three() {
 }
 
 #[test]
-fn a_chart_without_its_dependency_is_completed_from_the_network() {
+fn absent_dependency_is_downloaded() {
     let world = world("bare-chart");
     assert_eq!(check_chart(SLI, &world).end().expect(0, &[]).stdout, "3\n");
     assert!(
@@ -113,7 +113,7 @@ fn a_chart_without_its_dependency_is_completed_from_the_network() {
 }
 
 #[test]
-fn values_and_sets_change_what_the_chart_names() {
+fn values_and_sets_change_the_images() {
     let world = world("outdated");
     let folder = tempfile::tempdir().expect("a folder");
     let values = folder.path().join("values.yaml");
@@ -146,7 +146,7 @@ fn values_and_sets_change_what_the_chart_names() {
 }
 
 #[test]
-fn latest_gets_a_date_tag_and_a_second_run_imports_nothing() {
+fn latest_gets_a_date_tag_that_a_second_run_keeps() {
     let world = world("empty");
     let latest = || {
         check_chart(SLI, &world)
@@ -181,14 +181,14 @@ fn latest_gets_a_date_tag_and_a_second_run_imports_nothing() {
             .iter()
             .any(|request| request.path.ends_with("/importImage"))
     );
-    // Without a date the tag is `latest`, which the paired codebundle would take for ever.
+    // Without a date the tag is `latest`, which the paired codebundle would select permanently.
     let ended = latest().end();
     ended.expect(0, &["sorts above every version"]);
 }
 
 #[test]
-fn dates_that_say_nothing_do_not_decide() {
-    // Zero, and ten years ahead.
+fn implausible_dates_do_not_decide() {
+    // Zero, and ten years in the future.
     for created in [0, 2_100_000_000] {
         let world = world("outdated");
         world.edit(|state| {
@@ -220,11 +220,11 @@ fn older_build_under_a_tag_that_the_registry_lacks_is_missing() {
 }
 
 #[test]
-fn a_tag_with_another_digest_has_drifted_even_when_it_was_built_later() {
+fn tag_with_another_digest_has_drifted_even_if_it_was_built_later() {
     let world = world("up-to-date");
     let image = collector();
     world.edit(|state| {
-        let recipe = ImageRecipe::new("somebody else's build", 1_790_000_000);
+        let recipe = ImageRecipe::new("another build", 1_790_000_000);
         state.publish(ACR, &image.destination(), &recipe, &[image.tag]);
     });
     let ended = check_chart(SLI, &world).end();
@@ -233,7 +233,7 @@ fn a_tag_with_another_digest_has_drifted_even_when_it_was_built_later() {
 }
 
 #[test]
-fn every_image_of_the_artifact_has_its_whole_name() {
+fn images_in_the_artifact_have_their_whole_name() {
     let world = world("outdated");
     world.inject(Fault::on("ghcr.io"), status(403, ""));
     let ended = check_chart(SLI, &world).end();
@@ -255,7 +255,7 @@ fn every_image_of_the_artifact_has_its_whole_name() {
 }
 
 #[test]
-fn docker_hubs_account_goes_to_its_realm_and_into_the_import_and_nowhere_else() {
+fn docker_hub_account_is_sent_only_to_its_realm_and_the_import() {
     let world = world("outdated");
     world.edit(|state| {
         let hub = state.registries.get_mut(HUB).expect("Docker Hub");
@@ -297,7 +297,7 @@ fn docker_hubs_account_goes_to_its_realm_and_into_the_import_and_nowhere_else() 
 }
 
 #[test]
-fn a_chart_from_a_folder_or_an_archive() {
+fn chart_in_a_folder_needs_no_repository() {
     let world = world("outdated");
     let folder =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../sandbox/charts/opentelemetry-collector");
@@ -313,7 +313,7 @@ fn a_chart_from_a_folder_or_an_archive() {
     );
 }
 
-/// Puts a manifest (and blobs) into a repository of ghcr.io or elsewhere, under a tag.
+/// Puts a manifest and blobs into a repository, under a tag.
 fn put_manifest(
     world: &Sandbox,
     host: &str,
@@ -360,7 +360,7 @@ fn manifest_of(config: (&str, &[u8]), layers: &[(&str, &[u8])]) -> Value {
 }
 
 #[test]
-fn a_chart_in_a_registry() {
+fn chart_in_a_registry_is_read() {
     let world = world("outdated");
     let archive = world.edit(|state| {
         let archives = state
@@ -408,7 +408,7 @@ fn a_chart_in_a_registry() {
 }
 
 #[test]
-fn an_image_without_a_config_is_judged_by_its_tag() {
+fn image_without_a_config_is_judged_by_its_tag() {
     let world = world("outdated");
     let image = collector();
     let empty = manifest_of(("application/vnd.oci.empty.v1+json", b"{}"), &[]);

@@ -1,5 +1,4 @@
-//! Faults of this machine and its network: the clock, the proxy, the CA bundle, paths that lead to no file, and too few
-//! file descriptors.
+//! Faults of this machine and its network: clock, proxy, CA bundle, paths without a regular file, file descriptors.
 
 use std::path::Path;
 use std::process::Command;
@@ -16,14 +15,14 @@ fn world() -> Sandbox {
 }
 
 #[test]
-fn clock_that_is_days_off_is_named_instead_of_the_ca_bundle() {
+fn clock_offset_of_days_is_named_instead_of_the_ca_bundle() {
     for (offset, part) in [
         (30 * DAY, "the clock of this machine is 30 days behind"),
         (-30 * DAY, "the clock of this machine is 30 days ahead"),
     ] {
         let world = world();
         world.edit(|state| state.clock_offset = offset);
-        // The certificates of the other hosts are old enough: their responses tell the time.
+        // The certificates of the other hosts are still valid, so their responses show the time.
         world.inject(Fault::on(SOURCE), FaultKind::CertificateShortLived);
         let ended = run(SLI, &world).end();
         ended.expect(
@@ -35,7 +34,7 @@ fn clock_that_is_days_off_is_named_instead_of_the_ca_bundle() {
 }
 
 #[test]
-fn clock_is_to_be_checked_first_when_no_host_tells_the_time() {
+fn clock_is_the_first_advice_if_no_host_shows_the_time() {
     let world = world();
     world.edit(|state| state.clock_offset = 3 * DAY);
     world.inject(Fault::on("*"), FaultKind::CertificateShortLived);
@@ -49,7 +48,7 @@ fn clock_is_to_be_checked_first_when_no_host_tells_the_time() {
 }
 
 #[test]
-fn expired_certificate_is_not_blamed_on_a_clock_that_is_right() {
+fn expired_certificate_is_not_blamed_on_a_correct_clock() {
     let world = world();
     world.inject(Fault::on(SOURCE), FaultKind::CertificateExpired);
     run(SLI, &world).end().expect(
@@ -63,7 +62,7 @@ fn expired_certificate_is_not_blamed_on_a_clock_that_is_right() {
 }
 
 #[test]
-fn proxy_that_requires_a_login_is_asked_once_for_each_request() {
+fn proxy_that_requires_a_login_gets_each_request_once() {
     let world = world();
     world.edit(|state| state.proxy_login = Some("me:p@ss word/1".to_owned()));
     let address = world.proxy_url();
@@ -106,7 +105,7 @@ fn refusal_of_the_proxy_shows_status_and_port() {
         let was_repeated = ended.stderr.contains("trying again");
         assert_eq!(was_repeated, is_repeated, "{}", ended.stderr);
     }
-    // One refusal that passes is not noticed.
+    // A single refusal is retried.
     let world = world();
     world.inject(
         Fault::on(SOURCE).once(),
@@ -116,7 +115,7 @@ fn refusal_of_the_proxy_shows_status_and_port() {
 }
 
 #[test]
-fn connection_that_breaks_behind_the_proxy_names_it() {
+fn connection_that_breaks_after_the_proxy_names_the_proxy() {
     let world = world();
     let address = world.proxy_url();
     let through = format!(
@@ -136,7 +135,7 @@ fn connection_that_breaks_behind_the_proxy_names_it() {
 }
 
 #[test]
-fn proxy_that_cannot_be_reached_is_named() {
+fn unreachable_proxy_is_named() {
     let world = world();
     let ended = run(SLI, &world)
         .set("HTTPS_PROXY", "http://127.0.0.1:1")
@@ -154,7 +153,7 @@ fn proxy_that_cannot_be_reached_is_named() {
 #[test]
 fn no_proxy_is_honoured_in_every_form() {
     let world = world();
-    // A refusal that is not repeated.
+    // 403 is not retried.
     world.inject(
         Fault::on("127.0.0.1:1"),
         FaultKind::TunnelRefused { code: 403 },
@@ -167,18 +166,18 @@ fn no_proxy_is_honoured_in_every_form() {
             .set("TIMEOUT_SECONDS", "1")
             .end()
     };
-    let was_asked = || {
-        let asked = world
+    let was_requested = || {
+        let requested = world
             .connections()
             .iter()
             .any(|connection| connection.host == "127.0.0.1:1");
         world.clear_log();
-        asked
+        requested
     };
     for list in ["", "127.0.0.1:443", "10.0.0.0/8,localhost"] {
         let ended = at_chart(list);
         ended.expect(3, &["tunnel to 127.0.0.1:1: 403", "add it to NO_PROXY"]);
-        assert!(was_asked(), "{list:?}");
+        assert!(was_requested(), "{list:?}");
     }
     for list in [
         "127.0.0.1",
@@ -189,7 +188,7 @@ fn no_proxy_is_honoured_in_every_form() {
         let ended = at_chart(list);
         ended.expect(3, &["https://127.0.0.1:1/charts"]);
         assert!(!ended.stderr.contains("tunnel to"), "{}", ended.stderr);
-        assert!(!was_asked(), "{list:?}");
+        assert!(!was_requested(), "{list:?}");
     }
 }
 
@@ -232,7 +231,7 @@ fn certificates_without_a_line_break_between_them_are_both_trusted() {
     ended.expect(2, &["SSL_CERT_FILE", "only 1 of its 2 certificates"]);
 }
 
-/// Paths that lead to something else than a file to read.
+/// Paths that are not a regular file of a usual size.
 fn odd_paths(folder: &Path) -> Vec<(String, &'static str)> {
     let pipe = folder.join("pipe");
     let made = Command::new("mkfifo").arg(&pipe).status();
@@ -250,7 +249,7 @@ fn odd_paths(folder: &Path) -> Vec<(String, &'static str)> {
 }
 
 #[test]
-fn path_that_leads_to_no_file_is_refused_at_once() {
+fn path_without_a_regular_file_is_refused_at_once() {
     let world = world();
     let folder = tempfile::tempdir().expect("a folder");
     for (path, reason) in odd_paths(folder.path()) {
@@ -284,7 +283,7 @@ fn path_that_leads_to_no_file_is_refused_at_once() {
 }
 
 #[test]
-fn files_of_the_azure_cli_that_are_none_are_refused_at_once() {
+fn azure_cli_path_without_a_regular_file_is_refused_at_once() {
     let world = world();
     for name in ["azureProfile.json", "service_principal_entries.json"] {
         let az = tempfile::tempdir().expect("a folder");
@@ -298,7 +297,7 @@ fn files_of_the_azure_cli_that_are_none_are_refused_at_once() {
 }
 
 #[test]
-fn local_chart_that_is_no_file_is_refused_at_once() {
+fn local_chart_without_a_file_is_refused_at_once() {
     let world = world();
     let folder = tempfile::tempdir().expect("a folder");
     for (path, _) in odd_paths(folder.path()) {
@@ -321,7 +320,7 @@ fn too_few_file_descriptors_are_an_error_and_not_a_panic() {
 }
 
 #[test]
-fn entra_behind_a_refusing_proxy_is_not_an_access_denied() {
+fn proxy_that_refuses_entra_is_not_access_denied() {
     let world = world();
     world.inject(Fault::on(ENTRA), FaultKind::TunnelRefused { code: 403 });
     let ended = run(SLI, &world).end();

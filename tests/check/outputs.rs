@@ -1,4 +1,4 @@
-//! `sli` from the outside: its number, its artifacts, its requests, its settings.
+//! The number, artifacts, requests and settings of `sli`.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,7 +13,7 @@ fn world(scenario: &str) -> Sandbox {
 }
 
 #[test]
-fn five_are_outdated_and_stdout_is_the_number_alone() {
+fn outdated_images_are_counted_and_stdout_is_only_the_number() {
     let world = world("outdated");
     let ended = run(SLI, &world).end();
     ended.expect(0, &["to be synced"]);
@@ -24,7 +24,7 @@ fn five_are_outdated_and_stdout_is_the_number_alone() {
     assert_eq!(
         all["categories"]["runwhen_local"],
         serde_json::Value::Null,
-        "not looked at is not zero"
+        "a category that was not checked has no number"
     );
     assert_eq!(all["categories"]["codecollection"]["needs_sync"], 5);
     assert!(
@@ -46,7 +46,7 @@ fn five_are_outdated_and_stdout_is_the_number_alone() {
 }
 
 #[test]
-fn nothing_to_do_is_zero_with_the_fewest_requests() {
+fn registry_in_sync_is_zero_with_the_fewest_requests() {
     let world = world("up-to-date");
     let ended = run(SLI, &world).end();
     assert_eq!(ended.expect(0, &[]).stdout, "0\n");
@@ -65,7 +65,7 @@ fn nothing_to_do_is_zero_with_the_fewest_requests() {
     assert_eq!(ledger[SOURCE]["requests"], 5);
     assert_eq!(ledger[ACR]["requests"], 7);
     assert_eq!(ended.json("sli.json")["requests"], 13);
-    let mut asked: Vec<_> = world
+    let mut requests: Vec<_> = world
         .requests()
         .iter()
         .map(|r| {
@@ -77,13 +77,13 @@ fn nothing_to_do_is_zero_with_the_fewest_requests() {
             )
         })
         .collect();
-    asked.sort();
-    asked.dedup();
-    assert_eq!(asked.len(), 13, "a request was made twice");
+    requests.sort();
+    requests.dedup();
+    assert_eq!(requests.len(), 13, "a request was sent twice");
 }
 
 #[test]
-fn the_same_tag_with_another_digest_has_drifted() {
+fn tag_with_another_digest_has_drifted() {
     let world = world("drifted");
     let ended = run(SLI, &world).end();
     assert_eq!(ended.expect(0, &[]).stdout, "5\n");
@@ -96,13 +96,13 @@ fn the_same_tag_with_another_digest_has_drifted() {
 }
 
 #[test]
-fn an_empty_registry_lacks_all_five() {
+fn empty_registry_lacks_all_five() {
     let world = world("empty");
     assert_eq!(run(SLI, &world).end().expect(0, &[]).stdout, "5\n");
 }
 
 #[test]
-fn a_plain_or_paged_list_gives_the_same_answer() {
+fn plain_or_paged_list_gives_the_same_tags() {
     for scenario in ["plain-list", "paged"] {
         let world = world(scenario);
         let ended = run(SLI, &world).end();
@@ -118,7 +118,7 @@ fn a_plain_or_paged_list_gives_the_same_answer() {
 }
 
 #[test]
-fn the_same_child_in_another_index_is_the_same_image() {
+fn same_child_in_another_index_is_the_same_image() {
     let world = world("same-children");
     let ended = run(SLI, &world).end();
     assert_eq!(ended.expect(0, &[]).stdout, "5\n");
@@ -129,7 +129,7 @@ fn the_same_child_in_another_index_is_the_same_image() {
 }
 
 #[test]
-fn a_branch_that_nobody_builds_is_a_wrong_setting() {
+fn branch_without_images_is_a_wrong_setting() {
     let world = world("outdated");
     let ended = run(SLI, &world).set("REF", "no-such-branch").end();
     ended.expect(2, &["No no-such-branch-latest found in", "check REF"]);
@@ -143,7 +143,7 @@ fn a_branch_that_nobody_builds_is_a_wrong_setting() {
 }
 
 #[test]
-fn one_repository_without_latest_is_not_published_and_the_others_count() {
+fn repository_without_latest_is_not_published_and_the_others_count() {
     let world = world("outdated");
     world.edit(|state| {
         let registry = state.registries.get_mut(SOURCE).expect("Google");
@@ -156,7 +156,7 @@ fn one_repository_without_latest_is_not_published_and_the_others_count() {
 }
 
 #[test]
-fn the_short_name_works_like_the_login_server() {
+fn short_name_works_like_the_login_server() {
     let world = world("up-to-date");
     for name in ["myacr", "MYACR", "MyAcr.AzureCR.io"] {
         let ended = run(SLI, &world).set("REGISTRY_NAME", name).end();
@@ -165,7 +165,7 @@ fn the_short_name_works_like_the_login_server() {
 }
 
 #[test]
-fn with_sync_images_the_number_is_what_is_left() {
+fn sync_images_makes_the_number_what_remains() {
     let world = world("outdated");
     let ended = run(SLI, &world).set("SYNC_IMAGES", "true").end();
     assert_eq!(ended.expect(0, &["imported and verified"]).stdout, "0\n");
@@ -173,7 +173,7 @@ fn with_sync_images_the_number_is_what_is_left() {
 }
 
 #[test]
-fn flags_say_the_same_as_variables_and_win() {
+fn flags_override_variables() {
     let world = world("up-to-date");
     let ended = run(SLI, &world)
         .set("REGISTRY_NAME", "wrong name")
@@ -190,7 +190,7 @@ fn flags_say_the_same_as_variables_and_win() {
 }
 
 #[test]
-fn all_mistakes_are_told_at_once_before_any_request() {
+fn all_wrong_settings_are_reported_before_any_request() {
     let world = world("outdated");
     let ended = run(SLI, &world)
         .set("REGISTRY_NAME", "https://myacr.azurecr.io/x")
@@ -219,7 +219,7 @@ fn all_mistakes_are_told_at_once_before_any_request() {
 }
 
 #[test]
-fn artifacts_go_where_other_tools_look_for_them() {
+fn artifacts_are_where_other_tools_read_them() {
     let world = world("up-to-date");
     let elsewhere = tempfile::tempdir().expect("a folder");
     let path = elsewhere.path().display().to_string();
@@ -242,12 +242,12 @@ fn artifacts_go_where_other_tools_look_for_them() {
     );
 }
 
-/// How the original counts the two files: exactly these filters, behind `[ -f … ] && cat … | jq … | tr -d '\\n'`.
+/// The filters with which the original counts the two files, as in `[ -f … ] && cat … | jq … | tr -d '\\n'`.
 const COUNT_LIST: &str = "if . == null or . == [] then 0 else length end";
 const COUNT_MAP: &str =
     "to_entries | map(select(.value.update_required == true)) | from_entries | length";
 
-/// What `jq` prints; none when it fails or when there is no `jq`.
+/// The output of `jq`; `None` if it fails or is not installed.
 fn jq(filter: &str, file: &Path) -> Option<String> {
     let output = Command::new("jq").args(["-c", filter]).arg(file).output();
     let Ok(output) = output else {
@@ -262,7 +262,7 @@ fn has_jq() -> bool {
     Command::new("jq").arg("--version").output().is_ok()
 }
 
-/// What the original's readers make of the list and of the map.
+/// The results of the original's filters for the list and for the map.
 fn counts(ended: &Ended) -> [Option<String>; 2] {
     let folder = ended.folder.path();
     let list = folder.join("azure-rw-acr-sync/cc_images_to_update.json");
@@ -282,7 +282,7 @@ fn refused(host: &str) -> (Fault, FaultKind) {
 }
 
 #[test]
-fn the_originals_readers_count_what_is_known() {
+fn filters_of_the_original_count_the_known_images() {
     for (scenario, count) in [("outdated", ["5", "3"]), ("up-to-date", ["0", "0"])] {
         let ended = run(SLI, &world(scenario)).unset(&["IMAGES"]).end();
         ended.expect(0, &[]);
@@ -294,8 +294,8 @@ fn the_originals_readers_count_what_is_known() {
 }
 
 #[test]
-fn the_originals_readers_fail_on_artifacts_of_an_incomplete_check() {
-    // Everything is unknown; the ACR refuses; one CodeCollection and the chart; one of the chart's images.
+fn filters_of_the_original_fail_on_artifacts_of_an_incomplete_check() {
+    // All images are unknown; the ACR refuses; one CodeCollection and the chart; one image of the chart.
     let everything = [SOURCE, "runwhen-contrib.github.io"];
     for (hosts, path) in [
         (&everything[..], ""),
@@ -348,7 +348,7 @@ fn the_originals_readers_fail_on_artifacts_of_an_incomplete_check() {
 }
 
 #[test]
-fn a_branch_that_no_source_has_is_not_a_list_of_nothing_to_do() {
+fn branch_that_no_source_has_is_not_an_empty_list() {
     let world = world("outdated");
     let ended = run(SLI, &world).set("REF", "nosuch").end();
     ended.expect(2, &["check REF"]);
@@ -361,7 +361,7 @@ fn a_branch_that_no_source_has_is_not_a_list_of_nothing_to_do() {
 }
 
 #[test]
-fn a_destination_has_its_registry_in_every_artifact() {
+fn destination_has_its_registry_in_every_artifact() {
     let world = world("outdated");
     let ended = run(SLI, &world).unset(&["IMAGES"]).end();
     ended.expect(0, &[]);

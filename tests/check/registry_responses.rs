@@ -1,4 +1,4 @@
-//! Which answers of a registry `sli` believes: a 404, a digest header, a cached answer, an old format.
+//! Which responses of a registry prove something: a 404, a digest header, a cached response, an old format.
 
 use crate::SLI;
 use crate::support::chart::{check_chart, verdict, world};
@@ -51,7 +51,7 @@ fn gateway_404_at_the_acr_makes_the_image_unknown() {
 }
 
 #[test]
-fn gateway_404_shows_its_words_and_names_the_proxy() {
+fn gateway_404_shows_its_message_and_names_the_proxy() {
     let world = world("up-to-date");
     let kind = response(404, &[("Content-Type", "application/json")], GATEWAY);
     world.inject(manifests_of_one(ACR), kind);
@@ -79,7 +79,7 @@ fn gateway_404_at_a_source_makes_the_image_unknown() {
 fn gateway_that_answers_404_to_head_only_changes_no_verdict() {
     for headers in [
         &[("Content-Type", "application/json")][..],
-        // It may pass the registry's header on.
+        // It may forward the header of the registry.
         &[REGISTRY],
     ] {
         let world = world("up-to-date");
@@ -129,7 +129,7 @@ fn absent_tag_at_a_source_is_not_published() {
 }
 
 #[test]
-fn a_404_about_something_else_shows_the_registrys_words_and_is_unknown() {
+fn unrelated_404_shows_the_registrys_message_and_is_unknown() {
     for (body, words) in [
         (
             r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"Manifest with tag '0.11.5' has media type 'application/vnd.oci.image.index.v1+json', but client accepts 'application/json'."}]}"#,
@@ -152,7 +152,7 @@ fn a_404_about_something_else_shows_the_registrys_words_and_is_unknown() {
             "NOT_FOUND: artifact not found",
         ),
     ] {
-        // The registry's own header proves that it answered, not that the image is absent.
+        // The header of the registry does not prove that the image is absent.
         for headers in [&[][..], &[REGISTRY]] {
             let world = world("up-to-date");
             let fault = Fault::on("ghcr.io").path_contains("/manifests/");
@@ -170,7 +170,7 @@ fn a_404_about_something_else_shows_the_registrys_words_and_is_unknown() {
 }
 
 #[test]
-fn a_404_to_the_list_of_tags_needs_the_code_for_a_repository() {
+fn tag_list_404_proves_absence_only_with_the_code_for_a_repository() {
     for (code, verdict) in [
         ("NAME_UNKNOWN", "NotPublished"),
         ("MANIFEST_UNKNOWN", "Unknown"),
@@ -218,7 +218,7 @@ fn two_different_digest_headers_are_not_trusted() {
 }
 
 #[test]
-fn the_same_digest_header_twice_is_one() {
+fn repeated_digest_header_is_accepted() {
     let world = world("up-to-date");
     let tag = sandbox::Scenario::newest_tag(ONE);
     let digest = world
@@ -231,7 +231,7 @@ fn the_same_digest_header_twice_is_one() {
 }
 
 #[test]
-fn requests_for_tags_ask_caches_for_fresh_answers() {
+fn requests_for_tags_bypass_caches() {
     let is_digest = |path: &str| path.contains("sha256:") || path.contains("/artifacts-downloads/");
     let (mut lists, mut heads, mut gets, mut digests) = (0, 0, 0, 0);
     for scenario in ["outdated", "plain-list", "drifted"] {
@@ -278,7 +278,7 @@ fn schema_1_manifest_is_named_as_such() {
 }
 
 #[test]
-fn docker_hubs_limit_names_the_account_settings() {
+fn limit_of_docker_hub_names_the_account_settings() {
     for path in ["/manifests/", "/token"] {
         let host = if path == "/token" {
             "auth.docker.io"
@@ -304,7 +304,7 @@ fn docker_hubs_limit_names_the_account_settings() {
             ended.stderr
         );
     }
-    // Another registry's limit has nothing to do with Docker Hub.
+    // The limit of another registry has nothing to do with Docker Hub.
     let world = world("outdated");
     let kind = FaultKind::TooManyRequests {
         retry_after: RetryAfter::Absurd,

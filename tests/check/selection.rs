@@ -1,4 +1,4 @@
-//! Which tag of a CodeCollection `sli` takes for the stable one, whatever form the list of tags has.
+//! Which tag of a CodeCollection `sli` selects as the stable one, for every form of the list of tags.
 
 use crate::SLI;
 use crate::support::hostile::{INDEX, one_is_unknown, put_manifest, source_of, world};
@@ -15,7 +15,7 @@ fn list(body: &Value) -> sandbox::FaultKind {
     )
 }
 
-/// Changes the one repository's list to a form.
+/// Sets the form of the source registry's lists.
 fn set_form(world: &Sandbox, extended: bool, page_size: Option<usize>) {
     let registry = SOURCE.to_owned();
     let change = Change::GoogleList {
@@ -26,7 +26,7 @@ fn set_form(world: &Sandbox, extended: bool, page_size: Option<usize>) {
     world.change(change).expect("a registry");
 }
 
-/// Points tags of the one repository at what another one of its tags points at.
+/// Points tags of [`ONE`] at the digest of another of its tags.
 fn tag_as(world: &Sandbox, tags: &[String], other: &str) {
     world.edit(|state| {
         let repository = state
@@ -47,7 +47,7 @@ fn remove_tags(world: &Sandbox, is_removed: impl Fn(&str) -> bool) {
     });
 }
 
-/// The tag that the one image gets at the destination, and the run's number.
+/// The destination tag of [`ONE`], and the number of the run.
 fn chosen(world: &Sandbox) -> (String, String) {
     let ended = run(SLI, world).end();
     ended.expect(0, &[]);
@@ -102,7 +102,7 @@ fn list_without_latest_still_leads_to_the_stable_tag() {
     let body = json!({"name": "r", "tags": ["feature-x-latest", stable]});
     world.inject(one_list(), list(&body));
     assert_eq!(chosen(&world), (stable.clone(), "5\n".to_owned()));
-    // Google's description of the manifests has it.
+    // The tag is in Google's `manifest` object.
     world.clear_faults();
     let digest = world.edit(|state| {
         let repository = state
@@ -140,7 +140,7 @@ fn plain_list_of_hundreds_of_candidates_leads_to_the_stable_tag() {
             chosen(&world),
             (Scenario::newest_tag(ONE), "5\n".to_owned())
         );
-        // The digests are compared; no other manifest than that of `latest` is read.
+        // Digests are compared; only the manifest of `latest` is read.
         assert_eq!(requests_of_one(&world, "GET").len(), 1);
     }
 }
@@ -158,7 +158,7 @@ fn plain_list_of_hundreds_of_candidates_leads_to_the_same_child_in_another_index
 }
 
 #[test]
-fn comparison_ends_soon_if_the_first_candidates_match() {
+fn comparison_ends_early_if_the_first_candidates_match() {
     let world = Sandbox::start(Scenario {
         older_tags: 300,
         ..Scenario::default()
@@ -210,14 +210,14 @@ fn more_than_a_thousand_candidates_without_a_match_are_unknown() {
 }
 
 #[test]
-fn the_choice_among_tags_of_one_digest_does_not_depend_on_the_form_of_the_list() {
+fn chosen_tag_of_a_digest_does_not_depend_on_the_form_of_the_list() {
     let hash = "0123456789abcdef0123456789abcdef01234567";
     let of_length = |length: usize| format!("main-{}", &hash[..length]);
     let longer = [of_length(8), of_length(40), of_length(7)];
     for (tags, expected) in [
         (longer.to_vec(), of_length(7)),
         (longer[..2].to_vec(), of_length(8)),
-        // Another commit that gave the same image.
+        // Another commit with the same image.
         (
             vec![of_length(40), "main-00fffff".to_owned()],
             "main-00fffff".to_owned(),
@@ -263,7 +263,7 @@ fn failed_comparison_does_not_lead_to_another_tag_of_the_same_digest() {
 }
 
 #[test]
-fn listed_tag_that_is_absent_leaves_doubt() {
+fn listed_tag_that_is_absent_is_unknown() {
     let world = world("plain-list");
     let stable = Scenario::newest_tag(ONE);
     remove_tags(&world, |tag| tag == stable);
@@ -275,7 +275,7 @@ fn listed_tag_that_is_absent_leaves_doubt() {
     );
 }
 
-/// Indexes of `main-latest` and of an old and a new stable tag that share the wanted child only in one pair.
+/// Indexes of `main-latest`, an old and a new stable tag: only the new one has the same child for the platform.
 fn publish_indexes(world: &Sandbox, decoys: &[Value], wanted: &Value) {
     let child = |letter: &str| format!("sha256:{}", letter.repeat(64));
     let entry = |platform: &Value, digest: String| json!({"mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 7, "digest": digest, "platform": platform});
@@ -288,7 +288,7 @@ fn publish_indexes(world: &Sandbox, decoys: &[Value], wanted: &Value) {
     };
     remove_tags(world, |_| true);
     put_manifest(world, INDEX, &index("a", "b", "latest"), &["main-latest"]);
-    // The decoys are the same, the wanted child is not.
+    // The children of the other platforms are the same, the one of the platform is not.
     put_manifest(world, INDEX, &index("a", "c", "old"), &["main-0000000"]);
     put_manifest(world, INDEX, &index("d", "b", "new"), &["main-ffffff0"]);
 }
@@ -352,7 +352,7 @@ fn other_platforms_before_the_wanted_one_do_not_confuse_the_choice() {
             let world = world("outdated");
             set_form(&world, extended, None);
             publish_indexes(&world, &decoys, &wanted);
-            // The other four images have two platforms only.
+            // The other four images have only two platforms.
             let ended = run(SLI, &world).set("IMAGE_ARCHITECTURE", setting).end();
             let images = ended.json("sli.json")["images"].to_string();
             assert!(

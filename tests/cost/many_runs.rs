@@ -1,4 +1,4 @@
-//! Many runs: a hundred of `sli` at once, and a thousand one after another.
+//! Many runs of `sli`: a hundred concurrent ones, and a thousand in sequence.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,11 +29,11 @@ fn files(folder: &Path) -> BTreeMap<String, u64> {
 }
 
 #[test]
-fn a_hundred_at_once_all_tell_the_same_number() {
+fn hundred_concurrent_runs_print_the_same_number() {
     let _machine = whole_machine();
     let world = Sandbox::start(Scenario::outdated()).expect("a sandbox");
-    // Every fifth looks at all eight images; every second writes where the others do; and the source has enough of
-    // them for a while.
+    // Every fifth run checks all eight images, every second run writes to a shared folder, and the source throttles
+    // 60 requests.
     world.inject(
         Fault::on(SOURCE).after(20).times(60),
         FaultKind::TooManyRequests {
@@ -60,9 +60,9 @@ fn a_hundred_at_once_all_tell_the_same_number() {
         let ended = run.wait(child, started);
         assert_eq!(ended.expect(0, &[]).stdout, wanted, "{}", ended.stderr);
     }
-    assert_eq!(world.faults()[0].hits, 60, "nobody was throttled");
+    assert_eq!(world.faults()[0].hits, 60, "no run was throttled");
     println!("a hundred runs in {:?}", started.elapsed());
-    // Whoever wrote last, the files are whole, and nothing else is left.
+    // The files of the last writer are whole, and there are no others.
     let left = files(&shared);
     let names: Vec<_> = left
         .keys()
@@ -84,9 +84,9 @@ fn a_hundred_at_once_all_tell_the_same_number() {
     }
 }
 
-/// `MANY_RUNS=1000` (`just many-runs`) for the thousand; by default fewer, which would show the same.
+/// `just many-runs` sets `MANY_RUNS=1000`; the default is lower, to save time.
 #[test]
-fn a_thousand_in_sequence_leave_no_more_than_ten() {
+fn thousand_runs_in_sequence_leave_no_more_than_ten() {
     let _machine = whole_machine();
     let count = std::env::var("MANY_RUNS")
         .ok()
@@ -118,7 +118,7 @@ fn a_thousand_in_sequence_leave_no_more_than_ten() {
         if number == 10 {
             after_ten = files(&place);
         }
-        // The sandbox would remember every request.
+        // The sandbox keeps every request.
         world.clear_log();
     }
     println!("{count} runs in {:?}", started.elapsed());
@@ -135,7 +135,7 @@ fn a_thousand_in_sequence_leave_no_more_than_ten() {
         3
     );
     for (path, size) in &at_the_end {
-        // Times have more digits or fewer.
+        // Durations differ in their number of digits.
         assert!(
             size.abs_diff(after_ten[path]) < 100,
             "{path}: {size} bytes, {} before",
@@ -144,7 +144,7 @@ fn a_thousand_in_sequence_leave_no_more_than_ten() {
     }
     assert!(
         files(&here).keys().eq(before.keys()),
-        "something was left in the working folder"
+        "the run wrote to the working folder"
     );
     run.end().expect(0, &[]);
 }

@@ -1,5 +1,5 @@
-//! What a check of all eight images costs, in numbers that are the same on every machine: requests, connections, Docker
-//! Hub's pulls, and the round trips of the longest chain of requests that wait for each other.
+//! The cost of a check of all eight images, in numbers that are the same on every machine: requests, connections, pulls
+//! of Docker Hub, and round trips of the longest chain of requests that wait for each other.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use crate::{SLI, shared_machine};
 use sandbox::{RecordedRequest, Sandbox, Scenario};
 
 const HUB: &str = "registry-1.docker.io";
-/// Long beside what a busy machine takes between two requests.
+/// Much longer than a busy machine needs between two requests.
 const ROUND_TRIP: Duration = Duration::from_millis(300);
-/// TCP's handshake, TLS 1.3's, and the request itself.
+/// The handshakes of TCP and TLS 1.3, and the request.
 const FIRST_ON_CONNECTION: u32 = 3;
 
-/// What a check is to come to, and to cost.
+/// The expected number and cost of a check.
 struct Check {
     scenario: &'static str,
     verify_children: &'static str,
@@ -24,7 +24,7 @@ struct Check {
 }
 
 impl Check {
-    /// Runs it with latency and looks at the sandbox's log.
+    /// Runs the check with latency, and compares its cost with the log of the sandbox.
     fn holds(&self) -> (Sandbox, Ended) {
         let _machine = shared_machine();
         let scenario = Scenario::named(self.scenario).expect("a scenario");
@@ -43,7 +43,7 @@ impl Check {
             connections.len()
         );
         let longest = longest_chain(&world);
-        // A machine that is busy lets requests wait for each other that need not: docs/performance.md grants two.
+        // On a busy machine independent requests may wait for each other: docs/performance.md allows two round trips.
         let allowed = self.round_trips..=self.round_trips + 2;
         assert!(
             allowed.contains(&longest),
@@ -53,11 +53,11 @@ impl Check {
     }
 }
 
-/// The round trips of the longest chain of requests of which each began when the one before had been answered.
+/// The round trips of the longest chain of requests, each of which started after the response to the one before.
 fn longest_chain(world: &Sandbox) -> u32 {
     let (mut requests, connections) = (world.requests(), world.connections());
     requests.sort_by_key(|request| request.at);
-    // When the client began with it, and what it cost.
+    // When the client started it, and its round trips.
     let begun = |position: usize, request: &RecordedRequest| {
         let is_first = requests[..position]
             .iter()
@@ -89,7 +89,7 @@ fn longest_chain(world: &Sandbox) -> u32 {
 }
 
 #[test]
-fn nothing_to_do() {
+fn registry_in_sync_costs_24_requests() {
     let check = Check {
         scenario: "up-to-date",
         verify_children: "",
@@ -105,9 +105,9 @@ fn nothing_to_do() {
         .filter(|request| request.host == HUB);
     assert!(
         hub.all(|request| request.method == "HEAD"),
-        "a pull was spent"
+        "a pull was used"
     );
-    // Docker Hub tells its quota on a HEAD.
+    // Docker Hub reports the remaining pulls in the response to a HEAD.
     let left = &ended.json("sli.json")["hosts"][HUB]["rate_limit_remaining"];
     assert!(
         left.as_str().is_some_and(|text| text.starts_with("100")),
@@ -116,7 +116,7 @@ fn nothing_to_do() {
 }
 
 #[test]
-fn verified_children_cost_two_requests_and_round_trips_more() {
+fn verified_children_cost_two_requests_per_image() {
     let check = Check {
         scenario: "up-to-date",
         verify_children: "true",
@@ -129,9 +129,9 @@ fn verified_children_cost_two_requests_and_round_trips_more() {
 }
 
 #[test]
-fn more_tags_cost_pages_and_nothing_else() {
+fn more_tags_cost_only_more_pages() {
     let _machine = shared_machine();
-    // Five repositories of some thousand tags; a list of a hundred tags a page is ten requests more for each.
+    // Five repositories of about a thousand tags; pages of a hundred tags add ten requests each.
     for (older, page, requests) in [
         (0, None, 13),
         (330, None, 13),
@@ -154,13 +154,13 @@ fn more_tags_cost_pages_and_nothing_else() {
 }
 
 #[test]
-fn eight_outdated() {
+fn eight_outdated_images_cost_39_requests() {
     let check = Check {
         scenario: "outdated",
         verify_children: "",
         number: "8\n",
-        // As with nothing to do, three lists of tags, and of each source index, manifest and configuration, which is
-        // served elsewhere.
+        // A registry in sync costs 24; three lists of tags; index, manifest and configuration of each source, the latter
+        // with a redirect.
         requests: 24 + 3 + 3 * 4,
         connections: 20,
         round_trips: 23,
@@ -173,6 +173,6 @@ fn eight_outdated() {
     assert_eq!(
         of_registry.count(),
         2 + 8 + 3,
-        "the registry's own dates were read for nothing"
+        "dates of the ACR were read without need"
     );
 }

@@ -1,8 +1,8 @@
 //! The codebundle on the real parts of the platform: Robot Framework with RunWhen's keywords, Jinja, and the programs
 //! that read its files.
 //!
-//! These parts are Python, and so are the tests, in `platform/`. This harness builds the executables, runs pytest once,
-//! and reports each Python test as a test of its own. `.ci/run` makes the virtual environment.
+//! These parts are Python, and so are the tests. This file builds the executables, runs pytest once,
+//! and reports each Python test as a test of its own. `.ci/run` creates the virtual environment.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use crate::needs::{self, Need};
 
-/// Names another virtual environment than the one that `.ci/run` makes.
+/// Names another virtual environment than the one that `.ci/run` creates.
 const VENV: &str = "ACR_SYNC_PLATFORM_VENV";
 /// Python tests at the same time: they wait for the platform's timers more than they compute.
 const WORKERS: &str = "4";
@@ -51,7 +51,7 @@ fn venv() -> PathBuf {
     std::env::var_os(VENV).map_or_else(|| root().join("target/platform-venv"), PathBuf::from)
 }
 
-/// The Python tests as pytest names them, `file::function`, found in the text so that they are listed without Python too.
+/// The Python tests as pytest names them, `file::function`, read from the files so that they are listed without Python.
 fn tests() -> Vec<String> {
     let folder = root().join("tests/platform");
     let mut names = Vec::new();
@@ -74,7 +74,7 @@ fn tests() -> Vec<String> {
     names
 }
 
-/// Whether cargo's arguments choose this test, so that pytest runs what is asked for and nothing else.
+/// Whether cargo's arguments choose this test, so that pytest runs only the requested tests.
 fn is_chosen(name: &str, arguments: &Arguments) -> bool {
     let matches = |pattern: &String| {
         if arguments.exact {

@@ -1,4 +1,4 @@
-//! `taskset` with tools and charts that a machine may not have.
+//! `taskset` on a terminal, and with the published chart.
 
 use std::io::Read as _;
 use std::process::{Command, Stdio};
@@ -13,19 +13,19 @@ use sandbox::{Sandbox, Scenario};
 pub fn trials() -> Vec<Trial> {
     vec![
         needs::test(
-            "progress_is_shown_on_a_terminal",
+            "terminal_shows_progress",
             &[Need::tool("script", "bsdutils")],
-            progress_is_shown_on_a_terminal,
+            terminal_shows_progress,
         ),
         needs::test(
-            "the_published_chart_names_three_images",
+            "published_chart_names_three_images",
             &[Need::published_charts()],
-            the_published_chart_names_three_images,
+            published_chart_names_three_images,
         ),
     ]
 }
 
-fn progress_is_shown_on_a_terminal() {
+fn terminal_shows_progress() {
     let world = Sandbox::start(Scenario::default()).expect("a sandbox");
     let folder = tempfile::tempdir().expect("a folder");
     let mut child = Command::new("script")
@@ -55,7 +55,7 @@ fn progress_is_shown_on_a_terminal() {
     }
 }
 
-fn the_published_chart_names_three_images() {
+fn published_chart_names_three_images() {
     let archive = published_charts().join("packages/runwhen-local-0.6.7.tgz");
     let archive = std::fs::read(&archive).expect("a published chart");
     let world = Sandbox::start(Scenario::default()).expect("a sandbox");

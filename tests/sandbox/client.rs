@@ -1,7 +1,7 @@
-//! A small blocking HTTPS client for tests of the sandbox: through the proxy, one connection at a time, and blind to
-//! nothing: a test sees statuses, headers, resets and alerts as they came.
+//! A small blocking HTTPS client for tests of the sandbox: through the proxy, one connection at a time. A test gets
+//! statuses, headers, resets and alerts unchanged.
 
-#![allow(dead_code, reason = "every test file uses a part of it")]
+#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -13,21 +13,21 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a read may wait; a stall shows as `WouldBlock` or `TimedOut` after it.
-pub const PATIENCE: Duration = Duration::from_secs(2);
+/// Timeout of a read; a stall then fails with `WouldBlock` or `TimedOut`.
+pub const READ_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A connection through the proxy.
 pub type Connection = StreamOwned<ClientConnection, TcpStream>;
 
-/// An answer, completely read.
+/// A response that was read completely.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self
             .headers
@@ -60,7 +60,7 @@ impl Answer {
 pub fn connect(sandbox: &Sandbox, host: &str) -> io::Result<Connection> {
     let mut stream = TcpStream::connect(sandbox.proxy_url().trim_start_matches("http://"))?;
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(READ_TIMEOUT))?;
     write!(
         stream,
         "CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n"
@@ -86,14 +86,14 @@ pub fn connect(sandbox: &Sandbox, host: &str) -> io::Result<Connection> {
     Ok(StreamOwned::new(session, stream))
 }
 
-/// Sends a request on a connection and reads the answer.
+/// Sends a request on a connection and reads the response.
 pub fn exchange(
     connection: &mut Connection,
     method: &str,
     target: &str,
     headers: &[(&str, &str)],
     body: &[u8],
-) -> io::Result<Answer> {
+) -> io::Result<Response> {
     let mut head = format!("{method} {target} HTTP/1.1\r\nHost: sandbox\r\n");
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
@@ -105,7 +105,7 @@ pub fn exchange(
     connection.write_all(head.as_bytes())?;
     connection.write_all(body)?;
     connection.flush()?;
-    read_answer(connection, method)
+    read_response(connection, method)
 }
 
 /// One request on a connection of its own.
@@ -115,18 +115,18 @@ pub fn request(
     url: &str,
     headers: &[(&str, &str)],
     body: &[u8],
-) -> io::Result<Answer> {
+) -> io::Result<Response> {
     let (host, target) = split(url);
     exchange(&mut connect(sandbox, host)?, method, target, headers, body)
 }
 
 /// A GET on a connection of its own.
-pub fn get(sandbox: &Sandbox, url: &str, headers: &[(&str, &str)]) -> io::Result<Answer> {
+pub fn get(sandbox: &Sandbox, url: &str, headers: &[(&str, &str)]) -> io::Result<Response> {
     request(sandbox, "GET", url, headers, b"")
 }
 
 /// A form sent by POST on a connection of its own.
-pub fn post_form(sandbox: &Sandbox, url: &str, fields: &[(&str, &str)]) -> io::Result<Answer> {
+pub fn post_form(sandbox: &Sandbox, url: &str, fields: &[(&str, &str)]) -> io::Result<Response> {
     let body = form_urlencoded::Serializer::new(String::new())
         .extend_pairs(fields)
         .finish();
@@ -135,7 +135,7 @@ pub fn post_form(sandbox: &Sandbox, url: &str, fields: &[(&str, &str)]) -> io::R
 }
 
 /// A request to the control interface, in the clear.
-pub fn control(sandbox: &Sandbox, method: &str, path: &str, body: &str) -> io::Result<Answer> {
+pub fn control(sandbox: &Sandbox, method: &str, path: &str, body: &str) -> io::Result<Response> {
     plain(sandbox, method, path, "", body)
 }
 
@@ -146,14 +146,14 @@ pub fn plain(
     path: &str,
     headers: &str,
     body: &str,
-) -> io::Result<Answer> {
+) -> io::Result<Response> {
     let mut stream = TcpStream::connect(sandbox.proxy_url().trim_start_matches("http://"))?;
     write!(
         stream,
         "{method} {path} HTTP/1.1\r\n{headers}Content-Length: {}\r\n\r\n{body}",
         body.len()
     )?;
-    read_answer(&mut stream, method)
+    read_response(&mut stream, method)
 }
 
 /// An Entra token of the scenario's application.
@@ -168,9 +168,9 @@ pub fn entra_token(sandbox: &Sandbox, scope: &str) -> String {
         ("client_secret", sandbox::scenario::CLIENT_SECRET),
         ("scope", scope),
     ];
-    let answer = post_form(sandbox, &url, &fields).unwrap();
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    answer.json()["access_token"].as_str().unwrap().to_owned()
+    let response = post_form(sandbox, &url, &fields).unwrap();
+    assert_eq!(response.status, 200, "{}", response.text());
+    response.json()["access_token"].as_str().unwrap().to_owned()
 }
 
 /// The `Authorization` of an ACR token for these scopes.
@@ -182,19 +182,25 @@ pub fn acr_authorization(sandbox: &Sandbox, scopes: &[&str]) -> String {
         ("service", &host),
         ("access_token", &entra),
     ];
-    let answer = post_form(sandbox, &format!("https://{host}/oauth2/exchange"), &fields).unwrap();
-    let refresh = answer.json()["refresh_token"].as_str().unwrap().to_owned();
+    let response = post_form(sandbox, &format!("https://{host}/oauth2/exchange"), &fields).unwrap();
+    let refresh = response.json()["refresh_token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let mut fields = vec![
         ("grant_type", "refresh_token"),
         ("service", &host),
         ("refresh_token", &refresh),
     ];
     fields.extend(scopes.iter().map(|scope| ("scope", *scope)));
-    let answer = post_form(sandbox, &format!("https://{host}/oauth2/token"), &fields).unwrap();
-    format!("Bearer {}", answer.json()["access_token"].as_str().unwrap())
+    let response = post_form(sandbox, &format!("https://{host}/oauth2/token"), &fields).unwrap();
+    format!(
+        "Bearer {}",
+        response.json()["access_token"].as_str().unwrap()
+    )
 }
 
-fn read_answer(stream: &mut impl Read, method: &str) -> io::Result<Answer> {
+fn read_response(stream: &mut impl Read, method: &str) -> io::Result<Response> {
     let (head, rest) = read_head(stream)?;
     let mut lines = head.lines();
     let status = lines
@@ -206,24 +212,24 @@ fn read_answer(stream: &mut impl Read, method: &str) -> io::Result<Answer> {
         .filter_map(|line| line.split_once(": "))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    let mut answer = Answer {
+    let mut response = Response {
         status,
         headers,
         body: Vec::new(),
     };
     if method == "HEAD" || status == 204 {
-        return Ok(answer);
+        return Ok(response);
     }
-    answer.body = if answer.header("transfer-encoding") == Some("chunked") {
+    response.body = if response.header("transfer-encoding") == Some("chunked") {
         read_chunks(stream, rest)?
     } else {
-        let length = answer
+        let length = response
             .header("content-length")
             .and_then(|length| length.parse().ok())
             .unwrap_or_default();
         read_exactly(stream, rest, length)?
     };
-    Ok(answer)
+    Ok(response)
 }
 
 fn read_head(stream: &mut impl Read) -> io::Result<(String, Vec<u8>)> {
@@ -245,7 +251,7 @@ fn read_exactly(stream: &mut impl Read, mut bytes: Vec<u8>, length: usize) -> io
     Ok(bytes)
 }
 
-/// Reads chunks to the end, or until there is a megabyte and a half of them.
+/// Reads chunks to the end, or until they have 1.5 MB.
 fn read_chunks(stream: &mut impl Read, mut bytes: Vec<u8>) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
     while body.len() < 1_500_000 {

@@ -1,11 +1,11 @@
-//! The demo: the one command that the README begins with, as a person would run it.
+//! The demo, which is the first command of the README.
 
 use std::process::Command;
 
 #[test]
-fn the_demo_goes_from_eight_to_zero_and_leaves_a_report() {
+fn demo_syncs_eight_images_and_writes_a_report() {
     let folder = tempfile::tempdir().unwrap();
-    // Cargo's own variables are set for tests too, so it builds the executables that it shows.
+    // The variables of cargo are set for tests too, so the demo builds the executables.
     let output = Command::new(env!("CARGO_BIN_EXE_sandbox"))
         .args(["demo", "--output"])
         .arg(folder.path())
@@ -26,7 +26,7 @@ fn the_demo_goes_from_eight_to_zero_and_leaves_a_report() {
     }
     assert!(
         !text.contains('\u{1b}'),
-        "no escapes where there is no terminal"
+        "escape sequences without a terminal"
     );
     for name in ["report.md", "report.html"] {
         assert!(folder.path().join(name).is_file(), "{name}");

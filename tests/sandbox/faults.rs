@@ -1,6 +1,6 @@
-//! Every fault of the sandbox, as a client sees it: the bad days are only worth something when they are real.
+//! Every fault of the sandbox as a client sees it: failure cases must be real.
 
-use crate::client::{Answer, connect, exchange, get, request};
+use crate::client::{Response, connect, exchange, get, request};
 use sandbox::scenario::{CODE_COLLECTIONS, GOOGLE_HOST, GOOGLE_PATH};
 use sandbox::{ConnectionState, Fault, FaultKind, RedirectTarget, RetryAfter, Sandbox, Scenario};
 use std::io;
@@ -24,48 +24,48 @@ fn manifest_url() -> String {
     )
 }
 
-/// What a client gets when this fault is set once: the failing answer, after which a second one must be good.
-fn meet(kind: FaultKind) -> io::Result<Answer> {
+/// The result of a request with this fault; a second request must succeed.
+fn result_of(kind: FaultKind) -> io::Result<Response> {
     let sandbox = start();
     sandbox.inject(
         Fault::on(GOOGLE_HOST).path_contains("tags/list").once(),
         kind,
     );
-    let answer = get(&sandbox, &tags_url(), &[]);
+    let response = get(&sandbox, &tags_url(), &[]);
     let second = get(&sandbox, &tags_url(), &[]).unwrap();
     assert!(!second.json()["tags"].as_array().unwrap().is_empty());
     assert_eq!(sandbox.faults()[0].hits, 1);
-    answer
+    response
 }
 
-fn kind_of(result: io::Result<Answer>) -> io::ErrorKind {
+fn kind_of(result: io::Result<Response>) -> io::ErrorKind {
     result
         .expect_err("the fault should have been an error")
         .kind()
 }
 
 #[test]
-fn a_reset_is_a_real_one_before_and_after_the_headers() {
+fn reset_before_or_after_the_headers_is_a_tcp_reset() {
     assert_eq!(
-        kind_of(meet(FaultKind::ResetBeforeHeaders)),
+        kind_of(result_of(FaultKind::ResetBeforeHeaders)),
         io::ErrorKind::ConnectionReset
     );
     assert_eq!(
-        kind_of(meet(FaultKind::ResetAfterHeaders)),
+        kind_of(result_of(FaultKind::ResetAfterHeaders)),
         io::ErrorKind::ConnectionReset
     );
 }
 
 #[test]
-fn a_cut_body_ends_in_order_and_too_soon() {
+fn cut_body_ends_too_early() {
     assert_eq!(
-        kind_of(meet(FaultKind::CutBody)),
+        kind_of(result_of(FaultKind::CutBody)),
         io::ErrorKind::UnexpectedEof
     );
 }
 
 #[test]
-fn a_stall_never_answers_and_keeps_the_connection() {
+fn stall_keeps_the_connection_without_a_response() {
     let kinds = [
         FaultKind::Stall,
         FaultKind::StallInBody,
@@ -74,7 +74,7 @@ fn a_stall_never_answers_and_keeps_the_connection() {
     std::thread::scope(|scope| {
         for kind in kinds {
             scope.spawn(move || {
-                let error = kind_of(meet(kind.clone()));
+                let error = kind_of(result_of(kind.clone()));
                 let waited = matches!(error, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
                 assert!(waited, "{kind:?}: {error:?}");
             });
@@ -83,13 +83,13 @@ fn a_stall_never_answers_and_keeps_the_connection() {
 }
 
 #[test]
-fn a_length_that_is_too_short_leaves_the_rest_in_the_way() {
-    let answer = meet(FaultKind::WrongContentLength { difference: -5 }).unwrap();
-    assert!(serde_json::from_slice::<serde_json::Value>(&answer.body).is_err());
+fn length_that_is_too_short_cuts_the_body() {
+    let response = result_of(FaultKind::WrongContentLength { difference: -5 }).unwrap();
+    assert!(serde_json::from_slice::<serde_json::Value>(&response.body).is_err());
 }
 
 #[test]
-fn a_slow_answer_is_the_right_one() {
+fn slow_response_is_complete() {
     let sandbox = start();
     let manifest = get(&sandbox, &manifest_url(), &[("Accept", "*/*")])
         .unwrap()
@@ -125,9 +125,9 @@ fn a_slow_answer_is_the_right_one() {
 }
 
 #[test]
-fn any_status_with_headers_and_body() {
-    let headers = vec![("X-Trouble".to_owned(), "yes".to_owned())];
-    let answer = meet(FaultKind::Status {
+fn status_fault_sends_its_headers_and_body() {
+    let headers = vec![("X-Fault".to_owned(), "yes".to_owned())];
+    let response = result_of(FaultKind::Status {
         code: 503,
         headers,
         body: "busy".into(),
@@ -135,23 +135,23 @@ fn any_status_with_headers_and_body() {
     .unwrap();
     assert_eq!(
         (
-            answer.status,
-            answer.header("x-trouble"),
-            answer.text().as_str()
+            response.status,
+            response.header("x-fault"),
+            response.text().as_str()
         ),
         (503, Some("yes"), "busy")
     );
 }
 
 #[test]
-fn too_many_requests_says_when_to_come_again() {
+fn too_many_requests_sends_retry_after() {
     let retry_after = |retry_after| {
-        let answer = meet(FaultKind::TooManyRequests { retry_after }).unwrap();
+        let response = result_of(FaultKind::TooManyRequests { retry_after }).unwrap();
         assert_eq!(
-            (answer.status, answer.error_code().as_str()),
+            (response.status, response.error_code().as_str()),
             (429, "TOOMANYREQUESTS")
         );
-        answer.header("retry-after").map(str::to_owned)
+        response.header("retry-after").map(str::to_owned)
     };
     assert_eq!(retry_after(RetryAfter::Seconds(3)).as_deref(), Some("3"));
     assert_eq!(retry_after(RetryAfter::Absurd).as_deref(), Some("999999"));
@@ -160,11 +160,11 @@ fn too_many_requests_says_when_to_come_again() {
 }
 
 #[test]
-fn unauthorized_is_said_in_the_services_own_words() {
-    let answer = meet(FaultKind::Unauthorized).unwrap();
-    assert_eq!(answer.status, 401);
+fn unauthorized_has_the_form_of_the_service() {
+    let response = result_of(FaultKind::Unauthorized).unwrap();
+    assert_eq!(response.status, 401);
     assert!(
-        answer
+        response
             .header("www-authenticate")
             .unwrap()
             .starts_with("Bearer realm=\"https://us-west1-docker.pkg.dev/")
@@ -179,9 +179,9 @@ fn unauthorized_is_said_in_the_services_own_words() {
 }
 
 #[test]
-fn redirects_lead_where_they_should_not() {
+fn redirect_fault_has_the_location_of_its_target() {
     let location = |to| {
-        meet(FaultKind::Redirect { to })
+        result_of(FaultKind::Redirect { to })
             .unwrap()
             .header("location")
             .unwrap()
@@ -197,41 +197,46 @@ fn redirects_lead_where_they_should_not() {
 }
 
 #[test]
-fn bodies_that_are_not_what_they_should_be() {
-    assert!(meet(FaultKind::Html).unwrap().text().contains("<html>"));
-    let empty = meet(FaultKind::EmptyBody).unwrap();
+fn wrong_bodies_are_sent() {
+    assert!(
+        result_of(FaultKind::Html)
+            .unwrap()
+            .text()
+            .contains("<html>")
+    );
+    let empty = result_of(FaultKind::EmptyBody).unwrap();
     assert_eq!((empty.status, empty.body.len()), (200, 0));
-    let truncated = meet(FaultKind::TruncatedJson).unwrap();
+    let truncated = result_of(FaultKind::TruncatedJson).unwrap();
     assert!(
         truncated.body.len() > 100
             && serde_json::from_slice::<serde_json::Value>(&truncated.body).is_err()
     );
-    assert!(meet(FaultKind::WrongShape).unwrap().json()["unexpected"].is_array());
+    assert!(result_of(FaultKind::WrongShape).unwrap().json()["unexpected"].is_array());
 }
 
 #[test]
-fn bodies_that_are_too_large() {
-    let endless = meet(FaultKind::EndlessBody).unwrap();
+fn large_bodies_are_sent() {
+    let endless = result_of(FaultKind::EndlessBody).unwrap();
     assert!(endless.body.len() >= 1_500_000);
-    let huge = meet(FaultKind::HugeJson { bytes: 1_000_000 }).unwrap();
+    let huge = result_of(FaultKind::HugeJson { bytes: 1_000_000 }).unwrap();
     assert!(huge.json()["tags"].as_array().unwrap().len() > 10_000);
-    let bomb = meet(FaultKind::GzipBomb { bytes: 100_000_000 }).unwrap();
+    let bomb = result_of(FaultKind::GzipBomb { bytes: 100_000_000 }).unwrap();
     assert_eq!(bomb.header("content-encoding"), Some("gzip"));
     assert!(bomb.body.len() < 200_000, "{}", bomb.body.len());
 }
 
 #[test]
-fn manifests_and_digests_that_do_not_match() {
+fn wrong_digests_do_not_match_the_manifest() {
     let sandbox = start();
     let read = |kind: Option<FaultKind>| {
         if let Some(kind) = kind {
             sandbox.inject(Fault::on(GOOGLE_HOST).once(), kind);
         }
-        let answer = get(&sandbox, &manifest_url(), &[("Accept", "*/*")]).unwrap();
-        let header = answer.header("docker-content-digest").map(str::to_owned);
+        let response = get(&sandbox, &manifest_url(), &[("Accept", "*/*")]).unwrap();
+        let header = response.header("docker-content-digest").map(str::to_owned);
         (
             header,
-            sandbox::content::Digest::of(&answer.body).to_string(),
+            sandbox::content::Digest::of(&response.body).to_string(),
         )
     };
     let (header, digest) = read(None);
@@ -249,7 +254,7 @@ fn manifests_and_digests_that_do_not_match() {
 }
 
 #[test]
-fn connections_that_fail() {
+fn connection_faults_fail_and_are_logged() {
     let cases = [
         (FaultKind::Refused, "502", ConnectionState::Refused),
         (
@@ -289,7 +294,7 @@ fn connections_that_fail() {
 }
 
 #[test]
-fn names_that_nobody_knows_are_refused_by_the_proxy() {
+fn unknown_host_is_refused_by_the_proxy() {
     let sandbox = start();
     let error = get(&sandbox, "https://nowhere.example/", &[]).unwrap_err();
     assert!(error.to_string().contains("502"), "{error}");
@@ -327,7 +332,7 @@ fn latency_costs_a_round_trip_for_tcp_for_tls_and_for_every_request() {
 }
 
 #[test]
-fn a_fault_before_the_service_keeps_it_from_acting() {
+fn fault_before_the_service_prevents_its_effect() {
     let sandbox = start();
     sandbox.inject(
         Fault::on("management.azure.com").method("POST"),

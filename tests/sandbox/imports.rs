@@ -1,6 +1,6 @@
-//! ARM's imports in the sandbox: the long-running operation, what it leaves in the registry, and how it fails.
+//! Imports of the sandbox's Resource Manager: the long-running operation, its result in the registry, and its failures.
 
-use crate::client::{Answer, acr_authorization, entra_token, get, request};
+use crate::client::{Response, acr_authorization, entra_token, get, request};
 use sandbox::scenario::{CODE_COLLECTIONS, GOOGLE_HOST, GOOGLE_PATH, SUBSCRIPTION_ID};
 use sandbox::{Change, ImportFailure, ImportResult, ImportRule, Permission, Sandbox, Scenario};
 use serde_json::json;
@@ -22,8 +22,8 @@ fn source() -> String {
     format!("{GOOGLE_PATH}/{}", CODE_COLLECTIONS[0])
 }
 
-/// Starts an import of the newest image under a tag, and follows it to its end.
-fn import(sandbox: &Sandbox, tag: &str, mode: &str) -> Answer {
+/// Starts an import of the newest image under a tag, and polls it to its end.
+fn import(sandbox: &Sandbox, tag: &str, mode: &str) -> Response {
     let token = format!("Bearer {}", entra_token(sandbox, ARM_SCOPE));
     let authorization = [("Authorization", token.as_str())];
     let digest = sandbox.tag(GOOGLE_HOST, &source(), "main-latest").unwrap();
@@ -35,7 +35,7 @@ fn import(sandbox: &Sandbox, tag: &str, mode: &str) -> Answer {
         "{ARM}/subscriptions/{SUBSCRIPTION_ID}/resourceGroups/platform-images/providers/Microsoft.ContainerRegistry\
          /registries/myacr/importImage?api-version=2023-07-01"
     );
-    let mut answer = request(
+    let mut response = request(
         sandbox,
         "POST",
         &url,
@@ -45,24 +45,24 @@ fn import(sandbox: &Sandbox, tag: &str, mode: &str) -> Answer {
     .unwrap();
     let start = Instant::now();
     let mut seen = Vec::new();
-    while answer.status == 202 && start.elapsed() < Duration::from_secs(1) {
-        assert_eq!(answer.header("retry-after"), Some("10"));
-        let location = answer.header("location").unwrap().to_owned();
+    while response.status == 202 && start.elapsed() < Duration::from_secs(1) {
+        assert_eq!(response.header("retry-after"), Some("10"));
+        let location = response.header("location").unwrap().to_owned();
         assert!((4500..5000).contains(&location.len()), "{}", location.len());
         assert!(!seen.contains(&location), "every poll has a new Location");
         std::thread::sleep(Duration::from_millis(60));
-        answer = get(sandbox, &location, &authorization).unwrap();
+        response = get(sandbox, &location, &authorization).unwrap();
         seen.push(location);
     }
-    answer
+    response
 }
 
 #[test]
-fn an_import_brings_the_whole_image_and_says_so() {
+fn import_copies_the_whole_image_and_reports_success() {
     let sandbox = start();
-    let answer = import(&sandbox, "new", "NoForce");
+    let response = import(&sandbox, "new", "NoForce");
     assert_eq!(
-        (answer.status, answer.json()),
+        (response.status, response.json()),
         (200, json!({"status": "Succeeded"}))
     );
     let digest = sandbox.tag(GOOGLE_HOST, &source(), "main-latest").unwrap();
@@ -95,7 +95,7 @@ fn an_import_brings_the_whole_image_and_says_so() {
 }
 
 #[test]
-fn an_import_without_the_role_or_onto_a_locked_or_existing_tag_is_refused() {
+fn import_without_the_role_or_to_a_locked_or_existing_tag_is_refused() {
     let sandbox = start();
     assert_eq!(import(&sandbox, "new", "NoForce").status, 200);
     let conflict = import(&sandbox, "new", "NoForce");
@@ -142,7 +142,7 @@ fn an_import_without_the_role_or_onto_a_locked_or_existing_tag_is_refused() {
 }
 
 #[test]
-fn imports_end_as_the_rules_say() {
+fn imports_end_as_their_rules_define() {
     let sandbox = start();
     let rule = |contains: &str, result| {
         let rule = ImportRule {

@@ -1,8 +1,7 @@
-//! What the services of the sandbox say: Entra, ARM, ACR, Google, the managed identity, the control
-//! interface.
+//! Responses of the services of the sandbox: Entra, ARM, ACR, Google, managed identity, control interface.
 
 use crate::client::{
-    Answer, acr_authorization, control, entra_token, get, plain, post_form, request,
+    Response, acr_authorization, control, entra_token, get, plain, post_form, request,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -32,7 +31,7 @@ fn source() -> String {
     format!("{GOOGLE_PATH}/{}", CODE_COLLECTIONS[0])
 }
 
-fn sign_in(sandbox: &Sandbox, tenant: &str, changes: &[(&str, &str)]) -> Answer {
+fn sign_in(sandbox: &Sandbox, tenant: &str, changes: &[(&str, &str)]) -> Response {
     let url = format!("https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token");
     let mut fields = vec![
         ("grant_type", "client_credentials"),
@@ -48,7 +47,7 @@ const SECRET: (&str, &str) = ("client_secret", CLIENT_SECRET);
 const OTHER: &str = "5a4d0000-0000-4000-8000-00000000dead";
 
 #[test]
-fn entra_refuses_in_its_own_words() {
+fn entra_refusals_have_its_error_codes() {
     let sandbox = start();
     let cases: [(&str, Fields, u16, &str, u32); 7] = [
         (
@@ -84,13 +83,13 @@ fn entra_refuses_in_its_own_words() {
         ("no tenant", &[SECRET], 400, "invalid_request", 900_023),
     ];
     for (tenant, changes, status, error, code) in cases {
-        let answer = sign_in(&sandbox, &tenant.replace(' ', "%20"), changes);
-        let body = answer.json();
+        let response = sign_in(&sandbox, &tenant.replace(' ', "%20"), changes);
+        let body = response.json();
         assert_eq!(
-            (answer.status, body["error"].as_str()),
+            (response.status, body["error"].as_str()),
             (status, Some(error)),
             "{}",
-            answer.text()
+            response.text()
         );
         assert_eq!(body["error_codes"], json!([code]));
         assert!(
@@ -103,7 +102,7 @@ fn entra_refuses_in_its_own_words() {
 }
 
 #[test]
-fn a_federated_token_signs_in_and_another_does_not() {
+fn only_the_known_federated_token_signs_in() {
     let sandbox = start();
     let kind = (
         "client_assertion_type",
@@ -123,9 +122,9 @@ fn a_federated_token_signs_in_and_another_does_not() {
     assert_eq!(bad.json()["error_codes"], json!([700_213]));
 }
 
-/// The sandbox looks at who signed and for what time; the signature itself is for Entra to check.
+/// The sandbox checks the signer and the time; only the real Entra checks the signature.
 #[test]
-fn a_certificate_signs_in_by_a_clock_that_is_right() {
+fn certificate_signs_in_only_at_the_right_time() {
     let sandbox = start();
     sandbox.edit(|world| {
         let known = &mut world.azure.principals[0].certificates;
@@ -143,16 +142,16 @@ fn a_certificate_signs_in_by_a_clock_that_is_right() {
         let claims = encode(json!({"nbf": time - 60, "exp": time + 600}));
         let assertion = format!("{header}.{claims}.signature");
         let fields = [kind, ("client_assertion", assertion.as_str())];
-        let answer = sign_in(&sandbox, TENANT_ID, &fields);
-        assert_eq!(answer.status, status, "{off}");
+        let response = sign_in(&sandbox, TENANT_ID, &fields);
+        assert_eq!(response.status, status, "{off}");
         if status == 401 {
-            assert_eq!(answer.json()["error_codes"], json!([700_024]));
+            assert_eq!(response.json()["error_codes"], json!([700_024]));
         }
     }
 }
 
 #[test]
-fn the_managed_identity_gives_a_token_to_who_knows_the_header() {
+fn managed_identity_requires_its_header() {
     let sandbox = start();
     let endpoint = sandbox.identity_environment()[0]
         .1
@@ -171,7 +170,7 @@ fn the_managed_identity_gives_a_token_to_who_knows_the_header() {
     assert_eq!(sandbox.requests()[0].scheme, "http");
 }
 
-fn arm(sandbox: &Sandbox, target: &str) -> Answer {
+fn arm(sandbox: &Sandbox, target: &str) -> Response {
     let token = format!("Bearer {}", entra_token(sandbox, ARM_SCOPE));
     get(
         sandbox,
@@ -182,7 +181,7 @@ fn arm(sandbox: &Sandbox, target: &str) -> Answer {
 }
 
 #[test]
-fn arm_shows_only_what_the_application_may_see() {
+fn arm_lists_only_what_the_application_may_read() {
     let sandbox = start();
     let list = format!(
         "/subscriptions/{SUBSCRIPTION_ID}/providers/Microsoft.ContainerRegistry/registries?api-version=2023-07-01"
@@ -202,9 +201,9 @@ fn arm_shows_only_what_the_application_may_see() {
             permission: Permission::ReadSubscription,
         })
         .unwrap();
-    let answer = arm(&sandbox, &list);
+    let response = arm(&sandbox, &list);
     assert_eq!(
-        (answer.status, answer.error_code().as_str()),
+        (response.status, response.error_code().as_str()),
         (404, "SubscriptionNotFound")
     );
     assert_eq!(
@@ -217,20 +216,20 @@ fn arm_shows_only_what_the_application_may_see() {
         "Bearer {}",
         entra_token(&sandbox, "https://containerregistry.azure.net/.default")
     );
-    let answer = get(
+    let response = get(
         &sandbox,
         &format!("{ARM}{list}"),
         &[("Authorization", &wrong)],
     )
     .unwrap();
     assert_eq!(
-        (answer.status, answer.error_code().as_str()),
+        (response.status, response.error_code().as_str()),
         (401, "InvalidAuthenticationTokenAudience")
     );
 }
 
 #[test]
-fn arm_lists_in_pages_when_it_is_told_to() {
+fn arm_lists_in_pages_if_configured() {
     let sandbox = start();
     sandbox.edit(|world| {
         let mut second = world.azure.registries[0].clone();
@@ -252,7 +251,7 @@ fn arm_lists_in_pages_when_it_is_told_to() {
 }
 
 #[test]
-fn the_storage_host_must_not_see_the_registrys_token() {
+fn registry_token_at_the_storage_host_is_a_violation() {
     let sandbox = start();
     let config = sandbox.edit(|world| {
         world.registries["myacr.azurecr.io"].repositories[REPOSITORY]
@@ -278,7 +277,7 @@ fn the_storage_host_must_not_see_the_registrys_token() {
 }
 
 #[test]
-fn acr_gives_a_token_with_what_is_allowed_and_challenges_for_the_rest() {
+fn acr_token_has_the_allowed_scopes_and_other_requests_are_challenged() {
     let sandbox = start();
     sandbox
         .change(Change::Revoke {
@@ -341,7 +340,7 @@ fn acr_gives_a_token_with_what_is_allowed_and_challenges_for_the_rest() {
 }
 
 #[test]
-fn tokens_end_when_the_services_clock_goes_on() {
+fn tokens_expire_with_the_clock_of_the_service() {
     let sandbox = start();
     let authorization = acr_authorization(&sandbox, &[&format!("repository:{REPOSITORY}:pull")]);
     let url = format!("https://myacr.azurecr.io/v2/{REPOSITORY}/manifests/none");
@@ -373,14 +372,14 @@ fn acr_lists_tags_in_pages_with_relative_links() {
     ] {
         let (mut target, mut count) = (first, 0);
         loop {
-            let answer = get(
+            let response = get(
                 &sandbox,
                 &format!("https://myacr.azurecr.io{target}"),
                 &headers,
             )
             .unwrap();
-            count += answer.json()["tags"].as_array().unwrap().len();
-            let Some(link) = answer.header("link") else {
+            count += response.json()["tags"].as_array().unwrap().len();
+            let Some(link) = response.header("link") else {
                 break;
             };
             assert!(
@@ -394,7 +393,7 @@ fn acr_lists_tags_in_pages_with_relative_links() {
 }
 
 #[test]
-fn google_tells_everything_in_one_list_and_needs_no_token() {
+fn google_lists_tags_and_manifests_without_a_token() {
     let sandbox = start();
     let url = format!("https://{GOOGLE_HOST}/v2/{}/tags/list?n=10000", source());
     let list = get(&sandbox, &url, &[]).unwrap().json();
@@ -422,7 +421,7 @@ fn google_tells_everything_in_one_list_and_needs_no_token() {
 }
 
 #[test]
-fn everything_can_be_steered_over_http() {
+fn control_interface_changes_everything_over_http() {
     let sandbox = start();
     let send =
         |method: &str, path: &str, body: &str| control(&sandbox, method, path, body).unwrap();

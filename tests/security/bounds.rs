@@ -1,4 +1,4 @@
-//! What a registry that means harm can make us hold, ask and wait for: all of it has a bound.
+//! Limits on memory, requests and time that a hostile registry can cause.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use sandbox::content::Digest;
 use sandbox::{Change, Fault, FaultKind, Sandbox, Scenario};
 use serde_json::json;
 
-/// The most memory that one hostile answer may cost a run, in MiB.
+/// The largest memory of a run after one hostile response, in MiB.
 const MOST_MEMORY: u64 = 64;
 
-/// Fills the repository with tags that look like stable ones.
+/// Adds tags that have the form of stable ones.
 fn many_tags(world: &Sandbox, count: usize, page_size: Option<usize>) {
     let registry = SOURCE.to_owned();
     world
@@ -47,8 +47,8 @@ fn two_hundred_thousand_tags_in_pages_are_bounded() {
 }
 
 #[test]
-fn as_many_tags_as_are_read_still_give_an_answer() {
-    // Fewer than the bound: the newest of the first choice is found among the candidates.
+fn hundred_fifty_thousand_tags_are_read() {
+    // Fewer than the limit, so the stable tag is found.
     let world = world("outdated");
     many_tags(&world, 150_000, Some(1000));
     let (ended, peak) = end_with_peak(run(SLI, &world));
@@ -77,9 +77,9 @@ fn one_lists(world: &Sandbox) -> usize {
         .count()
 }
 
-/// One answer to the request for the tags, and what it costs to read it.
+/// One response to the request for the tags, and its cost.
 #[track_caller]
-fn one_answer_is_bounded(kind: FaultKind, parts: &[&str]) {
+fn one_response_is_bounded(kind: FaultKind, parts: &[&str]) {
     let world = world("outdated");
     let what = format!("{kind:?}").chars().take(60).collect::<String>();
     world.inject(one_list(), kind);
@@ -94,39 +94,39 @@ fn one_answer_is_bounded(kind: FaultKind, parts: &[&str]) {
 }
 
 #[test]
-fn one_page_of_too_many_tags_is_bounded() {
+fn page_of_too_many_tags_is_bounded() {
     let tags: Vec<_> = (0..200_001)
         .map(|number| format!("zz-{number:07}"))
         .collect();
     let body = json!({"name": "r", "tags": tags}).to_string();
-    one_answer_is_bounded(
+    one_response_is_bounded(
         response(200, &[], body),
         &["a list of more than 200000 items"],
     );
-    // The most that fit into a page, as short as they can be.
+    // As many short tags as fit into a page.
     let body = format!("{{\"tags\":[{}\"t\"]}}", "\"t\",".repeat(4_000_000));
-    one_answer_is_bounded(
+    one_response_is_bounded(
         response(200, &[], body),
         &["a list of more than 200000 items"],
     );
 }
 
 #[test]
-fn a_hundred_megabytes_of_tags_are_bounded() {
-    one_answer_is_bounded(
+fn hundred_megabytes_of_tags_are_bounded() {
+    one_response_is_bounded(
         FaultKind::HugeJson { bytes: 100_000_000 },
-        &["the answer is larger than"],
+        &["is larger than"],
     );
-    one_answer_is_bounded(
+    one_response_is_bounded(
         FaultKind::GzipBomb { bytes: 1 << 30 },
         &["not the promised JSON"],
     );
 }
 
 #[test]
-fn json_that_means_nothing_is_bounded() {
+fn json_of_unexpected_content_is_bounded() {
     let hash = |number: usize| Digest::of(&number.to_be_bytes()).to_string();
-    // Small values, which cost the most where they are kept; deep ones; and Google's part, made up.
+    // Small values, which take the most memory; nested ones; and many entries in Google's `manifest` object.
     let zeros = "0,".repeat(7_500_000);
     let described: Vec<_> = (0..100_000)
         .map(|number| format!("\"{}\":{{\"tag\":[\"t{number}\"]}}", hash(number)))
@@ -142,41 +142,41 @@ fn json_that_means_nothing_is_bounded() {
             "}".repeat(500_000)
         ),
     ] {
-        one_answer_is_bounded(response(200, &[], body), &["tags/list"]);
+        one_response_is_bounded(response(200, &[], body), &["tags/list"]);
     }
 }
 
 #[test]
-fn a_refusal_of_any_size_tells_its_status() {
+fn refusal_of_any_size_shows_its_status() {
     let zeros = "0,".repeat(7_500_000);
     let body = format!("{{\"errors\":[{zeros}0]}}");
-    one_answer_is_bounded(
+    one_response_is_bounded(
         response(403, &[], body.clone()),
         &["403 Forbidden", "private, misnamed"],
     );
-    one_answer_is_bounded(
+    one_response_is_bounded(
         response(503, &[], body),
         &["503 Service Unavailable", "tried 5 times"],
     );
 }
 
 #[test]
-fn headers_without_end_are_bounded() {
+fn huge_headers_are_bounded() {
     let long = "x".repeat(10_000_000);
     let link = format!("<{long}>; rel=next");
-    one_answer_is_bounded(
+    one_response_is_bounded(
         response(200, &[("Link", &link)], "{}"),
         &["source registry"],
     );
     let realm = format!("Bearer realm=\"https://{SOURCE}/{}", ",".repeat(100_000));
-    one_answer_is_bounded(
+    one_response_is_bounded(
         response(401, &[("WWW-Authenticate", &realm)], "{}"),
         &["401 Unauthorized"],
     );
 }
 
 #[test]
-fn an_index_of_ten_thousand_entries_is_read_and_a_larger_one_is_bounded() {
+fn index_of_ten_thousand_entries_is_read_and_a_larger_one_is_bounded() {
     let child = Digest::of(b"child").to_string();
     let stable = Scenario::newest_tag(ONE);
     for (entries, number) in [(10_000, Some("5\n")), (10_001, None)] {
@@ -206,19 +206,19 @@ fn manifests_of_a_hundred_megabytes_are_bounded() {
         one_is_unknown(&ended, &["source registry", "/manifests/"]);
         assert!(peak < MOST_MEMORY, "{peak} MiB");
     }
-    // The destination too: a HEAD without a digest makes us read the whole.
+    // Also at the destination: after a HEAD without a digest, the manifest is read.
     let world = world("up-to-date");
     let fault = Fault::on(ACR).path_contains(&format!("{ONE}/manifests/"));
     world.inject(fault, FaultKind::HugeJson { bytes: 100_000_000 });
     let (ended, peak) = end_with_peak(run(SLI, &world));
-    ended.expect(3, &["the answer is larger than"]);
+    ended.expect(3, &["is larger than"]);
     assert_eq!(ended.verdict_of_one("sli.json", "UpToDate"), "Unknown");
     assert!(peak < MOST_MEMORY, "{peak} MiB");
 }
 
 #[test]
-fn annotations_without_end_are_bounded() {
-    // As many as fit into a manifest that registries must take, in every candidate at once.
+fn huge_annotations_are_bounded() {
+    // As many as fit into the largest manifest that registries must accept, in every candidate.
     let mut manifest = index(1, &Digest::of(b"child").to_string());
     manifest["annotations"] = (0..350_000)
         .map(|n| (format!("{n:x}"), json!("")))

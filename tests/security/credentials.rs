@@ -1,4 +1,4 @@
-//! Azure credentials that are incomplete or refused: what the user is told, and that no other identity is used.
+//! Azure credentials that are incomplete or refused: the message, and that no other identity is used.
 
 use std::path::Path;
 use std::process::Command;
@@ -127,7 +127,7 @@ fn incomplete_credentials_end_the_run_at_once_and_no_other_identity_is_used() {
 }
 
 #[test]
-fn variables_that_begin_no_form_leave_the_managed_identity() {
+fn variables_that_start_no_form_leave_the_managed_identity() {
     let world = world();
     let cases: &[&[(&str, &str)]] = &[
         &[],
@@ -155,7 +155,7 @@ fn variables_that_begin_no_form_leave_the_managed_identity() {
 }
 
 #[test]
-fn a_managed_identity_that_is_not_assigned_is_named() {
+fn unassigned_managed_identity_is_named() {
     let world = world();
     let ended = with(
         &world,
@@ -171,7 +171,7 @@ fn a_managed_identity_that_is_not_assigned_is_named() {
     );
 }
 
-/// A refusal as Entra wrote it into public bug reports: with line breaks, quotes and a nested document.
+/// A refusal of Entra as in public bug reports: with line breaks, quotes and a nested document.
 fn refusal(code: u32, text: &str) -> FaultKind {
     let body = serde_json::json!({
         "error": "invalid_client",
@@ -189,7 +189,7 @@ fn refusal(code: u32, text: &str) -> FaultKind {
 }
 
 #[test]
-fn a_refusal_with_line_breaks_and_quotes_is_shown_for_every_kind_of_credentials() {
+fn refusal_with_line_breaks_and_quotes_is_shown_for_every_kind_of_credentials() {
     let folder = tempfile::tempdir().expect("a folder");
     let token = write(folder.path(), "token", FEDERATED_TOKEN);
     let identity = (

@@ -1,5 +1,5 @@
-//! What `taskset` does where somebody means harm: an import that is to be followed elsewhere, and texts that
-//! are meant for the reader's terminal, browser or ticket.
+//! Hostile services and `taskset`: an import whose `Location` leaves Azure, and texts that attack the terminal, browser or
+//! ticket of a reader.
 
 use std::time::Duration;
 
@@ -24,14 +24,14 @@ fn world() -> Sandbox {
 }
 
 #[test]
-fn the_location_of_an_import_that_leaves_azure_is_refused() {
+fn location_of_an_import_that_leaves_azure_is_refused() {
     for target in [
         format!("https://{EVIL}/operation?s=x"),
         format!("http://{ARM}/operation?s=x"),
         format!("https://user:password@{ARM}/operation?s=x"),
         format!("//{EVIL}/operation"),
     ] {
-        // It is not known whether it began, or how it goes on, so the destination is watched: it did not, and it ended well.
+        // The response proves neither a start nor an end, so the destination decides: absent, then present.
         for (method, path, times, code) in [
             ("POST", "/importImage", 5, 4),
             ("GET", "/operationResults/", 1, 0),
@@ -54,7 +54,7 @@ fn the_location_of_an_import_that_leaves_azure_is_refused() {
 }
 
 #[test]
-fn a_request_to_import_is_not_redirected() {
+fn start_of_an_import_follows_no_redirect() {
     for to in [
         RedirectTarget::OtherHost(EVIL.to_owned()),
         RedirectTarget::PlainHttp,
@@ -70,7 +70,7 @@ fn a_request_to_import_is_not_redirected() {
     }
 }
 
-/// What hostile names and messages are made of.
+/// Parts of hostile names and messages.
 const HOSTILE: [&str; 9] = [
     "\u{1b}[31mred\u{1b}]0;title\u{7}",
     "\u{9b}2J\u{8}\u{0}",
@@ -83,9 +83,9 @@ const HOSTILE: [&str; 9] = [
     "\u{202e}gpj.\u{200b}exe\u{feff}",
 ];
 
-/// Nothing of a run's output can act where it is shown.
+/// No output of a run has an effect where it is shown.
 #[track_caller]
-fn everything_is_only_text(ended: &Ended) {
+fn output_is_only_text(ended: &Ended) {
     let folder = ended.folder.path().join("azure-rw-acr-sync");
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("a file");
     let (markdown, html) = (ended.report("report.md"), ended.report("report.html"));
@@ -124,7 +124,7 @@ fn everything_is_only_text(ended: &Ended) {
     }
 }
 
-/// Every row has as many fields as its table's head.
+/// Every row has as many fields as the header of its table.
 #[track_caller]
 fn every_table_is_whole(markdown: &str) {
     let fields = |line: &str| line.replace("\\|", "").matches('|').count();
@@ -142,7 +142,7 @@ fn every_table_is_whole(markdown: &str) {
 }
 
 #[test]
-fn hostile_names_of_tags_are_no_tags() {
+fn hostile_tag_names_are_ignored() {
     let world = world();
     let source = format!("{}/{ONE}", sandbox::scenario::GOOGLE_PATH);
     world.edit(|state| {
@@ -154,7 +154,7 @@ fn hostile_names_of_tags_are_no_tags() {
             repository.set_tag(text, &digest, 0);
             repository.set_tag(&format!("main-{text}"), &digest, 0);
         }
-        // And in the registry that they would go to.
+        // And in the destination.
         let registry = state.registries.get_mut(ACR).expect("the ACR");
         for repository in registry.repositories.values_mut() {
             let Some(digest) = repository
@@ -174,7 +174,7 @@ fn hostile_names_of_tags_are_no_tags() {
     ended.expect(0, &["No stable tag with the same digest as main-latest"]);
     let verdicts = ended.verdicts("taskset.json");
     assert_eq!(verdicts[ONE], "NotPublished", "{verdicts:?}");
-    everything_is_only_text(&ended);
+    output_is_only_text(&ended);
 }
 
 #[test]
@@ -193,12 +193,12 @@ fn hostile_messages_are_shown_as_text() {
         );
         let ended = run(&TASKSET, &world).end();
         ended.expect(4, &["403 Forbidden", "400 Bad Request"]);
-        everything_is_only_text(&ended);
+        output_is_only_text(&ended);
     }
 }
 
 #[test]
-fn a_hostile_chart_is_shown_as_text() {
+fn hostile_chart_is_shown_as_text() {
     for text in HOSTILE {
         let world = world();
         let folder = world.folder().join("chart");
@@ -239,7 +239,7 @@ fn a_hostile_chart_is_shown_as_text() {
                     ended.code,
                     ended.stderr
                 );
-                everything_is_only_text(&ended);
+                output_is_only_text(&ended);
             }
         }
     }

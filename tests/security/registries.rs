@@ -1,5 +1,5 @@
-//! Registries that mean harm: nobody else gets credentials, nothing leads out of a registry, and no content is taken by a
-//! digest that proves nothing. What they can make us hold is in `hostile_bounds.rs`.
+//! Hostile registries: credentials are sent to no other host, links and redirects do not leave the registry, and weak
+//! digest algorithms are refused. Limits on memory and requests are in `bounds.rs`.
 
 use std::net::TcpListener;
 
@@ -17,7 +17,7 @@ fn with_docker_account<'a>(run: Run<'a>) -> Run<'a> {
 }
 
 #[test]
-fn a_realm_on_another_host_is_not_asked() {
+fn realm_on_another_host_gets_no_request() {
     for host in ["us-docker.pkg.dev", "ghcr.io", HUB] {
         let world = world("outdated");
         let challenge = format!("Bearer realm=\"https://{EVIL}/token\",service=\"{host}\"");
@@ -34,7 +34,7 @@ fn a_realm_on_another_host_is_not_asked() {
 }
 
 #[test]
-fn a_realm_over_http_is_not_asked() {
+fn realm_over_http_gets_no_request() {
     let world = world("outdated");
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.set_nonblocking(true).expect("a listener");
@@ -54,7 +54,10 @@ fn a_realm_over_http_is_not_asked() {
         let ended = run(SLI, &world).set("IMAGES", "runwhen-local").end();
         ended.expect(3, &["which is not its own", "nothing was sent there"]);
     }
-    assert!(listener.accept().is_err(), "somebody came over plain HTTP");
+    assert!(
+        listener.accept().is_err(),
+        "a request was sent over plain HTTP"
+    );
     assert!(
         world
             .requests()
@@ -65,8 +68,8 @@ fn a_realm_over_http_is_not_asked() {
 }
 
 #[test]
-fn the_acrs_challenge_leads_nowhere() {
-    // Realm and service are known beforehand: what a challenge says is not even read.
+fn challenge_of_the_acr_is_ignored() {
+    // Realm and service of an ACR are known, so its challenge is not read.
     let world = world("outdated");
     let challenge = format!("Bearer realm=\"https://{EVIL}/token\",service=\"{ACR}\"");
     world.inject(
@@ -78,7 +81,7 @@ fn the_acrs_challenge_leads_nowhere() {
 }
 
 #[test]
-fn what_carries_credentials_follows_no_redirect() {
+fn requests_with_credentials_follow_no_redirect() {
     for (host, path) in [
         (ENTRA, "/token"),
         (ARM, "/registries"),
@@ -111,7 +114,7 @@ fn what_carries_credentials_follows_no_redirect() {
             );
             assert!(
                 world.faults()[0].hits > 0,
-                "{host}{path} was not asked: {}",
+                "{host}{path} got no request: {}",
                 ended.stderr
             );
             no_connection_to_the_evil_host(&world);
@@ -120,8 +123,8 @@ fn what_carries_credentials_follows_no_redirect() {
 }
 
 #[test]
-fn what_a_service_repeats_of_what_it_was_sent_is_not_told() {
-    // Every run's output is searched for secrets by the harness; here each of them comes back.
+fn secrets_that_a_service_returns_are_hidden() {
+    // After every run, its output is searched for secrets; here the services return each of them.
     for (host, path) in [
         (ENTRA, "/token"),
         (ACR, "/oauth2/exchange"),
@@ -142,9 +145,9 @@ fn what_a_service_repeats_of_what_it_was_sent_is_not_told() {
                 .end();
             assert_ne!(world.faults()[0].hits, 0, "{host}{path} {code}");
             assert_ne!(ended.code, 0, "{host}{path} {code}: {}", ended.stderr);
-            let is_told = ended.stderr.contains("you sent");
+            let is_shown = ended.stderr.contains("you sent");
             assert!(
-                !is_told || ended.stderr.contains("***"),
+                !is_shown || ended.stderr.contains("***"),
                 "{host}{path} {code}: {}",
                 ended.stderr
             );
@@ -153,10 +156,10 @@ fn what_a_service_repeats_of_what_it_was_sent_is_not_told() {
 }
 
 #[test]
-fn a_blob_may_come_from_another_host_without_the_token_and_as_what_its_digest_says() {
+fn blob_from_another_host_gets_no_token_and_must_match_its_digest() {
     for host in [ACR, HUB] {
         let world = world("outdated");
-        // Moved after the source was built: only the registry's own date decides then.
+        // Tags that changed after the source was built: only the date of the ACR's image decides.
         world.edit(|state| {
             let now = state.now();
             let acr = state.registry(ACR).expect("the ACR");
@@ -178,12 +181,12 @@ fn a_blob_may_come_from_another_host_without_the_token_and_as_what_its_digest_sa
         let ended = run(SLI, &world).set("IMAGES", "runwhen-local").end();
         ended.expect(3, &["the blob's bytes do not match their digest", EVIL]);
         let requests = world.requests();
-        let there: Vec<_> = requests
+        let redirected: Vec<_> = requests
             .iter()
             .filter(|request| request.host == EVIL)
             .collect();
-        assert!(!there.is_empty());
-        for request in there {
+        assert!(!redirected.is_empty());
+        for request in redirected {
             assert!(!request.authorization, "a token went to {EVIL}");
             assert!(request.header("cookie").is_none() && request.body.is_empty());
         }
@@ -191,7 +194,7 @@ fn a_blob_may_come_from_another_host_without_the_token_and_as_what_its_digest_sa
 }
 
 #[test]
-fn a_redirect_to_somebodys_account_or_away_from_https_is_not_followed() {
+fn redirect_with_user_info_or_without_https_is_not_followed() {
     for address in [
         format!("https://user:password@{EVIL}/x"),
         format!("http://{EVIL}/x"),
@@ -209,7 +212,7 @@ fn a_redirect_to_somebodys_account_or_away_from_https_is_not_followed() {
 }
 
 #[test]
-fn a_link_that_leaves_the_registry_is_refused() {
+fn link_that_leaves_the_registry_is_refused() {
     for target in [
         format!("https://{EVIL}/v2/x/tags/list"),
         format!("//{EVIL}/v2/x/tags/list"),
@@ -236,7 +239,7 @@ fn a_link_that_leaves_the_registry_is_refused() {
 }
 
 #[test]
-fn a_link_that_leads_in_a_circle_ends() {
+fn circular_link_is_detected() {
     let world = world("outdated");
     let name = source_of(ONE);
     let itself = format!("</v2/{name}/tags/list?n=10000>; rel=\"next\"");
@@ -250,7 +253,7 @@ fn a_link_that_leads_in_a_circle_ends() {
 }
 
 #[test]
-fn a_next_link_of_azure_that_leaves_azure_is_refused() {
+fn next_link_that_leaves_azure_is_refused() {
     let world = world("outdated");
     let body =
         json!({"value": [], "nextLink": format!("https://{EVIL}/subscriptions")}).to_string();
@@ -261,15 +264,15 @@ fn a_next_link_of_azure_that_leaves_azure_is_refused() {
 }
 
 #[test]
-fn digests_that_prove_nothing_are_refused_by_name() {
+fn weak_digest_algorithms_are_refused_by_name() {
     for (algorithm, digits) in [("md5", 32), ("sha1", 40), ("blake3", 64), ("SHA256", 64)] {
         let digest = format!("{algorithm}:{}", "a".repeat(digits));
         let by_name = format!("algorithm \"{algorithm}\" is not sha256 or sha512");
-        // As the child that decides which tags are the same image.
+        // As the child by which tags are compared.
         let world = world("plain-list");
         put_manifest(&world, INDEX, &index(1, &digest), &["main-latest"]);
         one_is_unknown(&run(SLI, &world).end(), &[&by_name]);
-        // As a candidate's child.
+        // As the child of a candidate.
         let world = self::world("plain-list");
         put_manifest(
             &world,
@@ -278,7 +281,7 @@ fn digests_that_prove_nothing_are_refused_by_name() {
             &[&Scenario::newest_tag(ONE)],
         );
         one_is_unknown(&run(SLI, &world).end(), &[&by_name]);
-        // As what a registry says of its answer.
+        // As the digest header of a response.
         let world = self::world("up-to-date");
         let fault = Fault::on(ACR).path_contains(&format!("{ONE}/manifests/"));
         world.inject(
@@ -288,7 +291,7 @@ fn digests_that_prove_nothing_are_refused_by_name() {
         let ended = run(SLI, &world).end();
         ended.expect(3, &[&by_name]);
         assert_eq!(ended.verdict_of_one("sli.json", "UpToDate"), "Unknown");
-        // As what the ACR says of its newest tags.
+        // In the ACR's list of its newest tags.
         let world = self::world("outdated");
         let rows = json!({"tags": [{"name": "x", "digest": digest}]}).to_string();
         world.inject(
@@ -301,7 +304,7 @@ fn digests_that_prove_nothing_are_refused_by_name() {
 }
 
 #[test]
-fn an_image_that_a_chart_pins_by_such_a_digest_is_refused_by_name() {
+fn image_pinned_by_a_weak_digest_is_refused_by_name() {
     for (algorithm, digits) in [("md5", 32), ("sha1", 40), ("blake3", 64)] {
         let world = world("outdated");
         let image = format!(

@@ -1,5 +1,5 @@
-//! Secrets that a service repeats in another form, or that stand in a setting where they do not belong. Every run's
-//! output is searched for all of them by the harness too.
+//! Secrets that a service returns in another form, or that a setting contains by mistake. In addition, the output of
+//! every run is searched for all secrets (`support/mod.rs`).
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
@@ -16,7 +16,7 @@ fn world() -> Sandbox {
     Sandbox::start(Scenario::outdated()).expect("a sandbox")
 }
 
-/// A refusal of Entra with this text in it.
+/// A refusal of Entra that contains this text.
 fn refusal(text: &str) -> FaultKind {
     FaultKind::Status {
         code: 401,
@@ -27,7 +27,7 @@ fn refusal(text: &str) -> FaultKind {
 }
 
 #[track_caller]
-fn hides_it(ended: &Ended, form: &str) {
+fn form_is_hidden(ended: &Ended, form: &str) {
     ended.expect(5, &["***"]);
     for text in [&ended.stderr, &ended.json("sli.json").to_string()] {
         assert!(
@@ -42,7 +42,7 @@ fn client_secret_repeated_in_any_form_is_hidden() {
     for form in forms_of(scenario::CLIENT_SECRET) {
         let world = world();
         world.inject(Fault::on(ENTRA), refusal(&form));
-        hides_it(&run(SLI, &world).end(), &form);
+        form_is_hidden(&run(SLI, &world).end(), &form);
     }
 }
 
@@ -53,7 +53,7 @@ fn proxy_password_repeated_decoded_or_in_any_form_is_hidden() {
         let world = world();
         world.inject(Fault::on(ENTRA), refusal(&form));
         let proxy = world.proxy_url().replace("://", &format!("://me:{given}@"));
-        hides_it(&run(SLI, &world).set("HTTPS_PROXY", proxy).end(), &form);
+        form_is_hidden(&run(SLI, &world).set("HTTPS_PROXY", proxy).end(), &form);
     }
 }
 
@@ -77,7 +77,7 @@ fn federated_token_that_entra_repeats_is_hidden() {
             .unset(&["AZURE_CLIENT_SECRET"])
             .set("AZURE_FEDERATED_TOKEN_FILE", file.display().to_string())
             .end();
-        hides_it(&ended, &form);
+        form_is_hidden(&ended, &form);
     }
 }
 
@@ -132,7 +132,7 @@ fn refused_url_shows_scheme_host_and_path_only() {
     }
 }
 
-/// A collector that takes one metric, on every address of this machine.
+/// A metric collector on every address of this machine.
 fn collector() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a port");
     let port = listener.local_addr().expect("an address").port();
@@ -150,7 +150,7 @@ fn collector() -> u16 {
 #[test]
 fn collector_headers_over_plain_http_are_reported_unless_they_stay_on_the_machine() {
     let port = collector();
-    // The first address leads here too, but is not one of loopback.
+    // 0.0.0.0 is this machine too, but not a loopback address.
     for (host, headers, warned) in [
         ("0.0.0.0", "authorization=Bearer%20hush-hush-word", true),
         ("127.0.0.1", "authorization=Bearer%20hush-hush-word", false),
@@ -179,7 +179,7 @@ fn collector_headers_over_plain_http_are_reported_unless_they_stay_on_the_machin
 #[test]
 fn registry_token_that_the_registry_repeats_in_any_form_is_hidden() {
     let world = world();
-    // One that the registry itself gave to this run.
+    // A token that the registry issued in this run.
     let token = "acr-refresh-token-that-is-secret";
     for form in forms_of(token) {
         world.clear_faults();
@@ -199,6 +199,6 @@ fn registry_token_that_the_registry_repeats_in_any_form_is_hidden() {
                 body: json!({"errors": [{"code": "UNAUTHORIZED", "message": format!("got {form} here")}]}).to_string(),
             },
         );
-        hides_it(&run(SLI, &world).end(), &form);
+        form_is_hidden(&run(SLI, &world).end(), &form);
     }
 }

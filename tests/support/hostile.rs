@@ -1,4 +1,4 @@
-//! What the tests of hostile registries share: a world with a host that means harm, and answers made up for it.
+//! Helpers of the tests of hostile registries: a world with an attacker's host, and manifests made up for it.
 
 use sandbox::content::Digest;
 use sandbox::registry::{ManifestEntry, RegistryKind};
@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::{Ended, ONE, SOURCE};
 
 pub const HUB: &str = "registry-1.docker.io";
-/// A host that answers to whoever comes, and that nobody has a reason to come to.
+/// The attacker's host. It accepts every request; a run must not send it any.
 pub const EVIL: &str = "registry.evil.example";
-pub const ACCOUNT: (&str, &str) = ("somebody", "dckr_pat_very-secret-token");
+pub const ACCOUNT: (&str, &str) = ("some-user", "dckr_pat_very-secret-token");
 
 pub fn world(scenario: &str) -> Sandbox {
     let world = Sandbox::start(Scenario::named(scenario).expect("a scenario")).expect("a sandbox");
@@ -44,7 +44,7 @@ pub fn no_connection_to_the_evil_host(world: &Sandbox) {
     assert!(!went, "a connection was opened to {EVIL}");
 }
 
-/// One image is unknown for this reason, the four others are judged, and there is no number.
+/// One image is unknown for this reason, the four others have their verdict, and there is no number.
 #[track_caller]
 pub fn one_is_unknown(ended: &Ended, parts: &[&str]) {
     ended.expect(3, parts);
@@ -52,7 +52,7 @@ pub fn one_is_unknown(ended: &Ended, parts: &[&str]) {
     assert_eq!(ended.verdict_of_one("sli.json", "Missing"), "Unknown");
 }
 
-/// Puts a manifest into the one repository, under these tags in place of what they pointed at.
+/// Puts a manifest into the source repository of [`ONE`] and points these tags at it.
 pub fn put_manifest(world: &Sandbox, media_type: &str, manifest: &Value, tags: &[&str]) {
     world.edit(|state| {
         let digest = state.store.put(manifest.to_string().into_bytes());
@@ -72,7 +72,7 @@ pub fn put_manifest(world: &Sandbox, media_type: &str, manifest: &Value, tags: &
 
 pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
-/// An index of this many entries, of which the last is the wanted one.
+/// An index of this many entries, of which the last is the one for amd64.
 pub fn index(entries: usize, digest: &str) -> Value {
     let entry = |number: usize| {
         let other = Digest::of(&number.to_be_bytes()).to_string();

@@ -1,4 +1,4 @@
-//! The forms in which a secret may come out of a run. Written independently of what the program looks for.
+//! The forms in which the output of a run may contain a secret, independent of the code of the program.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
@@ -36,7 +36,7 @@ pub fn forms_of(secret: &str) -> Vec<String> {
     forms
 }
 
-/// The part of each form that tells the secret, to be looked for in a text without white space.
+/// The part of each form that reveals the secret, to search for in a text without white space.
 pub fn traces_of(secret: &str) -> Vec<String> {
     let mut traces: Vec<_> = forms_of(secret)[..6]
         .iter()

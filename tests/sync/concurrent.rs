@@ -1,5 +1,5 @@
-//! Two runs of `taskset` for one registry at the same moment: both finish, the registry is right, and nothing is
-//! left to do.
+//! Two concurrent runs of `taskset` for one registry: both finish, every image is in the registry, and the next run has
+//! nothing to import.
 
 use std::time::{Duration, Instant};
 
@@ -19,9 +19,9 @@ fn imports(world: &Sandbox) -> usize {
         .count()
 }
 
-/// Every image stands in the registry as its source publishes it.
+/// Every image in the registry has the digest of its source.
 #[track_caller]
-fn the_registry_is_right(world: &Sandbox) {
+fn registry_has_every_image(world: &Sandbox) {
     for name in CODE_COLLECTIONS {
         let tag = Scenario::newest_tag(name);
         let source = world.tag(SOURCE, &format!("{GOOGLE_PATH}/{name}"), &tag);
@@ -46,16 +46,16 @@ fn the_registry_is_right(world: &Sandbox) {
 }
 
 #[test]
-fn two_at_once_finish_and_leave_nothing_to_do() {
+fn two_concurrent_runs_leave_nothing_to_import() {
     for (scenario, milliseconds) in [("outdated", 2000), ("drifted", 10), ("empty", 500)] {
-        // The second begins with the first, and in the middle of its imports.
+        // The second starts with the first, or during its imports.
         for delay in [Duration::ZERO, Duration::from_millis(900)] {
             let scenario = Scenario {
                 import_milliseconds: milliseconds,
                 ..Scenario::named(scenario).expect("a scenario")
             };
             let world = Sandbox::start(scenario).expect("a sandbox");
-            // Whether Azure takes a second import of a target is not documented: both must do.
+            // Whether Azure accepts a second import of a target is not documented, so both cases must work.
             world.edit(|state| state.azure.imports.exclusive = delay > Duration::ZERO);
             let shared = world.folder().join("reports");
             let prepare = || {
@@ -73,8 +73,8 @@ fn two_at_once_finish_and_leave_nothing_to_do() {
                 ended.expect(0, &[]);
                 assert!(ended.took < Duration::from_secs(60), "{:?}", ended.took);
             }
-            the_registry_is_right(&world);
-            // No more than each image once for each of them, whatever they saw of each other.
+            registry_has_every_image(&world);
+            // Each run imports an image at most once.
             assert!(imports(&world) <= 16, "{} imports", imports(&world));
             for name in [
                 "azure-rw-acr-sync/taskset.json",
@@ -90,7 +90,7 @@ fn two_at_once_finish_and_leave_nothing_to_do() {
                 "{}",
                 third.stdout
             );
-            assert_eq!(imports(&world), 0, "a following run did something");
+            assert_eq!(imports(&world), 0, "the next run imported an image");
         }
     }
 }

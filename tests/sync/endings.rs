@@ -1,4 +1,4 @@
-//! How a run of `taskset` ends before its work is done: by the deadline and by signals, also while a chart renders.
+//! How the deadline and signals end a run of `taskset`, also while a chart renders.
 
 use std::fs;
 use std::io::Write as _;
@@ -41,7 +41,7 @@ fn count(ended: &Ended, field: &str, value: &str) -> usize {
     images.iter().filter(|image| image[field] == value).count()
 }
 
-/// Every file that a run promises.
+/// Every file that a run documents.
 #[track_caller]
 fn has_all_files(ended: &Ended) {
     for name in [
@@ -81,7 +81,7 @@ fn chart_that_renders_too_long_does_not_stop_the_codecollections() {
 }
 
 #[test]
-fn one_signal_ends_a_run_whose_chart_still_renders() {
+fn signal_ends_a_run_whose_chart_still_renders() {
     if !cfg!(debug_assertions) {
         return;
     }
@@ -108,15 +108,15 @@ fn one_signal_ends_a_run_whose_chart_still_renders() {
     }
 }
 
-/// A pipe that takes no more bytes and that nobody reads; its other end.
+/// A full pipe that is not read, and its end for writing.
 fn full_pipe() -> (std::io::PipeReader, Stdio) {
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
-    // What a pipe of Linux holds.
+    // The capacity of a pipe on Linux.
     writer.write_all(&[b' '; 65_536]).expect("a full pipe");
     (reader, writer.into())
 }
 
-/// Waits until the run has written its last file and stands before printing its report.
+/// Waits until the run has written its last file, so that it is about to print its report.
 fn wait_until_it_prints(run: &Run<'_>) {
     let started = Instant::now();
     while !run.folder().join("report.html").is_file() {
@@ -131,7 +131,7 @@ fn is_running(child: &mut Child) -> bool {
 }
 
 #[test]
-fn second_signal_ends_a_run_that_cannot_print_at_once() {
+fn second_signal_ends_a_run_that_waits_for_stdout() {
     for (first, second, code) in [
         ("INT", "INT", 130),
         ("TERM", "TERM", 143),
@@ -146,7 +146,7 @@ fn second_signal_ends_a_run_that_cannot_print_at_once() {
         wait_until_it_prints(&run);
         signal(&child, first);
         sleep(Duration::from_millis(500));
-        assert!(is_running(&mut child), "{first} ended it");
+        assert!(is_running(&mut child), "{first} ended the run");
         signal(&child, second);
         let sent = Instant::now();
         let ended = run.wait(child, started);
@@ -163,7 +163,7 @@ fn second_hangup_does_not_end_a_run_at_once() {
     let (_reader, stdout) = full_pipe();
     let mut child = run.spawn_with_stdout(stdout);
     wait_until_it_prints(&run);
-    // A terminal that closes sends two; a service manager may send one after SIGTERM.
+    // A terminal that is closed sends two; a service manager may send one after SIGTERM.
     for name in ["HUP", "HUP", "HUP"] {
         signal(&child, name);
         sleep(Duration::from_millis(200));
@@ -174,7 +174,7 @@ fn second_hangup_does_not_end_a_run_at_once() {
 }
 
 #[test]
-fn signal_after_everything_is_known_does_not_change_the_exit_code() {
+fn signal_after_the_last_result_does_not_change_the_exit_code() {
     let world = world();
     let run = run(TASKSET, &world).set("SYNC_IMAGES", "false");
     let started = Instant::now();

@@ -1,4 +1,4 @@
-//! `taskset` from the outside: what it imports, verifies and reports.
+//! What `taskset` imports, verifies and reports if no service fails.
 
 use crate::TASKSET;
 use crate::support::{ACR, ARM, ENTRA, SOURCE, run};
@@ -17,7 +17,7 @@ fn imports(world: &Sandbox) -> usize {
 }
 
 #[test]
-fn five_are_imported_by_digest_verified_and_reported() {
+fn missing_images_are_imported_by_digest_verified_and_reported() {
     let world = world("outdated");
     let ended = run(TASKSET, &world).end();
     ended.expect(0, &["importing 5 images"]);
@@ -58,9 +58,9 @@ fn five_are_imported_by_digest_verified_and_reported() {
 }
 
 #[test]
-fn the_end_of_an_import_is_noticed_before_azure_wants_to_be_asked() {
+fn finished_import_is_noticed_before_retry_after() {
     let world = world("outdated");
-    // As the real service: asked every ten seconds it would be over after ten.
+    // As the real service: with a poll every ten seconds, the import would take ten.
     let timing = Change::ImportTiming {
         milliseconds: 2_000,
         lag_milliseconds: 0,
@@ -76,18 +76,18 @@ fn the_end_of_an_import_is_noticed_before_azure_wants_to_be_asked() {
     assert_eq!(
         polls.count(),
         5,
-        "one question for each import, when it is done"
+        "one poll for each import, after it is done"
     );
     let began = requests
         .iter()
         .find(|request| request.path.ends_with("/importImage"))
         .expect("an import")
         .at;
-    let looks = requests
+    let checks = requests
         .iter()
         .filter(|request| request.method == "HEAD" && request.at > began);
-    // Every half second for two seconds, and one to verify: no hammering.
-    assert!(looks.count() <= 5 * 6);
+    // Every half second for two seconds, and one to verify.
+    assert!(checks.count() <= 5 * 6);
     let took = ended.json("taskset.json")["timings_ms"]["import"].as_u64();
     assert!(
         took.is_some_and(|took| (2_000..9_000).contains(&took)),
@@ -96,7 +96,7 @@ fn the_end_of_an_import_is_noticed_before_azure_wants_to_be_asked() {
 }
 
 #[test]
-fn a_second_run_plans_nothing_and_writes_nothing() {
+fn second_run_plans_nothing_and_writes_nothing() {
     let world = world("outdated");
     run(TASKSET, &world).end().expect(0, &[]);
     assert_eq!(imports(&world), 5);
@@ -119,7 +119,7 @@ fn a_second_run_plans_nothing_and_writes_nothing() {
 }
 
 #[test]
-fn without_sync_images_it_only_looks() {
+fn sync_images_false_only_checks() {
     let world = world("outdated");
     let ended = run(TASKSET, &world).set("SYNC_IMAGES", "false").end();
     ended.expect(0, &[]);
@@ -131,7 +131,7 @@ fn without_sync_images_it_only_looks() {
     assert_eq!(imports(&world), 0);
     assert!(
         !world.requests().iter().any(|request| request.host == ARM),
-        "a check needs no ARM"
+        "a check sends no request to Resource Manager"
     );
     let issues = ended.json("issues.json");
     assert_eq!(issues[0]["severity"], 4);
@@ -153,7 +153,7 @@ fn without_sync_images_it_only_looks() {
 }
 
 #[test]
-fn drifted_tags_are_put_right() {
+fn drifted_tags_are_overwritten() {
     let world = world("drifted");
     let ended = run(TASKSET, &world).end();
     ended.expect(0, &[]);
@@ -171,18 +171,18 @@ fn drifted_tags_are_put_right() {
 }
 
 #[test]
-fn an_overwritten_tag_leaves_its_previous_digest_in_artifact_report_and_issue() {
+fn previous_digest_of_an_overwritten_tag_is_reported() {
     let world = world("drifted");
     let name = crate::support::ONE;
     let (repository, tag) = (format!("runwhen/{name}"), Scenario::newest_tag(name));
     let previous = world.acr_tag(&repository, &tag).expect("the tag");
-    // A run that only looks tells it too.
-    let looked = run(TASKSET, &world).set("SYNC_IMAGES", "false").end();
-    looked.expect(0, &[]);
+    // A check reports it too.
+    let checked = run(TASKSET, &world).set("SYNC_IMAGES", "false").end();
+    checked.expect(0, &[]);
     let ended = run(TASKSET, &world).end();
     ended.expect(0, &[]);
     assert_ne!(world.acr_tag(&repository, &tag).as_ref(), Some(&previous));
-    for ended in [&looked, &ended] {
+    for ended in [&checked, &ended] {
         let images = ended.json("taskset.json")["images"].clone();
         let mut images = images.as_array().into_iter().flatten();
         let destination = format!("{ACR}/{repository}:{tag}");
@@ -212,7 +212,7 @@ fn an_overwritten_tag_leaves_its_previous_digest_in_artifact_report_and_issue() 
 }
 
 #[test]
-fn sync_ref_latest_keeps_the_alias_on_the_same_digest() {
+fn sync_ref_latest_moves_the_alias_to_the_same_digest() {
     let world = world("outdated");
     run(TASKSET, &world)
         .set("SYNC_REF_LATEST", "true")
@@ -235,7 +235,7 @@ fn sync_ref_latest_keeps_the_alias_on_the_same_digest() {
 }
 
 #[test]
-fn a_login_server_with_a_domain_name_label() {
+fn login_server_with_a_domain_name_label_is_found() {
     let world = world("login-server-label");
     let server = world.login_server().to_owned();
     for name in [server.as_str(), "myacr"] {
@@ -249,7 +249,7 @@ fn a_login_server_with_a_domain_name_label() {
 }
 
 #[test]
-fn another_repository_path() {
+fn repository_path_of_the_setting_is_used() {
     let world = world("empty");
     run(TASKSET, &world)
         .set("REGISTRY_REPOSITORY_PATH", "/team/mirror/")
@@ -264,7 +264,7 @@ fn another_repository_path() {
 }
 
 #[test]
-fn every_form_of_credentials() {
+fn every_form_of_credentials_is_accepted() {
     let world = world("up-to-date");
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).display().to_string();
@@ -342,7 +342,7 @@ fn every_form_of_credentials() {
             "AZURE_CLIENT_SECRET",
             "AZURE_SUBSCRIPTION_ID",
         ]);
-        // By the short name, so that Resource Manager is asked too.
+        // With the short name, Resource Manager is queried too.
         run = run.set("REGISTRY_NAME", "myacr");
         for (name, value) in variables {
             run = run.set(name, value);
@@ -352,7 +352,7 @@ fn every_form_of_credentials() {
 }
 
 #[test]
-fn the_html_report_is_one_file_that_needs_no_other() {
+fn html_report_needs_no_other_file() {
     let world = world("outdated");
     let html = run(TASKSET, &world).end().report("report.html");
     for needed in [
@@ -369,7 +369,7 @@ fn the_html_report_is_one_file_that_needs_no_other() {
 }
 
 #[test]
-fn in_a_pipe_there_is_no_progress_display() {
+fn pipe_gets_no_progress_display() {
     let world = world("outdated");
     let ended = run(TASKSET, &world).end();
     assert!(

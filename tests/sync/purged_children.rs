@@ -21,7 +21,7 @@ fn world() -> Sandbox {
     Sandbox::start(scenario).expect("a sandbox")
 }
 
-/// The digest of a platform's manifest below the one image.
+/// The digest of the manifest of [`ONE`] for an architecture.
 fn child(world: &Sandbox, architecture: &str) -> Digest {
     world.edit(|state| {
         let tag = Scenario::newest_tag(ONE);
@@ -43,7 +43,7 @@ fn has(world: &Sandbox, digest: &Digest) -> bool {
     })
 }
 
-/// A world whose one image lacks a platform's manifest, and that manifest's digest.
+/// A world in which [`ONE`] lacks the manifest of an architecture, and the digest of this manifest.
 fn world_without(architecture: &str) -> (Sandbox, Digest) {
     let world = world();
     let child = child(&world, architecture);
@@ -74,9 +74,9 @@ fn purged_registry_is_drifted_and_imported_again() {
             repository.purge_untagged();
         }
     });
-    let looked = all(&world).set("SYNC_IMAGES", "false").end();
-    looked.expect(0, &["lacks its manifest"]);
-    assert_eq!(looked.json("taskset.json")["needs_sync"], 8);
+    let checked = all(&world).set("SYNC_IMAGES", "false").end();
+    checked.expect(0, &["lacks its manifest"]);
+    assert_eq!(checked.json("taskset.json")["needs_sync"], 8);
     assert_eq!(imports(&world), 0);
     let ended = all(&world).end();
     ended.expect(0, &[]);
@@ -89,14 +89,14 @@ fn purged_registry_is_drifted_and_imported_again() {
     assert_eq!(ended.json("taskset.json")["needs_sync"], 0);
     assert_eq!(imports(&world), 8);
     assert!(has(&world, &child(&world, "amd64")) && has(&world, &child(&world, "arm64")));
-    // Nothing is left to do.
+    // The next run has nothing to import.
     let again = all(&world).end();
     assert_eq!(again.expect(0, &[]).json("taskset.json")["needs_sync"], 0);
     assert_eq!(imports(&world), 8);
 }
 
 #[test]
-fn only_the_manifest_of_the_architecture_counts() {
+fn only_the_child_of_the_architecture_counts() {
     let (world, child) = world_without("arm64");
     let ended = run(TASKSET, &world).end();
     ended.expect(0, &[]);

@@ -1,4 +1,4 @@
-//! README: its commands run, and its tables are the program's.
+//! The commands of the README succeed, and its tables are those of the program.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,7 +15,7 @@ fn read(name: &str) -> String {
     std::fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// The commands of the blocks that are marked `sh` and nothing else.
+/// The commands of the `sh` blocks.
 fn commands() -> Vec<String> {
     let readme = read("README.md");
     let blocks = readme.split("```sh\n").skip(1);
@@ -24,7 +24,7 @@ fn commands() -> Vec<String> {
 }
 
 #[test]
-fn its_commands_run() {
+fn commands_of_the_readme_succeed() {
     let test = "cargo test --workspace";
     let commands = commands();
     assert!(
@@ -35,16 +35,16 @@ fn its_commands_run() {
         read(".ci/run").lines().any(|line| line.trim() == test),
         ".ci/run does not call the README's test command"
     );
-    // This test is a part of it.
+    // This test is part of the test command, so it runs only the others.
     for command in commands.iter().filter(|command| *command != test) {
         let world = Sandbox::start(Scenario::default()).expect("a sandbox");
         let folder = tempfile::tempdir().expect("a folder");
-        // The same program, but built already; and no report in the checkout.
+        // The debug build exists already, and the report must not be written to the checkout.
         let command = command
             .replace("--release ", "")
             .replace("--output-dir report", "--output-dir \"$OUTPUT_DIR\"");
         let mut shell = Command::new("bash");
-        // What cargo sets for a test would make the inner cargo build crates anew, under the outer one's feet.
+        // With the variables of a test, the inner cargo would rebuild crates that the outer one uses.
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO_")) {
             if name != "CARGO_HOME" && name != "CARGO_TARGET_DIR" {
                 shell.env_remove(name);
@@ -57,18 +57,18 @@ fn its_commands_run() {
             .env("OUTPUT_DIR", folder.path())
             .output()
             .expect("bash runs");
-        let said = String::from_utf8_lossy(&output.stderr);
+        let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(
             output.status.success(),
-            "{command}\n{}\n{said}",
+            "{command}\n{}\n{stderr}",
             String::from_utf8_lossy(&output.stdout)
         );
-        assert!(!output.stdout.is_empty(), "{command} says nothing");
+        assert!(!output.stdout.is_empty(), "{command} prints nothing");
     }
 }
 
 #[test]
-fn its_table_of_variables_is_the_programs() {
+fn variables_in_the_readme_are_those_of_the_program() {
     let readme = read("README.md");
     for variable in VARIABLES {
         assert!(
@@ -89,7 +89,7 @@ fn its_table_of_variables_is_the_programs() {
 }
 
 #[test]
-fn its_table_of_exit_codes_is_the_programs() {
+fn exit_codes_in_the_readme_are_those_of_the_program() {
     let readme = read("README.md");
     for status in Status::ALL {
         let row = format!("| {} | {} |", status.code(), status.meaning());
@@ -98,19 +98,21 @@ fn its_table_of_exit_codes_is_the_programs() {
 }
 
 #[test]
-fn its_words_about_signals_are_those_of_the_help() {
+fn signals_in_the_readme_are_those_of_the_help() {
     let help = Command::new(env!("CARGO_BIN_EXE_taskset"))
         .arg("--help")
         .output();
     let help = String::from_utf8(help.expect("taskset runs").stdout).expect("UTF-8");
-    let (_, signals) = help.split_once("Signals:").expect("a part about signals");
+    let (_, signals) = help
+        .split_once("Signals:")
+        .expect("a section about signals");
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(signals.contains("130") && signals.contains("143"));
     assert!(words(&read("README.md")).contains(&words(signals)));
 }
 
 #[test]
-fn every_link_leads_somewhere() {
+fn links_of_documents_lead_to_files() {
     for document in [
         "README.md",
         "ARCHITECTURE.md",

@@ -1,5 +1,5 @@
-//! Whether the sandbox is honest: `skopeo`, which knows nothing of it, works through it; and what its registries say is
-//! what Debian's `docker-registry` says of the same content.
+//! The sandbox compared with real programs: `skopeo` works with it, and its registries respond as Debian's
+//! `docker-registry` does for the same content.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -8,7 +8,7 @@ mod client;
 #[path = "../support/needs.rs"]
 mod needs;
 
-use client::{Answer, acr_authorization, request};
+use client::{Response, acr_authorization, request};
 use libtest_mimic::Arguments;
 use needs::Need;
 use sandbox::content::Digest;
@@ -31,35 +31,35 @@ fn main() -> ExitCode {
     let registry = || Need::tool("docker-registry", "docker-registry");
     let trials = vec![
         needs::test(
-            "skopeo_inspects_what_google_has",
+            "skopeo_inspects_an_image_of_google",
             &[skopeo()],
-            skopeo_inspects_what_google_has,
+            skopeo_inspects_an_image_of_google,
         ),
         needs::test(
-            "skopeo_copies_to_a_folder_and_every_digest_is_true",
+            "skopeo_copies_to_a_folder_with_matching_digests",
             &[skopeo()],
-            skopeo_copies_to_a_folder_and_every_digest_is_true,
+            skopeo_copies_to_a_folder_with_matching_digests,
         ),
         needs::test(
-            "skopeo_copies_into_the_acr_and_out_of_it_again",
+            "skopeo_copies_into_the_acr_and_back",
             &[skopeo()],
-            skopeo_copies_into_the_acr_and_out_of_it_again,
+            skopeo_copies_into_the_acr_and_back,
         ),
         needs::test(
-            "the_acr_says_what_debians_registry_says_of_the_same_content",
+            "acr_responds_as_docker_registry_for_the_same_content",
             &[skopeo(), registry()],
-            the_acr_says_what_debians_registry_says_of_the_same_content,
+            acr_responds_as_docker_registry_for_the_same_content,
         ),
         needs::test(
-            "registries_with_token_services_join_in_a_few_lines",
+            "registries_with_token_services_can_be_added",
             &[skopeo()],
-            registries_with_token_services_join_in_a_few_lines,
+            registries_with_token_services_can_be_added,
         ),
     ];
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// Runs skopeo through the sandbox; what it printed.
+/// Runs skopeo through the sandbox and returns its output.
 fn skopeo(sandbox: &Sandbox, arguments: &[&str]) -> String {
     let folder = sandbox.folder();
     let output = Command::new("skopeo")
@@ -87,7 +87,7 @@ fn newest(sandbox: &Sandbox, number: usize) -> String {
         .unwrap()
 }
 
-fn skopeo_inspects_what_google_has() {
+fn skopeo_inspects_an_image_of_google() {
     let sandbox = Sandbox::start(Scenario::default()).unwrap();
     let text = skopeo(
         &sandbox,
@@ -113,7 +113,7 @@ fn skopeo_inspects_what_google_has() {
     );
 }
 
-fn skopeo_copies_to_a_folder_and_every_digest_is_true() {
+fn skopeo_copies_to_a_folder_with_matching_digests() {
     let sandbox = Sandbox::start(Scenario::default()).unwrap();
     // One repository of each kind: OCI, Docker, OCI with attestations.
     for number in 0..3 {
@@ -129,7 +129,7 @@ fn skopeo_copies_to_a_folder_and_every_digest_is_true() {
     }
 }
 
-/// Checks that every file that is named by a digest has it; how many there are.
+/// Checks that every file named by a digest has this digest; returns their number.
 fn check_files(folder: &Path) -> usize {
     let mut count = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -147,7 +147,7 @@ fn check_files(folder: &Path) -> usize {
     count
 }
 
-fn skopeo_copies_into_the_acr_and_out_of_it_again() {
+fn skopeo_copies_into_the_acr_and_back() {
     let sandbox = Sandbox::start(Scenario::default()).unwrap();
     let credentials = format!("{CLIENT_ID}:{CLIENT_SECRET}");
     let destination = format!("docker://{}/{COPIED}:x", sandbox.login_server());
@@ -194,7 +194,7 @@ fn skopeo_copies_into_the_acr_and_out_of_it_again() {
     assert_eq!(sandbox.violations(), Vec::<String>::new());
 }
 
-/// Debian's registry on a free port of loopback; ends with the value.
+/// Debian's registry on a free port of loopback; dropping the value ends it.
 struct DockerRegistry {
     process: Child,
     port: u16,
@@ -234,7 +234,7 @@ impl DockerRegistry {
         registry
     }
 
-    fn request(&self, method: &str, target: &str, accept: &str) -> Answer {
+    fn request(&self, method: &str, target: &str, accept: &str) -> Response {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         write!(
             stream,
@@ -252,7 +252,7 @@ impl DockerRegistry {
             .lines()
             .skip(1)
             .filter_map(|line| line.split_once(": "));
-        Answer {
+        Response {
             status: head.split(' ').nth(1).unwrap().parse().unwrap(),
             headers: headers
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -269,7 +269,7 @@ impl Drop for DockerRegistry {
     }
 }
 
-fn the_acr_says_what_debians_registry_says_of_the_same_content() {
+fn acr_responds_as_docker_registry_for_the_same_content() {
     let sandbox = Sandbox::start(Scenario::default()).unwrap();
     let real = DockerRegistry::start(sandbox.folder());
     let from = format!("docker://{GOOGLE_HOST}/{}:main-latest", source(0));
@@ -344,7 +344,7 @@ fn the_acr_says_what_debians_registry_says_of_the_same_content() {
     }
 }
 
-fn registries_with_token_services_join_in_a_few_lines() {
+fn registries_with_token_services_can_be_added() {
     let sandbox = Sandbox::start(Scenario::default()).unwrap();
     let (hub, github) = sandbox.edit(|world| {
         let recipe = ImageRecipe::new("some image", 1_790_000_000);

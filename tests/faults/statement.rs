@@ -1,29 +1,29 @@
-//! What an answer that is a fault in this matrix says all the same, where it is taken at its word.
+//! The faults of the matrix that are valid statements of a service, and the verdict that each states.
 //!
-//! Everything that is not in here leaves the truth or takes the verdict away. So each line is a decision: a service
-//! that states something in its own protocol is believed, and nothing else is.
+//! After any other fault, an image keeps its verdict or is unknown. So each line is a decision: only what a service states
+//! in its own protocol is trusted.
 
 use super::endpoint::Endpoint;
-use super::trouble::Trouble;
+use super::failure::Failure;
 
-/// The verdict that an answer makes true, and why.
+/// The verdict that a response states, and why it is trusted.
 #[derive(Clone, Copy)]
-pub struct Meaning {
+pub struct Statement {
     endpoint: &'static str,
-    trouble: Trouble,
+    failure: Failure,
     pub verdict: &'static str,
     pub why: &'static str,
 }
 
 const fn says(
     endpoint: &'static str,
-    trouble: Trouble,
+    failure: Failure,
     verdict: &'static str,
     why: &'static str,
-) -> Meaning {
-    Meaning {
+) -> Statement {
+    Statement {
         endpoint,
-        trouble,
+        failure,
         verdict,
         why,
     }
@@ -36,19 +36,19 @@ const NO_CHILD: &str = "the ACR states that it does not have the manifest: the i
 const NO_TAGS: &str = "the ACR states that the repository has no tags; that the wanted one is not there was seen before";
 const NO_CONTENT: &str = "the ACR states that its newest tag has no content: then there is no date, and the wanted tag is not there";
 const OTHER_DIGEST: &str = "a HEAD cannot be verified: the ACR states that its tag points elsewhere; an import would be verified";
-const NOT_FOUND: Trouble = Trouble::Status(404);
+const NOT_FOUND: Failure = Failure::Status(404);
 
 #[rustfmt::skip] // a table
-pub const MEANINGS: [Meaning; 17] = [
+pub const STATEMENTS: [Statement; 17] = [
     says("Source: tags of an image that is missing", NOT_FOUND, "NotPublished", NO_REPOSITORY),
     says("Source: tags of an image that is up to date", NOT_FOUND, "NotPublished", NO_REPOSITORY),
     says("Source: a plain list of tags", NOT_FOUND, "NotPublished", NO_REPOSITORY),
     says("ACR: the digest of a tag that is missing", NOT_FOUND, "Missing", NO_TAG),
     says("ACR: the digest of a tag that is up to date", NOT_FOUND, "Missing", NO_TAG),
-    says("ACR: the digest of a tag that is missing", Trouble::WrongDigestHeader, "Drifted", OTHER_DIGEST),
-    says("ACR: the digest of a tag that is up to date", Trouble::WrongDigestHeader, "Drifted", OTHER_DIGEST),
+    says("ACR: the digest of a tag that is missing", Failure::WrongDigestHeader, "Drifted", OTHER_DIGEST),
+    says("ACR: the digest of a tag that is up to date", Failure::WrongDigestHeader, "Drifted", OTHER_DIGEST),
     says("ACR: the digest after an import", NOT_FOUND, "Missing", NO_TAG),
-    says("ACR: the digest after an import", Trouble::WrongDigestHeader, "Drifted", OTHER_DIGEST),
+    says("ACR: the digest after an import", Failure::WrongDigestHeader, "Drifted", OTHER_DIGEST),
     says("ACR: the index of an image that is up to date, for its children", NOT_FOUND, "Drifted", NO_CHILD),
     says("ACR: a child of an image that is up to date", NOT_FOUND, "Drifted", NO_CHILD),
     says("ACR: the index after an import", NOT_FOUND, "Missing", NO_CHILD),
@@ -59,23 +59,25 @@ pub const MEANINGS: [Meaning; 17] = [
     says("ACR: the configuration, for its date", NOT_FOUND, "Missing", NO_CONTENT),
 ];
 
-/// What a trouble says at an endpoint, if anything.
-pub fn meaning(endpoint: &Endpoint, trouble: Trouble) -> Option<&'static Meaning> {
-    let says = |meaning: &&Meaning| meaning.endpoint == endpoint.name && meaning.trouble == trouble;
-    MEANINGS.iter().find(says)
+/// The statement of a failure at an endpoint, if it is one.
+pub fn statement(endpoint: &Endpoint, failure: Failure) -> Option<&'static Statement> {
+    let says = |statement: &&Statement| {
+        statement.endpoint == endpoint.name && statement.failure == failure
+    };
+    STATEMENTS.iter().find(says)
 }
 
-impl Meaning {
-    /// The cells of its row on the page.
+impl Statement {
+    /// The columns of its row on the page.
     pub fn row(&self) -> [String; 4] {
         let Self {
             endpoint,
-            trouble,
+            failure,
             verdict,
             why,
         } = self;
         [
-            trouble.name(),
+            failure.name(),
             (*endpoint).to_owned(),
             (*verdict).to_owned(),
             (*why).to_owned(),

@@ -1,7 +1,7 @@
-//! The worlds of the matrix: one in which every verdict occurs, and variations that bring further endpoints into play.
+//! The worlds of the matrix: one in which every verdict occurs, and variations that use more endpoints.
 //!
 //! An image that is up to date must not become outdated by a fault, and one that is missing must not become up to date;
-//! so the world has both, and an endpoint of both.
+//! so the world has both, and the matrix has an endpoint of each.
 
 use std::collections::BTreeMap;
 
@@ -12,49 +12,49 @@ use sandbox::{File, Sandbox, Scenario, World};
 
 use super::support::{ACR, ONE, Run, run};
 
-/// Not in the ACR; every fault of "one image" strikes it or [`CURRENT`].
+/// Not in the ACR; the faults of one CodeCollection affect it or [`CURRENT`].
 pub const MISSING: &str = ONE;
 /// In the ACR with the same digest.
 pub const CURRENT: &str = "runwhen-contrib-rw-public-codecollection";
 /// In the ACR under the right tag, with another digest.
 pub const DRIFTED: &str = "runwhen-contrib-rw-generic-codecollection";
-/// Another that is missing: it is imported whatever happens to [`MISSING`].
+/// Also not in the ACR; it is imported whatever happens to [`MISSING`].
 pub const ALSO_MISSING: &str = "runwhen-contrib-rw-workspace-utils";
 /// Its source has no `main-latest`.
 pub const UNPUBLISHED: &str = "runwhen-contrib-azure-c7n-codecollection";
 /// An older build is in the ACR (Docker Hub).
 pub const COLLECTOR: &str = "opentelemetry-collector";
-/// The chart names `latest`, which the ACR does not have, but it has a newer build: up to date by the dates (Google).
+/// The chart names `latest`, which the ACR lacks, but it has a newer build: up to date by the dates (Google).
 pub const RUNNER: &str = "runner";
 /// In the ACR with the same digest (ghcr.io).
 pub const LOCAL: &str = "runwhen-local";
 
-/// A world with the settings that go with it.
+/// A world and its settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
+pub enum Setup {
     /// The five CodeCollections.
     CodeCollections,
-    /// The same, the registry by its short name: Resource Manager is asked for the login server.
+    /// The same with the short name of the registry: Resource Manager is queried for the login server.
     ShortName,
-    /// The same, and no subscription is named: all that there are, are asked for.
+    /// The same without a subscription: all subscriptions are queried.
     AnySubscription,
-    /// The same, as the machine's managed identity.
+    /// The same with the managed identity of the machine.
     ManagedIdentity,
-    /// Google's list without its description of the manifests: candidates are compared.
+    /// Google's list without its `manifest` object: candidates are compared.
     PlainList,
     /// The same, and the stable tag is another index with the same children: candidates are read.
     SameChildren,
     /// The same, in pages.
     PagedList,
-    /// The five and the chart's three.
+    /// The five CodeCollections and the three images of the chart.
     All,
-    /// The chart lacks the chart that it depends on.
+    /// The archive of the chart lacks its dependency.
     BareChart,
     /// The chart is in a registry.
     ChartInRegistry,
 }
 
-impl Stage {
+impl Setup {
     pub const ALL: [Self; 10] = [
         Self::CodeCollections,
         Self::ShortName,
@@ -68,7 +68,7 @@ impl Stage {
         Self::ChartInRegistry,
     ];
 
-    /// The world as it begins; imports take a fifth of a second in it.
+    /// The initial world; its imports take 200 ms.
     pub fn world(self) -> World {
         let scenario = match self {
             Self::PlainList => Scenario::named("plain-list"),
@@ -124,13 +124,13 @@ impl Stage {
     }
 }
 
-/// Both categories; dates decide alone for `latest` only.
+/// Both categories; with `latest`, only dates decide.
 fn with_chart(run: Run<'_>) -> Run<'_> {
     run.unset(&["IMAGES"])
         .set("CHART_SET", "runner.image.tag=latest")
 }
 
-/// Of the five: two missing, one drifted, one not published, one up to date.
+/// Of the five CodeCollections: two missing, one drifted, one not published, one up to date.
 fn mix_codecollections(world: &mut World) {
     let destination = |name: &str| format!("{DESTINATION_PATH}/{name}");
     for name in [MISSING, ALSO_MISSING] {
@@ -148,7 +148,7 @@ fn mix_codecollections(world: &mut World) {
     remove_tag(world, GOOGLE_HOST, &source, "main-latest");
 }
 
-/// Of the chart's three: one outdated, one up to date by its digest, one by its date.
+/// Of the three images of the chart: one outdated, one up to date by its digest, one by its date.
 fn mix_chart_images(world: &mut World) {
     for image in &CHART_IMAGES {
         let (repository, tag) = (image.destination(), image.tag);
@@ -156,7 +156,7 @@ fn mix_chart_images(world: &mut World) {
             Some(COLLECTOR) => remove_tag(world, ACR, &repository, tag),
             Some(RUNNER) => {
                 remove_tag(world, ACR, &repository, tag);
-                // A week after the one that the source publishes.
+                // A week after the image of the source.
                 let later = ImageRecipe::new("a later build", 1_785_571_200);
                 world.publish(ACR, &repository, &later, &["2026-08-01.1"]);
             }
@@ -168,7 +168,7 @@ fn mix_chart_images(world: &mut World) {
 fn remove_tag(world: &mut World, host: &str, repository: &str, tag: &str) {
     let registry = world.registries.get_mut(host).expect("a registry");
     let removed = registry.repository(repository).tags.remove(tag);
-    assert!(removed.is_some(), "{host}/{repository}:{tag} was not there");
+    assert!(removed.is_some(), "{host}/{repository}:{tag} was absent");
 }
 
 /// The chart's archive as the layer of a manifest at ghcr.io (HIP-6).
@@ -208,10 +208,10 @@ fn put_chart_into_registry(world: &mut World) {
     repository.set_tag("0.6.7", &digest, 1);
 }
 
-/// Every stage's world, made once: a copy is cheap, for content is shared.
-pub fn worlds() -> BTreeMap<Stage, World> {
-    Stage::ALL
+/// The world of every setup. Copies are cheap, because they share content.
+pub fn worlds() -> BTreeMap<Setup, World> {
+    Setup::ALL
         .into_iter()
-        .map(|stage| (stage, stage.world()))
+        .map(|setup| (setup, setup.world()))
         .collect()
 }

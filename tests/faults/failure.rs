@@ -1,4 +1,4 @@
-//! What goes wrong, how often, and at which endpoints it can.
+//! The failures of the matrix, how often each happens, and at which endpoints.
 
 use sandbox::{FaultKind, RedirectTarget, RetryAfter};
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::endpoint::{Body, Endpoint, Phase};
 use super::support::ARM;
 
-/// How often it goes wrong.
+/// How often the failure happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Count {
     Once,
@@ -34,9 +34,9 @@ impl Count {
     }
 }
 
-/// What goes wrong.
+/// A failure that the sandbox injects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum Failure {
     Refused,
     ResetBeforeHeaders,
     ResetAfterHeaders,
@@ -47,14 +47,14 @@ pub enum Trouble {
     LengthTooLong,
     LengthTooShort,
     Status(u16),
-    /// 401 as the service says it to credentials that have ended.
+    /// 401 as the service sends it for expired credentials.
     Unauthorized,
     ThrottledSeconds,
     ThrottledDate,
-    /// A date by a clock that is an hour ahead or behind.
+    /// A date of a clock that is an hour fast or slow.
     ThrottledDateClockOff(i64),
     ThrottledAbsurdly,
-    /// 429 as the end of an operation: the limit of the source that it read from.
+    /// 429 as the result of an operation: the limit of its source.
     OperationThrottled,
     RedirectLoop,
     RedirectToHttp,
@@ -62,9 +62,9 @@ pub enum Trouble {
     Html,
     NotFoundHtml,
     NotFoundText,
-    /// 404 as an API gateway says it, in JSON.
+    /// 404 of an API gateway, in JSON.
     NotFoundGateway,
-    /// 404 with a registry's code for an absent manifest, about the manifest's form.
+    /// 404 with a registry's code for an absent manifest, but about its media type.
     NotFoundForm,
     Empty,
     Truncated,
@@ -76,14 +76,14 @@ pub enum Trouble {
     MissingDigestHeader,
 }
 
-/// A host of this world that has other things to say.
+/// A host of the sandbox without this content.
 const OTHER_HOST: &str = "runwhen-contrib.github.io";
-/// What an answer of these faults leads to in memory must not depend on.
+/// Size of a huge response; the memory of a run must stay below it.
 pub const HUGE: u64 = 100 << 20;
 const HOUR: i64 = 3600;
 
-impl Trouble {
-    /// All of them, in the order of the table.
+impl Failure {
+    /// In the order of the page; without [`Self::LAST`].
     pub const ALL: [Self; 40] = [
         Self::Refused,
         Self::ResetBeforeHeaders,
@@ -126,7 +126,7 @@ impl Trouble {
         Self::WrongDigest,
         Self::WrongDigestHeader,
     ];
-    /// Stands apart: it takes nothing away from what is known.
+    /// Changes no verdict.
     pub const LAST: Self = Self::MissingDigestHeader;
 
     pub fn every() -> impl Iterator<Item = Self> {
@@ -172,7 +172,7 @@ impl Trouble {
         .to_owned()
     }
 
-    /// How the sandbox does it at a host.
+    /// The fault of the sandbox at a host.
     pub fn kind(self, host: &str) -> FaultKind {
         let throttled = |retry_after| FaultKind::TooManyRequests { retry_after };
         let redirect = |to| FaultKind::Redirect { to };
@@ -182,7 +182,7 @@ impl Trouble {
             Self::ResetAfterHeaders => FaultKind::ResetAfterHeaders,
             Self::Stalled => FaultKind::Stall,
             Self::StalledInBody => FaultKind::StallInBody,
-            // No body of this world is short enough to come through in time.
+            // No body of these worlds is short enough to arrive in time.
             Self::SlowDrip => FaultKind::SlowDrip { milliseconds: 1000 },
             Self::CutBody => FaultKind::CutBody,
             Self::LengthTooLong => FaultKind::WrongContentLength { difference: 10 },
@@ -220,7 +220,7 @@ impl Trouble {
         }
     }
 
-    /// How far the services' clocks are off meanwhile, in seconds.
+    /// Offset of the clocks of the services, in seconds.
     pub fn clock_offset(self) -> i64 {
         match self {
             Self::ThrottledDateClockOff(offset) => offset,
@@ -228,7 +228,7 @@ impl Trouble {
         }
     }
 
-    /// Whether it lasts until one try of one call is given up, or longer.
+    /// Whether it lasts until the timeout of a request, or longer.
     pub fn is_slow(self) -> bool {
         matches!(
             self,
@@ -236,23 +236,23 @@ impl Trouble {
         )
     }
 
-    /// Whether it can go wrong at all at this endpoint. What is left out would be no fault there.
+    /// Whether the failure is possible at this endpoint.
     pub fn applies_to(self, endpoint: &Endpoint, is_first_of_its_host: bool) -> bool {
         let has_body = !matches!(endpoint.body, Body::Headers | Body::DigestHeader);
         let is_json = matches!(endpoint.body, Body::Json | Body::Manifest);
         let is_plain = endpoint.request.contains("IDENTITY_ENDPOINT");
         match self {
-            // A connection is refused to a host, whatever was to be asked there; the managed identity's endpoint is
-            // beside the proxy.
-            Self::Refused => is_first_of_its_host && endpoint.phase == Phase::Looking && !is_plain,
+            // A refused connection affects all endpoints of a host. The endpoint of the managed identity is not behind
+            // the proxy.
+            Self::Refused => is_first_of_its_host && endpoint.phase == Phase::Check && !is_plain,
             Self::OperationThrottled => endpoint.request.contains("operationResults"),
-            // Without a body there is nothing to drip, to empty or to take from.
+            // These need a body.
             Self::SlowDrip | Self::Empty | Self::Truncated | Self::LengthTooShort => has_body,
-            // A HEAD ends with its headers.
+            // The response to a HEAD ends with its headers.
             Self::StalledInBody | Self::CutBody | Self::LengthTooLong => {
                 endpoint.body != Body::DigestHeader
             }
-            // Text and content get the same as HTML.
+            // For text and content, this is the same as HTML.
             Self::WrongShape => is_json,
             Self::WrongDigest => matches!(endpoint.body, Body::Manifest | Body::Content),
             Self::WrongDigestHeader | Self::MissingDigestHeader | Self::NotFoundForm => {
@@ -280,7 +280,7 @@ impl Trouble {
     }
 }
 
-/// How an operation ends when the source has limited Azure.
+/// The result of an operation if the source has limited Azure.
 fn operation_throttled() -> FaultKind {
     let message = "Operation registries-1 failed. Resource /subscriptions/s/r 429 Too Many Requests \
                    {\"errors\":[{\"code\":\"TOOMANYREQUESTS\",\"message\":\"pull rate limit\"}]}";
@@ -292,7 +292,7 @@ fn operation_throttled() -> FaultKind {
     }
 }
 
-/// What is answered where a service should be and is not.
+/// A 404 of something else than the service.
 fn not_found(media_type: &str, body: &str) -> FaultKind {
     FaultKind::Status {
         code: 404,
@@ -301,7 +301,7 @@ fn not_found(media_type: &str, body: &str) -> FaultKind {
     }
 }
 
-/// A status in the words of the service: a registry's, with its header, or Resource Manager's.
+/// A status in the form of the service: a registry with its header, or Resource Manager.
 fn status(host: &str, code: u16) -> FaultKind {
     let name = match code {
         400 => "BadRequest",

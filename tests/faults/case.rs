@@ -1,4 +1,4 @@
-//! One cell of the matrix: a run with a fault, and everything that must hold afterwards.
+//! One case of the matrix: a run with a fault, and a run without it afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -9,65 +9,64 @@ use acr_sync_core::config::Program;
 use sandbox::{Fault, Sandbox, World};
 
 use super::check::{Check, images, missing};
-use super::endpoint::{Concerned, Endpoint, Phase};
-use super::stage::{COLLECTOR, LOCAL, RUNNER, Stage};
+use super::endpoint::{Affected, Endpoint, Phase};
+use super::failure::{Count, Failure, HUGE};
+use super::setup::{COLLECTOR, LOCAL, RUNNER, Setup};
 use super::support::{ACR, ARM, ENTRA, Ended, SOURCE};
-use super::trouble::{Count, HUGE, Trouble};
 
-/// What a run may take beyond its deadline: starting, and writing its report, on a machine that is busy.
+/// Time that a run may need after its deadline, to start and to write its report on a busy machine.
 const SLACK: Duration = Duration::from_secs(5);
 
-/// A cell.
 #[derive(Clone, Copy)]
-pub struct Cell {
+pub struct Case {
     pub endpoint: Endpoint,
-    pub trouble: Trouble,
+    pub failure: Failure,
     pub count: Count,
     pub program: Program,
 }
 
-impl Cell {
+impl Case {
     pub fn title(&self) -> String {
         let Self {
             endpoint,
-            trouble,
+            failure,
             count,
             program,
         } = self;
-        let (name, trouble) = (endpoint.name, trouble.name());
-        format!("{name} × {trouble}, {} ({})", count.name(), program.name())
+        let (name, failure) = (endpoint.name, failure.name());
+        format!("{name} × {failure}, {} ({})", count.name(), program.name())
     }
 
-    /// Whether it mostly waits.
+    /// Whether the run mostly waits.
     pub fn is_slow(&self) -> bool {
-        self.trouble.is_slow() || self.is_start()
+        self.failure.is_slow() || self.is_start()
     }
 
     fn is_start(&self) -> bool {
         self.endpoint.request.contains("importImage")
     }
 
-    /// The deadline: long enough for what heals by trying again, and short where it does not.
+    /// The deadline of the run: long enough for retries that can succeed, short otherwise.
     ///
-    /// One try of one call is given up after 20 s, so what stalls once needs longer than that. A run that imports looks
-    /// for half of its time.
+    /// The timeout of a request is 20 s, so a run with one stall needs longer than that. A run that imports uses half of
+    /// its time for the check.
     fn timeout(&self) -> u64 {
-        let looking = match (self.trouble.is_slow(), self.count) {
+        let check = match (self.failure.is_slow(), self.count) {
             (true, Count::Once) => 26,
             (true, Count::Thrice | Count::Always) => 8,
             (false, _) => 20,
         };
         match (self.program, self.endpoint.phase) {
-            (Program::Sli, _) => looking,
-            (Program::Taskset, Phase::Looking) => 2 * looking,
-            // It is watched for a minute whether an import began after all: that is the deadline's.
-            (Program::Taskset, Phase::Importing) if self.is_start() && looking != 26 => 14,
-            (Program::Taskset, Phase::Importing) => looking + 8,
+            (Program::Sli, _) => check,
+            (Program::Taskset, Phase::Check) => 2 * check,
+            // After an uncertain start, the destination is checked until the deadline.
+            (Program::Taskset, Phase::Import) if self.is_start() && check != 26 => 14,
+            (Program::Taskset, Phase::Import) => check + 8,
         }
     }
 }
 
-/// What is true of an image when nothing goes wrong.
+/// The verdict of an image without a fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
     pub verdict: String,
@@ -76,64 +75,64 @@ pub struct Known {
     pub destination: String,
 }
 
-/// What is true of a stage, by the names of its images.
+/// The verdicts of a setup without a fault, by the names of the images.
 pub type Truth = BTreeMap<String, Known>;
 
-/// Where cells run: the executables, the worlds and what is true in them.
-pub struct Ground {
+/// The executables, the worlds, and the verdicts in them without a fault.
+pub struct Fixture {
     pub sli: String,
     pub taskset: String,
-    pub worlds: BTreeMap<Stage, World>,
-    pub truths: BTreeMap<Stage, Truth>,
-    /// The digest of the configuration behind each storage endpoint, by registry host and repository.
+    pub worlds: BTreeMap<Setup, World>,
+    pub truths: BTreeMap<Setup, Truth>,
+    /// The digest of the configuration that each storage endpoint serves, by registry host and repository.
     pub stored: BTreeMap<(String, String), String>,
 }
 
-/// What a cell came to: the text for the table, and everything that broke the rule.
+/// The result of a case: the text for the table, and each violation of the rule.
 pub struct Finding {
     pub text: String,
     pub broken: Vec<String>,
     pub peak: Option<u64>,
 }
 
-impl Ground {
-    /// Runs a cell in a sandbox that nobody else uses meanwhile.
-    pub fn run(&self, sandbox: &Sandbox, cell: &Cell) -> Finding {
-        let stage = cell.endpoint.stage;
-        self.reset(sandbox, stage, cell.trouble.clock_offset());
-        let fault = self.fault(cell);
+impl Fixture {
+    /// Runs a case in a sandbox that no other case uses meanwhile.
+    pub fn run(&self, sandbox: &Sandbox, case: &Case) -> Finding {
+        let setup = case.endpoint.setup;
+        self.reset(sandbox, setup, case.failure.clock_offset());
+        let fault = self.fault(case);
         let host = fault.host.clone();
-        let kind = cell.trouble.kind(&host);
+        let kind = case.failure.kind(&host);
         sandbox.inject(fault, kind);
-        let timeout = cell.timeout();
+        let timeout = case.timeout();
         let (ended, peak) = self.execute(
             sandbox,
-            cell.program,
-            stage,
+            case.program,
+            setup,
             timeout,
-            is_large(cell.trouble),
+            is_large(case.failure),
         );
         let struck = sandbox.faults().first().map_or(0, |armed| armed.hits);
         let mut check = Check {
             host: &host,
             sandbox,
-            cell,
-            truth: &self.truths[&stage],
-            concerned: self.concerned(cell),
+            case,
+            truth: &self.truths[&setup],
+            affected: self.affected(case),
             ended: &ended,
-            images: images(&ended, cell.program),
+            images: images(&ended, case.program),
             broken: Vec::new(),
         };
-        check.expect(struck > 0, || "the fault never struck".to_owned());
+        check.expect(struck > 0, || "no request had the fault".to_owned());
         check.all(Duration::from_secs(timeout) + SLACK);
         let text = check.text();
         let mut broken = check.broken;
         if let Some(peak) = peak.filter(|peak| *peak > HUGE) {
             broken.push(format!("took {} MB of memory", peak >> 20));
         }
-        if cell.program == Program::Taskset {
+        if case.program == Program::Taskset {
             sandbox.clear_faults();
-            broken.extend(self.heal(sandbox, stage));
+            broken.extend(self.heal(sandbox, setup));
         }
         if !broken.is_empty() {
             broken.push(format!("stderr:\n{}", ended.stderr));
@@ -141,22 +140,22 @@ impl Ground {
         Finding { text, broken, peak }
     }
 
-    /// The world as the stage begins; what happened before is forgotten.
-    pub fn reset(&self, sandbox: &Sandbox, stage: Stage, clock_offset: i64) {
+    /// Sets the initial world of the setup, and clears faults and log.
+    pub fn reset(&self, sandbox: &Sandbox, setup: Setup, clock_offset: i64) {
         sandbox.clear_faults();
         sandbox.clear_log();
         sandbox.edit(|world| {
-            *world = self.worlds[&stage].clone();
+            *world = self.worlds[&setup].clone();
             world.clock_offset = clock_offset;
         });
     }
 
-    /// Runs an executable; when it does not end in time, it is ended.
+    /// Runs an executable, and ends it if it does not end in time.
     pub fn execute(
         &self,
         sandbox: &Sandbox,
         program: Program,
-        stage: Stage,
+        setup: Setup,
         timeout: u64,
         measured: bool,
     ) -> (Ended, Option<u64>) {
@@ -164,7 +163,7 @@ impl Ground {
             Program::Sli => &self.sli,
             Program::Taskset => &self.taskset,
         };
-        let run = stage.run(executable, sandbox);
+        let run = setup.run(executable, sandbox);
         let run = run.set("TIMEOUT_SECONDS", timeout.to_string());
         let started = Instant::now();
         let child = run.spawn();
@@ -180,47 +179,47 @@ impl Ground {
         })
     }
 
-    fn fault(&self, cell: &Cell) -> Fault {
-        let stored = cell.endpoint.stored.map(|(host, repository)| {
+    fn fault(&self, case: &Case) -> Fault {
+        let stored = case.endpoint.stored.map(|(host, repository)| {
             let place = (host.to_owned(), repository.to_owned());
             self.stored[&place].as_str()
         });
-        let fault = (cell.endpoint.place)(stored.unwrap_or_default());
-        let fault = match cell.trouble {
-            Trouble::Refused => Fault::on(&fault.host),
+        let fault = (case.endpoint.place)(stored.unwrap_or_default());
+        let fault = match case.failure {
+            Failure::Refused => Fault::on(&fault.host),
             _ => fault,
         };
-        match cell.count.times() {
+        match case.count.times() {
             Some(times) => fault.times(times),
             None => fault,
         }
     }
 
-    /// The images whose verdict the trouble may take away.
-    fn concerned(&self, cell: &Cell) -> BTreeSet<String> {
+    /// The images that the failure may make unknown.
+    fn affected(&self, case: &Case) -> BTreeSet<String> {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        let all = || self.truths[&cell.endpoint.stage].keys().cloned().collect();
-        let host = (cell.endpoint.place)("").host;
-        if cell.trouble == Trouble::Refused {
-            // Whoever needs the host.
+        let all = || self.truths[&case.endpoint.setup].keys().cloned().collect();
+        let host = (case.endpoint.place)("").host;
+        if case.failure == Failure::Refused {
+            // All images that need the host.
             match host.as_str() {
                 ENTRA | ARM | ACR | SOURCE => return all(),
                 "wus2managed17.blob.core.windows.net" => return names(&[COLLECTOR, RUNNER]),
                 _ => {}
             }
         }
-        match cell.endpoint.concerned {
-            Concerned::One(name) => names(&[name]),
-            Concerned::Chart => names(&[COLLECTOR, RUNNER, LOCAL]),
-            Concerned::All => all(),
-            Concerned::Nobody => BTreeSet::new(),
+        match case.endpoint.affected {
+            Affected::One(name) => names(&[name]),
+            Affected::Chart => names(&[COLLECTOR, RUNNER, LOCAL]),
+            Affected::All => all(),
+            Affected::NoImage => BTreeSet::new(),
         }
     }
 
-    /// A run without the fault brings in what is missing, and nothing that is there already.
-    fn heal(&self, sandbox: &Sandbox, stage: Stage) -> Vec<String> {
-        let truth = &self.truths[&stage];
-        // What was begun takes a fifth of a second.
+    /// A run without the fault imports the missing images and no others.
+    fn heal(&self, sandbox: &Sandbox, setup: Setup) -> Vec<String> {
+        let truth = &self.truths[&setup];
+        // A started import takes 200 ms.
         std::thread::sleep(Duration::from_millis(300));
         let lacking = missing(sandbox, truth);
         if lacking.is_empty() {
@@ -230,11 +229,11 @@ impl Ground {
             world.clock_offset = 0;
             world.azure.operations.len()
         });
-        let (ended, _) = self.execute(sandbox, Program::Taskset, stage, 60, false);
+        let (ended, _) = self.execute(sandbox, Program::Taskset, setup, 60, false);
         let mut broken = Vec::new();
         if ended.code != 0 || !missing(sandbox, truth).is_empty() {
             broken.push(format!(
-                "a run afterwards does not heal it: {}",
+                "the next run does not import the rest: {}",
                 ended.stderr
             ));
         }
@@ -246,7 +245,7 @@ impl Ground {
                 .all(|target| lacking.contains(target))
             {
                 broken.push(format!(
-                    "{:?} imported although it is there",
+                    "{:?} imported although it was present",
                     operation.targets
                 ));
             }
@@ -255,11 +254,11 @@ impl Ground {
     }
 }
 
-fn is_large(trouble: Trouble) -> bool {
-    matches!(trouble, Trouble::HundredMegabytes | Trouble::GzipBomb)
+fn is_large(failure: Failure) -> bool {
+    matches!(failure, Failure::HundredMegabytes | Failure::GzipBomb)
 }
 
-/// Looks at the memory of a process while it lives, and ends it when its time is over.
+/// Measures the memory of a process while it runs, and ends the process at the limit.
 fn watch(id: u32, limit: Duration, measured: bool, over: &AtomicBool) -> Option<u64> {
     let started = Instant::now();
     let mut peak = None;
@@ -279,7 +278,7 @@ fn watch(id: u32, limit: Duration, measured: bool, over: &AtomicBool) -> Option<
     peak
 }
 
-/// The most memory that a process had so far, in bytes.
+/// The peak memory of a process so far, in bytes.
 fn peak_of(id: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
     let line = status
