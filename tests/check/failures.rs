@@ -9,7 +9,7 @@ use sandbox::registry::RegistryKind;
 use sandbox::{Fault, FaultKind, Permission, RedirectTarget, RetryAfter, Sandbox, Scenario};
 
 use crate::SLI;
-use crate::support::cases::{Case, test_all};
+use crate::support::cases::test_all;
 use crate::support::{ACR, Ended, ONE, Run, SOURCE, one_list, run, signal, status};
 
 fn world() -> Sandbox {
@@ -31,13 +31,20 @@ fn one_is_unknown(run: Run<'_>, parts: &[&str]) -> Ended {
     ended
 }
 
+/// A fault that affects only one image.
+struct Case {
+    name: &'static str,
+    at: Fault,
+    fault: FaultKind,
+    message: &'static [&'static str],
+}
+
 #[test]
 fn failure_at_one_image_makes_only_this_image_unknown() {
     let list = |name, fault, message| Case {
         name,
         at: one_list(),
         fault,
-        exit: 3,
         message,
     };
     let redirect = |to| FaultKind::Redirect { to };

@@ -2,19 +2,7 @@
 
 use std::thread;
 
-use sandbox::{Fault, FaultKind};
-
-/// A fault, and what a run must report because of it.
-pub struct Case {
-    pub name: &'static str,
-    pub at: Fault,
-    pub fault: FaultKind,
-    pub exit: i32,
-    /// Parts of stderr, in any case of letters.
-    pub message: &'static [&'static str],
-}
-
-/// Runs that mostly wait, so that there may be more of them than processors.
+/// More than a machine has processors, because runs mostly wait.
 const AT_ONCE: usize = 6;
 
 /// Tests cases concurrently; the failure lists the names of the cases that failed.
