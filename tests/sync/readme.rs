@@ -79,9 +79,10 @@ fn variables_in_the_readme_are_those_of_the_program() {
         if variable.default.is_empty() {
             continue;
         }
-        let row = readme
-            .lines()
-            .find(|line| line.starts_with("| `") && line.contains(&format!("`{}`", variable.name)));
+        let row = readme.lines().find(|line| {
+            let column = line.split('|').nth(1).unwrap_or_default();
+            column.contains(&format!("`{}`", variable.name))
+        });
         let row = row.unwrap_or_else(|| panic!("{} has a default and no row", variable.name));
         let default = row.split('|').nth(2).unwrap_or_default().replace('`', "");
         assert_eq!(default.trim(), variable.default, "{}", variable.name);
