@@ -35,7 +35,7 @@ sbom:
 
 # Run sli a thousand times in sequence and a hundred times concurrently.
 many-runs:
-    MANY_RUNS=1000 cargo test --package sli --test many_runs -- --nocapture --test-threads 1
+    MANY_RUNS=1000 cargo test --package sli --test cost many_runs -- --nocapture --test-threads 1
 
 # Run the real `az` against the sandbox.
 az:
@@ -45,9 +45,9 @@ az:
 bench-sli write="0":
     UPDATE_DOCS={{write}} cargo bench --package sli
 
-# Run the whole fault matrix, write docs/faults.md and print it. (--test sli makes cargo build sli too.)
+# Run the whole fault matrix, write docs/faults.md and print it. (--test cost makes cargo build sli too.)
 faults:
-    FAULTS=all UPDATE_DOCS=1 cargo test --release --package taskset --package sli --test faults --test sli -- no_fault --nocapture
+    FAULTS=all UPDATE_DOCS=1 cargo test --release --package taskset --package sli --test faults --test cost -- no_fault --nocapture
     cat docs/faults.md
 
 # Measure how long it takes to render charts and to read a chart repository index.

@@ -1,4 +1,4 @@
-//! Everything that must hold after the run of a cell.
+//! The assertions after the run of a case.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,18 +7,17 @@ use acr_sync_core::config::Program;
 use sandbox::Sandbox;
 use serde_json::Value;
 
-use super::cell::{Cell, Known, Truth};
-use super::meaning::meaning;
+use super::case::{Case, Known, Truth};
+use super::failure::Failure;
+use super::statement::statement;
 use super::support::Ended;
-use super::trouble::Trouble;
 
-/// The checks of one cell.
 pub struct Check<'a> {
     pub host: &'a str,
     pub sandbox: &'a Sandbox,
-    pub cell: &'a Cell,
+    pub case: &'a Case,
     pub truth: &'a Truth,
-    pub concerned: BTreeSet<String>,
+    pub affected: BTreeSet<String>,
     pub ended: &'a Ended,
     pub images: BTreeMap<String, Value>,
     pub broken: Vec<String>,
@@ -43,7 +42,7 @@ impl Check<'_> {
     }
 
     fn verdict(&self, name: &str) -> &str {
-        // A chart that is not known leaves one row instead of its images'.
+        // An unreadable chart is one row instead of the rows of its images.
         let row = self.images.get(name).or_else(|| self.images.get("–"));
         row.and_then(|row| row["verdict"].as_str())
             .unwrap_or("none")
@@ -55,23 +54,26 @@ impl Check<'_> {
             .unwrap_or("none")
     }
 
-    /// The truth, or unknown, or what the answer says; and the truth alone for whom it does not concern.
+    /// An affected image has its verdict, is unknown, or has the verdict that the response states. Any other has its verdict.
     fn verdicts(&mut self) {
-        let said = meaning(&self.cell.endpoint, self.cell.trouble).map(|meaning| meaning.verdict);
+        let stated =
+            statement(&self.case.endpoint, self.case.failure).map(|statement| statement.verdict);
         for (name, known) in self.truth {
             let verdict = self.verdict(name).to_owned();
-            let is_concerned = self.concerned.contains(name);
+            let is_affected = self.affected.contains(name);
             let may = verdict == known.verdict
-                || is_concerned && (verdict == "Unknown" || Some(verdict.as_str()) == said);
+                || is_affected && (verdict == "Unknown" || Some(verdict.as_str()) == stated);
             self.expect(may, || {
-                format!("{name} is {}, and called {verdict}", known.verdict)
+                format!("{name} is {}, and reported as {verdict}", known.verdict)
             });
             let digest = self.images.get(name).and_then(|row| row["digest"].as_str());
-            // What is unknown may say what it was told; that is imported and counted by nobody.
+            // The row of an unknown image may show the digest of a response; it is neither imported nor counted.
             let is_true = digest.is_none_or(|digest| known.digest.as_deref() == Some(digest))
                 || verdict == "Unknown";
-            self.expect(is_true, || format!("{name} is called by a wrong digest"));
-            if self.cell.program == Program::Taskset && !is_concerned {
+            self.expect(is_true, || {
+                format!("{name} is reported with a wrong digest")
+            });
+            if self.case.program == Program::Taskset && !is_affected {
                 let wanted = if needs_sync(&known.verdict) {
                     "imported"
                 } else {
@@ -79,13 +81,13 @@ impl Check<'_> {
                 };
                 let outcome = self.outcome(name).to_owned();
                 self.expect(outcome == wanted, || {
-                    format!("{name} is none of its business, and is {outcome}, not {wanted}")
+                    format!("{name} is not affected, but is {outcome}, not {wanted}")
                 });
             }
         }
     }
 
-    /// There is a number when everything is known, and it is right.
+    /// The number is right, and absent if an image is unknown.
     fn number(&mut self) {
         let unknown = self
             .truth
@@ -101,10 +103,10 @@ impl Check<'_> {
         }
         let artifact = self
             .ended
-            .json(&format!("{}.json", self.cell.program.name()));
+            .json(&format!("{}.json", self.case.program.name()));
         let number = artifact["needs_sync"].as_u64();
         let stdout = self.ended.stdout.trim().to_owned();
-        match self.cell.program {
+        match self.case.program {
             Program::Sli => {
                 let wanted = if unknown {
                     String::new()
@@ -116,11 +118,11 @@ impl Check<'_> {
                 });
             }
             Program::Taskset => {
-                let said = meaning(&self.cell.endpoint, self.cell.trouble).is_some();
+                let stated = statement(&self.case.endpoint, self.case.failure).is_some();
                 let actual = missing(self.sandbox, self.truth).len() as u64;
                 let is_right = match number {
                     None => unknown || self.ended.code != 0,
-                    Some(number) => !unknown && (number == actual || said),
+                    Some(number) => !unknown && (number == actual || stated),
                 };
                 self.expect(is_right, || {
                     format!("the number is {number:?}; {actual} are missing, {counted} counted")
@@ -138,7 +140,7 @@ impl Check<'_> {
         let failed = self.truth.keys().any(|name| self.outcome(name) == "failed");
         let fits = match (unknown, failed) {
             (false, false) => code == 0,
-            _ if code == 2 => self.names_what_is_not_there(),
+            _ if code == 2 => self.names_an_absent_setting(),
             (true, false) => matches!(code, 3 | 5),
             (_, true) => matches!(code, 4 | 5),
         };
@@ -148,15 +150,15 @@ impl Check<'_> {
         });
     }
 
-    /// Whether the answer says that a setting names something that is not there: subscription or chart.
-    fn names_what_is_not_there(&self) -> bool {
-        let name = self.cell.endpoint.name;
+    /// Whether the response states that the subscription or chart of a setting is absent.
+    fn names_an_absent_setting(&self) -> bool {
+        let name = self.case.endpoint.name;
         let is_named =
             name.contains("subscriptions") || name.contains("registries") || name.contains("hart");
-        is_named && self.cell.trouble == Trouble::Status(404)
+        is_named && self.case.failure == Failure::Status(404)
     }
 
-    /// Nothing twice, nothing by another digest, and what is called imported is there.
+    /// Each image is imported at most once, by its digest, and is present if it is reported as imported.
     fn imports(&mut self) {
         let operations = self.sandbox.edit(|world| world.azure.operations.clone());
         let mut done = BTreeSet::new();
@@ -186,14 +188,14 @@ impl Check<'_> {
                 self.outcome(name) == "imported"
                     && self.sandbox.acr_tag(repository, tag) != known.digest
             })
-            .map(|(name, _)| format!("{name} is called imported and is not there"))
+            .map(|(name, _)| format!("{name} is reported as imported and is absent"))
             .collect();
         self.broken.extend(broken);
     }
 
-    /// What leads to another host carries no token there.
+    /// A redirect to another host carries no token.
     fn other_hosts(&mut self) {
-        if self.cell.trouble != Trouble::RedirectToOtherHost {
+        if self.case.failure != Failure::RedirectToOtherHost {
             return;
         }
         for request in self.sandbox.requests() {
@@ -206,7 +208,7 @@ impl Check<'_> {
         }
     }
 
-    /// The worst that happened to an image that it concerns, and the exit code.
+    /// The worst result of an affected image, and the exit code.
     pub fn text(&self) -> String {
         let mark = |name: &String| {
             let (verdict, outcome) = (self.verdict(name), self.outcome(name));
@@ -217,7 +219,7 @@ impl Check<'_> {
                 _ => "✔".to_owned(),
             }
         };
-        let marks: BTreeSet<String> = self.concerned.iter().map(mark).collect();
+        let marks: BTreeSet<String> = self.affected.iter().map(mark).collect();
         let is = |wanted: &str| marks.contains(wanted).then(|| wanted.to_owned());
         let statement = marks.iter().find(|mark| mark.chars().count() > 1).cloned();
         let worst = is("✘").or_else(|| is("?")).or(statement);
@@ -233,7 +235,7 @@ fn needs_sync(verdict: &str) -> bool {
     matches!(verdict, "Missing" | "Outdated" | "Drifted")
 }
 
-/// What should be in the ACR and is not, as `repository:tag`.
+/// The images that the ACR lacks, as `repository:tag`.
 pub fn missing(sandbox: &Sandbox, truth: &Truth) -> BTreeSet<String> {
     let lacks = |known: &&Known| {
         let needs = matches!(known.verdict.as_str(), "Missing" | "Outdated" | "Drifted");
@@ -244,7 +246,7 @@ pub fn missing(sandbox: &Sandbox, truth: &Truth) -> BTreeSet<String> {
     lacking.map(|known| known.destination.clone()).collect()
 }
 
-/// The rows of an artifact by the names of the images; what could not be discovered is `–`.
+/// The rows of an artifact by the names of the images; an unreadable chart is `–`.
 pub fn images(ended: &Ended, program: Program) -> BTreeMap<String, Value> {
     if ended.code < 0 {
         return BTreeMap::new();

@@ -1,12 +1,12 @@
-//! Every endpoint that the program talks to: where it is, in which world it is asked, and whom its trouble concerns.
+//! Every endpoint that the program uses: its request, the setup that uses it, and the images that it affects.
 
 use sandbox::scenario::TENANT_ID;
 use sandbox::{Fault, Scenario};
 
-use super::stage::{COLLECTOR, CURRENT, DRIFTED, LOCAL, MISSING, RUNNER, Stage, UNPUBLISHED};
+use super::setup::{COLLECTOR, CURRENT, DRIFTED, LOCAL, MISSING, RUNNER, Setup, UNPUBLISHED};
 use super::support::{ACR, ARM, ENTRA, SOURCE};
 
-/// What an endpoint answers with, which decides what can be wrong with it.
+/// The body of a response, which decides the possible failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
     /// JSON.
@@ -17,58 +17,52 @@ pub enum Body {
     Content,
     /// Text without a digest: an index of charts.
     Text,
-    /// None: headers say it all.
+    /// None: only headers.
     Headers,
     /// None, and a digest in the headers.
     DigestHeader,
 }
 
-/// Whose verdict the endpoint's trouble may take away.
+/// The images that a failure of the endpoint may make unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Concerned {
+pub enum Affected {
     /// One image.
     One(&'static str),
     /// The three that the chart names.
     Chart,
     /// All.
     All,
-    /// None: only how a tag is locked is asked for.
-    Nobody,
+    /// None: only whether a tag is locked.
+    NoImage,
 }
 
-/// When a run comes to the endpoint.
+/// When a run uses the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// While it looks: `sli` and `taskset` do.
-    Looking,
-    /// While it imports: only `taskset` does.
-    Importing,
+    /// During the check, by `sli` and `taskset`.
+    Check,
+    /// During the import, only by `taskset`.
+    Import,
 }
 
-/// An endpoint.
 #[derive(Clone, Copy)]
 pub struct Endpoint {
-    /// What people call it.
+    /// Title of its section on the page.
     pub name: &'static str,
-    /// The request.
     pub request: &'static str,
-    /// The world in which it is asked.
-    pub stage: Stage,
-    /// When.
+    pub setup: Setup,
     pub phase: Phase,
-    /// What it answers with.
     pub body: Body,
-    /// Whom its trouble concerns.
-    pub concerned: Concerned,
-    /// Where a fault strikes it; the text is the hexadecimal digest of the stored content, where it is about that.
+    pub affected: Affected,
+    /// The requests of the endpoint; the argument is the hexadecimal digest of stored content.
     pub place: fn(stored: &str) -> Fault,
-    /// Registry host and repository whose blob is behind it, where only its digest tells.
+    /// Registry host and repository of the blob, if only the digest identifies the request.
     pub stored: Option<(&'static str, &'static str)>,
 }
 
+use Affected::{All, Chart, NoImage, One};
 use Body::{Content, DigestHeader, Headers, Json, Manifest, Text};
-use Concerned::{All, Chart, Nobody, One};
-use Phase::{Importing, Looking};
+use Phase::{Check, Import};
 
 const HUB: &str = "registry-1.docker.io";
 const GOOGLE: &str = "us-docker.pkg.dev";
@@ -79,19 +73,19 @@ const RUNNER_TARGET: &str = "runwhen/runner";
 const fn endpoint(
     name: &'static str,
     request: &'static str,
-    stage: Stage,
+    setup: Setup,
     phase: Phase,
     body: Body,
-    concerned: Concerned,
+    affected: Affected,
     place: fn(&str) -> Fault,
 ) -> Endpoint {
     Endpoint {
         name,
         request,
-        stage,
+        setup,
         phase,
         body,
-        concerned,
+        affected,
         place,
         stored: None,
     }
@@ -100,14 +94,14 @@ const fn endpoint(
 const fn storage(
     name: &'static str,
     request: &'static str,
-    stage: Stage,
-    concerned: Concerned,
+    setup: Setup,
+    affected: Affected,
     stored: (&'static str, &'static str),
     place: fn(&str) -> Fault,
 ) -> Endpoint {
     Endpoint {
         stored: Some(stored),
-        ..endpoint(name, request, stage, Looking, Content, concerned, place)
+        ..endpoint(name, request, setup, Check, Content, affected, place)
     }
 }
 
@@ -124,101 +118,101 @@ fn stable(host: &str, name: &str) -> Fault {
     )
 }
 
-/// All of them, in the order in which a run meets them.
+/// All endpoints, in the order of their use.
 pub fn endpoints() -> Vec<Endpoint> {
     [azure(), sources(), chart(), acr(), imports()].concat()
 }
 
 #[rustfmt::skip] // a table
 fn azure() -> Vec<Endpoint> {
-    use Stage::{AnySubscription, CodeCollections, ManagedIdentity, ShortName};
+    use Setup::{AnySubscription, CodeCollections, ManagedIdentity, ShortName};
     vec![
         endpoint("Entra: the token for the ACR", "POST login.microsoftonline.com/{tenant}/oauth2/v2.0/token",
-            CodeCollections, Looking, Json, All, |_| of(ENTRA, "POST", TENANT_ID)),
+            CodeCollections, Check, Json, All, |_| of(ENTRA, "POST", TENANT_ID)),
         endpoint("The machine's managed identity", "GET {IDENTITY_ENDPOINT}",
-            ManagedIdentity, Looking, Json, All, |_| of("*", "GET", "/msi/token")),
+            ManagedIdentity, Check, Json, All, |_| of("*", "GET", "/msi/token")),
         endpoint("ACR: the refresh token", "POST /oauth2/exchange",
-            CodeCollections, Looking, Json, All, |_| of(ACR, "POST", "/oauth2/exchange")),
+            CodeCollections, Check, Json, All, |_| of(ACR, "POST", "/oauth2/exchange")),
         endpoint("ACR: the access token", "POST /oauth2/token",
-            CodeCollections, Looking, Json, All, |_| of(ACR, "POST", "/oauth2/token")),
+            CodeCollections, Check, Json, All, |_| of(ACR, "POST", "/oauth2/token")),
         endpoint("Resource Manager: subscriptions", "GET /subscriptions",
-            AnySubscription, Looking, Json, All, |_| of(ARM, "GET", "/subscriptions?")),
+            AnySubscription, Check, Json, All, |_| of(ARM, "GET", "/subscriptions?")),
         endpoint("Resource Manager: registries, for the login server", "GET /subscriptions/{id}/providers/…/registries",
-            ShortName, Looking, Json, All, |_| of(ARM, "GET", "/registries?")),
+            ShortName, Check, Json, All, |_| of(ARM, "GET", "/registries?")),
     ]
 }
 
 #[rustfmt::skip] // a table
 fn sources() -> Vec<Endpoint> {
-    use Stage::{All as Everything, CodeCollections, PagedList, PlainList, SameChildren};
+    use Setup::{All as Everything, CodeCollections, PagedList, PlainList, SameChildren};
     vec![
         endpoint("Source: tags of an image that is missing", "GET /v2/{name}/tags/list (Google's extended)",
-            CodeCollections, Looking, Json, One(MISSING), |_| of(SOURCE, "GET", &format!("{MISSING}/tags/list"))),
+            CodeCollections, Check, Json, One(MISSING), |_| of(SOURCE, "GET", &format!("{MISSING}/tags/list"))),
         endpoint("Source: tags of an image that is up to date", "GET /v2/{name}/tags/list (Google's extended)",
-            CodeCollections, Looking, Json, One(CURRENT), |_| of(SOURCE, "GET", &format!("{CURRENT}/tags/list"))),
+            CodeCollections, Check, Json, One(CURRENT), |_| of(SOURCE, "GET", &format!("{CURRENT}/tags/list"))),
         endpoint("Source: a plain list of tags", "GET /v2/{name}/tags/list",
-            PlainList, Looking, Json, One(CURRENT), |_| of(SOURCE, "GET", &format!("{CURRENT}/tags/list"))),
+            PlainList, Check, Json, One(CURRENT), |_| of(SOURCE, "GET", &format!("{CURRENT}/tags/list"))),
         endpoint("Source: the next page of tags", "GET /v2/{name}/tags/list?last=…",
-            PagedList, Looking, Json, One(CURRENT), |_| of(SOURCE, "GET", &format!("{CURRENT}/tags/list?last="))),
+            PagedList, Check, Json, One(CURRENT), |_| of(SOURCE, "GET", &format!("{CURRENT}/tags/list?last="))),
         endpoint("Source: the manifest of main-latest", "GET /v2/{name}/manifests/main-latest",
-            PlainList, Looking, Manifest, One(CURRENT), |_| of(SOURCE, "GET", &format!("{CURRENT}/manifests/main-latest"))),
+            PlainList, Check, Manifest, One(CURRENT), |_| of(SOURCE, "GET", &format!("{CURRENT}/manifests/main-latest"))),
         endpoint("Source: the digest of a candidate", "HEAD /v2/{name}/manifests/main-{commit}",
-            PlainList, Looking, DigestHeader, One(CURRENT), |_| stable(SOURCE, CURRENT)),
+            PlainList, Check, DigestHeader, One(CURRENT), |_| stable(SOURCE, CURRENT)),
         endpoint("Source: the manifest of a candidate", "GET /v2/{name}/manifests/{digest}",
-            SameChildren, Looking, Manifest, One(CURRENT),
+            SameChildren, Check, Manifest, One(CURRENT),
             |_| of(SOURCE, "GET", &format!("{CURRENT}/manifests/sha256:"))),
         endpoint("Source: main-latest where the list lacks it", "HEAD /v2/{name}/manifests/main-latest",
-            CodeCollections, Looking, DigestHeader, One(UNPUBLISHED),
+            CodeCollections, Check, DigestHeader, One(UNPUBLISHED),
             |_| of(SOURCE, "HEAD", &format!("{UNPUBLISHED}/manifests/main-latest"))),
         endpoint("Source: the confirmation that main-latest is absent", "GET /v2/{name}/manifests/main-latest",
-            CodeCollections, Looking, Json, One(UNPUBLISHED),
+            CodeCollections, Check, Json, One(UNPUBLISHED),
             |_| of(SOURCE, "GET", &format!("{UNPUBLISHED}/manifests/main-latest"))),
         endpoint("ghcr.io: the token", "GET /token",
-            Everything, Looking, Json, One(LOCAL), |_| of("ghcr.io", "GET", "/token")),
+            Everything, Check, Json, One(LOCAL), |_| of("ghcr.io", "GET", "/token")),
         endpoint("ghcr.io: an image's digest", "HEAD /v2/{name}/manifests/{tag}",
-            Everything, Looking, DigestHeader, One(LOCAL), |_| of("ghcr.io", "HEAD", "/runwhen-local/manifests/")),
+            Everything, Check, DigestHeader, One(LOCAL), |_| of("ghcr.io", "HEAD", "/runwhen-local/manifests/")),
         endpoint("Docker Hub: the token", "GET auth.docker.io/token",
-            Everything, Looking, Json, One(COLLECTOR), |_| of("auth.docker.io", "GET", "/token")),
+            Everything, Check, Json, One(COLLECTOR), |_| of("auth.docker.io", "GET", "/token")),
         endpoint("Docker Hub: an image's digest", "HEAD /v2/{name}/manifests/{tag}",
-            Everything, Looking, DigestHeader, One(COLLECTOR), |_| of(HUB, "HEAD", HUB_REPOSITORY)),
+            Everything, Check, DigestHeader, One(COLLECTOR), |_| of(HUB, "HEAD", HUB_REPOSITORY)),
         storage("Docker Hub: where blobs are", "GET production.cloudflare.docker.com/…",
             Everything, One(COLLECTOR), (HUB, HUB_REPOSITORY), |hex| of("production.cloudflare.docker.com", "GET", hex)),
         endpoint("Google: an image's digest", "HEAD /v2/{name}/manifests/{tag}",
-            Everything, Looking, DigestHeader, One(RUNNER), |_| of(GOOGLE, "HEAD", RUNNER_SOURCE)),
+            Everything, Check, DigestHeader, One(RUNNER), |_| of(GOOGLE, "HEAD", RUNNER_SOURCE)),
         endpoint("Source: the index, for its date", "GET /v2/{name}/manifests/{digest}",
-            Everything, Looking, Manifest, One(RUNNER), |_| of(GOOGLE, "GET", &format!("{RUNNER_SOURCE}/manifests/"))),
+            Everything, Check, Manifest, One(RUNNER), |_| of(GOOGLE, "GET", &format!("{RUNNER_SOURCE}/manifests/"))),
         endpoint("Source: the platform's manifest, for its date", "GET /v2/{name}/manifests/{digest}",
-            Everything, Looking, Manifest, One(RUNNER),
+            Everything, Check, Manifest, One(RUNNER),
             |_| of(GOOGLE, "GET", &format!("{RUNNER_SOURCE}/manifests/")).after(1)),
         endpoint("Source: the configuration, for its date", "GET /v2/{name}/blobs/{digest} → redirect",
-            Everything, Looking, Headers, One(RUNNER), |_| of(GOOGLE, "GET", &format!("{RUNNER_SOURCE}/blobs/"))),
+            Everything, Check, Headers, One(RUNNER), |_| of(GOOGLE, "GET", &format!("{RUNNER_SOURCE}/blobs/"))),
         endpoint("Google: where blobs are", "GET /artifacts-downloads/…",
-            Everything, Looking, Content, One(RUNNER), |_| of(GOOGLE, "GET", "/artifacts-downloads/")),
+            Everything, Check, Content, One(RUNNER), |_| of(GOOGLE, "GET", "/artifacts-downloads/")),
     ]
 }
 
 #[rustfmt::skip] // a table
 fn chart() -> Vec<Endpoint> {
-    use Stage::{All as Everything, BareChart, ChartInRegistry};
+    use Setup::{All as Everything, BareChart, ChartInRegistry};
     const CHARTS: &str = "charts/runwhen-local";
     vec![
         endpoint("Chart repository: the index", "GET runwhen-contrib.github.io/…/index.yaml",
-            Everything, Looking, Text, Chart, |_| of("runwhen-contrib.github.io", "GET", "/index.yaml")),
+            Everything, Check, Text, Chart, |_| of("runwhen-contrib.github.io", "GET", "/index.yaml")),
         endpoint("Chart repository: the archive's address", "GET github.com/….tgz → redirect",
-            Everything, Looking, Headers, Chart, |_| of("github.com", "GET", "/runwhen-local-")),
+            Everything, Check, Headers, Chart, |_| of("github.com", "GET", "/runwhen-local-")),
         endpoint("Chart repository: the archive", "GET release-assets.githubusercontent.com/…",
-            Everything, Looking, Content, Chart, |_| of("release-assets.githubusercontent.com", "GET", "/runwhen-local-")),
+            Everything, Check, Content, Chart, |_| of("release-assets.githubusercontent.com", "GET", "/runwhen-local-")),
         endpoint("A dependency's repository: the index", "GET open-telemetry.github.io/…/index.yaml",
-            BareChart, Looking, Text, Chart, |_| of("open-telemetry.github.io", "GET", "/index.yaml")),
+            BareChart, Check, Text, Chart, |_| of("open-telemetry.github.io", "GET", "/index.yaml")),
         endpoint("A dependency's repository: the archive", "GET release-assets.githubusercontent.com/…",
-            BareChart, Looking, Content, Chart,
+            BareChart, Check, Content, Chart,
             |_| of("release-assets.githubusercontent.com", "GET", "/opentelemetry-collector-")),
         endpoint("A chart in a registry: its tags", "GET /v2/{name}/tags/list",
-            ChartInRegistry, Looking, Json, Chart, |_| of("ghcr.io", "GET", &format!("{CHARTS}/tags/list"))),
+            ChartInRegistry, Check, Json, Chart, |_| of("ghcr.io", "GET", &format!("{CHARTS}/tags/list"))),
         endpoint("A chart in a registry: its manifest", "GET /v2/{name}/manifests/{tag}",
-            ChartInRegistry, Looking, Manifest, Chart, |_| of("ghcr.io", "GET", &format!("{CHARTS}/manifests/"))),
+            ChartInRegistry, Check, Manifest, Chart, |_| of("ghcr.io", "GET", &format!("{CHARTS}/manifests/"))),
         endpoint("A chart in a registry: its layer", "GET /v2/{name}/blobs/{digest} → redirect",
-            ChartInRegistry, Looking, Headers, Chart, |_| of("ghcr.io", "GET", &format!("{CHARTS}/blobs/"))),
+            ChartInRegistry, Check, Headers, Chart, |_| of("ghcr.io", "GET", &format!("{CHARTS}/blobs/"))),
         storage("A chart in a registry: where blobs are", "GET pkg-containers.githubusercontent.com/…",
             ChartInRegistry, Chart, ("ghcr.io", CHARTS), |hex| of("pkg-containers.githubusercontent.com", "GET", hex)),
     ]
@@ -226,27 +220,27 @@ fn chart() -> Vec<Endpoint> {
 
 #[rustfmt::skip] // a table
 fn acr() -> Vec<Endpoint> {
-    use Stage::{All as Everything, CodeCollections};
+    use Setup::{All as Everything, CodeCollections};
     vec![
         endpoint("ACR: the digest of a tag that is missing", "HEAD /v2/{name}/manifests/{tag}",
-            CodeCollections, Looking, DigestHeader, One(MISSING), |_| stable(ACR, MISSING)),
+            CodeCollections, Check, DigestHeader, One(MISSING), |_| stable(ACR, MISSING)),
         endpoint("ACR: the digest of a tag that is up to date", "HEAD /v2/{name}/manifests/{tag}",
-            CodeCollections, Looking, DigestHeader, One(CURRENT), |_| stable(ACR, CURRENT)),
+            CodeCollections, Check, DigestHeader, One(CURRENT), |_| stable(ACR, CURRENT)),
         endpoint("ACR: the index of an image that is up to date, for its children", "GET /v2/{name}/manifests/{digest}",
-            CodeCollections, Looking, Manifest, One(CURRENT), |_| of(ACR, "GET", &format!("{CURRENT}/manifests/sha256:"))),
+            CodeCollections, Check, Manifest, One(CURRENT), |_| of(ACR, "GET", &format!("{CURRENT}/manifests/sha256:"))),
         endpoint("ACR: a child of an image that is up to date", "HEAD /v2/{name}/manifests/{digest}",
-            CodeCollections, Looking, DigestHeader, One(CURRENT), |_| of(ACR, "HEAD", &format!("{CURRENT}/manifests/sha256:"))),
+            CodeCollections, Check, DigestHeader, One(CURRENT), |_| of(ACR, "HEAD", &format!("{CURRENT}/manifests/sha256:"))),
         endpoint("ACR: whether a tag is locked", "GET /acr/v1/{name}/_tags/{tag}",
-            CodeCollections, Looking, Json, Nobody, |_| of(ACR, "GET", &format!("{DRIFTED}/_tags/"))),
+            CodeCollections, Check, Json, NoImage, |_| of(ACR, "GET", &format!("{DRIFTED}/_tags/"))),
         endpoint("ACR: the newest tags", "GET /acr/v1/{name}/_tags",
-            Everything, Looking, Json, One(RUNNER), |_| of(ACR, "GET", "/acr/v1/runwhen/runner/_tags?")),
+            Everything, Check, Json, One(RUNNER), |_| of(ACR, "GET", "/acr/v1/runwhen/runner/_tags?")),
         endpoint("ACR: the newest index, for its date", "GET /v2/{name}/manifests/{digest}",
-            Everything, Looking, Manifest, One(RUNNER), |_| of(ACR, "GET", &format!("{RUNNER_TARGET}/manifests/"))),
+            Everything, Check, Manifest, One(RUNNER), |_| of(ACR, "GET", &format!("{RUNNER_TARGET}/manifests/"))),
         endpoint("ACR: the platform's manifest, for its date", "GET /v2/{name}/manifests/{digest}",
-            Everything, Looking, Manifest, One(RUNNER),
+            Everything, Check, Manifest, One(RUNNER),
             |_| of(ACR, "GET", &format!("{RUNNER_TARGET}/manifests/")).after(1)),
         endpoint("ACR: the configuration, for its date", "GET /v2/{name}/blobs/{digest} → redirect",
-            Everything, Looking, Headers, One(RUNNER), |_| of(ACR, "GET", &format!("{RUNNER_TARGET}/blobs/"))),
+            Everything, Check, Headers, One(RUNNER), |_| of(ACR, "GET", &format!("{RUNNER_TARGET}/blobs/"))),
         storage("ACR: where blobs are", "GET wus2managed17.blob.core.windows.net/…",
             Everything, One(RUNNER), (ACR, RUNNER_TARGET), |hex| of("wus2managed17.blob.core.windows.net", "GET", hex)),
     ]
@@ -254,21 +248,21 @@ fn acr() -> Vec<Endpoint> {
 
 #[rustfmt::skip] // a table
 fn imports() -> Vec<Endpoint> {
-    use Stage::CodeCollections;
+    use Setup::CodeCollections;
     vec![
         endpoint("Entra: the token for Resource Manager", "POST login.microsoftonline.com/{tenant}/oauth2/v2.0/token",
-            CodeCollections, Importing, Json, All, |_| of(ENTRA, "POST", TENANT_ID).after(1)),
+            CodeCollections, Import, Json, All, |_| of(ENTRA, "POST", TENANT_ID).after(1)),
         endpoint("Resource Manager: registries, for the import", "GET /subscriptions/{id}/providers/…/registries",
-            CodeCollections, Importing, Json, All, |_| of(ARM, "GET", "/registries?")),
+            CodeCollections, Import, Json, All, |_| of(ARM, "GET", "/registries?")),
         endpoint("Resource Manager: the start of an import", "POST …/importImage",
-            CodeCollections, Importing, Headers, One(MISSING), |_| of(ARM, "POST", "/importImage").about(MISSING)),
+            CodeCollections, Import, Headers, One(MISSING), |_| of(ARM, "POST", "/importImage").about(MISSING)),
         endpoint("Resource Manager: how an import goes", "GET …/operationResults/{id}",
-            CodeCollections, Importing, Json, One(MISSING), |_| of(ARM, "GET", "/operationResults/").about(MISSING)),
+            CodeCollections, Import, Json, One(MISSING), |_| of(ARM, "GET", "/operationResults/").about(MISSING)),
         endpoint("ACR: the digest after an import", "HEAD /v2/{name}/manifests/{tag}",
-            CodeCollections, Importing, DigestHeader, One(MISSING), |_| stable(ACR, MISSING).after(1)),
+            CodeCollections, Import, DigestHeader, One(MISSING), |_| stable(ACR, MISSING).after(1)),
         endpoint("ACR: the index after an import", "GET /v2/{name}/manifests/{digest}",
-            CodeCollections, Importing, Manifest, One(MISSING), |_| of(ACR, "GET", &format!("{MISSING}/manifests/sha256:"))),
+            CodeCollections, Import, Manifest, One(MISSING), |_| of(ACR, "GET", &format!("{MISSING}/manifests/sha256:"))),
         endpoint("ACR: a child after an import", "HEAD /v2/{name}/manifests/{digest}",
-            CodeCollections, Importing, DigestHeader, One(MISSING), |_| of(ACR, "HEAD", &format!("{MISSING}/manifests/sha256:"))),
+            CodeCollections, Import, DigestHeader, One(MISSING), |_| of(ACR, "HEAD", &format!("{MISSING}/manifests/sha256:"))),
     ]
 }

@@ -1,6 +1,6 @@
 """Fixtures: one sandbox per test, and Robot Framework, run in it as on the platform.
 
-tests/platform.rs starts pytest. ACR_SYNC_EXECUTABLES is the folder of `sli`, `taskset` and `sandbox`.
+tests/platform/python.rs starts pytest. ACR_SYNC_EXECUTABLES is the folder of `sli`, `taskset` and `sandbox`.
 ACR_SYNC_REPORTS is the file to which `pytest_runtest_logreport` appends one line of JSON per phase of a test.
 """
 
@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def pytest_runtest_logreport(report):
-    """Writes the report of every test call, and of a setup or teardown that did not pass, for tests/platform.rs."""
+    """Writes the report of every test call, and of a setup or teardown that did not pass, for tests/platform/python.rs."""
     file = os.environ.get("ACR_SYNC_REPORTS")
     # With pytest-xdist, the controller gets the reports of all workers.
     if file and "PYTEST_XDIST_WORKER" not in os.environ and (report.when == "call" or report.outcome != "passed"):

@@ -34,22 +34,22 @@ def test_workflow_may_only_read_the_repository(root, name):
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_actions_are_pinned_by_commit_and_say_which_version_it_is(root, name):
+def test_actions_are_pinned_by_commit_with_their_version(root, name):
     text = read(root, name)
     used = re.findall(r"^\s*(?:- )?uses:.*$", text, re.MULTILINE)
-    assert len(used) == len([step for step in steps(yaml.safe_load(text)) if "uses" in step])
+    assert len(used) == len([entry for entry in steps(yaml.safe_load(text)) if "uses" in entry])
     assert used
     for line in used:
         assert re.search(r"uses: [\w.-]+(?:/[\w.-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_workflow_runs_stages_of_the_script_only(root, name):
+def test_workflow_runs_only_stages_of_the_script(root, name):
     script = (root / ".ci" / "run").read_text()
-    for step in steps(yaml.safe_load(read(root, name))):
-        if "run" in step:
-            stage = re.fullmatch(r"(?:sudo \S+ )?bash \.ci/run (\S+)", step["run"])
-            assert stage, step["run"]
+    for entry in steps(yaml.safe_load(read(root, name))):
+        if "run" in entry:
+            stage = re.fullmatch(r"(?:sudo \S+ )?bash \.ci/run (\S+)", entry["run"])
+            assert stage, entry["run"]
             assert f"\n    {stage[1]}) " in script
 
 

@@ -1,21 +1,16 @@
-//! What the tests of the chart's images share. For tests of `sli`.
+//! Helpers of the tests of the chart's images.
 
-// Every test file uses its own part of this.
-#![allow(dead_code)]
+use sandbox::{Sandbox, Scenario};
 
-use sandbox::{FaultKind, Sandbox, Scenario};
-
-use crate::support::{Ended, Run, run};
-
-pub const SLI: &str = env!("CARGO_BIN_EXE_sli");
+use super::{Ended, Run, run};
 
 pub fn world(scenario: &str) -> Sandbox {
     Sandbox::start(Scenario::named(scenario).expect("a scenario")).expect("a sandbox")
 }
 
-/// A run that looks at the chart's images only.
-pub fn look(world: &Sandbox) -> Run<'_> {
-    run(SLI, world).set("IMAGES", "runwhen-local")
+/// A run that checks only the chart's images.
+pub fn check_chart<'a>(executable: &'a str, world: &'a Sandbox) -> Run<'a> {
+    run(executable, world).set("IMAGES", "runwhen-local")
 }
 
 pub fn verdict(ended: &Ended, name: &str) -> String {
@@ -24,12 +19,4 @@ pub fn verdict(ended: &Ended, name: &str) -> String {
         .get(name)
         .unwrap_or_else(|| panic!("{name} is not in {verdicts:?}\n{}", ended.stderr))
         .clone()
-}
-
-pub fn status(code: u16, body: &str) -> FaultKind {
-    FaultKind::Status {
-        code,
-        headers: Vec::new(),
-        body: body.to_owned(),
-    }
 }

@@ -1,16 +1,16 @@
-//! What the tests of hostile registries share: a world with a host that means harm, and answers made up for it.
+//! Helpers of the tests of hostile registries: a world with an attacker's host, and manifests made up for it.
 
 use sandbox::content::Digest;
 use sandbox::registry::{ManifestEntry, RegistryKind};
-use sandbox::{Fault, FaultKind, File, Sandbox, Scenario};
+use sandbox::{File, Sandbox, Scenario};
 use serde_json::{Value, json};
 
 use super::{Ended, ONE, SOURCE};
 
 pub const HUB: &str = "registry-1.docker.io";
-/// A host that answers to whoever comes, and that nobody has a reason to come to.
+/// The attacker's host. It accepts every request; a run must not send it any.
 pub const EVIL: &str = "registry.evil.example";
-pub const ACCOUNT: (&str, &str) = ("somebody", "dckr_pat_very-secret-token");
+pub const ACCOUNT: (&str, &str) = ("some-user", "dckr_pat_very-secret-token");
 
 pub fn world(scenario: &str) -> Sandbox {
     let world = Sandbox::start(Scenario::named(scenario).expect("a scenario")).expect("a sandbox");
@@ -37,27 +37,14 @@ pub fn source_of(name: &str) -> String {
     format!("{}/{name}", sandbox::scenario::GOOGLE_PATH)
 }
 
-pub fn one_list() -> Fault {
-    Fault::on(SOURCE).path_contains(&format!("{ONE}/tags/list"))
-}
-
-pub fn answer(code: u16, headers: &[(&str, &str)], body: impl Into<String>) -> FaultKind {
-    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-    FaultKind::Status {
-        code,
-        headers: headers.iter().map(owned).collect(),
-        body: body.into(),
-    }
-}
-
 #[track_caller]
-pub fn nobody_went_to_the_evil_host(world: &Sandbox) {
+pub fn no_connection_to_the_evil_host(world: &Sandbox) {
     let connections = world.connections();
     let went = connections.iter().any(|connection| connection.host == EVIL);
     assert!(!went, "a connection was opened to {EVIL}");
 }
 
-/// One image is unknown for this reason, the four others are judged, and there is no number.
+/// One image is unknown for this reason, the four others have their verdict, and there is no number.
 #[track_caller]
 pub fn one_is_unknown(ended: &Ended, parts: &[&str]) {
     ended.expect(3, parts);
@@ -65,7 +52,7 @@ pub fn one_is_unknown(ended: &Ended, parts: &[&str]) {
     assert_eq!(ended.verdict_of_one("sli.json", "Missing"), "Unknown");
 }
 
-/// Puts a manifest into the one repository, under these tags in place of what they pointed at.
+/// Puts a manifest into the source repository of [`ONE`] and points these tags at it.
 pub fn put_manifest(world: &Sandbox, media_type: &str, manifest: &Value, tags: &[&str]) {
     world.edit(|state| {
         let digest = state.store.put(manifest.to_string().into_bytes());
@@ -85,7 +72,7 @@ pub fn put_manifest(world: &Sandbox, media_type: &str, manifest: &Value, tags: &
 
 pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
-/// An index of this many entries, of which the last is the wanted one.
+/// An index of this many entries, of which the last is the one for amd64.
 pub fn index(entries: usize, digest: &str) -> Value {
     let entry = |number: usize| {
         let other = Digest::of(&number.to_be_bytes()).to_string();

@@ -1,11 +1,14 @@
-//! Running the shipped executables against the sandbox, and looking at everything they leave.
+//! Runs the shipped executables against the sandbox and reads everything that they write.
 
-// Every test file uses its own part of this.
+// Each test binary uses a part of this.
 #![allow(dead_code)]
 
-pub mod disguise;
+pub mod cases;
+pub mod chart;
+pub mod executables;
 pub mod hostile;
 pub mod peak;
+pub mod secrets;
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
@@ -13,22 +16,40 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use sandbox::{Sandbox, scenario};
+use sandbox::{Fault, FaultKind, Sandbox, scenario};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use disguise::{squeezed, traces_of};
+use secrets::{squeezed, traces_of};
 
-/// The host that the CodeCollections are published on.
+/// The registry of the CodeCollections.
 pub const SOURCE: &str = scenario::GOOGLE_HOST;
 /// The login server of the sandbox's registry.
 pub const ACR: &str = "myacr.azurecr.io";
 pub const ENTRA: &str = "login.microsoftonline.com";
 pub const ARM: &str = "management.azure.com";
-/// One of the five, for trouble that befalls only one.
+/// One of the five CodeCollections, for faults that affect only one image.
 pub const ONE: &str = "runwhen-contrib-rw-cli-codecollection";
 
-/// An executable that has ended, with what it left.
+/// The list of tags of [`ONE`] at its source.
+pub fn one_list() -> Fault {
+    Fault::on(SOURCE).path_contains(&format!("{ONE}/tags/list"))
+}
+
+pub fn status(code: u16, body: &str) -> FaultKind {
+    response(code, &[], body)
+}
+
+pub fn response(code: u16, headers: &[(&str, &str)], body: impl Into<String>) -> FaultKind {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    FaultKind::Status {
+        code,
+        headers: headers.iter().map(owned).collect(),
+        body: body.into(),
+    }
+}
+
+/// An executable that has ended, and its output.
 pub struct Ended {
     pub code: i32,
     pub stdout: String,
@@ -51,7 +72,7 @@ pub fn run<'a>(executable: &'a str, world: &'a Sandbox) -> Run<'a> {
     let folder = TempDir::new().expect("a temporary folder");
     let mut environment: BTreeMap<_, _> = world.environment().into_iter().collect();
     environment.insert("REGISTRY_NAME".to_owned(), ACR.to_owned());
-    // Most tests are of one category; those of both say so.
+    // Tests of both categories unset this.
     environment.insert("IMAGES".to_owned(), "codecollection".to_owned());
     environment.insert("OUTPUT_DIR".to_owned(), folder.path().display().to_string());
     Run {
@@ -102,7 +123,7 @@ impl Run<'_> {
             .expect("the executable starts")
     }
 
-    /// Runs to the end and makes sure that no secret got out.
+    /// Runs to the end, and checks that no output contains a secret.
     pub fn end(self) -> Ended {
         let started = Instant::now();
         let child = self.spawn();
@@ -121,7 +142,7 @@ impl Run<'_> {
             folder: self.folder,
         };
         let secrets = secrets(self.world, &self.environment);
-        assert!(secrets.len() >= 2, "the test knows no secret to look for");
+        assert!(secrets.len() >= 2, "the test knows of no secret");
         ended.assert_holds_none_of(&secrets, &String::from_utf8_lossy(&command_line));
         assert_eq!(self.world.violations(), Vec::<String>::new());
         ended
@@ -143,7 +164,7 @@ pub fn signal(child: &Child, name: &str) {
     assert!(sent.expect("kill runs").success());
 }
 
-/// Every secret of this run: those it was given, and every token that it was seen to use.
+/// The secrets of this run: those in its environment, and those in its requests.
 fn secrets(world: &Sandbox, environment: &BTreeMap<String, String>) -> Vec<String> {
     let mut secrets = vec![
         scenario::CLIENT_SECRET.to_owned(),
@@ -227,22 +248,22 @@ impl Ended {
             .collect()
     }
 
-    /// The verdict of the one image with trouble; the four others must have this one.
+    /// The verdict of [`ONE`]; the four others must have the verdict `others`.
     pub fn verdict_of_one(&self, artifact: &str, others: &str) -> String {
         let mut verdicts = self.verdicts(artifact);
-        let one = verdicts.remove(ONE).expect("the image with trouble");
+        let one = verdicts.remove(ONE).expect("the image with the fault");
         assert_eq!(verdicts.len(), 4);
         for (name, verdict) in verdicts {
             assert_eq!(
                 verdict, others,
-                "{name}: one image's trouble changed another's verdict\n{}",
+                "{name}: the fault at one image changed the verdict of another\n{}",
                 self.stderr
             );
         }
         one
     }
 
-    /// The exit code, and what was said on stderr in any case; fails with everything that the run said.
+    /// Checks the exit code and parts of stderr, ignoring case; a failure shows the whole output.
     #[track_caller]
     pub fn expect(&self, code: i32, parts: &[&str]) -> &Self {
         assert_eq!(
@@ -250,10 +271,10 @@ impl Ended {
             "exit code\nstdout:\n{}\nstderr:\n{}",
             self.stdout, self.stderr
         );
-        let said = self.stderr.to_lowercase();
+        let stderr = self.stderr.to_lowercase();
         for part in parts {
             assert!(
-                said.contains(&part.to_lowercase()),
+                stderr.contains(&part.to_lowercase()),
                 "{part:?} is not in:\n{}",
                 self.stderr
             );
@@ -287,13 +308,13 @@ impl Ended {
         for (place, text) in places {
             let text = squeezed(&text);
             for trace in &traces {
-                assert!(!text.contains(trace.as_str()), "a secret got into {place}");
+                assert!(!text.contains(trace.as_str()), "a secret is in {place}");
             }
         }
     }
 }
 
-/// Runs with every small limit on open files: always an error or a result, never a panic.
+/// Runs with every low limit on open files: each run must end with an error or a result, not with a panic.
 pub fn few_descriptors(executable: &str, world: &Sandbox) {
     for limit in 3..=40 {
         let prepared = run(executable, world).set("TIMEOUT_SECONDS", "3");
@@ -306,7 +327,7 @@ pub fn few_descriptors(executable: &str, world: &Sandbox) {
             .expect("prlimit (util-linux) runs");
         let stderr = String::from_utf8_lossy(&output.stderr);
         let code = output.status.code().unwrap_or(-1);
-        // 127: the loader cannot open the executable's libraries.
+        // 127: the loader cannot open the libraries of the executable.
         assert!(
             [0, 1, 2, 3, 4, 5, 127].contains(&code),
             "{limit}: {code}\n{stderr}"

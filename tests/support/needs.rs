@@ -1,7 +1,7 @@
 //! Tests that need a tool or a folder which a machine may not have.
 //!
 //! Rust's own harness cannot skip a test while it runs, and a test that returns early counts as passed. These tests run
-//! under `libtest-mimic` instead: where something is missing, the test is listed as `ignored` together with the command
+//! under `libtest-mimic` instead: if something is missing, the test is listed as `ignored` together with the command
 //! that installs it. With CI=true nothing may be missing, and the test fails.
 
 // Each test binary uses a part of this file.
@@ -12,20 +12,20 @@ use std::process::{Command, Stdio};
 
 use libtest_mimic::Trial;
 
-/// Names the folder of published charts; `../shared/charts` beside the checkout is used without it.
+/// Names the folder of published charts; without it, `../shared/charts` next to the checkout is used.
 const PUBLISHED_CHARTS: &str = "PUBLISHED_CHARTS";
 
-/// Something that a test cannot do without.
+/// A tool, file or folder that a test requires.
 #[derive(Clone, Debug)]
 pub struct Need {
-    /// Why the test cannot run, and what to do; none when everything is there.
+    /// Why the test cannot run, and what to do; `None` if nothing is missing.
     missing: Option<String>,
-    /// Whether a test that lacks it fails with CI=true.
+    /// Whether a test without it fails with CI=true.
     required_in_ci: bool,
 }
 
 impl Need {
-    /// A program on the PATH, and the Debian package that brings it.
+    /// A program on the PATH, and its Debian package.
     pub fn tool(name: &str, package: &str) -> Self {
         let found = Command::new(name)
             .arg("--version")
@@ -39,7 +39,7 @@ impl Need {
         }
     }
 
-    /// A file that holds something, and the command that makes it.
+    /// A file, what it is, and the command that creates it.
     pub fn file(path: &Path, what: &str, command: &str) -> Self {
         Self {
             missing: (!path.is_file()).then(|| format!("needs {what}: {command}")),
@@ -59,7 +59,7 @@ impl Need {
     }
 }
 
-/// The folder of the published charts, whether it exists or not.
+/// The folder of the published charts, which may be absent.
 pub fn published_charts() -> PathBuf {
     std::env::var_os(PUBLISHED_CHARTS).map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/charts"),
@@ -67,7 +67,7 @@ pub fn published_charts() -> PathBuf {
     )
 }
 
-/// A test that runs where everything that it needs is there, fails where CI lacks something, and is ignored elsewhere.
+/// A test that runs if nothing is missing. Otherwise it fails in CI, and is ignored elsewhere.
 pub fn test(name: &str, needs: &[Need], run: impl FnOnce() + Send + 'static) -> Trial {
     let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
     let missing = needs

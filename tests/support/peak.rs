@@ -1,13 +1,13 @@
-//! How much memory a run takes at most.
+//! The peak of a run's memory.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Ended, Run};
 
-/// Runs to the end; with it the most memory that was resident, in MiB.
+/// Runs to the end, and returns the largest resident memory in MiB too.
 ///
-/// The kernel keeps the peak itself, so that looking often enough only matters for the last moment.
+/// The kernel records the peak, so the polling interval matters only at the end of the process.
 pub fn end_with_peak(run: Run<'_>) -> (Ended, u64) {
     let started = Instant::now();
     let child = run.spawn();
@@ -25,11 +25,11 @@ pub fn end_with_peak(run: Run<'_>) -> (Ended, u64) {
     });
     let ended = run.wait(child, started);
     let peak = watcher.join().expect("the watcher ends");
-    assert!(peak > 0, "the run ended before it was seen");
+    assert!(peak > 0, "the run ended before its memory was read");
     (ended, peak / 1024)
 }
 
-/// `VmHWM` in KiB; none when the process has ended.
+/// `VmHWM` in KiB; `None` if the process has ended.
 fn peak_of(status: &str) -> Option<u64> {
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     line.split_whitespace().nth(1)?.parse().ok()

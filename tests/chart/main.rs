@@ -1,0 +1,10 @@
+//! The images of the `runwhen-local` chart: which images the chart names, their verdicts, and what `sli` reports if the
+//! chart cannot be read.
+
+mod failures;
+mod images;
+#[path = "../support/mod.rs"]
+mod support;
+mod verdicts;
+
+const SLI: &str = env!("CARGO_BIN_EXE_sli");

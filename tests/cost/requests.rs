@@ -1,0 +1,178 @@
+//! The cost of a check of all eight images, in numbers that are the same on every machine: requests, connections, pulls
+//! of Docker Hub, and round trips of the longest chain of requests that wait for each other.
+
+use std::time::Duration;
+
+use crate::support::{ACR, Ended, run};
+use crate::{SLI, shared_machine};
+use sandbox::{RecordedRequest, Sandbox, Scenario};
+
+const HUB: &str = "registry-1.docker.io";
+/// Much longer than a busy machine needs between two requests.
+const ROUND_TRIP: Duration = Duration::from_millis(300);
+/// The handshakes of TCP and TLS 1.3, and the request.
+const FIRST_ON_CONNECTION: u32 = 3;
+
+/// The expected number and cost of a check.
+struct Check {
+    scenario: &'static str,
+    verify_children: &'static str,
+    number: &'static str,
+    requests: usize,
+    connections: usize,
+    round_trips: u32,
+}
+
+impl Check {
+    /// Runs the check with latency, and compares its cost with the log of the sandbox.
+    fn holds(&self) -> (Sandbox, Ended) {
+        let _machine = shared_machine();
+        let scenario = Scenario::named(self.scenario).expect("a scenario");
+        let world = Sandbox::start(scenario).expect("a sandbox");
+        world.set_latency(ROUND_TRIP);
+        let ended = run(SLI, &world)
+            .unset(&["IMAGES"])
+            .set("VERIFY_CHILDREN", self.verify_children)
+            .end();
+        assert_eq!(ended.expect(0, &[]).stdout, self.number);
+        assert_eq!(world.requests().len(), self.requests, "requests");
+        let connections = world.connections();
+        assert!(
+            connections.len() <= self.connections,
+            "{} connections",
+            connections.len()
+        );
+        let longest = longest_chain(&world);
+        // On a busy machine independent requests may wait for each other: docs/performance.md allows two round trips.
+        let allowed = self.round_trips..=self.round_trips + 2;
+        assert!(
+            allowed.contains(&longest),
+            "{longest} round trips, not {allowed:?}"
+        );
+        (world, ended)
+    }
+}
+
+/// The round trips of the longest chain of requests, each of which started after the response to the one before.
+fn longest_chain(world: &Sandbox) -> u32 {
+    let (mut requests, connections) = (world.requests(), world.connections());
+    requests.sort_by_key(|request| request.at);
+    // When the client started it, and its round trips.
+    let begun = |position: usize, request: &RecordedRequest| {
+        let is_first = requests[..position]
+            .iter()
+            .all(|earlier| earlier.connection != request.connection);
+        if !is_first {
+            return (request.at.saturating_sub(ROUND_TRIP / 2), 1);
+        }
+        let connection = connections
+            .iter()
+            .find(|one| one.number == request.connection)
+            .expect("its connection");
+        (connection.at, FIRST_ON_CONNECTION)
+    };
+    let mut chains: Vec<(Duration, u32)> = Vec::new();
+    for (position, request) in requests.iter().enumerate() {
+        let (begin, cost) = begun(position, request);
+        let before = chains
+            .iter()
+            .filter(|(answered, _)| *answered <= begin)
+            .map(|(_, length)| *length)
+            .max();
+        chains.push((request.at + request.took, before.unwrap_or_default() + cost));
+    }
+    chains
+        .into_iter()
+        .map(|(_, length)| length)
+        .max()
+        .unwrap_or_default()
+}
+
+#[test]
+fn registry_in_sync_costs_24_requests() {
+    let check = Check {
+        scenario: "up-to-date",
+        verify_children: "",
+        number: "0\n",
+        requests: 24,
+        connections: 18,
+        round_trips: 16,
+    };
+    let (world, ended) = check.holds();
+    let mut hub = world
+        .requests()
+        .into_iter()
+        .filter(|request| request.host == HUB);
+    assert!(
+        hub.all(|request| request.method == "HEAD"),
+        "a pull was used"
+    );
+    // Docker Hub reports the remaining pulls in the response to a HEAD.
+    let left = &ended.json("sli.json")["hosts"][HUB]["rate_limit_remaining"];
+    assert!(
+        left.as_str().is_some_and(|text| text.starts_with("100")),
+        "{left}"
+    );
+}
+
+#[test]
+fn verified_children_cost_two_requests_per_image() {
+    let check = Check {
+        scenario: "up-to-date",
+        verify_children: "true",
+        number: "0\n",
+        requests: 24 + 8 * 2,
+        connections: 20,
+        round_trips: 16 + 2,
+    };
+    check.holds();
+}
+
+#[test]
+fn more_tags_cost_only_more_pages() {
+    let _machine = shared_machine();
+    // Five repositories of about a thousand tags; pages of a hundred tags add ten requests each.
+    for (older, page, requests) in [
+        (0, None, 13),
+        (330, None, 13),
+        (330, Some(100), 13 + 5 * 10),
+    ] {
+        let scenario = Scenario {
+            older_tags: older,
+            google_page_size: page,
+            ..Scenario::up_to_date()
+        };
+        let world = Sandbox::start(scenario).expect("a sandbox");
+        let ended = run(SLI, &world).end();
+        assert_eq!(ended.expect(0, &[]).stdout, "0\n");
+        assert_eq!(
+            world.requests().len(),
+            requests,
+            "{older} commits, pages of {page:?}"
+        );
+    }
+}
+
+#[test]
+fn eight_outdated_images_cost_39_requests() {
+    let check = Check {
+        scenario: "outdated",
+        verify_children: "",
+        number: "8\n",
+        // A registry in sync costs 24; three lists of tags; index, manifest and configuration of each source, the latter
+        // with a redirect.
+        requests: 24 + 3 + 3 * 4,
+        connections: 20,
+        round_trips: 23,
+    };
+    let (world, _) = check.holds();
+    let of_registry = world
+        .requests()
+        .into_iter()
+        .filter(|request| request.host == ACR);
+    assert_eq!(
+        of_registry.count(),
+        2 + 8 + 3,
+        "dates of the ACR were read without need"
+    );
+}

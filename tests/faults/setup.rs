@@ -1,0 +1,217 @@
+//! The worlds of the matrix: one in which every verdict occurs, and variations that use more endpoints.
+//!
+//! An image that is up to date must not become outdated by a fault, and one that is missing must not become up to date;
+//! so the world has both, and the matrix has an endpoint of each.
+
+use std::collections::BTreeMap;
+
+use sandbox::image::ImageRecipe;
+use sandbox::runwhen_local::{CHART_IMAGES, STORAGE_HOST};
+use sandbox::scenario::{CODE_COLLECTIONS, DESTINATION_PATH, GOOGLE_HOST, GOOGLE_PATH};
+use sandbox::{File, Sandbox, Scenario, World};
+
+use super::support::{ACR, ONE, Run, run};
+
+/// Not in the ACR; the faults of one CodeCollection affect it or [`CURRENT`].
+pub const MISSING: &str = ONE;
+/// In the ACR with the same digest.
+pub const CURRENT: &str = "runwhen-contrib-rw-public-codecollection";
+/// In the ACR under the right tag, with another digest.
+pub const DRIFTED: &str = "runwhen-contrib-rw-generic-codecollection";
+/// Also not in the ACR; it is imported whatever happens to [`MISSING`].
+pub const ALSO_MISSING: &str = "runwhen-contrib-rw-workspace-utils";
+/// Its source has no `main-latest`.
+pub const UNPUBLISHED: &str = "runwhen-contrib-azure-c7n-codecollection";
+/// An older build is in the ACR (Docker Hub).
+pub const COLLECTOR: &str = "opentelemetry-collector";
+/// The chart names `latest`, which the ACR lacks, but it has a newer build: up to date by the dates (Google).
+pub const RUNNER: &str = "runner";
+/// In the ACR with the same digest (ghcr.io).
+pub const LOCAL: &str = "runwhen-local";
+
+/// A world and its settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Setup {
+    /// The five CodeCollections.
+    CodeCollections,
+    /// The same with the short name of the registry: Resource Manager is queried for the login server.
+    ShortName,
+    /// The same without a subscription: all subscriptions are queried.
+    AnySubscription,
+    /// The same with the managed identity of the machine.
+    ManagedIdentity,
+    /// Google's list without its `manifest` object: candidates are compared.
+    PlainList,
+    /// The same, and the stable tag is another index with the same children: candidates are read.
+    SameChildren,
+    /// The same, in pages.
+    PagedList,
+    /// The five CodeCollections and the three images of the chart.
+    All,
+    /// The archive of the chart lacks its dependency.
+    BareChart,
+    /// The chart is in a registry.
+    ChartInRegistry,
+}
+
+impl Setup {
+    pub const ALL: [Self; 10] = [
+        Self::CodeCollections,
+        Self::ShortName,
+        Self::AnySubscription,
+        Self::ManagedIdentity,
+        Self::PlainList,
+        Self::SameChildren,
+        Self::PagedList,
+        Self::All,
+        Self::BareChart,
+        Self::ChartInRegistry,
+    ];
+
+    /// The initial world; its imports take 200 ms.
+    pub fn world(self) -> World {
+        let scenario = match self {
+            Self::PlainList => Scenario::named("plain-list"),
+            Self::SameChildren => Some(Scenario {
+                google_extended_list: false,
+                ..Scenario::named("same-children").expect("a scenario")
+            }),
+            Self::PagedList => Scenario::named("paged"),
+            Self::BareChart => Scenario::named("bare-chart"),
+            Self::CodeCollections
+            | Self::ShortName
+            | Self::AnySubscription
+            | Self::ManagedIdentity
+            | Self::All
+            | Self::ChartInRegistry => Scenario::named("up-to-date"),
+        };
+        let scenario = Scenario {
+            acr: sandbox::AcrContent::UpToDate,
+            import_milliseconds: 200,
+            import_retry_after: 1,
+            ..scenario.expect("a scenario")
+        };
+        let mut world = scenario.build();
+        mix_codecollections(&mut world);
+        mix_chart_images(&mut world);
+        if self == Self::ChartInRegistry {
+            put_chart_into_registry(&mut world);
+        }
+        world
+    }
+
+    /// A run in this world.
+    pub fn run<'a>(self, executable: &'a str, sandbox: &'a Sandbox) -> Run<'a> {
+        let run = run(executable, sandbox);
+        match self {
+            Self::CodeCollections => run.set("VERIFY_CHILDREN", "true"),
+            Self::PlainList | Self::SameChildren | Self::PagedList => run,
+            Self::ShortName => run.set("REGISTRY_NAME", "myacr"),
+            Self::AnySubscription => run
+                .set("REGISTRY_NAME", "myacr")
+                .unset(&["AZURE_SUBSCRIPTION_ID"]),
+            Self::ManagedIdentity => {
+                let secret = ["AZURE_TENANT_ID", "AZURE_CLIENT_SECRET", "AZURE_CLIENT_ID"];
+                let run = run.unset(&secret);
+                sandbox
+                    .identity_environment()
+                    .into_iter()
+                    .fold(run, |run, (name, value)| run.set(&name, value))
+            }
+            Self::All | Self::BareChart => with_chart(run),
+            Self::ChartInRegistry => with_chart(run).set("HELM_REPO_URL", "oci://ghcr.io/charts"),
+        }
+    }
+}
+
+/// Both categories; with `latest`, only dates decide.
+fn with_chart(run: Run<'_>) -> Run<'_> {
+    run.unset(&["IMAGES"])
+        .set("CHART_SET", "runner.image.tag=latest")
+}
+
+/// Of the five CodeCollections: two missing, one drifted, one not published, one up to date.
+fn mix_codecollections(world: &mut World) {
+    let destination = |name: &str| format!("{DESTINATION_PATH}/{name}");
+    for name in [MISSING, ALSO_MISSING] {
+        remove_tag(world, ACR, &destination(name), &Scenario::newest_tag(name));
+    }
+    let repository = destination(DRIFTED);
+    let newest = Scenario::newest_tag(DRIFTED);
+    let acr = world.registries.get_mut(ACR).expect("the ACR");
+    let repository = acr.repository(&repository);
+    let mut others = repository.tags.iter().filter(|(tag, _)| **tag != newest);
+    let older = others.next().expect("an older tag").1.digest.clone();
+    repository.set_tag(&newest, &older, 1);
+    assert!(CODE_COLLECTIONS.contains(&UNPUBLISHED));
+    let source = format!("{GOOGLE_PATH}/{UNPUBLISHED}");
+    remove_tag(world, GOOGLE_HOST, &source, "main-latest");
+}
+
+/// Of the three images of the chart: one outdated, one up to date by its digest, one by its date.
+fn mix_chart_images(world: &mut World) {
+    for image in &CHART_IMAGES {
+        let (repository, tag) = (image.destination(), image.tag);
+        match repository.rsplit('/').next() {
+            Some(COLLECTOR) => remove_tag(world, ACR, &repository, tag),
+            Some(RUNNER) => {
+                remove_tag(world, ACR, &repository, tag);
+                // A week after the image of the source.
+                let later = ImageRecipe::new("a later build", 1_785_571_200);
+                world.publish(ACR, &repository, &later, &["2026-08-01.1"]);
+            }
+            Some(_) | None => {}
+        }
+    }
+}
+
+fn remove_tag(world: &mut World, host: &str, repository: &str, tag: &str) {
+    let registry = world.registries.get_mut(host).expect("a registry");
+    let removed = registry.repository(repository).tags.remove(tag);
+    assert!(removed.is_some(), "{host}/{repository}:{tag} was absent");
+}
+
+/// The chart's archive as the layer of a manifest at ghcr.io (HIP-6).
+fn put_chart_into_registry(world: &mut World) {
+    let is_archive =
+        |host: &str, path: &str| host == STORAGE_HOST && path.contains("runwhen-local");
+    let archive = world
+        .files
+        .iter()
+        .find_map(|((host, path), file)| match file {
+            File::Content { body, .. } if is_archive(host, path) => Some(body.clone()),
+            File::Content { .. } | File::Redirect { .. } => None,
+        });
+    let archive = archive.expect("the chart's archive");
+    let descriptor = |media_type: &str, bytes: &[u8]| {
+        let digest = sandbox::content::Digest::of(bytes);
+        serde_json::json!({"mediaType": media_type, "digest": digest.as_str(), "size": bytes.len()})
+    };
+    let manifest = serde_json::json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": descriptor("application/vnd.cncf.helm.config.v1+json", b"{}"),
+        "layers": [descriptor("application/vnd.cncf.helm.chart.content.v1.tar+gzip", &archive)],
+    });
+    let manifest = manifest.to_string().into_bytes();
+    let blobs = [b"{}".to_vec(), archive.to_vec()].map(|blob| world.store.put(blob));
+    let digest = world.store.put(manifest);
+    let registry = world.registries.get_mut("ghcr.io").expect("ghcr.io");
+    let repository = registry.repository("charts/runwhen-local");
+    repository.blobs.extend(blobs);
+    let entry = sandbox::registry::ManifestEntry {
+        media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
+        uploaded: 1,
+        created: 1,
+    };
+    repository.manifests.insert(digest.clone(), entry);
+    repository.set_tag("0.6.7", &digest, 1);
+}
+
+/// The world of every setup. Copies are cheap, because they share content.
+pub fn worlds() -> BTreeMap<Setup, World> {
+    Setup::ALL
+        .into_iter()
+        .map(|setup| (setup, setup.world()))
+        .collect()
+}

@@ -1,0 +1,353 @@
+//! Every fault of the sandbox as a client sees it: failure cases must be real.
+
+use crate::client::{Response, connect, exchange, get, request};
+use sandbox::scenario::{CODE_COLLECTIONS, GOOGLE_HOST, GOOGLE_PATH};
+use sandbox::{ConnectionState, Fault, FaultKind, RedirectTarget, RetryAfter, Sandbox, Scenario};
+use std::io;
+use std::time::{Duration, Instant};
+
+fn start() -> Sandbox {
+    Sandbox::start(Scenario::default()).unwrap()
+}
+
+fn tags_url() -> String {
+    format!(
+        "https://{GOOGLE_HOST}/v2/{GOOGLE_PATH}/{}/tags/list",
+        CODE_COLLECTIONS[0]
+    )
+}
+
+fn manifest_url() -> String {
+    format!(
+        "https://{GOOGLE_HOST}/v2/{GOOGLE_PATH}/{}/manifests/main-latest",
+        CODE_COLLECTIONS[0]
+    )
+}
+
+/// The result of a request with this fault; a second request must succeed.
+fn result_of(kind: FaultKind) -> io::Result<Response> {
+    let sandbox = start();
+    sandbox.inject(
+        Fault::on(GOOGLE_HOST).path_contains("tags/list").once(),
+        kind,
+    );
+    let response = get(&sandbox, &tags_url(), &[]);
+    let second = get(&sandbox, &tags_url(), &[]).unwrap();
+    assert!(!second.json()["tags"].as_array().unwrap().is_empty());
+    assert_eq!(sandbox.faults()[0].hits, 1);
+    response
+}
+
+fn kind_of(result: io::Result<Response>) -> io::ErrorKind {
+    result
+        .expect_err("the fault should have been an error")
+        .kind()
+}
+
+#[test]
+fn reset_before_or_after_the_headers_is_a_tcp_reset() {
+    assert_eq!(
+        kind_of(result_of(FaultKind::ResetBeforeHeaders)),
+        io::ErrorKind::ConnectionReset
+    );
+    assert_eq!(
+        kind_of(result_of(FaultKind::ResetAfterHeaders)),
+        io::ErrorKind::ConnectionReset
+    );
+}
+
+#[test]
+fn cut_body_ends_too_early() {
+    assert_eq!(
+        kind_of(result_of(FaultKind::CutBody)),
+        io::ErrorKind::UnexpectedEof
+    );
+}
+
+#[test]
+fn stall_keeps_the_connection_without_a_response() {
+    let kinds = [
+        FaultKind::Stall,
+        FaultKind::StallInBody,
+        FaultKind::WrongContentLength { difference: 7 },
+    ];
+    std::thread::scope(|scope| {
+        for kind in kinds {
+            scope.spawn(move || {
+                let error = kind_of(result_of(kind.clone()));
+                let waited = matches!(error, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
+                assert!(waited, "{kind:?}: {error:?}");
+            });
+        }
+    });
+}
+
+#[test]
+fn length_that_is_too_short_cuts_the_body() {
+    let response = result_of(FaultKind::WrongContentLength { difference: -5 }).unwrap();
+    assert!(serde_json::from_slice::<serde_json::Value>(&response.body).is_err());
+}
+
+#[test]
+fn slow_response_is_complete() {
+    let sandbox = start();
+    let manifest = get(&sandbox, &manifest_url(), &[("Accept", "*/*")])
+        .unwrap()
+        .body;
+    sandbox.inject(
+        Fault::on(GOOGLE_HOST).once(),
+        FaultKind::SlowDrip { milliseconds: 1 },
+    );
+    let start = Instant::now();
+    assert_eq!(
+        get(&sandbox, &manifest_url(), &[("Accept", "*/*")])
+            .unwrap()
+            .body,
+        manifest
+    );
+    assert!(
+        start.elapsed() >= Duration::from_millis(manifest.len() as u64),
+        "{:?}",
+        start.elapsed()
+    );
+    sandbox.inject(
+        Fault::on(GOOGLE_HOST).once(),
+        FaultKind::Delay { milliseconds: 200 },
+    );
+    let start = Instant::now();
+    assert_eq!(
+        get(&sandbox, &manifest_url(), &[("Accept", "*/*")])
+            .unwrap()
+            .body,
+        manifest
+    );
+    assert!(start.elapsed() >= Duration::from_millis(200));
+}
+
+#[test]
+fn status_fault_sends_its_headers_and_body() {
+    let headers = vec![("X-Fault".to_owned(), "yes".to_owned())];
+    let response = result_of(FaultKind::Status {
+        code: 503,
+        headers,
+        body: "busy".into(),
+    })
+    .unwrap();
+    assert_eq!(
+        (
+            response.status,
+            response.header("x-fault"),
+            response.text().as_str()
+        ),
+        (503, Some("yes"), "busy")
+    );
+}
+
+#[test]
+fn too_many_requests_sends_retry_after() {
+    let retry_after = |retry_after| {
+        let response = result_of(FaultKind::TooManyRequests { retry_after }).unwrap();
+        assert_eq!(
+            (response.status, response.error_code().as_str()),
+            (429, "TOOMANYREQUESTS")
+        );
+        response.header("retry-after").map(str::to_owned)
+    };
+    assert_eq!(retry_after(RetryAfter::Seconds(3)).as_deref(), Some("3"));
+    assert_eq!(retry_after(RetryAfter::Absurd).as_deref(), Some("999999"));
+    assert_eq!(retry_after(RetryAfter::None), None);
+    assert!(retry_after(RetryAfter::Date(5)).unwrap().ends_with(" GMT"));
+}
+
+#[test]
+fn unauthorized_has_the_form_of_the_service() {
+    let response = result_of(FaultKind::Unauthorized).unwrap();
+    assert_eq!(response.status, 401);
+    assert!(
+        response
+            .header("www-authenticate")
+            .unwrap()
+            .starts_with("Bearer realm=\"https://us-west1-docker.pkg.dev/")
+    );
+    let sandbox = start();
+    sandbox.inject(Fault::on("management.azure.com"), FaultKind::Unauthorized);
+    let url = "https://management.azure.com/subscriptions?api-version=2022-12-01";
+    assert_eq!(
+        get(&sandbox, url, &[]).unwrap().error_code(),
+        "ExpiredAuthenticationToken"
+    );
+}
+
+#[test]
+fn redirect_fault_has_the_location_of_its_target() {
+    let location = |to| {
+        result_of(FaultKind::Redirect { to })
+            .unwrap()
+            .header("location")
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(location(RedirectTarget::Loop), tags_url());
+    assert_eq!(
+        location(RedirectTarget::PlainHttp),
+        tags_url().replace("https", "http")
+    );
+    let elsewhere = location(RedirectTarget::OtherHost("evil.example".into()));
+    assert_eq!(elsewhere, tags_url().replace(GOOGLE_HOST, "evil.example"));
+}
+
+#[test]
+fn wrong_bodies_are_sent() {
+    assert!(
+        result_of(FaultKind::Html)
+            .unwrap()
+            .text()
+            .contains("<html>")
+    );
+    let empty = result_of(FaultKind::EmptyBody).unwrap();
+    assert_eq!((empty.status, empty.body.len()), (200, 0));
+    let truncated = result_of(FaultKind::TruncatedJson).unwrap();
+    assert!(
+        truncated.body.len() > 100
+            && serde_json::from_slice::<serde_json::Value>(&truncated.body).is_err()
+    );
+    assert!(result_of(FaultKind::WrongShape).unwrap().json()["unexpected"].is_array());
+}
+
+#[test]
+fn large_bodies_are_sent() {
+    let endless = result_of(FaultKind::EndlessBody).unwrap();
+    assert!(endless.body.len() >= 1_500_000);
+    let huge = result_of(FaultKind::HugeJson { bytes: 1_000_000 }).unwrap();
+    assert!(huge.json()["tags"].as_array().unwrap().len() > 10_000);
+    let bomb = result_of(FaultKind::GzipBomb { bytes: 100_000_000 }).unwrap();
+    assert_eq!(bomb.header("content-encoding"), Some("gzip"));
+    assert!(bomb.body.len() < 200_000, "{}", bomb.body.len());
+}
+
+#[test]
+fn wrong_digests_do_not_match_the_manifest() {
+    let sandbox = start();
+    let read = |kind: Option<FaultKind>| {
+        if let Some(kind) = kind {
+            sandbox.inject(Fault::on(GOOGLE_HOST).once(), kind);
+        }
+        let response = get(&sandbox, &manifest_url(), &[("Accept", "*/*")]).unwrap();
+        let header = response.header("docker-content-digest").map(str::to_owned);
+        (
+            header,
+            sandbox::content::Digest::of(&response.body).to_string(),
+        )
+    };
+    let (header, digest) = read(None);
+    assert_eq!(header.as_deref(), Some(digest.as_str()));
+    assert_eq!(
+        read(Some(FaultKind::MissingDigestHeader)),
+        (None, digest.clone())
+    );
+    let (other_header, same) = read(Some(FaultKind::WrongDigestHeader));
+    assert_eq!(same, digest);
+    assert_ne!(other_header, header);
+    let (same_header, other) = read(Some(FaultKind::WrongDigest));
+    assert_eq!(same_header, header);
+    assert_ne!(other, digest);
+}
+
+#[test]
+fn connection_faults_fail_and_are_logged() {
+    let cases = [
+        (FaultKind::Refused, "502", ConnectionState::Refused),
+        (
+            FaultKind::TunnelRefused { code: 407 },
+            "407",
+            ConnectionState::Refused,
+        ),
+        (
+            FaultKind::CertificateOfForeignAuthority,
+            "UnknownIssuer",
+            ConnectionState::HandshakeFailed,
+        ),
+        (
+            FaultKind::CertificateForOtherHost,
+            "NotValidForName",
+            ConnectionState::HandshakeFailed,
+        ),
+        (
+            FaultKind::CertificateExpired,
+            "xpired",
+            ConnectionState::HandshakeFailed,
+        ),
+    ];
+    for (kind, text, state) in cases {
+        let sandbox = start();
+        sandbox.inject(Fault::on(GOOGLE_HOST).times(1), kind.clone());
+        let error = get(&sandbox, &tags_url(), &[]).unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(
+            shown.contains(text) || shown.contains("not valid for name"),
+            "{kind:?}: {shown}"
+        );
+        assert_eq!(get(&sandbox, &tags_url(), &[]).unwrap().status, 200);
+        assert_eq!(sandbox.connections()[0].state, state, "{kind:?}");
+        assert_eq!(sandbox.requests().len(), 1);
+    }
+}
+
+#[test]
+fn unknown_host_is_refused_by_the_proxy() {
+    let sandbox = start();
+    let error = get(&sandbox, "https://nowhere.example/", &[]).unwrap_err();
+    assert!(error.to_string().contains("502"), "{error}");
+}
+
+#[test]
+fn latency_costs_a_round_trip_for_tcp_for_tls_and_for_every_request() {
+    let sandbox = start();
+    let round_trip = Duration::from_millis(200);
+    sandbox.set_latency(round_trip);
+    let start = Instant::now();
+    let mut connection = connect(&sandbox, GOOGLE_HOST).unwrap();
+    let connected = start.elapsed();
+    let target = tags_url().replace(&format!("https://{GOOGLE_HOST}"), "");
+    for _ in 0..3 {
+        assert_eq!(
+            exchange(&mut connection, "GET", &target, &[], b"")
+                .unwrap()
+                .status,
+            200
+        );
+    }
+    let answered = start.elapsed();
+    let trips = |time: Duration| time.as_secs_f64() / round_trip.as_secs_f64();
+    assert!(
+        (1.9..2.6).contains(&trips(connected)),
+        "TCP and TLS took {:.2} round trips",
+        trips(connected)
+    );
+    let all = trips(answered);
+    assert!(
+        (4.9..5.9).contains(&all),
+        "TCP, TLS and three requests took {all:.2} round trips"
+    );
+}
+
+#[test]
+fn fault_before_the_service_prevents_its_effect() {
+    let sandbox = start();
+    sandbox.inject(
+        Fault::on("management.azure.com").method("POST"),
+        FaultKind::ResetBeforeHeaders,
+    );
+    let url = format!(
+        "https://management.azure.com/subscriptions/{}/resourceGroups/platform-images/providers\
+         /Microsoft.ContainerRegistry/registries/myacr/importImage?api-version=2023-07-01",
+        sandbox::scenario::SUBSCRIPTION_ID
+    );
+    assert!(request(&sandbox, "POST", &url, &[], b"{}").is_err());
+    assert!(sandbox.edit(|world| world.azure.operations.is_empty()));
+    let seen = &sandbox.requests()[0];
+    assert_eq!(
+        (seen.status, seen.fault.as_deref()),
+        (None, Some("ResetBeforeHeaders"))
+    );
+}

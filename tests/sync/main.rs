@@ -1,0 +1,14 @@
+//! `taskset` as a user sees it: what it imports, verifies and reports, also if Azure refuses, fails, hangs or is wrong.
+
+mod concurrent;
+mod endings;
+mod failures;
+mod import_failures;
+mod imports;
+mod outcomes;
+mod purged_children;
+mod readme;
+#[path = "../support/mod.rs"]
+mod support;
+
+const TASKSET: &str = env!("CARGO_BIN_EXE_taskset");
