@@ -3,12 +3,12 @@
 //! From the container registry SDK's models; the `Link` to the next page is relative, as the real one.
 
 use crate::content::Digest;
-use crate::distribution::{image_size, name_unknown};
 use crate::image::rfc3339;
 use crate::message::{Request, Response};
 use crate::registry::{Repository, TagEntry};
+use crate::registry_error::name_unknown;
 use crate::world::World;
-use crate::{acr, upload};
+use crate::{acr, registry_error};
 use serde_json::{Value, json};
 
 /// ACR's page when `n` is not given.
@@ -133,7 +133,7 @@ fn lock(world: &mut World, host: &str, name: &str, tag: &str, request: &Request)
     };
     match attributes["writeEnabled"].as_bool() {
         Some(enabled) => entry.locked = !enabled,
-        None => return upload::disallowed(),
+        None => return registry_error::disallowed(),
     }
     Response::json(
         200,
@@ -191,7 +191,7 @@ fn manifest_row(world: &World, repository: &Repository, digest: &Digest) -> Valu
         return Value::Null;
     };
     let mut row = json!({
-        "digest": digest, "imageSize": image_size(world, digest), "mediaType": entry.media_type,
+        "digest": digest, "imageSize": world.store.image_size(digest), "mediaType": entry.media_type,
         "createdTime": time(entry.uploaded), "lastUpdateTime": time(entry.uploaded),
         "changeableAttributes": attributes(false),
     });

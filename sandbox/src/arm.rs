@@ -3,6 +3,7 @@
 //! From the Microsoft.ContainerRegistry 2023-07-01 specification and recorded errors. Without `registries/read` a list is
 //! empty rather than refused, as ARM does it. Deliberately absent: everything that changes a resource.
 
+use crate::arm_error;
 use crate::azure::{Permission, Principal, RegistryResource, Subscription};
 use crate::entra;
 use crate::import;
@@ -35,33 +36,10 @@ pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
         )
 }
 
-/// An error in ARM's shape.
-#[must_use]
-pub fn error(status: u16, code: &str, message: &str) -> Response {
-    Response::json(
-        status,
-        &json!({"error": {"code": code, "message": message}}),
-    )
-}
-
 /// What ARM says to a token that has ended: the fault "401 once".
-pub fn expired_token(world: &World, _request: &Request) -> Response {
+pub fn expired_token(world: &World) -> Response {
     let text = "The access token expiry UTC time is earlier than current UTC time.";
     token_refusal(world, "ExpiredAuthenticationToken", text)
-}
-
-/// The refusal of an action for which a role is missing.
-#[must_use]
-pub fn authorization_failed(principal: &Principal, action: &str, scope: &str) -> Response {
-    let object = &principal.object_id;
-    error(
-        403,
-        "AuthorizationFailed",
-        &format!(
-            "The client '{object}' with object id '{object}' does not have authorization to perform action '{action}' over \
-         scope '{scope}' or the scope is invalid. If access was recently granted, please refresh your credentials."
-        ),
-    )
 }
 
 fn authenticate(world: &World, host: &str, request: &Request) -> Result<Principal, Response> {
@@ -89,7 +67,7 @@ fn authenticate(world: &World, host: &str, request: &Request) -> Result<Principa
         ));
     }
     if claims["exp"].as_i64() <= Some(world.now()) {
-        return Err(expired_token(world, request));
+        return Err(expired_token(world));
     }
     let client = claims["appid"].as_str().unwrap_or_default();
     world.principal(client).cloned().ok_or_else(|| {
@@ -103,7 +81,7 @@ fn authenticate(world: &World, host: &str, request: &Request) -> Result<Principa
 
 fn token_refusal(world: &World, code: &str, message: &str) -> Response {
     let tenant = world.azure.tenants.first().cloned().unwrap_or_default();
-    error(401, code, message).with(
+    arm_error::error(401, code, message).with(
         "WWW-Authenticate",
         format!(
             "Bearer authorization_uri=\"https://login.microsoftonline.com/{tenant}\", error=\"invalid_token\", \
@@ -122,7 +100,7 @@ fn route(world: &mut World, host: &str, principal: &Principal, request: &Request
     let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
     if request.parameter("api-version").is_none() {
         let text = "The api-version query parameter (?api-version=) is required for all requests.";
-        return error(400, "MissingApiVersionParameter", text);
+        return arm_error::error(400, "MissingApiVersionParameter", text);
     }
     match (request.method.as_str(), lower.as_slice()) {
         ("GET", ["tenants"]) => tenants(world),
@@ -132,7 +110,7 @@ fn route(world: &mut World, host: &str, principal: &Principal, request: &Request
                 .into_iter()
                 .find(|known| known.id.eq_ignore_ascii_case(id));
             let Some(subscription) = subscription else {
-                return error(
+                return arm_error::error(
                     404,
                     "SubscriptionNotFound",
                     &format!("The subscription '{}' could not be found.", segments[1]),
@@ -187,7 +165,7 @@ fn route_subscription(
                     && registry.name.eq_ignore_ascii_case(name)
             });
             let Some(registry) = found.cloned() else {
-                return error(
+                return arm_error::error(
                     404,
                     "ResourceNotFound",
                     &format!(
@@ -216,7 +194,7 @@ fn route_registry(
         }
         ("GET", []) => {
             let action = "Microsoft.ContainerRegistry/registries/read";
-            authorization_failed(principal, action, &registry.id())
+            arm_error::authorization_failed(principal, action, &registry.id())
         }
         ("POST", ["importimage"]) => import::start(world, host, principal, registry, request),
         _ => not_found(&request.path),
@@ -224,7 +202,7 @@ fn route_registry(
 }
 
 fn not_found(path: &str) -> Response {
-    error(
+    arm_error::error(
         404,
         "InvalidResourceType",
         &format!("The sandbox has no resource at '{path}'."),

@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -87,6 +88,26 @@ impl ContentStore {
     #[must_use]
     pub fn size(&self, digest: &Digest) -> usize {
         self.content.get(digest).map_or(0, Bytes::len)
+    }
+
+    /// Returns the total size of an image's configuration and layers, according to its manifest; for an index, the size of
+    /// the index itself.
+    #[must_use]
+    pub fn image_size(&self, digest: &Digest) -> u64 {
+        let Some(body) = self.content.get(digest) else {
+            return 0;
+        };
+        let manifest: Value = serde_json::from_slice(body).unwrap_or_default();
+        let layers = manifest["layers"].as_array().into_iter().flatten();
+        let described: u64 = layers
+            .chain(std::iter::once(&manifest["config"]))
+            .filter_map(|descriptor| descriptor["size"].as_u64())
+            .sum();
+        if described == 0 {
+            body.len() as u64
+        } else {
+            described
+        }
     }
 }
 

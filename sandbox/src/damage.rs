@@ -2,10 +2,10 @@
 //!
 //! What a fault does to the wire itself is in `delivery.rs`.
 
-use crate::arm;
+use crate::arm_error;
 use crate::content::Digest;
-use crate::delivery::http_date;
 use crate::fault::{FaultKind, RedirectTarget, RetryAfter};
+use crate::http1::http_date;
 use crate::message::{Request, Response};
 use bytes::Bytes;
 use flate2::{Compress, Compression, Crc, FlushCompress};
@@ -123,7 +123,7 @@ fn echo(request: &Request) -> Value {
 
 fn too_many_requests(host: &str, retry_after: &RetryAfter, now: i64) -> Response {
     let answer = if host.starts_with("management.") {
-        arm::error(
+        arm_error::error(
             429,
             "TooManyRequests",
             "The request is being throttled as the limit has been reached.",

@@ -142,7 +142,7 @@ where
 }
 
 fn head(response: &Response, manner: Manner, now: i64) -> Vec<u8> {
-    let mut headers = vec![("Date".to_owned(), http_date(now))];
+    let mut headers = vec![("Date".to_owned(), http1::http_date(now))];
     headers.extend(response.headers.iter().cloned());
     let length = response.body.len();
     let declared = match manner {
@@ -160,13 +160,6 @@ fn head(response: &Response, manner: Manner, now: i64) -> Vec<u8> {
         Some(length) => headers.push(("Content-Length".to_owned(), length.to_string())),
     }
     http1::response_head(response.status, &headers)
-}
-
-/// The date of an HTTP header (RFC 9110, section 5.6.7).
-#[must_use]
-pub fn http_date(seconds: i64) -> String {
-    let time = chrono::DateTime::from_timestamp(seconds, 0).unwrap_or_default();
-    time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 fn has_body(request: &Request, status: u16) -> bool {
@@ -308,15 +301,5 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<'_, S> {
                 return;
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dates_are_written_as_http_wants_them() {
-        assert_eq!(http_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
     }
 }

@@ -101,6 +101,13 @@ pub fn response_head(status: u16, headers: &[(String, String)]) -> Vec<u8> {
     head.into_bytes()
 }
 
+/// The date of an HTTP header (RFC 9110, section 5.6.7).
+#[must_use]
+pub fn http_date(seconds: i64) -> String {
+    let time = chrono::DateTime::from_timestamp(seconds, 0).unwrap_or_default();
+    time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
 fn parse_head(buffer: &mut BytesMut) -> io::Result<Option<Head>> {
     let mut headers = [httparse::EMPTY_HEADER; 128];
     let mut parsed = httparse::Request::new(&mut headers);
@@ -276,6 +283,11 @@ mod tests {
             .await
             .unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn dates_have_the_format_of_http() {
+        assert_eq!(http_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
     }
 
     fn io_of(bytes: &'static [u8]) -> impl AsyncRead + AsyncWrite + Unpin {

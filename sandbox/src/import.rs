@@ -4,14 +4,15 @@
 //! new `Location` at every poll, 200 `{"status":"Succeeded"}` at the end, and a failure as a 4xx of the poll whose message
 //! begins "Operation … failed. Resource …" (Azure/acr#181, #457; azure-cli#10938).
 
-use crate::arm;
+use crate::arm_error;
 use crate::azure::{
     ImportFailure, ImportOperation, ImportResult, Permission, Principal, RegistryResource,
 };
 use crate::content::Digest;
 use crate::import_failure;
 use crate::message::{Request, Response};
-use crate::registry::{ManifestEntry, RegistryKind, Repository};
+use crate::registry::{ManifestEntry, RegistryKind, Repository, split_reference};
+use crate::registry_error;
 use crate::token;
 use crate::upload;
 use crate::world::World;
@@ -32,10 +33,10 @@ pub fn start(
 ) -> Response {
     if !principal.permissions.contains(&Permission::ImportImage) {
         let action = "Microsoft.ContainerRegistry/registries/importImage/action";
-        return arm::authorization_failed(principal, action, &registry.id());
+        return arm_error::authorization_failed(principal, action, &registry.id());
     }
     let Ok(body) = serde_json::from_slice::<Value>(&request.body) else {
-        return arm::error(
+        return arm_error::error(
             400,
             "InvalidRequestContent",
             "The request content was invalid and could not be deserialized.",
@@ -43,14 +44,14 @@ pub fn start(
     };
     let (source_host, source_image, targets) = match parse(world, &body) {
         Ok(parts) => parts,
-        Err(message) => return arm::error(400, "InvalidParameters", &message),
+        Err(message) => return arm_error::error(400, "InvalidParameters", &message),
     };
     if let Some(busy) = targets
         .iter()
         .find(|target| is_busy(world, registry, target))
     {
         let message = format!("The target '{busy}' is being imported by another operation.");
-        return arm::error(409, "Conflict", &message);
+        return arm_error::error(409, "Conflict", &message);
     }
     let names = format!("{source_host}/{source_image} {}", targets.join(" "));
     let (result, duration) = pick_rule(world, &names);
@@ -89,7 +90,7 @@ pub fn poll(world: &mut World, host: &str, name: &str, request: &Request) -> Res
         .iter_mut()
         .find(|operation| operation.name.eq_ignore_ascii_case(name))
     else {
-        return arm::error(
+        return arm_error::error(
             404,
             "NotFound",
             &format!("The operation '{name}' was not found."),
@@ -98,7 +99,7 @@ pub fn poll(world: &mut World, host: &str, name: &str, request: &Request) -> Res
     let time = request.parameter("t").unwrap_or_default();
     let signature = token::signature(&format!("{} {time}", operation.name));
     if request.parameter("s") != Some(signature) {
-        return arm::error(
+        return arm_error::error(
             403,
             "InvalidSignature",
             "The signature of the operation's address is not valid.",
@@ -120,7 +121,7 @@ fn pending(world: &World, host: &str, operation: &ImportOperation) -> Response {
         .iter()
         .find(|registry| registry.id() == operation.registry)
     else {
-        return arm::error(
+        return arm_error::error(
             404,
             "NotFound",
             "The registry of the operation was not found.",
@@ -146,7 +147,7 @@ fn ended(operation: &ImportOperation) -> Response {
             let (status, code, cause) = import_failure::words(failure, &operation.source_image);
             let (name, registry) = (&operation.name, &operation.registry);
             let message = format!("Operation {name} failed. Resource {registry} {cause}");
-            arm::error(status, &code, &message)
+            arm_error::error(status, &code, &message)
         }
         ImportResult::Cancel => Response::json(200, &json!({"status": "Canceled"})),
         ImportResult::Succeed
@@ -380,7 +381,7 @@ fn point(
             });
         }
         if existing.is_some_and(|entry| entry.locked) {
-            let cause = upload::DISALLOWED.to_owned();
+            let cause = registry_error::DISALLOWED.to_owned();
             return Err(ImportFailure::Other {
                 status: 405,
                 code: "MethodNotAllowed".into(),
@@ -441,37 +442,4 @@ fn collect(
 fn another(source: &Repository, digest: &Digest) -> Option<Digest> {
     let mut others = source.tags.values().map(|entry| &entry.digest);
     others.find(|other| *other != digest).cloned()
-}
-
-/// `repository:tag` or `repository@digest`, taken apart.
-pub(crate) fn split_reference(image: &str) -> (String, String) {
-    let parts = image
-        .split_once('@')
-        .or_else(|| image.rsplit_once(':'))
-        .unwrap_or((image, "latest"));
-    // `repository:tag@digest`: the digest counts.
-    let name = parts.0.split(':').next().unwrap_or_default();
-    (name.to_owned(), parts.1.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn references_are_taken_apart() {
-        assert_eq!(split_reference("a/b:main"), ("a/b".into(), "main".into()));
-        assert_eq!(
-            split_reference("a/b@sha256:00"),
-            ("a/b".into(), "sha256:00".into())
-        );
-        assert_eq!(
-            split_reference("a/b:main@sha256:00"),
-            ("a/b".into(), "sha256:00".into())
-        );
-        assert_eq!(
-            split_reference("hello-world"),
-            ("hello-world".into(), "latest".into())
-        );
-    }
 }

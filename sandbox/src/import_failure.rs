@@ -1,7 +1,7 @@
 //! Why an import fails, in the words of the service (Azure/acr#181, #457; azure-cli#10938).
 
 use crate::azure::ImportFailure;
-use crate::import::split_reference;
+use crate::registry::split_reference;
 
 /// Docker Hub's words, as the service hands them on.
 const PULL_LIMIT: &str = "429 Too Many Requests {\"errors\":[{\"code\":\"TOOMANYREQUESTS\",\"message\":\"You have reached \

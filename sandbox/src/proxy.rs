@@ -3,124 +3,27 @@
 //! A host that the world does not know gets 502, as a name that does not resolve gets from a real proxy. Nothing is ever
 //! forwarded: the sandbox opens no connection at all.
 
-use crate::authority::{CertificateAuthority, CertificateFlaw};
+use crate::authority::CertificateFlaw;
 use crate::control;
 use crate::delivery::{self, After};
-use crate::fault::{FaultKind, FaultTable};
+use crate::fault::FaultKind;
 use crate::http1::{self, Head};
-use crate::journal::{ConnectionState, Journal, Outcome};
+use crate::internet;
+use crate::journal::{ConnectionState, Outcome};
 use crate::line::{Line, LineControl};
 use crate::managed_identity;
 use crate::message::{Request, Response};
-use crate::scenario::{self, Scenario};
+use crate::shared::Shared;
 use crate::world::World;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::BytesMut;
 use std::io;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-
-/// What all connections share.
-#[derive(Debug)]
-pub struct Shared {
-    world: Mutex<World>,
-    faults: Mutex<FaultTable>,
-    scenario: Mutex<Scenario>,
-    ca_file: PathBuf,
-    round_trip: AtomicU64,
-    /// The log.
-    pub journal: Journal,
-    /// The authority that signs the hosts' certificates.
-    pub authority: CertificateAuthority,
-    /// Where the proxy listens.
-    pub address: SocketAddr,
-}
-
-impl Shared {
-    /// A world behind a proxy at this address.
-    #[must_use]
-    pub fn new(
-        scenario: Scenario,
-        authority: CertificateAuthority,
-        ca_file: PathBuf,
-        address: SocketAddr,
-    ) -> Self {
-        Self {
-            world: Mutex::new(scenario.build()),
-            scenario: Mutex::new(scenario),
-            ca_file,
-            faults: Mutex::default(),
-            round_trip: AtomicU64::new(0),
-            journal: Journal::new(),
-            authority,
-            address,
-        }
-    }
-
-    /// The world, for as long as the guard lives.
-    pub fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The scenario that the world began with.
-    pub fn scenario(&self) -> Scenario {
-        self.scenario
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// Begins anew with another scenario; faults, latency and log stay.
-    pub fn set_scenario(&self, scenario: Scenario) {
-        let world = scenario.build();
-        *self.scenario.lock().unwrap_or_else(PoisonError::into_inner) = scenario;
-        *self.world() = world;
-    }
-
-    /// The root certificate's file.
-    pub fn ca_file(&self) -> &Path {
-        &self.ca_file
-    }
-
-    /// What a program needs in its environment.
-    pub fn environment(&self) -> Vec<(String, String)> {
-        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        vec![
-            pair("HTTPS_PROXY", &format!("http://{}", self.address)),
-            pair("SSL_CERT_FILE", &self.ca_file.display().to_string()),
-            pair("REGISTRY_NAME", &self.scenario().registry_name),
-            pair("AZURE_TENANT_ID", scenario::TENANT_ID),
-            pair("AZURE_CLIENT_ID", scenario::CLIENT_ID),
-            pair("AZURE_CLIENT_SECRET", scenario::CLIENT_SECRET),
-            pair("AZURE_SUBSCRIPTION_ID", scenario::SUBSCRIPTION_ID),
-        ]
-    }
-
-    /// The faults, for as long as the guard lives.
-    pub fn faults(&self) -> MutexGuard<'_, FaultTable> {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How long a round trip takes on connections opened from now on.
-    pub fn round_trip(&self) -> Duration {
-        Duration::from_micros(self.round_trip.load(Ordering::SeqCst))
-    }
-
-    /// Sets how long a round trip takes on connections opened from now on.
-    pub fn set_round_trip(&self, round_trip: Duration) {
-        self.round_trip.store(
-            u64::try_from(round_trip.as_micros()).unwrap_or(u64::MAX),
-            Ordering::SeqCst,
-        );
-    }
-}
 
 /// Takes connections for as long as it runs.
 pub async fn run(listener: TcpListener, shared: Arc<Shared>) {
@@ -202,7 +105,7 @@ async fn answer_plain(
             "This proxy takes CONNECT only; nothing here speaks plain HTTP.\n",
         )
     };
-    if shared.world().knows(&host) {
+    if internet::knows(&shared.world(), &host) {
         shared
             .world()
             .violations
@@ -289,7 +192,7 @@ fn refusal(
     match fault {
         Some(FaultKind::TunnelRefused { code }) => Some(*code),
         Some(FaultKind::Refused) => Some(502),
-        Some(_) | None => (!world.knows(host)).then_some(502),
+        Some(_) | None => (!internet::knows(&world, host)).then_some(502),
     }
 }
 
@@ -310,7 +213,7 @@ where
         head.request.body = body;
         let request = head.request;
         let target = format!("{}?{}", request.path, request.query);
-        let subject = shared.world().subject(host, &request);
+        let subject = internet::subject(&shared.world(), host, &request);
         let fault = shared.faults().on_request(
             host,
             &request.method,
@@ -368,11 +271,11 @@ struct Service<'a> {
 
 impl Answering for Service<'_> {
     fn answer(&self, world: &mut World) -> Response {
-        world.answer(self.host, self.request)
+        internet::answer(world, self.host, self.request)
     }
 
     fn refuse(&self, world: &mut World) -> Response {
-        world.unauthorized(self.host, self.request)
+        internet::unauthorized(world, self.host, self.request)
     }
 }
 

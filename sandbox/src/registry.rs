@@ -133,6 +133,17 @@ pub struct ManifestEntry {
     pub created: i64,
 }
 
+/// A blob on its way into a repository.
+#[derive(Debug, Clone)]
+pub struct Upload {
+    /// The registry's host.
+    pub host: String,
+    /// The repository that it was started in.
+    pub repository: String,
+    /// What has arrived so far.
+    pub content: Vec<u8>,
+}
+
 impl Registry {
     /// Google Artifact Registry at this host.
     #[must_use]
@@ -291,5 +302,38 @@ impl Repository {
             .filter(|(_, entry)| entry.digest == *digest)
             .map(|(name, _)| name.as_str())
             .collect()
+    }
+}
+
+/// `repository:tag` or `repository@digest`, taken apart.
+pub fn split_reference(image: &str) -> (String, String) {
+    let parts = image
+        .split_once('@')
+        .or_else(|| image.rsplit_once(':'))
+        .unwrap_or((image, "latest"));
+    // `repository:tag@digest`: the digest counts.
+    let name = parts.0.split(':').next().unwrap_or_default();
+    (name.to_owned(), parts.1.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_taken_apart() {
+        assert_eq!(split_reference("a/b:main"), ("a/b".into(), "main".into()));
+        assert_eq!(
+            split_reference("a/b@sha256:00"),
+            ("a/b".into(), "sha256:00".into())
+        );
+        assert_eq!(
+            split_reference("a/b:main@sha256:00"),
+            ("a/b".into(), "sha256:00".into())
+        );
+        assert_eq!(
+            split_reference("hello-world"),
+            ("hello-world".into(), "latest".into())
+        );
     }
 }

@@ -1,9 +1,9 @@
 //! `tags/list`: with paging as each registry does it, and with Google's map of manifests beside the tags.
 
 use crate::content::Digest;
-use crate::distribution::{image_size, name_unknown};
 use crate::message::{Request, Response};
 use crate::registry::{RegistryKind, Repository};
+use crate::registry_error::name_unknown;
 use crate::world::World;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -83,7 +83,7 @@ fn google_manifests(world: &World, repository: &Repository, page: &[&str]) -> Va
             return None;
         }
         let row = json!({
-            "imageSizeBytes": image_size(world, digest).to_string(),
+            "imageSizeBytes": world.store.image_size(digest).to_string(),
             "mediaType": entry.media_type,
             "tag": tags,
             "timeCreatedMs": (entry.created * 1000).to_string(),
@@ -112,9 +112,9 @@ mod tests {
 
     #[test]
     fn pages_follow_each_other_without_loss_or_repetition() {
-        let world = crate::Scenario {
+        let world = crate::scenario::Scenario {
             google_page_size: Some(4),
-            ..crate::Scenario::default()
+            ..crate::scenario::Scenario::default()
         }
         .build();
         let host = crate::scenario::GOOGLE_HOST;

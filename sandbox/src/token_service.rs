@@ -3,9 +3,9 @@
 //! From the distribution project's token specification. Google's public repositories can be read without any token; the
 //! ping of `/v2/` asks for one all the same, as the real one does.
 
-use crate::distribution::Target;
 use crate::message::{Request, Response};
 use crate::registry::{Registry, RegistryKind};
+use crate::registry_path::RegistryPath;
 use crate::token;
 use crate::world::World;
 use serde_json::{Value, json};
@@ -78,7 +78,7 @@ pub fn authorize(
     world: &World,
     registry: &Registry,
     request: &Request,
-    target: &Target,
+    target: &RegistryPath,
     action: &str,
     now: i64,
 ) -> Result<(), Response> {
