@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use chart::{SLI, look, status, verdict, world};
 use sandbox::runwhen_local::{ARCHIVE_HOST, CHART_HOST, INDEX_PATH, STORAGE_HOST, SUBCHART_HOST};
-use sandbox::{Fault, FaultKind, RetryAfter, Sandbox};
+use sandbox::{ConnectionFault, DamagedResponse, Fault, FaultKind, ReplacedResponse, RetryAfter, Sandbox};
 use support::{ACR, run};
 
 const HUB: &str = "registry-1.docker.io";
@@ -48,10 +48,10 @@ fn chart_is_unknown(world: &Sandbox, code: i32, settings: &[(&str, &str)], parts
 #[test]
 fn the_chart_repository_is_down() {
     for kind in [
-        FaultKind::Refused,
-        status(503, ""),
-        status(404, ""),
-        FaultKind::Html,
+        FaultKind::from(ConnectionFault::Refused),
+        status(503, "").into(),
+        status(404, "").into(),
+        ReplacedResponse::Html.into(),
     ] {
         let world = world("outdated");
         world.inject(Fault::on(CHART_HOST), kind);
@@ -79,7 +79,7 @@ fn the_index_has_no_such_chart_or_version() {
 #[test]
 fn an_archive_that_is_not_what_the_index_says() {
     let world = world("outdated");
-    world.inject(Fault::on(STORAGE_HOST), FaultKind::WrongDigest);
+    world.inject(Fault::on(STORAGE_HOST), DamagedResponse::WrongDigest);
     chart_is_unknown(&world, 3, &[], &["sha256 is not the index's"]);
 }
 
@@ -116,7 +116,7 @@ fn an_archive_whose_redirect_leads_nowhere() {
         sandbox::RedirectTarget::PlainHttp,
     ] {
         let world = world("outdated");
-        world.inject(Fault::on(ARCHIVE_HOST), FaultKind::Redirect { to });
+        world.inject(Fault::on(ARCHIVE_HOST), ReplacedResponse::Redirect { to });
         chart_is_unknown(&world, 3, &[], &["chart repository", "redirect"]);
     }
     assert_eq!(INDEX_PATH, "/helm-charts/index.yaml");
@@ -146,7 +146,7 @@ fn docker_hub_throttles_the_check() {
     let world = world("outdated");
     world.inject(
         Fault::on(HUB),
-        FaultKind::TooManyRequests {
+        ReplacedResponse::TooManyRequests {
             retry_after: RetryAfter::Absurd,
         },
     );
@@ -176,7 +176,7 @@ fn docker_hub_throttles_the_import() {
 #[test]
 fn a_realm_of_somebody_else_is_not_asked() {
     let world = world("outdated");
-    let challenge = FaultKind::Status {
+    let challenge = ReplacedResponse::Status {
         code: 401,
         headers: vec![(
             "WWW-Authenticate".to_owned(),

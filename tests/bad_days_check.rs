@@ -7,7 +7,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use sandbox::{Fault, FaultKind, RetryAfter, Sandbox, Scenario};
+use sandbox::{ConnectionFault, DamagedResponse, Fault, FaultKind, ReplacedResponse, RetryAfter, Sandbox, Scenario};
 use support::{ACR, ENTRA, Ended, ONE, Run, SOURCE, run, signal};
 
 const SLI: &str = env!("CARGO_BIN_EXE_sli");
@@ -21,8 +21,8 @@ fn one_list() -> Fault {
     Fault::on(SOURCE).path_contains(&format!("{ONE}/tags/list"))
 }
 
-fn status(code: u16, body: &str) -> FaultKind {
-    FaultKind::Status {
+fn status(code: u16, body: &str) -> ReplacedResponse {
+    ReplacedResponse::Status {
         code,
         headers: Vec::new(),
         body: body.to_owned(),
@@ -180,7 +180,7 @@ fn a_source_that_throttles_is_waited_for() {
     let world = world();
     world.inject(
         one_list().once(),
-        FaultKind::TooManyRequests {
+        ReplacedResponse::TooManyRequests {
             retry_after: RetryAfter::Seconds(2),
         },
     );
@@ -199,7 +199,7 @@ fn a_source_that_throttles_until_a_date_is_waited_for() {
     let world = world();
     world.inject(
         one_list().once(),
-        FaultKind::TooManyRequests {
+        ReplacedResponse::TooManyRequests {
             retry_after: RetryAfter::Date(2),
         },
     );
@@ -214,7 +214,7 @@ fn a_source_that_asks_for_days_is_not_waited_for() {
     let world = world();
     world.inject(
         one_list(),
-        FaultKind::TooManyRequests {
+        ReplacedResponse::TooManyRequests {
             retry_after: RetryAfter::Absurd,
         },
     );
@@ -249,7 +249,7 @@ fn failures_for_ever() {
 
 #[test]
 fn connections_that_are_reset() {
-    for kind in [FaultKind::ResetBeforeHeaders, FaultKind::ResetAfterHeaders] {
+    for kind in [FaultKind::from(ReplacedResponse::ResetBeforeHeaders), DamagedResponse::ResetAfterHeaders.into()] {
         let world = world();
         world.inject(one_list(), kind);
         one_is_unknown(
@@ -262,16 +262,16 @@ fn connections_that_are_reset() {
 #[test]
 fn one_reset_is_not_even_noticed() {
     let world = world();
-    world.inject(one_list().once(), FaultKind::ResetAfterHeaders);
+    world.inject(one_list().once(), DamagedResponse::ResetAfterHeaders);
     assert_eq!(run(SLI, &world).end().expect(0, &[]).stdout, "5\n");
 }
 
 #[test]
 fn certificates_that_nobody_should_trust() {
     for kind in [
-        FaultKind::CertificateOfForeignAuthority,
-        FaultKind::CertificateForOtherHost,
-        FaultKind::CertificateExpired,
+        ConnectionFault::CertificateOfForeignAuthority,
+        ConnectionFault::CertificateForOtherHost,
+        ConnectionFault::CertificateExpired,
     ] {
         let world = world();
         // One connection of five: its image is unknown, whichever it is.
@@ -291,14 +291,14 @@ fn certificates_that_nobody_should_trust() {
 #[test]
 fn a_body_that_is_cut_off() {
     let world = world();
-    world.inject(one_list(), FaultKind::CutBody);
+    world.inject(one_list(), DamagedResponse::CutBody);
     one_is_unknown(run(SLI, &world), &["the answer broke off"]);
 }
 
 #[test]
 fn a_body_that_never_ends() {
     let world = world();
-    world.inject(one_list(), FaultKind::EndlessBody);
+    world.inject(one_list(), ReplacedResponse::EndlessBody);
     let ended = one_is_unknown(run(SLI, &world), &["the answer is larger than"]);
     assert!(ended.took < Duration::from_secs(30), "{:?}", ended.took);
 }
@@ -306,7 +306,7 @@ fn a_body_that_never_ends() {
 #[test]
 fn a_page_for_people_instead_of_json() {
     let world = world();
-    world.inject(one_list(), FaultKind::Html);
+    world.inject(one_list(), ReplacedResponse::Html);
     one_is_unknown(
         run(SLI, &world),
         &["the body is HTML where JSON was promised", "HTTPS_PROXY"],
@@ -316,9 +316,9 @@ fn a_page_for_people_instead_of_json() {
 #[test]
 fn json_of_another_shape_cut_short_or_empty() {
     for kind in [
-        FaultKind::WrongShape,
-        FaultKind::TruncatedJson,
-        FaultKind::EmptyBody,
+        DamagedResponse::WrongShape,
+        DamagedResponse::TruncatedJson,
+        DamagedResponse::EmptyBody,
     ] {
         let world = world();
         world.inject(one_list(), kind);
@@ -334,7 +334,7 @@ fn redirects_are_not_followed() {
         sandbox::RedirectTarget::OtherHost(ACR.to_owned()),
     ] {
         let world = world();
-        world.inject(one_list(), FaultKind::Redirect { to });
+        world.inject(one_list(), ReplacedResponse::Redirect { to });
         one_is_unknown(run(SLI, &world), &["source registry", "tags/list"]);
     }
 }
@@ -345,7 +345,7 @@ fn a_manifest_whose_bytes_do_not_match_its_digest() {
         Sandbox::start(Scenario::named("plain-list").expect("a scenario")).expect("a sandbox");
     world.inject(
         Fault::on(SOURCE).path_contains(&format!("{ONE}/manifests/")),
-        FaultKind::WrongDigest,
+        DamagedResponse::WrongDigest,
     );
     one_is_unknown(
         run(SLI, &world),
@@ -358,7 +358,7 @@ fn a_destination_without_digest_headers_is_read_all_the_same() {
     let world = Sandbox::start(Scenario::up_to_date()).expect("a sandbox");
     world.inject(
         Fault::on(ACR).path_contains("/manifests/"),
-        FaultKind::MissingDigestHeader,
+        DamagedResponse::MissingDigestHeader,
     );
     assert_eq!(run(SLI, &world).end().expect(0, &[]).stdout, "0\n");
 }
@@ -381,7 +381,7 @@ fn a_token_that_ends_during_the_run_is_renewed() {
     let world = world();
     world.inject(
         Fault::on(ACR).path_contains("/manifests/").once(),
-        FaultKind::Unauthorized,
+        ReplacedResponse::Unauthorized,
     );
     assert_eq!(run(SLI, &world).end().expect(0, &[]).stdout, "5\n");
 }
@@ -411,7 +411,7 @@ fn entra_that_fails_and_then_answers() {
 #[test]
 fn the_deadline_comes_half_way() {
     let world = world();
-    world.inject(one_list(), FaultKind::Stall);
+    world.inject(one_list(), ReplacedResponse::Stall);
     let ended = one_is_unknown(
         run(SLI, &world).set("TIMEOUT_SECONDS", "2"),
         &["the deadline of the run, 2 s", "TIMEOUT_SECONDS"],
@@ -422,7 +422,7 @@ fn the_deadline_comes_half_way() {
 #[test]
 fn a_signal_ends_the_run_in_order() {
     let world = world();
-    world.inject(one_list(), FaultKind::Stall);
+    world.inject(one_list(), ReplacedResponse::Stall);
     for name in ["TERM", "INT", "HUP"] {
         let run = run(SLI, &world);
         let started = Instant::now();
@@ -494,7 +494,7 @@ fn a_list_that_was_cut_does_not_say_what_is_not_there() {
     let headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
     world.inject(
         one_list(),
-        FaultKind::Status {
+        ReplacedResponse::Status {
             code: 200,
             headers,
             body,

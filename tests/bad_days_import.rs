@@ -4,10 +4,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use sandbox::{
-    Fault, FaultKind, ImportFailure, ImportResult, ImportRule, Permission, RetryAfter, Sandbox,
-    Scenario,
-};
+use sandbox::{DamagedResponse, Fault, ImportFailure, ImportResult, ImportRule, Permission, ReplacedResponse, RetryAfter, Sandbox, Scenario};
 use support::{ACR, ARM, Ended, ONE, run, signal};
 
 const TASKSET: &str = env!("CARGO_BIN_EXE_taskset");
@@ -365,7 +362,7 @@ fn nested_details_of_a_failure_are_in_the_issue() {
         .method("GET")
         .path_contains("operationResults")
         .about(ONE);
-    let kind = FaultKind::Status {
+    let kind = ReplacedResponse::Status {
         code: 200,
         headers: Vec::new(),
         body: body.to_string(),
@@ -417,7 +414,7 @@ fn a_throttled_poll_is_tried_again() {
         .method("GET")
         .path_contains("operationResults")
         .about(ONE);
-    let kind = FaultKind::TooManyRequests {
+    let kind = ReplacedResponse::TooManyRequests {
         retry_after: RetryAfter::Seconds(1),
     };
     world.inject(poll.times(2), kind);
@@ -432,7 +429,7 @@ fn a_conflict_with_another_import_of_the_same_target_is_waited_for() {
         .method("POST")
         .path_contains("/importImage")
         .about(ONE);
-    let conflict = || FaultKind::Status {
+    let conflict = || ReplacedResponse::Status {
         code: 409,
         headers: Vec::new(),
         body: r#"{"error":{"code":"Conflict","message":"Another operation is in progress."}}"#
@@ -568,7 +565,7 @@ fn a_request_to_import_that_is_throttled_is_sent_again() {
     let start = Fault::on(ARM).method("POST").path_contains("/importImage");
     world.inject(
         start.once(),
-        FaultKind::TooManyRequests {
+        ReplacedResponse::TooManyRequests {
             retry_after: RetryAfter::Seconds(1),
         },
     );
@@ -579,7 +576,7 @@ fn a_request_to_import_that_is_throttled_is_sent_again() {
 fn a_request_to_import_whose_answer_is_lost_is_not_sent_twice() {
     let world = world();
     let start = Fault::on(ARM).method("POST").path_contains("/importImage");
-    world.inject(start.once(), FaultKind::ResetAfterHeaders);
+    world.inject(start.once(), DamagedResponse::ResetAfterHeaders);
     let ended = run(TASKSET, &world).set("TIMEOUT_SECONDS", "12").end();
     let started = world
         .requests()
@@ -596,7 +593,7 @@ fn a_poll_that_fails_now_and_then_is_no_failure() {
     let poll = Fault::on(ARM).method("GET").path_contains("operation");
     world.inject(
         poll.times(2),
-        FaultKind::Status {
+        ReplacedResponse::Status {
             code: 502,
             headers: Vec::new(),
             body: String::new(),
@@ -611,7 +608,7 @@ fn one_source_is_down_and_the_others_are_synced() {
     let list = Fault::on(support::SOURCE).path_contains(&format!("{ONE}/tags/list"));
     world.inject(
         list,
-        FaultKind::Status {
+        ReplacedResponse::Status {
             code: 403,
             headers: Vec::new(),
             body: String::new(),
@@ -702,7 +699,7 @@ fn a_service_that_asks_for_no_wait_is_not_overrun() {
 fn a_source_that_stalls_does_not_take_the_time_of_the_imports() {
     let world = world();
     let list = Fault::on(support::SOURCE).path_contains(&format!("{ONE}/tags/list"));
-    world.inject(list, FaultKind::Stall);
+    world.inject(list, ReplacedResponse::Stall);
     let ended = run(TASKSET, &world).set("TIMEOUT_SECONDS", "16").end();
     ended.expect(3, &["the deadline of one image"]);
     let (one, others) = outcomes(&ended);
@@ -718,7 +715,7 @@ fn a_start_that_was_surely_refused_is_told_at_once() {
     let start = Fault::on(ARM).method("POST").path_contains("/importImage");
     world.inject(
         start,
-        FaultKind::Status {
+        ReplacedResponse::Status {
             code: 503,
             headers: Vec::new(),
             body: String::new(),

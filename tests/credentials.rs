@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use sandbox::scenario::{CLIENT_ID, CLIENT_SECRET, FEDERATED_TOKEN, SUBSCRIPTION_ID, TENANT_ID};
-use sandbox::{Fault, FaultKind, Sandbox, Scenario};
+use sandbox::{Fault, ReplacedResponse, Sandbox, Scenario};
 use support::{ENTRA, Run, run};
 
 const SLI: &str = env!("CARGO_BIN_EXE_sli");
@@ -174,7 +174,7 @@ fn a_managed_identity_that_is_not_assigned_is_named() {
 }
 
 /// A refusal as Entra wrote it into public bug reports: with line breaks, quotes and a nested document.
-fn refusal(code: u32, text: &str) -> FaultKind {
+fn refusal(code: u32, text: &str) -> ReplacedResponse {
     let body = serde_json::json!({
         "error": "invalid_client",
         "error_description": format!(
@@ -183,7 +183,7 @@ fn refusal(code: u32, text: &str) -> FaultKind {
         "error_codes": [code],
         "claims": "{\"access_token\":{\"capolids\":{\"essential\":true}}}",
     });
-    FaultKind::Status {
+    ReplacedResponse::Status {
         code: 401,
         headers: vec![("Content-Type".to_owned(), "application/json".to_owned())],
         body: body.to_string(),

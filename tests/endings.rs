@@ -9,7 +9,7 @@ use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
-use sandbox::{Fault, FaultKind, Sandbox, Scenario};
+use sandbox::{Fault, ReplacedResponse, Sandbox, Scenario};
 use support::{Ended, ONE, Run, SOURCE, run, signal};
 
 const TASKSET: &str = env!("CARGO_BIN_EXE_taskset");
@@ -197,7 +197,7 @@ fn hangup_that_nohup_ignores_stays_ignored() {
     let world = world();
     world.inject(
         Fault::on(SOURCE).path_contains(&format!("{ONE}/tags/list")),
-        FaultKind::Stall,
+        ReplacedResponse::Stall,
     );
     let run = run("/bin/sh", &world)
         .arguments(&["-c", "trap '' HUP; exec \"$0\"", TASKSET])

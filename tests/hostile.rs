@@ -6,7 +6,7 @@ mod support;
 use std::net::TcpListener;
 
 use sandbox::runwhen_local::{CHART_HOST, CHART_IMAGES};
-use sandbox::{Fault, FaultKind, RedirectTarget, Scenario};
+use sandbox::{Fault, RedirectTarget, ReplacedResponse, Scenario};
 use serde_json::json;
 use support::hostile::*;
 use support::{ACR, ARM, ENTRA, ONE, Run, SOURCE, run};
@@ -98,7 +98,7 @@ fn what_carries_credentials_follows_no_redirect() {
             let world = world("outdated");
             world.inject(
                 Fault::on(host).path_contains(path),
-                FaultKind::Redirect { to: to.clone() },
+                ReplacedResponse::Redirect { to: to.clone() },
             );
             let run = run(SLI, &world)
                 .unset(&["IMAGES"])
@@ -135,7 +135,7 @@ fn what_a_service_repeats_of_what_it_was_sent_is_not_told() {
             let world = world("outdated");
             world.inject(
                 Fault::on(host).path_contains(path),
-                FaultKind::Echo { code },
+                ReplacedResponse::Echo { code },
             );
             let ended = with_docker_account(run(SLI, &world).unset(&["IMAGES"]))
                 .set("REGISTRY_NAME", "myacr")
@@ -168,7 +168,7 @@ fn a_blob_may_come_from_another_host_without_the_token_and_as_what_its_digest_sa
         });
         world.inject(
             Fault::on(host).path_contains("/blobs/"),
-            FaultKind::Redirect {
+            ReplacedResponse::Redirect {
                 to: RedirectTarget::OtherHost(EVIL.to_owned()),
             },
         );
@@ -202,7 +202,7 @@ fn a_redirect_to_somebodys_account_or_away_from_https_is_not_followed() {
     ] {
         let world = world("outdated");
         let to = RedirectTarget::Address(address.clone());
-        world.inject(Fault::on(CHART_HOST), FaultKind::Redirect { to });
+        world.inject(Fault::on(CHART_HOST), ReplacedResponse::Redirect { to });
         let ended = run(SLI, &world).set("IMAGES", "runwhen-local").end();
         assert_eq!(ended.code, 3, "{address}: {}", ended.stderr);
         nobody_went_to_the_evil_host(&world);

@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use sandbox::content::Digest;
-use sandbox::{Change, Fault, FaultKind, Sandbox, Scenario};
+use sandbox::{Change, Fault, ReplacedResponse, Sandbox, Scenario};
 use serde_json::json;
 use support::hostile::*;
 use support::peak::end_with_peak;
@@ -81,7 +81,7 @@ fn one_lists(world: &Sandbox) -> usize {
 
 /// One answer to the request for the tags, and what it costs to read it.
 #[track_caller]
-fn one_answer_is_bounded(kind: FaultKind, parts: &[&str]) {
+fn one_answer_is_bounded(kind: ReplacedResponse, parts: &[&str]) {
     let world = world("outdated");
     let what = format!("{kind:?}").chars().take(60).collect::<String>();
     world.inject(one_list(), kind);
@@ -116,11 +116,11 @@ fn one_page_of_too_many_tags_is_bounded() {
 #[test]
 fn a_hundred_megabytes_of_tags_are_bounded() {
     one_answer_is_bounded(
-        FaultKind::HugeJson { bytes: 100_000_000 },
+        ReplacedResponse::HugeJson { bytes: 100_000_000 },
         &["the answer is larger than"],
     );
     one_answer_is_bounded(
-        FaultKind::GzipBomb { bytes: 1 << 30 },
+        ReplacedResponse::GzipBomb { bytes: 1 << 30 },
         &["not the promised JSON"],
     );
 }
@@ -200,7 +200,7 @@ fn manifests_of_a_hundred_megabytes_are_bounded() {
     for bytes in [100_000_000, 4_000_000] {
         let world = world("plain-list");
         let fault = Fault::on(SOURCE).path_contains(&format!("{ONE}/manifests/"));
-        world.inject(fault, FaultKind::HugeJson { bytes });
+        world.inject(fault, ReplacedResponse::HugeJson { bytes });
         let (ended, peak) = end_with_peak(run(SLI, &world));
         one_is_unknown(&ended, &["source registry", "/manifests/"]);
         assert!(peak < MOST_MEMORY, "{peak} MiB");
@@ -208,7 +208,7 @@ fn manifests_of_a_hundred_megabytes_are_bounded() {
     // The destination too: a HEAD without a digest makes us read the whole.
     let world = world("up-to-date");
     let fault = Fault::on(ACR).path_contains(&format!("{ONE}/manifests/"));
-    world.inject(fault, FaultKind::HugeJson { bytes: 100_000_000 });
+    world.inject(fault, ReplacedResponse::HugeJson { bytes: 100_000_000 });
     let (ended, peak) = end_with_peak(run(SLI, &world));
     ended.expect(3, &["the answer is larger than"]);
     assert_eq!(ended.verdict_of_one("sli.json", "UpToDate"), "Unknown");

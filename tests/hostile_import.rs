@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use sandbox::{Fault, FaultKind, File, RedirectTarget, Sandbox, Scenario};
+use sandbox::{Fault, File, RedirectTarget, ReplacedResponse, Sandbox, Scenario};
 use serde_json::json;
 use support::hostile::{EVIL, answer, nobody_went_to_the_evil_host};
 use support::{ACR, ARM, Ended, ONE, SOURCE, run};
@@ -65,7 +65,7 @@ fn a_request_to_import_is_not_redirected() {
         let world = world();
         world.inject(
             Fault::on(ARM).path_contains("/importImage"),
-            FaultKind::Redirect { to },
+            ReplacedResponse::Redirect { to },
         );
         let ended = run(TASKSET, &world).set("TIMEOUT_SECONDS", "6").end();
         ended.expect(4, &["307 Temporary Redirect"]);

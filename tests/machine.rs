@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use sandbox::{Fault, FaultKind, Sandbox, Scenario};
+use sandbox::{ConnectionFault, Fault, ReplacedResponse, Sandbox, Scenario};
 use support::{ACR, ENTRA, ONE, SOURCE, few_descriptors, run};
 
 const SLI: &str = env!("CARGO_BIN_EXE_sli");
@@ -26,7 +26,7 @@ fn clock_that_is_days_off_is_named_instead_of_the_ca_bundle() {
         let world = world();
         world.edit(|state| state.clock_offset = offset);
         // The certificates of the other hosts are old enough: their responses tell the time.
-        world.inject(Fault::on(SOURCE), FaultKind::CertificateShortLived);
+        world.inject(Fault::on(SOURCE), ConnectionFault::CertificateShortLived);
         let ended = run(SLI, &world).end();
         ended.expect(
             3,
@@ -40,7 +40,7 @@ fn clock_that_is_days_off_is_named_instead_of_the_ca_bundle() {
 fn clock_is_to_be_checked_first_when_no_host_tells_the_time() {
     let world = world();
     world.edit(|state| state.clock_offset = 3 * DAY);
-    world.inject(Fault::on("*"), FaultKind::CertificateShortLived);
+    world.inject(Fault::on("*"), ConnectionFault::CertificateShortLived);
     let ended = run(SLI, &world).end();
     ended.expect(
         3,
@@ -53,7 +53,7 @@ fn clock_is_to_be_checked_first_when_no_host_tells_the_time() {
 #[test]
 fn expired_certificate_is_not_blamed_on_a_clock_that_is_right() {
     let world = world();
-    world.inject(Fault::on(SOURCE), FaultKind::CertificateExpired);
+    world.inject(Fault::on(SOURCE), ConnectionFault::CertificateExpired);
     run(SLI, &world).end().expect(
         3,
         &[
@@ -98,7 +98,7 @@ fn refusal_of_the_proxy_shows_status_and_port() {
         (503, "503 Service Unavailable", true),
     ] {
         let world = world();
-        world.inject(Fault::on(SOURCE), FaultKind::TunnelRefused { code });
+        world.inject(Fault::on(SOURCE), ConnectionFault::TunnelRefused { code });
         let ended = run(SLI, &world).end();
         let what = format!(
             "the proxy {} refused the CONNECT tunnel to {SOURCE}:443: {status}",
@@ -112,7 +112,7 @@ fn refusal_of_the_proxy_shows_status_and_port() {
     let world = world();
     world.inject(
         Fault::on(SOURCE).once(),
-        FaultKind::TunnelRefused { code: 503 },
+        ConnectionFault::TunnelRefused { code: 503 },
     );
     assert_eq!(run(SLI, &world).end().expect(0, &[]).stdout, "5\n");
 }
@@ -126,12 +126,12 @@ fn connection_that_breaks_behind_the_proxy_names_it() {
         address.trim_start_matches("http://")
     );
     let list = Fault::on(SOURCE).path_contains(&format!("{ONE}/tags/list"));
-    world.inject(list, FaultKind::ResetBeforeHeaders);
+    world.inject(list, ReplacedResponse::ResetBeforeHeaders);
     run(SLI, &world)
         .end()
         .expect(3, &[&through, "add it to NO_PROXY"]);
     world.clear_faults();
-    world.inject(Fault::on(ACR), FaultKind::CertificateOfForeignAuthority);
+    world.inject(Fault::on(ACR), ConnectionFault::CertificateOfForeignAuthority);
     run(SLI, &world)
         .end()
         .expect(3, &[&through, "SSL_CERT_FILE", "NO_PROXY"]);
@@ -159,7 +159,7 @@ fn no_proxy_is_honoured_in_every_form() {
     // A refusal that is not repeated.
     world.inject(
         Fault::on("127.0.0.1:1"),
-        FaultKind::TunnelRefused { code: 403 },
+        ConnectionFault::TunnelRefused { code: 403 },
     );
     let at_chart = |no_proxy: &str| {
         run(SLI, &world)
@@ -325,7 +325,7 @@ fn too_few_file_descriptors_are_an_error_and_not_a_panic() {
 #[test]
 fn entra_behind_a_refusing_proxy_is_not_an_access_denied() {
     let world = world();
-    world.inject(Fault::on(ENTRA), FaultKind::TunnelRefused { code: 403 });
+    world.inject(Fault::on(ENTRA), ConnectionFault::TunnelRefused { code: 403 });
     let ended = run(SLI, &world).end();
     ended.expect(
         3,

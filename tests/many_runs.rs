@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use sandbox::{Fault, FaultKind, RetryAfter, Sandbox, Scenario};
+use sandbox::{Fault, ReplacedResponse, RetryAfter, Sandbox, Scenario};
 use serde_json::Value;
 use support::{SOURCE, run};
 
@@ -38,7 +38,7 @@ fn a_hundred_at_once_all_tell_the_same_number() {
     // them for a while.
     world.inject(
         Fault::on(SOURCE).after(20).times(60),
-        FaultKind::TooManyRequests {
+        ReplacedResponse::TooManyRequests {
             retry_after: RetryAfter::Seconds(1),
         },
     );

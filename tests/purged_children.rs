@@ -3,9 +3,7 @@
 mod support;
 
 use sandbox::content::Digest;
-use sandbox::{
-    Fault, FaultKind, ImportResult, ImportRule, Sandbox, Scenario, runwhen_local::CHART_IMAGES,
-};
+use sandbox::{Fault, ImportResult, ImportRule, ReplacedResponse, Sandbox, Scenario, runwhen_local::CHART_IMAGES};
 use support::{ACR, ONE, Run, run};
 
 const TASKSET: &str = env!("CARGO_BIN_EXE_taskset");
@@ -151,7 +149,7 @@ fn child_that_cannot_be_read_makes_the_image_unknown() {
     for code in [404, 500] {
         world.clear_faults();
         let fault = Fault::on(ACR).path_contains(child.as_str());
-        let kind = FaultKind::Status {
+        let kind = ReplacedResponse::Status {
             code,
             headers: vec![("Content-Type".to_owned(), "text/html".to_owned())],
             body: "<html>gateway</html>".to_owned(),

@@ -5,7 +5,7 @@ mod chart;
 mod support;
 
 use chart::{SLI, look, status, verdict, world};
-use sandbox::{Fault, FaultKind, RecordedRequest, RetryAfter, Sandbox};
+use sandbox::{Fault, RecordedRequest, ReplacedResponse, RetryAfter, Sandbox};
 use support::hostile::{self, ACCOUNT, HUB, answer, one_is_unknown, one_list};
 use support::{ACR, ONE, run};
 
@@ -289,7 +289,7 @@ fn docker_hubs_limit_names_the_account_settings() {
             HUB
         };
         let world = hostile::world("outdated");
-        let kind = FaultKind::TooManyRequests {
+        let kind = ReplacedResponse::TooManyRequests {
             retry_after: RetryAfter::Absurd,
         };
         world.inject(Fault::on(host).path_contains(path), kind.clone());
@@ -309,7 +309,7 @@ fn docker_hubs_limit_names_the_account_settings() {
     }
     // Another registry's limit has nothing to do with Docker Hub.
     let world = world("outdated");
-    let kind = FaultKind::TooManyRequests {
+    let kind = ReplacedResponse::TooManyRequests {
         retry_after: RetryAfter::Absurd,
     };
     world.inject(Fault::on("ghcr.io").path_contains("/manifests/"), kind);

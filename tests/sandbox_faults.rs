@@ -5,7 +5,7 @@
 mod sandbox_client;
 
 use sandbox::scenario::{CODE_COLLECTIONS, GOOGLE_HOST, GOOGLE_PATH};
-use sandbox::{ConnectionState, Fault, FaultKind, RedirectTarget, RetryAfter, Sandbox, Scenario};
+use sandbox::{ConnectionFault, ConnectionState, DamagedResponse, Fault, FaultKind, RedirectTarget, ReplacedResponse, RetryAfter, Sandbox, Scenario};
 use sandbox_client::{Answer, connect, exchange, get, request};
 use std::io;
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ fn manifest_url() -> String {
 }
 
 /// What a client gets when this fault is set once: the failing answer, after which a second one must be good.
-fn meet(kind: FaultKind) -> io::Result<Answer> {
+fn meet(kind: impl Into<FaultKind>) -> io::Result<Answer> {
     let sandbox = start();
     sandbox.inject(
         Fault::on(GOOGLE_HOST).path_contains("tags/list").once(),
@@ -51,11 +51,11 @@ fn kind_of(result: io::Result<Answer>) -> io::ErrorKind {
 #[test]
 fn a_reset_is_a_real_one_before_and_after_the_headers() {
     assert_eq!(
-        kind_of(meet(FaultKind::ResetBeforeHeaders)),
+        kind_of(meet(ReplacedResponse::ResetBeforeHeaders)),
         io::ErrorKind::ConnectionReset
     );
     assert_eq!(
-        kind_of(meet(FaultKind::ResetAfterHeaders)),
+        kind_of(meet(DamagedResponse::ResetAfterHeaders)),
         io::ErrorKind::ConnectionReset
     );
 }
@@ -63,7 +63,7 @@ fn a_reset_is_a_real_one_before_and_after_the_headers() {
 #[test]
 fn a_cut_body_ends_in_order_and_too_soon() {
     assert_eq!(
-        kind_of(meet(FaultKind::CutBody)),
+        kind_of(meet(DamagedResponse::CutBody)),
         io::ErrorKind::UnexpectedEof
     );
 }
@@ -71,9 +71,9 @@ fn a_cut_body_ends_in_order_and_too_soon() {
 #[test]
 fn a_stall_never_answers_and_keeps_the_connection() {
     let kinds = [
-        FaultKind::Stall,
-        FaultKind::StallInBody,
-        FaultKind::WrongContentLength { difference: 7 },
+        FaultKind::from(ReplacedResponse::Stall),
+        DamagedResponse::StallInBody.into(),
+        DamagedResponse::WrongContentLength { difference: 7 }.into(),
     ];
     std::thread::scope(|scope| {
         for kind in kinds {
@@ -88,7 +88,7 @@ fn a_stall_never_answers_and_keeps_the_connection() {
 
 #[test]
 fn a_length_that_is_too_short_leaves_the_rest_in_the_way() {
-    let answer = meet(FaultKind::WrongContentLength { difference: -5 }).unwrap();
+    let answer = meet(DamagedResponse::WrongContentLength { difference: -5 }).unwrap();
     assert!(serde_json::from_slice::<serde_json::Value>(&answer.body).is_err());
 }
 
@@ -100,7 +100,7 @@ fn a_slow_answer_is_the_right_one() {
         .body;
     sandbox.inject(
         Fault::on(GOOGLE_HOST).once(),
-        FaultKind::SlowDrip { milliseconds: 1 },
+        DamagedResponse::SlowDrip { milliseconds: 1 },
     );
     let start = Instant::now();
     assert_eq!(
@@ -116,7 +116,7 @@ fn a_slow_answer_is_the_right_one() {
     );
     sandbox.inject(
         Fault::on(GOOGLE_HOST).once(),
-        FaultKind::Delay { milliseconds: 200 },
+        DamagedResponse::Delay { milliseconds: 200 },
     );
     let start = Instant::now();
     assert_eq!(
@@ -131,7 +131,7 @@ fn a_slow_answer_is_the_right_one() {
 #[test]
 fn any_status_with_headers_and_body() {
     let headers = vec![("X-Trouble".to_owned(), "yes".to_owned())];
-    let answer = meet(FaultKind::Status {
+    let answer = meet(ReplacedResponse::Status {
         code: 503,
         headers,
         body: "busy".into(),
@@ -150,7 +150,7 @@ fn any_status_with_headers_and_body() {
 #[test]
 fn too_many_requests_says_when_to_come_again() {
     let retry_after = |retry_after| {
-        let answer = meet(FaultKind::TooManyRequests { retry_after }).unwrap();
+        let answer = meet(ReplacedResponse::TooManyRequests { retry_after }).unwrap();
         assert_eq!(
             (answer.status, answer.error_code().as_str()),
             (429, "TOOMANYREQUESTS")
@@ -165,7 +165,7 @@ fn too_many_requests_says_when_to_come_again() {
 
 #[test]
 fn unauthorized_is_said_in_the_services_own_words() {
-    let answer = meet(FaultKind::Unauthorized).unwrap();
+    let answer = meet(ReplacedResponse::Unauthorized).unwrap();
     assert_eq!(answer.status, 401);
     assert!(
         answer
@@ -174,7 +174,7 @@ fn unauthorized_is_said_in_the_services_own_words() {
             .starts_with("Bearer realm=\"https://us-west1-docker.pkg.dev/")
     );
     let sandbox = start();
-    sandbox.inject(Fault::on("management.azure.com"), FaultKind::Unauthorized);
+    sandbox.inject(Fault::on("management.azure.com"), ReplacedResponse::Unauthorized);
     let url = "https://management.azure.com/subscriptions?api-version=2022-12-01";
     assert_eq!(
         get(&sandbox, url, &[]).unwrap().error_code(),
@@ -185,7 +185,7 @@ fn unauthorized_is_said_in_the_services_own_words() {
 #[test]
 fn redirects_lead_where_they_should_not() {
     let location = |to| {
-        meet(FaultKind::Redirect { to })
+        meet(ReplacedResponse::Redirect { to })
             .unwrap()
             .header("location")
             .unwrap()
@@ -202,24 +202,24 @@ fn redirects_lead_where_they_should_not() {
 
 #[test]
 fn bodies_that_are_not_what_they_should_be() {
-    assert!(meet(FaultKind::Html).unwrap().text().contains("<html>"));
-    let empty = meet(FaultKind::EmptyBody).unwrap();
+    assert!(meet(ReplacedResponse::Html).unwrap().text().contains("<html>"));
+    let empty = meet(DamagedResponse::EmptyBody).unwrap();
     assert_eq!((empty.status, empty.body.len()), (200, 0));
-    let truncated = meet(FaultKind::TruncatedJson).unwrap();
+    let truncated = meet(DamagedResponse::TruncatedJson).unwrap();
     assert!(
         truncated.body.len() > 100
             && serde_json::from_slice::<serde_json::Value>(&truncated.body).is_err()
     );
-    assert!(meet(FaultKind::WrongShape).unwrap().json()["unexpected"].is_array());
+    assert!(meet(DamagedResponse::WrongShape).unwrap().json()["unexpected"].is_array());
 }
 
 #[test]
 fn bodies_that_are_too_large() {
-    let endless = meet(FaultKind::EndlessBody).unwrap();
+    let endless = meet(ReplacedResponse::EndlessBody).unwrap();
     assert!(endless.body.len() >= 1_500_000);
-    let huge = meet(FaultKind::HugeJson { bytes: 1_000_000 }).unwrap();
+    let huge = meet(ReplacedResponse::HugeJson { bytes: 1_000_000 }).unwrap();
     assert!(huge.json()["tags"].as_array().unwrap().len() > 10_000);
-    let bomb = meet(FaultKind::GzipBomb { bytes: 100_000_000 }).unwrap();
+    let bomb = meet(ReplacedResponse::GzipBomb { bytes: 100_000_000 }).unwrap();
     assert_eq!(bomb.header("content-encoding"), Some("gzip"));
     assert!(bomb.body.len() < 200_000, "{}", bomb.body.len());
 }
@@ -227,7 +227,7 @@ fn bodies_that_are_too_large() {
 #[test]
 fn manifests_and_digests_that_do_not_match() {
     let sandbox = start();
-    let read = |kind: Option<FaultKind>| {
+    let read = |kind: Option<DamagedResponse>| {
         if let Some(kind) = kind {
             sandbox.inject(Fault::on(GOOGLE_HOST).once(), kind);
         }
@@ -241,13 +241,13 @@ fn manifests_and_digests_that_do_not_match() {
     let (header, digest) = read(None);
     assert_eq!(header.as_deref(), Some(digest.as_str()));
     assert_eq!(
-        read(Some(FaultKind::MissingDigestHeader)),
+        read(Some(DamagedResponse::MissingDigestHeader)),
         (None, digest.clone())
     );
-    let (other_header, same) = read(Some(FaultKind::WrongDigestHeader));
+    let (other_header, same) = read(Some(DamagedResponse::WrongDigestHeader));
     assert_eq!(same, digest);
     assert_ne!(other_header, header);
-    let (same_header, other) = read(Some(FaultKind::WrongDigest));
+    let (same_header, other) = read(Some(DamagedResponse::WrongDigest));
     assert_eq!(same_header, header);
     assert_ne!(other, digest);
 }
@@ -255,24 +255,24 @@ fn manifests_and_digests_that_do_not_match() {
 #[test]
 fn connections_that_fail() {
     let cases = [
-        (FaultKind::Refused, "502", ConnectionState::Refused),
+        (ConnectionFault::Refused, "502", ConnectionState::Refused),
         (
-            FaultKind::TunnelRefused { code: 407 },
+            ConnectionFault::TunnelRefused { code: 407 },
             "407",
             ConnectionState::Refused,
         ),
         (
-            FaultKind::CertificateOfForeignAuthority,
+            ConnectionFault::CertificateOfForeignAuthority,
             "UnknownIssuer",
             ConnectionState::HandshakeFailed,
         ),
         (
-            FaultKind::CertificateForOtherHost,
+            ConnectionFault::CertificateForOtherHost,
             "NotValidForName",
             ConnectionState::HandshakeFailed,
         ),
         (
-            FaultKind::CertificateExpired,
+            ConnectionFault::CertificateExpired,
             "xpired",
             ConnectionState::HandshakeFailed,
         ),
@@ -335,7 +335,7 @@ fn a_fault_before_the_service_keeps_it_from_acting() {
     let sandbox = start();
     sandbox.inject(
         Fault::on("management.azure.com").method("POST"),
-        FaultKind::ResetBeforeHeaders,
+        ReplacedResponse::ResetBeforeHeaders,
     );
     let url = format!(
         "https://management.azure.com/subscriptions/{}/resourceGroups/platform-images/providers\

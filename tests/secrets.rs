@@ -6,7 +6,7 @@ mod support;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 
-use sandbox::{Fault, FaultKind, Sandbox, Scenario, scenario};
+use sandbox::{Fault, ReplacedResponse, Sandbox, Scenario, scenario};
 use serde_json::json;
 use support::disguise::{forms_of, squeezed};
 use support::{ACR, ENTRA, Ended, run};
@@ -19,8 +19,8 @@ fn world() -> Sandbox {
 }
 
 /// A refusal of Entra with this text in it.
-fn refusal(text: &str) -> FaultKind {
-    FaultKind::Status {
+fn refusal(text: &str) -> ReplacedResponse {
+    ReplacedResponse::Status {
         code: 401,
         headers: Vec::new(),
         body: json!({"error": "invalid_client", "error_description": format!("AADSTS7000215: got {text} here")})
@@ -187,7 +187,7 @@ fn registry_token_that_the_registry_repeats_in_any_form_is_hidden() {
         world.clear_faults();
         world.inject(
             Fault::on(ACR).path_contains("/oauth2/exchange"),
-            FaultKind::Status {
+            ReplacedResponse::Status {
                 code: 200,
                 headers: Vec::new(),
                 body: json!({ "refresh_token": token }).to_string(),
@@ -195,7 +195,7 @@ fn registry_token_that_the_registry_repeats_in_any_form_is_hidden() {
         );
         world.inject(
             Fault::on(ACR).path_contains("/oauth2/token"),
-            FaultKind::Status {
+            ReplacedResponse::Status {
                 code: 401,
                 headers: Vec::new(),
                 body: json!({"errors": [{"code": "UNAUTHORIZED", "message": format!("got {form} here")}]}).to_string(),

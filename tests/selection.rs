@@ -10,7 +10,7 @@ use support::{ACR, ONE, SOURCE, run};
 
 const SLI: &str = env!("CARGO_BIN_EXE_sli");
 
-fn list(body: &Value) -> sandbox::FaultKind {
+fn list(body: &Value) -> sandbox::ReplacedResponse {
     answer(
         200,
         &[("Content-Type", "application/json")],

@@ -5,7 +5,7 @@ mod support;
 use std::path::Path;
 use std::process::Command;
 
-use sandbox::{Fault, FaultKind, Sandbox, Scenario};
+use sandbox::{Fault, ReplacedResponse, Sandbox, Scenario};
 use serde_json::json;
 use support::{ACR, ENTRA, Ended, ONE, SOURCE, run};
 
@@ -275,8 +275,8 @@ fn counts(ended: &Ended) -> [Option<String>; 2] {
     ]
 }
 
-fn refused(host: &str) -> (Fault, FaultKind) {
-    let kind = FaultKind::Status {
+fn refused(host: &str) -> (Fault, ReplacedResponse) {
+    let kind = ReplacedResponse::Status {
         code: 403,
         headers: Vec::new(),
         body: String::new(),

@@ -5,10 +5,10 @@
 //! on 127.0.0.1 only and never opens a connection itself.
 //!
 //! ```
-//! use sandbox::{Fault, FaultKind, Sandbox, Scenario};
+//! use sandbox::{Fault, ReplacedResponse, Sandbox, Scenario};
 //!
 //! let sandbox = Sandbox::start(Scenario::default())?;
-//! sandbox.inject(Fault::on("us-west1-docker.pkg.dev").path_contains("tags/list").times(3), FaultKind::ResetBeforeHeaders);
+//! sandbox.inject(Fault::on("us-west1-docker.pkg.dev").path_contains("tags/list").times(3), ReplacedResponse::ResetBeforeHeaders);
 //! let environment = sandbox.environment(); // for the program under test
 //! assert!(environment.iter().any(|(name, _)| name == "HTTPS_PROXY"));
 //! assert!(sandbox.requests().is_empty());
@@ -24,18 +24,19 @@ mod acr;
 mod acr_metadata;
 mod arm;
 mod arm_error;
-mod authority;
 pub mod azure;
 mod blob_storage;
+mod certificate_authority;
 mod change;
 mod code_collections;
 pub mod content;
 mod control;
-mod damage;
+mod delayed_stream;
 mod delivery;
 mod distribution;
 mod entra;
 mod fault;
+mod faulty_response;
 mod http1;
 pub mod image;
 mod import;
@@ -43,7 +44,6 @@ mod import_failure;
 mod initial_state;
 mod internet;
 mod journal;
-mod line;
 mod managed_identity;
 mod message;
 mod proxy;
@@ -61,13 +61,16 @@ mod world;
 
 pub use azure::{ImportFailure, ImportResult, ImportRule, Permission};
 pub use change::{Change, ChangeError};
-pub use fault::{ArmedFault, Fault, FaultKind, RedirectTarget, RetryAfter};
+pub use fault::{
+    ArmedFault, ConnectionFault, DamagedResponse, Fault, FaultKind, RedirectTarget,
+    ReplacedResponse, RetryAfter,
+};
 pub use journal::{ConnectionState, RecordedConnection, RecordedRequest};
 pub use registry::Upload;
 pub use scenario::{AcrContent, Scenario, StableTag};
 pub use world::{File, World};
 
-use authority::{CertificateAuthority, CertificateError};
+use certificate_authority::{CertificateAuthority, CertificateError};
 use shared::Shared;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -204,8 +207,8 @@ impl Sandbox {
     }
 
     /// Sets a fault and returns its number. Of several that fit a request, the first that was set and strikes counts.
-    pub fn inject(&self, fault: Fault, kind: FaultKind) -> u64 {
-        self.shared.faults().add(fault, kind)
+    pub fn inject(&self, fault: Fault, kind: impl Into<FaultKind>) -> u64 {
+        self.shared.faults().add(fault, kind.into())
     }
 
     /// The faults that are set, with how often each was met.

@@ -1,6 +1,6 @@
 //! The state that all connections of a sandbox share.
 
-use crate::authority::CertificateAuthority;
+use crate::certificate_authority::CertificateAuthority;
 use crate::fault::FaultTable;
 use crate::journal::Journal;
 use crate::scenario::{self, Scenario};

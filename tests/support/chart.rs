@@ -3,7 +3,7 @@
 // Every test file uses its own part of this.
 #![allow(dead_code)]
 
-use sandbox::{FaultKind, Sandbox, Scenario};
+use sandbox::{ReplacedResponse, Sandbox, Scenario};
 
 use crate::support::{Ended, Run, run};
 
@@ -26,8 +26,8 @@ pub fn verdict(ended: &Ended, name: &str) -> String {
         .clone()
 }
 
-pub fn status(code: u16, body: &str) -> FaultKind {
-    FaultKind::Status {
+pub fn status(code: u16, body: &str) -> ReplacedResponse {
+    ReplacedResponse::Status {
         code,
         headers: Vec::new(),
         body: body.to_owned(),

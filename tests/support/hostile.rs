@@ -2,7 +2,7 @@
 
 use sandbox::content::Digest;
 use sandbox::registry::{ManifestEntry, RegistryKind};
-use sandbox::{Fault, FaultKind, File, Sandbox, Scenario};
+use sandbox::{Fault, File, ReplacedResponse, Sandbox, Scenario};
 use serde_json::{Value, json};
 
 use super::{Ended, ONE, SOURCE};
@@ -41,9 +41,9 @@ pub fn one_list() -> Fault {
     Fault::on(SOURCE).path_contains(&format!("{ONE}/tags/list"))
 }
 
-pub fn answer(code: u16, headers: &[(&str, &str)], body: impl Into<String>) -> FaultKind {
+pub fn answer(code: u16, headers: &[(&str, &str)], body: impl Into<String>) -> ReplacedResponse {
     let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-    FaultKind::Status {
+    ReplacedResponse::Status {
         code,
         headers: headers.iter().map(owned).collect(),
         body: body.into(),

@@ -20,9 +20,9 @@ use tokio::time::{Instant, Sleep};
 /// How many bytes are kept on their way to the server before reading from the client pauses.
 const WINDOW: usize = 4 * 1024 * 1024;
 
-/// What can be told to a [`Line`] and read from it while something else (TLS) owns it.
+/// What can be told to a [`DelayedStream`] and read from it while something else (TLS) owns it.
 #[derive(Debug, Default)]
-pub struct LineControl {
+pub struct StreamControl {
     reset: AtomicBool,
     /// The round trip in microseconds.
     round_trip: AtomicU64,
@@ -30,8 +30,8 @@ pub struct LineControl {
     sent: AtomicU64,
 }
 
-impl LineControl {
-    /// When the line is dropped, the client sees a TCP reset (RST) instead of an orderly end.
+impl StreamControl {
+    /// When the this is dropped, the client sees a TCP reset (RST) instead of an orderly end.
     pub fn reset_at_end(&self) {
         self.reset.store(true, Ordering::SeqCst);
     }
@@ -61,23 +61,23 @@ impl LineControl {
 
 /// A TCP connection with delay, counters and a reset.
 #[derive(Debug)]
-pub struct Line {
+pub struct DelayedStream {
     stream: TcpStream,
-    control: Arc<LineControl>,
-    inbound: Lane,
-    outbound: Lane,
+    control: Arc<StreamControl>,
+    inbound: Queue,
+    outbound: Queue,
     client_finished: bool,
 }
 
 /// Bytes on their way in one direction, each with the moment at which it arrives.
 #[derive(Debug, Default)]
-struct Lane {
+struct Queue {
     queue: VecDeque<(Instant, Vec<u8>)>,
     bytes: usize,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl Lane {
+impl Queue {
     fn push(&mut self, arrival: Instant, bytes: &[u8]) {
         self.bytes += bytes.len();
         self.queue.push_back((arrival, bytes.to_vec()));
@@ -114,12 +114,12 @@ impl Lane {
     }
 }
 
-impl Line {
+impl DelayedStream {
     /// Takes over a connection; without delay until the control says otherwise.
     #[must_use]
-    pub fn new(stream: TcpStream) -> (Self, Arc<LineControl>) {
-        let control = Arc::new(LineControl::default());
-        let (inbound, outbound) = (Lane::default(), Lane::default());
+    pub fn new(stream: TcpStream) -> (Self, Arc<StreamControl>) {
+        let control = Arc::new(StreamControl::default());
+        let (inbound, outbound) = (Queue::default(), Queue::default());
         (
             Self {
                 stream,
@@ -154,71 +154,71 @@ impl Line {
     }
 }
 
-impl AsyncRead for Line {
+impl AsyncRead for DelayedStream {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
         target: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let line = self.get_mut();
-        if let Poll::Ready(Err(error)) = line.poll_receive(context) {
+        let this = self.get_mut();
+        if let Poll::Ready(Err(error)) = this.poll_receive(context) {
             return Poll::Ready(Err(error));
         }
-        if line.inbound.queue.is_empty() {
-            return if line.client_finished {
+        if this.inbound.queue.is_empty() {
+            return if this.client_finished {
                 Poll::Ready(Ok(()))
             } else {
                 Poll::Pending
             };
         }
-        std::task::ready!(line.inbound.poll_arrival(context));
-        let count = line.inbound.queue.front().map_or(0, |(_, bytes)| {
+        std::task::ready!(this.inbound.poll_arrival(context));
+        let count = this.inbound.queue.front().map_or(0, |(_, bytes)| {
             let count = bytes.len().min(target.remaining());
             target.put_slice(&bytes[..count]);
             count
         });
-        line.inbound.take(count);
+        this.inbound.take(count);
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for Line {
+impl AsyncWrite for DelayedStream {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let line = self.get_mut();
-        if line.outbound.bytes >= WINDOW {
-            std::task::ready!(Pin::new(&mut *line).poll_flush(context))?;
+        let this = self.get_mut();
+        if this.outbound.bytes >= WINDOW {
+            std::task::ready!(Pin::new(&mut *this).poll_flush(context))?;
         }
-        line.outbound
-            .push(Instant::now() + line.control.one_way(), bytes);
+        this.outbound
+            .push(Instant::now() + this.control.one_way(), bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let line = self.get_mut();
-        while !line.outbound.queue.is_empty() {
-            std::task::ready!(line.outbound.poll_arrival(context));
-            let Some((_, bytes)) = line.outbound.queue.front() else {
+        let this = self.get_mut();
+        while !this.outbound.queue.is_empty() {
+            std::task::ready!(this.outbound.poll_arrival(context));
+            let Some((_, bytes)) = this.outbound.queue.front() else {
                 break;
             };
-            let count = std::task::ready!(Pin::new(&mut line.stream).poll_write(context, bytes))?;
-            line.control.sent.fetch_add(count as u64, Ordering::SeqCst);
-            line.outbound.take(count);
+            let count = std::task::ready!(Pin::new(&mut this.stream).poll_write(context, bytes))?;
+            this.control.sent.fetch_add(count as u64, Ordering::SeqCst);
+            this.outbound.take(count);
         }
-        Pin::new(&mut line.stream).poll_flush(context)
+        Pin::new(&mut this.stream).poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let line = self.get_mut();
-        std::task::ready!(Pin::new(&mut *line).poll_flush(context))?;
-        Pin::new(&mut line.stream).poll_shutdown(context)
+        let this = self.get_mut();
+        std::task::ready!(Pin::new(&mut *this).poll_flush(context))?;
+        Pin::new(&mut this.stream).poll_shutdown(context)
     }
 }
 
-impl Drop for Line {
+impl Drop for DelayedStream {
     fn drop(&mut self) {
         if self.control.reset.load(Ordering::SeqCst) {
             // A lingering time of zero makes close() send RST and throw away what was not sent (socket(7)).
@@ -233,24 +233,24 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
-    async fn pair() -> (Line, Arc<LineControl>, TcpStream) {
+    async fn pair() -> (DelayedStream, Arc<StreamControl>, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap())
             .await
             .unwrap();
-        let (line, control) = Line::new(listener.accept().await.unwrap().0);
-        (line, control, client)
+        let (this, control) = DelayedStream::new(listener.accept().await.unwrap().0);
+        (this, control, client)
     }
 
     #[tokio::test]
     async fn a_question_and_its_answer_take_one_round_trip() {
-        let (mut line, control, mut client) = pair().await;
+        let (mut this, control, mut client) = pair().await;
         control.set_round_trip(Duration::from_millis(80));
         let server = tokio::spawn(async move {
             let mut question = [0; 4];
-            line.read_exact(&mut question).await.unwrap();
-            line.write_all(b"pong").await.unwrap();
-            line.flush().await.unwrap();
+            this.read_exact(&mut question).await.unwrap();
+            this.write_all(b"pong").await.unwrap();
+            this.flush().await.unwrap();
         });
         let start = Instant::now();
         client.write_all(b"ping").await.unwrap();
@@ -267,9 +267,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_reset_reaches_the_client_as_one() {
-        let (line, control, mut client) = pair().await;
+        let (this, control, mut client) = pair().await;
         control.reset_at_end();
-        drop(line);
+        drop(this);
         let error = client.read(&mut [0; 1]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     }
