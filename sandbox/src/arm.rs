@@ -1,7 +1,7 @@
-//! Azure Resource Manager: subscriptions, registries, and who may see them. Imports are in `import.rs`.
+//! Azure Resource Manager: tenants, subscriptions and registries. Imports are in `import.rs`.
 //!
-//! From the Microsoft.ContainerRegistry 2023-07-01 specification and recorded errors. Without `registries/read` a list is
-//! empty rather than refused, as ARM does it. Deliberately absent: everything that changes a resource.
+//! Sources: the specification of Microsoft.ContainerRegistry 2023-07-01 and recorded errors. Without permission for
+//! `registries/read`, a list is empty, as at ARM. Not simulated: requests that change a resource.
 
 use crate::arm_error;
 use crate::azure::{Permission, Principal, RegistryResource, Subscription};
@@ -12,14 +12,14 @@ use crate::token;
 use crate::world::World;
 use serde_json::{Value, json};
 
-/// ARM's hosts in Azure's clouds.
+/// The hosts of ARM in Azure's clouds.
 pub const HOSTS: [&str; 3] = [
     "management.azure.com",
     "management.usgovcloudapi.net",
     "management.chinacloudapi.cn",
 ];
 
-/// Answers for ARM.
+/// Answers a request to ARM.
 pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
     let response = match authenticate(world, host, request) {
         Ok(principal) => route(world, host, &principal, request),
@@ -36,7 +36,7 @@ pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
         )
 }
 
-/// What ARM says to a token that has ended: the fault "401 once".
+/// Returns ARM's response to an expired token.
 pub fn expired_token(world: &World) -> Response {
     let text = "The access token expiry UTC time is earlier than current UTC time.";
     token_refusal(world, "ExpiredAuthenticationToken", text)
@@ -91,7 +91,7 @@ fn token_refusal(world: &World, code: &str, message: &str) -> Response {
 }
 
 fn route(world: &mut World, host: &str, principal: &Principal, request: &Request) -> Response {
-    // ARM's paths are case-insensitive; names keep the case that they came in only inside messages.
+    // ARM's paths are case-insensitive; messages contain the names in the case of the request.
     let segments = request.segments();
     let lower: Vec<String> = segments
         .iter()
@@ -263,7 +263,7 @@ fn registries(
     subscription: &Subscription,
     request: &Request,
 ) -> Response {
-    let may = principal.permissions.contains(&Permission::ReadRegistry);
+    let may_read = principal.permissions.contains(&Permission::ReadRegistry);
     let filter = request
         .parameter("$filter")
         .unwrap_or_default()
@@ -273,7 +273,8 @@ fn registries(
         .registries
         .iter()
         .filter(|registry| {
-            may && registry.subscription == subscription.id
+            may_read
+                && registry.subscription == subscription.id
                 && matches_filter(&filter, &registry.name)
         })
         .map(registry_row)
@@ -295,7 +296,7 @@ fn registries(
     Response::json(200, &page)
 }
 
-/// Whether a registry passes a filter of the generic resources list: `resourceType eq '…' [and name eq '…']`, in lower case.
+/// True if a registry matches a filter of the generic resources list: `resourceType eq '…' [and name eq '…']`, in lower case.
 fn matches_filter(filter: &str, name: &str) -> bool {
     let Some((_, rest)) = filter.split_once("name eq '") else {
         return true;

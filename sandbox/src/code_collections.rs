@@ -7,7 +7,7 @@ use crate::scenario::{
 };
 use crate::world::World;
 
-/// The first commit's time: 2026-09-01T08:00:00Z; each later one is a week after.
+/// The time of the first commit: 2026-09-01T08:00:00Z. Each later commit is a week after the one before.
 const FIRST_COMMIT: i64 = 1_788_249_600;
 const WEEK: i64 = 7 * 24 * 3600;
 
@@ -19,13 +19,13 @@ pub fn add(scenario: &Scenario, world: &mut World) {
 }
 
 impl Scenario {
-    /// The stable tag of a repository's newest image, such as `main-1a2b3c4`.
+    /// Returns the stable tag of a repository's newest image, such as `main-1a2b3c4`.
     #[must_use]
     pub fn newest_tag(repository: &str) -> String {
         format!("main-{}", commit(repository, 0))
     }
 
-    /// One repository at Google, as RunWhen's builds leave it, and its counterpart in the ACR.
+    /// Adds a repository at Google with the tags that RunWhen's builds create, and its copy in the ACR.
     fn add_code_collection(&self, world: &mut World, repository: &str, number: usize) {
         let source = format!("{GOOGLE_PATH}/{repository}");
         let destination = format!("{DESTINATION_PATH}/{repository}");
@@ -35,7 +35,7 @@ impl Scenario {
                 format!("main-{}", commit(repository, age)),
             );
             publish(world, &source, &recipe, &[&tag], &commit(repository, age));
-            // The ACR has been synced until three weeks ago.
+            // The last sync of the ACR was three weeks ago.
             if self.acr != AcrContent::Empty && age >= 3 {
                 world.publish(&self.login_server, &destination, &recipe, &[&tag]);
             }
@@ -59,7 +59,7 @@ impl Scenario {
         self.add_newest(world, repository, number);
     }
 
-    /// The newest image of a repository, with what the ACR has of it.
+    /// Adds the newest image of a repository at Google, and its tag in the ACR according to the scenario.
     fn add_newest(&self, world: &mut World, repository: &str, number: usize) {
         let source = format!("{GOOGLE_PATH}/{repository}");
         let destination = format!("{DESTINATION_PATH}/{repository}");
@@ -107,7 +107,7 @@ impl Scenario {
         let weeks = i64::try_from(self.older_tags.saturating_sub(age)).unwrap_or_default();
         ImageRecipe {
             base: repository.to_owned(),
-            // Some repositories are built by older pipelines: Docker's media types, no attestations.
+            // Older pipelines build some repositories, with Docker's media types and without attestations.
             format: if number % 2 == 1 {
                 ImageFormat::Docker
             } else {
@@ -122,7 +122,7 @@ impl Scenario {
     }
 }
 
-/// Publishes an image with its tags and the aliases of its children.
+/// Publishes an image at Google with its tags and the aliases of its children.
 fn publish(
     world: &mut World,
     repository: &str,
@@ -143,7 +143,7 @@ fn publish(
     image
 }
 
-/// The abbreviated commit of a repository's image of some age: seven hexadecimal digits.
+/// Returns the abbreviated commit (seven hexadecimal digits) of a repository's image. The newest image has age 0.
 fn commit(repository: &str, age: usize) -> String {
     Digest::of(format!("commit {age} of {repository}").as_bytes()).hex()[..7].to_owned()
 }

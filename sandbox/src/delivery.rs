@@ -1,4 +1,4 @@
-//! Sending a response, also in the wrong ways that faults require.
+//! Sending a response, also incompletely or incorrectly as faults require.
 
 use crate::delayed_stream::StreamControl;
 use crate::http1;
@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 /// The time between two pieces of an endless body.
 const ENDLESS_PAUSE: Duration = Duration::from_millis(10);
 
-/// A response with the way in which it is sent.
+/// A response and how to send it.
 #[derive(Debug, Clone)]
 pub struct Delivery {
     response: Response,
@@ -19,7 +19,7 @@ pub struct Delivery {
 }
 
 impl Response {
-    /// Returns this response, to be sent in this way.
+    /// Selects how to send this response.
     #[must_use]
     pub fn sent(self, mode: SendMode) -> Delivery {
         Delivery {
@@ -35,7 +35,7 @@ impl From<Response> for Delivery {
     }
 }
 
-/// The way in which a response is sent.
+/// How to send a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SendMode {
     /// Head and body at once, after this time.

@@ -1,8 +1,8 @@
-//! The distribution API (`/v2/`), reading half: what every registry of the sandbox answers from one core.
+//! The distribution API (`/v2/`) for reading, which all registries share.
 //!
-//! From the OCI distribution specification 1.1; where services differ (the challenge, the way to a blob, the texts of
-//! errors) the [`RegistryKind`] decides. Lists of tags are in `tag_list.rs`, writing is in `upload.rs`. Deliberately
-//! absent: schema 1 manifests, `_catalog` (nobody here may list whole registries).
+//! Source: the OCI distribution specification 1.1. The [`RegistryKind`] decides where services differ (the challenge, the
+//! delivery of blobs, the texts of errors). Lists of tags are in `tag_list.rs`, writing is in `upload.rs`. Not simulated:
+//! schema 1 manifests, `_catalog` (clients here do not have the permission).
 
 use crate::content::Digest;
 use crate::message::{Request, Response};
@@ -15,21 +15,21 @@ use serde_json::{Value, json};
 
 /// Answers a request under `/v2/`.
 pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
-    let Some(target) = RegistryPath::parse(request) else {
+    let Some(path) = RegistryPath::parse(request) else {
         return Response::new(404, "text/plain; charset=utf-8", "404 page not found\n");
     };
-    // Debian's docker-registry, Azure, Google, GitHub and Docker Hub send the header with refusals too.
-    let response = match authorize(world, host, request, &target) {
-        Ok(()) => allowed(world, host, request, &target),
+    // Debian's docker-registry, Azure, Google, GitHub and Docker Hub also send the header with refusals.
+    let response = match authorize(world, host, request, &path) {
+        Ok(()) => allowed(world, host, request, &path),
         Err(refusal) => refusal,
     };
     response.with("Docker-Distribution-Api-Version", "registry/2.0")
 }
 
-fn allowed(world: &mut World, host: &str, request: &Request, target: &RegistryPath) -> Response {
-    match (target, request.method.as_str()) {
+fn allowed(world: &mut World, host: &str, request: &Request, path: &RegistryPath) -> Response {
+    match (path, request.method.as_str()) {
         (RegistryPath::Ping, _) => Response::json(200, &json!({})),
-        // HEAD is not for it: 405, as Debian's docker-registry says too.
+        // HEAD gets 405, as at Debian's docker-registry.
         (RegistryPath::Tags(repository), "GET") => {
             tag_list::answer(world, host, repository, request)
         }
@@ -42,23 +42,23 @@ fn allowed(world: &mut World, host: &str, request: &Request, target: &RegistryPa
         (RegistryPath::Referrers(repository, digest), "GET" | "HEAD") => {
             referrers(world, host, repository, digest)
         }
-        _ => upload::answer(world, host, target, request),
+        _ => upload::answer(world, host, path, request),
     }
 }
 
-/// The 401 with which this host answers a request that has no credentials, or no good ones.
+/// Returns this host's 401 for a request without valid credentials.
 pub fn challenge_for(world: &World, host: &str, request: &Request) -> Response {
-    let target = RegistryPath::parse(request).unwrap_or(RegistryPath::Ping);
-    let action = target.action(&request.method);
+    let path = RegistryPath::parse(request).unwrap_or(RegistryPath::Ping);
+    let action = path.action(&request.method);
     match world.registries.get(host).map(|registry| &registry.kind) {
         Some(RegistryKind::Azure(_)) => acr::challenge(
             host,
-            target.repository(),
+            path.repository(),
             action,
             request.bearer_token().map(|_| "invalid_token"),
         ),
         Some(RegistryKind::Google(_) | RegistryKind::Token(_)) | None => {
-            token_service::challenge(world, host, target.repository())
+            token_service::challenge(world, host, path.repository())
         }
     }
 }
@@ -67,22 +67,22 @@ fn authorize(
     world: &mut World,
     host: &str,
     request: &Request,
-    target: &RegistryPath,
+    path: &RegistryPath,
 ) -> Result<(), Response> {
     let now = world.now();
     let Some(registry) = world.registries.get(host) else {
         return Err(Response::empty(502));
     };
-    let action = target.action(&request.method);
+    let action = path.action(&request.method);
     match &registry.kind {
-        RegistryKind::Azure(_) => acr::authorize(world, host, request, target.repository(), action),
+        RegistryKind::Azure(_) => acr::authorize(world, host, request, path.repository(), action),
         RegistryKind::Google(_) | RegistryKind::Token(_) => {
-            token_service::authorize(world, registry, request, target, action, now)
+            token_service::authorize(world, registry, request, path, action, now)
         }
     }
 }
 
-/// A manifest, counted as a pull where pulls are limited.
+/// Returns a manifest. Counts it as a pull if the registry limits pulls.
 fn counted_manifest(
     world: &mut World,
     host: &str,
@@ -138,7 +138,7 @@ fn manifest(
         .with("ETag", format!("\"{digest}\""))
 }
 
-/// Whether the Accept header takes this media type. ACR is strict with OCI's types only: Docker's come to everybody.
+/// True if the Accept header allows this media type. ACR checks only OCI's media types.
 fn accepts(request: &Request, media_type: &str) -> bool {
     let accept: Vec<&str> = request
         .headers

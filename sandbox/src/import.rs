@@ -1,8 +1,8 @@
-//! ARM's `importImage`: the long-running operation, and the copy inside the sandbox that it stands for.
+//! ARM's `importImage`: the long-running operation, and its copy of the image inside the sandbox.
 //!
-//! The shapes are those recorded from the real service: 202 with an empty body and a signed `Location` of nearly 5 kB, a
+//! The responses are like those recorded from the real service: 202 with an empty body and a signed `Location` of nearly 5 kB, a
 //! new `Location` at every poll, 200 `{"status":"Succeeded"}` at the end, and a failure as a 4xx of the poll whose message
-//! begins "Operation … failed. Resource …" (Azure/acr#181, #457; azure-cli#10938).
+//! begins with "Operation … failed. Resource …" (Azure/acr#181, #457; azure-cli#10938).
 
 use crate::arm_error;
 use crate::azure::{
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// More manifests than this in one image are not imported.
+/// The largest number of manifests of an image that ACR imports.
 const LARGEST_IMAGE: usize = 50;
 
 /// Answers `POST …/importImage`.
@@ -114,7 +114,7 @@ pub fn poll(world: &mut World, host: &str, name: &str, request: &Request) -> Res
     }
 }
 
-/// The answer while an operation goes on: with the address to ask next.
+/// Returns the response for a running operation. It contains the URL of the next poll.
 fn pending(world: &World, host: &str, operation: &ImportOperation) -> Response {
     let registries = &world.azure.registries;
     let Some(registry) = registries
@@ -140,11 +140,12 @@ fn pending(world: &World, host: &str, operation: &ImportOperation) -> Response {
         .with("Retry-After", world.azure.imports.retry_after.to_string())
 }
 
-/// The answer when an operation has ended.
+/// Returns the response for a finished operation.
 fn ended(operation: &ImportOperation) -> Response {
     match &operation.result {
         ImportResult::Fail(failure) | ImportResult::FailAndArrive(failure) => {
-            let (status, code, cause) = import_failure::words(failure, &operation.source_image);
+            let (status, code, cause) =
+                import_failure::response_parts(failure, &operation.source_image);
             let (name, registry) = (&operation.name, &operation.registry);
             let message = format!("Operation {name} failed. Resource {registry} {cause}");
             arm_error::error(status, &code, &message)
@@ -159,7 +160,7 @@ fn ended(operation: &ImportOperation) -> Response {
     }
 }
 
-/// Puts the content of every import in place whose time has come.
+/// Copies the images of all imports whose time has passed.
 pub fn advance(world: &mut World) {
     let now = Instant::now();
     for at in 0..world.azure.operations.len() {
@@ -188,7 +189,7 @@ pub fn advance(world: &mut World) {
     }
 }
 
-/// Whether another import of this target goes on, where one excludes another.
+/// True if ARM refuses this target because another import of it is running.
 fn is_busy(world: &World, registry: &RegistryResource, target: &String) -> bool {
     let mut operations = world.azure.operations.iter();
     world.azure.imports.exclusive
@@ -278,9 +279,9 @@ fn pick_rule(world: &mut World, names: &str) -> (ImportResult, Duration) {
     )
 }
 
-/// The signed address of an operation: the certificate chain in it makes the real one this long.
-fn location(host: &str, registry: &RegistryResource, name: &str, turn: u32) -> String {
-    let time = format!("6389{turn:014}");
+/// Returns the signed URL of an operation. Like the real one, it is this long because it contains a certificate chain.
+fn location(host: &str, registry: &RegistryResource, name: &str, polls: u32) -> String {
+    let time = format!("6389{polls:014}");
     let certificate = token::signature(&registry.login_server).repeat(100);
     let signature = token::signature(&format!("{name} {time}"));
     let hash = token::signature(name);
@@ -293,46 +294,17 @@ fn location(host: &str, registry: &RegistryResource, name: &str, turn: u32) -> S
 }
 
 fn copy(world: &mut World, operation: &ImportOperation) -> Result<(), ImportFailure> {
-    let source_host = if operation.source_host == "docker.io" {
-        "registry-1.docker.io"
-    } else {
-        &operation.source_host
-    };
     let (name, reference) = split_reference(&operation.source_image);
-    let registry = world
-        .registries
-        .get(source_host)
-        .ok_or(ImportFailure::UnexpectedStatus)?;
-    if let RegistryKind::Token(settings) = &registry.kind {
-        let allowed = match &operation.source_credentials {
-            Some(given) => settings.accounts.contains(given),
-            None => settings.anonymous_pull,
-        };
-        if !allowed {
-            return Err(ImportFailure::SourceUnauthorized);
-        }
-    }
-    if !registry.ranges {
-        return Err(ImportFailure::RangesNotSupported);
-    }
-    let source = registry
-        .repositories
-        .get(&name)
-        .ok_or(ImportFailure::SourceNotFound)?;
+    let source = source_repository(world, operation, &name)?;
     let digest = source
         .resolve(&reference)
         .ok_or(ImportFailure::SourceNotFound)?;
     let mut picked = Repository::default();
     let digest = match operation.result {
-        ImportResult::OtherDigest => another(source, &digest).unwrap_or(digest),
+        ImportResult::OtherDigest => other_digest(source, &digest).unwrap_or(digest),
         ImportResult::Dangling => {
-            picked.manifests.clear();
-            return point(
-                world,
-                operation,
-                &Digest::of(digest.as_str().as_bytes()),
-                &picked,
-            );
+            let missing = Digest::of(digest.as_str().as_bytes());
+            return add_to_targets(world, operation, &missing, &picked);
         }
         ImportResult::Succeed
         | ImportResult::Fail(_)
@@ -351,11 +323,44 @@ fn copy(world: &mut World, operation: &ImportOperation) -> Result<(), ImportFail
             cause,
         });
     }
-    point(world, operation, &digest, &picked)
+    add_to_targets(world, operation, &digest, &picked)
 }
 
-/// Adds what was collected to every target repository and points the target tags at a digest.
-fn point(
+/// Returns the source repository if the source registry lets Azure pull from it.
+fn source_repository<'a>(
+    world: &'a World,
+    operation: &ImportOperation,
+    name: &str,
+) -> Result<&'a Repository, ImportFailure> {
+    let source_host = if operation.source_host == "docker.io" {
+        "registry-1.docker.io"
+    } else {
+        &operation.source_host
+    };
+    let registry = world
+        .registries
+        .get(source_host)
+        .ok_or(ImportFailure::UnexpectedStatus)?;
+    if let RegistryKind::Token(settings) = &registry.kind {
+        let allowed = match &operation.source_credentials {
+            Some(given) => settings.accounts.contains(given),
+            None => settings.anonymous_pull,
+        };
+        if !allowed {
+            return Err(ImportFailure::SourceUnauthorized);
+        }
+    }
+    if !registry.ranges {
+        return Err(ImportFailure::RangesNotSupported);
+    }
+    registry
+        .repositories
+        .get(name)
+        .ok_or(ImportFailure::SourceNotFound)
+}
+
+/// Adds the collected content to every target repository and points the target tags at a digest.
+fn add_to_targets(
     world: &mut World,
     operation: &ImportOperation,
     digest: &Digest,
@@ -409,7 +414,7 @@ fn point(
     Ok(())
 }
 
-/// Takes a manifest, its children and all their blobs; referrers are not taken, as ACR does not take them either.
+/// Collects a manifest, its children and all their blobs. ACR does not import referrers.
 fn collect(
     world: &World,
     source: &Repository,
@@ -439,7 +444,7 @@ fn collect(
     Ok(())
 }
 
-fn another(source: &Repository, digest: &Digest) -> Option<Digest> {
+fn other_digest(source: &Repository, digest: &Digest) -> Option<Digest> {
     let mut others = source.tags.values().map(|entry| &entry.digest);
     others.find(|other| *other != digest).cloned()
 }

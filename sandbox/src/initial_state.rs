@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 impl Scenario {
-    /// The world as this scenario begins.
+    /// Returns the state of the services when this scenario starts.
     #[must_use]
     pub fn build(&self) -> World {
         let mut world = World::new(self.azure());
@@ -83,7 +83,7 @@ mod tests {
     use crate::scenario::{CODE_COLLECTIONS, DESTINATION_PATH, GOOGLE_PATH};
 
     #[test]
-    fn in_the_default_scenario_all_five_newest_tags_are_missing_and_older_ones_are_there() {
+    fn in_the_default_scenario_the_acr_has_older_tags_but_not_the_newest() {
         let world = Scenario::default().build();
         for repository in CODE_COLLECTIONS {
             let (source, destination) = (
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn in_the_up_to_date_scenario_both_sides_agree() {
+    fn in_the_up_to_date_scenario_the_acr_has_the_newest_digests() {
         let world = Scenario::up_to_date().build();
         for repository in CODE_COLLECTIONS {
             let stable = Scenario::newest_tag(repository);

@@ -217,7 +217,7 @@ where
     Ok(NextStep::Close)
 }
 
-/// A request with the way in which it arrived.
+/// A request with the connection on which it arrived.
 struct Arrival<'a> {
     scheme: &'static str,
     host: &'a str,

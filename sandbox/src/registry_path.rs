@@ -2,7 +2,7 @@
 
 use crate::message::Request;
 
-/// What a path under `/v2/` names.
+/// The resource that a path under `/v2/` names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RegistryPath {
     /// `/v2/` itself.
@@ -22,7 +22,7 @@ pub enum RegistryPath {
 }
 
 impl RegistryPath {
-    /// Reads a path; `None` when it is none of these.
+    /// Parses the path of a request; `None` for an unknown path.
     #[must_use]
     pub fn parse(request: &Request) -> Option<Self> {
         let segments = request.segments();
@@ -54,7 +54,7 @@ impl RegistryPath {
         }
     }
 
-    /// The repository, except for the ping.
+    /// Returns the repository; `None` for the ping.
     #[must_use]
     pub fn repository(&self) -> Option<&str> {
         match self {
@@ -68,7 +68,7 @@ impl RegistryPath {
         }
     }
 
-    /// The action that a token must allow for it, as ACR names actions.
+    /// Returns ACR's name of the action that a token must allow.
     #[must_use]
     pub fn action(&self, method: &str) -> &'static str {
         match (self, method) {
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_name_what_they_name_even_in_repositories_called_blobs() {
+    fn paths_are_parsed_also_for_a_repository_named_blobs() {
         let parse = |path: &str| RegistryPath::parse(&get(path));
         assert_eq!(parse("/v2/"), Some(RegistryPath::Ping));
         assert_eq!(

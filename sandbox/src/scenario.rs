@@ -1,13 +1,13 @@
-//! Scenarios: what the world holds when it starts.
+//! Scenarios: settings for the state with which the sandbox starts.
 //!
-//! A scenario is a few settings over one picture: five CodeCollection repositories at Google, one ACR that has (or has
-//! not) what they publish. Dates and digests are the same in every run.
+//! Every scenario has five CodeCollection repositories at Google, the chart's images at their registries, and one ACR. Dates
+//! and digests are the same in every run.
 
 use serde::{Deserialize, Serialize};
 
 /// The host of RunWhen's public images.
 pub const GOOGLE_HOST: &str = "us-west1-docker.pkg.dev";
-/// Where they are on it.
+/// The path of RunWhen's public images on this host.
 pub const GOOGLE_PATH: &str = "runwhen-nonprod-beta/public-images";
 /// The CodeCollection repositories.
 pub const CODE_COLLECTIONS: [&str; 5] = [
@@ -17,68 +17,68 @@ pub const CODE_COLLECTIONS: [&str; 5] = [
     "runwhen-contrib-rw-workspace-utils",
     "runwhen-contrib-azure-c7n-codecollection",
 ];
-/// Where the ACR keeps them: `REGISTRY_REPOSITORY_PATH`'s default.
+/// The path of the images in the ACR: the default of `REGISTRY_REPOSITORY_PATH`.
 pub const DESTINATION_PATH: &str = "runwhen";
-/// The tenant of every scenario.
+/// The tenant ID of every scenario.
 pub const TENANT_ID: &str = "5a4d0000-7e4a-4000-8000-000000000001";
-/// The application of every scenario.
+/// The client ID of every scenario's application.
 pub const CLIENT_ID: &str = "5a4d0000-c11e-4000-8000-000000000002";
-/// Its secret: long and odd, so that a test that looks for it finds only it.
+/// The application's secret, which is unique so that tests can search for it.
 pub const CLIENT_SECRET: &str = "sandbox~Secret.8Q-of_the+application/x$y";
-/// The subscription of every scenario.
+/// The subscription ID of every scenario.
 pub const SUBSCRIPTION_ID: &str = "5a4d0000-5b5c-4000-8000-000000000003";
-/// A federated token that is taken in place of the secret (workload identity).
+/// A federated token that Entra accepts instead of the secret (workload identity).
 pub const FEDERATED_TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL29pZGMuZXhhbXBsZS8iLCJzdWIiOiJzeXN0ZW06c2VydmljZWFjY291bnQ6cnVud2hlbjpydW5uZXIiLCJhdWQiOiJhcGk6Ly9BenVyZUFEVG9rZW5FeGNoYW5nZSJ9.c2FuZGJveC1mZWRlcmF0ZWQtdG9rZW4";
 
-/// What the world holds when it starts.
+/// The settings for the state with which the sandbox starts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Scenario {
     /// The registry's name in ARM.
     pub registry_name: String,
-    /// Its login server.
+    /// The registry's login server.
     pub login_server: String,
-    /// What the ACR has of the newest images.
+    /// The content of the ACR.
     pub acr: AcrContent,
-    /// Whether Google's `tags/list` has the `manifest` map.
+    /// True if Google's `tags/list` has the `manifest` map.
     pub google_extended_list: bool,
-    /// How many tags Google gives on a page; `None` for all at once.
+    /// The number of tags on a page of Google's list; `None` for all tags on one page.
     pub google_page_size: Option<usize>,
-    /// What the stable tag of the newest image points at.
+    /// The target of the newest image's stable tag.
     pub stable_tag: StableTag,
-    /// How many older `main-<commit>` tags each repository has.
+    /// The number of older `main-<commit>` tags in each repository.
     pub older_tags: usize,
-    /// Whether the chart's archive lacks the chart that it depends on.
+    /// True if the chart's archive does not contain the chart's dependency.
     pub bare_chart: bool,
-    /// How long an import takes, in milliseconds.
+    /// The duration of an import in milliseconds.
     pub import_milliseconds: u64,
-    /// The `Retry-After` of ARM's import answers, in seconds.
+    /// The `Retry-After` of ARM's responses to imports, in seconds.
     pub import_retry_after: u64,
 }
 
-/// What the ACR has when it starts.
+/// The content of the ACR when the sandbox starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AcrContent {
-    /// Older images only: every newest one is missing.
+    /// Only older images: all newest images are missing.
     Older,
-    /// The newest images too.
+    /// Also the newest images.
     UpToDate,
-    /// The newest tags, pointing at older images.
+    /// The newest tags, which point at older images.
     Drifted,
-    /// Nothing at all: not even the repositories.
+    /// No repositories.
     Empty,
 }
 
-/// What the stable tag (`main-<commit>`) of the newest image points at.
+/// The target of the newest image's stable tag (`main-<commit>`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StableTag {
     /// The same index as `main-latest`.
     SameIndex,
-    /// Another index with the same children, as a second `docker manifest create` leaves it.
+    /// Another index with the same children, as after a second `docker manifest create`.
     SameChildren,
-    /// There is none: only `main-latest` itself.
+    /// The newest image does not have a stable tag, only `main-latest`.
     Missing,
 }
 
@@ -100,22 +100,22 @@ impl Default for Scenario {
 }
 
 impl Scenario {
-    /// The names that [`Scenario::named`] knows, with what each is.
+    /// The names for [`Scenario::named`] with descriptions.
     pub const NAMES: [(&str, &str); 9] = [
         (
             "outdated",
-            "eight images to import: the ACR has older ones only (the default)",
+            "eight images to import: the ACR has only older images (the default)",
         ),
-        ("up-to-date", "nothing to do"),
+        ("up-to-date", "the ACR has the newest images"),
         (
             "drifted",
-            "the tags are in the ACR, but point at older images",
+            "the ACR has the newest tags, but they point to older images",
         ),
-        ("empty", "the ACR has nothing at all"),
-        ("plain-list", "Google's tags/list without the extended map"),
+        ("empty", "the ACR is empty"),
+        ("plain-list", "Google's tags/list without its manifest map"),
         (
             "paged",
-            "Google's tags/list in pages of five, without the extended map",
+            "Google's tags/list in pages of five, without its manifest map",
         ),
         (
             "same-children",
@@ -123,21 +123,21 @@ impl Scenario {
         ),
         (
             "login-server-label",
-            "a registry with a domain-name label: myacr-c5gkd3e4.azurecr.io",
+            "the login server has a domain name label: myacr-c5gkd3e4.azurecr.io",
         ),
         (
             "bare-chart",
-            "the chart's archive lacks the chart that it depends on",
+            "the chart's archive does not contain the chart's dependency",
         ),
     ];
 
-    /// Five images to import: the default.
+    /// Returns the default scenario, with eight images to import.
     #[must_use]
     pub fn outdated() -> Self {
         Self::default()
     }
 
-    /// Nothing to do.
+    /// Returns a scenario without images to import.
     #[must_use]
     pub fn up_to_date() -> Self {
         Self {
@@ -146,7 +146,7 @@ impl Scenario {
         }
     }
 
-    /// The scenario of this name.
+    /// Returns the scenario with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         match name {
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_leads_to_a_scenario() {
+    fn every_listed_name_has_a_scenario() {
         for (name, _) in Scenario::NAMES {
             assert!(Scenario::named(name).is_some(), "{name}");
         }

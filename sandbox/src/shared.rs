@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// What all connections share.
 #[derive(Debug)]
 pub struct Shared {
     world: Mutex<World>,
@@ -19,16 +18,14 @@ pub struct Shared {
     scenario: Mutex<Scenario>,
     ca_file: PathBuf,
     round_trip: AtomicU64,
-    /// The log.
     pub journal: Journal,
-    /// The authority that signs the hosts' certificates.
     pub authority: CertificateAuthority,
-    /// Where the proxy listens.
+    /// The address at which the proxy listens.
     pub address: SocketAddr,
 }
 
 impl Shared {
-    /// A world behind a proxy at this address.
+    /// Builds the state of a scenario for a proxy at this address.
     #[must_use]
     pub fn new(
         scenario: Scenario,
@@ -48,12 +45,12 @@ impl Shared {
         }
     }
 
-    /// The world, for as long as the guard lives.
+    /// Locks the state of the services.
     pub fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The scenario that the world began with.
+    /// Returns the scenario with which the state started.
     pub fn scenario(&self) -> Scenario {
         self.scenario
             .lock()
@@ -61,19 +58,19 @@ impl Shared {
             .clone()
     }
 
-    /// Begins anew with another scenario; faults, latency and log stay.
+    /// Replaces the state of the services by that of a scenario. Faults, latency and log do not change.
     pub fn set_scenario(&self, scenario: Scenario) {
         let world = scenario.build();
         *self.scenario.lock().unwrap_or_else(PoisonError::into_inner) = scenario;
         *self.world() = world;
     }
 
-    /// The root certificate's file.
+    /// Returns the path of the root certificate.
     pub fn ca_file(&self) -> &Path {
         &self.ca_file
     }
 
-    /// What a program needs in its environment.
+    /// Returns the environment variables for a client.
     pub fn environment(&self) -> Vec<(String, String)> {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         vec![
@@ -87,17 +84,17 @@ impl Shared {
         ]
     }
 
-    /// The faults, for as long as the guard lives.
+    /// Locks the faults.
     pub fn faults(&self) -> MutexGuard<'_, FaultTable> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long a round trip takes on connections opened from now on.
+    /// Returns the round trip time of new connections.
     pub fn round_trip(&self) -> Duration {
         Duration::from_micros(self.round_trip.load(Ordering::SeqCst))
     }
 
-    /// Sets how long a round trip takes on connections opened from now on.
+    /// Sets the round trip time of new connections.
     pub fn set_round_trip(&self, round_trip: Duration) {
         self.round_trip.store(
             u64::try_from(round_trip.as_micros()).unwrap_or(u64::MAX),

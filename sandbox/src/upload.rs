@@ -1,7 +1,7 @@
-//! The distribution API (`/v2/`), writing half: uploads, mounts, manifests, deletion.
+//! The distribution API (`/v2/`) for writing: uploads, mounts, manifests, deletion.
 //!
-//! Only an ACR can be written to; the public registries refuse. The limits are ACR's: one PUT of more than about 20 MB
-//! gets 413, chunks come in order, and an upload that went wrong is gone (404 `BLOB_UPLOAD_INVALID`).
+//! Only an ACR accepts writes. The limits are those of ACR: a single PUT of more than about 20 MB gets 413, chunks must be in
+//! order, and a failed upload no longer exists (404 `BLOB_UPLOAD_INVALID`).
 
 use crate::content::Digest;
 use crate::message::{Request, Response};
@@ -12,8 +12,8 @@ use crate::world::World;
 use serde_json::{Value, json};
 
 /// Answers a request that writes.
-pub fn answer(world: &mut World, host: &str, target: &RegistryPath, request: &Request) -> Response {
-    match (target, request.method.as_str()) {
+pub fn answer(world: &mut World, host: &str, path: &RegistryPath, request: &Request) -> Response {
+    match (path, request.method.as_str()) {
         (RegistryPath::NewUpload(repository), "POST") => start(world, host, repository, request),
         (RegistryPath::Upload(repository, id), "PATCH") => {
             append(world, host, repository, id, request)
@@ -91,7 +91,7 @@ fn append(
         return upload_unknown();
     };
     let length = upload.content.len();
-    // ACR's `Content-Range` is `first-last`, without the `bytes ` of RFC 9110.
+    // ACR's `Content-Range` is `first-last`, without the prefix `bytes ` of RFC 9110.
     let first = request
         .header("content-range")
         .map(|range| range.split('-').next().unwrap_or_default().to_owned());
@@ -225,7 +225,7 @@ fn put_manifest(
     }
 }
 
-/// The refusal of a manifest that names something that is not in its repository.
+/// Returns the refusal of a manifest if its repository does not have all referenced content.
 fn missing_reference(repository: &Repository, manifest: &Value) -> Option<Response> {
     let (digest, is_manifest) =
         references(manifest)
@@ -251,7 +251,7 @@ fn missing_reference(repository: &Repository, manifest: &Value) -> Option<Respon
     ))
 }
 
-/// The digests that a manifest needs to have beside it, and whether each is a manifest itself.
+/// Returns the digests to which a manifest refers, each with true if it is a manifest.
 pub fn references(manifest: &Value) -> Vec<(Digest, bool)> {
     let digest = |descriptor: &Value| Digest::parse(descriptor["digest"].as_str()?);
     let children = manifest["manifests"]
