@@ -129,7 +129,7 @@ pub struct ManifestEntry {
     pub media_type: String,
     /// The time of the upload, in Unix seconds.
     pub uploaded: i64,
-    /// The creation time in the image's configuration, in Unix seconds; zero for an index.
+    /// The creation time in the image's configuration, in Unix seconds; zero for a generated index.
     pub created: i64,
 }
 
