@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The real Azure CLI against the sandbox: signs in, lists, imports, and is refused where Azure would refuse.
+# Runs the real Azure CLI against the sandbox: login, lists, imports, and refusals.
 #
-# Takes `az` from PATH; without one it makes a virtual environment with PyPI's azure-cli (730 MB, some minutes) in
-# AZ_VENV, by default a folder in Cargo's target folder, and uses that from then on.
+# Uses `az` from PATH. If it is missing, the script installs PyPI's azure-cli (730 MB, a few minutes) in a virtual environment
+# in AZ_VENV, by default a folder in Cargo's target folder, and uses it from then on.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -47,7 +47,7 @@ registry=myacr
 repository=runwhen/runwhen-contrib-rw-cli-codecollection
 source=us-west1-docker.pkg.dev/runwhen-nonprod-beta/public-images/runwhen-contrib-rw-cli-codecollection
 
-# check TITLE EXPECTED COMMAND…: the command succeeds and prints this.
+# check TITLE EXPECTED COMMAND…: the command must succeed and print EXPECTED.
 check() {
   local title=$1 expected=$2 actual
   shift 2
@@ -55,12 +55,12 @@ check() {
   [ "$actual" = "$expected" ] || { echo "az.sh: $title: expected '$expected', got '$actual'" >&2; return 1; }
   echo "ok: $title"
 }
-# refuse TITLE TEXT COMMAND…: the command fails and says this.
+# refuse TITLE TEXT COMMAND…: the command must fail and print TEXT.
 refuse() {
   local title=$1 text=$2
   shift 2
-  if "$@" >"$work/output" 2>"$work/error"; then echo "az.sh: $title: should have failed" >&2; return 1; fi
-  grep -qF -- "$text" "$work/error" || { cat "$work/error" >&2; echo "az.sh: $title: '$text' is not said" >&2; return 1; }
+  if "$@" >"$work/output" 2>"$work/error"; then echo "az.sh: $title: the command did not fail" >&2; return 1; fi
+  grep -qF -- "$text" "$work/error" || { cat "$work/error" >&2; echo "az.sh: $title: the error does not contain '$text'" >&2; return 1; }
   echo "ok: $title"
 }
 
@@ -81,7 +81,7 @@ check 'the imported tag has the digest of the source' "$digest" \
   az acr repository show --name $registry --image "$repository:by-az" --query digest --output tsv
 refuse 'az acr import onto an existing tag' "Tag $repository:by-az already exists in target registry." \
   az acr import --name $registry --source "$source:main-latest" --image "$repository:by-az"
-refuse 'az acr import of what is not there' 'MANIFEST_UNKNOWN' \
+refuse 'az acr import of a missing tag' 'MANIFEST_UNKNOWN' \
   az acr import --name $registry --source "$source:no-such-tag" --image "$repository:none"
 control content --data '{"change":"revoke","permission":"import_image"}' >/dev/null
 refuse 'az acr import without the role' 'AuthorizationFailed' \
@@ -92,5 +92,5 @@ refuse 'az acr repository show-tags behind the firewall' 'connectivity_forbidden
   az acr repository show-tags --name $registry --repository $repository
 control log | python3 -c "import json, sys
 violations = json.load(sys.stdin)['violations']
-sys.exit(f'az.sh: az did what must never be done: {violations}' if violations else 0)"
+sys.exit(f'az.sh: az sent a forbidden request: {violations}' if violations else 0)"
 echo "az.sh: $(az version --query '"azure-cli"' --output tsv 2>/dev/null | sed 's/^/azure-cli /') works through the sandbox"

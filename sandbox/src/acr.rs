@@ -1,8 +1,8 @@
-//! Azure Container Registry's own parts: the challenge, `/oauth2/exchange` and `/oauth2/token`, and `/acr/v1/`.
+//! Authentication at Azure Container Registry: the challenge, `/oauth2/exchange`, `/oauth2/token`, and the firewall.
 //!
-//! From Microsoft's AAD-OAuth page of the acr repository, the container registry SDK models, and recordings. A scope that
-//! is not allowed gives a token with fewer actions, not an error. Deliberately absent: admin users, repository-scoped
-//! tokens, connected registries.
+//! Sources: Microsoft's AAD-OAuth page in the acr repository, the models of the container registry SDK, and recorded
+//! responses. If a scope is not allowed, the token has fewer actions, and the request succeeds. Not simulated: admin users,
+//! repository-scoped tokens, connected registries.
 
 use crate::azure::Permission;
 use crate::entra;
@@ -12,23 +12,23 @@ use crate::token;
 use crate::world::World;
 use serde_json::{Value, json};
 
-/// What an ACR access token is good for, in seconds (75 minutes).
+/// The lifetime of an ACR access token in seconds (75 minutes).
 const ACCESS_TOKEN_LIFETIME: i64 = 4500;
-/// What an ACR refresh token is good for, in seconds (3 hours).
+/// The lifetime of an ACR refresh token in seconds (3 hours).
 const REFRESH_TOKEN_LIFETIME: i64 = 10_800;
-/// The user name that goes with a refresh token where a password is asked for.
+/// The user name for a refresh token that is used as a password.
 const TOKEN_USER: &str = "00000000-0000-0000-0000-000000000000";
 const AUTHENTICATION_REQUIRED: &str =
     "authentication required, visit https://aka.ms/acr/authorization for more information.";
 
-/// The firewall's refusal, for every path of the login server.
+/// Returns the firewall's refusal, which applies to all paths.
 #[must_use]
 pub fn firewall_refusal() -> Response {
     let message = "client with IP '203.0.113.7' is not allowed access. Refer https://aka.ms/acr/firewall to grant access.";
     Response::registry_error(403, "DENIED", message, Value::Null)
 }
 
-/// The 401 with the challenge; `error` is `invalid_token` or `insufficient_scope` when a token was given.
+/// Returns the 401 with the challenge; `error` is `invalid_token` or `insufficient_scope` if the request had a token.
 #[must_use]
 pub fn challenge(
     host: &str,
@@ -54,7 +54,7 @@ pub fn challenge(
         .with("WWW-Authenticate", header)
 }
 
-/// Whether a request carries a token (or a user and password) that allows an action on a repository.
+/// Checks that the request's token, or its user and password, allows an action on a repository.
 pub fn authorize(
     world: &World,
     host: &str,
@@ -131,9 +131,9 @@ fn exchange(world: &mut World, host: &str, request: &Request) -> Response {
     };
     let accepted = claims.filter(|claims| {
         let audience = claims["aud"].as_str().unwrap_or_default();
-        let right = entra::is_registry_audience(audience)
+        let is_valid = entra::is_registry_audience(audience)
             || (arm_tokens && entra::is_arm_audience(audience));
-        right && claims["exp"].as_i64() > Some(world.now())
+        is_valid && claims["exp"].as_i64() > Some(world.now())
     });
     let Some(client) = accepted.and_then(|claims| claims["appid"].as_str().map(str::to_owned))
     else {
@@ -213,13 +213,13 @@ fn access_token(world: &mut World, host: &str, request: &Request) -> Response {
     Response::json(200, &json!({"access_token": token}))
 }
 
-/// The entry of a token for a scope: the actions of it that are allowed.
+/// Returns the token's entry for a scope, with the allowed actions of the scope.
 fn granted(scope: &str, allowed: &[&str]) -> Option<Value> {
     let (name, actions) = scope.strip_prefix("repository:")?.rsplit_once(':')?;
-    let asked: Vec<&str> = actions.split(',').collect();
+    let requested: Vec<&str> = actions.split(',').collect();
     let actions: Vec<&&str> = allowed
         .iter()
-        .filter(|action| asked.contains(action) || asked.contains(&"*"))
+        .filter(|action| requested.contains(action) || requested.contains(&"*"))
         .collect();
     Some(json!({"type": "repository", "name": name, "actions": actions}))
 }
@@ -236,16 +236,16 @@ fn issue(world: &mut World, host: &str, client: &str, lifetime: i64, more: &Valu
     token::sign(&claims)
 }
 
-/// The claims of a token that this registry issued for this purpose and that has not ended.
+/// Returns the claims of a token if this registry issued it for this purpose and it has not expired.
 fn registry_token(world: &World, host: &str, given: &str, grant: &str) -> Option<Value> {
     let claims = token::verify(given)?;
-    let good = claims["aud"] == host
+    let is_valid = claims["aud"] == host
         && claims["grant_type"] == grant
         && claims["exp"].as_i64() > Some(world.now());
-    good.then_some(claims)
+    is_valid.then_some(claims)
 }
 
-/// The application behind a user and password: a service principal's, or a refresh token under the well-known user.
+/// Returns the application that signs in with a client ID and secret, or with [`TOKEN_USER`] and a refresh token.
 fn sign_in(world: &World, host: &str, user: &str, password: &str) -> Option<String> {
     if user == TOKEN_USER {
         return registry_token(world, host, password, "refresh_token")
@@ -259,7 +259,7 @@ fn sign_in(world: &World, host: &str, user: &str, password: &str) -> Option<Stri
         .then(|| principal.client_id.clone())
 }
 
-/// The registry actions that an application's permissions allow.
+/// Returns the registry actions that an application's permissions allow.
 fn allowed_actions(world: &World, client: &str) -> Vec<&'static str> {
     let Some(principal) = world.principal(client) else {
         return Vec::new();
@@ -267,7 +267,7 @@ fn allowed_actions(world: &World, client: &str) -> Vec<&'static str> {
     let has = |permission| principal.permissions.contains(&permission);
     let table = [
         ("pull", has(Permission::Pull)),
-        // Whoever may pull may list; AcrPull has no separate metadata action outside ABAC.
+        // Permission to pull includes permission to list: AcrPull has a separate metadata action only with ABAC.
         (
             "metadata_read",
             has(Permission::ReadMetadata) || has(Permission::Pull),

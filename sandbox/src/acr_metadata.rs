@@ -1,36 +1,41 @@
-//! ACR's listing API (`/acr/v1/`): repositories' tags and manifests with their dates and locks.
+//! ACR's API for metadata (`/acr/v1/`): the tags and manifests of repositories with their dates and locks.
 //!
-//! From the container registry SDK's models; the `Link` to the next page is relative, as the real one.
+//! Source: the models of the container registry SDK. The `Link` to the next page is relative, as in recorded responses.
 
 use crate::content::Digest;
-use crate::distribution::{image_size, name_unknown};
 use crate::image::rfc3339;
 use crate::message::{Request, Response};
 use crate::registry::{Repository, TagEntry};
+use crate::registry_error::name_unknown;
 use crate::world::World;
-use crate::{acr, upload};
+use crate::{acr, registry_error};
 use serde_json::{Value, json};
 
-/// ACR's page when `n` is not given.
+/// ACR's page size if the request does not have `n`.
 const DEFAULT_PAGE: usize = 100;
+
+/// The resource that a path under `/acr/v1/` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Resource<'a> {
+    Repository,
+    Tags,
+    Tag(&'a str),
+    Manifests,
+    Manifest(&'a str),
+}
 
 /// Answers a request under `/acr/v1/`.
 pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
     let segments = request.segments();
     let segments: Vec<&str> = segments.iter().skip(2).map(String::as_str).collect();
-    let (repository, rest): (String, &[&str]) = match segments.as_slice() {
-        [repository @ .., "_tags"] => (repository.join("/"), &["_tags"]),
-        [repository @ .., "_manifests"] => (repository.join("/"), &["_manifests"]),
-        [repository @ .., kind @ ("_tags" | "_manifests"), _] => (
-            repository.join("/"),
-            if *kind == "_tags" {
-                &["_tags", "one"]
-            } else {
-                &["_manifests", "one"]
-            },
-        ),
-        repository => (repository.join("/"), &[]),
+    let (repository, resource) = match segments.as_slice() {
+        [repository @ .., "_tags"] => (repository, Resource::Tags),
+        [repository @ .., "_manifests"] => (repository, Resource::Manifests),
+        [repository @ .., "_tags", tag] => (repository, Resource::Tag(tag)),
+        [repository @ .., "_manifests", digest] => (repository, Resource::Manifest(digest)),
+        repository => (repository, Resource::Repository),
     };
+    let repository = repository.join("/");
     let writes = matches!(request.method.as_str(), "PATCH" | "PUT");
     let action = if writes {
         "metadata_write"
@@ -40,10 +45,13 @@ pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
     if let Err(refusal) = acr::authorize(world, host, request, Some(&repository), action) {
         return refusal;
     }
-    let last = segments.last().copied().unwrap_or_default();
-    match (rest, writes) {
-        (["_tags", "one"], true) => lock(world, host, &repository, last, request),
-        _ => read(world, host, &repository, rest, last, request),
+    match resource {
+        Resource::Tag(tag) if writes => lock(world, host, &repository, tag, request),
+        Resource::Repository
+        | Resource::Tags
+        | Resource::Tag(_)
+        | Resource::Manifests
+        | Resource::Manifest(_) => read(world, host, &repository, resource, request),
     }
 }
 
@@ -51,8 +59,7 @@ fn read(
     world: &World,
     host: &str,
     name: &str,
-    rest: &[&str],
-    last: &str,
+    resource: Resource<'_>,
     request: &Request,
 ) -> Response {
     let Some(registry) = world.registries.get(host) else {
@@ -61,56 +68,62 @@ fn read(
     let Some(repository) = registry.repositories.get(name) else {
         return name_unknown(registry, name);
     };
-    let whole = |key: &str, value: Value| {
+    let found = |key: &str, value: Value| {
         Response::json(
             200,
             &json!({"registry": host, "imageName": name, key: value}),
         )
     };
-    let linked = |response: Response, next: Option<String>| match next {
-        Some(next) => response.with("Link", format!("<{next}>; rel=\"next\"")),
-        None => response,
-    };
-    match rest {
-        ["_tags"] => {
-            let tags = repository.tags.iter();
-            let rows = tags.map(|(tag, entry)| (tag.clone(), entry.updated, tag_row(tag, entry)));
-            let (rows, next) = page(rows.collect(), request);
-            linked(whole("tags", json!(rows)), next)
-        }
-        ["_manifests"] => {
-            let rows = repository.manifests.iter().map(|(digest, entry)| {
-                let row = manifest_row(world, repository, digest);
-                (digest.to_string(), entry.uploaded, row)
-            });
-            let (rows, next) = page(rows.collect(), request);
-            linked(whole("manifests", json!(rows)), next)
-        }
-        ["_tags", "one"] => match repository.tags.get(last) {
-            Some(entry) => whole("tag", tag_row(last, entry)),
-            None => tag_unknown(),
-        },
-        ["_manifests", "one"] => {
-            let known =
-                Digest::parse(last).filter(|digest| repository.manifests.contains_key(digest));
-            match known {
-                Some(digest) => whole("manifest", manifest_row(world, repository, &digest)),
-                None => Response::registry_error(
-                    404,
-                    "MANIFEST_UNKNOWN",
-                    "manifest is not found",
-                    Value::Null,
-                ),
-            }
-        }
-        _ => Response::json(
+    match resource {
+        Resource::Repository => Response::json(
             200,
             &json!({
                 "registry": host, "imageName": name, "tagCount": repository.tags.len(),
                 "manifestCount": repository.manifests.len(), "changeableAttributes": attributes(false),
             }),
         ),
+        Resource::Tags => {
+            let tags = repository.tags.iter();
+            let rows = tags.map(|(tag, entry)| (tag.clone(), entry.updated, tag_row(tag, entry)));
+            let (rows, next) = page(rows.collect(), request);
+            linked(found("tags", json!(rows)), next)
+        }
+        Resource::Tag(tag) => match repository.tags.get(tag) {
+            Some(entry) => found("tag", tag_row(tag, entry)),
+            None => tag_unknown(),
+        },
+        Resource::Manifests => {
+            let rows = repository.manifests.iter().map(|(digest, entry)| {
+                let row = manifest_row(world, repository, digest);
+                (digest.to_string(), entry.uploaded, row)
+            });
+            let (rows, next) = page(rows.collect(), request);
+            linked(found("manifests", json!(rows)), next)
+        }
+        Resource::Manifest(reference) => {
+            let digest = Digest::parse(reference);
+            match digest.filter(|digest| repository.manifests.contains_key(digest)) {
+                Some(digest) => found("manifest", manifest_row(world, repository, &digest)),
+                None => manifest_unknown(),
+            }
+        }
     }
+}
+
+fn linked(response: Response, next: Option<String>) -> Response {
+    match next {
+        Some(next) => response.with("Link", format!("<{next}>; rel=\"next\"")),
+        None => response,
+    }
+}
+
+fn manifest_unknown() -> Response {
+    Response::registry_error(
+        404,
+        "MANIFEST_UNKNOWN",
+        "manifest is not found",
+        Value::Null,
+    )
 }
 
 fn tag_unknown() -> Response {
@@ -133,7 +146,7 @@ fn lock(world: &mut World, host: &str, name: &str, tag: &str, request: &Request)
     };
     match attributes["writeEnabled"].as_bool() {
         Some(enabled) => entry.locked = !enabled,
-        None => return upload::disallowed(),
+        None => return registry_error::disallowed(),
     }
     Response::json(
         200,
@@ -141,7 +154,7 @@ fn lock(world: &mut World, host: &str, name: &str, tag: &str, request: &Request)
     )
 }
 
-/// A page of rows, each with its name and time, and the address of the next page.
+/// Returns a page of rows and the path of the next page. Each row has a name and a time for the order.
 fn page(mut rows: Vec<(String, i64, Value)>, request: &Request) -> (Vec<Value>, Option<String>) {
     let order = request.parameter("orderby").unwrap_or_default();
     match order.as_str() {
@@ -191,7 +204,7 @@ fn manifest_row(world: &World, repository: &Repository, digest: &Digest) -> Valu
         return Value::Null;
     };
     let mut row = json!({
-        "digest": digest, "imageSize": image_size(world, digest), "mediaType": entry.media_type,
+        "digest": digest, "imageSize": world.store.image_size(digest), "mediaType": entry.media_type,
         "createdTime": time(entry.uploaded), "lastUpdateTime": time(entry.uploaded),
         "changeableAttributes": attributes(false),
     });
@@ -206,7 +219,7 @@ fn attributes(locked: bool) -> Value {
     json!({"deleteEnabled": !locked, "writeEnabled": !locked, "readEnabled": true, "listEnabled": true})
 }
 
-/// ACR writes seven digits of a second.
+/// Returns a time with seven decimal places, as in ACR's responses.
 fn time(seconds: i64) -> String {
     rfc3339(seconds).replace('Z', ".1234567Z")
 }

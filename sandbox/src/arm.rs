@@ -1,8 +1,9 @@
-//! Azure Resource Manager: subscriptions, registries, and who may see them. Imports are in `import.rs`.
+//! Azure Resource Manager: tenants, subscriptions and registries. Imports are in `import.rs`.
 //!
-//! From the Microsoft.ContainerRegistry 2023-07-01 specification and recorded errors. Without `registries/read` a list is
-//! empty rather than refused, as ARM does it. Deliberately absent: everything that changes a resource.
+//! Sources: the specification of Microsoft.ContainerRegistry 2023-07-01 and recorded errors. Without permission for
+//! `registries/read`, a list is empty, as at ARM. Not simulated: requests that change a resource.
 
+use crate::arm_error;
 use crate::azure::{Permission, Principal, RegistryResource, Subscription};
 use crate::entra;
 use crate::import;
@@ -11,14 +12,14 @@ use crate::token;
 use crate::world::World;
 use serde_json::{Value, json};
 
-/// ARM's hosts in Azure's clouds.
+/// The hosts of ARM in Azure's clouds.
 pub const HOSTS: [&str; 3] = [
     "management.azure.com",
     "management.usgovcloudapi.net",
     "management.chinacloudapi.cn",
 ];
 
-/// Answers for ARM.
+/// Answers a request to ARM.
 pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
     let response = match authenticate(world, host, request) {
         Ok(principal) => route(world, host, &principal, request),
@@ -35,33 +36,10 @@ pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
         )
 }
 
-/// An error in ARM's shape.
-#[must_use]
-pub fn error(status: u16, code: &str, message: &str) -> Response {
-    Response::json(
-        status,
-        &json!({"error": {"code": code, "message": message}}),
-    )
-}
-
-/// What ARM says to a token that has ended: the fault "401 once".
-pub fn expired_token(world: &World, _request: &Request) -> Response {
+/// Returns ARM's response to an expired token.
+pub fn expired_token(world: &World) -> Response {
     let text = "The access token expiry UTC time is earlier than current UTC time.";
     token_refusal(world, "ExpiredAuthenticationToken", text)
-}
-
-/// The refusal of an action for which a role is missing.
-#[must_use]
-pub fn authorization_failed(principal: &Principal, action: &str, scope: &str) -> Response {
-    let object = &principal.object_id;
-    error(
-        403,
-        "AuthorizationFailed",
-        &format!(
-            "The client '{object}' with object id '{object}' does not have authorization to perform action '{action}' over \
-         scope '{scope}' or the scope is invalid. If access was recently granted, please refresh your credentials."
-        ),
-    )
 }
 
 fn authenticate(world: &World, host: &str, request: &Request) -> Result<Principal, Response> {
@@ -89,7 +67,7 @@ fn authenticate(world: &World, host: &str, request: &Request) -> Result<Principa
         ));
     }
     if claims["exp"].as_i64() <= Some(world.now()) {
-        return Err(expired_token(world, request));
+        return Err(expired_token(world));
     }
     let client = claims["appid"].as_str().unwrap_or_default();
     world.principal(client).cloned().ok_or_else(|| {
@@ -103,7 +81,7 @@ fn authenticate(world: &World, host: &str, request: &Request) -> Result<Principa
 
 fn token_refusal(world: &World, code: &str, message: &str) -> Response {
     let tenant = world.azure.tenants.first().cloned().unwrap_or_default();
-    error(401, code, message).with(
+    arm_error::error(401, code, message).with(
         "WWW-Authenticate",
         format!(
             "Bearer authorization_uri=\"https://login.microsoftonline.com/{tenant}\", error=\"invalid_token\", \
@@ -113,7 +91,7 @@ fn token_refusal(world: &World, code: &str, message: &str) -> Response {
 }
 
 fn route(world: &mut World, host: &str, principal: &Principal, request: &Request) -> Response {
-    // ARM's paths are case-insensitive; names keep the case that they came in only inside messages.
+    // ARM's paths are case-insensitive; messages contain the names in the case of the request.
     let segments = request.segments();
     let lower: Vec<String> = segments
         .iter()
@@ -122,7 +100,7 @@ fn route(world: &mut World, host: &str, principal: &Principal, request: &Request
     let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
     if request.parameter("api-version").is_none() {
         let text = "The api-version query parameter (?api-version=) is required for all requests.";
-        return error(400, "MissingApiVersionParameter", text);
+        return arm_error::error(400, "MissingApiVersionParameter", text);
     }
     match (request.method.as_str(), lower.as_slice()) {
         ("GET", ["tenants"]) => tenants(world),
@@ -132,7 +110,7 @@ fn route(world: &mut World, host: &str, principal: &Principal, request: &Request
                 .into_iter()
                 .find(|known| known.id.eq_ignore_ascii_case(id));
             let Some(subscription) = subscription else {
-                return error(
+                return arm_error::error(
                     404,
                     "SubscriptionNotFound",
                     &format!("The subscription '{}' could not be found.", segments[1]),
@@ -187,7 +165,7 @@ fn route_subscription(
                     && registry.name.eq_ignore_ascii_case(name)
             });
             let Some(registry) = found.cloned() else {
-                return error(
+                return arm_error::error(
                     404,
                     "ResourceNotFound",
                     &format!(
@@ -216,7 +194,7 @@ fn route_registry(
         }
         ("GET", []) => {
             let action = "Microsoft.ContainerRegistry/registries/read";
-            authorization_failed(principal, action, &registry.id())
+            arm_error::authorization_failed(principal, action, &registry.id())
         }
         ("POST", ["importimage"]) => import::start(world, host, principal, registry, request),
         _ => not_found(&request.path),
@@ -224,7 +202,7 @@ fn route_registry(
 }
 
 fn not_found(path: &str) -> Response {
-    error(
+    arm_error::error(
         404,
         "InvalidResourceType",
         &format!("The sandbox has no resource at '{path}'."),
@@ -285,7 +263,7 @@ fn registries(
     subscription: &Subscription,
     request: &Request,
 ) -> Response {
-    let may = principal.permissions.contains(&Permission::ReadRegistry);
+    let may_read = principal.permissions.contains(&Permission::ReadRegistry);
     let filter = request
         .parameter("$filter")
         .unwrap_or_default()
@@ -295,7 +273,8 @@ fn registries(
         .registries
         .iter()
         .filter(|registry| {
-            may && registry.subscription == subscription.id
+            may_read
+                && registry.subscription == subscription.id
                 && matches_filter(&filter, &registry.name)
         })
         .map(registry_row)
@@ -317,7 +296,7 @@ fn registries(
     Response::json(200, &page)
 }
 
-/// Whether a registry passes a filter of the generic resources list: `resourceType eq '…' [and name eq '…']`, in lower case.
+/// True if a registry matches a filter of the generic resources list: `resourceType eq '…' [and name eq '…']`, in lower case.
 fn matches_filter(filter: &str, name: &str) -> bool {
     let Some((_, rest)) = filter.split_once("name eq '") else {
         return true;

@@ -1,62 +1,62 @@
-//! What Azure knows: tenants, applications and what they may do, subscriptions, registry resources, imports under way.
+//! The state of Azure: tenants, applications with their permissions, subscriptions, registry resources, and imports.
 //!
-//! This is the state only; Entra (`entra.rs`), ARM (`arm.rs`, `import.rs`) and ACR (`acr.rs`) answer from it.
+//! Entra (`entra.rs`), ARM (`arm.rs`, `import.rs`) and ACR (`acr.rs`) use it.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// The state of the Azure side.
+/// The state of Entra and ARM.
 #[derive(Debug, Clone)]
 pub struct Azure {
-    /// The tenants by id.
+    /// The IDs of the tenants.
     pub tenants: Vec<String>,
     /// The applications that can sign in.
     pub principals: Vec<Principal>,
-    /// The subscriptions.
+    /// The subscriptions of all tenants.
     pub subscriptions: Vec<Subscription>,
     /// The container registries as ARM resources; their content is in `World::registries` under the login server.
     pub registries: Vec<RegistryResource>,
-    /// Seconds that an Entra token is good for (3599 as Entra's default).
+    /// The lifetime of an Entra token in seconds (Entra's default is 3599).
     pub token_lifetime: i64,
-    /// How many registries ARM lists on a page before a `nextLink`; `None` for all.
+    /// The number of registries on a page of ARM's list, before a `nextLink`; `None` for all registries on one page.
     pub list_page_size: Option<usize>,
-    /// How imports go.
+    /// The duration and the results of imports.
     pub imports: ImportSettings,
-    /// The imports started so far, finished ones too.
+    /// All imports, including the finished ones.
     pub operations: Vec<ImportOperation>,
-    /// The `IDENTITY_HEADER` that the managed identity's endpoint wants.
+    /// The `IDENTITY_HEADER` that the managed identity's endpoint requires.
     pub identity_header: String,
-    /// The application that the managed identity is; `None` when the machine has none.
+    /// The client ID of the managed identity; `None` if the machine does not have one.
     pub managed_identity: Option<String>,
 }
 
 /// An application in a tenant.
 #[derive(Debug, Clone)]
 pub struct Principal {
-    /// The application's id, `AZURE_CLIENT_ID`.
+    /// The application's ID, `AZURE_CLIENT_ID`.
     pub client_id: String,
-    /// The object id that ARM's messages name.
+    /// The object ID that ARM's messages contain.
     pub object_id: String,
-    /// The tenant that it lives in.
+    /// The ID of its tenant.
     pub tenant: String,
-    /// The client secrets that are taken.
+    /// The valid client secrets.
     pub secrets: Vec<String>,
-    /// Client secrets that were right once (AADSTS7000222).
+    /// Expired client secrets (AADSTS7000222).
     pub expired_secrets: Vec<String>,
-    /// Federated tokens that are taken as client assertions (workload identity).
+    /// Federated tokens that Entra accepts as client assertions (workload identity).
     pub federated_tokens: Vec<String>,
     /// Certificates, by the `x5t` or `x5t#S256` in the client assertion's header.
     pub certificates: Vec<String>,
-    /// What it may do, everywhere.
+    /// Its permissions on all resources.
     pub permissions: BTreeSet<Permission>,
 }
 
-/// What a role can allow, by the action's name in Azure.
+/// A permission that an Azure role contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Permission {
-    /// Seeing the subscription at all (any role inside it).
+    /// Any role in the subscription, which makes the subscription visible.
     ReadSubscription,
     /// `Microsoft.ContainerRegistry/registries/read`.
     ReadRegistry,
@@ -88,11 +88,11 @@ impl Permission {
 /// A subscription.
 #[derive(Debug, Clone)]
 pub struct Subscription {
-    /// Its id.
+    /// The subscription ID.
     pub id: String,
-    /// Its display name.
+    /// The display name.
     pub name: String,
-    /// The tenant that it belongs to.
+    /// The ID of its tenant.
     pub tenant: String,
     /// `Enabled`, `Disabled`, `Warned`, …
     pub state: String,
@@ -101,25 +101,25 @@ pub struct Subscription {
 /// A container registry as an ARM resource.
 #[derive(Debug, Clone)]
 pub struct RegistryResource {
-    /// Its name, without dots.
+    /// The name, without dots.
     pub name: String,
-    /// The subscription that it is in.
+    /// The ID of its subscription.
     pub subscription: String,
-    /// The resource group that it is in.
+    /// The name of its resource group.
     pub resource_group: String,
-    /// The region.
+    /// The Azure region.
     pub location: String,
-    /// Its login server, the key of its content in `World::registries`.
+    /// The login server, under which `World::registries` contains the content.
     pub login_server: String,
     /// `Basic`, `Standard` or `Premium`.
     pub sku: String,
-    /// `AbacRepositoryPermissions` or `LegacyRegistryPermissions`; `None` leaves it out, as API versions before 2024-11-01
-    /// do.
+    /// `AbacRepositoryPermissions` or `LegacyRegistryPermissions`; `None` omits the property, as in API versions before
+    /// 2024-11-01.
     pub role_assignment_mode: Option<String>,
 }
 
 impl RegistryResource {
-    /// The resource id.
+    /// Returns the resource ID.
     #[must_use]
     pub fn id(&self) -> String {
         format!(
@@ -129,78 +129,78 @@ impl RegistryResource {
     }
 }
 
-/// How imports go.
+/// The duration and the results of imports.
 #[derive(Debug, Clone)]
 pub struct ImportSettings {
-    /// From the start until the tags are visible in the registry.
+    /// The time from the start until the tags exist in the registry.
     pub duration: Duration,
-    /// From then until the operation says that it has succeeded.
+    /// The time from then until the operation reports success.
     pub lag: Duration,
-    /// The `Retry-After` of ARM's answers, in seconds.
+    /// The `Retry-After` of ARM's responses, in seconds.
     pub retry_after: u64,
-    /// Whether a tag that is being imported refuses a second import (409), rather than both being taken.
+    /// True if ARM refuses a second import of the same tag with 409 while the first one is running.
     pub exclusive: bool,
-    /// What happens to which import; the first rule that matches counts, none means success.
+    /// The first rule that matches an import determines its result; without a match, the import succeeds.
     pub rules: Vec<ImportRule>,
 }
 
-/// What happens to some imports.
+/// The result of some imports.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ImportRule {
-    /// A part of the source image or of a target tag; empty for every import.
+    /// A text that the source image or a target tag contains; empty for every import.
     pub contains: String,
-    /// What happens.
+    /// The result.
     pub result: ImportResult,
-    /// How long it takes, when other than usual.
+    /// The duration, if it differs from [`ImportSettings::duration`].
     #[serde(default)]
     pub duration_milliseconds: Option<u64>,
-    /// To how many imports it happens; `None` for all.
+    /// The number of imports to which the rule applies; `None` for all.
     #[serde(default)]
     pub times: Option<u32>,
 }
 
-/// How an import ends.
+/// The result of an import.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ImportResult {
-    /// As it should.
+    /// Success.
     Succeed,
-    /// With a failure whose cause stands in the message.
+    /// A failure. The message contains the cause.
     Fail(ImportFailure),
-    /// With a failure, although the image arrives: another client brings it in meanwhile.
+    /// A failure, but the image arrives, as if another client had imported it at the same time.
     FailAndArrive(ImportFailure),
-    /// It reports success, and the target tags appear this much later, as at a geo-replica.
+    /// The operation reports success, and the target tags appear later, as in a geo-replica.
     Late {
-        /// How much later.
+        /// The additional time until the tags appear.
         milliseconds: u64,
     },
-    /// It reports that it was canceled: 200 with `"status":"Canceled"`.
+    /// The operation reports that it was canceled: 200 with `"status":"Canceled"`.
     Cancel,
-    /// Not at all: it stays accepted for ever.
+    /// The operation never ends.
     Hang,
-    /// It reports success, but the target tags point at another image of the source's repository.
+    /// The operation reports success, but the target tags point at another image of the source repository.
     OtherDigest,
-    /// It reports success, but the target tags point at a manifest that is not there (azure-cli#29974).
+    /// The operation reports success, but the target tags point at a missing manifest (azure-cli#29974).
     Dangling,
-    /// It reports success, and there is nothing at the destination.
+    /// The operation reports success, but the destination does not change.
     Nothing,
 }
 
-/// Why an import fails, in the words of the service.
+/// The cause of a failed import, with the text of ARM's message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ImportFailure {
-    /// `Invalid message Unauthorized …`: the source refused.
+    /// `Invalid message Unauthorized …`: the source refused the pull.
     SourceUnauthorized,
-    /// `Invalid message NotFound … MANIFEST_UNKNOWN`: the source is gone.
+    /// `Invalid message NotFound … MANIFEST_UNKNOWN`: the source image does not exist.
     SourceNotFound,
     /// `TOOMANYREQUESTS`: Docker Hub's limit on Azure's addresses.
     SourceRateLimited,
-    /// The same as HTTP 429: the poll's status is the one that the source gave.
+    /// The same, but the poll also has the source's status 429.
     SourceRateLimited429,
-    /// The registry's own storage is full.
+    /// The storage quota of the target registry is exceeded.
     StorageQuota,
-    /// `not RFC 7233 compliant`: the source does not serve ranges.
+    /// `not RFC 7233 compliant`: the source does not support range requests.
     RangesNotSupported,
     /// `Error copying blobs`.
     CopyingBlobs,
@@ -208,44 +208,44 @@ pub enum ImportFailure {
     UnexpectedStatus,
     /// `client with IP … is not allowed access`: the registry's firewall.
     Firewall,
-    /// Anything else.
+    /// Another cause.
     Other {
-        /// The status of the poll's answer.
+        /// The status of the poll's response.
         status: u16,
         /// ARM's error code.
         code: String,
-        /// The cause at the end of the message.
+        /// The text at the end of the message.
         cause: String,
     },
 }
 
-/// An import under way, or done.
+/// A running or finished import.
 #[derive(Debug, Clone)]
 pub struct ImportOperation {
     /// `registries-` and a GUID.
     pub name: String,
-    /// The registry's resource id.
+    /// The registry's resource ID.
     pub registry: String,
     /// The registry's login server.
     pub login_server: String,
-    /// The host of the source.
+    /// The source registry.
     pub source_host: String,
     /// `repository:tag` or `repository@digest` of the source.
     pub source_image: String,
-    /// User and password that came for the source.
+    /// The user and password for the source.
     pub source_credentials: Option<(String, String)>,
-    /// `repository:tag` of every target.
+    /// The targets as `repository:tag`.
     pub targets: Vec<String>,
-    /// Whether existing tags are overwritten (`mode: Force`).
+    /// True if existing tags are overwritten (`mode: Force`).
     pub force: bool,
-    /// What will happen or has happened.
+    /// The result, which is decided at the start.
     pub result: ImportResult,
-    /// When the content appears.
+    /// The time at which the tags appear.
     pub content_at: Instant,
-    /// When the operation ends.
+    /// The time at which the operation ends.
     pub ends_at: Instant,
-    /// Whether the content was put in place, or the attempt failed.
+    /// True after the image was copied, or the copy failed.
     pub applied: bool,
-    /// How many times it was asked for.
+    /// The number of polls.
     pub polls: u32,
 }

@@ -1,7 +1,7 @@
-//! The hosts behind registries that give out blobs: Azure's storage, the others' content networks.
+//! The storage hosts to which registries redirect for blobs: Azure Storage and content delivery networks.
 //!
-//! Addresses are signed; the registry's token has no business here. A client that sends `Authorization` along gets the
-//! refusal that Azure Storage gives, and the sandbox writes down a violation.
+//! URLs are signed, and clients must not send the registry's token. A request with `Authorization` gets Azure Storage's
+//! refusal, and the sandbox records a violation.
 
 use crate::content::Digest;
 use crate::message::{Request, Response};
@@ -9,13 +9,13 @@ use crate::token;
 use crate::world::World;
 use bytes::Bytes;
 
-/// Where Google's registry redirects to, on its own host.
+/// The path prefix of Google's redirect targets, which are on the registry's own host.
 pub const SAME_HOST_PREFIX: &str = "/artifacts-downloads/";
 
-/// How long a signed address is good for, in seconds.
+/// The lifetime of a signed URL in seconds.
 const LIFETIME: i64 = 1200;
 
-/// The signed address of a blob on a storage host.
+/// Returns the signed URL of a blob on a storage host.
 #[must_use]
 pub fn signed_address(storage: &str, registry: &str, digest: &Digest, now: i64) -> String {
     let (hex, end) = (digest.hex(), now + LIFETIME);
@@ -29,7 +29,7 @@ pub fn signed_address(storage: &str, registry: &str, digest: &Digest, now: i64) 
     format!("https://{storage}{path}?se={end}&sig={signature}&sp=r&spr=https&sr=b&sv=2018-03-28")
 }
 
-/// Google's address of a blob on the registry's own host.
+/// Returns Google's signed URL of a blob on the registry's own host.
 #[must_use]
 pub fn same_host_address(host: &str, repository: &str, digest: &Digest) -> String {
     let signature = token::signature(&format!("{host}{digest}"));
@@ -44,7 +44,7 @@ pub fn same_host_address(host: &str, repository: &str, digest: &Digest) -> Strin
     )
 }
 
-/// Answers for a storage host, and for Google's downloads.
+/// Answers a request to a storage host, or to Google's downloads.
 pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
     let same_host = request.path.starts_with(SAME_HOST_PREFIX);
     if !same_host && request.header("authorization").is_some() {
@@ -70,10 +70,10 @@ pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
     } else {
         format!("{host}{}{end}", request.path)
     };
-    let signature_right = request
+    let is_signature_valid = request
         .parameter("sig")
         .is_some_and(|signature| signature == token::signature(&signed));
-    if !signature_right || (!same_host && end < world.now()) {
+    if !is_signature_valid || (!same_host && end < world.now()) {
         return storage_error(
             403,
             "AuthenticationFailed",
@@ -87,7 +87,7 @@ pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
     }
 }
 
-/// A blob, or the part of it that a `Range` header asks for (RFC 9110, section 14).
+/// Returns a blob, or the part in the request's `Range` header (RFC 9110, section 14).
 #[must_use]
 pub fn content(bytes: Bytes, ranges: bool, request: &Request) -> Response {
     let length = bytes.len();
@@ -113,14 +113,14 @@ pub fn content(bytes: Bytes, ranges: bool, request: &Request) -> Response {
     }
 }
 
-/// What a `Range` header asks for.
+/// A parsed `Range` header.
 #[derive(Debug, PartialEq, Eq)]
 enum Range {
-    /// Nothing that is understood: the whole is sent.
+    /// Not a supported range: the response contains the whole blob.
     Whole,
-    /// From the first to before the second position.
+    /// From the first position to the position before the second.
     Part(usize, usize),
-    /// Nothing that is there.
+    /// After the end of the blob.
     Beyond,
 }
 
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_are_read_as_rfc_9110_says() {
+    fn range_headers_are_parsed_as_in_rfc_9110() {
         assert_eq!(parse_range("bytes=2-4", 10), Range::Part(2, 5));
         assert_eq!(parse_range("bytes=2-", 10), Range::Part(2, 10));
         assert_eq!(parse_range("bytes=-3", 10), Range::Part(7, 10));

@@ -1,6 +1,6 @@
-//! Changes to a running world, as values: what tests and the control interface say most often.
+//! The most frequent changes to the state of a running sandbox, as values for tests and the control interface.
 //!
-//! Anything else can be done on the [`World`]'s own fields.
+//! Tests make other changes through the fields of the [`World`].
 
 use crate::azure::{ImportRule, Permission};
 use crate::content::Digest;
@@ -10,33 +10,33 @@ use crate::world::World;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// A change to the world.
+/// A change to the state.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Change {
-    /// Makes a new image out of a seed, puts it into a repository and points tags at it.
+    /// Makes a new image from a seed, puts it into a repository and points tags at it.
     PublishImage {
         /// The registry's host.
         registry: String,
-        /// The repository; made when it is not there.
+        /// The repository; created if it does not exist.
         repository: String,
-        /// The tags that point at it; those that exist are moved.
+        /// The tags that point at the image; existing tags are moved.
         tags: Vec<String>,
-        /// What makes it differ from other images.
+        /// The text from which the content is generated.
         seed: String,
     },
-    /// Points a tag at a manifest, whether that is there or not.
+    /// Points a tag at a manifest that may be missing.
     SetTag {
         /// The registry's host.
         registry: String,
-        /// The repository; made when it is not there.
+        /// The repository; created if it does not exist.
         repository: String,
         /// The tag.
         tag: String,
-        /// Where it points from now on.
+        /// The digest of the manifest.
         digest: Digest,
     },
-    /// Takes a tag away.
+    /// Removes a tag.
     RemoveTag {
         /// The registry's host.
         registry: String,
@@ -53,17 +53,17 @@ pub enum Change {
         repository: String,
         /// The tag.
         tag: String,
-        /// Whether it is locked from now on.
+        /// True to lock, false to unlock.
         locked: bool,
     },
-    /// Takes a repository away with everything in it.
+    /// Removes a repository with all its content.
     RemoveRepository {
         /// The registry's host.
         registry: String,
         /// The repository.
         repository: String,
     },
-    /// Deletes the manifests that no tag points at, as `acr purge --untagged` does: those below an index, too.
+    /// Deletes the manifests to which tags do not point, as `acr purge --untagged` does, including the children of indexes.
     PurgeUntagged {
         /// The registry's host.
         registry: String,
@@ -74,16 +74,16 @@ pub enum Change {
     Firewall {
         /// The login server.
         registry: String,
-        /// Whether it is closed from now on.
+        /// True to close, false to open.
         closed: bool,
     },
-    /// Sets how Google's `tags/list` looks.
+    /// Sets the format of Google's `tags/list`.
     GoogleList {
         /// The registry's host.
         registry: String,
-        /// Whether it has the `manifest` map.
+        /// True if the list has the `manifest` map.
         extended: bool,
-        /// How many tags it gives at once; none for all.
+        /// The number of tags on a page; `None` for all tags on one page.
         #[serde(default)]
         page_size: Option<usize>,
     },
@@ -92,55 +92,55 @@ pub enum Change {
         /// The permission.
         permission: Permission,
     },
-    /// Takes a permission from every application.
+    /// Removes a permission from every application.
     Revoke {
         /// The permission.
         permission: Permission,
     },
-    /// Sets what happens to imports that match; the first rule that matches counts.
+    /// Adds a rule for the result of imports. The first rule that matches an import applies.
     AddImportRule {
         /// The rule.
         rule: ImportRule,
     },
-    /// Forgets all such rules.
+    /// Removes all import rules.
     ClearImportRules {},
-    /// Sets how long imports take.
+    /// Sets the duration of imports.
     ImportTiming {
-        /// Until the tags are there.
+        /// The time until the tags exist.
         milliseconds: u64,
-        /// From then until the operation says so.
+        /// The time from then until the operation reports success.
         #[serde(default)]
         lag_milliseconds: u64,
         /// The `Retry-After` in seconds.
         retry_after: u64,
     },
-    /// Replaces the client secrets that are taken.
+    /// Replaces the client secrets that Entra accepts.
     ClientSecret {
-        /// The only one that is right from now on.
+        /// The only valid secret.
         secret: String,
     },
-    /// Sets how long Entra's tokens are good for.
+    /// Sets the lifetime of Entra's tokens.
     TokenLifetime {
-        /// In seconds.
+        /// The lifetime in seconds.
         seconds: i64,
     },
-    /// Sets the services' clocks ahead of this machine's (or behind it): tokens issued before may have ended.
+    /// Sets the difference between the services' clocks and this machine's clock. Tokens may expire by this.
     Clock {
-        /// By how many seconds.
+        /// The number of seconds by which the services' clocks are ahead; negative if they are late.
         offset_seconds: i64,
     },
 }
 
-/// Why a change could not be made.
+/// The reason why a change is not possible.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChangeError {
-    /// There is no such registry, or it is of another kind.
-    #[error("there is no such registry here, or it is of another kind: {0}")]
+    /// The registry does not exist, or it is of another kind.
+    #[error("the registry {0} does not exist, or it is of another kind")]
     Registry(String),
-    /// There is no such repository.
+    /// The repository does not exist.
     #[error("there is no repository {0}")]
     Repository(String),
-    /// There is no such tag.
+    /// The tag does not exist.
     #[error("there is no tag {0}")]
     Tag(String),
 }
@@ -149,7 +149,7 @@ impl World {
     /// Makes a change.
     ///
     /// # Errors
-    /// When what is to be changed is not there.
+    /// If the registry, repository or tag does not exist.
     pub fn apply(&mut self, change: Change) -> Result<(), ChangeError> {
         match change {
             Change::PublishImage {
@@ -157,71 +157,38 @@ impl World {
                 repository,
                 tags,
                 seed,
-            } => {
-                self.registry(&registry)?;
-                let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
-                let recipe = ImageRecipe::new(&seed, self.now() - 90);
-                self.publish(&registry, &repository, &recipe, &tags);
-            }
+            } => self.publish_image(&registry, &repository, &tags, &seed)?,
             Change::SetTag {
                 registry,
                 repository,
                 tag,
                 digest,
-            } => {
-                let now = self.now();
-                self.registry(&registry)?
-                    .repository(&repository)
-                    .set_tag(&tag, &digest, now);
-            }
+            } => self.set_tag(&registry, &repository, &tag, &digest)?,
             Change::RemoveTag {
                 registry,
                 repository,
                 tag,
-            } => {
-                let removed = self.repository(&registry, &repository)?.tags.remove(&tag);
-                removed.ok_or(ChangeError::Tag(tag))?;
-            }
+            } => self.remove_tag(&registry, &repository, tag)?,
             Change::LockTag {
                 registry,
                 repository,
                 tag,
                 locked,
-            } => {
-                let entry = self.repository(&registry, &repository)?.tags.get_mut(&tag);
-                entry.ok_or(ChangeError::Tag(tag))?.locked = locked;
-            }
+            } => self.lock_tag(&registry, &repository, tag, locked)?,
             Change::RemoveRepository {
                 registry,
                 repository,
-            } => {
-                let removed = self.registry(&registry)?.repositories.remove(&repository);
-                removed.ok_or(ChangeError::Repository(repository))?;
-            }
+            } => self.remove_repository(&registry, repository)?,
             Change::PurgeUntagged {
                 registry,
                 repository,
             } => self.repository(&registry, &repository)?.purge_untagged(),
-            Change::Firewall { registry, closed } => match &mut self.registry(&registry)?.kind {
-                RegistryKind::Azure(settings) => settings.firewall_closed = closed,
-                RegistryKind::Google(_) | RegistryKind::Token(_) => {
-                    return Err(ChangeError::Registry(registry));
-                }
-            },
+            Change::Firewall { registry, closed } => self.set_firewall(registry, closed)?,
             Change::GoogleList {
                 registry,
                 extended,
                 page_size,
-            } => {
-                let found = self.registry(&registry)?;
-                found.page_size = page_size;
-                match &mut found.kind {
-                    RegistryKind::Google(settings) => settings.extended_list = extended,
-                    RegistryKind::Azure(_) | RegistryKind::Token(_) => {
-                        return Err(ChangeError::Registry(registry));
-                    }
-                }
-            }
+            } => self.set_google_list(registry, extended, page_size)?,
             Change::Grant { permission } => self.grant(permission),
             Change::Revoke { permission } => self.revoke(permission),
             Change::AddImportRule { rule } => self.azure.imports.rules.push(rule),
@@ -230,36 +197,122 @@ impl World {
                 milliseconds,
                 lag_milliseconds,
                 retry_after,
-            } => {
-                self.azure.imports.duration = Duration::from_millis(milliseconds);
-                self.azure.imports.lag = Duration::from_millis(lag_milliseconds);
-                self.azure.imports.retry_after = retry_after;
-            }
-            Change::ClientSecret { secret } => {
-                for principal in &mut self.azure.principals {
-                    principal.secrets = vec![secret.clone()];
-                }
-            }
+            } => self.set_import_timing(milliseconds, lag_milliseconds, retry_after),
+            Change::ClientSecret { secret } => self.set_client_secret(&secret),
             Change::TokenLifetime { seconds } => self.azure.token_lifetime = seconds,
             Change::Clock { offset_seconds } => self.clock_offset = offset_seconds,
         }
         Ok(())
     }
 
-    /// The registry at a host.
+    fn publish_image(
+        &mut self,
+        registry: &str,
+        repository: &str,
+        tags: &[String],
+        seed: &str,
+    ) -> Result<(), ChangeError> {
+        self.registry(registry)?;
+        let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+        let recipe = ImageRecipe::new(seed, self.now() - 90);
+        self.publish(registry, repository, &recipe, &tags);
+        Ok(())
+    }
+
+    fn set_tag(
+        &mut self,
+        registry: &str,
+        repository: &str,
+        tag: &str,
+        digest: &Digest,
+    ) -> Result<(), ChangeError> {
+        let now = self.now();
+        let registry = self.registry(registry)?;
+        registry.repository(repository).set_tag(tag, digest, now);
+        Ok(())
+    }
+
+    fn remove_tag(
+        &mut self,
+        registry: &str,
+        repository: &str,
+        tag: String,
+    ) -> Result<(), ChangeError> {
+        let removed = self.repository(registry, repository)?.tags.remove(&tag);
+        removed.map(|_| ()).ok_or(ChangeError::Tag(tag))
+    }
+
+    fn lock_tag(
+        &mut self,
+        registry: &str,
+        repository: &str,
+        tag: String,
+        locked: bool,
+    ) -> Result<(), ChangeError> {
+        let entry = self.repository(registry, repository)?.tags.get_mut(&tag);
+        entry.ok_or(ChangeError::Tag(tag))?.locked = locked;
+        Ok(())
+    }
+
+    fn remove_repository(&mut self, registry: &str, repository: String) -> Result<(), ChangeError> {
+        let removed = self.registry(registry)?.repositories.remove(&repository);
+        let removed = removed.map(|_| ());
+        removed.ok_or(ChangeError::Repository(repository))
+    }
+
+    fn set_firewall(&mut self, registry: String, closed: bool) -> Result<(), ChangeError> {
+        match &mut self.registry(&registry)?.kind {
+            RegistryKind::Azure(settings) => settings.firewall_closed = closed,
+            RegistryKind::Google(_) | RegistryKind::Token(_) => {
+                return Err(ChangeError::Registry(registry));
+            }
+        }
+        Ok(())
+    }
+
+    fn set_google_list(
+        &mut self,
+        registry: String,
+        extended: bool,
+        page_size: Option<usize>,
+    ) -> Result<(), ChangeError> {
+        let found = self.registry(&registry)?;
+        match &mut found.kind {
+            RegistryKind::Google(settings) => settings.extended_list = extended,
+            RegistryKind::Azure(_) | RegistryKind::Token(_) => {
+                return Err(ChangeError::Registry(registry));
+            }
+        }
+        found.page_size = page_size;
+        Ok(())
+    }
+
+    fn set_import_timing(&mut self, milliseconds: u64, lag_milliseconds: u64, retry_after: u64) {
+        self.azure.imports.duration = Duration::from_millis(milliseconds);
+        self.azure.imports.lag = Duration::from_millis(lag_milliseconds);
+        self.azure.imports.retry_after = retry_after;
+    }
+
+    fn set_client_secret(&mut self, secret: &str) {
+        for principal in &mut self.azure.principals {
+            principal.secrets = vec![secret.to_owned()];
+        }
+    }
+
+    /// Returns the registry at a host.
     ///
     /// # Errors
-    /// When there is none.
+    /// If there is no registry at the host.
     pub fn registry(&mut self, host: &str) -> Result<&mut Registry, ChangeError> {
         self.registries
             .get_mut(host)
             .ok_or_else(|| ChangeError::Registry(host.to_owned()))
     }
 
-    /// A repository of the registry at a host.
+    /// Returns a repository of the registry at a host.
     ///
     /// # Errors
-    /// When there is no such registry or repository.
+    /// If the registry or the repository does not exist.
     pub fn repository(&mut self, host: &str, name: &str) -> Result<&mut Repository, ChangeError> {
         let repositories = &mut self.registry(host)?.repositories;
         repositories
@@ -274,7 +327,7 @@ mod tests {
     use crate::scenario::{GOOGLE_HOST, Scenario};
 
     #[test]
-    fn changes_can_be_written_as_json() {
+    fn changes_are_read_from_json() {
         let mut world = Scenario::default().build();
         let changes = [
             r#"{"change":"publish_image","registry":"us-west1-docker.pkg.dev","repository":"a/b/c","tags":["x"],"seed":"1"}"#,
@@ -298,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_cannot_be_changed() {
+    fn change_of_a_missing_registry_is_an_error() {
         let mut world = Scenario::default().build();
         let change = Change::RemoveRepository {
             registry: "a.example".into(),

@@ -1,10 +1,11 @@
-//! Content by digest: what every registry of the sandbox keeps its manifests and blobs in.
+//! Content by digest: the manifests and blobs of all registries.
 //!
-//! There is one store for all registries, since content is named by what it is; which repository *has* which content is
-//! the registry's knowledge (`registry.rs`), so that a blob of one repository is a 404 in another, as it really is.
+//! All registries share one store, because a digest identifies its content. Each repository knows which content it has
+//! (`registry.rs`), so that a blob of one repository is a 404 in another one, as at real registries.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -14,14 +15,14 @@ use std::fmt;
 pub struct Digest(String);
 
 impl Digest {
-    /// The digest of these bytes.
+    /// Returns the digest of these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         let hash = ring::digest::digest(&ring::digest::SHA256, bytes);
         Self(format!("sha256:{}", hexadecimal(hash.as_ref())))
     }
 
-    /// Reads a digest; `None` when it is not `sha256:` and 64 lower-case hexadecimal digits.
+    /// Parses `sha256:` and 64 lower-case hexadecimal digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let hex = text.strip_prefix("sha256:")?;
@@ -29,13 +30,13 @@ impl Digest {
         valid.then(|| Self(text.to_owned()))
     }
 
-    /// The whole digest with its algorithm.
+    /// Returns the digest with its algorithm.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The hexadecimal part.
+    /// Returns the hexadecimal digits.
     #[must_use]
     pub fn hex(&self) -> &str {
         &self.0["sha256:".len()..]
@@ -62,14 +63,14 @@ impl From<Digest> for String {
     }
 }
 
-/// All content of the sandbox, by digest.
+/// The content of all registries, by digest.
 #[derive(Debug, Default, Clone)]
 pub struct ContentStore {
     content: BTreeMap<Digest, Bytes>,
 }
 
 impl ContentStore {
-    /// Keeps these bytes and returns their digest.
+    /// Stores these bytes and returns their digest.
     pub fn put(&mut self, bytes: impl Into<Bytes>) -> Digest {
         let bytes = bytes.into();
         let digest = Digest::of(&bytes);
@@ -77,20 +78,40 @@ impl ContentStore {
         digest
     }
 
-    /// The bytes with this digest.
+    /// Returns the bytes with this digest.
     #[must_use]
     pub fn get(&self, digest: &Digest) -> Option<Bytes> {
         self.content.get(digest).cloned()
     }
 
-    /// How many bytes the content with this digest has; zero when it is not kept.
+    /// Returns the number of bytes with this digest; zero if they are not stored.
     #[must_use]
     pub fn size(&self, digest: &Digest) -> usize {
         self.content.get(digest).map_or(0, Bytes::len)
     }
+
+    /// Returns the total size of an image's configuration and layers, according to its manifest; for an index, the size of
+    /// the index itself.
+    #[must_use]
+    pub fn image_size(&self, digest: &Digest) -> u64 {
+        let Some(body) = self.content.get(digest) else {
+            return 0;
+        };
+        let manifest: Value = serde_json::from_slice(body).unwrap_or_default();
+        let layers = manifest["layers"].as_array().into_iter().flatten();
+        let described: u64 = layers
+            .chain(std::iter::once(&manifest["config"]))
+            .filter_map(|descriptor| descriptor["size"].as_u64())
+            .sum();
+        if described == 0 {
+            body.len() as u64
+        } else {
+            described
+        }
+    }
 }
 
-/// Lower-case hexadecimal digits of some bytes.
+/// Returns the bytes as lower-case hexadecimal digits.
 #[must_use]
 pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -101,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_digest_of_nothing_is_the_well_known_one() {
+    fn digests_are_computed_and_parsed() {
         let empty = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(Digest::of(b"").as_str(), empty);
         assert_eq!(Digest::parse(empty), Some(Digest::of(b"")));

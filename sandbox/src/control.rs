@@ -1,18 +1,18 @@
-//! The control interface: faults, latency, scenario, content and the log, as JSON over plain HTTP on the proxy's own
-//! address, for clients in any language. It does what the methods of [`crate::Sandbox`] do; the README documents it.
+//! The control interface: faults, latency, scenario, content and the log as JSON over plain HTTP at the proxy's own address,
+//! for clients in any language. Each endpoint corresponds to a method of [`crate::Sandbox`]; see the README.
 
 use crate::change::Change;
 use crate::fault::ArmedFault;
 use crate::import;
 use crate::message::{Request, Response};
-use crate::proxy::Shared;
 use crate::scenario::Scenario;
+use crate::shared::Shared;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Where its paths begin.
+/// The prefix of all paths of the control interface.
 pub const PREFIX: &str = "/sandbox/";
 
 /// The body of `PUT /sandbox/latency`.
@@ -43,80 +43,94 @@ pub fn answer(shared: &Shared, request: &Request) -> Response {
     }
 }
 
+/// Status and message.
 type Failure = (u16, String);
 
 fn act(shared: &Shared, method: &str, path: &str, body: &[u8]) -> Result<Value, Failure> {
     match (method, path) {
         ("GET", "") => Ok(overview(shared)),
-        ("GET", "log") => Ok(json!({
-            "requests": shared.journal.requests(),
-            "connections": shared.journal.connections(),
-            "violations": shared.world().violations,
-        })),
+        ("GET", "log") => Ok(log(shared)),
         ("DELETE", "log") => {
             shared.journal.clear();
             Ok(json!({"requests": 0}))
         }
         ("GET", "faults") => Ok(json!(shared.faults().all())),
-        ("POST", "faults") => {
-            let ArmedFault { fault, kind, .. } = parse(body)?;
-            Ok(json!({"id": shared.faults().add(fault, kind)}))
-        }
-        ("PUT", "faults") => {
-            let wanted: Vec<ArmedFault> = parse(body)?;
-            let mut faults = shared.faults();
-            faults.clear();
-            let ids: Vec<u64> = wanted
-                .into_iter()
-                .map(|armed| faults.add(armed.fault, armed.kind))
-                .collect();
-            Ok(json!({"ids": ids}))
-        }
+        ("POST", "faults") => add_fault(shared, body),
+        ("PUT", "faults") => replace_faults(shared, body),
         ("DELETE", "faults") => {
             shared.faults().clear();
             Ok(json!([]))
         }
         ("GET", "latency") => Ok(latency(shared)),
         ("PUT", "latency") => {
-            let wanted: Latency = parse(body)?;
-            shared.set_round_trip(Duration::from_millis(wanted.milliseconds));
-            Ok(latency(shared))
+            let latency: Latency = parse(body)?;
+            shared.set_round_trip(Duration::from_millis(latency.milliseconds));
+            Ok(self::latency(shared))
         }
         ("GET", "scenario") => Ok(json!(shared.scenario())),
-        ("PUT", "scenario") => {
-            let scenario = match parse(body)? {
-                ScenarioChoice::Named { name } => {
-                    Scenario::named(&name).ok_or((400, format!("there is no scenario {name:?}")))?
-                }
-                ScenarioChoice::Settings(settings) => *settings,
-            };
-            shared.set_scenario(scenario);
-            Ok(json!(shared.scenario()))
-        }
+        ("PUT", "scenario") => set_scenario(shared, body),
         ("GET", "content") => Ok(content(shared)),
-        ("POST", "content") => {
-            let change: Change = parse(body)?;
-            shared
-                .world()
-                .apply(change)
-                .map_err(|error| (404, error.to_string()))?;
-            Ok(json!({"changed": true}))
-        }
-        ("GET", "environment") => Ok(Value::Object(
-            shared
-                .environment()
-                .into_iter()
-                .map(|(name, value)| (name, Value::String(value)))
-                .collect(),
-        )),
+        ("POST", "content") => change(shared, body),
+        ("GET", "environment") => Ok(environment(shared)),
         (_, "" | "log" | "faults" | "latency" | "scenario" | "content" | "environment") => {
-            Err((405, format!("{method} is not for {PREFIX}{path}")))
+            Err((405, format!("{PREFIX}{path} does not support {method}")))
         }
         _ => Err((
             404,
-            format!("there is no {PREFIX}{path}; GET {PREFIX} lists what there is"),
+            format!("{PREFIX}{path} does not exist; GET {PREFIX} lists all paths"),
         )),
     }
+}
+
+fn log(shared: &Shared) -> Value {
+    json!({
+        "requests": shared.journal.requests(),
+        "connections": shared.journal.connections(),
+        "violations": shared.world().violations,
+    })
+}
+
+fn add_fault(shared: &Shared, body: &[u8]) -> Result<Value, Failure> {
+    let ArmedFault { fault, kind, .. } = parse(body)?;
+    Ok(json!({"id": shared.faults().add(fault, kind)}))
+}
+
+fn replace_faults(shared: &Shared, body: &[u8]) -> Result<Value, Failure> {
+    let new: Vec<ArmedFault> = parse(body)?;
+    let mut faults = shared.faults();
+    faults.clear();
+    let ids: Vec<u64> = new
+        .into_iter()
+        .map(|armed| faults.add(armed.fault, armed.kind))
+        .collect();
+    Ok(json!({"ids": ids}))
+}
+
+fn set_scenario(shared: &Shared, body: &[u8]) -> Result<Value, Failure> {
+    let scenario = match parse(body)? {
+        ScenarioChoice::Named { name } => {
+            Scenario::named(&name).ok_or((400, format!("there is no scenario {name:?}")))?
+        }
+        ScenarioChoice::Settings(settings) => *settings,
+    };
+    shared.set_scenario(scenario);
+    Ok(json!(shared.scenario()))
+}
+
+fn change(shared: &Shared, body: &[u8]) -> Result<Value, Failure> {
+    let change: Change = parse(body)?;
+    let changed = shared.world().apply(change);
+    changed.map_err(|error| (404, error.to_string()))?;
+    Ok(json!({"changed": true}))
+}
+
+fn environment(shared: &Shared) -> Value {
+    let variables = shared.environment().into_iter();
+    Value::Object(
+        variables
+            .map(|(name, value)| (name, Value::String(value)))
+            .collect(),
+    )
 }
 
 fn overview(shared: &Shared) -> Value {
@@ -134,7 +148,7 @@ fn latency(shared: &Shared) -> Value {
     json!({"milliseconds": u64::try_from(shared.round_trip().as_millis()).unwrap_or(u64::MAX)})
 }
 
-/// Every tag of every registry, with its digest.
+/// Returns all tags of all registries with their digests.
 fn content(shared: &Shared) -> Value {
     let mut world = shared.world();
     import::advance(&mut world);
@@ -151,10 +165,6 @@ fn content(shared: &Shared) -> Value {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
-    serde_json::from_slice(body).map_err(|error| {
-        (
-            400,
-            format!("the body is not what is expected here: {error}"),
-        )
-    })
+    serde_json::from_slice(body)
+        .map_err(|error| (400, format!("the request body is not valid: {error}")))
 }

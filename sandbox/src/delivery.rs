@@ -1,158 +1,130 @@
-//! Sending an answer, and damaging it on the way when a fault says so.
-//!
-//! A fault first changes the answer as a value (`damage.rs`), and then, when it is about the wire, how the bytes go out.
+//! Sending a response, also incompletely or incorrectly as faults require.
 
-use crate::damage;
-use crate::fault::FaultKind;
+use crate::delayed_stream::StreamControl;
 use crate::http1;
 use crate::journal::Outcome;
-use crate::line::LineControl;
 use crate::message::{Request, Response};
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// From one piece of an endless body to the next.
+/// The time between two pieces of an endless body.
 const ENDLESS_PAUSE: Duration = Duration::from_millis(10);
 
-/// What became of the connection after an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum After {
-    /// The next request may come.
-    KeepOpen,
-    /// It is to be closed in order.
-    Close,
-    /// It is to be dropped, which sends the reset when the line was told so.
-    Drop,
+/// A response and how to send it.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    response: Response,
+    mode: SendMode,
 }
 
-/// How the bytes of an answer go out.
+impl Response {
+    /// Selects how to send this response.
+    #[must_use]
+    pub fn sent(self, mode: SendMode) -> Delivery {
+        Delivery {
+            response: self,
+            mode,
+        }
+    }
+}
+
+impl From<Response> for Delivery {
+    fn from(response: Response) -> Self {
+        response.sent(SendMode::Whole(Duration::ZERO))
+    }
+}
+
+/// How to send a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Manner {
-    /// Head and body at once, after this long.
+pub enum SendMode {
+    /// Head and body at once, after this time.
     Whole(Duration),
-    /// Nothing, and then this.
-    Nothing(Then),
-    /// The head and half of the body, and then this.
-    Half(Then),
-    /// Head and body under a length that is off by this much.
-    LengthOff(i64),
-    /// The head, and then a byte of the body every so often.
-    Drip(Duration),
-    /// The head, and then chunks for ever.
+    /// Nothing.
+    Nothing(Ending),
+    /// The head and half of the body.
+    Half(Ending),
+    /// Head and body; `Content-Length` differs from the correct length by this number.
+    WrongLength(i64),
+    /// The head, then one byte of the body each time this time has passed.
+    Bytewise(Duration),
+    /// The head, then chunks without an end.
     Endless,
-    /// The head, and then chunks of this size together.
+    /// The head, then chunks with this total size.
     Huge(u64),
 }
 
-/// What follows when an answer is not sent to its end.
+/// The end of a response that is not sent completely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Then {
+pub enum Ending {
     /// A TCP reset.
     Reset,
-    /// Silence, for as long as the client bears it.
+    /// Nothing, until the client closes the connection.
     Silence,
-    /// An orderly end of the connection.
-    End,
+    /// A regular end of the connection.
+    Close,
 }
 
-impl Manner {
-    fn of(fault: Option<&FaultKind>) -> Self {
-        let Some(fault) = fault else {
-            return Self::Whole(Duration::ZERO);
-        };
-        match fault {
-            FaultKind::ResetBeforeHeaders => Self::Nothing(Then::Reset),
-            FaultKind::Stall => Self::Nothing(Then::Silence),
-            FaultKind::ResetAfterHeaders => Self::Half(Then::Reset),
-            FaultKind::StallInBody => Self::Half(Then::Silence),
-            FaultKind::CutBody => Self::Half(Then::End),
-            FaultKind::WrongContentLength { difference } => Self::LengthOff(*difference),
-            FaultKind::SlowDrip { milliseconds } => {
-                Self::Drip(Duration::from_millis(*milliseconds))
-            }
-            FaultKind::EndlessBody => Self::Endless,
-            FaultKind::HugeJson { bytes } => Self::Huge(*bytes),
-            FaultKind::Delay { milliseconds } => Self::Whole(Duration::from_millis(*milliseconds)),
-            FaultKind::Refused
-            | FaultKind::CertificateOfForeignAuthority
-            | FaultKind::CertificateForOtherHost
-            | FaultKind::CertificateExpired
-            | FaultKind::CertificateShortLived
-            | FaultKind::TunnelRefused { .. }
-            | FaultKind::Status { .. }
-            | FaultKind::Echo { .. }
-            | FaultKind::Unauthorized
-            | FaultKind::TooManyRequests { .. }
-            | FaultKind::Redirect { .. }
-            | FaultKind::Html
-            | FaultKind::EmptyBody
-            | FaultKind::TruncatedJson
-            | FaultKind::WrongShape
-            | FaultKind::GzipBomb { .. }
-            | FaultKind::WrongDigest
-            | FaultKind::WrongDigestHeader
-            | FaultKind::MissingDigestHeader => Self::Whole(Duration::ZERO),
-        }
-    }
+/// What to do with the connection after a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextStep {
+    /// Read the next request.
+    KeepOpen,
+    /// Close it regularly.
+    Close,
+    /// Drop it. This sends a reset if [`StreamControl::reset_at_end`] was called.
+    Drop,
 }
 
-/// Sends an answer as the fault wants it; what was sent, and how to go on.
+/// Sends a response; `now` is the services' time.
 ///
 /// # Errors
-/// When the client has gone.
+/// If the client has closed the connection.
 pub async fn deliver<S>(
     stream: &mut S,
-    line: &LineControl,
-    host: &str,
+    control: &StreamControl,
     request: &Request,
-    mut response: Response,
-    fault: Option<&FaultKind>,
+    delivery: &Delivery,
     now: i64,
-) -> io::Result<(Outcome, After)>
+) -> io::Result<(Outcome, NextStep)>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    if let Some(fault) = fault {
-        response = damage::damage(response, host, request, fault, now);
-    }
-    let manner = Manner::of(fault);
     let mut wire = Wire {
         stream,
-        line,
+        control,
         sent: 0,
     };
-    let after = wire.send_answer(manner, request, &response, now).await?;
-    let status = (!matches!(manner, Manner::Nothing(_))).then_some(response.status);
+    let step = wire.send_response(delivery, request, now).await?;
     let wants_close = request
         .header("connection")
         .is_some_and(|value| value.eq_ignore_ascii_case("close"));
-    let after = if wants_close && after == After::KeepOpen {
-        After::Close
+    let step = if wants_close && step == NextStep::KeepOpen {
+        NextStep::Close
     } else {
-        after
+        step
     };
-    Ok((
-        Outcome {
-            status,
-            bytes_out: wire.sent,
-        },
-        after,
-    ))
+    let has_status = !matches!(delivery.mode, SendMode::Nothing(_));
+    let outcome = Outcome {
+        status: has_status.then_some(delivery.response.status),
+        bytes_out: wire.sent,
+    };
+    Ok((outcome, step))
 }
 
-fn head(response: &Response, manner: Manner, now: i64) -> Vec<u8> {
-    let mut headers = vec![("Date".to_owned(), http_date(now))];
+fn head(delivery: &Delivery, now: i64) -> Vec<u8> {
+    let response = &delivery.response;
+    let mut headers = vec![("Date".to_owned(), http1::http_date(now))];
     headers.extend(response.headers.iter().cloned());
     let length = response.body.len();
-    let declared = match manner {
-        Manner::Endless | Manner::Huge(_) => None,
-        Manner::LengthOff(difference) => {
+    let declared = match delivery.mode {
+        SendMode::Endless | SendMode::Huge(_) => None,
+        SendMode::WrongLength(difference) => {
             Some(length.saturating_add_signed(isize::try_from(difference).unwrap_or(0)))
         }
-        // Half of nothing would be a whole answer.
-        Manner::Half(_) => Some(length.max(16)),
-        Manner::Whole(_) | Manner::Nothing(_) | Manner::Drip(_) => Some(length),
+        // Half of an empty body would be a complete response.
+        SendMode::Half(_) => Some(length.max(16)),
+        SendMode::Whole(_) | SendMode::Nothing(_) | SendMode::Bytewise(_) => Some(length),
     };
     match declared {
         None => headers.push(("Transfer-Encoding".to_owned(), "chunked".to_owned())),
@@ -162,88 +134,80 @@ fn head(response: &Response, manner: Manner, now: i64) -> Vec<u8> {
     http1::response_head(response.status, &headers)
 }
 
-/// The date of an HTTP header (RFC 9110, section 5.6.7).
-#[must_use]
-pub fn http_date(seconds: i64) -> String {
-    let time = chrono::DateTime::from_timestamp(seconds, 0).unwrap_or_default();
-    time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
-}
-
 fn has_body(request: &Request, status: u16) -> bool {
     request.method != "HEAD" && status != 204 && status != 304
 }
 
-/// A stream with a count of what went over it.
+/// A stream that counts the sent bytes.
 struct Wire<'a, S> {
     stream: &'a mut S,
-    line: &'a LineControl,
+    control: &'a StreamControl,
     sent: u64,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<'_, S> {
-    async fn send_answer(
+    async fn send_response(
         &mut self,
-        manner: Manner,
+        delivery: &Delivery,
         request: &Request,
-        response: &Response,
         now: i64,
-    ) -> io::Result<After> {
-        let head = head(response, manner, now);
-        let body: &[u8] = if has_body(request, response.status) {
-            &response.body
+    ) -> io::Result<NextStep> {
+        let head = head(delivery, now);
+        let body: &[u8] = if has_body(request, delivery.response.status) {
+            &delivery.response.body
         } else {
             &[]
         };
-        match manner {
-            Manner::Nothing(then) => return Ok(self.stop(then).await),
-            Manner::Whole(delay) => {
+        match delivery.mode {
+            SendMode::Nothing(ending) => return Ok(self.end(ending).await),
+            SendMode::Whole(delay) => {
                 tokio::time::sleep(delay).await;
                 self.send_together(&head, body).await?;
             }
-            Manner::Half(then) => {
+            SendMode::Half(ending) => {
                 self.send_together(&head, &body[..body.len() / 2]).await?;
-                return Ok(self.stop(then).await);
+                return Ok(self.end(ending).await);
             }
-            Manner::LengthOff(difference) => {
+            SendMode::WrongLength(difference) => {
                 self.send_together(&head, body).await?;
-                return Ok(self
-                    .stop(if difference > 0 {
-                        Then::Silence
-                    } else {
-                        Then::End
-                    })
-                    .await);
+                let is_too_large = difference > 0;
+                let ending = if is_too_large {
+                    Ending::Silence
+                } else {
+                    Ending::Close
+                };
+                return Ok(self.end(ending).await);
             }
-            Manner::Drip(pause) => {
+            SendMode::Bytewise(pause) => {
                 self.send(&head).await?;
                 for byte in body {
                     tokio::time::sleep(pause).await;
                     self.send(&[*byte]).await?;
                 }
             }
-            Manner::Endless => {
+            SendMode::Endless => {
                 self.send(&head).await?;
                 self.send_endless().await?;
             }
-            Manner::Huge(bytes) => {
+            SendMode::Huge(bytes) => {
                 self.send(&head).await?;
                 self.send_huge(bytes).await?;
             }
         }
-        Ok(After::KeepOpen)
+        Ok(NextStep::KeepOpen)
     }
 
-    async fn stop(&mut self, then: Then) -> After {
-        match then {
-            Then::Reset => {
-                self.line.reset_at_end();
-                After::Drop
+    async fn end(&mut self, ending: Ending) -> NextStep {
+        match ending {
+            Ending::Reset => {
+                self.control.reset_at_end();
+                NextStep::Drop
             }
-            Then::Silence => {
+            Ending::Silence => {
                 self.wait_for_client().await;
-                After::Drop
+                NextStep::Drop
             }
-            Then::End => After::Close,
+            Ending::Close => NextStep::Close,
         }
     }
 
@@ -254,7 +218,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<'_, S> {
         Ok(())
     }
 
-    /// Head and body with one flush: a small answer is one packet, as from a real server.
+    /// Sends head and body with one flush, so that a small response is one packet, like that of a real server.
     async fn send_together(&mut self, head: &[u8], body: &[u8]) -> io::Result<()> {
         self.stream.write_all(head).await?;
         self.stream.write_all(body).await?;
@@ -263,11 +227,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<'_, S> {
         Ok(())
     }
 
+    /// Sends a chunk without a flush, which would cost a round trip per chunk if there is latency.
     async fn send_chunk(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut chunk = format!("{:x}\r\n", bytes.len()).into_bytes();
         chunk.extend_from_slice(bytes);
         chunk.extend_from_slice(b"\r\n");
-        // No flush for each: with latency that would be a round trip a piece.
         self.stream.write_all(&chunk).await?;
         self.sent += chunk.len() as u64;
         Ok(())
@@ -300,23 +264,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<'_, S> {
         self.send(b"0\r\n\r\n").await
     }
 
-    /// Waits until the client gives up.
+    /// Waits until the client closes the connection.
     async fn wait_for_client(&mut self) {
-        let mut space = [0; 1024];
-        while let Ok(count) = self.stream.read(&mut space).await {
+        let mut buffer = [0; 1024];
+        while let Ok(count) = self.stream.read(&mut buffer).await {
             if count == 0 {
                 return;
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dates_are_written_as_http_wants_them() {
-        assert_eq!(http_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
     }
 }

@@ -1,4 +1,4 @@
-//! The demo: the shipped executables, unchanged, against a registry in which eight images are out of date.
+//! The demo: the shipped executables against a registry in which eight images are outdated.
 
 use anyhow::{Context, bail, ensure};
 use sandbox::runwhen_local::CHART_IMAGES;
@@ -10,73 +10,71 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// How many images the default scenario has to import.
+/// The number of images to import in the default scenario.
 const OUTDATED: usize = CODE_COLLECTIONS.len() + CHART_IMAGES.len();
 
-/// Builds (when Cargo runs it) and runs `sli`, `taskset`, `sli`, which write into `output` or a new temporary folder.
+/// Runs `sli`, `taskset` and `sli`, which write into `output` or a new temporary folder. Builds them first if Cargo runs the
+/// demo.
 ///
 /// # Errors
-/// When one of them fails, or the numbers are not what they must be.
+/// If one of them fails, or a number is wrong.
 pub fn run(output: Option<PathBuf>) -> anyhow::Result<()> {
     let executables = Executables::find()?;
     let folder = match output {
         Some(folder) => folder,
-        // It stays: a person wants to look at the report.
+        // The folder is kept, because the user wants to read the report.
         None => tempfile::Builder::new()
             .prefix("azure-rw-acr-sync-demo-")
             .tempdir()?
             .keep(),
     };
-    std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("could not create {}", folder.display()))?;
     let folder = folder.canonicalize()?;
-    let stage = Stage {
+    let demo = Demo {
         sandbox: Sandbox::start(Scenario::default())?,
         folder,
         bold: bold(),
     };
-    stage.say(&format!(
-        "{}: a registry on loopback in which {OUTDATED} images are out of date.\n\
-         The real executables run against it; no account and no internet are needed.\n",
-        stage.strong("azure-rw-acr-sync"),
+    demo.say(&format!(
+        "{}: a registry on loopback in which {OUTDATED} images are outdated.\n\
+         The real executables run against it, without an account and without internet access.\n",
+        demo.strong("azure-rw-acr-sync"),
     ))?;
 
-    let before = stage.count("1. sli", &executables.sli)?;
+    let before = demo.count("1. sli", &executables.sli)?;
     ensure!(
         before == OUTDATED,
-        "the first sli should print {OUTDATED}, and printed {before}"
+        "the first sli printed {before} instead of {OUTDATED}"
     );
-    stage.synchronize(&executables.taskset)?;
-    let after = stage.count("3. sli", &executables.sli)?;
-    ensure!(
-        after == 0,
-        "the second sli should print 0, and printed {after}"
-    );
+    demo.synchronize(&executables.taskset)?;
+    let after = demo.count("3. sli", &executables.sli)?;
+    ensure!(after == 0, "the second sli printed {after} instead of 0");
 
-    let violations = stage.sandbox.violations();
+    let violations = demo.sandbox.violations();
     ensure!(
         violations.is_empty(),
-        "something was done that must never be: {}",
+        "a forbidden request was sent: {}",
         violations.join("; ")
     );
-    stage.say(&format!(
+    demo.say(&format!(
         "\nFrom {} to {}. The report is {}\n",
-        stage.strong(&before.to_string()),
-        stage.strong(&after.to_string()),
-        stage.strong(&stage.folder.join("report.html").display().to_string()),
+        demo.strong(&before.to_string()),
+        demo.strong(&after.to_string()),
+        demo.strong(&demo.folder.join("report.html").display().to_string()),
     ))
 }
 
-/// The executables that are shown.
 struct Executables {
     sli: PathBuf,
     taskset: PathBuf,
 }
 
 impl Executables {
-    /// Beside this executable; built first when Cargo runs the demo.
+    /// Finds them in the folder of this executable. Builds them first if Cargo runs the demo.
     fn find() -> anyhow::Result<Self> {
-        let own = std::env::current_exe().context("finding this executable")?;
-        let folder = own.parent().context("this executable is in no folder")?;
+        let own = std::env::current_exe().context("could not find this executable")?;
+        let folder = own.parent().context("this executable is not in a folder")?;
         if let (Some(cargo), Some(package)) = (
             std::env::var_os("CARGO"),
             std::env::var_os("CARGO_MANIFEST_DIR"),
@@ -88,7 +86,7 @@ impl Executables {
             if path.is_file() {
                 Ok(path)
             } else {
-                bail!("there is no {}: build it first", path.display())
+                bail!("{} does not exist: build it first", path.display())
             }
         };
         Ok(Self {
@@ -98,7 +96,7 @@ impl Executables {
     }
 }
 
-/// Builds both executables into the folder that this one was built into.
+/// Builds both executables into the folder of this executable.
 fn build(cargo: &OsString, package: &Path, folder: &Path) -> anyhow::Result<()> {
     let profile = match folder.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",
@@ -108,7 +106,7 @@ fn build(cargo: &OsString, package: &Path, folder: &Path) -> anyhow::Result<()> 
         .parent()
         .context("this executable is not in a target folder")?;
     let mut command = Command::new(cargo);
-    // What cargo sets for the program that it runs would make it build those crates anew that look at it.
+    // The variables that Cargo sets for this program would make it rebuild the crates that read them.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         let set_by_cargo = [
@@ -122,48 +120,47 @@ fn build(cargo: &OsString, package: &Path, folder: &Path) -> anyhow::Result<()> 
             command.env_remove(&name);
         }
     }
-    // Features of the whole workspace, as for the command that starts the demo: cargo then compiles each dependency
+    // The features of the whole workspace, as in the command that starts the demo, so that Cargo compiles each dependency
     // once for both commands.
     command.args(["build", "--workspace", "--bin", "sli", "--bin", "taskset"]);
     command
         .args(["--profile", profile, "--target-dir"])
         .arg(target);
-    // A first release build takes minutes: a person wants to see that it goes on.
+    // A first release build takes minutes, so show its progress.
     if !std::io::stderr().is_terminal() {
         command.arg("--quiet");
     }
     writeln!(
         std::io::stderr(),
-        "building sli and taskset; a first release build takes some minutes"
+        "building sli and taskset; a first release build takes a few minutes"
     )?;
     let status = command
         .current_dir(package)
         .stdout(Stdio::null())
         .status()
-        .context("running cargo")?;
-    ensure!(status.success(), "cargo build ended with {status}");
+        .context("could not run cargo")?;
+    ensure!(status.success(), "cargo build failed: {status}");
     Ok(())
 }
 
-/// Where the demo takes place.
-struct Stage {
+struct Demo {
     sandbox: Sandbox,
     folder: PathBuf,
     bold: bool,
 }
 
-impl Stage {
-    /// Runs `sli` and shows its number.
+impl Demo {
+    /// Runs `sli` and prints its number.
     fn count(&self, title: &str, sli: &Path) -> anyhow::Result<usize> {
         let start = Instant::now();
         let output = self
             .command(sli)
             .output()
-            .with_context(|| format!("running {}", sli.display()))?;
+            .with_context(|| format!("could not run {}", sli.display()))?;
         let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         self.check(title, &output)?;
         let Ok(number) = text.parse::<usize>() else {
-            bail!("{title} should print a number, and printed {text:?}")
+            bail!("{title} printed {text:?} instead of a number")
         };
         let noun = if number == 1 {
             "image needs"
@@ -178,11 +175,11 @@ impl Stage {
         Ok(number)
     }
 
-    /// Runs `taskset` and shows what it brought into the registry.
+    /// Runs `taskset` and prints the imported images.
     fn synchronize(&self, taskset: &Path) -> anyhow::Result<()> {
         let title = "2. taskset";
         let start = Instant::now();
-        // Its progress is for a person to see; what it prints in the end stands in the report too.
+        // The progress is for the user. The report contains the final output.
         let stderr = if std::io::stderr().is_terminal() {
             Stdio::inherit()
         } else {
@@ -195,7 +192,7 @@ impl Stage {
             .spawn();
         let output = running
             .and_then(std::process::Child::wait_with_output)
-            .with_context(|| format!("running {}", taskset.display()))?;
+            .with_context(|| format!("could not run {}", taskset.display()))?;
         self.check(title, &output)?;
         let took = start.elapsed();
         let imported = self.imported();
@@ -212,16 +209,12 @@ impl Stage {
         }
         for name in ["report.md", "report.html"] {
             let path = self.folder.join(name);
-            ensure!(
-                path.is_file(),
-                "taskset should have written {}",
-                path.display()
-            );
+            ensure!(path.is_file(), "taskset did not write {}", path.display());
         }
         Ok(())
     }
 
-    /// What the imports that ended well brought, as the registry has it now.
+    /// Returns the targets of the imports that exist in the registry.
     fn imported(&self) -> Vec<String> {
         let mut names = self.sandbox.edit(|world| {
             let targets = world.azure.operations.iter().flat_map(|operation| {
@@ -242,7 +235,7 @@ impl Stage {
         names
     }
 
-    /// The executable with the sandbox's environment and nothing else that could lead it elsewhere.
+    /// Returns the command with the sandbox's environment only, so that it cannot reach other hosts.
     fn command(&self, executable: &Path) -> Command {
         let mut command = Command::new(executable);
         command.env_clear();
@@ -266,7 +259,7 @@ impl Stage {
             return Ok(());
         }
         self.say(&String::from_utf8_lossy(&output.stderr))?;
-        bail!("{title} ended with {}", output.status)
+        bail!("{title} failed: {}", output.status)
     }
 
     fn row(&self, title: &str, result: &str, took: Duration) -> anyhow::Result<()> {

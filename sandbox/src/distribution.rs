@@ -1,138 +1,64 @@
-//! The distribution API (`/v2/`), reading half: what every registry of the sandbox answers from one core.
+//! The distribution API (`/v2/`) for reading, which all registries share.
 //!
-//! From the OCI distribution specification 1.1; where services differ (the challenge, the way to a blob, the texts of
-//! errors) the [`RegistryKind`] decides. Lists of tags are in `tag_list.rs`, writing is in `upload.rs`. Deliberately
-//! absent: schema 1 manifests, `_catalog` (nobody here may list whole registries).
+//! Source: the OCI distribution specification 1.1. The [`RegistryKind`] decides where services differ (the challenge, the
+//! delivery of blobs, the texts of errors). Lists of tags are in `tag_list.rs`, writing is in `upload.rs`. Not simulated:
+//! schema 1 manifests, `_catalog` (clients here do not have the permission).
 
 use crate::content::Digest;
 use crate::message::{Request, Response};
-use crate::registry::{BlobDelivery, Registry, RegistryKind};
+use crate::registry::{BlobDelivery, RegistryKind};
+use crate::registry_error::manifest_unknown;
+use crate::registry_path::RegistryPath;
 use crate::world::World;
 use crate::{acr, blob_storage, tag_list, token_service, upload};
 use serde_json::{Value, json};
 
-/// What a path under `/v2/` names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// `/v2/` itself.
-    Ping,
-    /// `/v2/{repository}/tags/list`.
-    Tags(String),
-    /// `/v2/{repository}/manifests/{reference}`.
-    Manifest(String, String),
-    /// `/v2/{repository}/blobs/{digest}`.
-    Blob(String, String),
-    /// `/v2/{repository}/blobs/uploads/`.
-    NewUpload(String),
-    /// `/v2/{repository}/blobs/uploads/{id}`.
-    Upload(String, String),
-    /// `/v2/{repository}/referrers/{digest}`.
-    Referrers(String, String),
-}
-
-impl Target {
-    /// Reads a path; `None` when it is none of these.
-    #[must_use]
-    pub fn parse(request: &Request) -> Option<Self> {
-        let segments = request.segments();
-        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        let (first, rest) = segments.split_first()?;
-        if *first != "v2" {
-            return None;
-        }
-        let name = |parts: &[&str]| (!parts.is_empty()).then(|| parts.join("/"));
-        match rest {
-            [] | [""] => Some(Self::Ping),
-            [repository @ .., "tags", "list"] => Some(Self::Tags(name(repository)?)),
-            [repository @ .., "blobs", "uploads"] | [repository @ .., "blobs", "uploads", ""] => {
-                Some(Self::NewUpload(name(repository)?))
-            }
-            [repository @ .., "blobs", "uploads", id] => {
-                Some(Self::Upload(name(repository)?, (*id).to_owned()))
-            }
-            [repository @ .., "manifests", reference] => {
-                Some(Self::Manifest(name(repository)?, (*reference).to_owned()))
-            }
-            [repository @ .., "blobs", digest] => {
-                Some(Self::Blob(name(repository)?, (*digest).to_owned()))
-            }
-            [repository @ .., "referrers", digest] => {
-                Some(Self::Referrers(name(repository)?, (*digest).to_owned()))
-            }
-            _ => None,
-        }
-    }
-
-    /// The repository, except for the ping.
-    #[must_use]
-    pub fn repository(&self) -> Option<&str> {
-        match self {
-            Self::Ping => None,
-            Self::Tags(name)
-            | Self::Manifest(name, _)
-            | Self::Blob(name, _)
-            | Self::NewUpload(name)
-            | Self::Upload(name, _)
-            | Self::Referrers(name, _) => Some(name),
-        }
-    }
-
-    /// The action that a token must allow for it, as ACR names actions.
-    #[must_use]
-    pub fn action(&self, method: &str) -> &'static str {
-        match (self, method) {
-            (Self::Tags(_), _) => "metadata_read",
-            (Self::NewUpload(_) | Self::Upload(..), _) | (_, "PUT" | "POST" | "PATCH") => "push",
-            (_, "DELETE") => "delete",
-            (Self::Ping | Self::Manifest(..) | Self::Blob(..) | Self::Referrers(..), _) => "pull",
-        }
-    }
-}
-
 /// Answers a request under `/v2/`.
 pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
-    let Some(target) = Target::parse(request) else {
+    let Some(path) = RegistryPath::parse(request) else {
         return Response::new(404, "text/plain; charset=utf-8", "404 page not found\n");
     };
-    // Debian's docker-registry, Azure, Google, GitHub and Docker Hub send the header with refusals too.
-    let response = match authorize(world, host, request, &target) {
-        Ok(()) => allowed(world, host, request, &target),
+    // Debian's docker-registry, Azure, Google, GitHub and Docker Hub also send the header with refusals.
+    let response = match authorize(world, host, request, &path) {
+        Ok(()) => allowed(world, host, request, &path),
         Err(refusal) => refusal,
     };
     response.with("Docker-Distribution-Api-Version", "registry/2.0")
 }
 
-fn allowed(world: &mut World, host: &str, request: &Request, target: &Target) -> Response {
-    match (target, request.method.as_str()) {
-        (Target::Ping, _) => Response::json(200, &json!({})),
-        // HEAD is not for it: 405, as Debian's docker-registry says too.
-        (Target::Tags(repository), "GET") => tag_list::answer(world, host, repository, request),
-        (Target::Manifest(repository, reference), "GET" | "HEAD") => {
+fn allowed(world: &mut World, host: &str, request: &Request, path: &RegistryPath) -> Response {
+    match (path, request.method.as_str()) {
+        (RegistryPath::Ping, _) => Response::json(200, &json!({})),
+        // HEAD gets 405, as at Debian's docker-registry.
+        (RegistryPath::Tags(repository), "GET") => {
+            tag_list::answer(world, host, repository, request)
+        }
+        (RegistryPath::Manifest(repository, reference), "GET" | "HEAD") => {
             counted_manifest(world, host, repository, reference, request)
         }
-        (Target::Blob(repository, digest), "GET" | "HEAD") => {
+        (RegistryPath::Blob(repository, digest), "GET" | "HEAD") => {
             blob(world, host, repository, digest, request)
         }
-        (Target::Referrers(repository, digest), "GET" | "HEAD") => {
+        (RegistryPath::Referrers(repository, digest), "GET" | "HEAD") => {
             referrers(world, host, repository, digest)
         }
-        _ => upload::answer(world, host, target, request),
+        _ => upload::answer(world, host, path, request),
     }
 }
 
-/// The 401 with which this host answers a request that has no credentials, or no good ones.
+/// Returns this host's 401 for a request without valid credentials.
 pub fn challenge_for(world: &World, host: &str, request: &Request) -> Response {
-    let target = Target::parse(request).unwrap_or(Target::Ping);
-    let action = target.action(&request.method);
+    let path = RegistryPath::parse(request).unwrap_or(RegistryPath::Ping);
+    let action = path.action(&request.method);
     match world.registries.get(host).map(|registry| &registry.kind) {
         Some(RegistryKind::Azure(_)) => acr::challenge(
             host,
-            target.repository(),
+            path.repository(),
             action,
             request.bearer_token().map(|_| "invalid_token"),
         ),
         Some(RegistryKind::Google(_) | RegistryKind::Token(_)) | None => {
-            token_service::challenge(world, host, target.repository())
+            token_service::challenge(world, host, path.repository())
         }
     }
 }
@@ -141,71 +67,22 @@ fn authorize(
     world: &mut World,
     host: &str,
     request: &Request,
-    target: &Target,
+    path: &RegistryPath,
 ) -> Result<(), Response> {
     let now = world.now();
     let Some(registry) = world.registries.get(host) else {
         return Err(Response::empty(502));
     };
-    let action = target.action(&request.method);
+    let action = path.action(&request.method);
     match &registry.kind {
-        RegistryKind::Azure(_) => acr::authorize(world, host, request, target.repository(), action),
+        RegistryKind::Azure(_) => acr::authorize(world, host, request, path.repository(), action),
         RegistryKind::Google(_) | RegistryKind::Token(_) => {
-            token_service::authorize(world, registry, request, target, action, now)
+            token_service::authorize(world, registry, request, path, action, now)
         }
     }
 }
 
-/// `NAME_UNKNOWN` in the registry's own words.
-pub fn name_unknown(registry: &Registry, repository: &str) -> Response {
-    match registry.kind {
-        RegistryKind::Google(_) => Response::registry_error(
-            404,
-            "NAME_UNKNOWN",
-            &format!("Repository \"{repository}\" not found"),
-            Value::Null,
-        ),
-        RegistryKind::Azure(_) => Response::registry_error(
-            404,
-            "NAME_UNKNOWN",
-            &format!("repository \"{repository}\" is not found"),
-            json!({"name": repository}),
-        ),
-        RegistryKind::Token(_) => Response::registry_error(
-            404,
-            "NAME_UNKNOWN",
-            "repository name not known to registry",
-            json!({"name": repository}),
-        ),
-    }
-}
-
-fn manifest_unknown(registry: &Registry, repository: &str, reference: &str) -> Response {
-    match registry.kind {
-        RegistryKind::Google(_) => Response::registry_error(
-            404,
-            "MANIFEST_UNKNOWN",
-            &format!("Failed to fetch \"{reference}\""),
-            Value::Null,
-        ),
-        RegistryKind::Azure(_) => {
-            let (what, detail) = match Digest::parse(reference) {
-                Some(_) => ("sha", json!({"Name": repository, "Revision": reference})),
-                None => ("tagged by", json!({"Name": repository, "Tag": reference})),
-            };
-            let message = format!("manifest {what} \"{reference}\" is not found");
-            Response::registry_error(404, "MANIFEST_UNKNOWN", &message, detail)
-        }
-        RegistryKind::Token(_) => Response::registry_error(
-            404,
-            "MANIFEST_UNKNOWN",
-            "manifest unknown",
-            json!({"Tag": reference}),
-        ),
-    }
-}
-
-/// A manifest, counted as a pull where pulls are limited.
+/// Returns a manifest. Counts it as a pull if the registry limits pulls.
 fn counted_manifest(
     world: &mut World,
     host: &str,
@@ -261,7 +138,7 @@ fn manifest(
         .with("ETag", format!("\"{digest}\""))
 }
 
-/// Whether the Accept header takes this media type. ACR is strict with OCI's types only: Docker's come to everybody.
+/// True if the Accept header allows this media type. ACR checks only OCI's media types.
 fn accepts(request: &Request, media_type: &str) -> bool {
     let accept: Vec<&str> = request
         .headers
@@ -337,60 +214,4 @@ fn referrers(world: &World, host: &str, repository: &str, digest: &str) -> Respo
     let media_type = "application/vnd.oci.image.index.v1+json";
     let index = json!({"schemaVersion": 2, "mediaType": media_type, "manifests": manifests});
     Response::new(200, media_type, index.to_string())
-}
-
-/// The bytes of a manifest's configuration and layers, as its descriptors say; the manifest's own for an index.
-pub fn image_size(world: &World, digest: &Digest) -> u64 {
-    let Some(body) = world.store.get(digest) else {
-        return 0;
-    };
-    let manifest: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let layers = manifest["layers"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .chain(std::iter::once(&manifest["config"]));
-    let described: u64 = layers
-        .filter_map(|descriptor| descriptor["size"].as_u64())
-        .sum();
-    if described == 0 {
-        body.len() as u64
-    } else {
-        described
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use bytes::Bytes;
-
-    fn get(path: &str) -> Request {
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let (path, query) = (path.to_owned(), query.to_owned());
-        Request {
-            method: "GET".into(),
-            path,
-            query,
-            headers: Vec::new(),
-            body: Bytes::new(),
-        }
-    }
-
-    #[test]
-    fn paths_name_what_they_name_even_in_repositories_called_blobs() {
-        let parse = |path: &str| Target::parse(&get(path));
-        assert_eq!(parse("/v2/"), Some(Target::Ping));
-        assert_eq!(parse("/v2/a/b/tags/list"), Some(Target::Tags("a/b".into())));
-        assert_eq!(
-            parse("/v2/blobs/manifests/x"),
-            Some(Target::Manifest("blobs".into(), "x".into()))
-        );
-        assert_eq!(
-            parse("/v2/a/blobs/uploads/"),
-            Some(Target::NewUpload("a".into()))
-        );
-        assert_eq!(parse("/v2/manifests/x"), None);
-        assert_eq!(parse("/v1/a"), None);
-    }
 }

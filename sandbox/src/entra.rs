@@ -1,7 +1,7 @@
-//! Microsoft Entra ID: tokens for applications, in the words of the real service.
+//! Microsoft Entra ID: tokens for applications, with the error texts of the real service.
 //!
-//! From the Microsoft identity platform's client-credentials page and its list of AADSTS codes; the discovery documents
-//! are what `az` and MSAL read before they sign in. Deliberately absent: people (device code, browser), refresh tokens.
+//! Sources: the client-credentials page of the Microsoft identity platform and its list of AADSTS codes. `az` and MSAL read
+//! the discovery documents before they sign in. Not simulated: users (device code, browser), refresh tokens.
 
 use crate::azure::Principal;
 use crate::message::{Request, Response};
@@ -9,7 +9,7 @@ use crate::token;
 use crate::world::World;
 use serde_json::{Value, json};
 
-/// The authorities of Azure's clouds.
+/// The hosts of Entra in Azure's clouds.
 pub const HOSTS: [&str; 4] = [
     "login.microsoftonline.com",
     "login.microsoftonline.us",
@@ -19,7 +19,7 @@ pub const HOSTS: [&str; 4] = [
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// Whether a token of this audience is for ARM.
+/// True if a token with this audience is for ARM.
 #[must_use]
 pub fn is_arm_audience(audience: &str) -> bool {
     let audiences = [
@@ -33,13 +33,13 @@ pub fn is_arm_audience(audience: &str) -> bool {
     audiences.contains(&audience.trim_end_matches('/'))
 }
 
-/// Whether a token of this audience is for ACR: the same in every cloud.
+/// True if a token with this audience is for ACR. The audience is the same in every cloud.
 #[must_use]
 pub fn is_registry_audience(audience: &str) -> bool {
     audience.trim_end_matches('/') == "https://containerregistry.azure.net"
 }
 
-/// Answers for an authority.
+/// Answers a request to Entra.
 pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
     let segments = request.segments();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
@@ -57,14 +57,14 @@ pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
     }
 }
 
-/// What Entra says to a wrong secret: the fault "401 once" at the authority.
+/// Returns Entra's response to a wrong secret.
 pub fn invalid_secret(world: &mut World, request: &Request) -> Response {
     let client = request.field("client_id").unwrap_or_default();
     let text = wrong_secret_text(&client);
     failure(world, 401, "invalid_client", 7_000_215, &text)
 }
 
-/// An Entra access token for an application, without asking it for a secret: the managed identity's.
+/// Returns an access token for an application, and the time at which it expires. Does not check a credential.
 pub fn issue(world: &mut World, principal: &Principal, audience: &str) -> (String, i64) {
     let (now, id) = (world.now(), world.new_guid());
     let end = now + world.azure.token_lifetime;
@@ -122,9 +122,8 @@ fn check_tenant(world: &mut World, tenant: &str) -> Result<(), Response> {
     {
         return Ok(());
     }
-    let looks_right =
-        tenant.contains('.') || (tenant.len() == 36 && tenant.matches('-').count() == 4);
-    if !looks_right {
+    let is_valid = tenant.contains('.') || (tenant.len() == 36 && tenant.matches('-').count() == 4);
+    if !is_valid {
         let text = format!(
             "Specified tenant identifier '{tenant}' is neither a valid DNS name, nor a valid external domain."
         );
@@ -219,12 +218,12 @@ fn check_assertion(
     Err(failure(world, 401, "invalid_client", 700_213, &text))
 }
 
-/// An assertion holds from `nbf` to `exp`, by Entra's clock, with five minutes of grace.
+/// Checks that Entra's clock is between `nbf` and `exp` of an assertion, with a tolerance of five minutes.
 fn check_times(world: &mut World, assertion: &str) -> Result<(), Response> {
-    const GRACE: i64 = 300;
+    const TOLERANCE: i64 = 300;
     let (now, claims) = (world.now(), token::payload(assertion).unwrap_or_default());
     let time = |name: &str| claims[name].as_i64().unwrap_or_default();
-    if (time("nbf") - GRACE..=time("exp") + GRACE).contains(&now) {
+    if (time("nbf") - TOLERANCE..=time("exp") + TOLERANCE).contains(&now) {
         return Ok(());
     }
     let text = format!(
@@ -268,7 +267,7 @@ fn wrong_secret_text(client: &str) -> String {
     )
 }
 
-/// The body of every refusal: the code in the text, and trace identifiers in three places.
+/// Returns a refusal, with the error code and the trace identifiers as in all of Entra's errors.
 fn failure(world: &mut World, status: u16, error: &str, code: u32, text: &str) -> Response {
     let (trace, correlation) = (world.new_guid(), world.new_guid());
     let time = chrono::DateTime::from_timestamp(world.now(), 0)

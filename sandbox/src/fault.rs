@@ -1,33 +1,37 @@
-//! Faults: what goes wrong, where, and how often. What each does to the wire is in `delivery.rs` and `proxy.rs`.
+//! Faults: what goes wrong, for which requests, and how often.
+//!
+//! Their effects are in `proxy.rs` (connections) and `faulty_response.rs` (requests).
 
-use crate::authority::CertificateFlaw;
-use serde::{Deserialize, Serialize};
+use crate::certificate_authority::CertificateFlaw;
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::Value;
+use std::fmt;
 
-/// Where and how often something goes wrong. Built from [`Fault::on`]; by default it does so always.
+/// Conditions under which something goes wrong. [`Fault::on`] makes one that always applies to a host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
-    /// The host, or `*` for every one.
+    /// The host, or `*` for every host.
     pub host: String,
-    /// Only requests of this method; faults of the connection do not look at it.
+    /// Only requests with this method; ignored for a [`ConnectionFault`].
     #[serde(default)]
     pub method: Option<String>,
-    /// Only requests whose path and query contain this; faults of the connection do not look at it.
+    /// Only requests whose path and query contain this text; ignored for a [`ConnectionFault`].
     #[serde(default)]
     pub path_contains: Option<String>,
-    /// Only requests about something whose name contains this: an image to import, and the polls of its operation,
-    /// which stands in no path; faults of the connection do not look at it.
+    /// Only the start and the polls of an import whose source or target contains this text (the path of a poll does not
+    /// contain the image); ignored for a [`ConnectionFault`].
     #[serde(default)]
     pub about: Option<String>,
-    /// How many matches go well before the first one that does not.
+    /// The number of matching requests that succeed first.
     #[serde(default)]
     pub after: u32,
-    /// How many times it happens; `None` for always.
+    /// The number of matching requests that fail; `None` for all.
     #[serde(default)]
     pub times: Option<u32>,
 }
 
 impl Fault {
-    /// On every request to this host; `*` for every host.
+    /// Applies to every request to this host; `*` for every host.
     #[must_use]
     pub fn on(host: &str) -> Self {
         Self {
@@ -40,42 +44,42 @@ impl Fault {
         }
     }
 
-    /// Only on requests of this method.
+    /// Restricts the fault to requests with this method.
     #[must_use]
     pub fn method(mut self, method: &str) -> Self {
         self.method = Some(method.to_ascii_uppercase());
         self
     }
 
-    /// Only on requests whose path and query contain this.
+    /// Restricts the fault to requests whose path and query contain this text.
     #[must_use]
     pub fn path_contains(mut self, part: &str) -> Self {
         self.path_contains = Some(part.to_owned());
         self
     }
 
-    /// Only on requests about an import whose source or target contains this.
+    /// Restricts the fault to imports whose source or target contains this text.
     #[must_use]
     pub fn about(mut self, part: &str) -> Self {
         self.about = Some(part.to_owned());
         self
     }
 
-    /// Only after this many matching requests went well.
+    /// Lets this many matching requests succeed first.
     #[must_use]
     pub fn after(mut self, requests: u32) -> Self {
         self.after = requests;
         self
     }
 
-    /// Only this many times.
+    /// Limits the number of requests that fail.
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
         self.times = Some(times);
         self
     }
 
-    /// Only once.
+    /// Lets only one request fail.
     #[must_use]
     pub fn once(self) -> Self {
         self.times(1)
@@ -97,52 +101,48 @@ impl Fault {
     }
 }
 
-/// What goes wrong.
+/// The effect of a fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum FaultKind {
+    /// The connection fails or has a wrong certificate, before the first request.
+    Connection(ConnectionFault),
+    /// The client does not get the service's response. The service does not process the request.
+    Replaced(ReplacedResponse),
+    /// The service processes the request, and the client gets a damaged response.
+    Damaged(DamagedResponse),
+}
+
+/// A fault of the connection. Only the host and the numbers of its [`Fault`] apply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum FaultKind {
-    /// The connection is refused: the proxy answers CONNECT with 502.
+pub enum ConnectionFault {
+    /// The proxy answers CONNECT with 502.
     Refused,
     /// The proxy answers CONNECT with this status.
     TunnelRefused {
         /// The status code.
         code: u16,
     },
-    /// The certificate is signed by an authority that nobody trusts.
+    /// The certificate is signed by an authority that clients do not trust.
     CertificateOfForeignAuthority,
     /// The certificate is for another host.
     CertificateForOtherHost,
-    /// The certificate has ended.
+    /// The certificate has expired.
     CertificateExpired,
     /// The certificate is valid from a day before to a week after the services' time (`World::clock_offset`).
     CertificateShortLived,
-    /// A TCP reset instead of an answer.
+}
+
+/// The client gets this instead of the service's response. The service does not process the request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ReplacedResponse {
+    /// A TCP reset.
     ResetBeforeHeaders,
-    /// A TCP reset after the headers and half of the body.
-    ResetAfterHeaders,
-    /// No answer, ever; the connection stays open.
+    /// Nothing; the connection stays open.
     Stall,
-    /// Headers and half of the body, then nothing more; the connection stays open.
-    StallInBody,
-    /// The right answer, late.
-    Delay {
-        /// How late.
-        milliseconds: u64,
-    },
-    /// The right answer, one byte of the body at a time.
-    SlowDrip {
-        /// From one byte to the next.
-        milliseconds: u64,
-    },
-    /// Half of the body, then an orderly end of the connection.
-    CutBody,
-    /// A `Content-Length` that is off. Too long: the connection stays open and silent after the body. Too short: the
-    /// rest follows all the same.
-    WrongContentLength {
-        /// What is added to the true length.
-        difference: i64,
-    },
-    /// This answer instead of the right one.
+    /// This response.
     Status {
         /// The status code.
         code: u16,
@@ -153,60 +153,88 @@ pub enum FaultKind {
         #[serde(default)]
         body: String,
     },
-    /// A refusal that repeats what it was sent: the credentials of the headers, and every field of the form.
+    /// An error that repeats the credentials from the request's headers and all fields of its form.
     Echo {
         /// The status code.
         code: u16,
     },
-    /// What the service says when a token has ended: a registry's challenge, ARM's `ExpiredAuthenticationToken`.
+    /// The service's response to an expired token: a registry's challenge, ARM's `ExpiredAuthenticationToken`.
     Unauthorized,
-    /// 429 in the service's words.
+    /// 429 with the service's text.
     TooManyRequests {
-        /// What `Retry-After` says.
+        /// The `Retry-After` of the response.
         retry_after: RetryAfter,
     },
-    /// A redirect in place of the answer.
+    /// A redirect.
     Redirect {
-        /// Where to.
+        /// The redirect target.
         to: RedirectTarget,
     },
-    /// A page for people, with status 200, as a captive portal gives it.
+    /// An HTML page with status 200, like that of a captive portal.
     Html,
-    /// Status and headers as they should be, and no body.
-    EmptyBody,
-    /// The first half of the body, with a length to match.
-    TruncatedJson,
-    /// JSON that is something else: `{"unexpected":[1,2,3]}`.
-    WrongShape,
-    /// A body in chunks that goes on for ever (at some 6 MB a second).
+    /// A chunked body without an end (about 6 MB per second).
     EndlessBody,
     /// A well-formed list of tags of this size, in chunks.
     HugeJson {
-        /// How many bytes.
+        /// The number of bytes.
         bytes: u64,
     },
-    /// A gzipped body that unpacks to this much white space.
+    /// A gzipped body that decompresses to this much white space.
     GzipBomb {
-        /// How many bytes after unpacking.
+        /// The number of bytes after decompression.
         bytes: u64,
     },
-    /// A body that does not match its digest; headers as they should be.
+}
+
+/// The client gets the service's response with this damage. The service has processed the request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum DamagedResponse {
+    /// A TCP reset after the headers and half of the body.
+    ResetAfterHeaders,
+    /// Headers and half of the body; then nothing, and the connection stays open.
+    StallInBody,
+    /// The correct response, late.
+    Delay {
+        /// The time before the response.
+        milliseconds: u64,
+    },
+    /// The correct response, one byte of the body at a time.
+    SlowDrip {
+        /// The time between two bytes.
+        milliseconds: u64,
+    },
+    /// Half of the body, then a regular end of the connection.
+    CutBody,
+    /// A wrong `Content-Length`. If it is too large, the connection stays open after the body; if it is too small, the whole
+    /// body is sent nevertheless.
+    WrongContentLength {
+        /// The number that is added to the correct length.
+        difference: i64,
+    },
+    /// Correct status and headers without a body.
+    EmptyBody,
+    /// The first half of the body, with the length of that half.
+    TruncatedJson,
+    /// Other JSON: `{"unexpected":[1,2,3]}`.
+    WrongShape,
+    /// Correct headers and a body with another digest.
     WrongDigest,
-    /// The right body under a `Docker-Content-Digest` that is not its own.
+    /// The correct body with another digest in `Docker-Content-Digest`.
     WrongDigestHeader,
-    /// No `Docker-Content-Digest`.
+    /// The correct body without `Docker-Content-Digest`.
     MissingDigestHeader,
 }
 
-/// What `Retry-After` says.
+/// The value of `Retry-After`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RetryAfter {
-    /// There is none.
+    /// The response does not have the header.
     None,
     /// A number of seconds.
     Seconds(u64),
-    /// A date this many seconds from now.
+    /// The date this many seconds from now.
     Date(i64),
     /// Eleven and a half days.
     Absurd,
@@ -214,136 +242,171 @@ pub enum RetryAfter {
     Text(String),
 }
 
-/// Where a redirect leads.
+/// The target of a redirect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RedirectTarget {
-    /// To the very same address.
+    /// The same URL.
     Loop,
-    /// To the same address over plain HTTP.
+    /// The same URL with `http://`.
     PlainHttp,
-    /// To the same path on another host.
+    /// The same path on another host.
     OtherHost(String),
-    /// To this address.
+    /// This URL.
     Address(String),
 }
 
-impl FaultKind {
-    /// Whether it befalls the connection, before any request: then only the fault's host and count matter.
-    #[must_use]
-    pub fn is_of_connection(&self) -> bool {
-        let is_refusal = matches!(self, Self::Refused | Self::TunnelRefused { .. });
-        is_refusal || self.certificate_flaw(0) != CertificateFlaw::None
-    }
+/// The result of CONNECT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tunnel {
+    /// The proxy refuses with this status.
+    Refused(u16),
+    /// The host presents a certificate with this flaw.
+    Open(CertificateFlaw),
+}
 
-    /// What is wrong with the certificate, if anything; `now` is the services' time.
+impl ConnectionFault {
+    /// Returns the result of CONNECT with this fault; `now` is the services' time.
     #[must_use]
-    pub fn certificate_flaw(&self, now: i64) -> CertificateFlaw {
+    pub fn tunnel(&self, now: i64) -> Tunnel {
         match self {
-            Self::CertificateOfForeignAuthority => CertificateFlaw::ForeignAuthority,
-            Self::CertificateForOtherHost => CertificateFlaw::OtherHost,
-            Self::CertificateExpired => CertificateFlaw::Expired,
-            Self::CertificateShortLived => CertificateFlaw::ShortLived(now),
-            Self::Refused
-            | Self::TunnelRefused { .. }
-            | Self::ResetBeforeHeaders
-            | Self::ResetAfterHeaders
-            | Self::Stall
-            | Self::StallInBody
-            | Self::Delay { .. }
-            | Self::SlowDrip { .. }
-            | Self::CutBody
-            | Self::WrongContentLength { .. }
-            | Self::Status { .. }
-            | Self::Echo { .. }
-            | Self::Unauthorized
-            | Self::TooManyRequests { .. }
-            | Self::Redirect { .. }
-            | Self::Html
-            | Self::EmptyBody
-            | Self::TruncatedJson
-            | Self::WrongShape
-            | Self::EndlessBody
-            | Self::HugeJson { .. }
-            | Self::GzipBomb { .. }
-            | Self::WrongDigest
-            | Self::WrongDigestHeader
-            | Self::MissingDigestHeader => CertificateFlaw::None,
+            Self::Refused => Tunnel::Refused(502),
+            Self::TunnelRefused { code } => Tunnel::Refused(*code),
+            Self::CertificateOfForeignAuthority => Tunnel::Open(CertificateFlaw::ForeignAuthority),
+            Self::CertificateForOtherHost => Tunnel::Open(CertificateFlaw::OtherHost),
+            Self::CertificateExpired => Tunnel::Open(CertificateFlaw::Expired),
+            Self::CertificateShortLived => Tunnel::Open(CertificateFlaw::ShortLived(now)),
         }
     }
 }
 
-/// A fault that is set, and how often it was met.
+impl From<ConnectionFault> for FaultKind {
+    fn from(fault: ConnectionFault) -> Self {
+        Self::Connection(fault)
+    }
+}
+
+impl From<ReplacedResponse> for FaultKind {
+    fn from(fault: ReplacedResponse) -> Self {
+        Self::Replaced(fault)
+    }
+}
+
+impl From<DamagedResponse> for FaultKind {
+    fn from(fault: DamagedResponse) -> Self {
+        Self::Damaged(fault)
+    }
+}
+
+/// The name and fields of the fault, without its group.
+impl fmt::Display for FaultKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connection(fault) => write!(formatter, "{fault:?}"),
+            Self::Replaced(fault) => write!(formatter, "{fault:?}"),
+            Self::Damaged(fault) => write!(formatter, "{fault:?}"),
+        }
+    }
+}
+
+/// The field `kind` selects the variant. An error contains the messages of all three groups, and so all names.
+impl<'de> Deserialize<'de> for FaultKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let fields = Value::deserialize(deserializer)?;
+        let connection = match ConnectionFault::deserialize(&fields) {
+            Ok(fault) => return Ok(fault.into()),
+            Err(error) => error,
+        };
+        let replaced = match ReplacedResponse::deserialize(&fields) {
+            Ok(fault) => return Ok(fault.into()),
+            Err(error) => error,
+        };
+        match DamagedResponse::deserialize(&fields) {
+            Ok(fault) => Ok(fault.into()),
+            Err(damaged) => Err(de::Error::custom(format!(
+                "not a fault: {connection}; {replaced}; {damaged}"
+            ))),
+        }
+    }
+}
+
+/// A fault in the table, with the number of its matches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArmedFault {
-    /// Its number, as [`crate::Sandbox::inject`] gave it.
+    /// The number that [`crate::Sandbox::inject`] returned.
     #[serde(default)]
     pub id: u64,
-    /// Where and how often.
+    /// The conditions.
     #[serde(flatten)]
     pub fault: Fault,
-    /// What.
+    /// The effect.
     #[serde(flatten)]
     pub kind: FaultKind,
-    /// How many requests (or connections) matched so far.
+    /// The number of requests (or connections) that matched.
     #[serde(default)]
     pub matches: u32,
-    /// How many of them went wrong.
+    /// The number of requests (or connections) that failed.
     #[serde(default)]
     pub hits: u32,
 }
 
 impl ArmedFault {
-    /// Counts a match; whether it goes wrong.
-    fn strike(&mut self) -> bool {
+    /// Counts a match. True if this request fails.
+    fn triggers(&mut self) -> bool {
         self.matches += 1;
-        let strikes = self.matches > self.fault.after
+        let triggers = self.matches > self.fault.after
             && self.fault.times.is_none_or(|times| self.hits < times);
-        if strikes {
+        if triggers {
             self.hits += 1;
         }
-        strikes
+        triggers
     }
 }
 
-/// All faults that are set, in the order in which they were set; the first that strikes counts.
+/// All faults in the order in which they were added. The first one that matches and triggers applies.
 #[derive(Debug, Default)]
 pub struct FaultTable {
     armed: Vec<ArmedFault>,
-    last: u64,
+    last_id: u64,
 }
 
 impl FaultTable {
-    /// Sets a fault and returns its number.
+    /// Adds a fault and returns its number.
     pub fn add(&mut self, fault: Fault, kind: FaultKind) -> u64 {
-        self.last += 1;
+        self.last_id += 1;
         self.armed.push(ArmedFault {
-            id: self.last,
+            id: self.last_id,
             fault,
             kind,
             matches: 0,
             hits: 0,
         });
-        self.last
+        self.last_id
     }
 
-    /// Takes every fault away.
+    /// Removes all faults.
     pub fn clear(&mut self) {
         self.armed.clear();
     }
 
-    /// What is set now.
+    /// Returns all faults.
     #[must_use]
     pub fn all(&self) -> &[ArmedFault] {
         &self.armed
     }
 
-    /// What befalls a new connection to this host.
-    pub fn on_connection(&mut self, host: &str) -> Option<FaultKind> {
-        self.strike(|armed| armed.kind.is_of_connection() && armed.fault.matches_host(host))
+    /// Returns the fault of a new connection to this host.
+    pub fn on_connection(&mut self, host: &str) -> Option<ConnectionFault> {
+        self.armed.iter_mut().find_map(|armed| match &armed.kind {
+            FaultKind::Connection(fault) if armed.fault.matches_host(host) => {
+                let fault = fault.clone();
+                armed.triggers().then_some(fault)
+            }
+            FaultKind::Connection(_) | FaultKind::Replaced(_) | FaultKind::Damaged(_) => None,
+        })
     }
 
-    /// What befalls this request; `target` is path and query, `about` what [`Fault::about`] is compared with.
+    /// Returns the fault of this request; `target` is its path and query, `about` the text for [`Fault::about`].
     pub fn on_request(
         &mut self,
         host: &str,
@@ -351,15 +414,14 @@ impl FaultTable {
         target: &str,
         about: &str,
     ) -> Option<FaultKind> {
-        self.strike(|armed| {
-            !armed.kind.is_of_connection()
-                && armed.fault.matches_request(host, method, target, about)
+        self.armed.iter_mut().find_map(|armed| match &armed.kind {
+            FaultKind::Replaced(_) | FaultKind::Damaged(_)
+                if armed.fault.matches_request(host, method, target, about) =>
+            {
+                armed.triggers().then(|| armed.kind.clone())
+            }
+            FaultKind::Connection(_) | FaultKind::Replaced(_) | FaultKind::Damaged(_) => None,
         })
-    }
-
-    fn strike(&mut self, matches: impl Fn(&ArmedFault) -> bool) -> Option<FaultKind> {
-        let mut matching = self.armed.iter_mut().filter(|armed| matches(armed));
-        matching.find_map(|armed| armed.strike().then(|| armed.kind.clone()))
     }
 }
 
@@ -368,27 +430,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_strikes_after_and_for_as_many_times_as_it_says() {
+    fn after_and_times_limit_which_matching_requests_fail() {
         let mut table = FaultTable::default();
         let fault = Fault::on("a.example")
             .method("get")
             .path_contains("tags")
             .after(1)
             .times(2);
-        table.add(fault, FaultKind::Html);
-        let mut meet = |method| {
+        table.add(fault, ReplacedResponse::Html.into());
+        let mut fails = |method| {
             table
                 .on_request("a.example", method, "/v2/x/tags/list", "")
                 .is_some()
         };
         assert_eq!(
-            [
-                meet("GET"),
-                meet("GET"),
-                meet("HEAD"),
-                meet("GET"),
-                meet("GET")
-            ],
+            ["GET", "GET", "HEAD", "GET", "GET"].map(&mut fails),
             [false, true, false, true, false]
         );
         assert_eq!(table.all()[0].hits, 2);
@@ -396,15 +452,40 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_can_be_written_as_json() {
-        let json = r#"{"host":"myacr.azurecr.io","times":1,"kind":"too_many_requests","retry_after":{"seconds":2}}"#;
-        let armed: ArmedFault = serde_json::from_str(json).unwrap();
-        assert_eq!(armed.fault, Fault::on("myacr.azurecr.io").once());
-        assert_eq!(
-            armed.kind,
-            FaultKind::TooManyRequests {
-                retry_after: RetryAfter::Seconds(2)
-            }
-        );
+    fn json_of_each_group_is_read_and_written_with_one_kind() {
+        let faults: [(&str, FaultKind); 3] = [
+            (
+                r#""kind":"tunnel_refused","code":403"#,
+                ConnectionFault::TunnelRefused { code: 403 }.into(),
+            ),
+            (
+                r#""kind":"too_many_requests","retry_after":{"seconds":2}"#,
+                ReplacedResponse::TooManyRequests {
+                    retry_after: RetryAfter::Seconds(2),
+                }
+                .into(),
+            ),
+            (
+                r#""kind":"slow_drip","milliseconds":3"#,
+                DamagedResponse::SlowDrip { milliseconds: 3 }.into(),
+            ),
+        ];
+        for (fields, kind) in faults {
+            let json = format!(r#"{{"host":"myacr.azurecr.io","times":1,{fields}}}"#);
+            let armed: ArmedFault = serde_json::from_str(&json).unwrap();
+            assert_eq!(armed.fault, Fault::on("myacr.azurecr.io").once());
+            assert_eq!(armed.kind, kind);
+            let written = serde_json::to_string(&armed).unwrap();
+            assert!(written.contains(fields), "{written}");
+        }
+    }
+
+    #[test]
+    fn unknown_kind_is_an_error_with_all_names() {
+        let error = serde_json::from_str::<ArmedFault>(r#"{"host":"*","kind":"refuse"}"#);
+        let message = error.unwrap_err().to_string();
+        for name in ["`refused`", "`stall`", "`missing_digest_header`"] {
+            assert!(message.contains(name), "{message}");
+        }
     }
 }

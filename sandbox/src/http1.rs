@@ -1,8 +1,7 @@
-//! HTTP/1.1 on a stream, by hand: reading a request, writing the head of a response.
+//! HTTP/1.1 on a stream: reading a request and writing the head of a response.
 //!
-//! By hand because this server must be able to do what server libraries rightly refuse: declare one length and send
-//! another, stop in the middle, never stop at all. Deliberately absent: HTTP/2 (it is not offered in the TLS handshake),
-//! trailers, upgrades, pipelining beyond what buffering gives for nothing.
+//! Server libraries refuse to send most of the faults, such as a wrong `Content-Length`, half of a body or an endless body.
+//! Not supported: HTTP/2 (the TLS handshake does not offer it), trailers and upgrades.
 
 use crate::message::Request;
 use bytes::{Buf, Bytes, BytesMut};
@@ -10,35 +9,35 @@ use std::fmt::Write as _;
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// More than the longest thing that a real client sends: ARM's signed `Location` has 5 kB, tokens 2 kB.
+/// The largest accepted head. Real clients send less: ARM's signed URLs have 5 kB, tokens 2 kB.
 const LARGEST_HEAD: usize = 256 * 1024;
-/// The largest body taken; a layer that somebody pushes.
+/// The largest accepted body: a pushed layer.
 const LARGEST_BODY: usize = 1024 * 1024 * 1024;
 
-/// The start of a request: everything before the body, and how the body ends.
+/// A request without its body, and how the body ends.
 #[derive(Debug)]
 pub struct Head {
-    /// The request with an empty body; for CONNECT and proxied requests the target stands in `path` as it came.
+    /// The request with an empty body. The `path` of CONNECT and of proxied requests is the unchanged request target.
     pub request: Request,
-    /// Bytes that the head took on the wire.
+    /// The size of the head in bytes.
     pub size: u64,
-    /// How long the body is.
+    /// How the body ends.
     pub framing: Framing,
 }
 
-/// How the end of a request body is known.
+/// How a request body ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
-    /// By a declared length, zero when there is no body.
+    /// After the declared length; zero for a request without a body.
     Length(usize),
-    /// By chunks.
+    /// With the last chunk.
     Chunked,
 }
 
-/// Reads the head of the next request; `None` when the client closed the connection before one.
+/// Reads the head of the next request; `None` if the client closed the connection.
 ///
 /// # Errors
-/// When the connection breaks, or what arrives is no HTTP/1.1.
+/// If the connection breaks, or the received bytes are not HTTP/1.1.
 pub async fn read_head<S>(stream: &mut S, buffer: &mut BytesMut) -> io::Result<Option<Head>>
 where
     S: AsyncRead + Unpin,
@@ -48,7 +47,7 @@ where
             return Ok(Some(head));
         }
         if buffer.len() > LARGEST_HEAD {
-            return Err(invalid("the request's head is too long"));
+            return Err(invalid("the head of the request is too large"));
         }
         if stream.read_buf(buffer).await? == 0 {
             return if buffer.is_empty() {
@@ -60,11 +59,11 @@ where
     }
 }
 
-/// Reads the body that belongs to a head, answering `Expect: 100-continue` before it.
-/// Returns the body and the bytes that it took on the wire.
+/// Reads the body of a request, after the response to `Expect: 100-continue`.
+/// Returns the body and its size on the connection (with the framing of chunks).
 ///
 /// # Errors
-/// When the connection breaks, or the body is not framed as the head says.
+/// If the connection breaks, or the body does not have the declared framing.
 pub async fn read_body<S>(
     stream: &mut S,
     buffer: &mut BytesMut,
@@ -90,7 +89,7 @@ where
     }
 }
 
-/// The bytes of a response's head, ended by the empty line.
+/// Returns the bytes of a response's head, including the empty line at its end.
 #[must_use]
 pub fn response_head(status: u16, headers: &[(String, String)]) -> Vec<u8> {
     let mut head = format!("HTTP/1.1 {status} {}\r\n", reason(status));
@@ -99,6 +98,13 @@ pub fn response_head(status: u16, headers: &[(String, String)]) -> Vec<u8> {
     }
     head.push_str("\r\n");
     head.into_bytes()
+}
+
+/// Returns the date in the format of HTTP headers (RFC 9110, section 5.6.7).
+#[must_use]
+pub fn http_date(seconds: i64) -> String {
+    let time = chrono::DateTime::from_timestamp(seconds, 0).unwrap_or_default();
+    time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 fn parse_head(buffer: &mut BytesMut) -> io::Result<Option<Head>> {
@@ -163,7 +169,7 @@ where
     S: AsyncRead + Unpin,
 {
     let mut body = BytesMut::new();
-    let mut wire = 0;
+    let mut wire_size = 0;
     loop {
         let line_end = loop {
             if let Some(at) = buffer.windows(2).position(|pair| pair == b"\r\n") {
@@ -176,7 +182,7 @@ where
         let line = String::from_utf8_lossy(&buffer[..line_end]).into_owned();
         let digits = line.split(';').next().unwrap_or_default().trim();
         let length = usize::from_str_radix(digits, 16)
-            .map_err(|_| invalid("a chunk's length is not hexadecimal"))?;
+            .map_err(|_| invalid("the length of a chunk is not hexadecimal"))?;
         if body.len() + length > LARGEST_BODY {
             return Err(invalid("the body is too large"));
         }
@@ -184,9 +190,9 @@ where
         fill(stream, buffer, length + 2).await?;
         body.extend_from_slice(&buffer[..length]);
         buffer.advance(length + 2);
-        wire += (line_end + length + 4) as u64;
+        wire_size += (line_end + length + 4) as u64;
         if length == 0 {
-            return Ok((body.freeze(), wire));
+            return Ok((body.freeze(), wire_size));
         }
     }
 }
@@ -207,7 +213,7 @@ fn invalid(text: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text.to_owned())
 }
 
-/// The reason phrases of RFC 9110 for the statuses that services here use.
+/// Returns the reason phrase of RFC 9110.
 fn reason(status: u16) -> &'static str {
     match status {
         100 => "Continue",
@@ -245,7 +251,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn two_requests_in_one_packet_are_read_one_after_the_other() {
+    async fn two_requests_in_one_packet_are_read_separately() {
         let mut buffer = BytesMut::new();
         let mut stream = io_of(
             b"POST /a?b=c HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nwiki\r\n3;x=y\r\nend\r\n0\r\n\r\n\
@@ -268,7 +274,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_ends_early_is_an_error() {
+    async fn body_shorter_than_its_content_length_is_an_error() {
         let mut buffer = BytesMut::new();
         let mut stream = io_of(b"PUT /d HTTP/1.1\r\nContent-Length: 20\r\n\r\nshort");
         let head = read_head(&mut stream, &mut buffer).await.unwrap().unwrap();
@@ -276,6 +282,11 @@ mod tests {
             .await
             .unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn dates_have_the_format_of_http() {
+        assert_eq!(http_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
     }
 
     fn io_of(bytes: &'static [u8]) -> impl AsyncRead + AsyncWrite + Unpin {

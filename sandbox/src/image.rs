@@ -1,5 +1,5 @@
-//! Images to put into the registries: real indexes, manifests, configurations and small gzipped layers, all with true
-//! digests, and the same digests in every run, so that tests can name them.
+//! Images for the registries: real indexes, manifests, configurations and small gzipped layers with correct digests.
+//! The digests are the same in every run, so that tests can contain them.
 
 use crate::content::{ContentStore, Digest};
 use crate::registry::{ManifestEntry, Repository};
@@ -9,30 +9,30 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
-/// An image to be made. The same recipe gives the same digests.
+/// The description of an image. The same recipe results in the same digests.
 #[derive(Debug, Clone)]
 pub struct ImageRecipe {
-    /// What makes its content differ from another image's: a repository and a commit, say.
+    /// The text from which the content is generated, such as a repository and a commit.
     pub seed: String,
-    /// What it shares its first layer with; images of one repository usually share their base.
+    /// The text from which the first layer is generated. Images of one repository usually share it.
     pub base: String,
-    /// The creation time in its configurations, in Unix seconds.
+    /// The creation time in the configurations, in Unix seconds.
     pub created: i64,
-    /// Whose media types it carries.
+    /// The media types.
     pub format: ImageFormat,
-    /// The architectures, one manifest each; a single one with `index: false` is a plain manifest.
+    /// The architectures, each of which has a manifest.
     pub architectures: Vec<String>,
-    /// Whether the manifests stand in an index.
+    /// True if an index contains the manifests. False for a single manifest without an index.
     pub index: bool,
-    /// Whether the index also lists an attestation manifest of platform `unknown/unknown`, as BuildKit's do.
+    /// True if the index also contains attestation manifests of the platform `unknown/unknown`, as BuildKit's indexes do.
     pub attestations: bool,
-    /// Bytes in each layer before compression (they hardly compress).
+    /// The size of each layer before compression. The content is hardly compressible.
     pub layer_size: usize,
-    /// An annotation that changes the index but none of its children.
+    /// An annotation of the index, which changes its digest but not its children.
     pub index_annotation: Option<String>,
 }
 
-/// Whose media types an image carries.
+/// The media types of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImageFormat {
     /// `application/vnd.oci.image.*`.
@@ -41,17 +41,17 @@ pub enum ImageFormat {
     Docker,
 }
 
-/// What was made of a recipe.
+/// The digests of an image in a repository.
 #[derive(Debug, Clone)]
 pub struct PublishedImage {
-    /// The digest that a tag of the image points at: of the index, or of the only manifest.
+    /// The digest for tags: that of the index, or of the only manifest.
     pub digest: Digest,
-    /// The manifests by architecture.
+    /// The digests of the manifests by architecture.
     pub children: BTreeMap<String, Digest>,
 }
 
 impl ImageRecipe {
-    /// An index of amd64 and arm64 in OCI's media types, 2 kB a layer.
+    /// Describes an index of amd64 and arm64 with OCI media types and layers of 2 kB.
     #[must_use]
     pub fn new(seed: &str, created: i64) -> Self {
         Self {
@@ -67,7 +67,7 @@ impl ImageRecipe {
         }
     }
 
-    /// Makes the image and puts it into a repository (without a tag).
+    /// Puts the image into a repository, without a tag.
     pub fn publish(&self, store: &mut ContentStore, repository: &mut Repository) -> PublishedImage {
         let mut children = BTreeMap::new();
         let mut entries = Vec::new();
@@ -228,7 +228,7 @@ impl ImageFormat {
     }
 }
 
-/// A Unix time as RFC 3339 writes it; zero when it is out of range.
+/// Returns a Unix time in the format of RFC 3339; 1970 if it is out of range.
 #[must_use]
 pub fn rfc3339(seconds: i64) -> String {
     chrono::DateTime::from_timestamp(seconds, 0)
@@ -241,7 +241,7 @@ struct Layer {
     compressed: Vec<u8>,
 }
 
-/// An archive of one file whose bytes follow from the seed, and its compressed form.
+/// Returns an archive of one file whose content is generated from the seed.
 fn layer(seed: &str, size: usize) -> Layer {
     let mut content = Vec::with_capacity(size + 32);
     let mut block = ring::digest::digest(&ring::digest::SHA256, seed.as_bytes());
@@ -256,7 +256,7 @@ fn layer(seed: &str, size: usize) -> Layer {
     let mut encoder = GzBuilder::new()
         .mtime(0)
         .write(Vec::new(), Compression::fast());
-    // Writing into a vector does not fail.
+    // Writing to a vector does not fail.
     let _ = encoder.write_all(&archive);
     let compressed = encoder.finish().unwrap_or_default();
     Layer {
@@ -265,7 +265,7 @@ fn layer(seed: &str, size: usize) -> Layer {
     }
 }
 
-/// The header of one file in a POSIX ustar archive (pax(1)).
+/// Returns the header of a file in a POSIX ustar archive (pax(1)).
 fn archive_header(name: &str, size: usize) -> [u8; 512] {
     let mut header = [0; 512];
     let mut set =
@@ -302,7 +302,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_recipe_gives_the_same_digests_and_another_seed_others() {
+    fn digests_depend_only_on_the_recipe() {
         let (mut store, mut repository) = (ContentStore::default(), Repository::default());
         let one = ImageRecipe::new("a", 1_760_000_000).publish(&mut store, &mut repository);
         let same = ImageRecipe::new("a", 1_760_000_000).publish(&mut store, &mut repository);
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn an_annotation_changes_the_index_and_none_of_its_children() {
+    fn annotation_changes_the_index_but_not_its_children() {
         let (mut store, mut repository) = (ContentStore::default(), Repository::default());
         let plain = ImageRecipe::new("a", 0).publish(&mut store, &mut repository);
         let recipe = ImageRecipe {

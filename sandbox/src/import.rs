@@ -1,17 +1,18 @@
-//! ARM's `importImage`: the long-running operation, and the copy inside the sandbox that it stands for.
+//! ARM's `importImage`: the long-running operation, and its copy of the image inside the sandbox.
 //!
-//! The shapes are those recorded from the real service: 202 with an empty body and a signed `Location` of nearly 5 kB, a
+//! The responses are like those recorded from the real service: 202 with an empty body and a signed `Location` of nearly 5 kB, a
 //! new `Location` at every poll, 200 `{"status":"Succeeded"}` at the end, and a failure as a 4xx of the poll whose message
-//! begins "Operation … failed. Resource …" (Azure/acr#181, #457; azure-cli#10938).
+//! begins with "Operation … failed. Resource …" (Azure/acr#181, #457; azure-cli#10938).
 
-use crate::arm;
+use crate::arm_error;
 use crate::azure::{
     ImportFailure, ImportOperation, ImportResult, Permission, Principal, RegistryResource,
 };
 use crate::content::Digest;
 use crate::import_failure;
 use crate::message::{Request, Response};
-use crate::registry::{ManifestEntry, RegistryKind, Repository};
+use crate::registry::{ManifestEntry, RegistryKind, Repository, split_reference};
+use crate::registry_error;
 use crate::token;
 use crate::upload;
 use crate::world::World;
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// More manifests than this in one image are not imported.
+/// The largest number of manifests of an image that ACR imports.
 const LARGEST_IMAGE: usize = 50;
 
 /// Answers `POST …/importImage`.
@@ -32,10 +33,10 @@ pub fn start(
 ) -> Response {
     if !principal.permissions.contains(&Permission::ImportImage) {
         let action = "Microsoft.ContainerRegistry/registries/importImage/action";
-        return arm::authorization_failed(principal, action, &registry.id());
+        return arm_error::authorization_failed(principal, action, &registry.id());
     }
     let Ok(body) = serde_json::from_slice::<Value>(&request.body) else {
-        return arm::error(
+        return arm_error::error(
             400,
             "InvalidRequestContent",
             "The request content was invalid and could not be deserialized.",
@@ -43,14 +44,14 @@ pub fn start(
     };
     let (source_host, source_image, targets) = match parse(world, &body) {
         Ok(parts) => parts,
-        Err(message) => return arm::error(400, "InvalidParameters", &message),
+        Err(message) => return arm_error::error(400, "InvalidParameters", &message),
     };
     if let Some(busy) = targets
         .iter()
         .find(|target| is_busy(world, registry, target))
     {
         let message = format!("The target '{busy}' is being imported by another operation.");
-        return arm::error(409, "Conflict", &message);
+        return arm_error::error(409, "Conflict", &message);
     }
     let names = format!("{source_host}/{source_image} {}", targets.join(" "));
     let (result, duration) = pick_rule(world, &names);
@@ -89,7 +90,7 @@ pub fn poll(world: &mut World, host: &str, name: &str, request: &Request) -> Res
         .iter_mut()
         .find(|operation| operation.name.eq_ignore_ascii_case(name))
     else {
-        return arm::error(
+        return arm_error::error(
             404,
             "NotFound",
             &format!("The operation '{name}' was not found."),
@@ -98,7 +99,7 @@ pub fn poll(world: &mut World, host: &str, name: &str, request: &Request) -> Res
     let time = request.parameter("t").unwrap_or_default();
     let signature = token::signature(&format!("{} {time}", operation.name));
     if request.parameter("s") != Some(signature) {
-        return arm::error(
+        return arm_error::error(
             403,
             "InvalidSignature",
             "The signature of the operation's address is not valid.",
@@ -113,14 +114,14 @@ pub fn poll(world: &mut World, host: &str, name: &str, request: &Request) -> Res
     }
 }
 
-/// The answer while an operation goes on: with the address to ask next.
+/// Returns the response for a running operation. It contains the URL of the next poll.
 fn pending(world: &World, host: &str, operation: &ImportOperation) -> Response {
     let registries = &world.azure.registries;
     let Some(registry) = registries
         .iter()
         .find(|registry| registry.id() == operation.registry)
     else {
-        return arm::error(
+        return arm_error::error(
             404,
             "NotFound",
             "The registry of the operation was not found.",
@@ -139,14 +140,15 @@ fn pending(world: &World, host: &str, operation: &ImportOperation) -> Response {
         .with("Retry-After", world.azure.imports.retry_after.to_string())
 }
 
-/// The answer when an operation has ended.
+/// Returns the response for a finished operation.
 fn ended(operation: &ImportOperation) -> Response {
     match &operation.result {
         ImportResult::Fail(failure) | ImportResult::FailAndArrive(failure) => {
-            let (status, code, cause) = import_failure::words(failure, &operation.source_image);
+            let (status, code, cause) =
+                import_failure::response_parts(failure, &operation.source_image);
             let (name, registry) = (&operation.name, &operation.registry);
             let message = format!("Operation {name} failed. Resource {registry} {cause}");
-            arm::error(status, &code, &message)
+            arm_error::error(status, &code, &message)
         }
         ImportResult::Cancel => Response::json(200, &json!({"status": "Canceled"})),
         ImportResult::Succeed
@@ -158,7 +160,7 @@ fn ended(operation: &ImportOperation) -> Response {
     }
 }
 
-/// Puts the content of every import in place whose time has come.
+/// Copies the images of all imports whose time has passed.
 pub fn advance(world: &mut World) {
     let now = Instant::now();
     for at in 0..world.azure.operations.len() {
@@ -187,7 +189,7 @@ pub fn advance(world: &mut World) {
     }
 }
 
-/// Whether another import of this target goes on, where one excludes another.
+/// True if ARM refuses this target because another import of it is running.
 fn is_busy(world: &World, registry: &RegistryResource, target: &String) -> bool {
     let mut operations = world.azure.operations.iter();
     world.azure.imports.exclusive
@@ -277,9 +279,9 @@ fn pick_rule(world: &mut World, names: &str) -> (ImportResult, Duration) {
     )
 }
 
-/// The signed address of an operation: the certificate chain in it makes the real one this long.
-fn location(host: &str, registry: &RegistryResource, name: &str, turn: u32) -> String {
-    let time = format!("6389{turn:014}");
+/// Returns the signed URL of an operation. Like the real one, it is this long because it contains a certificate chain.
+fn location(host: &str, registry: &RegistryResource, name: &str, polls: u32) -> String {
+    let time = format!("6389{polls:014}");
     let certificate = token::signature(&registry.login_server).repeat(100);
     let signature = token::signature(&format!("{name} {time}"));
     let hash = token::signature(name);
@@ -292,46 +294,17 @@ fn location(host: &str, registry: &RegistryResource, name: &str, turn: u32) -> S
 }
 
 fn copy(world: &mut World, operation: &ImportOperation) -> Result<(), ImportFailure> {
-    let source_host = if operation.source_host == "docker.io" {
-        "registry-1.docker.io"
-    } else {
-        &operation.source_host
-    };
     let (name, reference) = split_reference(&operation.source_image);
-    let registry = world
-        .registries
-        .get(source_host)
-        .ok_or(ImportFailure::UnexpectedStatus)?;
-    if let RegistryKind::Token(settings) = &registry.kind {
-        let allowed = match &operation.source_credentials {
-            Some(given) => settings.accounts.contains(given),
-            None => settings.anonymous_pull,
-        };
-        if !allowed {
-            return Err(ImportFailure::SourceUnauthorized);
-        }
-    }
-    if !registry.ranges {
-        return Err(ImportFailure::RangesNotSupported);
-    }
-    let source = registry
-        .repositories
-        .get(&name)
-        .ok_or(ImportFailure::SourceNotFound)?;
+    let source = source_repository(world, operation, &name)?;
     let digest = source
         .resolve(&reference)
         .ok_or(ImportFailure::SourceNotFound)?;
     let mut picked = Repository::default();
     let digest = match operation.result {
-        ImportResult::OtherDigest => another(source, &digest).unwrap_or(digest),
+        ImportResult::OtherDigest => other_digest(source, &digest).unwrap_or(digest),
         ImportResult::Dangling => {
-            picked.manifests.clear();
-            return point(
-                world,
-                operation,
-                &Digest::of(digest.as_str().as_bytes()),
-                &picked,
-            );
+            let missing = Digest::of(digest.as_str().as_bytes());
+            return add_to_targets(world, operation, &missing, &picked);
         }
         ImportResult::Succeed
         | ImportResult::Fail(_)
@@ -350,11 +323,44 @@ fn copy(world: &mut World, operation: &ImportOperation) -> Result<(), ImportFail
             cause,
         });
     }
-    point(world, operation, &digest, &picked)
+    add_to_targets(world, operation, &digest, &picked)
 }
 
-/// Adds what was collected to every target repository and points the target tags at a digest.
-fn point(
+/// Returns the source repository if the source registry lets Azure pull from it.
+fn source_repository<'a>(
+    world: &'a World,
+    operation: &ImportOperation,
+    name: &str,
+) -> Result<&'a Repository, ImportFailure> {
+    let source_host = if operation.source_host == "docker.io" {
+        "registry-1.docker.io"
+    } else {
+        &operation.source_host
+    };
+    let registry = world
+        .registries
+        .get(source_host)
+        .ok_or(ImportFailure::UnexpectedStatus)?;
+    if let RegistryKind::Token(settings) = &registry.kind {
+        let allowed = match &operation.source_credentials {
+            Some(given) => settings.accounts.contains(given),
+            None => settings.anonymous_pull,
+        };
+        if !allowed {
+            return Err(ImportFailure::SourceUnauthorized);
+        }
+    }
+    if !registry.ranges {
+        return Err(ImportFailure::RangesNotSupported);
+    }
+    registry
+        .repositories
+        .get(name)
+        .ok_or(ImportFailure::SourceNotFound)
+}
+
+/// Adds the collected content to every target repository and points the target tags at a digest.
+fn add_to_targets(
     world: &mut World,
     operation: &ImportOperation,
     digest: &Digest,
@@ -380,7 +386,7 @@ fn point(
             });
         }
         if existing.is_some_and(|entry| entry.locked) {
-            let cause = upload::DISALLOWED.to_owned();
+            let cause = registry_error::DISALLOWED.to_owned();
             return Err(ImportFailure::Other {
                 status: 405,
                 code: "MethodNotAllowed".into(),
@@ -408,7 +414,7 @@ fn point(
     Ok(())
 }
 
-/// Takes a manifest, its children and all their blobs; referrers are not taken, as ACR does not take them either.
+/// Collects a manifest, its children and all their blobs. ACR does not import referrers.
 fn collect(
     world: &World,
     source: &Repository,
@@ -438,40 +444,7 @@ fn collect(
     Ok(())
 }
 
-fn another(source: &Repository, digest: &Digest) -> Option<Digest> {
+fn other_digest(source: &Repository, digest: &Digest) -> Option<Digest> {
     let mut others = source.tags.values().map(|entry| &entry.digest);
     others.find(|other| *other != digest).cloned()
-}
-
-/// `repository:tag` or `repository@digest`, taken apart.
-pub(crate) fn split_reference(image: &str) -> (String, String) {
-    let parts = image
-        .split_once('@')
-        .or_else(|| image.rsplit_once(':'))
-        .unwrap_or((image, "latest"));
-    // `repository:tag@digest`: the digest counts.
-    let name = parts.0.split(':').next().unwrap_or_default();
-    (name.to_owned(), parts.1.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn references_are_taken_apart() {
-        assert_eq!(split_reference("a/b:main"), ("a/b".into(), "main".into()));
-        assert_eq!(
-            split_reference("a/b@sha256:00"),
-            ("a/b".into(), "sha256:00".into())
-        );
-        assert_eq!(
-            split_reference("a/b:main@sha256:00"),
-            ("a/b".into(), "sha256:00".into())
-        );
-        assert_eq!(
-            split_reference("hello-world"),
-            ("hello-world".into(), "latest".into())
-        );
-    }
 }

@@ -1,15 +1,15 @@
-//! Why an import fails, in the words of the service (Azure/acr#181, #457; azure-cli#10938).
+//! ARM's messages for failed imports, as recorded in Azure/acr#181, #457 and azure-cli#10938.
 
 use crate::azure::ImportFailure;
-use crate::import::split_reference;
+use crate::registry::split_reference;
 
-/// Docker Hub's words, as the service hands them on.
+/// Docker Hub's response, as ARM's message contains it.
 const PULL_LIMIT: &str = "429 Too Many Requests {\"errors\":[{\"code\":\"TOOMANYREQUESTS\",\"message\":\"You have reached \
                           your pull rate limit. You may increase the limit by authenticating and upgrading: \
                           https://www.docker.com/increase-rate-limit\"}]}";
 
-/// Status, code and cause of a failure, in the service's words.
-pub fn words(failure: &ImportFailure, image: &str) -> (u16, String, String) {
+/// Returns the status, the error code and the cause at the end of the message.
+pub fn response_parts(failure: &ImportFailure, image: &str) -> (u16, String, String) {
     let (repository, reference) = split_reference(image);
     let invalid = |cause: String| (400, "InvalidParameters".to_owned(), cause);
     match failure {

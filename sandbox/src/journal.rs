@@ -1,4 +1,4 @@
-//! What happened: every connection and every request, for tests to look at.
+//! The log of all connections and requests.
 
 use crate::message::Request;
 use bytes::Bytes;
@@ -7,51 +7,51 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How much of a request's body the log keeps: forms and JSON whole, pushed layers not.
+/// The number of bytes of a request's body in the log: enough for forms and JSON.
 const KEPT_BODY: usize = 64 * 1024;
 
-/// A request as it was seen, with what became of it.
+/// A request and its result.
 #[derive(Debug, Clone, Serialize)]
 pub struct RecordedRequest {
-    /// Its number in the log, from 1.
+    /// The number of the request, from 1.
     pub number: u64,
-    /// `https`, or `http` for what was sent to the proxy in the clear.
+    /// `https`, or `http` for a request to the proxy without TLS.
     pub scheme: &'static str,
-    /// The host that it was meant for.
+    /// The host of the request.
     pub host: String,
-    /// Its method.
+    /// The HTTP method.
     pub method: String,
-    /// Its path, as it came.
+    /// The path without changes.
     pub path: String,
-    /// Its query, as it came; empty when there was none.
+    /// The query without changes; empty for a request without a query.
     pub query: String,
-    /// Every header, as it came: `Authorization` too.
+    /// All headers without changes, including `Authorization`.
     pub request_headers: Vec<(String, String)>,
-    /// Whether there was an `Authorization` header.
+    /// True if the request has an `Authorization` header.
     pub authorization: bool,
-    /// The body, as it came; the first 64 kB of it.
+    /// The first 64 kB of the body.
     #[serde(skip)]
     pub body: Bytes,
-    /// The status that was sent; `None` while it is being answered, or when it never got one.
+    /// The status of the response; `None` before the response, or if the connection ends without one.
     pub status: Option<u16>,
-    /// The fault that it met.
+    /// The fault that applied to the request.
     pub fault: Option<String>,
-    /// The number of the connection that it came on.
+    /// The number of its connection.
     pub connection: u64,
-    /// Bytes of the request, head and body, inside TLS.
+    /// The size of the request's head and body, inside TLS.
     pub bytes_in: u64,
-    /// Bytes of the answer, head and body, inside TLS.
+    /// The size of the response's head and body, inside TLS.
     pub bytes_out: u64,
-    /// When it had arrived, since the sandbox's start.
+    /// The time of its arrival since the sandbox's start.
     #[serde(rename = "at_seconds", serialize_with = "as_seconds")]
     pub at: Duration,
-    /// From then until the answer was sent; zero until it was.
+    /// The time until the response was sent; zero before that.
     #[serde(rename = "took_seconds", serialize_with = "as_seconds")]
     pub took: Duration,
 }
 
 impl RecordedRequest {
-    /// The first request header of this name, in any case.
+    /// Returns the first request header with this name; ignores case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self
@@ -61,7 +61,7 @@ impl RecordedRequest {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// The body as text.
+    /// Returns the body as text.
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
@@ -71,34 +71,34 @@ impl RecordedRequest {
 /// A connection that a client opened through the proxy.
 #[derive(Debug, Clone, Serialize)]
 pub struct RecordedConnection {
-    /// Its number, from 1.
+    /// The number of the connection, from 1.
     pub number: u64,
-    /// The host that it leads to.
+    /// The host of CONNECT.
     pub host: String,
-    /// What became of it.
+    /// The last known state.
     pub state: ConnectionState,
-    /// Bytes that came from the client, TLS included.
+    /// The number of bytes from the client, including TLS.
     pub bytes_in: u64,
-    /// Bytes that went to the client, TLS included.
+    /// The number of bytes to the client, including TLS.
     pub bytes_out: u64,
-    /// When it was asked for, since the sandbox's start.
+    /// The time of CONNECT since the sandbox's start.
     #[serde(rename = "at_seconds", serialize_with = "as_seconds")]
     pub at: Duration,
 }
 
-/// What became of a connection.
+/// The state of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConnectionState {
-    /// It is being set up.
+    /// The proxy has not yet answered CONNECT.
     Opening,
-    /// The name is not known here, or the connection was refused.
+    /// The proxy refused CONNECT.
     Refused,
     /// The TLS handshake failed.
     HandshakeFailed,
-    /// It is open.
+    /// The TLS handshake succeeded.
     Open,
-    /// It is closed.
+    /// The connection was closed or reset.
     Closed,
 }
 
@@ -113,23 +113,23 @@ pub struct Journal {
 struct Entries {
     requests: Vec<RecordedRequest>,
     connections: Vec<RecordedConnection>,
-    /// Numbers go on when the log is emptied.
-    forgotten_requests: u64,
-    forgotten_connections: u64,
+    /// The number of deleted requests, because numbers continue after a deletion.
+    deleted_requests: u64,
+    deleted_connections: u64,
     listeners: Vec<Sender<RecordedRequest>>,
 }
 
-/// What is known when a request has been answered.
+/// The result of a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Outcome {
-    /// The status, when one was sent.
+    /// The status, if one was sent.
     pub status: Option<u16>,
-    /// Bytes of the answer.
+    /// The size of the response.
     pub bytes_out: u64,
 }
 
 impl Journal {
-    /// An empty log that starts now.
+    /// Creates an empty log that starts now.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -138,34 +138,34 @@ impl Journal {
         }
     }
 
-    /// How long it has run.
+    /// Returns the time since the start.
     #[must_use]
     pub fn now(&self) -> Duration {
         self.start.elapsed()
     }
 
-    /// Every request so far, in the order of arrival.
+    /// Returns all requests in the order of arrival.
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.lock().requests.clone()
     }
 
-    /// Every connection so far, in the order of opening.
+    /// Returns all connections in the order of CONNECT.
     #[must_use]
     pub fn connections(&self) -> Vec<RecordedConnection> {
         self.lock().connections.clone()
     }
 
-    /// Forgets everything; numbers go on from where they were.
+    /// Deletes all entries. Numbers continue.
     pub fn clear(&self) {
         let mut entries = self.lock();
-        entries.forgotten_requests += entries.requests.len() as u64;
-        entries.forgotten_connections += entries.connections.len() as u64;
+        entries.deleted_requests += entries.requests.len() as u64;
+        entries.deleted_connections += entries.connections.len() as u64;
         entries.requests.clear();
         entries.connections.clear();
     }
 
-    /// Every request from now on, each when it has been answered.
+    /// Returns a channel with all further requests, each after its response.
     #[must_use]
     pub fn subscribe(&self) -> Receiver<RecordedRequest> {
         let (sender, receiver) = channel();
@@ -173,11 +173,11 @@ impl Journal {
         receiver
     }
 
-    /// Writes down that a client wants a connection; returns its number.
+    /// Adds a connection and returns its number.
     pub fn connection(&self, host: &str) -> u64 {
         let at = self.start.elapsed();
         let mut entries = self.lock();
-        let number = entries.forgotten_connections + entries.connections.len() as u64 + 1;
+        let number = entries.deleted_connections + entries.connections.len() as u64 + 1;
         let state = ConnectionState::Opening;
         let host = host.to_owned();
         entries.connections.push(RecordedConnection {
@@ -191,7 +191,7 @@ impl Journal {
         number
     }
 
-    /// Writes down what became of a connection and how much went over it.
+    /// Updates the state and the byte counts of a connection.
     pub fn connection_state(
         &self,
         number: u64,
@@ -200,7 +200,7 @@ impl Journal {
         bytes_out: u64,
     ) {
         let mut entries = self.lock();
-        let Some(at) = place(number, entries.forgotten_connections) else {
+        let Some(at) = index_of(number, entries.deleted_connections) else {
             return;
         };
         if let Some(connection) = entries.connections.get_mut(at) {
@@ -210,7 +210,7 @@ impl Journal {
         }
     }
 
-    /// Writes a request down; returns its number.
+    /// Adds a request and returns its number.
     pub fn request(
         &self,
         scheme: &'static str,
@@ -222,7 +222,7 @@ impl Journal {
     ) -> u64 {
         let at = self.start.elapsed();
         let mut entries = self.lock();
-        let number = entries.forgotten_requests + entries.requests.len() as u64 + 1;
+        let number = entries.deleted_requests + entries.requests.len() as u64 + 1;
         entries.requests.push(RecordedRequest {
             number,
             scheme,
@@ -244,11 +244,11 @@ impl Journal {
         number
     }
 
-    /// Writes down what became of a request.
+    /// Adds the result to a request.
     pub fn answered(&self, number: u64, outcome: Outcome) {
         let now = self.start.elapsed();
         let mut entries = self.lock();
-        let Some(at) = place(number, entries.forgotten_requests) else {
+        let Some(at) = index_of(number, entries.deleted_requests) else {
             return;
         };
         let Some(request) = entries.requests.get_mut(at) else {
@@ -274,9 +274,9 @@ impl Default for Journal {
     }
 }
 
-/// Where the entry of this number stands; `None` when it was forgotten.
-fn place(number: u64, forgotten: u64) -> Option<usize> {
-    usize::try_from(number.checked_sub(forgotten + 1)?).ok()
+/// Returns the index of the entry with this number; `None` if it was deleted.
+fn index_of(number: u64, deleted: u64) -> Option<usize> {
+    usize::try_from(number.checked_sub(deleted + 1)?).ok()
 }
 
 fn as_seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

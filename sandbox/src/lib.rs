@@ -1,51 +1,58 @@
-//! The outside world on loopback: Entra, ARM, ACR and the public registries behind one forward proxy.
+//! Simulates Entra, ARM, ACR and the public registries on loopback, through one forward proxy.
 //!
-//! A program that honours `HTTPS_PROXY` and `SSL_CERT_FILE` runs against it unchanged: the proxy answers CONNECT for the
-//! hosts that it knows, shows certificates of its own authority, and speaks for the services inside real TLS. It listens
-//! on 127.0.0.1 only and never opens a connection itself.
+//! A program that uses `HTTPS_PROXY` and `SSL_CERT_FILE` runs against it without changes: the proxy accepts CONNECT for known
+//! hosts, presents certificates of its own authority, and answers for the services inside real TLS. It listens only on
+//! 127.0.0.1 and never opens a connection.
 //!
 //! ```
-//! use sandbox::{Fault, FaultKind, Sandbox, Scenario};
+//! use sandbox::{Fault, ReplacedResponse, Sandbox, Scenario};
 //!
 //! let sandbox = Sandbox::start(Scenario::default())?;
-//! sandbox.inject(Fault::on("us-west1-docker.pkg.dev").path_contains("tags/list").times(3), FaultKind::ResetBeforeHeaders);
+//! sandbox.inject(Fault::on("us-west1-docker.pkg.dev").path_contains("tags/list").times(3), ReplacedResponse::ResetBeforeHeaders);
 //! let environment = sandbox.environment(); // for the program under test
 //! assert!(environment.iter().any(|(name, _)| name == "HTTPS_PROXY"));
 //! assert!(sandbox.requests().is_empty());
 //! # Ok::<(), sandbox::StartError>(())
 //! ```
 //!
-//! What each service says and why is in the modules: facts come from specifications and recordings, and every module
-//! names them. Deliberately absent: HTTP/2, services that this project does not talk to, and anything random.
+//! The modules simulate the services by specifications and recorded responses, which their documentation names. Not
+//! simulated: HTTP/2, and services that this project does not use. Nothing is random.
 
 #![forbid(unsafe_code)]
 
 mod acr;
 mod acr_metadata;
 mod arm;
-mod authority;
+mod arm_error;
 pub mod azure;
 mod blob_storage;
+mod certificate_authority;
 mod change;
+mod code_collections;
 pub mod content;
 mod control;
-mod damage;
+mod delayed_stream;
 mod delivery;
 mod distribution;
 mod entra;
 mod fault;
+mod faulty_response;
 mod http1;
 pub mod image;
 mod import;
 mod import_failure;
+mod initial_state;
+mod internet;
 mod journal;
-mod line;
 mod managed_identity;
 mod message;
 mod proxy;
 pub mod registry;
+mod registry_error;
+mod registry_path;
 pub mod runwhen_local;
 pub mod scenario;
+mod shared;
 mod tag_list;
 mod token;
 mod token_service;
@@ -54,14 +61,17 @@ mod world;
 
 pub use azure::{ImportFailure, ImportResult, ImportRule, Permission};
 pub use change::{Change, ChangeError};
-pub use fault::{ArmedFault, Fault, FaultKind, RedirectTarget, RetryAfter};
+pub use fault::{
+    ArmedFault, ConnectionFault, DamagedResponse, Fault, FaultKind, RedirectTarget,
+    ReplacedResponse, RetryAfter,
+};
 pub use journal::{ConnectionState, RecordedConnection, RecordedRequest};
+pub use registry::Upload;
 pub use scenario::{AcrContent, Scenario, StableTag};
-pub use upload::Upload;
 pub use world::{File, World};
 
-use authority::{CertificateAuthority, CertificateError};
-use proxy::Shared;
+use certificate_authority::{CertificateAuthority, CertificateError};
+use shared::Shared;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -71,18 +81,18 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-/// Why a sandbox could not be started.
+/// The reason why a sandbox could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// No address on loopback, no runtime, or no folder for the certificate.
-    #[error("starting the sandbox: {0}")]
+    /// The port, the runtime, or the folder for the certificate is not available.
+    #[error("could not start the sandbox: {0}")]
     Io(#[from] io::Error),
-    /// The certificate authority.
+    /// The certificate authority could not be created.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
 }
 
-/// A running sandbox; dropping it ends it and its connections.
+/// A running sandbox. Dropping it stops it and closes its connections.
 #[derive(Debug)]
 pub struct Sandbox {
     shared: Arc<Shared>,
@@ -91,18 +101,18 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Starts a sandbox at a free port of 127.0.0.1.
+    /// Starts a sandbox on a free port of 127.0.0.1.
     ///
     /// # Errors
-    /// When there is no free port, no temporary folder, or no way to make certificates.
+    /// If a port, a temporary folder or a certificate is not available.
     pub fn start(scenario: Scenario) -> Result<Self, StartError> {
         Self::start_at(scenario, 0)
     }
 
-    /// Starts a sandbox at this port of 127.0.0.1; zero for a free one.
+    /// Starts a sandbox on this port of 127.0.0.1; zero for a free port.
     ///
     /// # Errors
-    /// As [`Sandbox::start`], and when the port is taken.
+    /// As [`Sandbox::start`], and if the port is in use.
     pub fn start_at(scenario: Scenario, port: u16) -> Result<Self, StartError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -128,31 +138,31 @@ impl Sandbox {
         })
     }
 
-    /// The address for `HTTPS_PROXY`: `http://127.0.0.1:PORT`.
+    /// Returns the value for `HTTPS_PROXY`: `http://127.0.0.1:PORT`.
     #[must_use]
     pub fn proxy_url(&self) -> String {
         format!("http://{}", self.shared.address)
     }
 
-    /// The root certificate in PEM, for `SSL_CERT_FILE`; in a temporary folder that the sandbox owns.
+    /// Returns the path of the root certificate, for `SSL_CERT_FILE`. It is in the sandbox's temporary folder.
     #[must_use]
     pub fn ca_file(&self) -> PathBuf {
         self.shared.ca_file().to_owned()
     }
 
-    /// A temporary folder that lives as long as the sandbox.
+    /// Returns a temporary folder that exists as long as the sandbox.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// What a program needs in its environment: proxy, certificate, the registry's name and a valid application.
+    /// Returns the environment variables for a client: proxy, CA bundle, the registry's name and a valid application.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
         self.shared.environment()
     }
 
-    /// Only proxy and certificate, for programs that bring credentials of their own.
+    /// Returns only the variables for proxy and CA bundle, for clients with their own credentials.
     #[must_use]
     pub fn network_environment(&self) -> Vec<(String, String)> {
         vec![
@@ -164,7 +174,7 @@ impl Sandbox {
         ]
     }
 
-    /// The managed identity's endpoint of the App Service kind: `IDENTITY_ENDPOINT` and `IDENTITY_HEADER`.
+    /// Returns the variables for a managed identity as on App Service: `IDENTITY_ENDPOINT` and `IDENTITY_HEADER`.
     #[must_use]
     pub fn identity_environment(&self) -> Vec<(String, String)> {
         let header = self.shared.world().azure.identity_header.clone();
@@ -177,96 +187,96 @@ impl Sandbox {
         ]
     }
 
-    /// The login server of the scenario's registry.
+    /// Returns the login server of the scenario's registry.
     #[must_use]
     pub fn login_server(&self) -> String {
         self.shared.scenario().login_server
     }
 
-    /// Begins anew with another scenario; faults, latency and log stay.
+    /// Replaces the state of the services by that of a scenario. Faults, latency and log do not change.
     pub fn set_scenario(&self, scenario: Scenario) {
         self.shared.set_scenario(scenario);
     }
 
-    /// Makes a change to the world.
+    /// Makes a change to the state of the services.
     ///
     /// # Errors
-    /// When what is to be changed is not there.
+    /// If the registry, repository or tag does not exist.
     pub fn change(&self, change: Change) -> Result<(), ChangeError> {
         self.edit(|world| world.apply(change))
     }
 
-    /// Sets a fault and returns its number. Of several that fit a request, the first that was set and strikes counts.
-    pub fn inject(&self, fault: Fault, kind: FaultKind) -> u64 {
-        self.shared.faults().add(fault, kind)
+    /// Adds a fault and returns its number. If several faults match a request, the first one applies.
+    pub fn inject(&self, fault: Fault, kind: impl Into<FaultKind>) -> u64 {
+        self.shared.faults().add(fault, kind.into())
     }
 
-    /// The faults that are set, with how often each was met.
+    /// Returns all faults with the numbers of their matches and hits.
     #[must_use]
     pub fn faults(&self) -> Vec<ArmedFault> {
         self.shared.faults().all().to_vec()
     }
 
-    /// Takes every fault away.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         self.shared.faults().clear();
     }
 
-    /// How long a round trip takes on connections opened from now on: TCP's handshake costs one, TLS 1.3's one, and
-    /// every request one.
+    /// Sets the round trip time of new connections. The TCP handshake, the TLS 1.3 handshake and every request take one round
+    /// trip each.
     pub fn set_latency(&self, round_trip: Duration) {
         self.shared.set_round_trip(round_trip);
     }
 
-    /// How long it has run: the clock of its log.
+    /// Returns the time since the start, which is the clock of the log.
     #[must_use]
     pub fn now(&self) -> Duration {
         self.shared.journal.now()
     }
 
-    /// Every request so far, in the order of arrival.
+    /// Returns all requests in the order of arrival.
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.shared.journal.requests()
     }
 
-    /// Every connection that was asked for so far.
+    /// Returns all connections, including the refused ones.
     #[must_use]
     pub fn connections(&self) -> Vec<RecordedConnection> {
         self.shared.journal.connections()
     }
 
-    /// Forgets requests and connections, so that the next run can be looked at alone; numbers go on.
+    /// Deletes requests and connections from the log. Numbers continue.
     pub fn clear_log(&self) {
         self.shared.journal.clear();
     }
 
-    /// Every request from now on, each when it has been answered.
+    /// Returns a channel with all further requests, each after its response.
     #[must_use]
     pub fn subscribe(&self) -> Receiver<RecordedRequest> {
         self.shared.journal.subscribe()
     }
 
-    /// What clients did that they must never do: a test should find nothing here.
+    /// Returns the forbidden actions of clients, such as sending a token to a storage host.
     #[must_use]
     pub fn violations(&self) -> Vec<String> {
         self.shared.world().violations.clone()
     }
 
-    /// Looks at the world or changes it, while nothing else does. Imports whose time has come are in place.
+    /// Reads or changes the state of the services under its lock, after the copies of finished imports.
     pub fn edit<R>(&self, change: impl FnOnce(&mut World) -> R) -> R {
         let mut world = self.shared.world();
         import::advance(&mut world);
         change(&mut world)
     }
 
-    /// Where a tag of the scenario's ACR points now.
+    /// Returns the digest to which a tag of the scenario's ACR points.
     #[must_use]
     pub fn acr_tag(&self, repository: &str, tag: &str) -> Option<String> {
         self.tag(&self.login_server(), repository, tag)
     }
 
-    /// Where a tag of any registry points now.
+    /// Returns the digest to which a tag of any registry points.
     #[must_use]
     pub fn tag(&self, host: &str, repository: &str, tag: &str) -> Option<String> {
         self.edit(|world| world.tag(host, repository, tag).map(ToString::to_string))

@@ -1,4 +1,4 @@
-//! The sandbox's executable: `sandbox` runs the demo, `sandbox serve` stays up for any client.
+//! The sandbox's executable: `sandbox` runs the demo, `sandbox serve` runs the sandbox for any client.
 
 #![forbid(unsafe_code)]
 
@@ -9,10 +9,10 @@ use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// The outside world on loopback: Entra, ARM, an ACR and RunWhen's public registry behind one proxy.
+/// Simulates Entra, ARM, an ACR and the public registries on loopback, through one proxy.
 ///
-/// Without a command it runs the demo: the real `sli`, `taskset` and `sli` again, against a registry in which eight images
-/// are out of date.
+/// Without a command, it runs the demo: `sli`, `taskset` and `sli` again, against a registry in which eight images are
+/// outdated.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Arguments {
@@ -22,30 +22,17 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run sli, taskset and sli against the sandbox, and show the number go from 8 to 0 (what no command does too).
+    /// Run the demo, which is also the default: sli, taskset and sli; the number goes from 8 to 0.
     Demo(DemoArguments),
-    /// Stay up and print what a client needs in its environment; requests are logged to stderr.
-    Serve(ServeArguments),
+    /// Run the sandbox, print the environment variables for clients, and log requests to stderr.
+    Serve(serve::Arguments),
 }
 
 #[derive(Debug, Args)]
 struct DemoArguments {
-    /// Where report and artifacts go; a new temporary folder when it is not given.
+    /// The folder for the report and the artifacts; by default a new temporary folder.
     #[arg(long, value_name = "FOLDER")]
     output: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-struct ServeArguments {
-    /// What the world holds when it starts; `help` lists the names.
-    #[arg(long, default_value = "outdated", value_name = "NAME")]
-    scenario: String,
-    /// The port on 127.0.0.1; 0 for a free one.
-    #[arg(long, default_value_t = 0)]
-    port: u16,
-    /// How long a round trip takes, in milliseconds.
-    #[arg(long, default_value_t = 0, value_name = "MS")]
-    latency: u64,
 }
 
 fn main() -> ExitCode {
@@ -58,13 +45,13 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&format!("{error:#}"));
+            print_error(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
-#[expect(clippy::print_stderr, reason = "this is the executable's last word")]
-fn complain(message: &str) {
+#[expect(clippy::print_stderr, reason = "the executable reports its failure")]
+fn print_error(message: &str) {
     eprintln!("sandbox: {message}");
 }

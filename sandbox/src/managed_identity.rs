@@ -1,17 +1,18 @@
-//! The managed identity's endpoint of the App Service kind: plain HTTP on loopback, beside the proxy.
+//! A managed identity's endpoint as on App Service: plain HTTP at the proxy's own address.
 //!
-//! From Microsoft's "How to use managed identities for App Service": `GET IDENTITY_ENDPOINT?resource=…&api-version=
-//! 2019-08-01` with the header `X-IDENTITY-HEADER`. Deliberately absent: IMDS, whose address is not on loopback.
+//! Source: Microsoft's "How to use managed identities for App Service": `GET
+//! IDENTITY_ENDPOINT?resource=…&api-version=2019-08-01` with the header `X-IDENTITY-HEADER`. Not simulated: IMDS, whose
+//! address is not on loopback.
 
 use crate::entra;
 use crate::message::{Request, Response};
 use crate::world::World;
 use serde_json::json;
 
-/// Where the endpoint is, on the proxy's own address.
+/// The path of the endpoint.
 pub const PATH: &str = "/msi/token";
 
-/// Answers the endpoint.
+/// Answers a request to the endpoint.
 pub fn answer(world: &mut World, request: &Request) -> Response {
     if request.header("x-identity-header") != Some(world.azure.identity_header.as_str()) {
         return wrong_header();
@@ -19,12 +20,12 @@ pub fn answer(world: &mut World, request: &Request) -> Response {
     let Some(resource) = request.parameter("resource") else {
         return refusal(400, "The parameter 'resource' is missing.");
     };
-    let asked = request.parameter("client_id");
-    let client = asked
+    let client = request
+        .parameter("client_id")
         .or_else(|| world.azure.managed_identity.clone())
         .unwrap_or_default();
-    let is_ours = world.azure.managed_identity.as_deref() == Some(client.as_str());
-    let Some(principal) = world.principal(&client).filter(|_| is_ours).cloned() else {
+    let is_assigned = world.azure.managed_identity.as_deref() == Some(client.as_str());
+    let Some(principal) = world.principal(&client).filter(|_| is_assigned).cloned() else {
         return refusal(
             400,
             "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.",
@@ -45,7 +46,7 @@ pub fn answer(world: &mut World, request: &Request) -> Response {
     )
 }
 
-/// What it says to a header that is not its own.
+/// Returns the response to a wrong `X-IDENTITY-HEADER`.
 pub fn wrong_header() -> Response {
     refusal(401, "The provided identity header is not valid.")
 }

@@ -1,46 +1,46 @@
-//! HTTP requests and responses as values: what the services of the sandbox take and give.
+//! HTTP requests and responses as values.
 //!
-//! Services are plain functions from a [`Request`] to a [`Response`]; reading and writing them on a connection is in
-//! `http1.rs`, and damaging them on the way in `delivery.rs`.
+//! Services are functions from a [`Request`] to a [`Response`]. Requests are read in `http1.rs`, responses are sent in
+//! `delivery.rs`.
 
 use bytes::Bytes;
 use serde_json::Value;
 
-/// One HTTP request, completely read.
+/// An HTTP request with its body.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// Upper-case method.
+    /// The method in upper case.
     pub method: String,
-    /// The path as it came, still percent-encoded.
+    /// The path, still percent-encoded.
     pub path: String,
-    /// The query as it came, without the question mark; empty when there was none.
+    /// The query without the question mark, still encoded; empty for a request without a query.
     pub query: String,
-    /// The headers in their order, names as they came.
+    /// The headers in their order, with unchanged names.
     pub headers: Vec<(String, String)>,
-    /// The whole body.
+    /// The complete body.
     pub body: Bytes,
 }
 
 impl Request {
-    /// The first header of this name, in any case.
+    /// Returns the first header with this name; ignores case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         header(&self.headers, name)
     }
 
-    /// The first query parameter of this name, decoded.
+    /// Returns the first query parameter with this name, decoded.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<String> {
         first(self.query.as_bytes(), name)
     }
 
-    /// The first field of this name in a form body, decoded.
+    /// Returns the first form field with this name in the body, decoded.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<String> {
         first(&self.body, name)
     }
 
-    /// Every value of a field in the form body and of a parameter in the query, in this order.
+    /// Returns all values with this name, first those in the form body, then those in the query.
     #[must_use]
     pub fn every(&self, name: &str) -> Vec<String> {
         let body = form_urlencoded::parse(&self.body);
@@ -51,7 +51,7 @@ impl Request {
             .collect()
     }
 
-    /// The path's segments, percent-decoded, without the empty one before the first slash.
+    /// Returns the segments of the path, percent-decoded, without the empty one before the first slash.
     #[must_use]
     pub fn segments(&self) -> Vec<String> {
         self.path
@@ -61,7 +61,7 @@ impl Request {
             .collect()
     }
 
-    /// User and password of an `Authorization: Basic` header.
+    /// Returns user and password of an `Authorization: Basic` header.
     #[must_use]
     pub fn basic_credentials(&self) -> Option<(String, String)> {
         use base64::Engine;
@@ -74,26 +74,26 @@ impl Request {
         Some((user.to_owned(), password.to_owned()))
     }
 
-    /// The token of an `Authorization: Bearer` header.
+    /// Returns the token of an `Authorization: Bearer` header.
     #[must_use]
     pub fn bearer_token(&self) -> Option<&str> {
         scheme(self.header("authorization")?, "bearer").map(str::trim)
     }
 }
 
-/// One HTTP response; `Content-Length` and `Date` are added when it is written.
+/// An HTTP response. `Content-Length` and `Date` are added when it is sent.
 #[derive(Debug, Clone)]
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// The headers, in the order in which they are written.
+    /// The headers in the order in which they are sent.
     pub headers: Vec<(String, String)>,
-    /// The whole body; not sent in answer to HEAD, but its length is.
+    /// The complete body. The response to HEAD has only its length.
     pub body: Bytes,
 }
 
 impl Response {
-    /// A response without a body.
+    /// Returns a response without a body.
     #[must_use]
     pub fn empty(status: u16) -> Self {
         Self {
@@ -103,7 +103,7 @@ impl Response {
         }
     }
 
-    /// A response with a body of this media type.
+    /// Returns a response with a body of this media type.
     #[must_use]
     pub fn new(status: u16, media_type: &str, body: impl Into<Bytes>) -> Self {
         Self::empty(status)
@@ -111,13 +111,13 @@ impl Response {
             .with_body(body)
     }
 
-    /// A JSON response.
+    /// Returns a JSON response.
     #[must_use]
     pub fn json(status: u16, value: &Value) -> Self {
         Self::new(status, "application/json; charset=utf-8", value.to_string())
     }
 
-    /// A distribution-API error: `{"errors":[{"code","message","detail"}]}` (OCI distribution specification, error codes).
+    /// Returns an error of the distribution API: `{"errors":[{"code","message","detail"}]}` (OCI distribution specification, error codes).
     #[must_use]
     pub fn registry_error(status: u16, code: &str, message: &str, detail: Value) -> Self {
         let mut error = serde_json::json!({"code": code, "message": message});
@@ -127,34 +127,34 @@ impl Response {
         Self::json(status, &serde_json::json!({"errors": [error]}))
     }
 
-    /// The same response with one more header.
+    /// Adds a header.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
         self
     }
 
-    /// The same response with this body.
+    /// Replaces the body.
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
     }
 
-    /// The first header of this name, in any case.
+    /// Returns the first header with this name; ignores case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         header(&self.headers, name)
     }
 
-    /// Takes every header of this name away.
+    /// Removes all headers with this name.
     pub fn remove_header(&mut self, name: &str) {
         self.headers
             .retain(|(key, _)| !key.eq_ignore_ascii_case(name));
     }
 }
 
-/// Percent-decodes a path segment; what is not an escape stays as it is (a plus sign too).
+/// Percent-decodes a path segment. Invalid escapes and plus signs do not change.
 #[must_use]
 pub fn percent_decode(text: &str) -> String {
     let bytes = text.as_bytes();
@@ -201,13 +201,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escapes_in_paths_are_decoded_and_everything_else_is_left_alone() {
+    fn valid_escapes_are_decoded_and_other_text_is_unchanged() {
         assert_eq!(percent_decode("runwhen%2Fimage"), "runwhen/image");
         assert_eq!(percent_decode("a+b%zz%"), "a+b%zz%");
     }
 
     #[test]
-    fn a_parameter_may_be_given_several_times() {
+    fn every_returns_repeated_values() {
         let request = Request {
             method: "POST".into(),
             path: "/oauth2/token".into(),

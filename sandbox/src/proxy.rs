@@ -1,139 +1,43 @@
-//! The forward proxy: CONNECT, the tunnel with TLS inside, and the plain paths beside it.
+//! The forward proxy: CONNECT with TLS in the tunnel, and the HTTP endpoints at the proxy's own address.
 //!
-//! A host that the world does not know gets 502, as a name that does not resolve gets from a real proxy. Nothing is ever
-//! forwarded: the sandbox opens no connection at all.
+//! For an unknown host, the response to CONNECT is 502, like that of a proxy that cannot resolve the name. The sandbox never
+//! opens a connection to another host.
 
-use crate::authority::{CertificateAuthority, CertificateFlaw};
+use crate::certificate_authority::CertificateFlaw;
 use crate::control;
-use crate::delivery::{self, After};
-use crate::fault::{FaultKind, FaultTable};
+use crate::delayed_stream::{DelayedStream, StreamControl};
+use crate::delivery::{self, Delivery, NextStep};
+use crate::fault::{ConnectionFault, FaultKind, Tunnel};
+use crate::faulty_response;
 use crate::http1::{self, Head};
-use crate::journal::{ConnectionState, Journal, Outcome};
-use crate::line::{Line, LineControl};
+use crate::internet;
+use crate::journal::{ConnectionState, Outcome};
 use crate::managed_identity;
 use crate::message::{Request, Response};
-use crate::scenario::{self, Scenario};
+use crate::shared::Shared;
 use crate::world::World;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::BytesMut;
 use std::io;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-/// What all connections share.
-#[derive(Debug)]
-pub struct Shared {
-    world: Mutex<World>,
-    faults: Mutex<FaultTable>,
-    scenario: Mutex<Scenario>,
-    ca_file: PathBuf,
-    round_trip: AtomicU64,
-    /// The log.
-    pub journal: Journal,
-    /// The authority that signs the hosts' certificates.
-    pub authority: CertificateAuthority,
-    /// Where the proxy listens.
-    pub address: SocketAddr,
-}
-
-impl Shared {
-    /// A world behind a proxy at this address.
-    #[must_use]
-    pub fn new(
-        scenario: Scenario,
-        authority: CertificateAuthority,
-        ca_file: PathBuf,
-        address: SocketAddr,
-    ) -> Self {
-        Self {
-            world: Mutex::new(scenario.build()),
-            scenario: Mutex::new(scenario),
-            ca_file,
-            faults: Mutex::default(),
-            round_trip: AtomicU64::new(0),
-            journal: Journal::new(),
-            authority,
-            address,
-        }
-    }
-
-    /// The world, for as long as the guard lives.
-    pub fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The scenario that the world began with.
-    pub fn scenario(&self) -> Scenario {
-        self.scenario
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// Begins anew with another scenario; faults, latency and log stay.
-    pub fn set_scenario(&self, scenario: Scenario) {
-        let world = scenario.build();
-        *self.scenario.lock().unwrap_or_else(PoisonError::into_inner) = scenario;
-        *self.world() = world;
-    }
-
-    /// The root certificate's file.
-    pub fn ca_file(&self) -> &Path {
-        &self.ca_file
-    }
-
-    /// What a program needs in its environment.
-    pub fn environment(&self) -> Vec<(String, String)> {
-        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        vec![
-            pair("HTTPS_PROXY", &format!("http://{}", self.address)),
-            pair("SSL_CERT_FILE", &self.ca_file.display().to_string()),
-            pair("REGISTRY_NAME", &self.scenario().registry_name),
-            pair("AZURE_TENANT_ID", scenario::TENANT_ID),
-            pair("AZURE_CLIENT_ID", scenario::CLIENT_ID),
-            pair("AZURE_CLIENT_SECRET", scenario::CLIENT_SECRET),
-            pair("AZURE_SUBSCRIPTION_ID", scenario::SUBSCRIPTION_ID),
-        ]
-    }
-
-    /// The faults, for as long as the guard lives.
-    pub fn faults(&self) -> MutexGuard<'_, FaultTable> {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How long a round trip takes on connections opened from now on.
-    pub fn round_trip(&self) -> Duration {
-        Duration::from_micros(self.round_trip.load(Ordering::SeqCst))
-    }
-
-    /// Sets how long a round trip takes on connections opened from now on.
-    pub fn set_round_trip(&self, round_trip: Duration) {
-        self.round_trip.store(
-            u64::try_from(round_trip.as_micros()).unwrap_or(u64::MAX),
-            Ordering::SeqCst,
-        );
-    }
-}
-
-/// Takes connections for as long as it runs.
+/// Serves connections until the task is cancelled.
 pub async fn run(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 let shared = Arc::clone(&shared);
                 tokio::spawn(async move {
-                    // A client that goes away is no trouble of ours; the log has what it did.
+                    // A client may close its connection at any time; the log contains its requests.
                     let _ = serve_client(stream, &shared).await;
                 });
             }
-            // Too many open files, say: give the others time to end.
+            // For example too many open files: wait until other connections are closed.
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     }
@@ -141,42 +45,40 @@ pub async fn run(listener: TcpListener, shared: Arc<Shared>) {
 
 async fn serve_client(stream: TcpStream, shared: &Shared) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let (mut line, control) = Line::new(stream);
+    let (mut stream, control) = DelayedStream::new(stream);
     let mut buffer = BytesMut::new();
-    while let Some(head) = http1::read_head(&mut line, &mut buffer).await? {
+    while let Some(head) = http1::read_head(&mut stream, &mut buffer).await? {
         if head.request.method == "CONNECT" {
-            return tunnel(line, &control, &head.request, shared).await;
+            return serve_tunnel(stream, &control, &head.request, shared).await;
         }
-        let after = answer_plain(&mut line, &mut buffer, &control, head, shared).await?;
-        if after != After::KeepOpen {
+        let step = answer_plain(&mut stream, &mut buffer, &control, head, shared).await?;
+        if step != NextStep::KeepOpen {
             break;
         }
     }
-    line.shutdown().await
+    stream.shutdown().await
 }
 
-/// Answers what is meant for the proxy itself: the control interface and the managed identity's endpoint.
+/// Answers a request without TLS: to the control interface, to the managed identity's endpoint, or to a host over plain HTTP.
 async fn answer_plain(
-    line: &mut Line,
+    stream: &mut DelayedStream,
     buffer: &mut BytesMut,
-    control: &LineControl,
+    control: &StreamControl,
     mut head: Head,
     shared: &Shared,
-) -> io::Result<After> {
-    let (body, wire) = http1::read_body(line, buffer, &head).await?;
+) -> io::Result<NextStep> {
+    let (body, body_size) = http1::read_body(stream, buffer, &head).await?;
     head.request.body = body;
-    let authority = format!("http://{}", shared.address);
-    if let Some(path) = head.request.path.strip_prefix(&authority) {
+    let own_address = format!("http://{}", shared.address);
+    if let Some(path) = head.request.path.strip_prefix(&own_address) {
         head.request.path = path.to_owned();
     }
     let request = head.request;
     if request.path.starts_with(control::PREFIX) {
-        let response = control::answer(shared, &request);
-        return Ok(
-            delivery::deliver(line, control, "", &request, response, None, now(shared))
-                .await?
-                .1,
-        );
+        let response = control::answer(shared, &request).into();
+        let now = shared.world().now();
+        let delivered = delivery::deliver(stream, control, &request, &response, now).await?;
+        return Ok(delivered.1);
     }
     let host = match request.path.strip_prefix("http://") {
         Some(rest) => rest
@@ -186,157 +88,177 @@ async fn answer_plain(
             .to_ascii_lowercase(),
         None => shared.address.to_string(),
     };
-    let fault = shared
-        .faults()
-        .on_request(&host, &request.method, &request.path, "");
-    let met = fault.as_ref().map(|fault| format!("{fault:?}"));
-    let number = shared
-        .journal
-        .request("http", &host, &request, 0, head.size + wire, met);
-    let response = if request.path == managed_identity::PATH {
-        respond(shared, fault.as_ref(), &ManagedIdentity(&request))
+    record_plain_http(&mut shared.world(), &host);
+    let service: &(dyn Service + Sync) = if request.path == managed_identity::PATH {
+        &ManagedIdentity
     } else {
-        Response::new(
-            502,
-            "text/plain; charset=utf-8",
-            "This proxy takes CONNECT only; nothing here speaks plain HTTP.\n",
-        )
+        &PlainHttp
     };
-    if shared.world().knows(&host) {
-        shared
-            .world()
-            .violations
-            .push(format!("plain HTTP was used for {host}"));
-    }
-    let (outcome, after) = delivery::deliver(
-        line,
-        control,
-        &host,
-        &request,
-        response,
-        fault.as_ref(),
-        now(shared),
-    )
-    .await?;
-    shared.journal.answered(number, outcome);
-    Ok(after)
+    let arrival = Arrival {
+        scheme: "http",
+        host: &host,
+        connection: 0,
+        request: &request,
+        size: head.size + body_size,
+    };
+    arrival.answer(stream, control, shared, service).await
 }
 
-async fn tunnel(
-    mut line: Line,
-    control: &Arc<LineControl>,
+/// Plain HTTP is a violation if the host exists.
+fn record_plain_http(world: &mut World, host: &str) {
+    if internet::knows(world, host) {
+        let violation = format!("plain HTTP was used for {host}");
+        world.violations.push(violation);
+    }
+}
+
+async fn serve_tunnel(
+    mut stream: DelayedStream,
+    control: &Arc<StreamControl>,
     request: &Request,
     shared: &Shared,
 ) -> io::Result<()> {
     let host = host_of(&request.path);
     let number = shared.journal.connection(&host);
-    let note = |state| {
+    let record = |state| {
         shared
             .journal
             .connection_state(number, state, control.received(), control.sent())
     };
     let fault = shared.faults().on_connection(&host);
-    // What the TCP connection to the host would cost.
+    // The round trip of the proxy's TCP handshake with the host.
     tokio::time::sleep(shared.round_trip()).await;
-    if let Some(status) = refusal(shared, request, &host, fault.as_ref()) {
-        note(ConnectionState::Refused);
-        let answer =
-            format!("HTTP/1.1 {status} Refused\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-        line.write_all(answer.as_bytes()).await?;
-        return line.shutdown().await;
-    }
-    line.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")
+    let flaw = match tunnel(shared, request, &host, fault.as_ref()) {
+        Tunnel::Open(flaw) => flaw,
+        Tunnel::Refused(status) => {
+            record(ConnectionState::Refused);
+            let response = format!(
+                "HTTP/1.1 {status} Refused\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            );
+            stream.write_all(response.as_bytes()).await?;
+            return stream.shutdown().await;
+        }
+    };
+    stream
+        .write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")
         .await?;
-    line.flush().await?;
+    stream.flush().await?;
     control.set_round_trip(shared.round_trip());
-    let flaw = fault.map_or(CertificateFlaw::None, |fault| {
-        fault.certificate_flaw(now(shared))
-    });
     let name = host.split(':').next().unwrap_or_default();
     let configuration = shared
         .authority
         .configuration(name, flaw)
         .map_err(io::Error::other)?;
-    let mut stream = match TlsAcceptor::from(configuration).accept(line).await {
+    let mut stream = match TlsAcceptor::from(configuration).accept(stream).await {
         Ok(stream) => stream,
         Err(error) => {
-            note(ConnectionState::HandshakeFailed);
+            record(ConnectionState::HandshakeFailed);
             return Err(error);
         }
     };
-    note(ConnectionState::Open);
-    let result = serve_tunnel(&mut stream, control, &host, number, shared).await;
-    note(ConnectionState::Closed);
-    if matches!(result, Ok(After::Close)) {
+    record(ConnectionState::Open);
+    let result = serve_host(&mut stream, control, &host, number, shared).await;
+    record(ConnectionState::Closed);
+    if matches!(result, Ok(NextStep::Close)) {
         stream.shutdown().await?;
     }
     result.map(|_| ())
 }
 
-/// The status with which the proxy refuses a tunnel, if it does.
-fn refusal(
+/// Decides about CONNECT by the proxy's login, the fault, and the host's name.
+fn tunnel(
     shared: &Shared,
     request: &Request,
     host: &str,
-    fault: Option<&FaultKind>,
-) -> Option<u16> {
+    fault: Option<&ConnectionFault>,
+) -> Tunnel {
     let world = shared.world();
     let login = world.proxy_login.as_ref().map(|login| BASE64.encode(login));
     let given = request.header("proxy-authorization");
     if login.is_some_and(|login| given != Some(&format!("Basic {login}"))) {
-        return Some(407);
+        return Tunnel::Refused(407);
     }
-    match fault {
-        Some(FaultKind::TunnelRefused { code }) => Some(*code),
-        Some(FaultKind::Refused) => Some(502),
-        Some(_) | None => (!world.knows(host)).then_some(502),
+    let tunnel = fault.map_or(Tunnel::Open(CertificateFlaw::None), |fault| {
+        fault.tunnel(world.now())
+    });
+    match tunnel {
+        Tunnel::Open(_) if !internet::knows(&world, host) => Tunnel::Refused(502),
+        Tunnel::Open(_) | Tunnel::Refused(_) => tunnel,
     }
 }
 
-/// Answers the requests on one connection until it ends.
-async fn serve_tunnel<S>(
+/// Answers the requests on one TLS connection until it ends.
+async fn serve_host<S>(
     stream: &mut S,
-    control: &LineControl,
+    control: &StreamControl,
     host: &str,
     connection: u64,
     shared: &Shared,
-) -> io::Result<After>
+) -> io::Result<NextStep>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut buffer = BytesMut::new();
     while let Some(mut head) = http1::read_head(stream, &mut buffer).await? {
-        let (body, wire) = http1::read_body(stream, &mut buffer, &head).await?;
+        let (body, body_size) = http1::read_body(stream, &mut buffer, &head).await?;
         head.request.body = body;
-        let request = head.request;
-        let target = format!("{}?{}", request.path, request.query);
-        let subject = shared.world().subject(host, &request);
-        let fault = shared.faults().on_request(
+        let arrival = Arrival {
+            scheme: "https",
             host,
+            connection,
+            request: &head.request,
+            size: head.size + body_size,
+        };
+        match arrival.answer(stream, control, shared, &Host).await? {
+            NextStep::KeepOpen => {}
+            step @ (NextStep::Close | NextStep::Drop) => return Ok(step),
+        }
+    }
+    Ok(NextStep::Close)
+}
+
+/// A request with the connection on which it arrived.
+struct Arrival<'a> {
+    scheme: &'static str,
+    host: &'a str,
+    connection: u64,
+    request: &'a Request,
+    /// The size of head and body.
+    size: u64,
+}
+
+impl Arrival<'_> {
+    /// Sends the response of the service or of a fault, and records both in the journal.
+    async fn answer<S>(
+        &self,
+        stream: &mut S,
+        control: &StreamControl,
+        shared: &Shared,
+        service: &(dyn Service + Sync),
+    ) -> io::Result<NextStep>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let request = self.request;
+        let target = format!("{}?{}", request.path, request.query);
+        let subject = internet::subject(&shared.world(), self.host, request);
+        let fault = shared.faults().on_request(
+            self.host,
             &request.method,
             target.trim_end_matches('?'),
             &subject,
         );
-        let met = fault.as_ref().map(|fault| format!("{fault:?}"));
-        let number =
-            shared
-                .journal
-                .request("https", host, &request, connection, head.size + wire, met);
-        let service = Service {
-            host,
-            request: &request,
-        };
-        let response = respond(shared, fault.as_ref(), &service);
-        let sent = delivery::deliver(
-            stream,
-            control,
-            host,
-            &request,
-            response,
-            fault.as_ref(),
-            now(shared),
-        )
-        .await;
+        let number = shared.journal.request(
+            self.scheme,
+            self.host,
+            request,
+            self.connection,
+            self.size,
+            fault.as_ref().map(ToString::to_string),
+        );
+        let delivery = self.respond(shared, fault.as_ref(), service);
+        let now = shared.world().now();
+        let sent = delivery::deliver(stream, control, request, &delivery, now).await;
         let outcome = sent.as_ref().map_or(
             Outcome {
                 status: None,
@@ -345,96 +267,82 @@ where
             |(outcome, _)| *outcome,
         );
         shared.journal.answered(number, outcome);
-        match sent?.1 {
-            After::KeepOpen => {}
-            after @ (After::Close | After::Drop) => return Ok(after),
+        sent.map(|(_, step)| step)
+    }
+
+    /// The service does not process the request if a fault replaces its response.
+    fn respond(
+        &self,
+        shared: &Shared,
+        fault: Option<&FaultKind>,
+        service: &dyn Service,
+    ) -> Delivery {
+        let world = &mut *shared.world();
+        let (host, request, now) = (self.host, self.request, world.now());
+        match fault {
+            Some(FaultKind::Replaced(fault)) => {
+                faulty_response::replaced(fault, host, request, now, || {
+                    service.unauthorized(world, host, request)
+                })
+            }
+            Some(FaultKind::Damaged(fault)) => {
+                faulty_response::damaged(fault, service.answer(world, host, request))
+            }
+            Some(FaultKind::Connection(_)) | None => service.answer(world, host, request).into(),
         }
     }
-    Ok(After::Close)
 }
 
-/// Whoever answers a request.
-trait Answering {
-    fn answer(&self, world: &mut World) -> Response;
-    /// To credentials that are not taken (any more).
-    fn refuse(&self, world: &mut World) -> Response;
+/// The receiver of a request.
+trait Service {
+    fn answer(&self, world: &mut World, host: &str, request: &Request) -> Response;
+    /// Returns the response to an expired credential.
+    fn unauthorized(&self, world: &mut World, host: &str, request: &Request) -> Response;
 }
 
-/// A service behind TLS.
-struct Service<'a> {
-    host: &'a str,
-    request: &'a Request,
-}
+/// The service at a host of the simulated internet.
+struct Host;
 
-impl Answering for Service<'_> {
-    fn answer(&self, world: &mut World) -> Response {
-        world.answer(self.host, self.request)
+impl Service for Host {
+    fn answer(&self, world: &mut World, host: &str, request: &Request) -> Response {
+        internet::answer(world, host, request)
     }
 
-    fn refuse(&self, world: &mut World) -> Response {
-        world.unauthorized(self.host, self.request)
+    fn unauthorized(&self, world: &mut World, host: &str, request: &Request) -> Response {
+        internet::unauthorized(world, host, request)
     }
 }
 
-/// The managed identity's endpoint.
-struct ManagedIdentity<'a>(&'a Request);
+struct ManagedIdentity;
 
-impl Answering for ManagedIdentity<'_> {
-    fn answer(&self, world: &mut World) -> Response {
-        managed_identity::answer(world, self.0)
+impl Service for ManagedIdentity {
+    fn answer(&self, world: &mut World, _: &str, request: &Request) -> Response {
+        managed_identity::answer(world, request)
     }
 
-    fn refuse(&self, _: &mut World) -> Response {
+    fn unauthorized(&self, _: &mut World, _: &str, _: &Request) -> Response {
         managed_identity::wrong_header()
     }
 }
 
-/// The answer. A fault that replaces it keeps the service from acting on the request at all.
-fn respond(shared: &Shared, fault: Option<&FaultKind>, service: &dyn Answering) -> Response {
-    let mut world = shared.world();
-    match fault {
-        Some(FaultKind::Unauthorized) => service.refuse(&mut world),
-        Some(
-            FaultKind::Refused
-            | FaultKind::ResetBeforeHeaders
-            | FaultKind::Stall
-            | FaultKind::Status { .. }
-            | FaultKind::Echo { .. }
-            | FaultKind::TooManyRequests { .. }
-            | FaultKind::Redirect { .. }
-            | FaultKind::Html
-            | FaultKind::EndlessBody
-            | FaultKind::HugeJson { .. }
-            | FaultKind::GzipBomb { .. },
-        ) => Response::empty(200),
-        Some(
-            FaultKind::CertificateOfForeignAuthority
-            | FaultKind::CertificateForOtherHost
-            | FaultKind::CertificateExpired
-            | FaultKind::CertificateShortLived
-            | FaultKind::TunnelRefused { .. }
-            | FaultKind::ResetAfterHeaders
-            | FaultKind::StallInBody
-            | FaultKind::Delay { .. }
-            | FaultKind::SlowDrip { .. }
-            | FaultKind::CutBody
-            | FaultKind::WrongContentLength { .. }
-            | FaultKind::EmptyBody
-            | FaultKind::TruncatedJson
-            | FaultKind::WrongShape
-            | FaultKind::WrongDigest
-            | FaultKind::WrongDigestHeader
-            | FaultKind::MissingDigestHeader,
+/// Any host over plain HTTP.
+struct PlainHttp;
+
+impl Service for PlainHttp {
+    fn answer(&self, _: &mut World, _: &str, _: &Request) -> Response {
+        Response::new(
+            502,
+            "text/plain; charset=utf-8",
+            "This proxy supports only CONNECT; the hosts do not support plain HTTP.\n",
         )
-        | None => service.answer(&mut world),
+    }
+
+    fn unauthorized(&self, world: &mut World, host: &str, request: &Request) -> Response {
+        self.answer(world, host, request)
     }
 }
 
-fn now(shared: &Shared) -> i64 {
-    shared.world().now()
-}
-
-/// The host of a CONNECT target: lower case, without the usual port and a last dot.
+/// Returns the host of a CONNECT target in lower case, without port 443 and a final dot.
 fn host_of(target: &str) -> String {
     let lower = target.to_ascii_lowercase();
     let host = lower.strip_suffix(":443").unwrap_or(&lower);
@@ -446,7 +354,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_usual_port_does_not_matter() {
+    fn port_443_is_removed_and_other_ports_are_kept() {
         assert_eq!(host_of("MyAcr.azurecr.io:443"), "myacr.azurecr.io");
         assert_eq!(host_of("registry.example:5000"), "registry.example:5000");
     }

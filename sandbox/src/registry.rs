@@ -1,7 +1,7 @@
-//! What a registry holds and how it differs from the others: the state behind `distribution.rs`.
+//! The state of a registry: its repositories, and the settings in which registries differ.
 //!
-//! Every registry of the sandbox is the same core (repositories of manifests, blobs and tags); what makes it Google's or
-//! Azure's are the settings in [`RegistryKind`]. A new one needs a constructor here and a line in `scenario.rs`.
+//! All registries share one implementation (`distribution.rs`), which depends on [`RegistryKind`]. A new registry needs a
+//! constructor here and a line in `initial_state.rs` or `runwhen_local.rs`.
 
 use crate::content::Digest;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,91 +9,91 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A registry: a host with repositories.
 #[derive(Debug, Clone)]
 pub struct Registry {
-    /// The host that clients talk to, such as `us-west1-docker.pkg.dev`.
+    /// The host name, such as `us-west1-docker.pkg.dev`.
     pub host: String,
-    /// Whose registry it is, with the settings that only such a one has.
+    /// The service, with its own settings.
     pub kind: RegistryKind,
-    /// How many tags `tags/list` gives at once; `None` for all (up to the service's own limit).
+    /// The number of tags on a page of `tags/list`; `None` for all tags up to the service's limit.
     pub page_size: Option<usize>,
-    /// How a blob reaches the client.
+    /// How clients download blobs.
     pub blob_delivery: BlobDelivery,
-    /// Whether `Range` is honoured on blobs; ARM's import demands it of its sources.
+    /// True if blobs support `Range`, which ARM's import requires.
     pub ranges: bool,
     /// The repositories by name.
     pub repositories: BTreeMap<String, Repository>,
 }
 
-/// Whose registry it is.
+/// The service of a registry.
 #[derive(Debug, Clone)]
 pub enum RegistryKind {
-    /// Google Artifact Registry with public repositories: reading needs no token.
+    /// Google Artifact Registry with public repositories, which do not require a token.
     Google(GoogleSettings),
     /// Azure Container Registry.
     Azure(AcrSettings),
-    /// A registry where everybody may read after fetching an anonymous token: ghcr.io, Docker Hub.
+    /// A registry that requires a token, which clients can get anonymously: ghcr.io, Docker Hub.
     Token(TokenSettings),
 }
 
 /// Settings of a Google Artifact Registry.
 #[derive(Debug, Clone)]
 pub struct GoogleSettings {
-    /// Whether `tags/list` has Google's `manifest` map beside the tags.
+    /// True if `tags/list` contains Google's `manifest` map.
     pub extended_list: bool,
 }
 
 /// Settings of an Azure Container Registry.
 #[derive(Debug, Clone)]
 pub struct AcrSettings {
-    /// Whether the firewall refuses this client.
+    /// True if the firewall refuses the client.
     pub firewall_closed: bool,
-    /// Whether Entra tokens made for ARM are taken too (`azureADAuthenticationAsArmPolicy`).
+    /// True if the registry also accepts Entra tokens for ARM (`azureADAuthenticationAsArmPolicy`).
     pub arm_tokens_accepted: bool,
-    /// The largest body of one PUT of a blob (about 20 MB); chunks by PATCH are not limited.
+    /// The largest body of a PUT of a blob (about 20 MB). Chunks by PATCH do not have a limit.
     pub largest_put: usize,
 }
 
-/// Settings of a registry with a token service of its own.
+/// Settings of a registry with its own token service.
 #[derive(Debug, Clone)]
 pub struct TokenSettings {
     /// The host of the token service: `ghcr.io` itself, or `auth.docker.io`.
     pub realm_host: String,
     /// The path of the token service.
     pub realm_path: String,
-    /// What the challenge and the token request call the service.
+    /// The name of the service in the challenge and in token requests.
     pub service: String,
-    /// Users with their passwords.
+    /// The users with their passwords.
     pub accounts: Vec<(String, String)>,
-    /// Whether a token without a user allows reading.
+    /// True if a token without a user allows reading.
     pub anonymous_pull: bool,
-    /// How many manifests may still be fetched, where that is limited.
+    /// The limit on pulls; `None` for unlimited pulls.
     pub pull_limit: Option<PullLimit>,
-    /// Seconds that a token is good for.
+    /// The lifetime of a token in seconds.
     pub token_lifetime: i64,
 }
 
-/// Docker Hub's limit on pulls: a GET of a manifest counts, a HEAD shows what is left.
+/// Docker Hub's limit on pulls. A GET of a manifest is a pull; a HEAD only returns the remaining number.
 #[derive(Debug, Clone)]
 pub struct PullLimit {
-    /// How many in a window.
+    /// The number of pulls in a window.
     pub limit: u32,
-    /// How many are left.
+    /// The remaining number of pulls.
     pub remaining: u32,
-    /// The window in seconds.
+    /// The length of the window in seconds.
     pub window: u32,
 }
 
-/// How a blob reaches the client.
+/// How clients download blobs.
 #[derive(Debug, Clone)]
 pub enum BlobDelivery {
-    /// In the answer itself.
+    /// In the response.
     Direct,
-    /// By a redirect to a path of the same host, as Google's `artifacts-downloads`.
+    /// By a redirect to another path of the same host, like Google's `artifacts-downloads`.
     SameHost,
-    /// By a redirect to a signed address on another host, which must not be shown the registry's token.
+    /// By a redirect to a signed URL on another host, to which clients must not send the registry's token.
     OtherHost {
-        /// That host.
+        /// The storage host.
         host: String,
-        /// The status of the redirect: 307 at Azure and Docker Hub.
+        /// The status of the redirect; 307 at Azure and Docker Hub.
         status: u16,
     },
 }
@@ -105,36 +105,47 @@ pub struct Repository {
     pub tags: BTreeMap<String, TagEntry>,
     /// The manifests by digest.
     pub manifests: BTreeMap<Digest, ManifestEntry>,
-    /// The blobs that may be read through this repository.
+    /// The digests of the blobs that this repository serves.
     pub blobs: BTreeSet<Digest>,
 }
 
-/// What a repository knows of a tag.
+/// A tag of a repository.
 #[derive(Debug, Clone)]
 pub struct TagEntry {
-    /// The manifest it points at.
+    /// The digest of the manifest.
     pub digest: Digest,
-    /// When it was first set, in Unix seconds.
+    /// The time of its creation, in Unix seconds.
     pub created: i64,
-    /// When it was last moved, in Unix seconds.
+    /// The time of its last change, in Unix seconds.
     pub updated: i64,
-    /// Whether it must not be moved or removed (ACR's `writeEnabled: false`).
+    /// True if it cannot be changed or removed (ACR's `writeEnabled: false`).
     pub locked: bool,
 }
 
-/// What a repository knows of a manifest.
+/// A manifest of a repository.
 #[derive(Debug, Clone)]
 pub struct ManifestEntry {
-    /// Its media type.
+    /// The media type.
     pub media_type: String,
-    /// When it was uploaded, in Unix seconds.
+    /// The time of the upload, in Unix seconds.
     pub uploaded: i64,
-    /// The creation time written in the image's configuration, in Unix seconds, where there is one.
+    /// The creation time in the image's configuration, in Unix seconds; zero for a generated index.
     pub created: i64,
 }
 
+/// An unfinished upload of a blob.
+#[derive(Debug, Clone)]
+pub struct Upload {
+    /// The registry's host.
+    pub host: String,
+    /// The repository of the blob.
+    pub repository: String,
+    /// The received part of the blob.
+    pub content: Vec<u8>,
+}
+
 impl Registry {
-    /// Google Artifact Registry at this host.
+    /// Creates a Google Artifact Registry at this host.
     #[must_use]
     pub fn google(host: &str) -> Self {
         let kind = RegistryKind::Google(GoogleSettings {
@@ -143,7 +154,7 @@ impl Registry {
         Self::new(host, kind, None, BlobDelivery::SameHost)
     }
 
-    /// An Azure Container Registry with this login server, its blobs in a storage account of the service.
+    /// Creates an Azure Container Registry with this login server, whose blobs are on a storage host of Azure.
     #[must_use]
     pub fn azure(login_server: &str) -> Self {
         let settings = AcrSettings {
@@ -163,7 +174,7 @@ impl Registry {
         )
     }
 
-    /// A registry whose token service gives everybody a token to read with.
+    /// Creates a registry with its own token service.
     #[must_use]
     pub fn with_tokens(host: &str, settings: TokenSettings, blob_delivery: BlobDelivery) -> Self {
         Self::new(
@@ -174,7 +185,7 @@ impl Registry {
         )
     }
 
-    /// The GitHub container registry: its own token service, blobs on another host.
+    /// Creates the GitHub container registry, whose blobs are on another host.
     #[must_use]
     pub fn github() -> Self {
         let settings = TokenSettings {
@@ -193,7 +204,7 @@ impl Registry {
         Self::with_tokens("ghcr.io", settings, blobs)
     }
 
-    /// Docker Hub: a token service and blobs on other hosts, and a limit of 100 pulls in six hours.
+    /// Creates Docker Hub, with its token service and blobs on other hosts and a limit of 100 pulls in six hours.
     #[must_use]
     pub fn docker_hub() -> Self {
         let settings = TokenSettings {
@@ -233,12 +244,12 @@ impl Registry {
         }
     }
 
-    /// The repository of this name, made when it is not there.
+    /// Returns the repository with this name. Creates it if necessary.
     pub fn repository(&mut self, name: &str) -> &mut Repository {
         self.repositories.entry(name.to_owned()).or_default()
     }
 
-    /// Where a tag points.
+    /// Returns the digest to which a tag points.
     #[must_use]
     pub fn tag(&self, repository: &str, tag: &str) -> Option<&Digest> {
         self.repositories
@@ -250,7 +261,7 @@ impl Registry {
 }
 
 impl Repository {
-    /// Sets or moves a tag, whether it is locked or not.
+    /// Creates or moves a tag, even if it is locked.
     pub fn set_tag(&mut self, tag: &str, digest: &Digest, now: i64) {
         let entry = TagEntry {
             digest: digest.clone(),
@@ -267,7 +278,7 @@ impl Repository {
             .or_insert(entry);
     }
 
-    /// The digest that a reference (a tag or a digest) names here.
+    /// Returns the digest of the manifest with this tag or digest.
     #[must_use]
     pub fn resolve(&self, reference: &str) -> Option<Digest> {
         let digest = match Digest::parse(reference) {
@@ -277,13 +288,13 @@ impl Repository {
         self.manifests.contains_key(&digest).then_some(digest)
     }
 
-    /// Deletes the manifests that no tag points at.
+    /// Deletes the manifests to which tags do not point.
     pub fn purge_untagged(&mut self) {
         let tagged: BTreeSet<_> = self.tags.values().map(|entry| &entry.digest).collect();
         self.manifests.retain(|digest, _| tagged.contains(digest));
     }
 
-    /// The tags that point at a digest, in order.
+    /// Returns the tags that point at a digest, in order.
     #[must_use]
     pub fn tags_of(&self, digest: &Digest) -> Vec<&str> {
         self.tags
@@ -291,5 +302,38 @@ impl Repository {
             .filter(|(_, entry)| entry.digest == *digest)
             .map(|(name, _)| name.as_str())
             .collect()
+    }
+}
+
+/// Splits `repository:tag` or `repository@digest` into repository and reference.
+pub fn split_reference(image: &str) -> (String, String) {
+    let parts = image
+        .split_once('@')
+        .or_else(|| image.rsplit_once(':'))
+        .unwrap_or((image, "latest"));
+    // In `repository:tag@digest`, the tag is ignored.
+    let name = parts.0.split(':').next().unwrap_or_default();
+    (name.to_owned(), parts.1.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_split_into_repository_and_tag_or_digest() {
+        assert_eq!(split_reference("a/b:main"), ("a/b".into(), "main".into()));
+        assert_eq!(
+            split_reference("a/b@sha256:00"),
+            ("a/b".into(), "sha256:00".into())
+        );
+        assert_eq!(
+            split_reference("a/b:main@sha256:00"),
+            ("a/b".into(), "sha256:00".into())
+        );
+        assert_eq!(
+            split_reference("hello-world"),
+            ("hello-world".into(), "latest".into())
+        );
     }
 }

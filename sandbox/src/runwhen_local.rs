@@ -1,7 +1,7 @@
-//! The RunWhen Local side of the world: two chart repositories, and the registries of the images that the chart names.
+//! RunWhen Local in a scenario: two chart repositories, and the registries of the chart's images.
 //!
-//! A chart repository is a host with an `index.yaml`; the archives are on GitHub, which redirects to its storage. The
-//! charts are this project's own and small; they name the same three images as the published ones.
+//! A chart repository is a host with an `index.yaml`. The archives are on GitHub, which redirects to its storage. The charts
+//! are small ones of this project with the same three images as the published charts.
 
 use crate::content::Digest;
 use crate::image::ImageRecipe;
@@ -14,28 +14,28 @@ use std::io;
 
 /// The host of RunWhen's chart repository.
 pub const CHART_HOST: &str = "runwhen-contrib.github.io";
-/// The host of the repository that its subchart comes from.
+/// The host of the subchart's repository.
 pub const SUBCHART_HOST: &str = "open-telemetry.github.io";
-/// Where both keep their archives.
+/// The host of the archives of both repositories.
 pub const ARCHIVE_HOST: &str = "github.com";
-/// Where the archives' host redirects to.
+/// The host to which the archives' host redirects.
 pub const STORAGE_HOST: &str = "release-assets.githubusercontent.com";
 /// The path of RunWhen's `index.yaml`.
 pub const INDEX_PATH: &str = "/helm-charts/index.yaml";
 
-/// An image that the chart names.
+/// An image of the chart.
 pub struct ChartImage {
-    /// The registry that serves it.
+    /// The source registry.
     pub host: &'static str,
-    /// Its repository there.
+    /// The source repository.
     pub repository: &'static str,
-    /// The tag that the chart names.
+    /// The tag in the chart.
     pub tag: &'static str,
-    /// A tag from before, which the ACR has.
+    /// An older tag, which the ACR has.
     pub older: &'static str,
 }
 
-/// The images that the chart names, in the order of their names at the destination.
+/// The images of the chart, in the order of their names in the ACR.
 pub const CHART_IMAGES: [ChartImage; 3] = [
     ChartImage {
         host: "registry-1.docker.io",
@@ -58,7 +58,7 @@ pub const CHART_IMAGES: [ChartImage; 3] = [
 ];
 
 impl ChartImage {
-    /// Its repository in the ACR.
+    /// Returns the repository in the ACR.
     #[must_use]
     pub fn destination(&self) -> String {
         let name = self.repository.rsplit('/').next().unwrap_or_default();
@@ -66,11 +66,11 @@ impl ChartImage {
     }
 }
 
-/// 2026-06-20T08:00:00Z, when the older images were built; the newer ones five weeks later.
+/// 2026-06-20T08:00:00Z, the time at which the older images were built. The newer ones were built five weeks later.
 const OLDER_BUILD: i64 = 1_781_942_400;
 const NEWER_BUILD: i64 = OLDER_BUILD + 5 * 7 * 24 * 3600;
 
-/// A file of a chart: its path below the chart, and its text.
+/// A file of a chart: its path in the chart's folder, and its text.
 type ChartFile = (&'static str, &'static str);
 
 const RUNWHEN_LOCAL: [ChartFile; 5] = [
@@ -111,7 +111,7 @@ const COLLECTOR: [ChartFile; 3] = [
     ),
 ];
 
-/// Puts registries, images and chart repositories into the world of a scenario.
+/// Adds registries, images and chart repositories to the state of a scenario.
 pub(crate) fn add(scenario: &Scenario, world: &mut World) {
     for registry in [
         Registry::github(),
@@ -177,7 +177,7 @@ fn add_image(scenario: &Scenario, world: &mut World, image: &ChartImage) {
     }
 }
 
-/// Puts a chart into a repository: its index on the one host, its archive behind GitHub's redirect.
+/// Publishes a chart: the index on the repository's host, and the archive on GitHub with a redirect to its storage.
 pub fn publish_chart(
     world: &mut World,
     host: &str,
@@ -227,7 +227,7 @@ fn prefixed(prefix: &str, files: &[ChartFile]) -> Vec<(String, &'static str)> {
         .collect()
 }
 
-/// A chart's archive, the same bytes in every run.
+/// Returns a chart's archive, with the same bytes in every run.
 fn packaged(files: &[(String, &'static str)]) -> Vec<u8> {
     let write = || -> io::Result<Vec<u8>> {
         let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
@@ -241,6 +241,6 @@ fn packaged(files: &[(String, &'static str)]) -> Vec<u8> {
         }
         archive.into_inner()?.finish()
     };
-    // Writing into memory does not fail; an empty archive would be seen by the first test.
+    // Writing to memory does not fail, and tests would detect an empty archive.
     write().unwrap_or_default()
 }

@@ -1,71 +1,84 @@
-//! `sandbox serve`: stays up, prints the environment to paste, and logs every request.
+//! `sandbox serve`: prints the environment for clients, runs until a signal, and logs every request.
 
-use crate::ServeArguments;
 use anyhow::{Context, bail};
+use clap::Args;
 use sandbox::{RecordedRequest, Sandbox, Scenario};
 use std::io::Write;
 use std::time::Duration;
 
-/// How much of a path the log shows; ARM's signed addresses have 5 kB.
+/// The length after which the log truncates a path. ARM's signed URLs have 5 kB.
 const SHOWN_PATH: usize = 160;
 
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The state with which the services start; `help` lists the names.
+    #[arg(long, default_value = "outdated", value_name = "NAME")]
+    scenario: String,
+    /// The port on 127.0.0.1; 0 for a free port.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// The duration of a round trip in milliseconds.
+    #[arg(long, default_value_t = 0, value_name = "MS")]
+    latency: u64,
+}
+
 /// Runs until Ctrl-C or SIGTERM.
-pub fn run(arguments: &ServeArguments) -> anyhow::Result<()> {
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     if arguments.scenario == "help" {
-        for (name, what) in Scenario::NAMES {
-            writeln!(out, "{name:<20} {what}")?;
+        for (name, description) in Scenario::NAMES {
+            writeln!(out, "{name:<20} {description}")?;
         }
         return Ok(());
     }
     let Some(scenario) = Scenario::named(&arguments.scenario) else {
         let names: Vec<&str> = Scenario::NAMES.iter().map(|(name, _)| *name).collect();
         bail!(
-            "there is no scenario {:?}; there are {}",
+            "there is no scenario {:?}; the names are {}",
             arguments.scenario,
             names.join(", ")
         );
     };
     let sandbox = Sandbox::start_at(scenario, arguments.port)
-        .with_context(|| format!("listening on 127.0.0.1:{}", arguments.port))?;
+        .with_context(|| format!("could not listen on 127.0.0.1:{}", arguments.port))?;
     sandbox.set_latency(Duration::from_millis(arguments.latency));
     let requests = sandbox.subscribe();
     std::thread::spawn(move || {
         let mut log = std::io::stderr();
         for request in requests {
-            // Nobody to read the log is no reason to stop.
+            // The sandbox continues without a log if stderr is closed.
             let _ = writeln!(log, "{}", line(&request));
         }
     });
     write!(out, "{}", introduction(&sandbox))?;
     out.flush()?;
-    wait_for_the_end()
+    wait_for_signal()
 }
 
-/// The `export` lines, and what to try: everything but the lines is a comment, so the whole can be evaluated by a shell.
+/// Returns the `export` lines and examples. The examples are comments, so that a shell can evaluate the text.
 fn introduction(sandbox: &Sandbox) -> String {
     let proxy = sandbox.proxy_url();
     let certificate = sandbox.ca_file().display().to_string();
-    let mut text = String::from("# The sandbox is up; paste this into another shell:\n");
+    let mut text = String::from("# The sandbox is running. Paste this into another shell:\n");
     for (name, value) in sandbox.environment() {
         text.push_str(&format!("export {name}='{value}'\n"));
     }
-    // curl and Python's requests have variables of their own for the certificate.
+    // curl and Python's requests use their own variables for the CA bundle.
     for name in ["CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"] {
         text.push_str(&format!("export {name}='{certificate}'\n"));
     }
     for (name, value) in sandbox.identity_environment() {
         text.push_str(&format!(
-            "#export {name}='{value}'   # instead of the application's secret\n"
+            "#export {name}='{value}'   # a managed identity instead of the application's secret\n"
         ));
     }
     text.push_str(&format!(
-        "# then, for example:\n\
+        "# Examples:\n\
          #   cargo run --release -p sli\n\
          #   skopeo list-tags docker://us-west1-docker.pkg.dev/runwhen-nonprod-beta/public-images/runwhen-contrib-rw-cli-codecollection\n\
          #   curl --noproxy '*' {proxy}/sandbox/log\n\
          #   curl --noproxy '*' {proxy}/sandbox/faults -d '{{\"host\":\"myacr.azurecr.io\",\"times\":1,\"kind\":\"reset_before_headers\"}}'\n\
-         # Ctrl-C ends it.\n"
+         # Ctrl-C stops the sandbox.\n"
     ));
     text
 }
@@ -100,7 +113,7 @@ fn line(request: &RecordedRequest) -> String {
     )
 }
 
-fn wait_for_the_end() -> anyhow::Result<()> {
+fn wait_for_signal() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -1,15 +1,15 @@
-//! `tags/list`: with paging as each registry does it, and with Google's map of manifests beside the tags.
+//! `tags/list`, with the paging of each registry and with Google's `manifest` map.
 
 use crate::content::Digest;
-use crate::distribution::{image_size, name_unknown};
 use crate::message::{Request, Response};
 use crate::registry::{RegistryKind, Repository};
+use crate::registry_error::name_unknown;
 use crate::world::World;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-/// Google cuts its list here, and does not say so (its published quota).
+/// The number of tags after which Google silently truncates its list (its published quota).
 const GOOGLE_LIST_LIMIT: usize = 10_000;
 
 /// Answers a GET of a repository's tags.
@@ -20,32 +20,34 @@ pub fn answer(world: &World, host: &str, name: &str, request: &Request) -> Respo
     let Some(repository) = registry.repositories.get(name) else {
         return name_unknown(registry, name);
     };
-    let asked = request
+    let requested = request
         .parameter("n")
         .and_then(|n| n.parse::<usize>().ok())
         .filter(|n| *n > 0);
     let last = request.parameter("last").unwrap_or_default();
-    // By range: a test pages through 200,000 tags.
-    let behind_last = if last.is_empty() {
+    // Use the map's range, because a test reads 200,000 tags in pages.
+    let after_last = if last.is_empty() {
         Bound::Unbounded
     } else {
         Bound::Excluded(last.as_str())
     };
     let mut remaining = repository
         .tags
-        .range::<str, _>((behind_last, Bound::Unbounded))
+        .range::<str, _>((after_last, Bound::Unbounded))
         .map(|(tag, _)| tag.as_str());
     let (google, limit) = match (&registry.kind, registry.page_size) {
         (RegistryKind::Google(settings), None) => (
             Some(settings),
-            asked.unwrap_or(GOOGLE_LIST_LIMIT).min(GOOGLE_LIST_LIMIT),
+            requested
+                .unwrap_or(GOOGLE_LIST_LIMIT)
+                .min(GOOGLE_LIST_LIMIT),
         ),
         (RegistryKind::Google(settings), Some(size)) => {
-            (Some(settings), asked.unwrap_or(size).min(size))
+            (Some(settings), requested.unwrap_or(size).min(size))
         }
-        // ACR and the others take a larger `n`, up to a thousand.
+        // ACR and the others accept a larger `n`, up to 1000.
         (RegistryKind::Azure(_) | RegistryKind::Token(_), size) => {
-            (None, asked.or(size).unwrap_or(1000).min(1000))
+            (None, requested.or(size).unwrap_or(1000).min(1000))
         }
     };
     let page: Vec<&str> = remaining.by_ref().take(limit).collect();
@@ -56,10 +58,10 @@ pub fn answer(world: &World, host: &str, name: &str, request: &Request) -> Respo
         list["manifest"] = google_manifests(world, repository, &page);
     }
     let response = Response::json(200, &list);
-    // Google does not page: what is beyond `n` or its limit is left out silently (go-containerregistry#897, #1643).
-    let pages = google.is_none() || registry.page_size.is_some();
+    // Google does not have pages: it silently omits tags after `n` or its limit (go-containerregistry#897, #1643).
+    let has_pages = google.is_none() || registry.page_size.is_some();
     match page.last() {
-        Some(last) if pages && has_more => response.with(
+        Some(last) if has_pages && has_more => response.with(
             "Link",
             format!("</v2/{name}/tags/list?last={last}&n={limit}>; rel=\"next\""),
         ),
@@ -67,7 +69,7 @@ pub fn answer(world: &World, host: &str, name: &str, request: &Request) -> Respo
     }
 }
 
-/// Google's map beside the tags: digest → what is known of the manifest, all numbers as strings.
+/// Returns Google's map from digests to properties of the manifests. All numbers are strings.
 fn google_manifests(world: &World, repository: &Repository, page: &[&str]) -> Value {
     let mut tags_of: BTreeMap<&Digest, Vec<&str>> = BTreeMap::new();
     for tag in page {
@@ -78,12 +80,12 @@ fn google_manifests(world: &World, repository: &Repository, page: &[&str]) -> Va
     let is_part = page.len() < repository.tags.len();
     let rows = repository.manifests.iter().filter_map(|(digest, entry)| {
         let tags = tags_of.remove(digest).unwrap_or_default();
-        // A page describes what stands on it.
+        // A page describes only the manifests of its tags.
         if is_part && tags.is_empty() {
             return None;
         }
         let row = json!({
-            "imageSizeBytes": image_size(world, digest).to_string(),
+            "imageSizeBytes": world.store.image_size(digest).to_string(),
             "mediaType": entry.media_type,
             "tag": tags,
             "timeCreatedMs": (entry.created * 1000).to_string(),
@@ -111,10 +113,10 @@ mod tests {
     }
 
     #[test]
-    fn pages_follow_each_other_without_loss_or_repetition() {
-        let world = crate::Scenario {
+    fn all_pages_together_contain_each_tag_once() {
+        let world = crate::scenario::Scenario {
             google_page_size: Some(4),
-            ..crate::Scenario::default()
+            ..crate::scenario::Scenario::default()
         }
         .build();
         let host = crate::scenario::GOOGLE_HOST;

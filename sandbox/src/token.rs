@@ -1,14 +1,14 @@
-//! Tokens that look like JSON Web Tokens (RFC 7519) and can only have been made here.
+//! Tokens in the format of JSON Web Tokens (RFC 7519), signed by the sandbox.
 //!
-//! Clients read `exp` out of ACR's tokens, since its answers carry no `expires_in`, so the shape matters. The signature is
-//! an HMAC, not RSA as Entra's: no client of ours verifies it.
+//! Clients read `exp` in ACR's tokens, because the responses do not have `expires_in`. The signature is an HMAC instead of
+//! Entra's RSA, because the clients do not verify it.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 use serde_json::Value;
 
-/// Makes a token of these claims.
+/// Returns a signed token with these claims.
 #[must_use]
 pub fn sign(claims: &Value) -> String {
     let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","kid":"sandbox","typ":"JWT"}"#);
@@ -17,7 +17,7 @@ pub fn sign(claims: &Value) -> String {
     format!("{signed}.{signature}")
 }
 
-/// The claims of a token that was made here; its times are not looked at.
+/// Returns the claims of a token with a valid signature. Does not check the token's times.
 #[must_use]
 pub fn verify(token: &str) -> Option<Value> {
     let (signed, signature) = token.rsplit_once('.')?;
@@ -26,21 +26,21 @@ pub fn verify(token: &str) -> Option<Value> {
     payload(token)
 }
 
-/// The claims of any token, unverified: what a client assertion says about itself.
+/// Returns the claims of any token without verification, for client assertions.
 #[must_use]
 pub fn payload(token: &str) -> Option<Value> {
     let part = token.split('.').nth(1)?;
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok()?).ok()
 }
 
-/// The header of any token, unverified: where a certificate's thumbprint (`x5t`) stands.
+/// Returns the header of any token without verification; it contains a certificate's thumbprint (`x5t`).
 #[must_use]
 pub fn header(token: &str) -> Option<Value> {
     let part = token.split('.').next()?;
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok()?).ok()
 }
 
-/// A short signature of some text, for signed addresses.
+/// Returns a short signature of a text, for signed URLs.
 #[must_use]
 pub fn signature(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(hmac::sign(&key(), text.as_bytes()))
@@ -49,7 +49,7 @@ pub fn signature(text: &str) -> String {
 fn key() -> hmac::Key {
     hmac::Key::new(
         hmac::HMAC_SHA256,
-        b"the sandbox signs with this; it opens nothing outside",
+        b"the sandbox signs with this; other services do not accept it",
     )
 }
 
@@ -58,11 +58,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_verified_and_a_changed_one_is_not() {
+    fn signed_token_is_valid_and_changed_token_is_invalid() {
         let claims = serde_json::json!({"aud": "myacr.azurecr.io", "exp": 1});
         let token = sign(&claims);
         assert_eq!(verify(&token), Some(claims));
         assert_eq!(verify(&format!("{token}x")), None);
-        assert_eq!(verify("no token"), None);
+        assert_eq!(verify("not a token"), None);
     }
 }

@@ -1,11 +1,11 @@
-//! Token services of registries that are not Azure's: Google's `/v2/token`, ghcr.io's `/token`, auth.docker.io.
+//! Token services of the registries other than ACR: Google's `/v2/token`, ghcr.io's `/token`, auth.docker.io.
 //!
-//! From the distribution project's token specification. Google's public repositories can be read without any token; the
-//! ping of `/v2/` asks for one all the same, as the real one does.
+//! Source: the token specification of the distribution project. Google's public repositories do not require a token, but the
+//! ping of `/v2/` does, as at the real service.
 
-use crate::distribution::Target;
 use crate::message::{Request, Response};
 use crate::registry::{Registry, RegistryKind};
+use crate::registry_path::RegistryPath;
 use crate::token;
 use crate::world::World;
 use serde_json::{Value, json};
@@ -51,7 +51,7 @@ pub fn answer(world: &World, registry: &str, request: &Request) -> Response {
     )
 }
 
-/// The 401 of a registry with a token service.
+/// Returns the 401 of a registry with a token service.
 pub fn challenge(world: &World, host: &str, repository: Option<&str>) -> Response {
     let Some(registry) = world.registries.get(host) else {
         return Response::empty(401);
@@ -73,12 +73,12 @@ pub fn challenge(world: &World, host: &str, repository: Option<&str>) -> Respons
         .with("WWW-Authenticate", header)
 }
 
-/// Whether a request may read; nobody writes to a public registry.
+/// Checks that a request may read. Public registries refuse all writes.
 pub fn authorize(
     world: &World,
     registry: &Registry,
     request: &Request,
-    target: &Target,
+    path: &RegistryPath,
     action: &str,
     now: i64,
 ) -> Result<(), Response> {
@@ -94,8 +94,8 @@ pub fn authorize(
         .bearer_token()
         .and_then(token::verify)
         .filter(|claims| claims["exp"].as_i64() > Some(now));
-    let challenge = || challenge(world, &registry.host, target.repository());
-    match (&registry.kind, target.repository()) {
+    let challenge = || challenge(world, &registry.host, path.repository());
+    match (&registry.kind, path.repository()) {
         (RegistryKind::Google(_), Some(_)) => Ok(()),
         (RegistryKind::Google(_) | RegistryKind::Azure(_) | RegistryKind::Token(_), None) => {
             claims.map(|_| ()).ok_or_else(challenge)
@@ -110,9 +110,9 @@ pub fn authorize(
     }
 }
 
-/// Counts a pull where pulls are limited, and says what is left; `Err` when nothing is.
+/// Counts a pull if the registry limits pulls. Returns the headers with the remaining number, or the refusal.
 ///
-/// From Docker's "Pull usage and limits": a GET of a manifest is a pull, a HEAD is not, and both carry the headers.
+/// Source: Docker's "Pull usage and limits". A GET of a manifest is a pull, a HEAD is not, and both responses have the headers.
 pub fn count_pull(
     registry: &mut Registry,
     method: &str,
@@ -124,7 +124,7 @@ pub fn count_pull(
         return Ok(Vec::new());
     };
     if method == "GET" {
-        let Some(left) = limit.remaining.checked_sub(1) else {
+        let Some(remaining) = limit.remaining.checked_sub(1) else {
             let message = "You have reached your unauthenticated pull rate limit. \
                 https://www.docker.com/increase-rate-limit";
             return Err(Response::registry_error(
@@ -134,7 +134,7 @@ pub fn count_pull(
                 Value::Null,
             ));
         };
-        limit.remaining = left;
+        limit.remaining = remaining;
     }
     let header = |name: &str, count: u32| (name.to_owned(), format!("{count};w={}", limit.window));
     Ok(vec![

@@ -1,51 +1,47 @@
-//! The distribution API (`/v2/`), writing half: uploads, mounts, manifests, deletion.
+//! The distribution API (`/v2/`) for writing: uploads, mounts, manifests, deletion.
 //!
-//! Only an ACR can be written to; the public registries refuse. The limits are ACR's: one PUT of more than about 20 MB
-//! gets 413, chunks come in order, and an upload that went wrong is gone (404 `BLOB_UPLOAD_INVALID`).
+//! Only an ACR accepts writes. The limits are those of ACR: a single PUT of more than about 20 MB gets 413, chunks must be in
+//! order, and a failed upload no longer exists (404 `BLOB_UPLOAD_INVALID`).
 
 use crate::content::Digest;
-use crate::distribution::Target;
 use crate::message::{Request, Response};
-use crate::registry::{ManifestEntry, RegistryKind, Repository};
+use crate::registry::{ManifestEntry, RegistryKind, Repository, Upload};
+use crate::registry_error;
+use crate::registry_path::RegistryPath;
 use crate::world::World;
 use serde_json::{Value, json};
 
-/// A blob on its way into a repository.
-#[derive(Debug, Clone)]
-pub struct Upload {
-    /// The registry's host.
-    pub host: String,
-    /// The repository that it was started in.
-    pub repository: String,
-    /// What has arrived so far.
-    pub content: Vec<u8>,
-}
-
 /// Answers a request that writes.
-pub fn answer(world: &mut World, host: &str, target: &Target, request: &Request) -> Response {
-    match (target, request.method.as_str()) {
-        (Target::NewUpload(repository), "POST") => start(world, host, repository, request),
-        (Target::Upload(repository, id), "PATCH") => append(world, host, repository, id, request),
-        (Target::Upload(repository, id), "PUT") => finish(world, host, repository, id, request),
-        (Target::Upload(repository, id), "GET" | "HEAD") => status(world, host, repository, id),
-        (Target::Upload(_, id), "DELETE") => {
+pub fn answer(world: &mut World, host: &str, path: &RegistryPath, request: &Request) -> Response {
+    match (path, request.method.as_str()) {
+        (RegistryPath::NewUpload(repository), "POST") => start(world, host, repository, request),
+        (RegistryPath::Upload(repository, id), "PATCH") => {
+            append(world, host, repository, id, request)
+        }
+        (RegistryPath::Upload(repository, id), "PUT") => {
+            finish(world, host, repository, id, request)
+        }
+        (RegistryPath::Upload(repository, id), "GET" | "HEAD") => {
+            status(world, host, repository, id)
+        }
+        (RegistryPath::Upload(_, id), "DELETE") => {
             world.uploads.remove(id);
             Response::empty(204)
         }
-        (Target::Manifest(repository, reference), "PUT") => {
+        (RegistryPath::Manifest(repository, reference), "PUT") => {
             put_manifest(world, host, repository, reference, request)
         }
-        (Target::Manifest(repository, reference), "DELETE") => {
+        (RegistryPath::Manifest(repository, reference), "DELETE") => {
             delete_manifest(world, host, repository, reference)
         }
         (
-            Target::Ping
-            | Target::Tags(_)
-            | Target::Manifest(..)
-            | Target::Blob(..)
-            | Target::NewUpload(_)
-            | Target::Upload(..)
-            | Target::Referrers(..),
+            RegistryPath::Ping
+            | RegistryPath::Tags(_)
+            | RegistryPath::Manifest(..)
+            | RegistryPath::Blob(..)
+            | RegistryPath::NewUpload(_)
+            | RegistryPath::Upload(..)
+            | RegistryPath::Referrers(..),
             _,
         ) => Response::registry_error(
             405,
@@ -55,15 +51,6 @@ pub fn answer(world: &mut World, host: &str, target: &Target, request: &Request)
         ),
     }
 }
-
-/// What ACR says when a locked tag, repository or image is to be changed.
-pub fn disallowed() -> Response {
-    Response::registry_error(405, "REGISTRY_DISALLOWED_OPERATION", DISALLOWED, json!({}))
-}
-
-/// ACR's text for a change to something locked; as recorded in azure-sdk-for-net#22827.
-pub const DISALLOWED: &str = "The operation is disallowed on this registry, repository or image. View troubleshooting \
-    steps at https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation";
 
 fn start(world: &mut World, host: &str, repository: &str, request: &Request) -> Response {
     let (mount, from) = (request.parameter("mount"), request.parameter("from"));
@@ -104,7 +91,7 @@ fn append(
         return upload_unknown();
     };
     let length = upload.content.len();
-    // ACR's `Content-Range` is `first-last`, without the `bytes ` of RFC 9110.
+    // ACR's `Content-Range` is `first-last`, without the prefix `bytes ` of RFC 9110.
     let first = request
         .header("content-range")
         .map(|range| range.split('-').next().unwrap_or_default().to_owned());
@@ -210,7 +197,7 @@ fn put_manifest(
         .and_then(|tag| known.tags.get(tag))
         .is_some_and(|entry| entry.locked)
     {
-        return disallowed();
+        return registry_error::disallowed();
     }
     let media_type = request
         .header("content-type")
@@ -238,7 +225,7 @@ fn put_manifest(
     }
 }
 
-/// The refusal of a manifest that names something that is not in its repository.
+/// Returns the refusal of a manifest if its repository does not have all referenced content.
 fn missing_reference(repository: &Repository, manifest: &Value) -> Option<Response> {
     let (digest, is_manifest) =
         references(manifest)
@@ -264,7 +251,7 @@ fn missing_reference(repository: &Repository, manifest: &Value) -> Option<Respon
     ))
 }
 
-/// The digests that a manifest needs to have beside it, and whether each is a manifest itself.
+/// Returns the digests to which a manifest refers, each with true if it is a manifest.
 pub fn references(manifest: &Value) -> Vec<(Digest, bool)> {
     let digest = |descriptor: &Value| Digest::parse(descriptor["digest"].as_str()?);
     let children = manifest["manifests"]
@@ -299,7 +286,7 @@ fn delete_manifest(world: &mut World, host: &str, repository: &str, reference: &
         .and_then(|registry| registry.repositories.get_mut(repository));
     let Some(known) = known else { return unknown() };
     if known.tags.get(reference).is_some_and(|entry| entry.locked) {
-        return disallowed();
+        return registry_error::disallowed();
     }
     let Some(digest) = known.resolve(reference) else {
         return unknown();

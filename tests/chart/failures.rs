@@ -1,7 +1,10 @@
 //! What `sli` reports if the chart, or a registry that it names, cannot be read.
 
 use sandbox::runwhen_local::{ARCHIVE_HOST, CHART_HOST, STORAGE_HOST, SUBCHART_HOST};
-use sandbox::{Fault, FaultKind, ImportFailure, ImportResult, ImportRule, RedirectTarget};
+use sandbox::{
+    ConnectionFault, DamagedResponse, Fault, FaultKind, ImportFailure, ImportResult, ImportRule,
+    RedirectTarget, ReplacedResponse,
+};
 
 use crate::SLI;
 use crate::support::cases::test_all;
@@ -20,14 +23,21 @@ struct Case {
 
 #[test]
 fn unreadable_chart_is_unknown_and_the_codecollections_have_their_verdicts() {
-    let fault = |name, host, kind, message| Case {
-        name,
-        scenario: "outdated",
-        fault: Some((host, kind)),
-        setting: None,
-        exit: 3,
-        message,
-    };
+    fn fault(
+        name: &'static str,
+        host: &'static str,
+        kind: impl Into<FaultKind>,
+        message: &'static [&'static str],
+    ) -> Case {
+        Case {
+            name,
+            scenario: "outdated",
+            fault: Some((host, kind.into())),
+            setting: None,
+            exit: 3,
+            message,
+        }
+    }
     let setting = |name, setting, exit, message| Case {
         name,
         scenario: "outdated",
@@ -36,16 +46,16 @@ fn unreadable_chart_is_unknown_and_the_codecollections_have_their_verdicts() {
         exit,
         message,
     };
-    let redirect = |to| FaultKind::Redirect { to };
+    let redirect = |to| ReplacedResponse::Redirect { to };
     let repository = &["chart repository", CHART_HOST];
     let redirected = &["chart repository", "redirect"];
     #[rustfmt::skip] // a table
     let cases = [
-        fault("repository refuses connections", CHART_HOST, FaultKind::Refused, repository),
+        fault("repository refuses connections", CHART_HOST, ConnectionFault::Refused, repository),
         fault("repository answers 503", CHART_HOST, status(503, ""), repository),
         fault("repository answers 404", CHART_HOST, status(404, ""), repository),
-        fault("repository answers with HTML", CHART_HOST, FaultKind::Html, repository),
-        fault("archive with another digest", STORAGE_HOST, FaultKind::WrongDigest, &["sha256 is not the index's"]),
+        fault("repository answers with HTML", CHART_HOST, ReplacedResponse::Html, repository),
+        fault("archive with another digest", STORAGE_HOST, DamagedResponse::WrongDigest, &["sha256 is not the index's"]),
         fault("archive in a redirect loop", ARCHIVE_HOST, redirect(RedirectTarget::Loop), redirected),
         fault("archive redirected to http", ARCHIVE_HOST, redirect(RedirectTarget::PlainHttp), redirected),
         Case {

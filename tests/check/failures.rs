@@ -6,7 +6,10 @@
 use std::time::{Duration, Instant};
 
 use sandbox::registry::RegistryKind;
-use sandbox::{Fault, FaultKind, Permission, RedirectTarget, RetryAfter, Sandbox, Scenario};
+use sandbox::{
+    ConnectionFault, DamagedResponse, Fault, FaultKind, Permission, RedirectTarget,
+    ReplacedResponse, RetryAfter, Sandbox, Scenario,
+};
 
 use crate::SLI;
 use crate::support::cases::test_all;
@@ -39,15 +42,19 @@ struct Case {
     message: &'static [&'static str],
 }
 
-#[test]
-fn failure_at_one_image_makes_only_this_image_unknown() {
-    let list = |name, fault, message| Case {
+/// A fault of the tag list of one image.
+fn list(name: &'static str, fault: impl Into<FaultKind>, message: &'static [&'static str]) -> Case {
+    Case {
         name,
         at: one_list(),
-        fault,
+        fault: fault.into(),
         message,
-    };
-    let redirect = |to| FaultKind::Redirect { to };
+    }
+}
+
+#[test]
+fn failure_at_one_image_makes_only_this_image_unknown() {
+    let redirect = |to| ReplacedResponse::Redirect { to };
     let place = &["source registry", "tags/list"];
     let retried = &["source registry", "tags/list", "tried 5 times"];
     let denied = status(403, r#"{"errors":[{"code":"DENIED","message":"no"}]}"#);
@@ -55,13 +62,13 @@ fn failure_at_one_image_makes_only_this_image_unknown() {
     let cases = [
         list("403", denied, &["source registry", "403 Forbidden", "DENIED: no", "private, misnamed"]),
         list("503", status(503, "busy"), &["503 Service Unavailable", "tried 5 times"]),
-        list("reset before the headers", FaultKind::ResetBeforeHeaders, retried),
-        list("reset after the headers", FaultKind::ResetAfterHeaders, retried),
-        list("cut body", FaultKind::CutBody, &["broke off"]),
-        list("HTML", FaultKind::Html, &["the body is HTML where JSON was promised", "HTTPS_PROXY"]),
-        list("JSON of another shape", FaultKind::WrongShape, place),
-        list("truncated JSON", FaultKind::TruncatedJson, place),
-        list("empty body", FaultKind::EmptyBody, place),
+        list("reset before the headers", ReplacedResponse::ResetBeforeHeaders, retried),
+        list("reset after the headers", DamagedResponse::ResetAfterHeaders, retried),
+        list("cut body", DamagedResponse::CutBody, &["broke off"]),
+        list("HTML", ReplacedResponse::Html, &["the body is HTML where JSON was promised", "HTTPS_PROXY"]),
+        list("JSON of another shape", DamagedResponse::WrongShape, place),
+        list("truncated JSON", DamagedResponse::TruncatedJson, place),
+        list("empty body", DamagedResponse::EmptyBody, place),
         list("redirect loop", redirect(RedirectTarget::Loop), place),
         list("redirect to http", redirect(RedirectTarget::PlainHttp), place),
         list("redirect to another host", redirect(RedirectTarget::OtherHost(ACR.to_owned())), place),
@@ -202,7 +209,7 @@ fn retry_after_of_seconds_is_honoured() {
     let world = world();
     world.inject(
         one_list().once(),
-        FaultKind::TooManyRequests {
+        ReplacedResponse::TooManyRequests {
             retry_after: RetryAfter::Seconds(2),
         },
     );
@@ -221,7 +228,7 @@ fn retry_after_of_days_ends_the_retries_at_once() {
     let world = world();
     world.inject(
         one_list(),
-        FaultKind::TooManyRequests {
+        ReplacedResponse::TooManyRequests {
             retry_after: RetryAfter::Absurd,
         },
     );
@@ -247,9 +254,9 @@ fn three_failed_requests_are_reported_and_retried() {
 #[test]
 fn untrusted_certificate_of_one_connection_makes_its_image_unknown() {
     for kind in [
-        FaultKind::CertificateOfForeignAuthority,
-        FaultKind::CertificateForOtherHost,
-        FaultKind::CertificateExpired,
+        ConnectionFault::CertificateOfForeignAuthority,
+        ConnectionFault::CertificateForOtherHost,
+        ConnectionFault::CertificateExpired,
     ] {
         let world = world();
         // One connection of five; any of the images may use it.
@@ -269,7 +276,7 @@ fn untrusted_certificate_of_one_connection_makes_its_image_unknown() {
 #[test]
 fn endless_body_is_bounded() {
     let world = world();
-    world.inject(one_list(), FaultKind::EndlessBody);
+    world.inject(one_list(), ReplacedResponse::EndlessBody);
     let ended = one_is_unknown(run(SLI, &world), &["is larger than"]);
     assert!(ended.took < Duration::from_secs(30), "{:?}", ended.took);
 }
@@ -280,7 +287,7 @@ fn manifest_that_does_not_match_its_digest_is_not_trusted() {
         Sandbox::start(Scenario::named("plain-list").expect("a scenario")).expect("a sandbox");
     world.inject(
         Fault::on(SOURCE).path_contains(&format!("{ONE}/manifests/")),
-        FaultKind::WrongDigest,
+        DamagedResponse::WrongDigest,
     );
     one_is_unknown(
         run(SLI, &world),
@@ -305,7 +312,7 @@ fn clock_offset_of_hours_or_days_changes_no_verdict_and_no_token() {
 #[test]
 fn deadline_is_reported_with_its_setting() {
     let world = world();
-    world.inject(one_list(), FaultKind::Stall);
+    world.inject(one_list(), ReplacedResponse::Stall);
     let ended = one_is_unknown(
         run(SLI, &world).set("TIMEOUT_SECONDS", "2"),
         &["the deadline of the run, 2 s", "TIMEOUT_SECONDS"],
@@ -316,7 +323,7 @@ fn deadline_is_reported_with_its_setting() {
 #[test]
 fn signal_ends_the_run_with_its_artifacts() {
     let world = world();
-    world.inject(one_list(), FaultKind::Stall);
+    world.inject(one_list(), ReplacedResponse::Stall);
     for name in ["TERM", "INT", "HUP"] {
         let run = run(SLI, &world);
         let started = Instant::now();
@@ -388,7 +395,7 @@ fn truncated_list_does_not_prove_that_a_tag_is_absent() {
     let headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
     world.inject(
         one_list(),
-        FaultKind::Status {
+        ReplacedResponse::Status {
             code: 200,
             headers,
             body,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::SLI;
 use crate::support::{ACR, ENTRA, ONE, SOURCE, few_descriptors, run};
-use sandbox::{Fault, FaultKind, Sandbox, Scenario};
+use sandbox::{ConnectionFault, Fault, ReplacedResponse, Sandbox, Scenario};
 
 const DAY: i64 = 24 * 3600;
 
@@ -23,7 +23,7 @@ fn clock_offset_of_days_is_named_instead_of_the_ca_bundle() {
         let world = world();
         world.edit(|state| state.clock_offset = offset);
         // The certificates of the other hosts are still valid, so their responses show the time.
-        world.inject(Fault::on(SOURCE), FaultKind::CertificateShortLived);
+        world.inject(Fault::on(SOURCE), ConnectionFault::CertificateShortLived);
         let ended = run(SLI, &world).end();
         ended.expect(
             3,
@@ -37,7 +37,7 @@ fn clock_offset_of_days_is_named_instead_of_the_ca_bundle() {
 fn clock_is_the_first_advice_if_no_host_shows_the_time() {
     let world = world();
     world.edit(|state| state.clock_offset = 3 * DAY);
-    world.inject(Fault::on("*"), FaultKind::CertificateShortLived);
+    world.inject(Fault::on("*"), ConnectionFault::CertificateShortLived);
     let ended = run(SLI, &world).end();
     ended.expect(
         3,
@@ -50,7 +50,7 @@ fn clock_is_the_first_advice_if_no_host_shows_the_time() {
 #[test]
 fn expired_certificate_is_not_blamed_on_a_correct_clock() {
     let world = world();
-    world.inject(Fault::on(SOURCE), FaultKind::CertificateExpired);
+    world.inject(Fault::on(SOURCE), ConnectionFault::CertificateExpired);
     run(SLI, &world).end().expect(
         3,
         &[
@@ -95,7 +95,7 @@ fn refusal_of_the_proxy_shows_status_and_port() {
         (503, "503 Service Unavailable", true),
     ] {
         let world = world();
-        world.inject(Fault::on(SOURCE), FaultKind::TunnelRefused { code });
+        world.inject(Fault::on(SOURCE), ConnectionFault::TunnelRefused { code });
         let ended = run(SLI, &world).end();
         let what = format!(
             "the proxy {} refused the CONNECT tunnel to {SOURCE}:443: {status}",
@@ -109,7 +109,7 @@ fn refusal_of_the_proxy_shows_status_and_port() {
     let world = world();
     world.inject(
         Fault::on(SOURCE).once(),
-        FaultKind::TunnelRefused { code: 503 },
+        ConnectionFault::TunnelRefused { code: 503 },
     );
     assert_eq!(run(SLI, &world).end().expect(0, &[]).stdout, "5\n");
 }
@@ -123,12 +123,15 @@ fn connection_that_breaks_after_the_proxy_names_the_proxy() {
         address.trim_start_matches("http://")
     );
     let list = Fault::on(SOURCE).path_contains(&format!("{ONE}/tags/list"));
-    world.inject(list, FaultKind::ResetBeforeHeaders);
+    world.inject(list, ReplacedResponse::ResetBeforeHeaders);
     run(SLI, &world)
         .end()
         .expect(3, &[&through, "add it to NO_PROXY"]);
     world.clear_faults();
-    world.inject(Fault::on(ACR), FaultKind::CertificateOfForeignAuthority);
+    world.inject(
+        Fault::on(ACR),
+        ConnectionFault::CertificateOfForeignAuthority,
+    );
     run(SLI, &world)
         .end()
         .expect(3, &[&through, "SSL_CERT_FILE", "NO_PROXY"]);
@@ -156,7 +159,7 @@ fn no_proxy_is_honoured_in_every_form() {
     // 403 is not retried.
     world.inject(
         Fault::on("127.0.0.1:1"),
-        FaultKind::TunnelRefused { code: 403 },
+        ConnectionFault::TunnelRefused { code: 403 },
     );
     let at_chart = |no_proxy: &str| {
         run(SLI, &world)
@@ -322,7 +325,10 @@ fn too_few_file_descriptors_are_an_error_and_not_a_panic() {
 #[test]
 fn proxy_that_refuses_entra_is_not_access_denied() {
     let world = world();
-    world.inject(Fault::on(ENTRA), FaultKind::TunnelRefused { code: 403 });
+    world.inject(
+        Fault::on(ENTRA),
+        ConnectionFault::TunnelRefused { code: 403 },
+    );
     let ended = run(SLI, &world).end();
     ended.expect(
         3,

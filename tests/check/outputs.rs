@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::SLI;
 use crate::support::{ACR, ENTRA, Ended, ONE, SOURCE, run};
-use sandbox::{Fault, FaultKind, Sandbox, Scenario};
+use sandbox::{Fault, ReplacedResponse, Sandbox, Scenario};
 use serde_json::json;
 
 fn world(scenario: &str) -> Sandbox {
@@ -272,8 +272,8 @@ fn counts(ended: &Ended) -> [Option<String>; 2] {
     ]
 }
 
-fn refused(host: &str) -> (Fault, FaultKind) {
-    let kind = FaultKind::Status {
+fn refused(host: &str) -> (Fault, ReplacedResponse) {
+    let kind = ReplacedResponse::Status {
         code: 403,
         headers: Vec::new(),
         body: String::new(),

@@ -4,7 +4,7 @@ use crate::SLI;
 use crate::support::chart::{check_chart, verdict, world};
 use crate::support::hostile::{self, ACCOUNT, HUB, one_is_unknown};
 use crate::support::{ACR, ONE, one_list, response, run, status};
-use sandbox::{Fault, FaultKind, RecordedRequest, RetryAfter, Sandbox};
+use sandbox::{Fault, RecordedRequest, ReplacedResponse, RetryAfter, Sandbox};
 
 const GATEWAY: &str = r#"{"message": "no Route matched with those values"}"#;
 const REGISTRY: (&str, &str) = ("Docker-Distribution-Api-Version", "registry/2.0");
@@ -286,7 +286,7 @@ fn limit_of_docker_hub_names_the_account_settings() {
             HUB
         };
         let world = hostile::world("outdated");
-        let kind = FaultKind::TooManyRequests {
+        let kind = ReplacedResponse::TooManyRequests {
             retry_after: RetryAfter::Absurd,
         };
         world.inject(Fault::on(host).path_contains(path), kind.clone());
@@ -306,7 +306,7 @@ fn limit_of_docker_hub_names_the_account_settings() {
     }
     // The limit of another registry has nothing to do with Docker Hub.
     let world = world("outdated");
-    let kind = FaultKind::TooManyRequests {
+    let kind = ReplacedResponse::TooManyRequests {
         retry_after: RetryAfter::Absurd,
     };
     world.inject(Fault::on("ghcr.io").path_contains("/manifests/"), kind);

@@ -7,7 +7,7 @@ use sandbox::image::ImageRecipe;
 use sandbox::{Change, Fault, RecordedRequest, Sandbox, Scenario};
 use serde_json::{Value, json};
 
-fn list(body: &Value) -> sandbox::FaultKind {
+fn list(body: &Value) -> sandbox::ReplacedResponse {
     response(
         200,
         &[("Content-Type", "application/json")],

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::support::{SOURCE, run};
 use crate::{SLI, whole_machine};
-use sandbox::{Fault, FaultKind, RetryAfter, Sandbox, Scenario};
+use sandbox::{Fault, ReplacedResponse, RetryAfter, Sandbox, Scenario};
 use serde_json::Value;
 
 /// Every file below a folder, with its size.
@@ -36,7 +36,7 @@ fn hundred_concurrent_runs_print_the_same_number() {
     // 60 requests.
     world.inject(
         Fault::on(SOURCE).after(20).times(60),
-        FaultKind::TooManyRequests {
+        ReplacedResponse::TooManyRequests {
             retry_after: RetryAfter::Seconds(1),
         },
     );

@@ -1,6 +1,8 @@
 //! The failures of the matrix, how often each happens, and at which endpoints.
 
-use sandbox::{FaultKind, RedirectTarget, RetryAfter};
+use sandbox::{
+    ConnectionFault, DamagedResponse, FaultKind, RedirectTarget, ReplacedResponse, RetryAfter,
+};
 use serde_json::json;
 
 use super::endpoint::{Body, Endpoint, Phase};
@@ -174,21 +176,22 @@ impl Failure {
 
     /// The fault of the sandbox at a host.
     pub fn kind(self, host: &str) -> FaultKind {
-        let throttled = |retry_after| FaultKind::TooManyRequests { retry_after };
-        let redirect = |to| FaultKind::Redirect { to };
+        let throttled =
+            |retry_after| FaultKind::from(ReplacedResponse::TooManyRequests { retry_after });
+        let redirect = |to| FaultKind::from(ReplacedResponse::Redirect { to });
         match self {
-            Self::Refused => FaultKind::Refused,
-            Self::ResetBeforeHeaders => FaultKind::ResetBeforeHeaders,
-            Self::ResetAfterHeaders => FaultKind::ResetAfterHeaders,
-            Self::Stalled => FaultKind::Stall,
-            Self::StalledInBody => FaultKind::StallInBody,
+            Self::Refused => ConnectionFault::Refused.into(),
+            Self::ResetBeforeHeaders => ReplacedResponse::ResetBeforeHeaders.into(),
+            Self::ResetAfterHeaders => DamagedResponse::ResetAfterHeaders.into(),
+            Self::Stalled => ReplacedResponse::Stall.into(),
+            Self::StalledInBody => DamagedResponse::StallInBody.into(),
             // No body of these worlds is short enough to arrive in time.
-            Self::SlowDrip => FaultKind::SlowDrip { milliseconds: 1000 },
-            Self::CutBody => FaultKind::CutBody,
-            Self::LengthTooLong => FaultKind::WrongContentLength { difference: 10 },
-            Self::LengthTooShort => FaultKind::WrongContentLength { difference: -10 },
+            Self::SlowDrip => DamagedResponse::SlowDrip { milliseconds: 1000 }.into(),
+            Self::CutBody => DamagedResponse::CutBody.into(),
+            Self::LengthTooLong => DamagedResponse::WrongContentLength { difference: 10 }.into(),
+            Self::LengthTooShort => DamagedResponse::WrongContentLength { difference: -10 }.into(),
             Self::Status(code) => status(host, code),
-            Self::Unauthorized => FaultKind::Unauthorized,
+            Self::Unauthorized => ReplacedResponse::Unauthorized.into(),
             Self::ThrottledSeconds => throttled(RetryAfter::Seconds(1)),
             Self::ThrottledDate | Self::ThrottledDateClockOff(_) => throttled(RetryAfter::Date(2)),
             Self::ThrottledAbsurdly => throttled(RetryAfter::Absurd),
@@ -196,7 +199,7 @@ impl Failure {
             Self::RedirectLoop => redirect(RedirectTarget::Loop),
             Self::RedirectToHttp => redirect(RedirectTarget::PlainHttp),
             Self::RedirectToOtherHost => redirect(RedirectTarget::OtherHost(OTHER_HOST.to_owned())),
-            Self::Html => FaultKind::Html,
+            Self::Html => ReplacedResponse::Html.into(),
             Self::NotFoundHtml => {
                 not_found("text/html", "<html><body>404: Not Found</body></html>")
             }
@@ -209,14 +212,14 @@ impl Failure {
                 "application/json",
                 r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"Manifest has media type 'x', but client accepts 'y'."}]}"#,
             ),
-            Self::Empty => FaultKind::EmptyBody,
-            Self::Truncated => FaultKind::TruncatedJson,
-            Self::WrongShape => FaultKind::WrongShape,
-            Self::HundredMegabytes => FaultKind::HugeJson { bytes: HUGE },
-            Self::GzipBomb => FaultKind::GzipBomb { bytes: HUGE },
-            Self::WrongDigest => FaultKind::WrongDigest,
-            Self::WrongDigestHeader => FaultKind::WrongDigestHeader,
-            Self::MissingDigestHeader => FaultKind::MissingDigestHeader,
+            Self::Empty => DamagedResponse::EmptyBody.into(),
+            Self::Truncated => DamagedResponse::TruncatedJson.into(),
+            Self::WrongShape => DamagedResponse::WrongShape.into(),
+            Self::HundredMegabytes => ReplacedResponse::HugeJson { bytes: HUGE }.into(),
+            Self::GzipBomb => ReplacedResponse::GzipBomb { bytes: HUGE }.into(),
+            Self::WrongDigest => DamagedResponse::WrongDigest.into(),
+            Self::WrongDigestHeader => DamagedResponse::WrongDigestHeader.into(),
+            Self::MissingDigestHeader => DamagedResponse::MissingDigestHeader.into(),
         }
     }
 
@@ -285,20 +288,22 @@ fn operation_throttled() -> FaultKind {
     let message = "Operation registries-1 failed. Resource /subscriptions/s/r 429 Too Many Requests \
                    {\"errors\":[{\"code\":\"TOOMANYREQUESTS\",\"message\":\"pull rate limit\"}]}";
     let body = json!({"error": {"code": "TooManyRequests", "message": message}});
-    FaultKind::Status {
+    ReplacedResponse::Status {
         code: 429,
         headers: Vec::new(),
         body: body.to_string(),
     }
+    .into()
 }
 
 /// A 404 of something else than the service.
 fn not_found(media_type: &str, body: &str) -> FaultKind {
-    FaultKind::Status {
+    ReplacedResponse::Status {
         code: 404,
         headers: vec![("Content-Type".to_owned(), media_type.to_owned())],
         body: body.to_owned(),
     }
+    .into()
 }
 
 /// A status in the form of the service: a registry with its header, or Resource Manager.
@@ -319,9 +324,10 @@ fn status(host: &str, code: u16) -> FaultKind {
     };
     let version = ("Docker-Distribution-Api-Version", "registry/2.0");
     let headers = [version].map(|(name, value)| (name.to_owned(), value.to_owned()));
-    FaultKind::Status {
+    ReplacedResponse::Status {
         code,
         headers: headers.to_vec(),
         body: body.to_string(),
     }
+    .into()
 }

@@ -2,7 +2,10 @@
 
 use crate::client::{Response, connect, exchange, get, request};
 use sandbox::scenario::{CODE_COLLECTIONS, GOOGLE_HOST, GOOGLE_PATH};
-use sandbox::{ConnectionState, Fault, FaultKind, RedirectTarget, RetryAfter, Sandbox, Scenario};
+use sandbox::{
+    ConnectionFault, ConnectionState, DamagedResponse, Fault, FaultKind, RedirectTarget,
+    ReplacedResponse, RetryAfter, Sandbox, Scenario,
+};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -25,7 +28,7 @@ fn manifest_url() -> String {
 }
 
 /// The result of a request with this fault; a second request must succeed.
-fn result_of(kind: FaultKind) -> io::Result<Response> {
+fn result_of(kind: impl Into<FaultKind>) -> io::Result<Response> {
     let sandbox = start();
     sandbox.inject(
         Fault::on(GOOGLE_HOST).path_contains("tags/list").once(),
@@ -47,11 +50,11 @@ fn kind_of(result: io::Result<Response>) -> io::ErrorKind {
 #[test]
 fn reset_before_or_after_the_headers_is_a_tcp_reset() {
     assert_eq!(
-        kind_of(result_of(FaultKind::ResetBeforeHeaders)),
+        kind_of(result_of(ReplacedResponse::ResetBeforeHeaders)),
         io::ErrorKind::ConnectionReset
     );
     assert_eq!(
-        kind_of(result_of(FaultKind::ResetAfterHeaders)),
+        kind_of(result_of(DamagedResponse::ResetAfterHeaders)),
         io::ErrorKind::ConnectionReset
     );
 }
@@ -59,7 +62,7 @@ fn reset_before_or_after_the_headers_is_a_tcp_reset() {
 #[test]
 fn cut_body_ends_too_early() {
     assert_eq!(
-        kind_of(result_of(FaultKind::CutBody)),
+        kind_of(result_of(DamagedResponse::CutBody)),
         io::ErrorKind::UnexpectedEof
     );
 }
@@ -67,9 +70,9 @@ fn cut_body_ends_too_early() {
 #[test]
 fn stall_keeps_the_connection_without_a_response() {
     let kinds = [
-        FaultKind::Stall,
-        FaultKind::StallInBody,
-        FaultKind::WrongContentLength { difference: 7 },
+        FaultKind::from(ReplacedResponse::Stall),
+        DamagedResponse::StallInBody.into(),
+        DamagedResponse::WrongContentLength { difference: 7 }.into(),
     ];
     std::thread::scope(|scope| {
         for kind in kinds {
@@ -84,7 +87,7 @@ fn stall_keeps_the_connection_without_a_response() {
 
 #[test]
 fn length_that_is_too_short_cuts_the_body() {
-    let response = result_of(FaultKind::WrongContentLength { difference: -5 }).unwrap();
+    let response = result_of(DamagedResponse::WrongContentLength { difference: -5 }).unwrap();
     assert!(serde_json::from_slice::<serde_json::Value>(&response.body).is_err());
 }
 
@@ -96,7 +99,7 @@ fn slow_response_is_complete() {
         .body;
     sandbox.inject(
         Fault::on(GOOGLE_HOST).once(),
-        FaultKind::SlowDrip { milliseconds: 1 },
+        DamagedResponse::SlowDrip { milliseconds: 1 },
     );
     let start = Instant::now();
     assert_eq!(
@@ -112,7 +115,7 @@ fn slow_response_is_complete() {
     );
     sandbox.inject(
         Fault::on(GOOGLE_HOST).once(),
-        FaultKind::Delay { milliseconds: 200 },
+        DamagedResponse::Delay { milliseconds: 200 },
     );
     let start = Instant::now();
     assert_eq!(
@@ -127,7 +130,7 @@ fn slow_response_is_complete() {
 #[test]
 fn status_fault_sends_its_headers_and_body() {
     let headers = vec![("X-Fault".to_owned(), "yes".to_owned())];
-    let response = result_of(FaultKind::Status {
+    let response = result_of(ReplacedResponse::Status {
         code: 503,
         headers,
         body: "busy".into(),
@@ -146,7 +149,7 @@ fn status_fault_sends_its_headers_and_body() {
 #[test]
 fn too_many_requests_sends_retry_after() {
     let retry_after = |retry_after| {
-        let response = result_of(FaultKind::TooManyRequests { retry_after }).unwrap();
+        let response = result_of(ReplacedResponse::TooManyRequests { retry_after }).unwrap();
         assert_eq!(
             (response.status, response.error_code().as_str()),
             (429, "TOOMANYREQUESTS")
@@ -161,7 +164,7 @@ fn too_many_requests_sends_retry_after() {
 
 #[test]
 fn unauthorized_has_the_form_of_the_service() {
-    let response = result_of(FaultKind::Unauthorized).unwrap();
+    let response = result_of(ReplacedResponse::Unauthorized).unwrap();
     assert_eq!(response.status, 401);
     assert!(
         response
@@ -170,7 +173,10 @@ fn unauthorized_has_the_form_of_the_service() {
             .starts_with("Bearer realm=\"https://us-west1-docker.pkg.dev/")
     );
     let sandbox = start();
-    sandbox.inject(Fault::on("management.azure.com"), FaultKind::Unauthorized);
+    sandbox.inject(
+        Fault::on("management.azure.com"),
+        ReplacedResponse::Unauthorized,
+    );
     let url = "https://management.azure.com/subscriptions?api-version=2022-12-01";
     assert_eq!(
         get(&sandbox, url, &[]).unwrap().error_code(),
@@ -181,7 +187,7 @@ fn unauthorized_has_the_form_of_the_service() {
 #[test]
 fn redirect_fault_has_the_location_of_its_target() {
     let location = |to| {
-        result_of(FaultKind::Redirect { to })
+        result_of(ReplacedResponse::Redirect { to })
             .unwrap()
             .header("location")
             .unwrap()
@@ -199,28 +205,28 @@ fn redirect_fault_has_the_location_of_its_target() {
 #[test]
 fn wrong_bodies_are_sent() {
     assert!(
-        result_of(FaultKind::Html)
+        result_of(ReplacedResponse::Html)
             .unwrap()
             .text()
             .contains("<html>")
     );
-    let empty = result_of(FaultKind::EmptyBody).unwrap();
+    let empty = result_of(DamagedResponse::EmptyBody).unwrap();
     assert_eq!((empty.status, empty.body.len()), (200, 0));
-    let truncated = result_of(FaultKind::TruncatedJson).unwrap();
+    let truncated = result_of(DamagedResponse::TruncatedJson).unwrap();
     assert!(
         truncated.body.len() > 100
             && serde_json::from_slice::<serde_json::Value>(&truncated.body).is_err()
     );
-    assert!(result_of(FaultKind::WrongShape).unwrap().json()["unexpected"].is_array());
+    assert!(result_of(DamagedResponse::WrongShape).unwrap().json()["unexpected"].is_array());
 }
 
 #[test]
 fn large_bodies_are_sent() {
-    let endless = result_of(FaultKind::EndlessBody).unwrap();
+    let endless = result_of(ReplacedResponse::EndlessBody).unwrap();
     assert!(endless.body.len() >= 1_500_000);
-    let huge = result_of(FaultKind::HugeJson { bytes: 1_000_000 }).unwrap();
+    let huge = result_of(ReplacedResponse::HugeJson { bytes: 1_000_000 }).unwrap();
     assert!(huge.json()["tags"].as_array().unwrap().len() > 10_000);
-    let bomb = result_of(FaultKind::GzipBomb { bytes: 100_000_000 }).unwrap();
+    let bomb = result_of(ReplacedResponse::GzipBomb { bytes: 100_000_000 }).unwrap();
     assert_eq!(bomb.header("content-encoding"), Some("gzip"));
     assert!(bomb.body.len() < 200_000, "{}", bomb.body.len());
 }
@@ -242,13 +248,13 @@ fn wrong_digests_do_not_match_the_manifest() {
     let (header, digest) = read(None);
     assert_eq!(header.as_deref(), Some(digest.as_str()));
     assert_eq!(
-        read(Some(FaultKind::MissingDigestHeader)),
+        read(Some(DamagedResponse::MissingDigestHeader.into())),
         (None, digest.clone())
     );
-    let (other_header, same) = read(Some(FaultKind::WrongDigestHeader));
+    let (other_header, same) = read(Some(DamagedResponse::WrongDigestHeader.into()));
     assert_eq!(same, digest);
     assert_ne!(other_header, header);
-    let (same_header, other) = read(Some(FaultKind::WrongDigest));
+    let (same_header, other) = read(Some(DamagedResponse::WrongDigest.into()));
     assert_eq!(same_header, header);
     assert_ne!(other, digest);
 }
@@ -256,24 +262,24 @@ fn wrong_digests_do_not_match_the_manifest() {
 #[test]
 fn connection_faults_fail_and_are_logged() {
     let cases = [
-        (FaultKind::Refused, "502", ConnectionState::Refused),
+        (ConnectionFault::Refused, "502", ConnectionState::Refused),
         (
-            FaultKind::TunnelRefused { code: 407 },
+            ConnectionFault::TunnelRefused { code: 407 },
             "407",
             ConnectionState::Refused,
         ),
         (
-            FaultKind::CertificateOfForeignAuthority,
+            ConnectionFault::CertificateOfForeignAuthority,
             "UnknownIssuer",
             ConnectionState::HandshakeFailed,
         ),
         (
-            FaultKind::CertificateForOtherHost,
+            ConnectionFault::CertificateForOtherHost,
             "NotValidForName",
             ConnectionState::HandshakeFailed,
         ),
         (
-            FaultKind::CertificateExpired,
+            ConnectionFault::CertificateExpired,
             "xpired",
             ConnectionState::HandshakeFailed,
         ),
@@ -336,7 +342,7 @@ fn fault_before_the_service_prevents_its_effect() {
     let sandbox = start();
     sandbox.inject(
         Fault::on("management.azure.com").method("POST"),
-        FaultKind::ResetBeforeHeaders,
+        ReplacedResponse::ResetBeforeHeaders,
     );
     let url = format!(
         "https://management.azure.com/subscriptions/{}/resourceGroups/platform-images/providers\

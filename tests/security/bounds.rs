@@ -7,7 +7,7 @@ use crate::support::hostile::*;
 use crate::support::peak::end_with_peak;
 use crate::support::{ACR, ONE, SOURCE, one_list, response, run};
 use sandbox::content::Digest;
-use sandbox::{Change, Fault, FaultKind, Sandbox, Scenario};
+use sandbox::{Change, Fault, FaultKind, ReplacedResponse, Sandbox, Scenario};
 use serde_json::json;
 
 /// The largest memory of a run after one hostile response, in MiB.
@@ -79,8 +79,9 @@ fn one_lists(world: &Sandbox) -> usize {
 
 /// One response to the request for the tags, and its cost.
 #[track_caller]
-fn one_response_is_bounded(kind: FaultKind, parts: &[&str]) {
+fn one_response_is_bounded(kind: impl Into<FaultKind>, parts: &[&str]) {
     let world = world("outdated");
+    let kind = kind.into();
     let what = format!("{kind:?}").chars().take(60).collect::<String>();
     world.inject(one_list(), kind);
     let (ended, peak) = end_with_peak(run(SLI, &world));
@@ -114,11 +115,11 @@ fn page_of_too_many_tags_is_bounded() {
 #[test]
 fn hundred_megabytes_of_tags_are_bounded() {
     one_response_is_bounded(
-        FaultKind::HugeJson { bytes: 100_000_000 },
+        ReplacedResponse::HugeJson { bytes: 100_000_000 },
         &["is larger than"],
     );
     one_response_is_bounded(
-        FaultKind::GzipBomb { bytes: 1 << 30 },
+        ReplacedResponse::GzipBomb { bytes: 1 << 30 },
         &["not the promised JSON"],
     );
 }
@@ -201,7 +202,7 @@ fn manifests_of_a_hundred_megabytes_are_bounded() {
     for bytes in [100_000_000, 4_000_000] {
         let world = world("plain-list");
         let fault = Fault::on(SOURCE).path_contains(&format!("{ONE}/manifests/"));
-        world.inject(fault, FaultKind::HugeJson { bytes });
+        world.inject(fault, ReplacedResponse::HugeJson { bytes });
         let (ended, peak) = end_with_peak(run(SLI, &world));
         one_is_unknown(&ended, &["source registry", "/manifests/"]);
         assert!(peak < MOST_MEMORY, "{peak} MiB");
@@ -209,7 +210,7 @@ fn manifests_of_a_hundred_megabytes_are_bounded() {
     // Also at the destination: after a HEAD without a digest, the manifest is read.
     let world = world("up-to-date");
     let fault = Fault::on(ACR).path_contains(&format!("{ONE}/manifests/"));
-    world.inject(fault, FaultKind::HugeJson { bytes: 100_000_000 });
+    world.inject(fault, ReplacedResponse::HugeJson { bytes: 100_000_000 });
     let (ended, peak) = end_with_peak(run(SLI, &world));
     ended.expect(3, &["is larger than"]);
     assert_eq!(ended.verdict_of_one("sli.json", "UpToDate"), "Unknown");

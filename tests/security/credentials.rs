@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::SLI;
 use crate::support::{ENTRA, Run, run};
 use sandbox::scenario::{CLIENT_ID, CLIENT_SECRET, FEDERATED_TOKEN, SUBSCRIPTION_ID, TENANT_ID};
-use sandbox::{Fault, FaultKind, Sandbox, Scenario};
+use sandbox::{Fault, ReplacedResponse, Sandbox, Scenario};
 
 const GIVEN: [&str; 4] = [
     "AZURE_TENANT_ID",
@@ -172,7 +172,7 @@ fn unassigned_managed_identity_is_named() {
 }
 
 /// A refusal of Entra as in public bug reports: with line breaks, quotes and a nested document.
-fn refusal(code: u32, text: &str) -> FaultKind {
+fn refusal(code: u32, text: &str) -> ReplacedResponse {
     let body = serde_json::json!({
         "error": "invalid_client",
         "error_description": format!(
@@ -181,7 +181,7 @@ fn refusal(code: u32, text: &str) -> FaultKind {
         "error_codes": [code],
         "claims": "{\"access_token\":{\"capolids\":{\"essential\":true}}}",
     });
-    FaultKind::Status {
+    ReplacedResponse::Status {
         code: 401,
         headers: vec![("Content-Type".to_owned(), "application/json".to_owned())],
         body: body.to_string(),

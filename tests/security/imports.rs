@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::TASKSET;
 use crate::support::hostile::{EVIL, no_connection_to_the_evil_host};
 use crate::support::{ACR, ARM, Ended, ONE, SOURCE, response, run};
-use sandbox::{Fault, FaultKind, File, RedirectTarget, Sandbox, Scenario};
+use sandbox::{Fault, File, RedirectTarget, ReplacedResponse, Sandbox, Scenario};
 use serde_json::json;
 
 fn world() -> Sandbox {
@@ -62,7 +62,7 @@ fn start_of_an_import_follows_no_redirect() {
         let world = world();
         world.inject(
             Fault::on(ARM).path_contains("/importImage"),
-            FaultKind::Redirect { to },
+            ReplacedResponse::Redirect { to },
         );
         let ended = run(&TASKSET, &world).set("TIMEOUT_SECONDS", "6").end();
         ended.expect(4, &["307 Temporary Redirect"]);

@@ -7,7 +7,7 @@ use crate::SLI;
 use crate::support::hostile::*;
 use crate::support::{ACR, ARM, ENTRA, ONE, Run, SOURCE, one_list, response, run};
 use sandbox::runwhen_local::{CHART_HOST, CHART_IMAGES};
-use sandbox::{Fault, FaultKind, RedirectTarget, Scenario};
+use sandbox::{Fault, RedirectTarget, ReplacedResponse, Scenario};
 use serde_json::json;
 
 fn with_docker_account<'a>(run: Run<'a>) -> Run<'a> {
@@ -100,7 +100,7 @@ fn requests_with_credentials_follow_no_redirect() {
             let world = world("outdated");
             world.inject(
                 Fault::on(host).path_contains(path),
-                FaultKind::Redirect { to: to.clone() },
+                ReplacedResponse::Redirect { to: to.clone() },
             );
             let run = run(SLI, &world)
                 .unset(&["IMAGES"])
@@ -137,7 +137,7 @@ fn secrets_that_a_service_returns_are_hidden() {
             let world = world("outdated");
             world.inject(
                 Fault::on(host).path_contains(path),
-                FaultKind::Echo { code },
+                ReplacedResponse::Echo { code },
             );
             let ended = with_docker_account(run(SLI, &world).unset(&["IMAGES"]))
                 .set("REGISTRY_NAME", "myacr")
@@ -170,7 +170,7 @@ fn blob_from_another_host_gets_no_token_and_must_match_its_digest() {
         });
         world.inject(
             Fault::on(host).path_contains("/blobs/"),
-            FaultKind::Redirect {
+            ReplacedResponse::Redirect {
                 to: RedirectTarget::OtherHost(EVIL.to_owned()),
             },
         );
@@ -204,7 +204,7 @@ fn redirect_with_user_info_or_without_https_is_not_followed() {
     ] {
         let world = world("outdated");
         let to = RedirectTarget::Address(address.clone());
-        world.inject(Fault::on(CHART_HOST), FaultKind::Redirect { to });
+        world.inject(Fault::on(CHART_HOST), ReplacedResponse::Redirect { to });
         let ended = run(SLI, &world).set("IMAGES", "runwhen-local").end();
         assert_eq!(ended.code, 3, "{address}: {}", ended.stderr);
         no_connection_to_the_evil_host(&world);

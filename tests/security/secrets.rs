@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use crate::SLI;
 use crate::support::secrets::{forms_of, squeezed};
 use crate::support::{ACR, ENTRA, Ended, run};
-use sandbox::{Fault, FaultKind, Sandbox, Scenario, scenario};
+use sandbox::{Fault, ReplacedResponse, Sandbox, Scenario, scenario};
 use serde_json::json;
 
 const PASSWORD: &str = "proxy/Password~40+x";
@@ -17,8 +17,8 @@ fn world() -> Sandbox {
 }
 
 /// A refusal of Entra that contains this text.
-fn refusal(text: &str) -> FaultKind {
-    FaultKind::Status {
+fn refusal(text: &str) -> ReplacedResponse {
+    ReplacedResponse::Status {
         code: 401,
         headers: Vec::new(),
         body: json!({"error": "invalid_client", "error_description": format!("AADSTS7000215: got {text} here")})
@@ -185,7 +185,7 @@ fn registry_token_that_the_registry_repeats_in_any_form_is_hidden() {
         world.clear_faults();
         world.inject(
             Fault::on(ACR).path_contains("/oauth2/exchange"),
-            FaultKind::Status {
+            ReplacedResponse::Status {
                 code: 200,
                 headers: Vec::new(),
                 body: json!({ "refresh_token": token }).to_string(),
@@ -193,7 +193,7 @@ fn registry_token_that_the_registry_repeats_in_any_form_is_hidden() {
         );
         world.inject(
             Fault::on(ACR).path_contains("/oauth2/token"),
-            FaultKind::Status {
+            ReplacedResponse::Status {
                 code: 401,
                 headers: Vec::new(),
                 body: json!({"errors": [{"code": "UNAUTHORIZED", "message": format!("got {form} here")}]}).to_string(),

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use sandbox::{Fault, FaultKind, Sandbox, scenario};
+use sandbox::{Fault, ReplacedResponse, Sandbox, scenario};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -36,13 +36,13 @@ pub fn one_list() -> Fault {
     Fault::on(SOURCE).path_contains(&format!("{ONE}/tags/list"))
 }
 
-pub fn status(code: u16, body: &str) -> FaultKind {
+pub fn status(code: u16, body: &str) -> ReplacedResponse {
     response(code, &[], body)
 }
 
-pub fn response(code: u16, headers: &[(&str, &str)], body: impl Into<String>) -> FaultKind {
+pub fn response(code: u16, headers: &[(&str, &str)], body: impl Into<String>) -> ReplacedResponse {
     let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-    FaultKind::Status {
+    ReplacedResponse::Status {
         code,
         headers: headers.iter().map(owned).collect(),
         body: body.into(),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::TASKSET;
 use crate::support::{Ended, ONE, Run, SOURCE, run, signal};
-use sandbox::{Fault, FaultKind, Sandbox, Scenario};
+use sandbox::{Fault, ReplacedResponse, Sandbox, Scenario};
 
 fn world() -> Sandbox {
     Sandbox::start(Scenario::outdated()).expect("a sandbox")
@@ -194,7 +194,7 @@ fn hangup_that_nohup_ignores_stays_ignored() {
     let world = world();
     world.inject(
         Fault::on(SOURCE).path_contains(&format!("{ONE}/tags/list")),
-        FaultKind::Stall,
+        ReplacedResponse::Stall,
     );
     let run = run("/bin/sh", &world)
         .arguments(&["-c", "trap '' HUP; exec \"$0\"", TASKSET])

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sandbox::{FaultKind, ImportResult, Permission, Sandbox, Scenario};
+use sandbox::{ImportResult, Permission, ReplacedResponse, Sandbox, Scenario};
 
 use super::outcomes::*;
 use crate::TASKSET;
@@ -186,7 +186,7 @@ fn refusal_of_one_source_does_not_stop_the_other_imports() {
 #[test]
 fn source_that_stalls_does_not_take_the_time_of_the_imports() {
     let world = world();
-    world.inject(one_list(), FaultKind::Stall);
+    world.inject(one_list(), ReplacedResponse::Stall);
     let ended = run(TASKSET, &world).set("TIMEOUT_SECONDS", "16").end();
     ended.expect(3, &["the deadline of one image"]);
     others_are_imported(&ended, "none");

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use sandbox::{FaultKind, ImportFailure, ImportResult, ImportRule, RetryAfter, Sandbox, Scenario};
+use sandbox::{
+    DamagedResponse, ImportFailure, ImportResult, ImportRule, ReplacedResponse, RetryAfter,
+    Sandbox, Scenario,
+};
 
 use super::outcomes::*;
 use crate::TASKSET;
@@ -217,7 +220,7 @@ fn throttled_start_and_throttled_polls_are_retried() {
     ] {
         let world = world();
         let retry_after = RetryAfter::Seconds(1);
-        world.inject(fault, FaultKind::TooManyRequests { retry_after });
+        world.inject(fault, ReplacedResponse::TooManyRequests { retry_after });
         run(TASKSET, &world).end().expect(0, parts);
     }
 }
@@ -235,7 +238,7 @@ fn start_that_was_certainly_refused_fails_at_once() {
 #[test]
 fn start_whose_response_is_lost_is_not_sent_twice() {
     let world = world();
-    world.inject(start().once(), FaultKind::ResetAfterHeaders);
+    world.inject(start().once(), DamagedResponse::ResetAfterHeaders);
     let ended = run(TASKSET, &world).set("TIMEOUT_SECONDS", "12").end();
     assert_eq!(imports_of(&world, ""), 5, "{}", ended.stderr);
     assert!(matches!(ended.code, 0 | 4), "{}", ended.stderr);

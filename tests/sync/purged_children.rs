@@ -4,7 +4,8 @@ use crate::TASKSET;
 use crate::support::{ACR, ONE, Run, run};
 use sandbox::content::Digest;
 use sandbox::{
-    Fault, FaultKind, ImportResult, ImportRule, Sandbox, Scenario, runwhen_local::CHART_IMAGES,
+    Fault, ImportResult, ImportRule, ReplacedResponse, Sandbox, Scenario,
+    runwhen_local::CHART_IMAGES,
 };
 
 fn repository() -> String {
@@ -148,7 +149,7 @@ fn child_that_cannot_be_read_makes_the_image_unknown() {
     for code in [404, 500] {
         world.clear_faults();
         let fault = Fault::on(ACR).path_contains(child.as_str());
-        let kind = FaultKind::Status {
+        let kind = ReplacedResponse::Status {
             code,
             headers: vec![("Content-Type".to_owned(), "text/html".to_owned())],
             body: "<html>gateway</html>".to_owned(),

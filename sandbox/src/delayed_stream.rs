@@ -1,9 +1,7 @@
-//! The client's connection as the world outside would make it feel: every byte takes half a round trip, a reset is a
-//! real TCP reset, and what passes is counted.
+//! The client's connection with latency: every byte takes half a round trip. It also sends TCP resets and counts bytes.
 //!
-//! The delay sits below TLS, so that a handshake costs what it costs: TCP's round trip is waited for before CONNECT is
-//! answered, TLS 1.3's arises by itself from the delayed bytes, and so does that of every request. Deliberately absent:
-//! bandwidth and loss.
+//! The latency is below TLS, so that the TLS 1.3 handshake and every request take one round trip each. The round trip of the
+//! TCP handshake is added before the response to CONNECT. Not simulated: bandwidth and packet loss.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -17,38 +15,38 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-/// How many bytes are kept on their way to the server before reading from the client pauses.
+/// The number of delayed bytes after which reading from the client pauses.
 const WINDOW: usize = 4 * 1024 * 1024;
 
-/// What can be told to a [`Line`] and read from it while something else (TLS) owns it.
+/// Controls a [`DelayedStream`] that the TLS stream owns.
 #[derive(Debug, Default)]
-pub struct LineControl {
+pub struct StreamControl {
     reset: AtomicBool,
-    /// The round trip in microseconds.
+    /// Microseconds.
     round_trip: AtomicU64,
     received: AtomicU64,
     sent: AtomicU64,
 }
 
-impl LineControl {
-    /// When the line is dropped, the client sees a TCP reset (RST) instead of an orderly end.
+impl StreamControl {
+    /// Sends a TCP reset (RST) when the stream is dropped.
     pub fn reset_at_end(&self) {
         self.reset.store(true, Ordering::SeqCst);
     }
 
-    /// From now on a round trip takes this long.
+    /// Sets the round trip for the following bytes.
     pub fn set_round_trip(&self, round_trip: Duration) {
         let microseconds = u64::try_from(round_trip.as_micros()).unwrap_or(u64::MAX);
         self.round_trip.store(microseconds, Ordering::SeqCst);
     }
 
-    /// Bytes that came from the client so far, TLS included.
+    /// Returns the number of bytes from the client, including TLS.
     #[must_use]
     pub fn received(&self) -> u64 {
         self.received.load(Ordering::SeqCst)
     }
 
-    /// Bytes that went to the client so far, TLS included.
+    /// Returns the number of bytes to the client, including TLS.
     #[must_use]
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::SeqCst)
@@ -59,31 +57,31 @@ impl LineControl {
     }
 }
 
-/// A TCP connection with delay, counters and a reset.
+/// A TCP connection with latency, byte counters and resets.
 #[derive(Debug)]
-pub struct Line {
+pub struct DelayedStream {
     stream: TcpStream,
-    control: Arc<LineControl>,
-    inbound: Lane,
-    outbound: Lane,
+    control: Arc<StreamControl>,
+    inbound: Queue,
+    outbound: Queue,
     client_finished: bool,
 }
 
-/// Bytes on their way in one direction, each with the moment at which it arrives.
+/// The delayed bytes of one direction with the times of their arrival.
 #[derive(Debug, Default)]
-struct Lane {
+struct Queue {
     queue: VecDeque<(Instant, Vec<u8>)>,
     bytes: usize,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl Lane {
+impl Queue {
     fn push(&mut self, arrival: Instant, bytes: &[u8]) {
         self.bytes += bytes.len();
         self.queue.push_back((arrival, bytes.to_vec()));
     }
 
-    /// Ready when the first bytes have arrived; pending (with a wake-up) until then, or when there are none.
+    /// Ready when the first bytes have arrived. Pending until then, or if the queue is empty.
     fn poll_arrival(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Some((arrival, _)) = self.queue.front() else {
             return Poll::Pending;
@@ -114,12 +112,12 @@ impl Lane {
     }
 }
 
-impl Line {
-    /// Takes over a connection; without delay until the control says otherwise.
+impl DelayedStream {
+    /// Wraps a connection. The latency is zero until [`StreamControl::set_round_trip`].
     #[must_use]
-    pub fn new(stream: TcpStream) -> (Self, Arc<LineControl>) {
-        let control = Arc::new(LineControl::default());
-        let (inbound, outbound) = (Lane::default(), Lane::default());
+    pub fn new(stream: TcpStream) -> (Self, Arc<StreamControl>) {
+        let control = Arc::new(StreamControl::default());
+        let (inbound, outbound) = (Queue::default(), Queue::default());
         (
             Self {
                 stream,
@@ -132,7 +130,7 @@ impl Line {
         )
     }
 
-    /// Takes everything that the kernel has from the client now, and stamps it with its arrival.
+    /// Reads all available bytes from the client and queues them with the time of their arrival.
     fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.client_finished && self.inbound.bytes < WINDOW {
             let mut space = [0; 16 * 1024];
@@ -154,74 +152,74 @@ impl Line {
     }
 }
 
-impl AsyncRead for Line {
+impl AsyncRead for DelayedStream {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
         target: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let line = self.get_mut();
-        if let Poll::Ready(Err(error)) = line.poll_receive(context) {
+        let this = self.get_mut();
+        if let Poll::Ready(Err(error)) = this.poll_receive(context) {
             return Poll::Ready(Err(error));
         }
-        if line.inbound.queue.is_empty() {
-            return if line.client_finished {
+        if this.inbound.queue.is_empty() {
+            return if this.client_finished {
                 Poll::Ready(Ok(()))
             } else {
                 Poll::Pending
             };
         }
-        std::task::ready!(line.inbound.poll_arrival(context));
-        let count = line.inbound.queue.front().map_or(0, |(_, bytes)| {
+        std::task::ready!(this.inbound.poll_arrival(context));
+        let count = this.inbound.queue.front().map_or(0, |(_, bytes)| {
             let count = bytes.len().min(target.remaining());
             target.put_slice(&bytes[..count]);
             count
         });
-        line.inbound.take(count);
+        this.inbound.take(count);
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for Line {
+impl AsyncWrite for DelayedStream {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let line = self.get_mut();
-        if line.outbound.bytes >= WINDOW {
-            std::task::ready!(Pin::new(&mut *line).poll_flush(context))?;
+        let this = self.get_mut();
+        if this.outbound.bytes >= WINDOW {
+            std::task::ready!(Pin::new(&mut *this).poll_flush(context))?;
         }
-        line.outbound
-            .push(Instant::now() + line.control.one_way(), bytes);
+        this.outbound
+            .push(Instant::now() + this.control.one_way(), bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let line = self.get_mut();
-        while !line.outbound.queue.is_empty() {
-            std::task::ready!(line.outbound.poll_arrival(context));
-            let Some((_, bytes)) = line.outbound.queue.front() else {
+        let this = self.get_mut();
+        while !this.outbound.queue.is_empty() {
+            std::task::ready!(this.outbound.poll_arrival(context));
+            let Some((_, bytes)) = this.outbound.queue.front() else {
                 break;
             };
-            let count = std::task::ready!(Pin::new(&mut line.stream).poll_write(context, bytes))?;
-            line.control.sent.fetch_add(count as u64, Ordering::SeqCst);
-            line.outbound.take(count);
+            let count = std::task::ready!(Pin::new(&mut this.stream).poll_write(context, bytes))?;
+            this.control.sent.fetch_add(count as u64, Ordering::SeqCst);
+            this.outbound.take(count);
         }
-        Pin::new(&mut line.stream).poll_flush(context)
+        Pin::new(&mut this.stream).poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let line = self.get_mut();
-        std::task::ready!(Pin::new(&mut *line).poll_flush(context))?;
-        Pin::new(&mut line.stream).poll_shutdown(context)
+        let this = self.get_mut();
+        std::task::ready!(Pin::new(&mut *this).poll_flush(context))?;
+        Pin::new(&mut this.stream).poll_shutdown(context)
     }
 }
 
-impl Drop for Line {
+impl Drop for DelayedStream {
     fn drop(&mut self) {
         if self.control.reset.load(Ordering::SeqCst) {
-            // A lingering time of zero makes close() send RST and throw away what was not sent (socket(7)).
+            // With a linger time of zero, close() sends RST and discards unsent data (socket(7)).
             let _ = self.stream.set_zero_linger();
         }
     }
@@ -233,29 +231,29 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
-    async fn pair() -> (Line, Arc<LineControl>, TcpStream) {
+    async fn pair() -> (DelayedStream, Arc<StreamControl>, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap())
             .await
             .unwrap();
-        let (line, control) = Line::new(listener.accept().await.unwrap().0);
-        (line, control, client)
+        let (stream, control) = DelayedStream::new(listener.accept().await.unwrap().0);
+        (stream, control, client)
     }
 
     #[tokio::test]
-    async fn a_question_and_its_answer_take_one_round_trip() {
-        let (mut line, control, mut client) = pair().await;
+    async fn request_and_response_take_one_round_trip() {
+        let (mut stream, control, mut client) = pair().await;
         control.set_round_trip(Duration::from_millis(80));
         let server = tokio::spawn(async move {
-            let mut question = [0; 4];
-            line.read_exact(&mut question).await.unwrap();
-            line.write_all(b"pong").await.unwrap();
-            line.flush().await.unwrap();
+            let mut request = [0; 4];
+            stream.read_exact(&mut request).await.unwrap();
+            stream.write_all(b"pong").await.unwrap();
+            stream.flush().await.unwrap();
         });
         let start = Instant::now();
         client.write_all(b"ping").await.unwrap();
-        let mut answer = [0; 4];
-        client.read_exact(&mut answer).await.unwrap();
+        let mut response = [0; 4];
+        client.read_exact(&mut response).await.unwrap();
         let took = start.elapsed();
         assert!(
             took >= Duration::from_millis(79) && took < Duration::from_millis(400),
@@ -266,10 +264,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reset_reaches_the_client_as_one() {
-        let (line, control, mut client) = pair().await;
+    async fn reset_at_end_is_a_tcp_reset_for_the_client() {
+        let (stream, control, mut client) = pair().await;
         control.reset_at_end();
-        drop(line);
+        drop(stream);
         let error = client.read(&mut [0; 1]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     }

@@ -1,7 +1,7 @@
-//! The sandbox's own certificate authority: one root for a run, a certificate per host when somebody asks for it.
+//! The sandbox's certificate authority: one root certificate per run, and a certificate per host at its first connection.
 //!
-//! Clients trust it through `SSL_CERT_FILE`. The certificates with flaws are for the bad days: each is refused by an
-//! honest client for exactly one reason.
+//! Clients trust it through `SSL_CERT_FILE`. Faults use certificates with flaws; a correct client refuses each of them for
+//! exactly one reason.
 
 use chrono::Datelike as _;
 use rcgen::{
@@ -13,33 +13,33 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What is wrong with the certificate that a host shows.
+/// The flaw of the certificate that a host presents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CertificateFlaw {
-    /// Nothing: signed by the sandbox's authority, for this host, valid now.
+    /// The certificate is valid: signed by the sandbox's authority, for this host, not expired.
     None,
-    /// Signed by an authority that nobody trusts.
+    /// Signed by an authority that clients do not trust.
     ForeignAuthority,
-    /// For another host.
+    /// Issued for another host.
     OtherHost,
-    /// Ended in 2021.
+    /// Expired in 2021.
     Expired,
     /// Valid from a day before to a week after this time, in Unix seconds.
     ShortLived(i64),
 }
 
-/// Why a certificate or a TLS configuration could not be made.
+/// The reason why a certificate or a TLS configuration could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
-    /// The certificate itself.
-    #[error("making a certificate: {0}")]
+    /// The key or the certificate.
+    #[error("could not create a certificate: {0}")]
     Certificate(#[from] rcgen::Error),
-    /// The TLS configuration around it.
-    #[error("making a TLS configuration: {0}")]
+    /// The TLS configuration with the certificate.
+    #[error("could not create a TLS configuration: {0}")]
     Tls(#[from] rustls::Error),
 }
 
-/// Signs certificates for any host, and keeps the TLS configurations made of them.
+/// Signs certificates for any host, and caches the TLS configurations with them.
 #[derive(Debug)]
 pub struct CertificateAuthority {
     trusted: Root,
@@ -55,29 +55,29 @@ struct Root {
 }
 
 impl CertificateAuthority {
-    /// A new authority with new keys.
+    /// Creates an authority with new keys.
     ///
     /// # Errors
-    /// When key generation fails.
+    /// If key generation fails.
     pub fn new() -> Result<Self, CertificateError> {
         Ok(Self {
             trusted: Root::new("Sandbox root")?,
-            foreign: Root::new("Somebody else's root")?,
+            foreign: Root::new("Foreign root")?,
             host_key: KeyPair::generate()?,
             configurations: Mutex::default(),
         })
     }
 
-    /// The root certificate for clients to trust, in PEM.
+    /// Returns the root certificate that clients trust, in PEM format.
     #[must_use]
     pub fn root_pem(&self) -> String {
         self.trusted.certificate.pem()
     }
 
-    /// The TLS configuration for a host, made at its first use.
+    /// Returns the TLS configuration for a host. It is created at the first call.
     ///
     /// # Errors
-    /// When the host's name cannot stand in a certificate.
+    /// If a certificate cannot contain the host's name.
     pub fn configuration(
         &self,
         host: &str,
@@ -139,8 +139,8 @@ impl CertificateAuthority {
             .with_no_client_auth()
             .with_single_cert(chain, key)?;
         configuration.alpn_protocols = vec![b"http/1.1".to_vec()];
-        // The handshake would not be over before a ticket had arrived, and the first request would wait half a round
-        // trip longer than it really does.
+        // A ticket would extend the handshake, so that the first request would wait half a round trip longer than on a
+        // real network.
         configuration.send_tls13_tickets = 0;
         Ok(configuration)
     }
@@ -153,7 +153,7 @@ impl Root {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(2099, 1, 1);
-        // OpenSSL's strict mode (Python 3.13, so `az`) wants the usages of a root spelled out.
+        // OpenSSL's strict mode (Python 3.13, so also `az`) requires explicit key usages in a root certificate.
         params.key_usages = vec![
             KeyUsagePurpose::KeyCertSign,
             KeyUsagePurpose::CrlSign,
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_configuration_is_made_once_for_a_host_and_flaw() {
+    fn configuration_is_created_once_per_host_and_flaw() {
         let authority = CertificateAuthority::new().unwrap();
         let one = authority
             .configuration("management.azure.com", CertificateFlaw::None)

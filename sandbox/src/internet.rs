@@ -1,0 +1,147 @@
+//! The hosts of the simulated internet: which service answers a request, by host and path.
+//!
+//! Every service is a function of the [`World`] and a request.
+
+use crate::message::{Request, Response};
+use crate::registry::{BlobDelivery, Registry, RegistryKind};
+use crate::world::{File, World};
+use crate::{acr, acr_metadata, arm, blob_storage, distribution, entra, import, token_service};
+
+/// The service at a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Service {
+    Entra,
+    Arm,
+    Registry,
+    Tokens { registry: String },
+    BlobStorage,
+    Files,
+}
+
+/// True if the host name resolves.
+#[must_use]
+pub fn knows(world: &World, host: &str) -> bool {
+    service(world, host).is_some()
+}
+
+/// Returns the response of the service at this host; 502 for an unknown host.
+pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
+    import::advance(world);
+    match service(world, host) {
+        Some(Service::Entra) => entra::answer(world, host, request),
+        Some(Service::Arm) => arm::answer(world, host, request),
+        Some(Service::Registry) => answer_registry(world, host, request),
+        Some(Service::Tokens { registry }) => token_service::answer(world, &registry, request),
+        Some(Service::BlobStorage) => blob_storage::answer(world, host, request),
+        Some(Service::Files) => answer_file(world, host, request),
+        None => Response::new(502, "text/plain", format!("no such host: {host}\n")),
+    }
+}
+
+/// Returns the response of the service at this host to a request with an expired or wrong credential.
+pub fn unauthorized(world: &mut World, host: &str, request: &Request) -> Response {
+    match service(world, host) {
+        Some(Service::Arm) => arm::expired_token(world),
+        Some(Service::Entra) => entra::invalid_secret(world, request),
+        Some(
+            Service::Registry | Service::Tokens { .. } | Service::BlobStorage | Service::Files,
+        )
+        | None => distribution::challenge_for(world, host, request),
+    }
+}
+
+/// Returns the images that a request to ARM is about, for [`crate::fault::Fault::about`]: source and targets of an import, for
+/// its start and for the polls of its operation. Empty for every other request.
+#[must_use]
+pub fn subject(world: &World, host: &str, request: &Request) -> String {
+    if !arm::HOSTS.contains(&host) {
+        return String::new();
+    }
+    if request.path.ends_with("/importImage") {
+        return String::from_utf8_lossy(&request.body).into_owned();
+    }
+    let mut operations = world.azure.operations.iter();
+    let found = operations.find(|operation| request.path.ends_with(&operation.name));
+    found.map_or_else(String::new, |operation| operation.targets.join(" "))
+}
+
+fn service(world: &World, host: &str) -> Option<Service> {
+    if entra::HOSTS.contains(&host) {
+        return Some(Service::Entra);
+    }
+    if arm::HOSTS.contains(&host) {
+        return Some(Service::Arm);
+    }
+    if world.registries.contains_key(host) {
+        return Some(Service::Registry);
+    }
+    let mut registries = world.registries.values();
+    registries
+        .find_map(|registry| satellite(registry, host))
+        .or_else(|| {
+            let mut files = world.files.keys();
+            files
+                .any(|(file_host, _)| file_host == host)
+                .then_some(Service::Files)
+        })
+}
+
+/// Returns the service at this host if it belongs to a registry at another host.
+fn satellite(registry: &Registry, host: &str) -> Option<Service> {
+    if let RegistryKind::Token(settings) = &registry.kind
+        && settings.realm_host == host
+    {
+        return Some(Service::Tokens {
+            registry: registry.host.clone(),
+        });
+    }
+    if let BlobDelivery::OtherHost { host: storage, .. } = &registry.blob_delivery
+        && storage == host
+    {
+        return Some(Service::BlobStorage);
+    }
+    None
+}
+
+fn answer_registry(world: &mut World, host: &str, request: &Request) -> Response {
+    let Some(registry) = world.registries.get(host) else {
+        return Response::empty(502);
+    };
+    match &registry.kind {
+        RegistryKind::Azure(settings) if settings.firewall_closed => acr::firewall_refusal(),
+        RegistryKind::Azure(_) if request.path.starts_with("/oauth2/") => {
+            acr::answer_oauth(world, host, request)
+        }
+        RegistryKind::Azure(_) if request.path.starts_with("/acr/v1/") => {
+            acr_metadata::answer(world, host, request)
+        }
+        RegistryKind::Google(_) if request.path == "/v2/token" => {
+            token_service::answer(world, host, request)
+        }
+        RegistryKind::Token(settings)
+            if settings.realm_host == host && request.path == settings.realm_path =>
+        {
+            token_service::answer(world, host, request)
+        }
+        RegistryKind::Google(_) if request.path.starts_with(blob_storage::SAME_HOST_PREFIX) => {
+            blob_storage::answer(world, host, request)
+        }
+        RegistryKind::Google(_) | RegistryKind::Azure(_) | RegistryKind::Token(_) => {
+            distribution::answer(world, host, request)
+        }
+    }
+}
+
+fn answer_file(world: &World, host: &str, request: &Request) -> Response {
+    match world.files.get(&(host.to_owned(), request.path.clone())) {
+        Some(File::Content { media_type, body }) => Response::new(200, media_type, body.clone()),
+        Some(File::Redirect { status, location }) => {
+            Response::empty(*status).with("Location", location)
+        }
+        None => Response::new(
+            404,
+            "text/html; charset=utf-8",
+            "<html><body>404: Not Found</body></html>",
+        ),
+    }
+}
