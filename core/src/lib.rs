@@ -18,10 +18,13 @@
 mod apply;
 mod azure;
 pub mod chart;
+mod check;
+mod clients;
 mod cloud;
 pub mod config;
 mod destination;
 mod discover;
+mod event;
 pub mod file;
 pub mod metric;
 mod name;

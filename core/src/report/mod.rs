@@ -274,6 +274,20 @@ pub struct RunInfo {
     pub hosts: BTreeMap<String, HostLedger>,
 }
 
+impl RunInfo {
+    /// The facts that are known after the check.
+    pub(crate) fn new(chart: Option<String>, started: DateTime<Utc>, looked_in: Duration) -> Self {
+        Self {
+            login_server: None,
+            chart,
+            started,
+            duration: looked_in,
+            looked_in,
+            hosts: BTreeMap::new(),
+        }
+    }
+}
+
 impl Report {
     /// Puts plan and outcomes together; no outcomes where the run was to look only.
     pub fn new(config: &Config, plan: &Plan, outcomes: Option<&[Outcome]>, facts: RunInfo) -> Self {
