@@ -23,7 +23,7 @@ pub struct Limits {
 
 impl Limits {
     /// The default of [`memory`](Self::memory): with the rest of a process it stays below 64 MiB.
-    pub(crate) const MEMORY: usize = 32 << 20;
+    pub(crate) const MEMORY: usize = 24 << 20;
 }
 
 impl Default for Limits {
