@@ -35,13 +35,21 @@ fn without_signatures(text: &str) -> String {
         )
     });
     static USER_INFO: LazyLock<Regex> = LazyLock::new(|| pattern(r"://[^/\s@?#]+@"));
+    // A value that is hidden already, with the punctuation after it.
+    let is_hidden = |value: &str| {
+        let rest = value.strip_prefix(CUT);
+        rest.is_some_and(|rest| rest.chars().all(|c| ":;,.)".contains(c)))
+    };
     let text = PARAMETER.replace_all(text, |found: &Captures<'_>| {
-        match PUBLIC_PARAMETERS.contains(&&found[2]) {
+        match PUBLIC_PARAMETERS.contains(&&found[2]) || is_hidden(&found[4]) {
             true => found[0].to_owned(),
             false => format!("{}{}{}…", &found[1], &found[2], &found[3]),
         }
     });
-    let text = SIGNATURE.replace_all(&text, "$1$2…");
+    let text = SIGNATURE.replace_all(&text, |found: &Captures<'_>| match is_hidden(&found[3]) {
+        true => found[0].to_owned(),
+        false => format!("{}{}…", &found[1], &found[2]),
+    });
     USER_INFO.replace_all(&text, "://…@").into_owned()
 }
 
@@ -163,6 +171,11 @@ mod tests {
             ),
             ("a?sv=1&amp;sig=abc", "a?sv=…&amp;sig=…"),
             ("cut: sp=rl sig=abc", "cut: sp=… sig=…"),
+            (
+                "it failed (GET https://x/a?t=…: 400 Bad Request), (GET https://x/a?sig=…)",
+                "it failed (GET https://x/a?t=…: 400 Bad Request), (GET https://x/a?sig=…)",
+            ),
+            ("a?t=…abc) sig=…:abc", "a?t=… sig=…"),
             ("https://user:pw@host/a", "https://…@host/a"),
             (
                 "/registries?api-version=2023-07-01&n=5",

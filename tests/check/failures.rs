@@ -58,7 +58,7 @@ fn failure_at_one_image_makes_only_this_image_unknown() {
         list("reset before the headers", FaultKind::ResetBeforeHeaders, retried),
         list("reset after the headers", FaultKind::ResetAfterHeaders, retried),
         list("cut body", FaultKind::CutBody, &["broke off"]),
-        list("HTML", FaultKind::Html, &["the body is HTML where JSON was promised", "HTTPS_PROXY"]),
+        list("HTML", FaultKind::Html, &["the body is HTML where JSON was expected", "HTTPS_PROXY"]),
         list("JSON of another shape", FaultKind::WrongShape, place),
         list("truncated JSON", FaultKind::TruncatedJson, place),
         list("empty body", FaultKind::EmptyBody, place),
@@ -129,8 +129,8 @@ fn azure_refusal_makes_every_image_unknown_and_is_one_issue() {
             },
             message: &[
                 "destination registry (ACR)",
-                "is not allowed access",
-                "firewall",
+                "myacr.azurecr.io refused the request: client IP 203.0.113.7 is not allowed by the registry's firewall (POST https://",
+                "under Networking",
             ],
         },
         Refusal {

@@ -119,7 +119,7 @@ fn hundred_megabytes_of_tags_are_bounded() {
     );
     one_response_is_bounded(
         FaultKind::GzipBomb { bytes: 1 << 30 },
-        &["not the promised JSON"],
+        &["not the expected JSON"],
     );
 }
 

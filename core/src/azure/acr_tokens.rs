@@ -18,6 +18,7 @@ use url::form_urlencoded::Serializer;
 
 use super::RoleMode;
 use super::identity::{Identity, claims, tenant_of};
+use super::refusal::client_refused_by_firewall;
 use crate::cloud::ACR_SCOPE;
 use crate::name::{Registry, Repository};
 use crate::problem::{Cause, Problem, Side};
@@ -226,13 +227,16 @@ impl Tokens for AcrTokens {
 
     /// Source of the texts: <https://learn.microsoft.com/azure/container-registry/container-registry-troubleshoot-access>.
     fn explain_refusal(&self, response: &Response) -> Problem {
-        let problem = response.unexpected();
-        if problem.what.contains("is not allowed access") {
-            return Problem { cause: Cause::AccessDenied, ..problem }.advise(
-                "the registry's firewall does not let this address in: allow it under Networking, or run from an \
-                 allowed network or through its private endpoint (where HTTPS_PROXY is set, add the registry to NO_PROXY)",
+        let message = response.service_message().unwrap_or_default();
+        if let Some(client) = client_refused_by_firewall(&message) {
+            let reason =
+                format!("refused the request: {client} is not allowed by the registry's firewall");
+            return response.refusal_because(Cause::AccessDenied, &reason).advise(
+                "add the address of this machine to the registry's firewall under Networking, or run inside an allowed \
+                 network or through the registry's private endpoint (if HTTPS_PROXY is set, add the registry to NO_PROXY)",
             );
         }
+        let problem = response.unexpected();
         match problem.cause {
             Cause::AccessDenied => problem.advise(format!(
                 "the identity may not read this registry: grant it 'Container Registry Data Importer and Data Reader' \

@@ -63,9 +63,9 @@ fn read_progress(response: &Response, about: About<'_>) -> Result<Progress, Prob
                 .and_then(|text| response.url.join(text).ok());
             let Some(location) = location.filter(|location| same_origin(location, &response.url))
             else {
-                return Err(response.invalid(
-                    "the import was accepted without a Location on the same host to follow",
-                ));
+                return Err(
+                    response.invalid("the import was accepted without a Location on the same host")
+                );
             };
             let wait = response
                 .header("retry-after")
@@ -75,7 +75,7 @@ fn read_progress(response: &Response, about: About<'_>) -> Result<Progress, Prob
         status if status.is_success() => read_status(response, about),
         // The registry was found a moment ago, so this is not a setting that names something else.
         StatusCode::NOT_FOUND => Err(explained(response, Cause::Rejected, about)),
-        _ => Err(explained(response, response.unexpected().cause, about)),
+        _ => Err(explained(response, response.unexpected_cause(), about)),
     }
 }
 
@@ -94,6 +94,6 @@ fn read_status(response: &Response, about: About<'_>) -> Result<Progress, Proble
     match status.as_str() {
         "Succeeded" | "" if error.is_none() => Ok(Progress::Succeeded),
         _ if is_failed_operation(response) => Err(explained(response, Cause::Rejected, about)),
-        other => Err(response.invalid(format!("the import's status is {other:?}"))),
+        other => Err(response.invalid(format!("unknown import status {other:?}"))),
     }
 }

@@ -298,7 +298,10 @@ impl ResourceManager {
         for page in 0.. {
             let Some(url) = next.take() else { break };
             if page == PAGES {
-                let what = format!("{}: more than {PAGES} pages", crate::wire::redacted(&url));
+                let what = format!(
+                    "the list has more than {PAGES} pages ({})",
+                    crate::wire::redacted(&url)
+                );
                 return Err(Problem::new(Side::ResourceManager, Cause::Invalid, what));
             }
             let request = Request {
@@ -308,7 +311,7 @@ impl ResourceManager {
             let response = self.send(request).await?;
             if response.status != StatusCode::OK {
                 let about = About::Subscription(origin);
-                return Err(explained(&response, response.unexpected().cause, about));
+                return Err(explained(&response, response.unexpected_cause(), about));
             }
             let page: Page<T> = response.json()?;
             all.extend(page.value);
@@ -405,6 +408,7 @@ fn named(registries: &[RegistryResource]) -> String {
 
 fn about<'a>(registry: &'a RegistryResource, request: &ImportRequest<'a>) -> About<'a> {
     About::Import {
+        source: request.source,
         registry: &registry.name,
         targets: request.targets,
     }

@@ -66,14 +66,12 @@ pub(super) fn unproven(response: &Response) -> Problem {
     let Some(first) = errors.first() else {
         let body = String::from_utf8_lossy(&response.body);
         let what = match body.trim() {
-            "" => "the answer is not a registry's".to_owned(),
-            _ if response.is_html() => {
-                "the answer is a page for people, not a registry's".to_owned()
-            }
-            text => format!("the answer is not a registry's: {text}"),
+            "" => "the response is not from a registry".to_owned(),
+            _ if response.is_html() => "the response is HTML and not from a registry".to_owned(),
+            text => format!("the response is not from a registry: {text}"),
         };
         return response.invalid(what).advise(
-            "a gateway or proxy may answer in the registry's place: check HTTPS_PROXY and NO_PROXY",
+            "a gateway or proxy may answer in place of the registry: check HTTPS_PROXY and NO_PROXY",
         );
     };
     let detail = match &first.detail {
@@ -87,7 +85,7 @@ pub(super) fn unproven(response: &Response) -> Problem {
         cause: Cause::NotFound,
         ..response.invalid(what)
     };
-    problem.advise("this answer does not say that the image is absent, so it is not taken for that")
+    problem.advise("this response does not prove that the image is absent")
 }
 
 fn errors(response: &Response) -> Vec<Stated> {

@@ -35,15 +35,14 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-pub use ledger::{HostLedger, Ledger};
+pub(crate) use ledger::{HostLedger, Ledger};
 pub use limit::Limit;
-pub use network::Network;
-pub use no_proxy::NoProxy;
-pub use redact::redacted;
-pub use request::{Repeat, Request, Response};
-pub(crate) use request::{has_no_userinfo, same_origin};
-pub use retry::retry_after;
-pub use secrets::Secrets;
+pub(crate) use network::Network;
+pub(crate) use no_proxy::NoProxy;
+pub(crate) use redact::redacted;
+pub(crate) use request::{Repeat, Request, Response, has_no_userinfo, same_origin};
+pub(crate) use retry::retry_after;
+pub(crate) use secrets::Secrets;
 
 use crate::problem::{Cause, Problem};
 use clock::Clock;
@@ -247,22 +246,22 @@ impl Wire {
             let is_usable =
                 |url: &url::Url| url.scheme() == "https" && url.has_host() && has_no_userinfo(url);
             let Some(target) = target.filter(is_usable) else {
-                return Err(response.invalid("a redirect that leads nowhere, or away from https"));
+                return Err(response.invalid("the redirect target is not a valid https URL"));
             };
             if target.origin() != request.url.origin() {
                 (request.bearer, request.basic) = (None, None);
             }
             request.url = target;
         }
-        let what = format!("{}: more than {REDIRECTS} redirects", request.name());
-        Err(Problem::new(request.side, Cause::Invalid, what))
+        let reason = format!("more than {REDIRECTS} redirects");
+        Err(request.problem(Cause::Invalid, &reason))
     }
 
     fn finish(&self, mut problem: Problem, tries: u32, request: &Request) -> Problem {
         if matches!(problem.cause, Cause::Deadline | Cause::Interrupted) {
-            problem.what = format!("{}: {}", request.name(), problem.what);
+            problem.what = format!("{} ({})", problem.what, request.name());
         } else if tries > 1 {
-            problem.what = format!("{} (tried {tries} times)", problem.what);
+            problem.what = format!("{}, tried {tries} times", problem.what);
         }
         problem.what = self.inner.secrets.scrub(&problem.what);
         problem
@@ -362,20 +361,19 @@ impl Wire {
     fn too_slow(&self, request: &Request) -> Failure {
         let proxy = self.inner.proxy.as_ref();
         let proxy = proxy.filter(|proxy| proxy.takes(&request.url));
-        let what = format!(
-            "{}: no complete answer in {} s{}",
-            request.name(),
+        let reason = format!(
+            "no complete response in {} s{}",
             ATTEMPT.as_secs(),
             broken::through(proxy)
         );
         let advice = match proxy {
             Some(_) => {
-                "the service, the proxy or the way to them is slow: try again later, or check NO_PROXY"
+                "the service, the proxy or the network is slow: try again later, or check NO_PROXY"
             }
-            None => "the service or the way to it is slow; try again later",
+            None => "the service or the network is slow; try again later",
         };
         Failure {
-            problem: Problem::new(request.side, Cause::TimedOut, what).advise(advice),
+            problem: request.problem(Cause::TimedOut, &reason).advise(advice),
             transient: true,
             received: true,
             wait: None,
@@ -429,9 +427,9 @@ impl Host {
         } else {
             Cause::Unavailable
         };
-        let mut problem = response.problem(cause);
+        let mut problem = response.refusal(cause);
         if let Some(wait) = wait {
-            problem.what = format!("{} (asks to wait {} s)", problem.what, wait.as_secs());
+            problem.what = format!("{}, retry after {} s", problem.what, wait.as_secs());
         }
         let advice = if throttled {
             "too many requests: try again later"
@@ -451,13 +449,9 @@ impl Host {
 }
 
 fn too_large(request: &Request) -> Failure {
-    let what = format!(
-        "{}: the answer is larger than {} KiB",
-        request.name(),
-        request.cap >> 10
-    );
+    let reason = format!("the response is larger than {} KiB", request.cap >> 10);
     Failure {
-        problem: Problem::new(request.side, Cause::Invalid, what),
+        problem: request.problem(Cause::Invalid, &reason),
         transient: false,
         received: true,
         wait: None,
