@@ -227,7 +227,7 @@ fn retry_after_of_days_ends_the_retries_at_once() {
     );
     let ended = one_is_unknown(
         run(SLI, &world),
-        &["429 Too Many Requests", "to wait", "try again later"],
+        &["429 Too Many Requests", "retry after", "try again later"],
     );
     assert!(ended.took < Duration::from_secs(5), "{:?}", ended.took);
 }
@@ -417,7 +417,7 @@ fn absent_credentials_and_managed_identity_are_reported_within_seconds() {
         .set("IDENTITY_ENDPOINT", "http://127.0.0.1:1/token")
         .set("IDENTITY_HEADER", "x")
         .end();
-    ended.expect(5, &["no managed identity answered", "AZURE_CLIENT_SECRET"]);
+    ended.expect(5, &["no managed identity responded", "AZURE_CLIENT_SECRET"]);
     assert!(ended.took < Duration::from_secs(20), "{:?}", ended.took);
 }
 

@@ -1,9 +1,9 @@
-//! The wire: the one way in which this program talks to other machines.
+//! The wire: the only module that opens connections.
 //!
-//! Retries, throttling, the run's deadline, size limits, redaction and the request ledger live here once,
-//! for registries, Entra, Azure Resource Manager and chart repositories. HTTP/1.1 only: a run needs a
-//! handful of requests at a time, and a stall of one must not hold up the others. Redirects are followed
-//! only where content is known by its digest, and never with a token to another host.
+//! Retries, throttling, the run's deadline, size limits, redaction and the request ledger are implemented
+//! here once, for registries, Entra, Azure Resource Manager and chart repositories. HTTP/1.1 only: a run needs a
+//! few requests at a time, and one that stalls must not delay the others. Redirects are followed
+//! only for content that is verified by its digest, and never with a token to another host.
 
 mod broken;
 mod clock;
@@ -50,16 +50,16 @@ use proxy::ForwardProxy;
 
 /// Longest time for one try of one call, from connecting to the last byte.
 const ATTEMPT: Duration = Duration::from_secs(20);
-/// Longest time until a connection stands.
+/// Longest time until a connection is open.
 const CONNECT: Duration = Duration::from_secs(10);
 /// Redirects that are followed one after another.
 const REDIRECTS: usize = 5;
-/// How much of a refusal is read: what a service says with it is short, and the status tells without it.
+/// How much of a refusal's body is read: error messages are short, and the status alone is enough.
 const REFUSAL_CAP: usize = 64 << 10;
 /// Requests to one host at the same time.
 const AT_ONCE: usize = 8;
 
-/// Why no connection can be made at all.
+/// The reason why no connection can be opened at all.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// The bundle of authorities that the user named cannot be used.
@@ -97,7 +97,7 @@ struct Inner {
     hosts: Mutex<HashMap<String, Arc<Host>>>,
 }
 
-/// What is known of one host during a run.
+/// The state of one host during a run.
 struct Host {
     places: Semaphore,
     paused_until: Mutex<Option<Instant>>,
@@ -156,8 +156,7 @@ impl Wire {
         })
     }
 
-    /// The end of the run that this client belongs to.
-    pub fn limit(&self) -> &Limit {
+    pub(crate) fn limit(&self) -> &Limit {
         &self.limit
     }
 
@@ -170,8 +169,7 @@ impl Wire {
         }
     }
 
-    /// The request ledger so far.
-    pub fn ledger(&self) -> &Ledger {
+    pub(crate) fn ledger(&self) -> &Ledger {
         &self.inner.ledger
     }
 
@@ -180,16 +178,16 @@ impl Wire {
         self.inner.secrets.learn(secret);
     }
 
-    /// A text of somebody else's without the secrets of this run.
+    /// A text from a third party without the secrets of this run.
     pub fn scrub(&self, text: &str) -> String {
         self.inner.secrets.scrub(text)
     }
 
-    /// Sends a request, again where that can help, and reads the whole answer.
+    /// Sends a request, with retries if they may help, and reads the whole response.
     ///
     /// # Errors
-    /// When there is no answer, or only 408, 429 and 5xx, or one larger than the call takes; and at the
-    /// run's end. Any other status is an answer.
+    /// If the response is incomplete, too large, or a 408, 429 or 5xx after all retries; and at the end of the run.
+    /// Any other status is a response.
     pub async fn send(&self, request: Request) -> Result<Response, Problem> {
         let host = self.host(&request.host());
         let started = Instant::now();
@@ -230,10 +228,10 @@ impl Wire {
 
     /// Like [`Wire::send`], and follows redirects: over https only, and to another host without the token.
     ///
-    /// For what is verified by its digest afterwards, or public: blobs, charts, indexes.
+    /// For content that is verified by its digest afterwards, or public: blobs, charts, indexes.
     ///
     /// # Errors
-    /// As [`Wire::send`], and when redirects lead round and round or away from https.
+    /// As [`Wire::send`], and for too many redirects or a target without https.
     pub async fn send_following(&self, mut request: Request) -> Result<Response, Problem> {
         for _ in 0..=REDIRECTS {
             let response = self.send(request.clone()).await?;
@@ -397,7 +395,7 @@ impl Wire {
 }
 
 impl Host {
-    /// A host that said 429 is left alone by everybody until the time it named.
+    /// After a 429, all requests to the host wait for the time that it named.
     async fn wait_for_turn(&self) {
         loop {
             let until = *self

@@ -235,7 +235,7 @@ fn import_problem_begins_with_the_cause_and_ends_with_the_request() {
         // A quotation that is cut off is shown as it is.
         (
             quoted(r#"{"errors":[{"code":"UNAUTH"#),
-            format!("Azure refused the import: X: {}", quoted(r#"{"errors":[{"code":"UNAUTH"#)),
+            format!("{pull}X: {}", quoted(r#"{"errors":[{"code":"UNAUTH"#)),
         ),
         (
             "client with IP '203.0.113.7' is not allowed access. Refer https://aka.ms/acr/firewall".to_owned(),
