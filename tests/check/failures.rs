@@ -53,7 +53,7 @@ fn failure_at_one_image_makes_only_this_image_unknown() {
     let denied = status(403, r#"{"errors":[{"code":"DENIED","message":"no"}]}"#);
     #[rustfmt::skip] // a table
     let cases = [
-        list("403", denied, &["source registry", "403 Forbidden", "DENIED: no", "private, misnamed"]),
+        list("403", denied, &["source registry", "403 Forbidden", "DENIED: no", "the image is private"]),
         list("503", status(503, "busy"), &["503 Service Unavailable", "tried 5 times"]),
         list("reset before the headers", FaultKind::ResetBeforeHeaders, retried),
         list("reset after the headers", FaultKind::ResetAfterHeaders, retried),

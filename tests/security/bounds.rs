@@ -152,7 +152,7 @@ fn refusal_of_any_size_shows_its_status() {
     let body = format!("{{\"errors\":[{zeros}0]}}");
     one_response_is_bounded(
         response(403, &[], body.clone()),
-        &["403 Forbidden", "private, misnamed"],
+        &["403 Forbidden", "the image is private"],
     );
     one_response_is_bounded(
         response(503, &[], body),
