@@ -5,10 +5,8 @@
 /// The Entra scope for the data plane of any Azure Container Registry.
 pub const ACR_SCOPE: &str = "https://containerregistry.azure.net/.default";
 
-/// One of Azure's separate clouds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cloud {
-    /// The public cloud.
     Public,
     /// The cloud of the government of the United States.
     UsGovernment,
@@ -17,7 +15,6 @@ pub enum Cloud {
 }
 
 impl Cloud {
-    /// All of them, the public one first.
     pub const ALL: [Self; 3] = [Self::Public, Self::UsGovernment, Self::China];
 
     /// The name that `az` and `azureProfile.json` use.
@@ -36,7 +33,7 @@ impl Cloud {
             .find(|cloud| cloud.name().eq_ignore_ascii_case(name))
     }
 
-    /// Where Entra gives tokens.
+    /// The URL of Entra.
     pub fn authority(self) -> &'static str {
         match self {
             Self::Public => "https://login.microsoftonline.com",
@@ -45,7 +42,7 @@ impl Cloud {
         }
     }
 
-    /// Azure Resource Manager, without a slash at the end.
+    /// The URL of Azure Resource Manager, without a slash at the end.
     pub fn resource_manager(self) -> &'static str {
         match self {
             Self::Public => "https://management.azure.com",
@@ -59,7 +56,7 @@ impl Cloud {
         format!("{}/.default", self.resource_manager())
     }
 
-    /// What the login servers of this cloud end in.
+    /// The suffix of login servers.
     pub fn registry_suffix(self) -> &'static str {
         match self {
             Self::Public => ".azurecr.io",

@@ -1,8 +1,7 @@
 //! The nouns of the distribution specification: registry, repository, tag, digest, reference.
 //!
-//! The only place that parses names. A value of these types is valid; what comes from a user or from
-//! the network and is not, never becomes one. Tag and digest are different types, so that a movable
-//! pointer cannot be used where an address of content is meant.
+//! The only place that parses names. A value of these types is always valid. Tag and digest are different types, so that a movable
+//! pointer cannot be used in place of an address of content.
 //!
 //! Grammar: <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests>.
 
@@ -13,10 +12,10 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde::Serialize;
 
-/// Longest repository name that registries agree on, in bytes.
+/// The longest repository name that all registries accept, in bytes.
 const REPOSITORY_MAX: usize = 255;
 
-/// The registry that a name without one means, as it is written in names.
+/// The registry of a name without one.
 pub(crate) const DOCKER_HUB: &str = "docker.io";
 
 /// A text that is not the name it should be.
@@ -38,7 +37,7 @@ impl NameError {
         }
     }
 
-    /// What is wrong with the text, without the text.
+    /// The reason why the text is not valid, without the text.
     pub fn reason(&self) -> &str {
         &self.reason
     }
@@ -47,7 +46,6 @@ impl NameError {
 macro_rules! string_newtype {
     ($name:ident) => {
         impl $name {
-            /// The name as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -94,7 +92,7 @@ pub struct Repository(String);
 string_newtype!(Repository);
 
 impl Repository {
-    /// The text behind the last slash: `runner` of `public-images/runner`.
+    /// The text after the last slash: `runner` of `public-images/runner`.
     pub fn last_segment(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)
     }
@@ -102,7 +100,7 @@ impl Repository {
     /// A repository below this one.
     ///
     /// # Errors
-    /// When `segment` is not a valid path component or the whole gets longer than 255 bytes.
+    /// If `segment` is not a valid path component or the result has more than 255 bytes.
     pub fn join(&self, segment: &str) -> Result<Self, NameError> {
         format!("{}/{segment}", self.0).parse()
     }
@@ -171,7 +169,7 @@ impl Digest {
         Self::of(&ring::digest::SHA256, "sha256", bytes)
     }
 
-    /// Whether these bytes are the content that this digest addresses.
+    /// True if the digest of these bytes is this one.
     pub fn matches(&self, bytes: &[u8]) -> bool {
         let actual = if self.0.starts_with("sha512:") {
             Self::of(&ring::digest::SHA512, "sha512", bytes)
@@ -181,7 +179,7 @@ impl Digest {
         actual == *self
     }
 
-    /// The first twelve hexadecimal digits, for tables that people read.
+    /// The first twelve hexadecimal digits, for tables and messages.
     pub fn short(&self) -> &str {
         let hex = self.0.split(':').nth(1).unwrap_or(&self.0);
         hex.get(..12).unwrap_or(hex)
@@ -225,12 +223,9 @@ impl FromStr for Digest {
     }
 }
 
-/// What stands behind the repository in a reference: a tag or a digest.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TagOrDigest {
-    /// A movable pointer.
     Tag(Tag),
-    /// An address of content.
     Digest(Digest),
 }
 
@@ -246,9 +241,7 @@ impl fmt::Display for TagOrDigest {
 /// A repository inside its registry: `us-west1-docker.pkg.dev/project/public-images/image`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImageName {
-    /// The service.
     pub registry: Registry,
-    /// The collection inside it.
     pub repository: Repository,
 }
 
@@ -280,9 +273,7 @@ impl fmt::Display for ImageName {
 /// Registry, repository and a tag or digest: one image, named completely.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reference {
-    /// Where it is.
     pub location: ImageName,
-    /// Which one it is.
     pub version: TagOrDigest,
 }
 
@@ -296,13 +287,13 @@ impl fmt::Display for Reference {
     }
 }
 
-/// An image's name as people and charts write it, with what is left out filled in: without a registry it is
-/// Docker Hub's, and there `library/` when it has no slash.
+/// Parses an image name as users and charts write it. Without a registry it is on Docker Hub, and there it is in
+/// `library/` if it has no slash.
 ///
 /// Source: <https://github.com/distribution/reference/blob/v0.6.0/normalize.go>.
 ///
 /// # Errors
-/// When it is no image's name.
+/// If it is not a valid image name.
 pub fn parse_familiar(text: &str) -> Result<(ImageName, Option<Tag>, Option<Digest>), NameError> {
     let (rest, digest) = match text.split_once('@') {
         Some((rest, digest)) => (rest, Some(digest.parse()?)),
@@ -361,7 +352,7 @@ impl Serialize for Reference {
     }
 }
 
-/// A pattern written in this program: whether it compiles is known before it ships.
+/// Compiles a pattern of this program, which tests prove to be valid.
 #[expect(
     clippy::expect_used,
     reason = "a constant pattern, compiled by the tests"
@@ -375,7 +366,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn repositories_follow_the_grammar() {
+    fn repository_outside_the_grammar_is_refused() {
         for good in ["a", "a/b/c", "runwhen/rw-cli__x", "a.b/c--d", "0/1"] {
             assert_eq!(good.parse::<Repository>().unwrap().as_str(), good);
         }
@@ -397,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_follow_the_grammar() {
+    fn tag_outside_the_grammar_is_refused() {
         for good in ["main-latest", "_x", "2026-07-23.1", &"t".repeat(128)] {
             assert_eq!(good.parse::<Tag>().unwrap().as_str(), good);
         }
@@ -416,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn digests_are_refused_by_the_name_of_their_algorithm() {
+    fn digest_of_an_unknown_algorithm_is_refused_by_its_name() {
         let empty = Digest::sha256(b"");
         assert_eq!(
             empty.as_str(),
@@ -434,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn references_are_written_as_the_field_writes_them() {
+    fn reference_is_shown_with_colon_or_at_sign() {
         let location = ImageName {
             registry: "US-west1-docker.pkg.dev".parse().unwrap(),
             repository: "p/r".parse().unwrap(),

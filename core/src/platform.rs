@@ -14,7 +14,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Platform {
     architecture: String,
-    /// Without its leading `v`; none if the user did not choose one.
+    /// Without its leading `v`; None if the user did not choose one.
     variant: Option<String>,
 }
 
@@ -28,7 +28,7 @@ pub struct Described {
     variant: Option<String>,
 }
 
-/// How well an entry serves a platform; the lesser the better.
+/// How well an entry serves a platform; less is better.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fit(bool, Reverse<String>);
 
@@ -38,7 +38,7 @@ impl Platform {
         &self.architecture
     }
 
-    /// How well the image of an index entry serves this platform; none if it is for another one.
+    /// How well the image of an index entry serves this platform; None if it is for another one.
     ///
     /// A variant that the user chose must be the entry's. Without one the architecture's usual variant is the best,
     /// and another variant serves only in an index that lacks it.
@@ -75,7 +75,7 @@ fn normalized(architecture: &str) -> (String, Option<&'static str>) {
     (name.to_owned(), variant)
 }
 
-/// The variant that is meant if none is written.
+/// The variant of an architecture without one.
 fn usual_variant(architecture: &str) -> &'static str {
     match architecture {
         "amd64" => "1",
@@ -152,7 +152,7 @@ mod tests {
         }
     }
 
-    /// The entry that is chosen of these, by its position.
+    /// The position of the chosen entry.
     fn chosen(wanted: &str, entries: &[&str]) -> Option<usize> {
         let platform: Platform = wanted.parse().unwrap();
         let fits = entries.iter().enumerate();
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn platforms_are_written_in_several_ways() {
+    fn names_of_the_same_platform_are_equal() {
         for (text, shown) in [
             ("amd64", "amd64"),
             ("linux/amd64", "amd64"),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn another_system_or_variant_before_the_wanted_entry_is_passed_over() {
+    fn entry_of_another_system_or_variant_is_skipped() {
         for (wanted, entries, at) in [
             ("amd64", &["windows/amd64", "linux/amd64"][..], Some(1)),
             ("amd64", &["windows/amd64"], None),

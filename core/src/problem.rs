@@ -1,8 +1,7 @@
-//! Failures kept as data: which side, what happened, what to do.
+//! Failures as data: the side, the cause, what happened, what to do.
 //!
-//! A failure of one image is a [`Problem`] beside the other images' results, never an early return. A
-//! problem is shown to people as it is: a lower-case fragment with the method, the redacted URL, the
-//! status and the service's own code, and then the advice.
+//! A failure of one image is a [`Problem`] among the results of the other images, not an early return. Messages show
+//! `SIDE: CAUSE (METHOD URL: STATUS); ADVICE`, with the service's error code in the cause and the URL redacted.
 
 use std::fmt;
 
@@ -14,15 +13,15 @@ use crate::text::neutralize_markup;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
-    /// A registry that images come from.
+    /// A registry that images are imported from.
     Source,
-    /// The Azure Container Registry that images go to.
+    /// The Azure Container Registry that images are imported into.
     Destination,
-    /// Microsoft Entra ID, which gives tokens.
+    /// Microsoft Entra ID.
     Entra,
-    /// Azure Resource Manager, which knows the registry and imports into it.
+    /// Azure Resource Manager, which lists registries and imports images.
     ResourceManager,
-    /// Where the Helm chart comes from.
+    /// The repository of the Helm chart.
     ChartRepository,
     /// The collector that the number is pushed to.
     Collector,
@@ -45,27 +44,27 @@ impl fmt::Display for Side {
     }
 }
 
-/// What kind of failure it was. Decides the exit code and whether trying again can help.
+/// The kind of a failure. Decides the exit code and whether a retry can help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
-    /// A setting names something that is not there.
+    /// A setting names something that does not exist.
     Configuration,
-    /// The other side knows who asks, or does not, and refuses.
+    /// The identity, or a client without one, may not do this.
     AccessDenied,
-    /// What was asked for is not there.
+    /// The requested content does not exist.
     NotFound,
-    /// No connection, or it broke, or its certificate is not trusted.
+    /// The connection could not be opened, broke, or has a certificate that is not trusted.
     Unreachable,
     /// Too many requests (HTTP 429).
     Throttled,
     /// The service failed (HTTP 5xx).
     Unavailable,
-    /// No answer in the time that one call may take.
+    /// No complete response within the time of one request.
     TimedOut,
-    /// The answer is not what the protocol promises: wrong digest, wrong shape, too large.
+    /// The response does not follow the protocol: wrong digest, wrong shape, too large.
     Invalid,
-    /// The service understood and said no: a conflict, a locked tag, a failed import.
+    /// The service refused a valid request: a conflict, a locked tag, a failed import.
     Rejected,
     /// The run's own deadline (TIMEOUT_SECONDS) came first.
     Deadline,
@@ -73,25 +72,25 @@ pub enum Cause {
     Interrupted,
 }
 
-/// A failure kept as data.
+/// A failure with everything that a message shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// Which side failed.
+    /// The side that failed.
     #[serde(rename = "party")]
     pub side: Side,
-    /// What kind of failure it was.
+    /// The kind of failure.
     pub cause: Cause,
-    /// What happened, as a lower-case fragment without secrets.
+    /// The cause, then the request in parentheses. Contains no secrets.
     pub what: String,
-    /// What the user can do, when that is known.
+    /// What the user can do, if known.
     pub advice: Option<String>,
-    /// The other side may have done what it was asked all the same.
+    /// The other side may have acted on the request.
     #[serde(skip)]
     pub may_have_acted: bool,
 }
 
 impl Problem {
-    /// A problem without advice of its own.
+    /// A problem without advice.
     pub fn new(side: Side, cause: Cause, what: impl Into<String>) -> Self {
         Self {
             side,
@@ -102,26 +101,26 @@ impl Problem {
         }
     }
 
-    /// The same problem with what to do about it.
+    /// The problem with this advice.
     #[must_use]
     pub fn advise(mut self, advice: impl Into<String>) -> Self {
         self.advice = Some(neutralize_markup(&advice.into()));
         self
     }
 
-    /// The same problem of a request that may have been acted on.
+    /// The problem of a request that the other side may have acted on.
     #[must_use]
     pub fn acted(mut self) -> Self {
         self.may_have_acted = true;
         self
     }
 
-    /// Which side and what happened, without the advice.
+    /// The side and what happened, without the advice.
     pub fn fact(&self) -> String {
         format!("{}: {}", self.side, self.what)
     }
 
-    /// Whether Azure refused this run, rather than one source its image.
+    /// True if Azure refused this run, not if a source refused an image.
     pub fn is_denied_by_azure(&self) -> bool {
         self.cause == Cause::AccessDenied
             && !matches!(self.side, Side::Source | Side::ChartRepository)
@@ -145,12 +144,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_names_side_fact_and_advice() {
-        let problem =
-            Problem::new(Side::Source, Cause::NotFound, "GET https://x/y: 404").advise("check REF");
+    fn message_contains_side_cause_request_and_advice() {
+        let problem = Problem::new(
+            Side::Source,
+            Cause::NotFound,
+            "it is gone (GET https://x/y: 404)",
+        )
+        .advise("check REF");
         assert_eq!(
             problem.to_string(),
-            "source registry: GET https://x/y: 404; check REF"
+            "source registry: it is gone (GET https://x/y: 404); check REF"
         );
         assert!(!problem.is_denied_by_azure());
     }

@@ -23,8 +23,8 @@ pub(crate) const PUBLIC_PARAMETERS: [&str; 6] =
 
 /// The text without the values of query parameters and without the user info of URLs.
 ///
-/// Services quote the addresses they could not read, and whoever has a signed address (`?sig=…`,
-/// `X-Amz-Signature`) has access. Parts of a signature are also found without the rest of their URL.
+/// Services quote addresses that they could not read, and a signed address (`?sig=…`, `X-Amz-Signature`) gives
+/// access. Parts of a signature are also found without the rest of their URL.
 fn without_signatures(text: &str) -> String {
     static PARAMETER: LazyLock<Regex> = LazyLock::new(|| {
         pattern(r#"(?i)([?&;]|\\u0026|%3f|%26)([a-z][a-z0-9._-]*)(=|%3d|\\u003d)([^\s&"'<>\\]+)"#)
@@ -35,18 +35,26 @@ fn without_signatures(text: &str) -> String {
         )
     });
     static USER_INFO: LazyLock<Regex> = LazyLock::new(|| pattern(r"://[^/\s@?#]+@"));
+    // A value that is hidden already, with the punctuation after it.
+    let is_hidden = |value: &str| {
+        let rest = value.strip_prefix(CUT);
+        rest.is_some_and(|rest| rest.chars().all(|c| ":;,.)".contains(c)))
+    };
     let text = PARAMETER.replace_all(text, |found: &Captures<'_>| {
-        match PUBLIC_PARAMETERS.contains(&&found[2]) {
+        match PUBLIC_PARAMETERS.contains(&&found[2]) || is_hidden(&found[4]) {
             true => found[0].to_owned(),
             false => format!("{}{}{}…", &found[1], &found[2], &found[3]),
         }
     });
-    let text = SIGNATURE.replace_all(&text, "$1$2…");
+    let text = SIGNATURE.replace_all(&text, |found: &Captures<'_>| match is_hidden(&found[3]) {
+        true => found[0].to_owned(),
+        false => format!("{}{}…", &found[1], &found[2]),
+    });
     USER_INFO.replace_all(&text, "://…@").into_owned()
 }
 
-/// The same, without signatures, and without what begins a tag in HTML or a link in Markdown: issues are
-/// shown by programs that may read them as either. What is only compared, as in `<1`, stays.
+/// [`strip_control`], without signatures, and without the start of an HTML tag or a Markdown link: issues are
+/// shown by programs that may render either. A comparison such as `<1` stays.
 pub fn neutralize_markup(text: &str) -> String {
     let text = without_signatures(&strip_control(text));
     let mut out = String::with_capacity(text.len());
@@ -63,10 +71,10 @@ pub fn neutralize_markup(text: &str) -> String {
     out
 }
 
-/// Ends a text that was shortened.
+/// The end of a text that was shortened.
 pub(crate) const CUT: &str = "…";
 
-/// The same, and short enough to read: the end is cut.
+/// [`neutralize_markup`] text of at most 400 characters.
 pub fn for_message(text: &str) -> String {
     shortened(text, 400)
 }
@@ -83,7 +91,7 @@ pub(crate) fn shortened(text: &str, longest: usize) -> String {
 /// A value of a setting as a refusal may show it: a URL keeps its scheme, host and path only.
 ///
 /// The value was refused, so it need not be a valid URL: a password may hold any character, and what looks like a
-/// path or a query may still be a part of it. Where that cannot be told apart more is hidden rather than less.
+/// path or a query may still be a part of it. If this is ambiguous, more is hidden rather than less.
 pub(crate) fn refused_value(value: &str) -> String {
     let (scheme, rest) = match value.split_once("://") {
         Some((scheme, rest)) => (format!("{scheme}://"), rest),
@@ -125,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_from_elsewhere_cannot_move_the_cursor_or_fill_the_screen() {
+    fn control_characters_are_removed_and_long_text_is_cut() {
         assert_eq!(for_message("a\u{1b}[31m\r\n  b\u{202e}c"), "a [31m b c");
         assert_eq!(for_message(&"x".repeat(1000)).chars().count(), 401);
         assert_eq!(
@@ -135,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn text_from_elsewhere_is_neither_html_nor_a_link() {
+    fn html_and_links_are_neutralized() {
         assert_eq!(
             neutralize_markup("<img src=x> </p> <!-- <1 a<b [x](javascript:y) ![](z)"),
             "‹img src=x> ‹/p> ‹!-- <1 a‹b [x] (javascript:y) ![] (z)"
@@ -143,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn signed_urls_in_a_text_are_shown_without_their_values() {
+    fn values_of_signed_urls_are_hidden_once() {
         for (text, shown) in [
             (
                 "GET https://x.blob.core.windows.net/a?sv=2021-08-06&se=2026-01-01T00%3A00%3A00Z&sp=r&sig=aB%2Bc%3D failed",
@@ -163,6 +171,11 @@ mod tests {
             ),
             ("a?sv=1&amp;sig=abc", "a?sv=…&amp;sig=…"),
             ("cut: sp=rl sig=abc", "cut: sp=… sig=…"),
+            (
+                "it failed (GET https://x/a?t=…: 400 Bad Request), (GET https://x/a?sig=…)",
+                "it failed (GET https://x/a?t=…: 400 Bad Request), (GET https://x/a?sig=…)",
+            ),
+            ("a?t=…abc) sig=…:abc", "a?t=… sig=…"),
             ("https://user:pw@host/a", "https://…@host/a"),
             (
                 "/registries?api-version=2023-07-01&n=5",

@@ -60,12 +60,12 @@ fn failure_at_one_image_makes_only_this_image_unknown() {
     let denied = status(403, r#"{"errors":[{"code":"DENIED","message":"no"}]}"#);
     #[rustfmt::skip] // a table
     let cases = [
-        list("403", denied, &["source registry", "403 Forbidden", "DENIED: no", "private, misnamed"]),
+        list("403", denied, &["source registry", "403 Forbidden", "DENIED: no", "the image is private"]),
         list("503", status(503, "busy"), &["503 Service Unavailable", "tried 5 times"]),
         list("reset before the headers", ReplacedResponse::ResetBeforeHeaders, retried),
         list("reset after the headers", DamagedResponse::ResetAfterHeaders, retried),
         list("cut body", DamagedResponse::CutBody, &["broke off"]),
-        list("HTML", ReplacedResponse::Html, &["the body is HTML where JSON was promised", "HTTPS_PROXY"]),
+        list("HTML", ReplacedResponse::Html, &["the body is HTML where JSON was expected", "HTTPS_PROXY"]),
         list("JSON of another shape", DamagedResponse::WrongShape, place),
         list("truncated JSON", DamagedResponse::TruncatedJson, place),
         list("empty body", DamagedResponse::EmptyBody, place),
@@ -136,8 +136,8 @@ fn azure_refusal_makes_every_image_unknown_and_is_one_issue() {
             },
             message: &[
                 "destination registry (ACR)",
-                "is not allowed access",
-                "firewall",
+                "myacr.azurecr.io refused the request: client IP 203.0.113.7 is not allowed by the registry's firewall (POST https://",
+                "under Networking",
             ],
         },
         Refusal {
@@ -234,7 +234,7 @@ fn retry_after_of_days_ends_the_retries_at_once() {
     );
     let ended = one_is_unknown(
         run(SLI, &world),
-        &["429 Too Many Requests", "to wait", "try again later"],
+        &["429 Too Many Requests", "retry after", "try again later"],
     );
     assert!(ended.took < Duration::from_secs(5), "{:?}", ended.took);
 }
@@ -424,7 +424,7 @@ fn absent_credentials_and_managed_identity_are_reported_within_seconds() {
         .set("IDENTITY_ENDPOINT", "http://127.0.0.1:1/token")
         .set("IDENTITY_HEADER", "x")
         .end();
-    ended.expect(5, &["no managed identity answered", "AZURE_CLIENT_SECRET"]);
+    ended.expect(5, &["no managed identity responded", "AZURE_CLIENT_SECRET"]);
     assert!(ended.took < Duration::from_secs(20), "{:?}", ended.took);
 }
 

@@ -53,7 +53,7 @@ def test_incomplete_check_pushes_nothing_and_reports_the_reason(robot, world):
     assert run.pushed() == {}
     assert "no metric: the check is incomplete" in run.message[PUSH]
     for name in (CHECK_CODECOLLECTION, PUSH):
-        assert "HTML where JSON was promised" in run.message[name]
+        assert "HTML where JSON was expected" in run.message[name]
 
 
 def test_failed_import_fails_only_its_task_and_raises_one_issue(robot, world):

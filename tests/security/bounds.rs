@@ -120,7 +120,7 @@ fn hundred_megabytes_of_tags_are_bounded() {
     );
     one_response_is_bounded(
         ReplacedResponse::GzipBomb { bytes: 1 << 30 },
-        &["not the promised JSON"],
+        &["not the expected JSON"],
     );
 }
 
@@ -153,7 +153,7 @@ fn refusal_of_any_size_shows_its_status() {
     let body = format!("{{\"errors\":[{zeros}0]}}");
     one_response_is_bounded(
         response(403, &[], body.clone()),
-        &["403 Forbidden", "private, misnamed"],
+        &["403 Forbidden", "the image is private"],
     );
     one_response_is_bounded(
         response(503, &[], body),

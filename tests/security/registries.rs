@@ -52,7 +52,10 @@ fn realm_over_http_gets_no_request() {
             response(401, &[("WWW-Authenticate", &challenge)], ""),
         );
         let ended = run(SLI, &world).set("IMAGES", "runwhen-local").end();
-        ended.expect(3, &["which is not its own", "nothing was sent there"]);
+        ended.expect(
+            3,
+            &["which does not belong to it", "no request was sent there"],
+        );
     }
     assert!(
         listener.accept().is_err(),

@@ -55,7 +55,7 @@ fn run_that_azure_refuses_imports_nothing_and_is_one_issue() {
             revoked: None,
             registry: "nosuchacr",
             exit: 2,
-            message: &["registry nosuchacr is not among the 1 that", "identity: myacr.azurecr.io", "check REGISTRY_NAME"],
+            message: &["registry nosuchacr is not among the 1 that", ": myacr.azurecr.io", "check REGISTRY_NAME"],
         },
     ];
     test_all(

@@ -35,8 +35,8 @@ fn failed_import_names_the_cause_and_leaves_the_other_images() {
     let blobs = &["could not read the source's blobs"];
     #[rustfmt::skip] // a table
     let cases = [
-        fails("source refuses Azure", ImportFailure::SourceUnauthorized, &["the source refused Azure"]),
-        fails("absent at the source", ImportFailure::SourceNotFound, &["the image is gone from the source"]),
+        fails("source refuses Azure", ImportFailure::SourceUnauthorized, &["Azure could not pull", "from us-west1-docker.pkg.dev: UNAUTHORIZED (authentication required) (GET https://"]),
+        fails("absent at the source", ImportFailure::SourceNotFound, &["the image does not exist at the source any more"]),
         fails("limit of the source", ImportFailure::SourceRateLimited, &["USE_DOCKER_AUTH"]),
         Case {
             unwanted: &["may still end well"],
@@ -47,7 +47,7 @@ fn failed_import_names_the_cause_and_leaves_the_other_images() {
         fails("copying blobs", ImportFailure::CopyingBlobs, blobs),
         fails("unexpected status", ImportFailure::UnexpectedStatus, blobs),
         Case {
-            unwanted: &["the source refused"],
+            unwanted: &["could not pull"],
             ..fails("full registry", ImportFailure::StorageQuota,
                 &["destination registry (ACR)", "az acr show-usage --name myacr"])
         },

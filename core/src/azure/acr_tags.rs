@@ -1,4 +1,4 @@
-//! What an ACR tells beyond the distribution API.
+//! The attributes of tags that an ACR has in addition to the distribution API.
 //!
 //! Source: <https://learn.microsoft.com/rest/api/containerregistry/>, `GET /acr/v1/{repository}/_tags`.
 
@@ -10,21 +10,19 @@ use crate::name::{Digest, NameError, Repository, Tag};
 use crate::problem::Problem;
 use crate::registry::{RegistryClient, Subject, states_absence, uncached};
 
-/// Tags that are asked for: the newest ones.
+/// The number of newest tags that are requested.
 const NEWEST: usize = 100;
 
 /// A tag as an ACR describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AcrTag {
-    /// The tag.
     pub tag: Tag,
-    /// What it points at.
     pub digest: Digest,
-    /// When it was last set; later when only its attributes changed since.
+    /// The last time that the tag was set or its attributes were changed.
     pub updated: Option<DateTime<Utc>>,
 }
 
-/// A repository of untagged manifests has no `tags`; whose list it is, stands there all the same.
+/// A repository with only untagged manifests has no `tags`, but its `imageName`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct TagPage {
@@ -54,11 +52,8 @@ struct Changeable {
     write_enabled: bool,
 }
 
-/// The tags of an ACR's repository that were set last, the newest first. Empty when there is no such
-/// repository; signatures and other attachments are left out.
-///
-/// # Errors
-/// When they cannot be read.
+/// The tags of an ACR's repository that were set last, the newest first, without signatures and other attachments.
+/// Empty if there is no such repository.
 pub async fn newest_tags(
     client: &RegistryClient,
     repository: &Repository,
@@ -75,14 +70,14 @@ pub async fn newest_tags(
     }
     let TagPage { image_name, tags } = response.json()?;
     if image_name.is_none() && tags.is_none() {
-        return Err(response.invalid("the list has neither tags nor an image's name"));
+        return Err(response.invalid("the list contains neither tags nor the image's name"));
     }
     let is_attachment = |name: &str| name.starts_with("sha256-") && name.len() > 70;
     let rows = tags
         .unwrap_or_default()
         .into_iter()
         .filter(|row| !is_attachment(&row.name));
-    // What is no tag cannot be asked for. What has no digest that we trust may be the very image.
+    // A text that is not a valid tag is skipped. A digest that is not trusted is an error: it may be the wanted image's.
     rows.filter_map(|row| Some((row.name.parse().ok()?, row.digest, row.last_update_time)))
         .map(|(tag, digest, updated)| {
             let digest = digest
@@ -100,7 +95,7 @@ pub async fn newest_tags(
         .collect()
 }
 
-/// Whether an ACR refuses to overwrite this tag; `None` when it does not tell.
+/// True if the ACR refuses to overwrite this tag. None if this is not known.
 pub async fn is_locked(
     client: &RegistryClient,
     repository: &Repository,

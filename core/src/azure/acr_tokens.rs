@@ -1,8 +1,8 @@
 //! Tokens for the registry's data plane: Entra token, exchanged for a refresh token, for an access token.
 //!
 //! Source: <https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md>. The unauthenticated `GET /v2/` that
-//! clients begin with is left out: realm and service are known. One token serves all repositories of a
-//! run; a scope may be repeated, and some 25 fit.
+//! clients begin with is not needed: realm and service are known. One token is for several repositories,
+//! because a scope may be repeated; about 25 fit.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
@@ -18,6 +18,7 @@ use url::form_urlencoded::Serializer;
 
 use super::RoleMode;
 use super::identity::{Identity, claims, tenant_of};
+use super::refusal::client_refused_by_firewall;
 use crate::cloud::ACR_SCOPE;
 use crate::name::{Registry, Repository};
 use crate::problem::{Cause, Problem, Side};
@@ -26,13 +27,13 @@ use crate::wire::{Request, Response, Wire};
 
 /// Repositories in one access token.
 const SCOPES_AT_ONCE: usize = 20;
-/// A token is renewed when it has less than this left.
+/// A token is renewed this long before its end.
 const MARGIN: Duration = Duration::from_secs(60);
-/// Taken for a token that does not say how long it lasts.
+/// The lifetime of a token without times.
 const SHORTEST_LIFETIME: Duration = Duration::from_secs(300);
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Access tokens for the repositories of one registry. Each is asked for once, by whoever is first.
+/// Access tokens for the repositories of one registry. Each is requested once, when it is first needed.
 pub struct AcrTokens {
     wire: Wire,
     identity: Arc<Identity>,
@@ -42,16 +43,16 @@ pub struct AcrTokens {
     groups: StdMutex<Vec<Arc<Group>>>,
 }
 
-/// The repositories that one access token is good for.
+/// The repositories of one access token.
 struct Group {
     repositories: Vec<Repository>,
     access: Mutex<Kept>,
 }
 
-/// A token that was given, or the refusal; a refusal is final for the run.
+/// A token or the refusal, which is final for the run.
 type Kept = Option<Result<CachedToken, Problem>>;
 
-/// A token of the registry. Its lifetime is the difference of its own times: this machine's clock may be wrong.
+/// The lifetime is the difference of the times in the token, because this machine's clock may be wrong.
 fn cached(text: String, wire: &Wire) -> CachedToken {
     let text = SecretString::from(text);
     wire.learn_secret(&text);
@@ -64,7 +65,7 @@ fn cached(text: String, wire: &Wire) -> CachedToken {
 }
 
 impl AcrTokens {
-    /// Tokens for this login server; nothing is asked yet.
+    /// Sends no request yet.
     pub fn new(wire: &Wire, identity: Arc<Identity>, server: Registry, roles: RoleMode) -> Self {
         Self {
             wire: wire.clone(),
@@ -76,14 +77,14 @@ impl AcrTokens {
         }
     }
 
-    /// Asks now for the tokens of these repositories, so that they are there when the first is read.
+    /// Requests the tokens of these repositories in advance.
     pub async fn prepare(&self, repositories: &BTreeSet<Repository>) {
         let groups = self.group(repositories);
-        // Whoever needs a token gets the refusal too.
+        // A refusal is kept and returned when a token is needed.
         let _ = futures_util::future::join_all(groups.iter().map(|group| self.access(group))).await;
     }
 
-    /// The groups that hold these repositories; those in none yet get new ones.
+    /// The groups of these repositories. Repositories without a group get new groups.
     fn group(&self, repositories: &BTreeSet<Repository>) -> Vec<Arc<Group>> {
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         let is_known = |repository: &&Repository| {
@@ -113,11 +114,11 @@ impl AcrTokens {
 
     async fn access(&self, group: &Group) -> Result<SecretString, Problem> {
         let mut kept = group.access.lock().await;
-        renewed(&mut kept, || self.ask_access(group)).await
+        renewed(&mut kept, || self.request_access(group)).await
     }
 
-    async fn ask_access(&self, group: &Group) -> Result<CachedToken, Problem> {
-        let refresh = renewed(&mut *self.refresh.lock().await, || self.ask_refresh()).await?;
+    async fn request_access(&self, group: &Group) -> Result<CachedToken, Problem> {
+        let refresh = renewed(&mut *self.refresh.lock().await, || self.request_refresh()).await?;
         let mut form = vec![
             ("grant_type", "refresh_token".to_owned()),
             ("service", self.server.to_string()),
@@ -138,7 +139,7 @@ impl AcrTokens {
         ))
     }
 
-    async fn ask_refresh(&self) -> Result<CachedToken, Problem> {
+    async fn request_refresh(&self) -> Result<CachedToken, Problem> {
         let entra = self.identity.token(ACR_SCOPE).await?;
         let mut form = vec![
             ("grant_type", "access_token".to_owned()),
@@ -175,7 +176,7 @@ impl AcrTokens {
         }
     }
 
-    /// The smallest role for checks. A registry in ABAC mode does not honour AcrPull.
+    /// The smallest role for checks. A registry in ABAC mode ignores AcrPull.
     fn roles_to_check(&self) -> &'static str {
         match self.roles {
             RoleMode::Rbac => "for checks only, AcrPull is enough",
@@ -226,16 +227,19 @@ impl Tokens for AcrTokens {
 
     /// Source of the texts: <https://learn.microsoft.com/azure/container-registry/container-registry-troubleshoot-access>.
     fn explain_refusal(&self, response: &Response) -> Problem {
-        let problem = response.unexpected();
-        if problem.what.contains("is not allowed access") {
-            return Problem { cause: Cause::AccessDenied, ..problem }.advise(
-                "the registry's firewall does not let this address in: allow it under Networking, or run from an \
-                 allowed network or through its private endpoint (where HTTPS_PROXY is set, add the registry to NO_PROXY)",
+        let message = response.service_message().unwrap_or_default();
+        if let Some(client) = client_refused_by_firewall(&message) {
+            let reason =
+                format!("refused the request: {client} is not allowed by the registry's firewall");
+            return response.refusal_because(Cause::AccessDenied, &reason).advise(
+                "add the address of this machine to the registry's firewall under Networking, or run inside an allowed \
+                 network or through the registry's private endpoint (if HTTPS_PROXY is set, add the registry to NO_PROXY)",
             );
         }
+        let problem = response.unexpected();
         match problem.cause {
             Cause::AccessDenied => problem.advise(format!(
-                "the identity may not read this registry: grant it 'Container Registry Data Importer and Data Reader' \
+                "the identity lacks the role to read this registry: grant it 'Container Registry Data Importer and Data Reader' \
                  on the registry; {}",
                 self.roles_to_check()
             )),
@@ -244,17 +248,17 @@ impl Tokens for AcrTokens {
     }
 }
 
-/// The kept token when it is fresh, else a new one.
+/// The kept token if it is fresh, otherwise a new one.
 async fn renewed<F: Future<Output = Result<CachedToken, Problem>>>(
     kept: &mut Kept,
-    ask: impl FnOnce() -> F,
+    request: impl FnOnce() -> F,
 ) -> Result<SecretString, Problem> {
     match kept {
         Some(Ok(token)) if token.is_fresh() => return Ok(token.text()),
         Some(Err(problem)) => return Err(problem.clone()),
         Some(Ok(_)) | None => {}
     }
-    let asked = ask().await;
-    *kept = Some(asked.clone());
-    asked.map(|token| token.text())
+    let result = request().await;
+    *kept = Some(result.clone());
+    result.map(|token| token.text())
 }

@@ -1,8 +1,8 @@
 //! The assertion that a service principal with a certificate signs for itself.
 //!
 //! Microsoft identity platform, "application authentication certificate credentials": a JWT signed with
-//! PS256 whose header names the certificate by its SHA-256 thumbprint (`x5t#S256`). The library's own
-//! certificate credential needs OpenSSL, a second TLS stack; ring is here already.
+//! PS256 whose header names the certificate by its SHA-256 thumbprint (`x5t#S256`). The library's
+//! certificate credential needs OpenSSL, a second TLS stack; ring is a dependency already.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::json;
 
-/// How long an assertion is good for, in seconds. Entra takes up to a day.
+/// The lifetime of an assertion in seconds. Entra accepts up to a day.
 const LIFETIME: i64 = 600;
 
-/// Makes sure that a PEM file holds a certificate and its private key.
+/// Checks that a PEM file contains a certificate and its private key.
 ///
 /// # Errors
-/// A fragment that says which of the two is missing or cannot be used.
+/// Names the one that is missing or cannot be used.
 pub(crate) fn check(pem: &str) -> Result<(), String> {
     CertificateAssertion::new(pem, "", String::new()).map(drop)
 }
@@ -48,12 +48,12 @@ impl CertificateAssertion {
     /// Reads private key and certificate from PEM. `audience` is the token endpoint.
     ///
     /// # Errors
-    /// A fragment that says which of the two is missing or of no use.
+    /// Names the one that is missing or cannot be used.
     pub(super) fn new(pem: &str, client: &str, audience: String) -> Result<Self, String> {
         let certificate = CertificateDer::from_pem_slice(pem.as_bytes())
-            .map_err(|error| format!("the PEM file holds no usable certificate: {error}"))?;
+            .map_err(|error| format!("the PEM file contains no usable certificate: {error}"))?;
         let key = PrivateKeyDer::from_pem_slice(pem.as_bytes())
-            .map_err(|error| format!("the PEM file holds no usable private key: {error}"))?;
+            .map_err(|error| format!("the PEM file contains no usable private key: {error}"))?;
         let key = match &key {
             PrivateKeyDer::Pkcs8(der) => RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()),
             PrivateKeyDer::Pkcs1(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()),
@@ -100,7 +100,7 @@ impl ClientAssertion for CertificateAssertion {
     }
 }
 
-/// An assertion that somebody else signed, as the Azure CLI keeps it.
+/// An assertion that another program signed, as the Azure CLI stores it.
 pub(super) struct GivenAssertion(pub(super) Arc<secrecy::SecretString>);
 
 impl std::fmt::Debug for GivenAssertion {

@@ -1,4 +1,4 @@
-//! Tokens from Entra for whoever this run is.
+//! Tokens from Entra for the identity of this run.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -30,10 +30,10 @@ use crate::problem::{Cause, Problem, Side};
 use crate::text::{for_message, strip_control};
 use crate::wire::{Request, Response, Wire, chain};
 
-/// How long a machine's identity service may take to answer.
+/// The longest wait for a machine's identity service.
 const MANAGED_IDENTITY: Duration = Duration::from_secs(15);
 
-/// Who this run is in Azure.
+/// The identity of this run in Azure.
 pub struct Identity {
     kept: Mutex<Kept>,
     login: Login,
@@ -41,16 +41,16 @@ pub struct Identity {
     wire: Wire,
 }
 
-/// The library's credential, which keeps the tokens that it was given.
+/// The library's credential, which caches tokens, and the tokens that it has returned.
 struct Kept {
     credential: Result<Arc<dyn TokenCredential>, Problem>,
-    given: Vec<SecretString>,
+    returned: Vec<SecretString>,
 }
 
 impl Kept {
-    fn gave(&self, token: &SecretString) -> bool {
+    fn has_returned(&self, token: &SecretString) -> bool {
         let is_it = |other: &SecretString| other.expose_secret() == token.expose_secret();
-        self.given.iter().any(is_it)
+        self.returned.iter().any(is_it)
     }
 }
 
@@ -61,7 +61,7 @@ impl Identity {
         Self {
             kept: Mutex::new(Kept {
                 credential,
-                given: Vec::new(),
+                returned: Vec::new(),
             }),
             login: login.clone(),
             entra_host: entra_host.to_owned(),
@@ -69,13 +69,13 @@ impl Identity {
         }
     }
 
-    /// Forgets a token that a service does not take any more, unless a neighbour has done so already.
+    /// Forgets a token that a service refused, unless a concurrent request has done so already.
     pub fn forget(&self, refused: &SecretString) {
         let mut kept = self.kept();
-        if kept.gave(refused) {
-            // The library gives a kept token until its time is over; only a new credential asks again.
+        if kept.has_returned(refused) {
+            // The library caches a token until its end; only a new credential requests another.
             kept.credential = credential(&self.login.credentials, &self.entra_host, &self.wire);
-            kept.given.clear();
+            kept.returned.clear();
         }
     }
 
@@ -83,37 +83,37 @@ impl Identity {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An access token for this scope; asked for once and then kept.
+    /// An access token for this scope, which is requested once and then cached.
     ///
     /// # Errors
-    /// When Entra refuses or cannot be reached; the problem says which credentials were used.
+    /// If Entra refuses or cannot be reached. The problem names the credentials.
     pub async fn token(&self, scope: &str) -> Result<SecretString, Problem> {
         let credential = self.kept().credential.clone()?;
         let limit = match &self.login.credentials {
-            // The library asks a machine without an identity for minutes.
+            // On a machine without an identity the library retries for minutes.
             Credentials::ManagedIdentity { .. } => self.wire.limit().for_image(MANAGED_IDENTITY),
             Credentials::ClientSecret { .. }
             | Credentials::ClientCertificate { .. }
             | Credentials::ClientAssertion { .. }
             | Credentials::WorkloadIdentity { .. } => self.wire.limit().clone(),
         };
-        let asked = limit.guard(async {
+        let result = limit.guard(async {
             credential
                 .get_token(&[scope], None)
                 .await
                 .map_err(|error| self.refused(&error))
         });
-        let token = asked.await.map_err(|problem| self.no_answer(problem))?;
+        let token = result.await.map_err(|problem| self.no_response(problem))?;
         let token = SecretString::from(token.token.secret().to_owned());
         self.wire.learn_secret(&token);
         let mut kept = self.kept();
-        if !kept.gave(&token) {
-            kept.given.push(token.clone());
+        if !kept.has_returned(&token) {
+            kept.returned.push(token.clone());
         }
         Ok(token)
     }
 
-    fn no_answer(&self, problem: Problem) -> Problem {
+    fn no_response(&self, problem: Problem) -> Problem {
         let Credentials::ManagedIdentity { .. } = self.login.credentials else {
             return problem;
         };
@@ -121,7 +121,7 @@ impl Identity {
             return problem;
         }
         let what = format!(
-            "no credentials were given, and no managed identity answered in {} s",
+            "no credentials were given, and no managed identity responded in {} s",
             MANAGED_IDENTITY.as_secs()
         );
         Problem::new(Side::Entra, Cause::AccessDenied, what).advise(self.how_to_log_in())
@@ -129,11 +129,11 @@ impl Identity {
 
     fn refused(&self, error: &azure_core::Error) -> Problem {
         let chain = || chain(error);
-        // Our own wire's problem is the reason whenever there was no answer.
+        // Without a response, the reason is the problem of our own wire.
         if let Some(problem) = chain().find_map(|source| source.downcast_ref::<Problem>()) {
             let mut problem = problem.clone();
             if let Credentials::ManagedIdentity { .. } = self.login.credentials {
-                problem.what = format!("no managed identity answered: {}", problem.what);
+                problem.what = format!("no managed identity responded: {}", problem.what);
                 problem.cause = Cause::AccessDenied;
                 problem.advice = Some(self.how_to_log_in());
             }
@@ -142,7 +142,7 @@ impl Identity {
         let refusal = chain().find_map(|source| source.downcast_ref::<Refusal>());
         let reason = match refusal {
             Some(Refusal(reason)) => reason.clone(),
-            // An error of the library's own.
+            // An error of the library itself.
             None => {
                 let deepest = chain().last().map(ToString::to_string);
                 self.wire.scrub(&deepest.unwrap_or_default())
@@ -176,27 +176,27 @@ impl Identity {
     }
 }
 
-/// What an error code of Entra asks of the user. Source: Microsoft, "Entra authentication error codes".
+/// Advice for an error code of Entra. Source: Microsoft, "Entra authentication error codes".
 fn explained(reason: &str) -> Option<&'static str> {
     let digits = reason.split("AADSTS").nth(1)?;
     let end = digits
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(digits.len());
     Some(match digits[..end].parse().ok()? {
-        7_000_215 => "the client secret is wrong: give the secret's value, not its id",
+        7_000_215 => "the client secret is wrong: use the secret's value, not its id",
         7_000_222 => "the client secret has expired: create a new one",
-        90_002 => "no such tenant: check AZURE_TENANT_ID and AZURE_CLOUD",
+        90_002 => "the tenant does not exist: check AZURE_TENANT_ID and AZURE_CLOUD",
         900_023 => "the tenant is not a valid id: check AZURE_TENANT_ID",
-        700_016 => "no such application in this tenant: check AZURE_CLIENT_ID and AZURE_TENANT_ID",
+        700_016 => {
+            "the application does not exist in this tenant: check AZURE_CLIENT_ID and AZURE_TENANT_ID"
+        }
         700_211 | 700_212 | 700_213 | 70_021 => {
             "no federated credential matches this service account: check its issuer, subject and audience"
         }
         700_027 => "the certificate is not registered with the application, or has expired",
-        700_024 => {
-            "the login was signed for another time than Entra's: set the clock of this machine"
-        }
+        700_024 => "the login was signed with a wrong time: set the clock of this machine",
         7_000_112 => "the application is disabled in this tenant",
-        // 53000 to 53002 ask for a managed device, which a service principal cannot be.
+        // 53000 to 53002 require a managed device, which a service principal is not.
         53_000..=53_004 | 530_032..=530_035 => {
             "a Conditional Access policy of the tenant blocks this login, often because of the network it comes from: \
              let an administrator find the policy in Entra's sign-in logs (service principal sign-ins), and allow this \
@@ -212,13 +212,13 @@ fn explained(reason: &str) -> Option<&'static str> {
     })
 }
 
-/// The tenant that a token was given for: its `tid` claim.
+/// The tenant of a token: its `tid` claim.
 pub(super) fn tenant_of(token: &SecretString) -> Option<String> {
     let claims = claims(token)?;
     claims["tid"].as_str().map(ToOwned::to_owned)
 }
 
-/// The claims of a JWT. Nothing is trusted because of them; the service that gave it reads them itself.
+/// The claims of a JWT, which are not verified: the service that issued it does this itself.
 pub(super) fn claims(token: &SecretString) -> Option<serde_json::Value> {
     let payload = token.expose_secret().split('.').nth(1)?;
     let bytes = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
@@ -277,20 +277,23 @@ fn credential(
         }))
         .map(|made| made as _),
         Credentials::ManagedIdentity { identity } => {
-            let user_assigned_id = match identity {
-                ManagedIdentity::System => None,
-                ManagedIdentity::Client(id) => Some(UserAssignedId::ClientId(id.clone())),
-                ManagedIdentity::Object(id) => Some(UserAssignedId::ObjectId(id.clone())),
-                ManagedIdentity::Resource(id) => Some(UserAssignedId::ResourceId(id.clone())),
-            };
             ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
-                user_assigned_id,
+                user_assigned_id: user_assigned_id(identity),
                 client_options: options,
             }))
             .map(|made| made as _)
         }
     };
     made.map_err(|error| unusable(error.to_string()))
+}
+
+fn user_assigned_id(identity: &ManagedIdentity) -> Option<UserAssignedId> {
+    match identity {
+        ManagedIdentity::System => None,
+        ManagedIdentity::Client(id) => Some(UserAssignedId::ClientId(id.clone())),
+        ManagedIdentity::Object(id) => Some(UserAssignedId::ObjectId(id.clone())),
+        ManagedIdentity::Resource(id) => Some(UserAssignedId::ResourceId(id.clone())),
+    }
 }
 
 fn assertion_credential<C: azure_identity::ClientAssertion + 'static>(
@@ -324,14 +327,14 @@ fn client_options(authority: &str, wire: &Wire) -> ClientOptions {
     }
 }
 
-/// What every endpoint that gives tokens answers.
+/// The response of every token endpoint.
 #[derive(Deserialize)]
 struct TokenResponse {
     #[serde(rename = "access_token")]
     _token: IgnoredAny,
 }
 
-/// What App Service's managed identity answers where it has no token.
+/// The refusal of App Service's managed identity.
 #[derive(Deserialize)]
 struct IdentityRefusal {
     #[serde(rename = "statusCode")]
@@ -339,9 +342,9 @@ struct IdentityRefusal {
     message: String,
 }
 
-/// A refusal in the service's own words.
+/// The message of a refusal.
 ///
-/// The library would read them itself, but borrows them from the body, which fails for every text with an escape
+/// The library would read it itself, but borrows it from the body, which fails for every text with an escape
 /// (azure_identity 1.0.0, `EntraIdErrorResponse`): the user would see "expected a borrowed string".
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -357,13 +360,12 @@ impl Refusal {
     }
 }
 
-/// The library's requests over our wire.
+/// Sends the library's requests over our wire.
 #[derive(Debug)]
 struct EntraTransport(Wire);
 
 impl EntraTransport {
-    /// Keeps out of all messages what a request proves the identity with, such as the federated token, which the
-    /// library reads from its file itself.
+    /// Learns the secrets of a request, such as the federated token, which the library reads from its file itself.
     fn learn_proofs(&self, request: &Request) {
         const FIELDS: [&str; 2] = ["client_assertion", "client_secret"];
         const HEADERS: [&str; 2] = ["authorization", "x-identity-header"];
@@ -386,7 +388,7 @@ impl HttpClient for EntraTransport {
         &self,
         given: &azure_core::http::Request,
     ) -> azure_core::Result<AsyncRawResponse> {
-        let failed = |problem| azure_core::Error::with_error(ErrorKind::Io, problem, "no answer");
+        let failed = |problem| azure_core::Error::with_error(ErrorKind::Io, problem, "no response");
         let invalid = |what: &str| failed(Problem::new(Side::Local, Cause::Invalid, what));
         let method = reqwest::Method::from_bytes(given.method().as_str().as_bytes())
             .map_err(|_| invalid("method"))?;
@@ -408,14 +410,14 @@ impl HttpClient for EntraTransport {
         }
         self.learn_proofs(&request);
         let response = self.0.send(request).await.map_err(failed)?;
-        // What is neither a token nor a refusal is no answer; the library would call it a refusal.
+        // The library would report any other response as a refusal.
         if response.status.is_success() {
             response.json::<TokenResponse>().map_err(failed)?;
         } else {
             let Some(refusal) = Refusal::of(&response) else {
-                return Err(failed(response.invalid("this is not an answer of Entra")));
+                return Err(failed(response.invalid("the response is not from Entra")));
             };
-            // A machine's identity may appear a moment later; the library tries again after an I/O error.
+            // A machine's identity may become available later; the library retries after an I/O error.
             let kind = match response.status {
                 StatusCode::NOT_FOUND | StatusCode::GONE => ErrorKind::Io,
                 _ => ErrorKind::Credential,
@@ -436,7 +438,7 @@ mod tests {
     use super::explained;
 
     #[test]
-    fn codes_are_compared_whole() {
+    fn only_a_whole_error_code_has_advice() {
         let advice = |text: &str| explained(text).unwrap_or("none");
         for (reason, part) in [
             (

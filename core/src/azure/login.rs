@@ -6,53 +6,41 @@ use secrecy::SecretString;
 
 use crate::cloud::Cloud;
 
-/// The credentials with which this run logs in to Entra.
+/// The credentials with which this run logs in to Entra. `tenant` is an id or a domain, `client` an application id.
 #[derive(Clone, Debug)]
 pub enum Credentials {
     /// A service principal with a secret.
     ClientSecret {
-        /// Directory (tenant) id or domain.
         tenant: String,
-        /// Application id.
         client: String,
         /// The value of the secret, not its id.
         secret: SecretString,
     },
     /// A service principal with a certificate and its private key, as PEM.
     ClientCertificate {
-        /// Directory (tenant) id or domain.
         tenant: String,
-        /// Application id.
         client: String,
         /// Private key and certificate, in the form that `az login --certificate` accepts.
         pem: SecretString,
     },
     /// A service principal with an assertion that another program signed.
     ClientAssertion {
-        /// Directory (tenant) id or domain.
         tenant: String,
-        /// Application id.
         client: String,
-        /// The assertion, a JWT.
+        /// A JWT.
         assertion: SecretString,
     },
     /// A Kubernetes service account that Entra trusts.
     WorkloadIdentity {
-        /// Directory (tenant) id or domain.
         tenant: String,
-        /// Application id.
         client: String,
         /// The projected service account token.
         token_file: PathBuf,
     },
     /// The identity of the machine, with tokens from its metadata service.
-    ManagedIdentity {
-        /// The identity to use, of those that the machine has.
-        identity: ManagedIdentity,
-    },
+    ManagedIdentity { identity: ManagedIdentity },
 }
 
-/// One of a machine's managed identities.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ManagedIdentity {
     /// The system-assigned one, or the only one.
@@ -68,7 +56,7 @@ pub enum ManagedIdentity {
 /// The credentials of a run, and the values that are stored with them.
 #[derive(Clone, Debug)]
 pub struct Login {
-    /// The credentials.
+    /// How the run logs in to Entra.
     pub credentials: Credentials,
     /// The place where they were found, for the log and the report.
     pub origin: String,

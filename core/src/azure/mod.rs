@@ -1,7 +1,7 @@
-//! Azure's side: who we are (Entra), what the registry is (Resource Manager), how to read it (ACR).
+//! Azure: the identity (Entra), the registry's resource (Resource Manager), its tokens and tags (ACR).
 //!
-//! There is no usable crate for Resource Manager's or ACR's calls; those are ours. Credentials are
-//! `azure_identity`'s, over our own wire.
+//! There is no usable crate for the requests to Resource Manager and ACR. The credentials are those of `azure_identity`,
+//! over our own wire.
 
 mod acr_tags;
 mod acr_tokens;

@@ -1,4 +1,4 @@
-//! How an import goes, as Azure Resource Manager reports it.
+//! The state of an import, as Azure Resource Manager reports it.
 //!
 //! Source of the states: <https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations>.
 
@@ -10,46 +10,41 @@ use super::refusal::{About, explained, is_failed_operation};
 use crate::problem::{Cause, Problem};
 use crate::wire::{Response, same_origin};
 
-/// How an import goes.
+/// The state of an import that has not failed.
 #[derive(Clone, Debug)]
 pub enum Progress {
-    /// Azure works on it.
     Running {
-        /// Where to poll next. Signed: followed as it is.
+        /// The next URL to poll. It is signed, so it is used without changes.
         location: Url,
-        /// The polling interval that `Retry-After` asked for, in seconds.
+        /// The polling interval of `Retry-After`, in seconds.
         wait: Option<u64>,
     },
-    /// Azure reports success.
     Succeeded,
 }
 
-/// What Azure answers to the request to import.
+/// The response to the request to import.
 #[derive(Clone, Debug)]
 pub enum Start {
-    /// It took the request.
     Begun(Progress),
-    /// It refused because something else changes the target at the moment: probably another import of it.
+    /// Azure refused because the target is being changed, probably by another import.
     Busy(Problem),
 }
 
-/// Reads the response to `importImage`.
 pub(super) fn read_start(response: &Response, about: About<'_>) -> Result<Start, Problem> {
     let problem = match read_progress(response, about) {
         Ok(progress) => return Ok(Start::Begun(progress)),
         Err(problem) => problem,
     };
-    // A conflict that Azure explains (a lock, a tag that may not be replaced) does not end by waiting.
+    // A conflict with a known cause (a lock, a tag that may not be replaced) does not end by waiting.
     match response.status == StatusCode::CONFLICT && problem.advice.is_none() {
         true => Ok(Start::Busy(problem)),
         false => Err(problem),
     }
 }
 
-/// Reads the response to a poll.
 pub(super) fn read_poll(response: &Response, about: About<'_>) -> Result<Progress, Problem> {
-    let says_how_it_ended = response.status.is_success() || is_failed_operation(response);
-    read_progress(response, about).map_err(|problem| match says_how_it_ended {
+    let has_ended = response.status.is_success() || is_failed_operation(response);
+    read_progress(response, about).map_err(|problem| match has_ended {
         true => problem,
         false => problem.acted(),
     })
@@ -63,9 +58,9 @@ fn read_progress(response: &Response, about: About<'_>) -> Result<Progress, Prob
                 .and_then(|text| response.url.join(text).ok());
             let Some(location) = location.filter(|location| same_origin(location, &response.url))
             else {
-                return Err(response.invalid(
-                    "the import was accepted without a Location on the same host to follow",
-                ));
+                return Err(
+                    response.invalid("the import was accepted without a Location on the same host")
+                );
             };
             let wait = response
                 .header("retry-after")
@@ -73,9 +68,9 @@ fn read_progress(response: &Response, about: About<'_>) -> Result<Progress, Prob
             Ok(Progress::Running { location, wait })
         }
         status if status.is_success() => read_status(response, about),
-        // The registry was found a moment ago, so this is not a setting that names something else.
+        // The registry was found a moment ago, so this is not a wrong setting.
         StatusCode::NOT_FOUND => Err(explained(response, Cause::Rejected, about)),
-        _ => Err(explained(response, response.unexpected().cause, about)),
+        _ => Err(explained(response, response.unexpected_cause(), about)),
     }
 }
 
@@ -94,6 +89,6 @@ fn read_status(response: &Response, about: About<'_>) -> Result<Progress, Proble
     match status.as_str() {
         "Succeeded" | "" if error.is_none() => Ok(Progress::Succeeded),
         _ if is_failed_operation(response) => Err(explained(response, Cause::Rejected, about)),
-        other => Err(response.invalid(format!("the import's status is {other:?}"))),
+        other => Err(response.invalid(format!("unknown import status {other:?}"))),
     }
 }

@@ -1,30 +1,32 @@
 //! What a refusal by Azure Resource Manager means: which side it is about, and what to do.
 //!
-//! Only the service's own words are read, never a URL or an id around them.
-//! Source: the causes that `az acr import` reports, and Azure Resource Manager's common error codes.
+//! Only the service's message is read, not the URLs and ids around it.
+//! Source: the causes that `az acr import` reports, and the common error codes of Azure Resource Manager.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
+use serde::Deserialize;
 use serde_json::Value;
 
-use crate::name::{Repository, Tag, pattern};
+use crate::name::{Reference, Repository, Tag, TagOrDigest, pattern};
 use crate::problem::{Cause, Problem, Side};
 use crate::text::shortened;
 use crate::wire::Response;
 
-/// The longest text of Azure that is shown, in characters: a message and the errors nested in it.
+/// The longest message of Azure that is shown, in characters, with the errors nested in it.
 const LONGEST: usize = 1200;
 
-/// What Azure was asked for. Advice names it, so that it can be used as it is.
+/// The requested operation. Advice contains its names, so that its commands can be copied.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum About<'a> {
-    /// An import into these tags of the registry of this name.
+    /// An import from this source into these tags of the registry of this name.
     Import {
+        source: &'a Reference,
         registry: &'a str,
         targets: &'a [(Repository, Tag)],
     },
-    /// Reading what a subscription holds, or which subscriptions there are.
+    /// Listing subscriptions, or the registries of one.
     Subscription(SubscriptionOrigin),
 }
 
@@ -33,14 +35,14 @@ pub(super) enum About<'a> {
 pub(super) enum SubscriptionOrigin {
     /// `AZURE_RESOURCE_SUBSCRIPTION_ID`.
     Variable,
-    /// It came with the credentials.
+    /// The credentials contain it.
     Credentials,
     /// Azure listed it.
     Listed,
 }
 
 impl SubscriptionOrigin {
-    /// What to do when it is the wrong one.
+    /// What to do if it is the wrong one.
     pub(super) fn correction(self) -> &'static str {
         match self {
             Self::Variable => {
@@ -56,29 +58,28 @@ impl SubscriptionOrigin {
     }
 }
 
-/// How Azure begins the failure of an operation: the operation and the target, at length.
+/// The beginning of Azure's message about a failed operation: the ids of the operation and of the target.
 static PREFACE: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"Operation \S+ failed\.?\s*Resource \S+\s*"));
 
-/// Docker Hub's limit in a registry's words. Resource Manager's own code is `TooManyRequests`.
+/// A source registry's rate limit. Resource Manager's own error code is `TooManyRequests`.
 static PULL_LIMIT: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"\b(TOOMANYREQUESTS|toomanyrequests)\b|(?i:pull rate limit)"));
 
-/// True when a response reports that an operation failed or was canceled, whatever its HTTP status. Any other
-/// 4xx or 5xx says only that the operation could not be polled.
+/// True if a response reports that an operation failed or was canceled, whatever its HTTP status. Any other
+/// 4xx or 5xx means only that the operation could not be polled.
 pub(super) fn is_failed_operation(response: &Response) -> bool {
     let said = response.service_message().unwrap_or_default();
     bad_end(response).is_some() || PREFACE.is_match(&said) || PULL_LIMIT.is_match(&said)
 }
 
-/// How an operation ended without success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BadEnd {
     Failed,
     Canceled,
 }
 
-/// The end that the body's `status` reports.
+/// Read from the body's `status`.
 fn bad_end(response: &Response) -> Option<BadEnd> {
     let body: Value = serde_json::from_slice(&response.body).ok()?;
     match body["status"].as_str()?.to_ascii_lowercase().as_str() {
@@ -88,37 +89,110 @@ fn bad_end(response: &Response) -> Option<BadEnd> {
     }
 }
 
-/// A refusal in Azure's words, with the side that it is about and what to do.
+/// The problem of a refusal or a failed operation: the cause, the side that it is about, and what to do.
 pub(super) fn explained(response: &Response, cause: Cause, about: About<'_>) -> Problem {
     let said = response.service_message().unwrap_or_default();
     let said = PREFACE.replace_all(&said, "").into_owned();
-    let end = bad_end(response);
-    let ending = match end {
-        Some(BadEnd::Failed) => ": the import failed",
-        Some(BadEnd::Canceled) => ": the import was canceled",
-        None => "",
-    };
-    let colon = if said.is_empty() { "" } else { ": " };
-    let what = format!(
-        "{}: {}{ending}{colon}{}",
-        response.request,
-        response.status,
-        shortened(&said, LONGEST)
-    );
-    if matches!(about, About::Subscription(_)) && is_of_registry(response) {
-        return Problem::new(Side::ResourceManager, Cause::Invalid, what)
-            .advise("a registry's error came in place of Azure Resource Manager's: check HTTPS_PROXY and NO_PROXY");
-    }
-    match (meaning(&said, about), end) {
-        (Some((side, cause, advice)), _) => Problem::new(side, cause, what).advise(advice),
-        (None, Some(BadEnd::Canceled)) => Problem::new(Side::ResourceManager, cause, what)
-            .advise("the import was canceled in Azure: run again"),
-        (None, Some(BadEnd::Failed) | None) => Problem::new(Side::ResourceManager, cause, what),
+    match about {
+        About::Import { source, registry, .. } => {
+            let meaning = meaning(&said, about);
+            let end = bad_end(response);
+            let event = match (&meaning, end) {
+                (Some((Side::Source, ..)), _) => format!(
+                    "Azure could not pull {} from {}",
+                    short_name(source),
+                    source.location.registry
+                ),
+                (Some((Side::Destination, ..)), _) => format!("ACR {registry} refused the import"),
+                (_, Some(BadEnd::Failed)) => "the import failed".to_owned(),
+                (_, Some(BadEnd::Canceled)) => "the import was canceled".to_owned(),
+                (_, None) => "Azure refused the import".to_owned(),
+            };
+            let reason = match said.is_empty() {
+                true => String::new(),
+                false => format!(": {}", shortened(&readable(&said), LONGEST)),
+            };
+            let what = format!("{event}{reason} {}", response.exchange());
+            match (meaning, end) {
+                (Some((side, cause, advice)), _) => Problem::new(side, cause, what).advise(advice),
+                (None, Some(BadEnd::Canceled)) => Problem::new(Side::ResourceManager, cause, what)
+                    .advise("the import was canceled in Azure: run again"),
+                (None, Some(BadEnd::Failed) | None) => {
+                    Problem::new(Side::ResourceManager, cause, what)
+                }
+            }
+        }
+        About::Subscription(_) if is_of_registry(response) => response
+            .refusal(Cause::Invalid)
+            .advise("a registry responded in place of Azure Resource Manager: check HTTPS_PROXY and NO_PROXY"),
+        About::Subscription(_) => match meaning(&said, about) {
+            Some((side, cause, advice)) => Problem { side, ..response.refusal(cause) }.advise(advice),
+            None => response.refusal(cause),
+        },
     }
 }
 
-/// True for an error in the shape of the distribution specification. Azure Resource Manager hands on a source's error
-/// in that shape at most, so it says nothing about what the identity may see there.
+/// `repository:tag` or `repository@sha256:0123456789ab`.
+fn short_name(source: &Reference) -> String {
+    match &source.version {
+        TagOrDigest::Tag(tag) => format!("{}:{tag}", source.location.repository),
+        TagOrDigest::Digest(digest) => {
+            let digest: String = digest.to_string().chars().take(SHORT_DIGEST).collect();
+            format!("{}@{digest}", source.location.repository)
+        }
+    }
+}
+
+/// The algorithm and the first 12 digits of a digest.
+const SHORT_DIGEST: usize = "sha256:".len() + 12;
+
+/// The message of Azure, reduced to what the user can act on: the registry's error as `CODE (message)` if Azure quotes
+/// one, and the client that a firewall refused.
+fn readable(said: &str) -> String {
+    #[derive(Deserialize)]
+    struct Quoted {
+        errors: Vec<QuotedError>,
+    }
+    #[derive(Deserialize)]
+    struct QuotedError {
+        code: String,
+        #[serde(default)]
+        message: String,
+    }
+    if let Some(client) = client_refused_by_firewall(said) {
+        return format!("{client} is not allowed by the registry's firewall");
+    }
+    let quoted = said.find("{\"errors\"").and_then(|start| {
+        let mut values = serde_json::Deserializer::from_str(&said[start..]).into_iter::<Quoted>();
+        values.next()?.ok()
+    });
+    let errors = quoted.map(|quoted| quoted.errors).unwrap_or_default();
+    if errors.is_empty() {
+        return said.to_owned();
+    }
+    let texts = errors.iter().map(|error| match error.message.as_str() {
+        "" => error.code.clone(),
+        message => format!("{} ({message})", error.code),
+    });
+    texts.collect::<Vec<_>>().join("; ")
+}
+
+/// `client IP 203.0.113.7` from the message of an ACR whose firewall refused the client.
+///
+/// Source: <https://learn.microsoft.com/azure/container-registry/container-registry-troubleshoot-access>.
+pub(super) fn client_refused_by_firewall(said: &str) -> Option<String> {
+    static CLIENT: LazyLock<Regex> = LazyLock::new(|| {
+        pattern(r"(?i)(?:client with IP '?([0-9a-f.:]+)'?[^;]{0,40})?\bis not allowed access\b")
+    });
+    let found = CLIENT.captures(said)?;
+    Some(match found.get(1) {
+        Some(address) => format!("client IP {}", address.as_str()),
+        None => "this client".to_owned(),
+    })
+}
+
+/// True for an error in the shape of the distribution specification. Azure Resource Manager itself does not use
+/// it, so the response says nothing about what the identity may see there.
 fn is_of_registry(response: &Response) -> bool {
     let body: Result<Value, _> = serde_json::from_slice(&response.body);
     body.is_ok_and(|body| body["errors"].is_array())
@@ -126,21 +200,22 @@ fn is_of_registry(response: &Response) -> bool {
 
 pub(super) type Meaning = (Side, Cause, String);
 
-/// What a text of Azure means.
 pub(super) fn meaning(said: &str, about: About<'_>) -> Option<Meaning> {
     match about {
-        About::Import { registry, targets } => meaning_of_access(said, IMPORT_ROLE.to_owned())
+        About::Import {
+            registry, targets, ..
+        } => meaning_of_access(said, IMPORT_ROLE.to_owned())
             .or_else(|| meaning_of_target(said, registry, targets))
             .or_else(|| meaning_of_source(said)),
         About::Subscription(origin) => meaning_of_subscription(said, origin),
     }
 }
 
-fn has(said: &str, words: &str) -> bool {
-    pattern(&format!(r"(?i)\b({words})\b")).is_match(said)
+fn has(said: &str, alternatives: &str) -> bool {
+    pattern(&format!(r"(?i)\b({alternatives})\b")).is_match(said)
 }
 
-const IMPORT_ROLE: &str = "the identity may not do this: grant it 'Container Registry Data Importer and Data Reader' on the registry";
+const IMPORT_ROLE: &str = "the identity lacks the role for this: grant it 'Container Registry Data Importer and Data Reader' on the registry";
 
 fn meaning_of_access(said: &str, advice: String) -> Option<Meaning> {
     has(said, "AuthorizationFailed|does not have authorization").then_some((
@@ -154,7 +229,7 @@ fn meaning_of_subscription(said: &str, origin: SubscriptionOrigin) -> Option<Mea
     let correction = origin.correction();
     let advice = if has(said, "SubscriptionNotFound|InvalidSubscriptionId") {
         format!(
-            "the identity does not see this subscription: check its role assignments; {correction}"
+            "the identity cannot see this subscription: check its role assignments; {correction}"
         )
     } else if has(said, "InvalidAuthenticationTokenTenant") {
         format!("the subscription belongs to another tenant than the identity; {correction}")
@@ -164,24 +239,23 @@ fn meaning_of_subscription(said: &str, origin: SubscriptionOrigin) -> Option<Mea
     Some((Side::ResourceManager, Cause::AccessDenied, advice))
 }
 
-/// What is about the registry that images are imported into.
 fn meaning_of_target(said: &str, registry: &str, targets: &[(Repository, Tag)]) -> Option<Meaning> {
-    let (cause, advice) = if has(said, "is not allowed access") {
+    let (cause, advice) = if client_refused_by_firewall(said).is_some() {
         (
             Cause::AccessDenied,
-            "the registry's firewall does not let the import in: allow trusted services or this network".to_owned(),
+            "the registry's firewall blocks the import: allow trusted services or this network under Networking".to_owned(),
         )
     } else if is_storage_limit(said) {
         (
             Cause::Rejected,
             format!(
-                "the ACR's storage is full: see 'az acr show-usage --name {registry}'; delete what is not needed, or choose a larger SKU"
+                "the ACR's storage is full: see 'az acr show-usage --name {registry}'; delete images that are not needed, or choose a larger SKU"
             ),
         )
     } else if has(said, "ScopeLocked|scope\\(s\\) are locked") {
         (
             Cause::Rejected,
-            "an Azure lock protects the registry or what holds it: see 'az lock list', and remove it".to_owned(),
+            "an Azure lock protects the registry, its resource group or its subscription: see 'az lock list', and remove it".to_owned(),
         )
     } else if has(
         said,
@@ -199,7 +273,7 @@ fn meaning_of_target(said: &str, registry: &str, targets: &[(Repository, Tag)]) 
     Some((Side::Destination, cause, advice))
 }
 
-/// A limit on stored bytes. Only the destination stores anything; a source limits requests.
+/// True for a limit on stored bytes. Only the destination has one; a source limits requests.
 fn is_storage_limit(said: &str) -> bool {
     has(
         said,
@@ -219,7 +293,7 @@ fn meaning_of_source(said: &str) -> Option<Meaning> {
     } else if has(said, "UNAUTHORIZED|DENIED") {
         (
             Cause::AccessDenied,
-            "the source refused Azure: the image is private or misnamed, or its credentials are wrong",
+            "the image is private or its name is wrong, or the credentials for the source are wrong",
         )
     } else if has(
         said,
@@ -227,7 +301,7 @@ fn meaning_of_source(said: &str) -> Option<Meaning> {
     ) {
         (
             Cause::NotFound,
-            "the image is gone from the source: run again, it may have been published again",
+            "the image does not exist at the source any more: run again, it may have been published again",
         )
     } else if has(
         said,
@@ -243,7 +317,7 @@ fn meaning_of_source(said: &str) -> Option<Meaning> {
     Some((Side::Source, cause, advice.to_owned()))
 }
 
-/// How to unlock tags of the registry of this name; each command as it can be run.
+/// How to unlock tags of the registry of this name, with complete commands.
 pub(crate) fn unlock_advice(registry: &str, targets: &[(Repository, Tag)]) -> String {
     let command = |(repository, tag): &(Repository, Tag)| {
         format!(

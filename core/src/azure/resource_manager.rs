@@ -1,7 +1,7 @@
 //! Azure Resource Manager: finding the registry, starting an import, polling it.
 //!
-//! The upper half builds requests and is pure; [`ResourceManager`] sends them; `progress` and `refusal` read what
-//! comes back.
+//! The upper half builds requests and is pure, [`ResourceManager`] sends them, and `progress` and `refusal` read the
+//! responses.
 //! Source: <https://learn.microsoft.com/rest/api/containerregistry/registries>, api-version 2023-07-01.
 
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::wire::{Repeat, Request, Response, Wire, same_origin};
 
 const REGISTRIES_API: &str = "2023-07-01";
 const SUBSCRIPTIONS_API: &str = "2022-12-01";
-/// Pages of a list that are followed.
+/// The most pages of a list that are read.
 const PAGES: usize = 100;
 
 /// A registry as Resource Manager describes it.
@@ -32,9 +32,7 @@ const PAGES: usize = 100;
 pub struct RegistryResource {
     /// `/subscriptions/…/resourceGroups/…/providers/Microsoft.ContainerRegistry/registries/myacr`.
     pub id: String,
-    /// Its name.
     pub name: String,
-    /// What else is known of it.
     pub properties: RegistryProperties,
 }
 
@@ -42,14 +40,13 @@ pub struct RegistryResource {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RegistryProperties {
-    /// The host that it serves the distribution API at.
     pub login_server: String,
-    /// Which roles it honours; Azure reports it in its newer API versions only.
+    /// The roles that it accepts. Only newer API versions report it.
     #[serde(default)]
     pub role_assignment_mode: Option<String>,
 }
 
-/// Which roles a registry honours for its data.
+/// The roles that a registry accepts for its data.
 ///
 /// Source: <https://learn.microsoft.com/azure/container-registry/container-registry-rbac-abac-repository-permissions>.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,12 +55,11 @@ pub enum RoleMode {
     Rbac,
     /// `Container Registry Repository Reader` and `… Writer`; not `AcrPull` and `AcrPush`.
     Abac,
-    /// Azure did not say.
+    /// Azure did not report it.
     Unknown,
 }
 
 impl RegistryProperties {
-    /// Which roles the registry honours.
     pub fn role_mode(&self) -> RoleMode {
         match self.role_assignment_mode.as_deref() {
             Some("AbacRepositoryPermissions") => RoleMode::Abac,
@@ -74,7 +70,7 @@ impl RegistryProperties {
 }
 
 impl RegistryResource {
-    /// Whether this is the registry that the user named, by name or by login server.
+    /// True if this is the name or the login server of the registry.
     fn is_named(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
             || self.properties.login_server.eq_ignore_ascii_case(name)
@@ -163,7 +159,6 @@ pub struct KnownSubscription {
     pub of_credentials: Option<String>,
 }
 
-/// The client.
 pub struct ResourceManager {
     wire: Wire,
     identity: Arc<Identity>,
@@ -171,7 +166,6 @@ pub struct ResourceManager {
 }
 
 impl ResourceManager {
-    /// A client for this cloud.
     pub fn new(cloud: Cloud, wire: &Wire, identity: Arc<Identity>) -> Self {
         Self {
             wire: wire.clone(),
@@ -182,11 +176,11 @@ impl ResourceManager {
 
     /// The registry that the user named.
     ///
-    /// Looked for in the subscription that was configured, else in that of the credentials, else in all
+    /// Searches the configured subscription, otherwise that of the credentials, otherwise all
     /// that are enabled.
     ///
     /// # Errors
-    /// When Azure refuses, when there is no such registry or when there are two.
+    /// If Azure refuses, or if there is no such registry or more than one.
     pub async fn find_registry(
         &self,
         name: &str,
@@ -215,7 +209,7 @@ impl ResourceManager {
                 Err(problem) => refusal = refusal.or(Some(problem)),
             }
         }
-        // One subscription that refuses does not hide what another shows.
+        // A refusal for one subscription does not hide the registries of another.
         match (choose(seen, name, &subscriptions, origin), refusal) {
             (Err(problem), Some(refusal)) if problem.cause != Cause::Configuration => Err(refusal),
             (chosen, _) => chosen,
@@ -225,7 +219,7 @@ impl ResourceManager {
     /// Starts an import.
     ///
     /// # Errors
-    /// When Azure refuses, or when it is not known whether it began (see [`Repeat::UnlessReceived`]).
+    /// If Azure refuses, or if it is not known whether the import began (see [`Repeat::UnlessReceived`]).
     pub async fn start_import(
         &self,
         registry: &RegistryResource,
@@ -252,8 +246,7 @@ impl ResourceManager {
     /// Polls an import.
     ///
     /// # Errors
-    /// When it failed, with the cause that Azure gives; or when it cannot be polled, and then it may have
-    /// ended well.
+    /// If the import failed, or if it cannot be polled, in which case it may have succeeded.
     pub async fn import_progress(
         &self,
         location: Url,
@@ -278,7 +271,7 @@ impl ResourceManager {
             .map(|s| s.subscription_id)
             .collect();
         if enabled.is_empty() {
-            let what = "the identity sees no enabled subscription";
+            let what = "the identity cannot see an enabled subscription";
             return Err(
                 Problem::new(Side::ResourceManager, Cause::AccessDenied, what).advise(
                     "grant it a role on the registry, or set AZURE_RESOURCE_SUBSCRIPTION_ID",
@@ -298,7 +291,10 @@ impl ResourceManager {
         for page in 0.. {
             let Some(url) = next.take() else { break };
             if page == PAGES {
-                let what = format!("{}: more than {PAGES} pages", crate::wire::redacted(&url));
+                let what = format!(
+                    "the list has more than {PAGES} pages ({})",
+                    crate::wire::redacted(&url)
+                );
                 return Err(Problem::new(Side::ResourceManager, Cause::Invalid, what));
             }
             let request = Request {
@@ -308,7 +304,7 @@ impl ResourceManager {
             let response = self.send(request).await?;
             if response.status != StatusCode::OK {
                 let about = About::Subscription(origin);
-                return Err(explained(&response, response.unexpected().cause, about));
+                return Err(explained(&response, response.unexpected_cause(), about));
             }
             let page: Page<T> = response.json()?;
             all.extend(page.value);
@@ -333,7 +329,7 @@ impl ResourceManager {
         if response.status != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
-        // The token may have ended early: one new one, and then the answer counts. What was refused was not done.
+        // The token may have ended early: retry once with a new one. Azure did not act on the refused request.
         self.identity.forget(&token);
         let token = self.identity.token(&scope).await?;
         self.wire.send(request.bearer(token)).await
@@ -368,19 +364,19 @@ fn choose(
         .partition(|resource| resource.is_named(name));
     match (hits.len(), hits.pop()) {
         (1, Some(found)) => Ok(found),
-        (0, _) if count == 0 => Err(problem(Cause::AccessDenied, format!("{places} shows this identity no registry at all"))
+        (0, _) if count == 0 => Err(problem(Cause::AccessDenied, format!("the identity cannot see a registry in {places}"))
             .advise(format!(
                 "this usually means that the identity lacks registries/read: grant it 'Container Registry Data \
                  Importer and Data Reader' on the registry; or another subscription holds it: {correction}"
             ))),
         (0, _) => Err(problem(Cause::NotFound, format!(
-            "registry {} is not among the {count} that {places} shows this identity: {}", name, named(&others)
+            "registry {} is not among the {count} that the identity can see in {places}: {}", name, named(&others)
         ))
         .advise(format!("check REGISTRY_NAME, and the role on the registry; {correction}"))),
         (_, last) => {
             let ids: Vec<_> = hits.iter().chain(&last).map(|hit| for_message(&hit.id)).collect();
-            Err(problem(Cause::Configuration, format!("{} registries answer to {}: {}", ids.len(), name, ids.join(", ")))
-                .advise("give the whole login server as REGISTRY_NAME, or set AZURE_RESOURCE_SUBSCRIPTION_ID"))
+            Err(problem(Cause::Configuration, format!("{} registries have the name {}: {}", ids.len(), name, ids.join(", ")))
+                .advise("set REGISTRY_NAME to the complete login server, or set AZURE_RESOURCE_SUBSCRIPTION_ID"))
         }
     }
 }
@@ -405,16 +401,15 @@ fn named(registries: &[RegistryResource]) -> String {
 
 fn about<'a>(registry: &'a RegistryResource, request: &ImportRequest<'a>) -> About<'a> {
     About::Import {
+        source: request.source,
         registry: &registry.name,
         targets: request.targets,
     }
 }
 
 impl RegistryResource {
-    /// The host that it serves the distribution API at.
-    ///
     /// # Errors
-    /// When Azure's answer is not a host.
+    /// If Azure reports a login server that is not a host.
     pub fn login_server(&self) -> Result<Registry, Problem> {
         self.properties
             .login_server

@@ -1,6 +1,6 @@
-//! What a 404 proves.
+//! Decides whether a 404 proves that content is absent.
 //!
-//! Only the registry knows what it does not have, and it says so with an error code of the distribution specification.
+//! Only the registry itself can report this, with an error code of the distribution specification.
 //! Any other 404 may come from a gateway, a proxy or a portal and proves nothing. Nor does a registry's own 404 about the
 //! form of the content ("Manifest has media type …, but client accepts …", Google; "OCI index found, but accept header
 //! does not support OCI indexes", Azure): the content exists.
@@ -13,14 +13,11 @@ use crate::name::{Digest, Repository, TagOrDigest};
 use crate::problem::{Cause, Problem};
 use crate::wire::Response;
 
-/// What was requested: an error code says something about one kind of content only.
+/// The requested content: an error code applies to one kind of content only.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Subject<'a> {
-    /// The tags of a repository.
     Tags(&'a Repository),
-    /// A manifest.
     Manifest(&'a Repository, &'a TagOrDigest),
-    /// A blob.
     Blob(&'a Repository, &'a Digest),
 }
 
@@ -29,7 +26,7 @@ struct Errors {
     errors: Vec<Stated>,
 }
 
-/// One error of a registry's answer.
+/// One error in a registry's response.
 #[derive(Deserialize)]
 struct Stated {
     code: String,
@@ -50,10 +47,10 @@ pub(crate) fn states_absence(response: &Response, subject: Subject<'_>) -> bool 
     response.status == StatusCode::NOT_FOUND && !errors.is_empty() && errors.iter().all(is_absence)
 }
 
-/// True if an answer without a body has the header that only registries send.
+/// True if a response without a body has the header that only registries send.
 ///
 /// Source: the distribution specification, "API version check"; Azure, Google, Docker Hub, GitHub and Docker's own
-/// registry send it with every answer.
+/// registry send it with every response.
 pub(super) fn is_of_registry(response: &Response) -> bool {
     response
         .header("docker-distribution-api-version")
@@ -66,14 +63,12 @@ pub(super) fn unproven(response: &Response) -> Problem {
     let Some(first) = errors.first() else {
         let body = String::from_utf8_lossy(&response.body);
         let what = match body.trim() {
-            "" => "the answer is not a registry's".to_owned(),
-            _ if response.is_html() => {
-                "the answer is a page for people, not a registry's".to_owned()
-            }
-            text => format!("the answer is not a registry's: {text}"),
+            "" => "the response is not from a registry".to_owned(),
+            _ if response.is_html() => "the response is HTML and not from a registry".to_owned(),
+            text => format!("the response is not from a registry: {text}"),
         };
         return response.invalid(what).advise(
-            "a gateway or proxy may answer in the registry's place: check HTTPS_PROXY and NO_PROXY",
+            "a gateway or proxy may answer in place of the registry: check HTTPS_PROXY and NO_PROXY",
         );
     };
     let detail = match &first.detail {
@@ -87,7 +82,7 @@ pub(super) fn unproven(response: &Response) -> Problem {
         cause: Cause::NotFound,
         ..response.invalid(what)
     };
-    problem.advise("this answer does not say that the image is absent, so it is not taken for that")
+    problem.advise("this response does not prove that the image is absent")
 }
 
 fn errors(response: &Response) -> Vec<Stated> {
@@ -174,7 +169,11 @@ impl Stated {
         // A caching registry may know the repository under a longer or shorter path.
         let is_repository = |name: &str| name.ends_with(repository) || repository.ends_with(name);
         let reference = subject.reference();
-        let is_reference = |tag: &str| reference.as_deref().is_none_or(|asked| asked == tag);
+        let is_reference = |tag: &str| {
+            reference
+                .as_deref()
+                .is_none_or(|requested| requested == tag)
+        };
         named(&["name"]).is_none_or(is_repository) && named(&["tag"]).is_none_or(is_reference)
     }
 }
@@ -186,7 +185,7 @@ mod tests {
     use url::Url;
 
     use super::*;
-    use crate::registry::tests::response;
+    use crate::registry::test_response::response;
 
     const CHILD: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 

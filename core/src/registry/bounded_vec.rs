@@ -1,4 +1,4 @@
-//! Lists of JSON that end the reading when they get longer than anybody needs.
+//! JSON lists with a largest length, at which reading ends with an error.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,8 +6,7 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 
-/// A list of at most `MOST` items; null is an empty one. A longer one is an error as soon as that shows:
-/// nothing of it is kept.
+/// A list of at most `MOST` items; null is an empty list. A longer list is an error as soon as it has one item too many.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BoundedVec<T, const MOST: usize>(pub Vec<T>);
 
@@ -55,7 +54,7 @@ mod tests {
     use super::BoundedVec;
 
     #[test]
-    fn a_list_that_is_too_long_is_an_error() {
+    fn list_that_is_too_long_is_an_error() {
         let read = serde_json::from_str::<BoundedVec<u8, 2>>;
         assert_eq!(read("[1,2]").unwrap().0, [1, 2]);
         assert!(read("null").unwrap().0.is_empty());

@@ -6,11 +6,11 @@ use crate::platform::Platform;
 use crate::problem::Problem;
 
 impl RegistryClient {
-    /// The manifest of this platform when the index names it and the repository does not have it; the index itself
-    /// when that is missing. None when the image can be pulled, or is not built for the platform.
+    /// The manifest for this platform if the index names it and the repository does not have it, or the index itself
+    /// if it is missing. None if the image can be pulled, or is not built for the platform.
     ///
     /// # Errors
-    /// When one of the two cannot be read.
+    /// If one of the two cannot be read.
     pub async fn missing_child(
         &self,
         repository: &Repository,

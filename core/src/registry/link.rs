@@ -1,14 +1,14 @@
-//! The `Link` header (RFC 8288): where the next page of a list is.
+//! The `Link` header (RFC 8288): the next page of a list.
 
 use url::Url;
 
 use crate::problem::Problem;
 use crate::wire::{Response, same_origin};
 
-/// The next page; it must be on the same registry.
+/// The next page, which must be on the same registry.
 ///
 /// # Errors
-/// When the header leads elsewhere.
+/// If it is on another host.
 pub(super) fn next_page(response: &Response) -> Result<Option<Url>, Problem> {
     // A header may come several times, which means the same as one with commas.
     let links = response.headers.get_all("link").iter();
@@ -41,7 +41,7 @@ pub(super) fn next_link(header: &str) -> Option<&str> {
     }
 }
 
-/// Whether these parameters say `rel=next`; of several `rel` the first counts (section 3.3).
+/// True if these parameters contain `rel=next`. Of several `rel` only the first is read (section 3.3).
 fn is_next(parameters: &str) -> bool {
     let mut rest = parameters;
     while !rest.is_empty() {
@@ -56,7 +56,7 @@ fn is_next(parameters: &str) -> bool {
     false
 }
 
-/// What stands before and behind the first separator outside of quotes.
+/// Splits at the first separator outside of quotes.
 fn split_unquoted(text: &str, separator: u8) -> (&str, &str) {
     let (mut quoted, mut escaped) = (false, false);
     for (position, byte) in text.bytes().enumerate() {
@@ -78,7 +78,7 @@ mod tests {
     use super::next_link;
 
     #[test]
-    fn link_headers_of_registries() {
+    fn next_link_of_real_registries_is_found() {
         for (header, target) in [
             (
                 "</v2/r/tags/list?last=b&n=2>; rel=\"next\"",

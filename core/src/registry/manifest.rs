@@ -12,42 +12,37 @@ use crate::platform::{Described, Platform};
 use crate::problem::Problem;
 use crate::wire::Response;
 
-/// Where registries put the digest of what they serve (distribution specification, "Pulling manifests").
+/// The header with the digest of the content (distribution specification, "Pulling manifests").
 const DIGEST_HEADER: &str = "docker-content-digest";
 /// Docker's first format, signed or not (deprecated since 2016).
 const SCHEMA_1: [&str; 2] = [
     "application/vnd.docker.distribution.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v1+prettyjws",
 ];
-/// Entries of an index, and layers of an image, that are read.
+/// The most entries of an index, or layers of an image, that are read.
 const MOST_ENTRIES: usize = 10_000;
 
-/// A manifest as it was served.
 #[derive(Clone, Debug)]
 pub struct Manifest {
     /// The digest of its bytes.
     pub digest: Digest,
-    /// What it is.
     pub kind: ManifestKind,
 }
 
-/// An index of manifests for several platforms, or the manifest of one image: what of them matters here.
-///
-/// The library's types keep all of it: eight times the bytes of one that is made for it.
+/// The parts of an index or an image manifest that this program uses. The library's types keep all parts and can take
+/// eight times the size of the JSON.
 #[derive(Clone, Debug)]
 pub enum ManifestKind {
     /// `application/vnd.oci.image.index.v1+json` or Docker's manifest list: its entries.
     Index(Vec<IndexEntry>),
     /// The manifest of one platform.
     Image {
-        /// Its configuration.
         config: Descriptor,
-        /// Its layers.
         layers: Vec<Descriptor>,
     },
 }
 
-/// What a manifest says of content elsewhere.
+/// A reference to content by its digest.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
@@ -57,21 +52,18 @@ pub struct Descriptor {
 }
 
 impl Descriptor {
-    /// Whether it says that its content is of this media type.
     pub fn is_of(&self, media_type: &str) -> bool {
         self.media_type == media_type
     }
 
-    /// The content's digest.
     ///
     /// # Errors
-    /// When it is none, or of an algorithm that is not trusted: by its name.
+    /// If it is not valid, or of an algorithm that is not trusted.
     pub fn digest(&self) -> Result<Digest, NameError> {
         self.digest.parse()
     }
 }
 
-/// An entry of an index.
 #[derive(Clone, Debug, Deserialize)]
 pub struct IndexEntry {
     digest: String,
@@ -92,7 +84,7 @@ impl Manifest {
                 let children = entries
                     .iter()
                     .filter_map(|entry| Some((fit(entry)?, entry)));
-                // The first of equals, as other clients choose.
+                // Of equal entries the first, as other clients do.
                 let child = children.min_by(|(one, _), (other, _)| one.cmp(other));
                 child.map(|(_, child)| child.digest.parse()).transpose()
             }
@@ -100,7 +92,7 @@ impl Manifest {
     }
 }
 
-/// The digest that a registry claims for its answer; none if it sends none.
+/// The digest that a registry claims for its response. None if it sends none.
 ///
 /// # Errors
 /// If it is not valid, or there are two different ones: then none of them is trusted.
@@ -120,31 +112,31 @@ pub(super) fn claimed_digest(response: &Response) -> Result<Option<Digest>, Prob
             .invalid(format!(
                 "two different Docker-Content-Digest headers ({one} and {other}), so no digest is trusted"
             ))
-            .advise("a proxy on the way, or the registry, mixes two answers: try again; if it stays so, do not trust it")),
+            .advise("a proxy or the registry mixes two responses: try again; if the error remains, do not trust the content")),
     }
 }
 
-/// True if an answer is a manifest of Docker's first format, by its media type.
+/// True if the media type is that of Docker's first manifest format.
 pub(super) fn is_schema_1(response: &Response) -> bool {
     let media_type = response.header("content-type").unwrap_or_default();
     let media_type = media_type.split(';').next().unwrap_or_default().trim();
     SCHEMA_1.contains(&media_type)
 }
 
-/// The problem of such a manifest: its digest is not that of its bytes, and it has no configuration.
+/// The problem of such a manifest, which is not verifiable: its digest is not that of its bytes.
 pub(super) fn schema_1(response: &Response) -> Problem {
     response
-        .invalid("this is a schema 1 manifest (Docker's format before 2016), which cannot be verified or imported")
+        .invalid("schema 1 manifests (Docker's format before 2016) cannot be verified or imported")
         .advise("the publisher must push the image again with a current tool")
 }
 
 /// Reads a manifest and checks its bytes against every digest that was claimed for them.
-pub(super) fn read(response: &Response, asked: &TagOrDigest) -> Result<Manifest, Problem> {
+pub(super) fn read(response: &Response, version: &TagOrDigest) -> Result<Manifest, Problem> {
     if is_schema_1(response) {
         return Err(schema_1(response));
     }
     let digest = Digest::sha256(&response.body);
-    let claimed = match asked {
+    let claimed = match version {
         TagOrDigest::Digest(digest) => Some(digest.clone()),
         TagOrDigest::Tag(_) => claimed_digest(response)?,
     };

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::link::{next_link, next_page};
 use super::public_tokens::{belongs_to, parse_challenge};
-use super::tests::response;
+use super::test_response::response;
 use super::{Manifest, ManifestKind, TagList, manifest};
 use crate::name::{Digest, Registry, TagOrDigest};
 use crate::platform::Platform;
@@ -24,7 +24,7 @@ fn amd64() -> Platform {
 
 fn read_manifest(text: &str) -> Option<Manifest> {
     let manifest = manifest::read(&response(text), &latest()).ok()?;
-    // What is read can be used, whatever is in it.
+    // This must not panic for any manifest that was read.
     let _ = manifest.for_architecture(&amd64());
     if let ManifestKind::Image { config, .. } = &manifest.kind {
         let _ = config.digest();
@@ -32,7 +32,7 @@ fn read_manifest(text: &str) -> Option<Manifest> {
     Some(manifest)
 }
 
-/// What the library's types keep, where it can read the text too: it asks for more fields than we need.
+/// Compares with the library's types if they accept the text too: they require more fields.
 fn the_library_reads_the_same(text: &str, manifest: &Manifest) {
     let (theirs, ours) = match &manifest.kind {
         ManifestKind::Index(_) => {
@@ -68,7 +68,7 @@ fn linking(link: &str) -> Option<Response> {
     Some(response)
 }
 
-/// Whatever a registry says: the next page is on it, or there is none.
+/// For any `Link`, the next page is on the registry, or there is none.
 fn next_is_at_home(link: &str) {
     let Some(response) = linking(link) else {
         return;
@@ -79,7 +79,7 @@ fn next_is_at_home(link: &str) {
     }
 }
 
-/// Whatever a registry says: a realm that is asked is its own, over https.
+/// For any challenge, a realm that is used is the registry's, over https.
 fn realm_is_its_own(challenge: &str, registry: &str) {
     let parsed: Registry = registry.parse().unwrap();
     let Some(service) = parse_challenge(challenge) else {
@@ -97,7 +97,7 @@ fn realm_is_its_own(challenge: &str, registry: &str) {
 }
 
 #[test]
-fn the_corpus_is_read_as_it_should_be() {
+fn every_file_of_the_corpus_is_read_as_expected() {
     corpus("challenges", |text| {
         realm_is_its_own(text, "r.a.example");
         parse_challenge(text).is_some()
@@ -117,7 +117,7 @@ fn the_corpus_is_read_as_it_should_be() {
 }
 
 #[test]
-fn headers_cost_what_their_length_is() {
+fn time_to_read_a_header_is_linear() {
     for (head, piece) in [
         ("Bearer realm=\"", ","),
         ("Bearer realm=\"", "\\\""),
@@ -156,7 +156,7 @@ fn headers_cost_what_their_length_is() {
 }
 
 #[test]
-fn bodies_cost_what_their_length_is() {
+fn time_to_read_a_body_is_linear() {
     let digest = Digest::sha256(b"");
     for (head, piece, tail) in [
         ("{\"tags\":[", "\"a\",", "\"a\"]}".to_owned()),
@@ -218,7 +218,7 @@ proptest! {
     }
 
     #[test]
-    fn only_a_registrys_own_realm_is_asked(challenge in ".{0,60}", target in "(https?:)?(//)?([a-z.]{0,9}@)?(r\\.a\\.example|a\\.example|b\\.example|evil\\.example|a\\.example\\.evil)?(:[0-9]{1,4})?[/?#a-z.]{0,20}") {
+    fn realm_outside_the_registry_is_not_used(challenge in ".{0,60}", target in "(https?:)?(//)?([a-z.]{0,9}@)?(r\\.a\\.example|a\\.example|b\\.example|evil\\.example|a\\.example\\.evil)?(:[0-9]{1,4})?[/?#a-z.]{0,20}") {
         realm_is_its_own(&challenge, "r.a.example");
         realm_is_its_own(&format!("Bearer realm=\"{target}\""), "r.a.example");
     }

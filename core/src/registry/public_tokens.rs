@@ -1,9 +1,9 @@
-//! Registries that everybody may read: without a token, or with one that everybody gets.
+//! Tokens of public registries, which require none or give one to any client.
 //!
-//! Where the token service is, is known for GitHub and Docker Hub, so no request is spent on being refused
-//! first; others tell it in their challenge (distribution specification, "token authentication"). A realm is
-//! asked over https only and only when it belongs to the registry; a Docker Hub account is shown to Docker
-//! Hub's own realm and to nobody else (CVE-2020-15157 is what happens otherwise).
+//! The token services of GitHub and Docker Hub are known in advance, which saves the request that they would refuse.
+//! Other registries name theirs in a challenge (distribution specification, "token authentication"). A realm is used
+//! only over https and only if it belongs to the registry, and a Docker Hub account is sent only to Docker Hub's realm
+//! (otherwise credentials leak as in CVE-2020-15157).
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
@@ -22,14 +22,14 @@ use crate::name::{DOCKER_HUB, Registry, Repository};
 use crate::problem::{Cause, Problem, Side};
 use crate::wire::{Request, Response, Wire, has_no_userinfo};
 
-/// Where the images of Docker Hub are served.
+/// The host of Docker Hub's registry API.
 const DOCKER_HUB_SERVER: &str = "registry-1.docker.io";
 /// A token without `expires_in` lasts for a minute (distribution specification).
 const SHORTEST_LIFETIME: u64 = 60;
-/// A token is renewed when it has less than this left.
+/// A token is renewed this long before its end.
 const MARGIN: Duration = Duration::from_secs(20);
 
-/// The registries that images come from: one client each, made when it is first needed.
+/// The clients of the source registries, each created when first used.
 pub struct Sources {
     wire: Wire,
     docker: Option<Account>,
@@ -37,7 +37,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// No client yet. The account is for Docker Hub.
+    /// The account is for Docker Hub.
     pub fn new(wire: &Wire, docker: Option<Account>) -> Self {
         Self {
             wire: wire.clone(),
@@ -46,7 +46,6 @@ impl Sources {
         }
     }
 
-    /// The client of this registry.
     pub fn client(&self, registry: &Registry) -> RegistryClient {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let made = clients.entry(registry.clone()).or_insert_with(|| {
@@ -66,7 +65,7 @@ impl Sources {
     }
 }
 
-/// Docker Hub's images are named by one host and served by another.
+/// The host of a registry's API. Docker Hub's differs from the one in image names.
 fn server_of(registry: &Registry) -> Registry {
     if registry.as_str() == DOCKER_HUB {
         DOCKER_HUB_SERVER
@@ -77,14 +76,13 @@ fn server_of(registry: &Registry) -> Registry {
     }
 }
 
-/// Where a registry's tokens come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TokenService {
     pub realm: Url,
     pub service: Option<String>,
 }
 
-/// The tokens of one registry, one for each repository.
+/// The tokens of one registry, one per repository.
 pub struct PublicTokens {
     wire: Wire,
     registry: Registry,
@@ -115,7 +113,7 @@ impl PublicTokens {
         }
     }
 
-    async fn ask(
+    async fn request_token(
         &self,
         service: &TokenService,
         repository: &Repository,
@@ -137,7 +135,7 @@ impl PublicTokens {
             let problem = response.unexpected();
             return Err(match (problem.cause, &self.docker) {
                 (Cause::AccessDenied, Some(_)) => problem.advise(
-                    "Docker Hub does not know this account: check DOCKER_USERNAME and DOCKER_TOKEN",
+                    "Docker Hub does not accept this account: check DOCKER_USERNAME and DOCKER_TOKEN",
                 ),
                 _ => problem,
             });
@@ -153,9 +151,9 @@ impl PublicTokens {
             access_token,
             expires_in,
         } = response.json()?;
-        let text = token
-            .or(access_token)
-            .ok_or_else(|| response.invalid("the token service gave no token"))?;
+        let text = token.or(access_token).ok_or_else(|| {
+            response.invalid("the response of the token service does not contain a token")
+        })?;
         let text = SecretString::from(text);
         self.wire.learn_secret(&text);
         let lifetime = Duration::from_secs(expires_in.unwrap_or(SHORTEST_LIFETIME).min(86_400));
@@ -177,12 +175,13 @@ impl Tokens for PublicTokens {
         if let Some(token) = cached.as_ref().filter(|token| token.is_fresh()) {
             return Ok(Some(token.text()));
         }
-        let token = self.ask(service, repository).await?;
+        let token = self.request_token(service, repository).await?;
         *cached = Some(token.clone());
         Ok(Some(token.text()))
     }
 
-    /// The challenge of the first refusal names the token service; later ones mean that a token is not accepted any more.
+    /// The challenge of the first refusal names the token service. A later refusal means that the token is not accepted any
+    /// more.
     async fn renew(
         &self,
         refusal: &Response,
@@ -190,7 +189,7 @@ impl Tokens for PublicTokens {
         _refused: Option<SecretString>,
     ) -> Result<bool, Problem> {
         if self.service.initialized() {
-            // The token that was given is not taken (any more): one new one.
+            // The token is not accepted any more: get one new token.
             let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
             return Ok(tokens.remove(repository).is_some());
         }
@@ -200,12 +199,12 @@ impl Tokens for PublicTokens {
         if !belongs_to(&service.realm, &self.registry) {
             return Err(refusal
                 .invalid(format!(
-                    "the registry sends us to {} for a token, which is not its own",
+                    "the registry requires a token from {}, which does not belong to it",
                     crate::wire::redacted(&service.realm)
                 ))
-                .advise("nothing was sent there; check the image's name"));
+                .advise("no request was sent there; check the image's name"));
         }
-        // Somebody else may have learned it first; it is the same.
+        // A concurrent request may have set the same value first.
         let _ = self.service.set(service);
         Ok(true)
     }
@@ -213,12 +212,13 @@ impl Tokens for PublicTokens {
     fn explain_refusal(&self, response: &Response) -> Problem {
         let problem = response.unexpected();
         match problem.cause {
-            Cause::AccessDenied => problem.advise("the source does not let us read this: it is private, misnamed or blocked on the way"),
+            Cause::AccessDenied => problem
+                .advise("the image is private, its name is wrong, or a proxy blocks the request"),
             _ => problem,
         }
     }
 
-    /// Docker Hub's limit, with what raises it.
+    /// Docker Hub's rate limit, with advice.
     fn explain_failure(&self, problem: Problem) -> Problem {
         if problem.cause != Cause::Throttled || self.registry.as_str() != DOCKER_HUB {
             return problem;
@@ -251,7 +251,7 @@ pub(super) fn parse_challenge(header: &str) -> Option<TokenService> {
     })
 }
 
-/// Whether a realm is the registry's own: over https, on its host or on a neighbour in its domain.
+/// True if a realm belongs to the registry: over https, on its host or on another host of its domain.
 pub(super) fn belongs_to(realm: &Url, registry: &Registry) -> bool {
     let host = registry.as_str().split(':').next().unwrap_or_default();
     let domain = |host: &str| {
@@ -273,7 +273,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_realm_belongs_to_its_registry() {
+    fn realm_belongs_to_the_registry_on_the_same_domain() {
         for (realm, registry, own) in [
             ("https://quay.io/v2/auth", "quay.io", true),
             ("https://gitlab.com/jwt/auth", "registry.gitlab.com", true),
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn challenges_of_registries() {
+    fn only_a_valid_bearer_challenge_is_read() {
         let service = parse_challenge("Bearer realm=\"https://a.example/token\",service=\"a.example\",scope=\"repository:x:pull\"").unwrap();
         assert_eq!(
             (service.realm.as_str(), service.service.as_deref()),

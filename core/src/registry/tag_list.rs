@@ -1,4 +1,4 @@
-//! The list of a repository's tags, with what Google Artifact Registry says beside it.
+//! The list of a repository's tags, with the manifests that Google Artifact Registry adds.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,39 +12,36 @@ use crate::name::{Digest, Tag};
 use crate::problem::Problem;
 use crate::wire::Response;
 
-/// Tags in a list of Google's, which has no pages.
+/// The most tags in one of Google's lists, which have no pages.
 pub(super) const MOST_OF_GOOGLE: usize = 10_000;
-/// Tags that are read of one repository; some registries hold more than anybody can choose from.
+/// The most tags of one repository that are read.
 pub(super) const MOST_TAGS: usize = 200_000;
-/// Described manifests that are kept of one repository: Google never lists as many tags.
+/// The most manifests of one repository that are kept. Google lists fewer tags.
 const MOST_LISTED: usize = 50_000;
 
 /// A manifest in Google's extended list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listed {
-    /// The tags that point at it.
     pub tags: Vec<Tag>,
-    /// When it was uploaded, in milliseconds since 1970; 0 when that is not told.
+    /// The time of the upload in milliseconds since 1970, or 0 if unknown.
     pub uploaded: u64,
 }
 
-/// The tags of a repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TagList {
-    /// All tags, in the registry's order. What is no valid tag is left out.
+    /// In the registry's order, without texts that are not valid tags.
     pub tags: Vec<Tag>,
-    /// Google's description of every manifest that has a tag; empty where the registry does not give it.
+    /// Google's description of every manifest that has a tag. Empty for other registries.
     pub manifests: BTreeMap<Digest, Listed>,
 }
 
 /// The body of `tags/list`: the specification's part and Google's, whose numbers are strings.
 #[derive(Deserialize)]
 struct Page<'a> {
-    /// Null where a repository has none (Docker's registry).
+    /// Null if a repository has no tags (Docker's registry).
     #[serde(default, deserialize_with = "present")]
     tags: Option<BoundedVec<MaybeTag, MOST_TAGS>>,
-    /// Read apart: what is not as Google writes it is no answer, and no failure; the tags are there all
-    /// the same.
+    /// Parsed separately: if it does not have Google's form, it is ignored and the tags are still used.
     #[serde(default, borrow)]
     manifest: Option<&'a RawValue>,
 }
@@ -57,7 +54,7 @@ struct PageManifest<'a> {
     uploaded: Option<&'a RawValue>,
 }
 
-/// A tag; none where the registry names something that is no valid one.
+/// None if the text is not a valid tag.
 struct MaybeTag(Option<Tag>);
 
 impl<'de> Deserialize<'de> for MaybeTag {
@@ -67,7 +64,7 @@ impl<'de> Deserialize<'de> for MaybeTag {
     }
 }
 
-/// Google's map of manifests, without those that nothing points at.
+/// Google's map of manifests, without those that have no tag.
 #[derive(Default)]
 struct Manifests(BTreeMap<Digest, Listed>);
 
@@ -117,12 +114,12 @@ fn listed(manifest: &RawValue) -> Listed {
     }
 }
 
-/// A part of the body that may be something else than we know.
+/// None if this part of the body has another form.
 fn lenient<'a, T: Deserialize<'a>>(part: Option<&'a RawValue>) -> Option<T> {
     serde_json::from_str(part?.get()).ok()
 }
 
-/// Tells a field that is null from one that is not there.
+/// Distinguishes a field that is null from one that is missing.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
@@ -130,12 +127,11 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 }
 
 impl TagList {
-    /// How many tags there are.
     pub fn count(&self) -> usize {
         self.tags.len()
     }
 
-    /// Whether there may be more tags than these: Google cuts its list without a word.
+    /// True if there may be more tags: Google truncates its list without a notice.
     pub fn may_be_cut(&self) -> bool {
         self.count() >= MOST_OF_GOOGLE
     }
@@ -151,14 +147,14 @@ impl TagList {
         let page: Page<'_> = response.json()?;
         let Manifests(manifests) = lenient(page.manifest).unwrap_or_default();
         let Some(BoundedVec(tags)) = page.tags.or_else(|| {
-            // Google's part alone tells tags too.
+            // Google's part alone contains the tags too.
             (!manifests.is_empty()).then(BoundedVec::default)
         }) else {
             return Err(response.invalid("the list has no tags field"));
         };
         self.tags.extend(valid(tags));
         if self.manifests.len() + manifests.len() <= MOST_LISTED {
-            // The tags of one manifest may stand on several pages.
+            // The tags of one manifest may be on several pages.
             for (digest, listed) in manifests {
                 let known = self.manifests.entry(digest).or_default();
                 known.tags.extend(listed.tags);
@@ -179,13 +175,13 @@ mod tests {
 
     fn page(body: &str) -> Option<TagList> {
         let mut list = TagList::default();
-        list.add_page(&crate::registry::tests::response(body))
+        list.add_page(&crate::registry::test_response::response(body))
             .ok()?;
         Some(list)
     }
 
     #[test]
-    fn what_is_not_as_google_writes_it_is_no_failure() {
+    fn part_without_the_form_of_google_is_ignored() {
         let digest = Digest::sha256(b"");
         for (body, tags, manifests) in [
             (r#"{"name":"r","tags":null}"#.to_owned(), 0, 0),
@@ -228,14 +224,14 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_on_two_pages_has_the_tags_of_both() {
+    fn manifest_on_two_pages_has_the_tags_of_both() {
         let digest = Digest::sha256(b"");
         let mut list = TagList::default();
         for tag in ["main-1234567", "main-latest"] {
             let body = format!(
                 r#"{{"tags":["{tag}"],"manifest":{{"{digest}":{{"tag":["{tag}"],"timeUploadedMs":"7"}}}}}}"#
             );
-            list.add_page(&crate::registry::tests::response(&body))
+            list.add_page(&crate::registry::test_response::response(&body))
                 .unwrap();
         }
         let tags = list.manifests[&digest].tags.iter().map(Tag::as_str);
@@ -244,10 +240,10 @@ mod tests {
     }
 
     #[test]
-    fn more_tags_than_anybody_can_choose_from_are_an_error() {
+    fn list_with_too_many_tags_is_an_error() {
         let tags = vec!["t"; MOST_TAGS + 1];
         let problem = TagList::default()
-            .add_page(&crate::registry::tests::response(
+            .add_page(&crate::registry::test_response::response(
                 &serde_json::json!({"tags": tags}).to_string(),
             ))
             .unwrap_err();

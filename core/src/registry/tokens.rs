@@ -1,4 +1,4 @@
-//! How a registry client gets its tokens.
+//! The tokens of a registry client.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::wire::Response;
 /// The tokens of one registry: public ones, or those of an Azure Container Registry.
 #[async_trait]
 pub trait Tokens: Send + Sync {
-    /// The token that reads this repository; none where the registry has not required one.
+    /// The token to read this repository. None if the registry has not required one.
     ///
     /// # Errors
     /// If the token service refuses or cannot be reached.
@@ -30,16 +30,16 @@ pub trait Tokens: Send + Sync {
         refused: Option<SecretString>,
     ) -> Result<bool, Problem>;
 
-    /// What a refusal by the registry means, with advice.
+    /// The problem of a refusal by the registry, with advice.
     fn explain_refusal(&self, response: &Response) -> Problem;
 
-    /// A failed request's problem, with advice where the kind of registry allows some.
+    /// Adds the advice of this kind of registry to the problem of a failed request.
     fn explain_failure(&self, problem: Problem) -> Problem {
         problem
     }
 }
 
-/// A token and the time at which to get another.
+/// A token and the time at which it must be renewed.
 #[derive(Clone)]
 pub(crate) struct CachedToken {
     text: SecretString,
@@ -47,7 +47,7 @@ pub(crate) struct CachedToken {
 }
 
 impl CachedToken {
-    /// A token that lasts this long from now, and is renewed so much earlier.
+    /// `lifetime` starts now; the token is renewed `margin` before its end.
     pub(crate) fn new(text: SecretString, lifetime: Duration, margin: Duration) -> Self {
         Self {
             text,

@@ -1,4 +1,4 @@
-//! Requests that got no answer: why, and what the user can do.
+//! Requests without a complete response: the reason, and what the user can do.
 
 use std::error::Error as StdError;
 
@@ -9,27 +9,25 @@ use super::clock::{Clock, NotValid};
 use super::proxy::{ForwardProxy, host_and_port};
 use super::request::Request;
 use super::{Failure, chain, retry};
-use crate::problem::{Cause, Problem, Side};
+use crate::problem::{Cause, Side};
 use crate::text::for_message;
 
-/// Why there is no answer.
+/// Why there is no complete response.
 #[derive(Clone, Copy, Debug)]
 enum Reason {
-    /// The certificate is not valid at this time; with what is to be added to this machine's time, where that is known.
+    /// The certificate is not valid at this time. The difference is a server's time minus this machine's, if known.
     NotValid(NotValid, Option<TimeDelta>),
-    /// TLS failed for another reason: as a rule an authority that is not trusted.
+    /// TLS failed for another reason, usually an authority that is not trusted.
     Untrusted,
-    /// The proxy refused the tunnel, with this status where it gave one.
+    /// The proxy refused the tunnel, with this status if known.
     Refused(Option<StatusCode>),
     /// The proxy itself cannot be reached.
     NoProxy,
-    /// No connection.
     NotConnected,
-    /// The connection broke.
     Broke,
 }
 
-/// The failure of a connection that was not made or did not last. `status` is that of an answer that broke off.
+/// The failure of a request without a complete response. `status` is that of a response that broke off.
 pub(super) async fn failure(
     request: &Request,
     error: &reqwest::Error,
@@ -41,11 +39,11 @@ pub(super) async fn failure(
     let reason = reason(request, error, proxy, clock).await;
     let host = request.url.host_str().unwrap_or_default();
     let now = Utc::now();
-    // The library's own first line repeats the URL; the reason is the last.
+    // The library's first line repeats the URL; the last is the reason.
     let last = chain(error).skip(1).last().map(ToString::to_string);
     let last = last.unwrap_or_else(|| "the connection failed".to_owned());
     let during = status.map_or_else(String::new, |status| {
-        format!("{status}, but the answer broke off: ")
+        format!("the response broke off after {status}: ")
     });
     let what = match (reason, proxy) {
         (Reason::Refused(status), Some(proxy)) => {
@@ -63,22 +61,19 @@ pub(super) async fn failure(
         (_, _) => format!("{during}{last}{}", through(proxy)),
     };
     Failure {
-        problem: Problem::new(
-            request.side,
-            Cause::Unreachable,
-            for_message(&format!("{}: {what}", request.name())),
-        )
-        .advise(advice(reason, request.side, proxy.map(|_| host), now)),
+        problem: request
+            .problem(Cause::Unreachable, &for_message(&what))
+            .advise(advice(reason, request.side, proxy.map(|_| host), now)),
         transient: is_transient(reason) && !error.is_builder(),
         received: !error.is_connect(),
         wait: None,
     }
 }
 
-/// ` (through the proxy proxy.example:3128)`; nothing without a proxy.
+/// ` through the proxy proxy.example:3128`; empty without a proxy.
 pub(super) fn through(proxy: Option<&ForwardProxy>) -> String {
     proxy.map_or_else(String::new, |proxy| {
-        format!(" (through the proxy {})", proxy.address())
+        format!(" through the proxy {}", proxy.address())
     })
 }
 
@@ -122,37 +117,37 @@ fn is_transient(reason: Reason) -> bool {
     }
 }
 
-/// What the user can do. `proxied` is the host that was to be reached through the proxy.
+/// `proxied` is the host of the request if a proxy is used.
 fn advice(reason: Reason, side: Side, proxied: Option<&str>, now: DateTime<Utc>) -> String {
     let directly = proxied.map_or_else(String::new, |host| {
         format!("; if {host} can be reached without the proxy, add it to NO_PROXY")
     });
-    let way = match (side, proxied) {
+    let network = match (side, proxied) {
         (Side::Destination, _) => {
-            "check REGISTRY_NAME, DNS and the way to the registry (private endpoint, HTTPS_PROXY, NO_PROXY)"
+            "check REGISTRY_NAME, DNS and the network path to the registry (private endpoint, HTTPS_PROXY, NO_PROXY)"
         }
         (_, Some(_)) => "check the host's name, HTTPS_PROXY and NO_PROXY",
-        (_, None) => "check DNS and the way out of this network (HTTPS_PROXY, NO_PROXY)",
+        (_, None) => "check DNS and this network's access to the internet (HTTPS_PROXY, NO_PROXY)",
     };
     match reason {
         Reason::NotValid(certificate, difference) => certificate.advice(now, difference),
         Reason::Untrusted => format!(
-            "if a proxy or firewall opens TLS on the way, set SSL_CERT_FILE to the PEM bundle with its authority{directly}"
+            "if a proxy or firewall inspects TLS, set SSL_CERT_FILE to the PEM bundle with its authority{directly}"
         ),
         Reason::Refused(Some(StatusCode::PROXY_AUTHENTICATION_REQUIRED)) => format!(
-            "give the proxy's user and password in HTTPS_PROXY (http://user:password@proxy:3128, with special characters \
+            "set the proxy's user and password in HTTPS_PROXY (http://user:password@proxy:3128, with special characters \
              percent-encoded; only Basic authentication is supported){directly}"
         ),
         Reason::Refused(Some(status)) if !retry::is_transient(status) => {
             format!("allow this host and port in the proxy's rules{directly}")
         }
         Reason::NoProxy => format!("check the host and port in HTTPS_PROXY{directly}"),
-        Reason::Refused(_) | Reason::NotConnected => format!("{way}{directly}"),
+        Reason::Refused(_) | Reason::NotConnected => format!("{network}{directly}"),
         Reason::Broke => format!("the connection broke; try again later{directly}"),
     }
 }
 
-/// rustls hands its errors on inside an `io::Error`, which hides them from the chain.
+/// rustls wraps its errors in an `io::Error`, which hides them from the chain.
 fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
     let inside = || {
         error

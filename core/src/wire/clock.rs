@@ -1,7 +1,7 @@
 //! This machine's clock, compared with those of the servers that answer.
 //!
-//! A clock that is days off makes valid certificates look expired. Every response has a `Date`, which tells whether
-//! the clock or the certificate is to blame.
+//! With a clock that is days off, valid certificates seem to be expired. Every response has a `Date`, which shows
+//! whether the clock or the certificate is wrong.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ const TOLERANCE: TimeDelta = TimeDelta::minutes(10);
 pub(super) struct Clock(watch::Sender<Option<TimeDelta>>);
 
 impl Clock {
-    /// Compares the clocks by a response that has just arrived.
+    /// The response must have arrived just now.
     pub(super) fn compare(&self, response: &Response) {
         let Some(date) = response.stated_date() else {
             return;
@@ -38,7 +38,7 @@ impl Clock {
         });
     }
 
-    /// What is to be added to this machine's time; none when no server has answered.
+    /// A server's time minus this machine's. None if no server has responded.
     pub(super) async fn difference(&self) -> Option<TimeDelta> {
         let mut known = self.0.subscribe();
         let first = known.wait_for(Option::is_some);
@@ -69,7 +69,6 @@ impl NotValid {
         }
     }
 
-    /// What is wrong, as a fragment.
     pub(super) fn what(self, host: &str, now: DateTime<Utc>) -> String {
         let day = |time: DateTime<Utc>| time.format("%Y-%m-%d %H:%M UTC");
         let (state, bound) = match self {
@@ -83,7 +82,7 @@ impl NotValid {
         )
     }
 
-    /// What the user can do, given what other servers say of the time.
+    /// What the user can do. `difference` is a server's time minus this machine's.
     pub(super) fn advice(self, now: DateTime<Utc>, difference: Option<TimeDelta>) -> String {
         let renew = match self {
             Self::Before(_) => "the operator of that host must correct its certificate",
@@ -111,7 +110,7 @@ impl NotValid {
         }
         format!(
             "the clock of this machine is not the reason (compared with other servers): {renew}; if a proxy or firewall \
-             opens TLS on the way, the certificate is the proxy's (SSL_CERT_FILE names its authority)"
+             inspects TLS, the certificate is the proxy's (SSL_CERT_FILE names its authority)"
         )
     }
 }
@@ -137,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_clock_is_named_only_where_it_explains_the_error() {
+    fn clock_is_named_only_if_it_explains_the_error() {
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let days = TimeDelta::days;
         for (not_valid, difference, part) in [

@@ -1,4 +1,4 @@
-//! What a run asked of each host: requests, bytes, retries, time, rate-limit state.
+//! The requests of a run per host: number, bytes, retries, time, rate-limit state.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -6,25 +6,23 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-/// One host's part of the ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct HostLedger {
-    /// Requests sent, retries and followed redirects included.
+    /// Includes retries and followed redirects.
     pub requests: u64,
-    /// How many of them were second and later tries.
+    /// The requests that were second and later tries.
     pub retries: u64,
-    /// Bytes of bodies sent.
+    /// Body bytes only.
     pub bytes_sent: u64,
-    /// Bytes of bodies received.
+    /// Body bytes only.
     pub bytes_received: u64,
-    /// Sum of the time that the requests took, in milliseconds; they overlap.
+    /// The total time of the requests, which overlap.
     pub milliseconds: u64,
-    /// What the host said last of its rate limit (`ratelimit-remaining`), if it does.
+    /// The last value of the header `ratelimit-remaining`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limit_remaining: Option<String>,
 }
 
-/// The requests of a run, per host.
 #[derive(Default)]
 pub struct Ledger(Mutex<BTreeMap<String, HostLedger>>);
 
@@ -56,7 +54,6 @@ impl Ledger {
         });
     }
 
-    /// All hosts so far, in the order of their names.
     pub fn snapshot(&self) -> BTreeMap<String, HostLedger> {
         self.0
             .lock()

@@ -1,7 +1,7 @@
 //! When a run has to end: its deadline, and the signal that stops it early.
 //!
-//! Every call on the wire goes through [`Limit::guard`], so that each image learns by itself that the
-//! time is over, and what is known by then is reported.
+//! Every request goes through [`Limit::guard`]. At the end of the time each image gets a problem of its own, and the
+//! results so far are reported.
 
 use std::future::Future;
 use std::time::Duration;
@@ -11,14 +11,13 @@ use tokio::time::Instant;
 
 use crate::problem::{Cause, Problem, Side};
 
-/// What the deadline is one of.
 #[derive(Clone, Copy, Debug)]
 enum Scope {
     Run,
     Image,
 }
 
-/// The end of a run, shared by everything in it.
+/// The deadline and the stop signal of a run, shared by all of its tasks.
 #[derive(Clone, Debug)]
 pub struct Limit {
     deadline: Instant,
@@ -53,7 +52,7 @@ impl Limit {
         }
     }
 
-    /// Whether the time is over.
+    /// True if the deadline has passed.
     pub fn is_over(&self) -> bool {
         Instant::now() >= self.deadline
     }
@@ -69,7 +68,7 @@ impl Limit {
         let mut interrupted = self.interrupted.clone();
         let stopped = async {
             if interrupted.wait_for(|stop| *stop).await.is_err() {
-                // Nobody can stop this run any more.
+                // The sender is gone, so this run cannot be stopped any more.
                 std::future::pending::<()>().await;
             }
         };
@@ -90,7 +89,7 @@ impl Limit {
             ),
             Scope::Image => (
                 "one image",
-                "run again later; the request ledger tells which host was slow",
+                "run again later; the request ledger shows which host was slow",
             ),
         };
         let what = format!("the deadline of {what}, {seconds} s, came before this was done");
@@ -103,7 +102,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn work_ends_with_the_deadline_or_the_signal() {
+    async fn deadline_or_signal_ends_the_work() {
         let (stop, interrupted) = watch::channel(false);
         let limit = Limit::new(Duration::from_millis(20), interrupted);
         let forever = || std::future::pending::<Result<(), Problem>>();

@@ -1,9 +1,9 @@
-//! The wire: the one way in which this program talks to other machines.
+//! The wire: the only module that opens connections.
 //!
-//! Retries, throttling, the run's deadline, size limits, redaction and the request ledger live here once,
-//! for registries, Entra, Azure Resource Manager and chart repositories. HTTP/1.1 only: a run needs a
-//! handful of requests at a time, and a stall of one must not hold up the others. Redirects are followed
-//! only where content is known by its digest, and never with a token to another host.
+//! Retries, throttling, the run's deadline, size limits, redaction and the request ledger are implemented
+//! here once, for registries, Entra, Azure Resource Manager and chart repositories. HTTP/1.1 only: a run needs a
+//! few requests at a time, and one that stalls must not delay the others. Redirects are followed
+//! only for content that is verified by its digest, and never with a token to another host.
 
 mod broken;
 mod clock;
@@ -35,15 +35,14 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-pub use ledger::{HostLedger, Ledger};
+pub(crate) use ledger::{HostLedger, Ledger};
 pub use limit::Limit;
-pub use network::Network;
-pub use no_proxy::NoProxy;
-pub use redact::redacted;
-pub use request::{Repeat, Request, Response};
-pub(crate) use request::{has_no_userinfo, same_origin};
-pub use retry::retry_after;
-pub use secrets::Secrets;
+pub(crate) use network::Network;
+pub(crate) use no_proxy::NoProxy;
+pub(crate) use redact::redacted;
+pub(crate) use request::{Repeat, Request, Response, has_no_userinfo, same_origin};
+pub(crate) use retry::retry_after;
+pub(crate) use secrets::Secrets;
 
 use crate::problem::{Cause, Problem};
 use clock::Clock;
@@ -51,16 +50,16 @@ use proxy::ForwardProxy;
 
 /// Longest time for one try of one call, from connecting to the last byte.
 const ATTEMPT: Duration = Duration::from_secs(20);
-/// Longest time until a connection stands.
+/// Longest time until a connection is open.
 const CONNECT: Duration = Duration::from_secs(10);
 /// Redirects that are followed one after another.
 const REDIRECTS: usize = 5;
-/// How much of a refusal is read: what a service says with it is short, and the status tells without it.
+/// How much of a refusal's body is read: error messages are short, and the status alone is enough.
 const REFUSAL_CAP: usize = 64 << 10;
 /// Requests to one host at the same time.
 const AT_ONCE: usize = 8;
 
-/// Why no connection can be made at all.
+/// The reason why no connection can be opened at all.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// The bundle of authorities that the user named cannot be used.
@@ -98,7 +97,7 @@ struct Inner {
     hosts: Mutex<HashMap<String, Arc<Host>>>,
 }
 
-/// What is known of one host during a run.
+/// The state of one host during a run.
 struct Host {
     places: Semaphore,
     paused_until: Mutex<Option<Instant>>,
@@ -157,8 +156,7 @@ impl Wire {
         })
     }
 
-    /// The end of the run that this client belongs to.
-    pub fn limit(&self) -> &Limit {
+    pub(crate) fn limit(&self) -> &Limit {
         &self.limit
     }
 
@@ -171,8 +169,7 @@ impl Wire {
         }
     }
 
-    /// The request ledger so far.
-    pub fn ledger(&self) -> &Ledger {
+    pub(crate) fn ledger(&self) -> &Ledger {
         &self.inner.ledger
     }
 
@@ -181,16 +178,16 @@ impl Wire {
         self.inner.secrets.learn(secret);
     }
 
-    /// A text of somebody else's without the secrets of this run.
+    /// A text from a third party without the secrets of this run.
     pub fn scrub(&self, text: &str) -> String {
         self.inner.secrets.scrub(text)
     }
 
-    /// Sends a request, again where that can help, and reads the whole answer.
+    /// Sends a request, with retries if they may help, and reads the whole response.
     ///
     /// # Errors
-    /// When there is no answer, or only 408, 429 and 5xx, or one larger than the call takes; and at the
-    /// run's end. Any other status is an answer.
+    /// If the response is incomplete, too large, or a 408, 429 or 5xx after all retries; and at the end of the run.
+    /// Any other status is a response.
     pub async fn send(&self, request: Request) -> Result<Response, Problem> {
         let host = self.host(&request.host());
         let started = Instant::now();
@@ -231,10 +228,10 @@ impl Wire {
 
     /// Like [`Wire::send`], and follows redirects: over https only, and to another host without the token.
     ///
-    /// For what is verified by its digest afterwards, or public: blobs, charts, indexes.
+    /// For content that is verified by its digest afterwards, or public: blobs, charts, indexes.
     ///
     /// # Errors
-    /// As [`Wire::send`], and when redirects lead round and round or away from https.
+    /// As [`Wire::send`], and for too many redirects or a target without https.
     pub async fn send_following(&self, mut request: Request) -> Result<Response, Problem> {
         for _ in 0..=REDIRECTS {
             let response = self.send(request.clone()).await?;
@@ -247,22 +244,22 @@ impl Wire {
             let is_usable =
                 |url: &url::Url| url.scheme() == "https" && url.has_host() && has_no_userinfo(url);
             let Some(target) = target.filter(is_usable) else {
-                return Err(response.invalid("a redirect that leads nowhere, or away from https"));
+                return Err(response.invalid("the redirect target is not a valid https URL"));
             };
             if target.origin() != request.url.origin() {
                 (request.bearer, request.basic) = (None, None);
             }
             request.url = target;
         }
-        let what = format!("{}: more than {REDIRECTS} redirects", request.name());
-        Err(Problem::new(request.side, Cause::Invalid, what))
+        let reason = format!("more than {REDIRECTS} redirects");
+        Err(request.problem(Cause::Invalid, &reason))
     }
 
     fn finish(&self, mut problem: Problem, tries: u32, request: &Request) -> Problem {
         if matches!(problem.cause, Cause::Deadline | Cause::Interrupted) {
-            problem.what = format!("{}: {}", request.name(), problem.what);
+            problem.what = format!("{} ({})", problem.what, request.name());
         } else if tries > 1 {
-            problem.what = format!("{} (tried {tries} times)", problem.what);
+            problem.what = format!("{}, tried {tries} times", problem.what);
         }
         problem.what = self.inner.secrets.scrub(&problem.what);
         problem
@@ -362,20 +359,19 @@ impl Wire {
     fn too_slow(&self, request: &Request) -> Failure {
         let proxy = self.inner.proxy.as_ref();
         let proxy = proxy.filter(|proxy| proxy.takes(&request.url));
-        let what = format!(
-            "{}: no complete answer in {} s{}",
-            request.name(),
+        let reason = format!(
+            "no complete response in {} s{}",
             ATTEMPT.as_secs(),
             broken::through(proxy)
         );
         let advice = match proxy {
             Some(_) => {
-                "the service, the proxy or the way to them is slow: try again later, or check NO_PROXY"
+                "the service, the proxy or the network is slow: try again later, or check NO_PROXY"
             }
-            None => "the service or the way to it is slow; try again later",
+            None => "the service or the network is slow; try again later",
         };
         Failure {
-            problem: Problem::new(request.side, Cause::TimedOut, what).advise(advice),
+            problem: request.problem(Cause::TimedOut, &reason).advise(advice),
             transient: true,
             received: true,
             wait: None,
@@ -399,7 +395,7 @@ impl Wire {
 }
 
 impl Host {
-    /// A host that said 429 is left alone by everybody until the time it named.
+    /// After a 429, all requests to the host wait for the time that it named.
     async fn wait_for_turn(&self) {
         loop {
             let until = *self
@@ -429,9 +425,9 @@ impl Host {
         } else {
             Cause::Unavailable
         };
-        let mut problem = response.problem(cause);
+        let mut problem = response.refusal(cause);
         if let Some(wait) = wait {
-            problem.what = format!("{} (asks to wait {} s)", problem.what, wait.as_secs());
+            problem.what = format!("{}, retry after {} s", problem.what, wait.as_secs());
         }
         let advice = if throttled {
             "too many requests: try again later"
@@ -451,13 +447,9 @@ impl Host {
 }
 
 fn too_large(request: &Request) -> Failure {
-    let what = format!(
-        "{}: the answer is larger than {} KiB",
-        request.name(),
-        request.cap >> 10
-    );
+    let reason = format!("the response is larger than {} KiB", request.cap >> 10);
     Failure {
-        problem: Problem::new(request.side, Cause::Invalid, what),
+        problem: request.problem(Cause::Invalid, &reason),
         transient: false,
         received: true,
         wait: None,

@@ -6,12 +6,11 @@ use secrecy::SecretString;
 
 use super::NoProxy;
 
-/// The settings of all connections.
 #[derive(Clone, Debug)]
 pub struct Network {
-    /// The proxy's URL, which may hold a password.
+    /// The proxy's URL, which may contain a password.
     pub proxy: Option<SecretString>,
-    /// Hosts that are reached without it.
+    /// Hosts to connect to without the proxy.
     pub no_proxy: NoProxy,
     /// PEM bundle of the authorities to trust instead of the system's.
     pub authorities: Option<PathBuf>,

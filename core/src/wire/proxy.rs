@@ -16,7 +16,6 @@ use super::{Network, NoProxy};
 /// How long a proxy may take to repeat its refusal.
 const REFUSAL: Duration = Duration::from_secs(5);
 
-/// The proxy of a run.
 #[derive(Clone)]
 pub(super) struct ForwardProxy {
     url: Url,
@@ -49,17 +48,16 @@ impl ForwardProxy {
         host_and_port(&self.url)
     }
 
-    /// The status with which the proxy refuses a tunnel to this address; none when it does not tell, or refuses no
-    /// longer.
+    /// The status with which the proxy refuses a tunnel to this address. None if it sends no status, or opens the tunnel now.
     ///
-    /// The HTTP client does not keep the status of a refused CONNECT, so it is asked for once more.
+    /// The HTTP client does not keep the status of a refused CONNECT, so this sends the CONNECT again.
     pub(super) async fn refusal(&self, target: &Url) -> Option<StatusCode> {
-        // A proxy that is reached over TLS is not asked: its refusal is reported without a status.
+        // This is not done for a proxy with TLS: its refusal is reported without a status.
         if self.url.scheme() != "http" {
             return None;
         }
-        let asked = tokio::time::timeout(REFUSAL, self.connect(target)).await;
-        asked.ok()?.ok()?.filter(|status| !status.is_success())
+        let status = tokio::time::timeout(REFUSAL, self.connect(target)).await;
+        status.ok()?.ok()?.filter(|status| !status.is_success())
     }
 
     async fn connect(&self, target: &Url) -> std::io::Result<Option<StatusCode>> {

@@ -11,7 +11,7 @@ pub(super) struct Reading {
     origins: Vec<Range<usize>>,
 }
 
-/// How many times a text may have been encoded, one way over the other.
+/// How many times a text may have been encoded, in any combination of ways.
 const DEPTH: usize = 2;
 
 impl Reading {
@@ -52,7 +52,7 @@ impl Reading {
         reading
     }
 
-    /// The reading with one kind of escape resolved; none when it has no such escape.
+    /// The reading with one kind of escape resolved; None if it has no such escape.
     fn decoded(&self, mark: u8, escape: fn(&[u8]) -> Option<(Decoded, usize)>) -> Option<Self> {
         if !self.bytes.contains(&mark) {
             return None;
@@ -72,7 +72,7 @@ impl Reading {
         Some(out.without_ignored())
     }
 
-    /// Bytes that were decoded one by one may form characters that do not count.
+    /// Bytes that were decoded one by one may form characters that are ignored.
     fn without_ignored(self) -> Self {
         let mut out = Self::with_room_for(self.bytes.len());
         let mut at = 0;
@@ -110,7 +110,7 @@ impl Reading {
     }
 }
 
-/// Whether a character does not count: a secret with it inside is still that secret.
+/// True for a character that is ignored: a secret with it inside is still that secret.
 pub(super) fn is_ignored(c: char) -> bool {
     c.is_whitespace() || is_unprintable(c)
 }

@@ -1,4 +1,4 @@
-//! A request and its answer, and the problems that an answer can be.
+//! A request, its response, and the problems that a response can report.
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -25,30 +25,26 @@ pub enum Repeat {
 /// One request.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The side that is asked.
+    /// The side that receives it.
     pub side: Side,
-    /// The method.
     pub method: Method,
-    /// Where.
     pub url: Url,
-    /// Headers but `Authorization`.
+    /// All headers except `Authorization`.
     pub headers: HeaderMap,
     /// The token to send, if any.
     pub bearer: Option<SecretString>,
     /// User and password to send, if any.
     pub basic: Option<(SecretString, SecretString)>,
-    /// The body, if any.
     pub body: Option<Bytes>,
-    /// Largest body of an answer that is read, in bytes.
+    /// The largest response body that is read, in bytes.
     pub cap: usize,
-    /// Whether it may be sent twice.
     pub repeat: Repeat,
-    /// True for a 408, 429 or 5xx that another try does not change: the result of an operation, not of the request.
+    /// True for a 408, 429 or 5xx that a retry does not change: the result of an operation, not of the request.
     pub is_final: fn(&Response) -> bool,
 }
 
 impl Request {
-    /// A request without body, token or headers, that takes an answer of up to one mebibyte.
+    /// A request without body, token or headers, for a response of up to one mebibyte.
     pub fn new(side: Side, method: Method, url: Url) -> Self {
         Self {
             side,
@@ -64,7 +60,6 @@ impl Request {
         }
     }
 
-    /// The request with a body of this type.
     #[must_use]
     pub fn body(mut self, media_type: &'static str, body: impl Into<Bytes>) -> Self {
         self.headers.insert(
@@ -75,15 +70,20 @@ impl Request {
         self
     }
 
-    /// The request with a token.
     #[must_use]
     pub fn bearer(mut self, token: SecretString) -> Self {
         self.bearer = Some(token);
         self
     }
 
+    /// `METHOD URL`, redacted.
     pub(super) fn name(&self) -> String {
         format!("{} {}", self.method, redacted(&self.url))
+    }
+
+    /// A problem of a request that got no complete response: the reason, then the request.
+    pub(super) fn problem(&self, cause: Cause, reason: &str) -> Problem {
+        Problem::new(self.side, cause, format!("{reason} ({})", self.name()))
     }
 
     pub(super) fn host(&self) -> String {
@@ -91,39 +91,36 @@ impl Request {
     }
 }
 
-/// What came back, whatever its status: only what is worth another try is an error by itself.
+/// A response with any status. A status that a retry may change is an error of [`super::Wire::send`] instead.
 #[derive(Clone, Debug)]
 pub struct Response {
-    /// The side that answered.
+    /// The side that sent it.
     pub side: Side,
     /// `METHOD URL`, redacted.
     pub request: String,
-    /// The URL as it was asked.
+    /// The URL of the request, not redacted.
     pub url: Url,
-    /// Its status.
     pub status: StatusCode,
-    /// Its headers.
     pub headers: HeaderMap,
-    /// Its whole body.
     pub body: Bytes,
-    /// What must not be told of it.
+    /// The secrets of this run, which no message may contain.
     pub(crate) secrets: Secrets,
 }
 
 impl Response {
-    /// A header as text; none when it is missing or not text.
+    /// A header as text. None if it is missing or not text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// When it was sent, by the clock of whoever sent it; by our own where it does not say.
+    /// The time at which it was sent, by the server's clock, or by this machine's if it has no `Date`.
     ///
-    /// Dates in an answer are by that clock, and this machine's may be an hour off.
+    /// Other dates in a response are by the server's clock too, and this machine's may be an hour off.
     pub fn date(&self) -> DateTime<Utc> {
         self.stated_date().unwrap_or_else(Utc::now)
     }
 
-    /// When it was sent, by the clock of the server; a cache's copy says how old it is.
+    /// The time at which it was sent, by the server's clock. `Age` is the age of a cached copy.
     pub(super) fn stated_date(&self) -> Option<DateTime<Utc>> {
         let date = DateTime::parse_from_rfc2822(self.header(DATE.as_str())?).ok()?;
         let age = self.header(AGE.as_str()).and_then(|age| age.parse().ok());
@@ -131,48 +128,68 @@ impl Response {
             .checked_add_signed(TimeDelta::try_seconds(age.unwrap_or(0))?)
     }
 
-    /// The service's own words of an error, without the secrets of this run: some repeat what they were sent.
+    /// The service's error code and message, without the secrets of this run: some services repeat the request.
     pub(crate) fn service_message(&self) -> Option<String> {
         service_error(&self.body).map(|text| self.secrets.scrub(beginning(&text)))
     }
 
-    /// A problem that tells this answer: call, status and the service's own code.
-    pub fn problem(&self, cause: Cause) -> Problem {
-        let said = self
-            .service_message()
-            .map(|text| format!(": {}", for_message(&text)));
-        let said = said.unwrap_or_default();
-        Problem::new(
-            self.side,
-            cause,
-            format!("{}: {}{said}", self.request, self.status),
-        )
+    /// The request and the status, for the end of a message.
+    pub(crate) fn exchange(&self) -> String {
+        format!("({}: {})", self.request, self.status)
     }
 
-    /// A problem for an answer that is not what the protocol promises.
-    pub fn invalid(&self, what: impl std::fmt::Display) -> Problem {
-        let what = for_message(&self.secrets.scrub(beginning(&what.to_string())));
-        Problem::new(
-            self.side,
-            Cause::Invalid,
-            format!("{}: {}: {what}", self.request, self.status),
-        )
-        .acted()
+    /// `HOST refused the request: CODE: message (METHOD URL: STATUS)`.
+    ///
+    /// The service understood the request and did not act on it. See [`Response::invalid`] for the other case.
+    pub fn refusal(&self, cause: Cause) -> Problem {
+        let outcome = match self.status {
+            StatusCode::TOO_MANY_REQUESTS => "limits the number of requests",
+            StatusCode::NOT_FOUND => "reports that this does not exist",
+            status if status.is_client_error() => "refused the request",
+            status if status.is_server_error() => "failed",
+            _ => "sent an unexpected response",
+        };
+        let reason = match self.service_message() {
+            Some(text) => format!("{outcome}: {}", for_message(&text)),
+            None => outcome.to_owned(),
+        };
+        self.refusal_because(cause, &reason)
     }
 
-    /// The problem of a status that this call did not expect.
+    /// Like [`Response::refusal`], with a reason that begins with a verb.
+    pub(crate) fn refusal_because(&self, cause: Cause, reason: &str) -> Problem {
+        let what = format!("{} {reason} {}", host(&self.url), self.exchange());
+        Problem::new(self.side, cause, what)
+    }
+
+    /// The refusal for a status that the caller did not expect.
     pub fn unexpected(&self) -> Problem {
-        self.problem(match self.status {
+        self.refusal(self.unexpected_cause())
+    }
+
+    /// The cause that follows from a status that the caller did not expect.
+    pub(crate) fn unexpected_cause(&self) -> Cause {
+        match self.status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Cause::AccessDenied,
-            // Without a code of the service's it is somebody else who has nothing there.
+            // Without an error code of the service, the 404 may come from a proxy.
             StatusCode::NOT_FOUND if self.service_message().is_some() => Cause::NotFound,
             StatusCode::NOT_FOUND => Cause::Invalid,
             status if status.is_success() || status.is_redirection() => Cause::Invalid,
             _ => Cause::Rejected,
-        })
+        }
     }
 
-    /// Whether the body is a page for people.
+    /// `WHAT (METHOD URL: STATUS)`: the response does not follow the protocol.
+    ///
+    /// It does not show whether the service acted on the request, so the problem is marked as one that
+    /// [may have acted](Problem::may_have_acted).
+    pub fn invalid(&self, what: impl std::fmt::Display) -> Problem {
+        let what = for_message(&self.secrets.scrub(beginning(&what.to_string())));
+        let what = format!("{what} {}", self.exchange());
+        Problem::new(self.side, Cause::Invalid, what).acted()
+    }
+
+    /// Whether the body is HTML.
     pub fn is_html(&self) -> bool {
         self.body.trim_ascii_start().starts_with(b"<")
     }
@@ -180,30 +197,30 @@ impl Response {
     /// The body as JSON of this shape.
     ///
     /// # Errors
-    /// A problem of cause [`Cause::Invalid`] that says what came instead.
+    /// [`Response::invalid`] if it has another shape.
     pub fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, Problem> {
         serde_json::from_slice(&self.body).map_err(|error| {
             if self.is_html() {
-                return self.invalid("the body is HTML where JSON was promised").advise(
-                    "something between here and the service answers in its place: check HTTPS_PROXY and NO_PROXY",
+                return self.invalid("the body is HTML where JSON was expected").advise(
+                    "a proxy or gateway may answer in place of the service: check HTTPS_PROXY and NO_PROXY",
                 );
             }
-            self.invalid(format!("the body is not the promised JSON: {error}"))
+            self.invalid(format!("the body is not the expected JSON: {error}"))
         })
     }
 }
 
-/// Whether an address that a service gave is on the service itself. A user in it would become a header.
+/// Whether a URL from a service is on that service. A user in it would become a header.
 pub(crate) fn same_origin(url: &Url, home: &Url) -> bool {
     url.origin() == home.origin() && has_no_userinfo(url)
 }
 
-/// Whether a URL names nobody who asks.
+/// Whether the URL has no user info.
 pub(crate) fn has_no_userinfo(url: &Url) -> bool {
     url.username().is_empty() && url.password().is_none()
 }
 
-/// As much of a text as can matter: messages show a tenth of it, and searching all of it for secrets takes time.
+/// The beginning of a text: messages show a tenth of it, and a search for secrets in all of it takes time.
 fn beginning(text: &str) -> &str {
     const LONGEST: usize = 4_000;
     let end = text.char_indices().nth(LONGEST);

@@ -1,7 +1,7 @@
-//! When to try again, and after how long.
+//! Which requests are retried, and after how long.
 //!
-//! The set of oras-go: 408, 429, 5xx and broken connections; 250 ms doubled with jitter, five tries; a
-//! `Retry-After` counts more than our own delay. A wait that is longer than a minute is not waited for.
+//! The same set as oras-go: 408, 429, 5xx and broken connections; 250 ms doubled with jitter, five tries; a
+//! `Retry-After` takes precedence over our own delay. A wait of more than a minute ends the retries.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use backon::ExponentialBuilder;
 use chrono::{DateTime, Utc};
 use reqwest::StatusCode;
 
-/// Longest wait that a service can ask for.
+/// The longest `Retry-After` that is followed.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// Time after which no further try is begun.
+/// No retry starts later than this after the first try.
 pub(super) const BUDGET: Duration = Duration::from_secs(60);
 
 pub(super) fn delays() -> ExponentialBuilder {
@@ -34,7 +34,7 @@ pub(super) fn is_transient(status: StatusCode) -> bool {
         ))
 }
 
-/// `Retry-After` as a time from now: seconds or a date (RFC 9110, section 10.2.3). None when it is neither.
+/// `Retry-After` as a time from now: seconds or a date (RFC 9110, section 10.2.3). None if it is neither.
 pub fn retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_can_pass_is_tried_again() {
+    fn only_transient_statuses_are_retried() {
         for (code, again) in [
             (408, true),
             (429, true),

@@ -1,8 +1,8 @@
 //! Texts without the secrets of this run, in whatever form a service sends them back.
 //!
 //! A text is searched as it is and as it reads after percent-decoding and after JSON's escapes are resolved, both
-//! up to twice. White space, control characters and invisible characters do not count. In each of these readings
-//! the secret itself is looked for, and what base64 makes of it at each of the three alignments.
+//! up to twice. White space, control characters and invisible characters are ignored. Each of these readings
+//! is searched for the secret itself, and for its base64 form at each of the three alignments.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -19,14 +19,14 @@ use url::form_urlencoded;
 use super::reading::{Reading, is_ignored};
 use crate::text::CUT;
 
-/// A shorter text is not hidden: it would be found everywhere, and protects nothing.
+/// A shorter text is not hidden: it would be found everywhere, and is not a secret.
 const SHORTEST: usize = 4;
 
-/// The secrets of this run: what a service sends back may hold one of them. Cheap to clone.
+/// The secrets of this run, which a service may send back. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Secrets(Arc<Mutex<Vec<Known>>>);
 
-/// A secret and the texts that give it away.
+/// A secret and the texts that reveal it.
 struct Known {
     secret: SecretString,
     patterns: Vec<SecretString>,
@@ -39,7 +39,6 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Keeps one more text out of all messages.
     pub fn learn(&self, secret: &SecretString) {
         let text = secret.expose_secret().trim();
         let mut known = self.known();
@@ -78,7 +77,7 @@ impl Secrets {
     }
 }
 
-/// The texts to look for, without the characters that a reading leaves out.
+/// The texts to search for, without the characters that are ignored.
 fn patterns(secret: &str) -> Vec<SecretString> {
     let form: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     let mut patterns = BTreeSet::from([secret.to_owned(), form]);

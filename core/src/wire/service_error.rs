@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use crate::text::strip_control;
 
-/// `CODE: message` of an error body, in the three shapes that are met; none when it is something else.
+/// `CODE: message` of an error body, in one of three shapes. None for any other body.
 ///
 /// - distribution specification: `{"errors":[{"code","message"}]}`
-/// - Azure Resource Manager: `{"error":{"code","message","details":[…],"innererror":{…}}}`, each detail an error again
+/// - Azure Resource Manager: `{"error":{"code","message","details":[…],"innererror":{…}}}`, each detail has the same shape
 /// - Entra (OAuth 2, RFC 6749, section 5.2): `{"error","error_description"}`
 pub(crate) fn service_error(body: &[u8]) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok()?;
@@ -58,7 +58,7 @@ mod tests {
     use super::service_error;
 
     #[test]
-    fn the_three_shapes_and_nothing_else() {
+    fn only_the_three_shapes_are_read() {
         for (body, text) in [
             (
                 r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"no"}]}"#,

@@ -1,4 +1,4 @@
-//! Which authorities are trusted: the user's bundle, else the system's, else Mozilla's.
+//! The trusted authorities: the user's bundle, otherwise the system's, otherwise Mozilla's.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ const BEGIN: &str = "-----BEGIN ";
 /// without any store (a minimal container image) still reaches public hosts.
 ///
 /// # Errors
-/// When the user's bundle cannot be read whole.
+/// If a part of the user's bundle cannot be read.
 pub(super) fn client_config(authorities: Option<&Path>) -> Result<ClientConfig, SetupError> {
     let roots = match authorities {
         Some(path) => named_roots(path).map_err(|reason| SetupError::Authorities {
@@ -51,8 +51,8 @@ pub(super) fn client_config(authorities: Option<&Path>) -> Result<ClientConfig, 
     Ok(config)
 }
 
-/// The authorities of the user's bundle: all of them, or a reason. A part of a bundle would fail later, at a
-/// host that nobody connects with it.
+/// All authorities of the user's bundle. With a part of it, a later connection would fail for a reason that is hard to
+/// find.
 fn named_roots(path: &Path) -> Result<RootCertStore, String> {
     let content = file::read(path).map_err(|error| error.to_string())?;
     let certificates = certificates(&String::from_utf8_lossy(&content))?;
@@ -87,7 +87,7 @@ fn certificates(text: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     ))
 }
 
-/// The system's authorities, as many as can be read; Mozilla's where it has none.
+/// The system's authorities, as many as can be read, or Mozilla's if it has none.
 fn system_roots(bundle: Option<&Path>) -> RootCertStore {
     let content = bundle.and_then(|path| file::read(path).ok());
     let mut roots = RootCertStore::empty();
@@ -121,13 +121,13 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_without_a_store_trusts_what_browsers_trust() {
+    fn machine_without_a_store_trusts_the_authorities_of_mozilla() {
         assert!(system_roots(None).len() > 50);
         assert!(system_roots(Some(Path::new("/nonexistent"))).len() > 50);
     }
 
     #[test]
-    fn a_bundle_that_is_not_a_regular_file_is_an_error() {
+    fn bundle_that_is_not_a_regular_file_is_an_error() {
         for path in ["/dev/null", "/dev/zero", "/etc", "/nonexistent"] {
             assert!(
                 matches!(
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bundle_with_a_certificate_that_cannot_be_read_is_refused() {
+    fn bundle_with_a_certificate_that_cannot_be_read_is_refused() {
         let whole = pem(0);
         let no_end = whole.replace("-----END CERTIFICATE-----", "");
         let on_one_line = whole.replace('\n', " ");

@@ -3,13 +3,30 @@ use serde_json::json;
 
 use super::*;
 
-const IMPORT: About<'static> = About::Import {
-    registry: "myacr",
-    targets: &[],
-};
+fn source() -> Reference {
+    let digest = format!("sha256:{}", "0123456789abcdef".repeat(4));
+    crate::name::ImageName {
+        registry: "us-west1-docker.pkg.dev".parse().unwrap(),
+        repository: "project/image".parse().unwrap(),
+    }
+    .pinned(&digest.parse().unwrap())
+}
+
+fn import<'a>(source: &'a Reference, targets: &'a [(Repository, Tag)]) -> About<'a> {
+    About::Import {
+        source,
+        registry: "myacr",
+        targets,
+    }
+}
+
+/// The problem of a response to a poll of an import without targets.
+fn explained_import(response: &Response) -> Problem {
+    explained(response, Cause::Rejected, import(&source(), &[]))
+}
 
 #[test]
-fn azures_texts_are_explained() {
+fn message_of_azure_gives_side_and_cause() {
     for (text, side, cause) in [
         (
             "AuthorizationFailed: … importImage/action",
@@ -58,11 +75,11 @@ fn azures_texts_are_explained() {
             Cause::Throttled,
         ),
     ] {
-        let (found_party, found_cause, _) = meaning(text, IMPORT).unwrap();
-        assert_eq!((found_party, found_cause), (side, cause), "{text}");
+        let (found_side, found_cause, _) = meaning(text, import(&source(), &[])).unwrap();
+        assert_eq!((found_side, found_cause), (side, cause), "{text}");
     }
     for unknown in ["something new", "blocked by policy", "sha256:4290429"] {
-        assert_eq!(meaning(unknown, IMPORT), None, "{unknown}");
+        assert_eq!(meaning(unknown, import(&source(), &[])), None, "{unknown}");
     }
 }
 
@@ -79,28 +96,26 @@ fn response(status: u16, body: &Value) -> Response {
 }
 
 #[test]
-fn ids_in_the_preface_mean_nothing_and_the_cause_is_not_cut_off() {
+fn ids_before_the_cause_are_ignored_and_the_whole_cause_is_shown() {
     let id = format!("/subscriptions/429/{}", "x".repeat(500));
     let message = format!(
         "Operation registries-429-locked failed. Resource {id} Error copying blobs. Details: the end"
     );
     let body = json!({"error": {"code": "ImportFailed", "message": message}});
-    let problem = explained(&response(400, &body), Cause::Rejected, IMPORT);
+    let problem = explained_import(&response(400, &body));
     assert_eq!(
         (problem.side, problem.cause),
         (Side::Source, Cause::Rejected)
     );
-    assert!(
-        problem
-            .what
-            .ends_with("ImportFailed: Error copying blobs. Details: the end"),
-        "{}",
-        problem.what
+    assert_eq!(
+        problem.what,
+        "Azure could not pull project/image@sha256:0123456789ab from us-west1-docker.pkg.dev: ImportFailed: Error copying \
+         blobs. Details: the end (GET https://management.azure.com/x: 400 Bad Request)"
     );
 }
 
 #[test]
-fn a_failed_operation_is_told_from_one_that_cannot_be_polled() {
+fn failed_operation_differs_from_one_that_cannot_be_polled() {
     let error = |code: &str, message: &str| json!({"error": {"code": code, "message": message}});
     let of_operation = "Operation registries-1 failed. Resource /x The source limits requests.";
     for (body, is_failed) in [
@@ -135,22 +150,18 @@ fn a_failed_operation_is_told_from_one_that_cannot_be_polled() {
 }
 
 #[test]
-fn a_canceled_import_and_nested_details_are_in_the_text() {
-    let canceled = explained(
-        &response(200, &json!({"status": "Canceled"})),
-        Cause::Rejected,
-        IMPORT,
-    );
-    assert!(
-        canceled.what.ends_with("200 OK: the import was canceled"),
-        "{canceled}"
+fn canceled_import_and_nested_details_are_in_the_message() {
+    let canceled = explained_import(&response(200, &json!({"status": "Canceled"})));
+    assert_eq!(
+        canceled.what,
+        "the import was canceled (GET https://management.azure.com/x: 200 OK)"
     );
     assert!(canceled.to_string().ends_with("run again"), "{canceled}");
     let body = json!({"status": "Failed", "error": {"code": "ImportFailed", "message": "It failed.",
         "details": [{"code": "X", "message": "x"}, {"code": "Y", "details": [{"code": "TOOMANYREQUESTS", "message": "z"}]}]}});
-    let nested = explained(&response(200, &body), Cause::Rejected, IMPORT);
-    let text = "the import failed: ImportFailed: It failed.; X: x; Y; TOOMANYREQUESTS: z";
-    assert!(nested.what.ends_with(text), "{nested}");
+    let nested = explained_import(&response(200, &body));
+    let text = ": ImportFailed: It failed.; X: x; Y; TOOMANYREQUESTS: z (GET ";
+    assert!(nested.what.contains(text), "{nested}");
     assert_eq!(
         (nested.side, nested.cause),
         (Side::Source, Cause::Throttled)
@@ -158,20 +169,16 @@ fn a_canceled_import_and_nested_details_are_in_the_text() {
 }
 
 #[test]
-fn a_locked_tag_has_a_command_with_its_values() {
+fn advice_for_a_locked_tag_is_a_complete_command() {
     let targets = [("runwhen/x".parse().unwrap(), "main-1".parse().unwrap())];
-    let about = About::Import {
-        registry: "myacr",
-        targets: &targets,
-    };
-    let (_, _, advice) = meaning("the tag is locked", about).unwrap();
+    let (_, _, advice) = meaning("the tag is locked", import(&source(), &targets)).unwrap();
     let command =
         "az acr repository update --name myacr --image runwhen/x:main-1 --write-enabled true";
     assert!(advice.contains(command), "{advice}");
 }
 
 #[test]
-fn a_wrong_subscription_names_the_variable_it_came_from() {
+fn advice_for_a_wrong_subscription_names_its_variable() {
     for text in [
         "SubscriptionNotFound: The subscription 's' could not be found.",
         "InvalidSubscriptionId: no",
@@ -193,7 +200,7 @@ fn a_wrong_subscription_names_the_variable_it_came_from() {
 }
 
 #[test]
-fn a_registrys_error_in_place_of_a_list_says_nothing_about_access() {
+fn registry_error_in_place_of_a_list_is_invalid_and_not_access_denied() {
     let body = json!({"errors": [{"code": "DENIED", "message": "no"}]});
     let about = About::Subscription(SubscriptionOrigin::Variable);
     let problem = explained(&response(403, &body), Cause::AccessDenied, about);
@@ -202,9 +209,58 @@ fn a_registrys_error_in_place_of_a_list_says_nothing_about_access() {
         (Side::ResourceManager, Cause::Invalid)
     );
     let limit = json!({"errors": [{"code": "TOOMANYREQUESTS", "message": "pull rate limit"}]});
-    let problem = explained(&response(429, &limit), Cause::Rejected, IMPORT);
+    let problem = explained_import(&response(429, &limit));
     assert_eq!(
         (problem.side, problem.cause),
         (Side::Source, Cause::Throttled)
+    );
+}
+
+#[test]
+fn import_problem_begins_with_the_cause_and_ends_with_the_request() {
+    let quoted = |text: &str| format!("Invalid message Unauthorized Unauthorized {text}");
+    let pull =
+        "Azure could not pull project/image@sha256:0123456789ab from us-west1-docker.pkg.dev: ";
+    for (message, shown) in [
+        (
+            quoted(
+                r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":[{"Name":"x"}]}]}"#,
+            ),
+            format!("{pull}UNAUTHORIZED (authentication required)"),
+        ),
+        (
+            quoted(r#"{"errors":[{"code":"UNAUTHORIZED"},{"code":"DENIED","message":"no"}]} and more"#),
+            format!("{pull}UNAUTHORIZED; DENIED (no)"),
+        ),
+        // A quotation that is cut off is shown as it is.
+        (
+            quoted(r#"{"errors":[{"code":"UNAUTH"#),
+            format!("{pull}X: {}", quoted(r#"{"errors":[{"code":"UNAUTH"#)),
+        ),
+        (
+            "client with IP '203.0.113.7' is not allowed access. Refer https://aka.ms/acr/firewall".to_owned(),
+            "ACR myacr refused the import: client IP 203.0.113.7 is not allowed by the registry's firewall".to_owned(),
+        ),
+        (
+            "something new".to_owned(),
+            "Azure refused the import: X: something new".to_owned(),
+        ),
+    ] {
+        let body = json!({"error": {"code": "X", "message": message}});
+        let problem = explained_import(&response(400, &body));
+        let request = "(GET https://management.azure.com/x: 400 Bad Request)";
+        assert_eq!(problem.what, format!("{shown} {request}"));
+    }
+}
+
+#[test]
+fn refused_list_names_the_host_the_cause_and_the_request() {
+    let about = About::Subscription(SubscriptionOrigin::Variable);
+    let body = json!({"error": {"code": "AuthorizationFailed", "message": "no"}});
+    let problem = explained(&response(403, &body), Cause::AccessDenied, about);
+    assert_eq!(
+        problem.fact(),
+        "Azure Resource Manager: management.azure.com refused the request: AuthorizationFailed: no (GET \
+         https://management.azure.com/x: 403 Forbidden)"
     );
 }

@@ -14,7 +14,7 @@ fn resource(name: &str, login_server: &str) -> RegistryResource {
 }
 
 #[test]
-fn a_registry_is_found_by_name_or_login_server_in_any_case() {
+fn registry_is_found_by_name_or_login_server_in_any_case() {
     let all = || {
         vec![
             resource("MyAcr", "myacr-c5gkd3e4.azurecr.io"),
@@ -26,13 +26,13 @@ fn a_registry_is_found_by_name_or_login_server_in_any_case() {
     assert_eq!(found("myacr-c5gkd3e4.azurecr.io").unwrap().name, "MyAcr");
     let missing = found("nosuch").unwrap_err();
     assert_eq!(missing.cause, Cause::NotFound);
-    let what = "registry nosuch is not among the 2 that subscription s shows this identity: \
+    let what = "registry nosuch is not among the 2 that the identity can see in subscription s: \
                 myacr-c5gkd3e4.azurecr.io, other.azurecr.io";
     assert_eq!(missing.what, what);
 }
 
 #[test]
-fn an_empty_list_is_a_missing_permission_and_two_hits_are_named() {
+fn empty_list_is_a_missing_permission_and_two_hits_are_named() {
     let name = "myacr";
     let one = ["s".to_owned()];
     let nothing = choose(vec![], name, &one, SubscriptionOrigin::Variable).unwrap_err();
@@ -50,7 +50,7 @@ fn an_empty_list_is_a_missing_permission_and_two_hits_are_named() {
 }
 
 #[test]
-fn an_import_names_the_source_by_digest_and_every_target() {
+fn import_request_contains_the_digest_of_the_source_and_every_target() {
     let location = ImageName {
         registry: "us-west1-docker.pkg.dev".parse().unwrap(),
         repository: "p/r/i".parse().unwrap(),
@@ -91,7 +91,7 @@ fn many_registries_are_named_up_to_ten() {
 }
 
 #[test]
-fn the_role_mode_is_read_where_azure_reports_it() {
+fn role_mode_is_read_if_azure_reports_it() {
     for (json, mode) in [
         (
             r#"{"loginServer":"a","roleAssignmentMode":"AbacRepositoryPermissions"}"#,
