@@ -142,14 +142,16 @@ impl Response {
     ///
     /// The service understood the request and did not act on it. See [`Response::invalid`] for the other case.
     pub fn refusal(&self, cause: Cause) -> Problem {
+        let message = self.service_message();
         let outcome = match self.status {
             StatusCode::TOO_MANY_REQUESTS => "limits the number of requests",
+            StatusCode::NOT_FOUND if message.is_none() => "sent a 404 without an error code",
             StatusCode::NOT_FOUND => "reports that this does not exist",
             status if status.is_client_error() => "refused the request",
             status if status.is_server_error() => "failed",
             _ => "sent an unexpected response",
         };
-        let reason = match self.service_message() {
+        let reason = match message {
             Some(text) => format!("{outcome}: {}", for_message(&text)),
             None => outcome.to_owned(),
         };
