@@ -62,6 +62,17 @@ pub struct Action {
     pub replaced: Vec<Digest>,
 }
 
+impl Action {
+    /// Last part of the first target's repository, with its tag, for the log.
+    pub fn short_name(&self) -> String {
+        self.targets
+            .first()
+            .map_or_else(String::new, |(repository, tag)| {
+                format!("{}:{tag}", repository.last_segment())
+            })
+    }
+}
+
 /// What is to be done for an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {

@@ -19,7 +19,7 @@ use crate::report::{Report, RunInfo};
 use crate::wire::{Limit, SetupError, Wire};
 
 pub use crate::apply::{Ending, Outcome};
-pub use crate::plan::Action;
+pub use crate::plan::{Action, Entry, Step, Verdict};
 
 /// What happens while a run waits, for whoever shows it.
 #[derive(Clone, Copy, Debug)]

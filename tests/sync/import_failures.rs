@@ -153,7 +153,7 @@ fn failed_import_whose_image_arrived_is_imported() {
     ] {
         let world = world_with(ImportResult::FailAndArrive(failure));
         let ended = run(TASKSET, &world).end();
-        ended.expect(0, &["the destination has the image in spite of this"]);
+        ended.expect(0, &["the ACR has the image despite this error"]);
         others_are_imported(&ended, "imported");
         assert_eq!(ended.json("issues.json"), serde_json::json!([]));
     }

@@ -123,7 +123,8 @@ impl ArmImporter {
             match manager.start_import(registry, &request, docker).await {
                 Ok(Start::Begun(progress)) => return Ok(Some(progress)),
                 Ok(Start::Busy(problem)) => {
-                    tracing::info!("waiting for another import of the same target: {problem}");
+                    let name = action.short_name();
+                    tracing::info!("{name}: waiting for another import of the same target");
                     if arrived(action, client, &self.platform, BUSY).await {
                         return Ok(None);
                     }
@@ -256,13 +257,15 @@ async fn despite(
     platform: &Platform,
 ) -> Result<Requested, Problem> {
     let is_open = problem.may_have_acted;
+    let name = action.short_name();
     if is_open {
-        tracing::warn!("watching the destination, as the import may have succeeded: {problem}");
+        tracing::warn!("{name}: checking the ACR, because the import may have succeeded");
     }
     let patience = if is_open { DOUBT } else { Duration::ZERO };
     match arrived(action, client, platform, patience).await {
         true => {
-            tracing::info!("the destination has the image in spite of this: {problem}");
+            let fact = problem.fact();
+            tracing::info!("{name}: the ACR has the image despite this error: {fact}");
             Ok(Requested::Verified)
         }
         false if is_open => Err(doubt(problem)),

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::discover::Desired;
+use crate::discover::{Desired, TagSelector};
 use crate::name::{Digest, Tag};
 use crate::problem::Problem;
 
@@ -115,6 +115,27 @@ pub struct Observed {
 }
 
 impl Observed {
+    /// Last part of the source's repository, with its tag or digest if that is known, for the log.
+    pub fn short_name(&self) -> String {
+        let name = self.desired.source.repository.last_segment();
+        let stable = match &self.source {
+            SourceState::Published(published) => published.tag.as_ref(),
+            SourceState::NotPublished(_) | SourceState::Unknown(_) => None,
+        };
+        match (&self.desired.wanted, stable) {
+            (TagSelector::Image { tag: Some(tag), .. }, _)
+            | (TagSelector::StableTag, Some(tag)) => format!("{name}:{tag}"),
+            (
+                TagSelector::Image {
+                    digest: Some(digest),
+                    ..
+                },
+                _,
+            ) => format!("{name}@{}", digest.short()),
+            (TagSelector::Image { .. } | TagSelector::StableTag, _) => name.to_owned(),
+        }
+    }
+
     /// Whether the destination was seen without what is published.
     pub fn is_behind(&self) -> bool {
         let (SourceState::Published(published), Some(Ok(standing))) =
