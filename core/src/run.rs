@@ -21,64 +21,63 @@ use crate::wire::{Limit, SetupError, Wire};
 pub use crate::apply::{Ending, Outcome};
 pub use crate::plan::{Action, Entry, Step, Verdict};
 
-/// What happens while a run waits, for whoever shows it.
+/// An event of a run, for its progress display and log.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
-    /// So many more images are looked at.
+    /// The check of this many more images begins.
     Checking(usize),
-    /// One of them was.
+    /// The check of one image has ended.
     Checked(&'a Observed),
-    /// All were; this is what is to be done.
+    /// All images are checked.
     Planned(&'a Plan),
-    /// So many images are imported.
+    /// The import of this many images begins.
     Importing(usize),
-    /// One of them was, or was not.
+    /// One import has ended.
     Imported(&'a Action, &'a Outcome),
 }
 
-/// A run: its settings, its end, and who hears what happens.
+/// One run of the pipeline.
 pub struct Run<'a> {
-    /// The settings.
     pub config: &'a Config,
-    /// Its end.
+    /// The deadline, and the signal that stops the run.
     pub limit: Limit,
-    /// When it began.
     pub started: DateTime<Utc>,
-    /// Hears what happens.
     pub on_event: &'a (dyn Fn(Event<'_>) + Sync),
 }
 
 impl Run<'_> {
-    /// Looks at every image, and changes nothing.
+    /// Checks every image, and changes nothing.
     ///
     /// # Errors
-    /// When no connection can be set up at all. Everything else is in the report.
+    /// If no connection can be set up. Every other failure is in the report.
     pub async fn check(&self) -> Result<Report, SetupError> {
         let reach = self.reach()?;
-        let looked = self.look(&reach, self.limit.clone(), self.on_event).await;
-        Ok(self.report(&reach, &looked, None).await)
+        let checked = self
+            .check_images(&reach, self.limit.clone(), self.on_event)
+            .await;
+        Ok(self.report(&reach, &checked, None).await)
     }
 
-    /// Looks at every image, and imports what is behind.
+    /// Checks every image, and imports those that are missing or outdated.
     ///
     /// # Errors
-    /// When no connection can be set up at all. Everything else is in the report.
+    /// If no connection can be set up. Every other failure is in the report.
     pub async fn sync(&self) -> Result<Report, SetupError> {
         let reach = self.reach()?;
-        // The first image that is behind needs Resource Manager: it is asked while the others are looked at.
+        // An import needs Resource Manager, so it is queried as soon as the first image needs a sync.
         let on_event = |event: Event<'_>| {
-            if matches!(event, Event::Checked(observed) if observed.is_behind()) {
+            if matches!(event, Event::Checked(observed) if observed.needs_sync()) {
                 let destination = Arc::clone(&reach.destination);
                 tokio::spawn(async move { destination.prepare_import().await });
             }
             (self.on_event)(event);
         };
-        // One source that stalls must not take the time that the other images' imports need.
-        let patience = CHECK_TIMEOUT.min(self.config.timeout / 2);
-        let looked = self
-            .look(&reach, self.limit.for_image(patience), &on_event)
+        // A source that stalls must not use up the time that the imports of the other images need.
+        let check_timeout = CHECK_TIMEOUT.min(self.config.timeout / 2);
+        let checked = self
+            .check_images(&reach, self.limit.for_image(check_timeout), &on_event)
             .await;
-        (self.on_event)(Event::Importing(looked.plan.actions().count()));
+        (self.on_event)(Event::Importing(checked.plan.actions().count()));
         let destination = Arc::clone(&reach.destination);
         let importer = ArmImporter::new(
             destination,
@@ -87,8 +86,8 @@ impl Run<'_> {
         );
         let done =
             |action: &Action, outcome: &Outcome| (self.on_event)(Event::Imported(action, outcome));
-        let outcomes = apply(&looked.plan, &importer, &self.limit, &done).await;
-        Ok(self.report(&reach, &looked, Some(&outcomes)).await)
+        let outcomes = apply(&checked.plan, &importer, &self.limit, &done).await;
+        Ok(self.report(&reach, &checked, Some(&outcomes)).await)
     }
 
     fn reach(&self) -> Result<Reach, SetupError> {
@@ -103,61 +102,64 @@ impl Run<'_> {
         })
     }
 
-    async fn look(
+    async fn check_images(
         &self,
         reach: &Reach,
         limit: Limit,
         on_event: &(dyn Fn(Event<'_>) + Sync),
-    ) -> Looked {
-        let patient = reach.wire.limited(limit);
-        let looking = Looking {
+    ) -> Checked {
+        let limited = reach.wire.limited(limit);
+        let check = Check {
             config: self.config,
-            wire: &patient,
-            sources: &Sources::new(&patient, self.config.docker.clone()),
+            wire: &limited,
+            sources: &Sources::new(&limited, self.config.docker.clone()),
             destination: &reach.destination,
             started: self.started,
             on_event,
         };
-        let (observed, undiscovered, chart) = looking.look().await;
+        let (observed, undiscovered, chart) = check.run().await;
         let plan = plan(observed, undiscovered);
         on_event(Event::Planned(&plan));
-        Looked {
+        Checked {
             plan,
             chart,
-            looked_in: reach.clock.elapsed(),
+            check_duration: reach.clock.elapsed(),
         }
     }
 
-    async fn report(&self, reach: &Reach, looked: &Looked, outcomes: Option<&[Outcome]>) -> Report {
+    async fn report(
+        &self,
+        reach: &Reach,
+        checked: &Checked,
+        outcomes: Option<&[Outcome]>,
+    ) -> Report {
         let client = reach.destination.client().await.ok();
         let facts = RunInfo {
             login_server: client.map(|client| client.registry().clone()),
-            chart: looked.chart.clone(),
+            chart: checked.chart.clone(),
             started: self.started,
             duration: reach.clock.elapsed(),
-            looked_in: looked.looked_in,
+            check_duration: checked.check_duration,
             hosts: reach.wire.ledger().snapshot(),
         };
-        Report::new(self.config, &looked.plan, outcomes, facts)
+        Report::new(self.config, &checked.plan, outcomes, facts)
     }
 }
 
-/// The way out, and since when.
 struct Reach {
     wire: Wire,
     destination: Arc<Destination>,
     clock: Instant,
 }
 
-/// What looking came to.
-struct Looked {
+struct Checked {
     plan: Plan,
     chart: Option<String>,
-    looked_in: Duration,
+    check_duration: Duration,
 }
 
-/// Discovery and observation: both categories side by side, and the registry's token under way meanwhile.
-struct Looking<'a> {
+/// Discovers and observes both categories concurrently, and requests the registry's tokens early.
+struct Check<'a> {
     config: &'a Config,
     wire: &'a Wire,
     sources: &'a Sources,
@@ -166,8 +168,8 @@ struct Looking<'a> {
     on_event: &'a (dyn Fn(Event<'_>) + Sync),
 }
 
-impl Looking<'_> {
-    async fn look(&self) -> (Vec<Observed>, Vec<Undiscovered>, Option<String>) {
+impl Check<'_> {
+    async fn run(&self) -> (Vec<Observed>, Vec<Undiscovered>, Option<String>) {
         let codecollections = discover::codecollections(self.config);
         let mut likely: BTreeSet<_> = codecollections
             .iter()

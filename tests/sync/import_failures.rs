@@ -36,7 +36,7 @@ fn failed_import_names_the_cause_and_leaves_the_other_images() {
         fails("absent at the source", ImportFailure::SourceNotFound, &["the image is gone from the source"]),
         fails("limit of the source", ImportFailure::SourceRateLimited, &["USE_DOCKER_AUTH"]),
         Case {
-            unwanted: &["may still end well"],
+            unwanted: &["may still succeed in Azure"],
             ..fails("limit of Docker Hub as the status of the operation", ImportFailure::SourceRateLimited429,
                 &["429 Too Many Requests", "USE_DOCKER_AUTH"])
         },
@@ -104,7 +104,7 @@ fn tag_that_stays_missing_after_success_is_uncertain_and_not_failed() {
         world.edit(|state| state.azure.imports.rules.push(rule(result)));
         let parts = [
             "Azure reports that the import succeeded",
-            "is not there yet",
+            "does not exist yet",
             "geo-replica",
         ];
         let ended = one_is_uncertain(&world, "14", &parts);
