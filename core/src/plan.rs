@@ -223,7 +223,7 @@ fn judge_neighbours(
         TagAge::BuiltAt(there) => there,
         TagAge::PushedAt(set) => {
             let what = format!(
-                "built {}, after the ACR's newest tag {newest} was set {}",
+                "built {}, after the ACR's newest tag {newest} was pushed {}",
                 day(here),
                 day(set)
             );

@@ -257,7 +257,7 @@ fn reserved(desired: &Desired, owner: &ImageName) -> Undiscovered {
         wanted_by,
     } = desired;
     let what = format!(
-        "conflict: {source} would be written to {destination}, which is reserved for the CodeCollection {owner} (wanted by {})",
+        "conflict: {source} would be written to {destination}, which is reserved for the CodeCollection {owner} (used by {})",
         wanted_by.join("; ")
     );
     let problem = Problem::new(Side::ChartRepository, Cause::Configuration, what);
@@ -289,7 +289,7 @@ fn unreadable(other: UnreadableImage) -> Undiscovered {
         wanted_by,
     } = other;
     let what = format!(
-        "{text:?} cannot be read as an image: {reason} (wanted by {})",
+        "{text:?} cannot be read as an image: {reason} (used by {})",
         wanted_by.join("; ")
     );
     let problem = Problem::new(Side::ChartRepository, Cause::Invalid, what);

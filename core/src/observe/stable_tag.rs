@@ -359,7 +359,7 @@ impl Search<'_> {
 }
 
 impl Doubt {
-    /// The reason and what to do; none if the search was complete.
+    /// The reason and what to do; `None` if the search was complete.
     fn reason(&self, list: &TagList) -> Option<(String, &'static str)> {
         let count = list.count();
         if self.left_out > 0 {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{ActionResult, Report, Row};
+use super::{ActionResult, NOWHERE, Report, Row};
 use crate::discover::Category;
 use crate::name::{Digest, Tag};
 use crate::plan::Verdict;
@@ -197,7 +197,7 @@ fn restoration(report: &Report, row: &Row, tag: &Tag, digest: &Digest) -> String
         .split_once('/')
         .map_or(place, |(_, repository)| repository);
     format!(
-        "- {place}:{tag} pointed at {digest}: az acr import --name {} --source {place}@{digest} --image {repository}:{tag} --force",
+        "- {place}:{tag} had {digest}: az acr import --name {} --source {place}@{digest} --image {repository}:{tag} --force",
         report.resource_name
     )
 }
@@ -235,12 +235,15 @@ fn issue(
     let line = |row: &&Row| {
         let previous = row.previous.iter();
         let previous: String = previous
-            .map(|(tag, digest)| format!(", {tag} pointed at {digest}"))
+            .map(|(tag, digest)| format!(", {tag} had {digest}"))
             .collect();
+        let destination = match &*row.destination {
+            NOWHERE => String::new(),
+            destination => format!(" for {destination}"),
+        };
         let line = format!(
-            "- {} for {} ({}{previous})",
+            "- {}{destination} ({}{previous})",
             row.source,
-            row.destination,
             row.verdict.name()
         );
         let why = row.why();
