@@ -10,10 +10,10 @@ fn read(name: &str) -> String {
     std::fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// The text of all Rust files of `tests/`.
+/// The text of all Rust files of `tests/` and `helm/tests/`.
 fn sources() -> String {
     let mut text = String::new();
-    let mut folders = vec![root().join("tests")];
+    let mut folders = vec![root().join("tests"), root().join("helm/tests")];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
             let path = entry.path();

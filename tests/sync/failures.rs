@@ -146,7 +146,7 @@ fn locked_tag_is_reported_and_not_imported() {
     let ended = one_fails(
         &world,
         &[
-            &format!("{image}:{tag} is to be overwritten, and is locked"),
+            &format!("{image}:{tag} must be overwritten, but is locked"),
             &command,
         ],
     );

@@ -92,7 +92,11 @@ fn import_with_another_digest_has_failed() {
         let rules = &mut state.azure.imports.rules;
         rules.push(rule(ImportResult::OtherDigest));
     });
-    let parts = ["after the import", "points at sha256:", "do not deploy it"];
+    let parts = [
+        "after the import",
+        "points at sha256:",
+        "do not deploy the image",
+    ];
     let ended = one_fails(&world, &parts);
     assert!(ended.report("report.html").contains("after the import"));
 }

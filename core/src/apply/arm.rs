@@ -257,7 +257,9 @@ async fn despite(
     let is_open = problem.may_have_acted;
     let name = action.short_name();
     if is_open {
-        tracing::warn!("{name}: checking the ACR, because the import may have succeeded");
+        // A run that ends during the checks has no other message with the cause.
+        let fact = problem.fact();
+        tracing::warn!("{name}: checking the ACR, because the import may have succeeded: {fact}");
     }
     let patience = if is_open { DOUBT } else { Duration::ZERO };
     match arrived(action, client, platform, patience).await {
