@@ -66,9 +66,9 @@ impl Session {
     /// Pushes the number if that is configured, and returns the status of the run.
     async fn push_metric(&self, report: &Report) -> anyhow::Result<Status> {
         match metric::push(&self.config, report, &self.limit).await? {
-            Push::NotAsked => {}
+            Push::Disabled => {}
             Push::NoNumber => tracing::warn!("nothing is pushed: the check is incomplete"),
-            Push::Taken => tracing::info!("the metric is pushed"),
+            Push::Accepted => tracing::info!("the metric is pushed"),
             Push::Failed(problem) => {
                 tracing::error!("the metric could not be pushed: {problem}");
                 if report.status() == Status::Complete {

@@ -38,10 +38,11 @@ pub(crate) fn login(login: &Login) {
     }
 }
 
+/// Logs the title of each issue and what to do. The lines about the images contain the reason.
 pub(crate) fn issues(issues: &[Issue]) {
     for issue in issues {
-        let advice = issue.next_steps.replace('\n', "; ");
-        let text = format!("{}: {}; {advice}", issue.title, issue.actual);
+        let steps = issue.next_steps.replace('\n', ". ");
+        let text = format!("{}. {steps}", issue.title);
         match issue.severity {
             4.. => tracing::info!("{text}"),
             0..=3 => tracing::warn!("{text}"),

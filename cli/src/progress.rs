@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use acr_sync_core::run::Event;
-use acr_sync_core::run::{Action, Ending, Outcome};
+use acr_sync_core::run::{Action, Ending, Entry, Event, Outcome, Step, Verdict};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Hidden until it is shown, and always if stderr is not a terminal.
@@ -46,13 +45,10 @@ impl Progress {
                 self.display("checking", known + count as u64);
             }
             Event::Planned(plan) => {
-                for entry in &plan.entries {
-                    tracing::info!(
-                        "{}: {}: {}",
-                        entry.observed.desired.source,
-                        entry.verdict.name(),
-                        entry.reason
-                    );
+                plan.entries.iter().for_each(log_entry);
+                for undiscovered in &plan.undiscovered {
+                    let reason = undiscovered.problem.fact();
+                    tracing::warn!("{}: Unknown: {reason}", undiscovered.what);
                 }
             }
             Event::Importing(count) => {
@@ -81,12 +77,39 @@ impl Progress {
     }
 }
 
+/// Logs everything known about an image in one line. The issues that follow do not repeat it.
+fn log_entry(entry: &Entry) {
+    let mut line = format!(
+        "{}: {}: {}",
+        entry.observed.short_name(),
+        entry.verdict.name(),
+        entry.reason
+    );
+    if let Step::Blocked(problem) = &entry.step {
+        line.push_str(&format!("; {}", problem.fact()));
+    }
+    if let Some(note) = &entry.note {
+        line.push_str(&format!("; {note}"));
+    }
+    match (&entry.verdict, &entry.step) {
+        (Verdict::Unknown(_) | Verdict::NotPublished(_), _) | (_, Step::Blocked(_)) => {
+            tracing::warn!("{line}");
+        }
+        (
+            Verdict::UpToDate | Verdict::Missing | Verdict::Outdated | Verdict::Drifted,
+            Step::Nothing | Step::Import(_),
+        ) => tracing::info!("{line}"),
+    }
+}
+
 fn log_import(action: &Action, outcome: &Outcome) {
-    let source = &action.source;
+    let name = action.short_name();
     let seconds = outcome.duration.as_secs_f64();
     match &outcome.ending {
-        Ending::Imported => tracing::info!("imported and verified in {seconds:.1} s: {source}"),
-        Ending::Uncertain(problem) => tracing::warn!("not confirmed: {source}: {problem}"),
-        Ending::Failed(problem) => tracing::warn!("not imported: {source}: {problem}"),
+        Ending::Imported => tracing::info!("{name}: imported and verified in {seconds:.1} s"),
+        Ending::Uncertain(problem) => {
+            tracing::warn!("{name}: import not confirmed: {}", problem.fact());
+        }
+        Ending::Failed(problem) => tracing::warn!("{name}: import failed: {}", problem.fact()),
     }
 }

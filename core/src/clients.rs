@@ -39,9 +39,9 @@ impl Clients {
         self.clock.elapsed()
     }
 
-    /// Queries Resource Manager as soon as one image is behind, while the other images are checked: imports need it.
+    /// Queries Resource Manager as soon as one image needs a sync, while the other images are checked: imports need it.
     pub fn prepare_import(&self, event: Event<'_>) {
-        if matches!(event, Event::Checked(observed) if observed.is_behind()) {
+        if matches!(event, Event::Checked(observed) if observed.needs_sync()) {
             let destination = Arc::clone(&self.destination);
             tokio::spawn(async move { destination.prepare_import().await });
         }

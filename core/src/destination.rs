@@ -1,4 +1,4 @@
-//! The Azure Container Registry that images go to: its client and what Resource Manager knows of it.
+//! The Azure Container Registry that images go to: its client, and its resource in Azure Resource Manager.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,24 +15,23 @@ use crate::problem::{Cause, Problem, Side};
 use crate::registry::RegistryClient;
 use crate::wire::Wire;
 
-/// The destination of a run. Everything about it is found out once, when it is first needed.
+/// The destination of a run. Each fact about it is requested once, when it is first needed.
 pub struct Destination {
     config: Config,
     wire: Wire,
     identity: Arc<Identity>,
     manager: Arc<ResourceManager>,
     resource: OnceCell<Result<RegistryResource, Problem>>,
-    reach: OnceCell<Result<Reach, Problem>>,
+    data_plane: OnceCell<Result<DataPlane, Problem>>,
 }
 
-/// The way to the data plane.
-struct Reach {
+struct DataPlane {
     tokens: Arc<AcrTokens>,
     client: RegistryClient,
 }
 
 impl Destination {
-    /// The destination that this configuration names; nothing is asked yet.
+    /// Sends no request.
     pub fn new(config: &Config, wire: &Wire) -> Self {
         let entra_host = config
             .authority
@@ -46,19 +45,18 @@ impl Destination {
             identity,
             manager: Arc::new(manager),
             resource: OnceCell::new(),
-            reach: OnceCell::new(),
+            data_plane: OnceCell::new(),
         }
     }
 
-    /// Azure Resource Manager, for imports.
     pub fn manager(&self) -> &Arc<ResourceManager> {
         &self.manager
     }
 
-    /// The registry as Resource Manager describes it. A check that was given a login server needs it not.
+    /// The registry's resource in Resource Manager. A check with a configured login server does not need it.
     ///
     /// # Errors
-    /// When Azure refuses, or has no such registry.
+    /// If Azure refuses the request, or the registry does not exist.
     pub async fn resource(&self) -> Result<&RegistryResource, Problem> {
         let found = self
             .resource
@@ -77,27 +75,27 @@ impl Destination {
     /// The client that reads the registry.
     ///
     /// # Errors
-    /// When the login server cannot be found out.
+    /// If the login server is not known.
     pub async fn client(&self) -> Result<&RegistryClient, Problem> {
-        self.reach().await.map(|reach| &reach.client)
+        self.data_plane().await.map(|data_plane| &data_plane.client)
     }
 
-    /// Finds the registry in Resource Manager, for imports that may come.
+    /// Finds the registry in Resource Manager before the first import.
     pub async fn prepare_import(&self) {
-        // Whoever imports gets the problem too.
+        // The import gets the same problem.
         let _ = self.resource().await;
     }
 
-    /// Gets the tokens for these repositories under way.
+    /// Requests the tokens for these repositories early.
     pub async fn prepare(&self, repositories: &BTreeSet<Repository>) {
-        // Whoever needs the client or a token gets the problem too.
+        // The first request that needs the client or a token gets the same problem.
         let tokens = async {
-            if let Ok(reach) = self.reach().await {
-                reach.tokens.prepare(repositories).await;
+            if let Ok(data_plane) = self.data_plane().await {
+                data_plane.tokens.prepare(repositories).await;
             }
         };
         let early = async {
-            // The login server is asked for first; Entra need not wait for it.
+            // The login server must be requested first. The token of Entra does not depend on it.
             if matches!(self.config.target.registry, RegistryName::Name(_)) {
                 let _ = self.identity.token(ACR_SCOPE).await;
             }
@@ -105,8 +103,8 @@ impl Destination {
         tokio::join!(tokens, early);
     }
 
-    async fn reach(&self) -> Result<&Reach, Problem> {
-        let made = self.reach.get_or_init(|| async {
+    async fn data_plane(&self) -> Result<&DataPlane, Problem> {
+        let made = self.data_plane.get_or_init(|| async {
             let server = self.login_server().await?;
             let tokens = Arc::new(AcrTokens::new(
                 &self.wire,
@@ -120,13 +118,13 @@ impl Destination {
                 Side::Destination,
                 Arc::clone(&tokens) as Arc<_>,
             );
-            Ok(Reach { tokens, client })
+            Ok(DataPlane { tokens, client })
         });
         made.await.as_ref().map_err(Clone::clone)
     }
 
-    /// Which roles the registry honours, where Resource Manager was asked already: a check that was given the login
-    /// server does not ask it.
+    /// Which roles the registry honours, if Resource Manager has already returned the registry. A check with a
+    /// configured login server sends no request to it.
     fn role_mode(&self) -> RoleMode {
         match self.resource.get() {
             Some(Ok(resource)) => resource.properties.role_mode(),
@@ -141,13 +139,13 @@ impl Destination {
         };
         match self.resource().await {
             Ok(resource) => resource.login_server(),
-            // Who may only pull sees nothing in Resource Manager, and most login servers follow from the name.
+            // An identity that may only pull sees nothing in Resource Manager. Most login servers follow from the name.
             Err(problem)
                 if problem.cause == Cause::AccessDenied
                     && problem.side == Side::ResourceManager =>
             {
                 let server = format!("{name}{}", self.config.cloud.registry_suffix());
-                tracing::warn!("{problem}; going on with {server}");
+                tracing::warn!("{problem}; continuing with {server}");
                 server.parse().map_err(|_| problem)
             }
             Err(problem) => Err(problem),

@@ -1,19 +1,23 @@
-//! The pipeline of azure-rw-acr-sync: what should stand in an Azure Container Registry, what does, and how
-//! to get there.
+//! The pipeline of azure-rw-acr-sync: which images an Azure Container Registry should contain, which it
+//! contains, and the imports of the others.
 //!
 //! ```text
 //! environment ─ config ─▶ Config                             pure, given two functions
-//!  discover   Config          ─▶ Vec<Desired>    what should stand in the ACR
-//!  observe    Vec<Desired>    ─▶ Vec<Observed>   what is published, what the ACR has
+//!  discover   Config          ─▶ Vec<Desired>    images that the ACR should contain
+//!  observe    Vec<Desired>    ─▶ Vec<Observed>   state of each image at its source and in the ACR
 //!  plan       Vec<Observed>   ─▶ Plan            one verdict per image: pure
 //!  apply      &Plan           ─▶ Vec<Outcome>    one outcome per import
 //!  report     Plan + Outcomes ─▶ metric | JSON | Markdown | HTML | issues: pure
 //! ```
 //!
-//! [`Run`](run::Run) is all of it in order. Nothing here prints, writes a file or ends the process: that
-//! is the executables' part.
+//! [`Run`](run::Run) calls these in order. Nothing here prints, writes a file or ends the process; the
+//! executables do.
 
 #![forbid(unsafe_code)]
+#![expect(
+    missing_docs,
+    reason = "a crate for the executables of this workspace: a comment must say more than the name"
+)]
 
 mod apply;
 mod azure;

@@ -1,8 +1,8 @@
-//! Pushing the number to a collector, for runs without the RunWhen platform's own runtime.
+//! Pushes the number to a collector, for runs outside the RunWhen platform's own runtime.
 //!
-//! OTLP over HTTP in protobuf, one request without compression. Names are those of the platform's runtime:
-//! gauge, resource, scope and the attribute `workspace`, the parts under `<name>__<category>`. Nothing is
-//! pushed when something is unknown.
+//! OTLP over HTTP in protobuf, one request without compression. Gauge, resource, scope and the attribute
+//! `workspace` have the names of the platform's runtime, and each category's number is `<name>__<category>`.
+//! Nothing is pushed if something is unknown.
 
 use chrono::{DateTime, Utc};
 use opentelemetry_proto::tonic::collector::metrics::v1::{
@@ -25,29 +25,27 @@ use crate::problem::{Cause, Problem, Side};
 use crate::report::Report;
 use crate::wire::{Limit, Request, Response, SetupError, Wire, redacted};
 
-/// The type of both messages, by OTLP's specification.
+/// The content type of request and response in the OTLP specification.
 const PROTOBUF: &str = "application/x-protobuf";
 
-/// How pushing went.
+/// The result of a push.
 #[derive(Debug)]
 pub enum Push {
-    /// Nobody asked for it.
-    NotAsked,
-    /// There is no number: something is unknown.
+    /// `PUSH_METRIC` is false.
+    Disabled,
+    /// There is no number, because something is unknown.
     NoNumber,
-    /// The collector took it.
-    Taken,
-    /// It did not.
+    Accepted,
     Failed(Problem),
 }
 
-/// Pushes the number of a report, and those of its categories, where the configuration says so.
+/// Pushes the number of a report, and those of its categories, if that is configured.
 ///
 /// # Errors
-/// When no connection can be set up at all.
+/// If no connection can be set up.
 pub async fn push(config: &Config, report: &Report, limit: &Limit) -> Result<Push, SetupError> {
     let Some(push) = &config.metric_push else {
-        return Ok(Push::NotAsked);
+        return Ok(Push::Disabled);
     };
     let Some(request) = request(report, push) else {
         return Ok(Push::NoNumber);
@@ -55,7 +53,7 @@ pub async fn push(config: &Config, report: &Report, limit: &Limit) -> Result<Pus
     if sends_headers_in_clear(push) {
         tracing::warn!(
             "OTEL_EXPORTER_OTLP_HEADERS are sent to {} without encryption, so that others on the network can read \
-             them: give OTEL_EXPORTER_OTLP_ENDPOINT as https",
+             them: set OTEL_EXPORTER_OTLP_ENDPOINT to an https address",
             redacted(&push.endpoint)
         );
     }
@@ -71,11 +69,11 @@ pub async fn push(config: &Config, report: &Report, limit: &Limit) -> Result<Pus
     let result = wire
         .send(request)
         .await
-        .and_then(|response| taken(&response));
-    Ok(result.map_or_else(Push::Failed, |()| Push::Taken))
+        .and_then(|response| accepted(&response));
+    Ok(result.map_or_else(Push::Failed, |()| Push::Accepted))
 }
 
-/// Whether the collector's headers, which may hold a token, leave this machine over plain http.
+/// True if the collector's headers, which may contain a token, leave this machine over plain http.
 fn sends_headers_in_clear(push: &MetricPush) -> bool {
     let stays_here = match push.endpoint.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -86,12 +84,12 @@ fn sends_headers_in_clear(push: &MetricPush) -> bool {
     push.endpoint.scheme() == "http" && !push.headers.is_empty() && !stays_here
 }
 
-/// The message; none when there is no number.
+/// The message; `None` if there is no number.
 fn request(report: &Report, push: &MetricPush) -> Option<ExportMetricsServiceRequest> {
     let mut numbers = vec![(push.name.clone(), report.metric()?)];
     for category in Category::ALL {
         let counts = report.counts_of(category);
-        // What was not looked at has no number.
+        // A category that was not checked has no number.
         if counts.total > 0 {
             numbers.push((
                 format!("{}__{}", push.name, category.name()),
@@ -159,18 +157,18 @@ fn text(key: &str, value: &str) -> KeyValue {
     }
 }
 
-/// Whether a collector took everything. OTLP's specification: 200 with the response message, in which a
-/// partial success names what was refused; an empty body is that message without a field.
-fn taken(response: &Response) -> Result<(), Problem> {
+/// Checks that a collector accepted all numbers. The OTLP specification: status 200 with the response message, in which
+/// a partial success names the refused numbers; an empty body is this message without fields.
+fn accepted(response: &Response) -> Result<(), Problem> {
     if !response.status.is_success() {
         return Err(response
             .unexpected()
-            .advise("check the collector's address, and the headers that it wants"));
+            .advise("check the collector's address, and the headers that it requires"));
     }
     let export = ExportMetricsServiceResponse::decode(&response.body[..]).map_err(|_| {
         response
-            .invalid("the body is not what a collector answers over OTLP/HTTP")
-            .advise("is this the address of an OTLP/HTTP receiver (port 4318, not gRPC's 4317)?")
+            .invalid("the body is not the OTLP/HTTP response of a collector")
+            .advise("check that this is the address of an OTLP/HTTP receiver (port 4318, not gRPC's 4317)")
     })?;
     match export.partial_success {
         Some(partial) if partial.rejected_data_points > 0 => {
@@ -192,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn headers_over_plain_http_are_reported_unless_they_stay_on_the_machine() {
+    fn headers_that_leave_the_machine_over_plain_http_are_reported() {
         for (endpoint, warned) in [
             ("http://collector.example:4318/v1/metrics", true),
             ("http://10.0.0.1:4318", true),

@@ -1,4 +1,4 @@
-//! One verdict per image, and what follows from it. Pure: the same input gives the same plan.
+//! One verdict and one step per image. Pure: the same input gives the same plan.
 
 use std::collections::BTreeMap;
 
@@ -9,25 +9,25 @@ use crate::observe::{DestinationState, Observed, RepositoryTags, TagAge};
 use crate::observe::{SourceImage, SourceState};
 use crate::problem::{Cause, Problem, Side};
 
-/// What is the matter with an image.
+/// The state of an image in the destination, compared with its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The destination has what the source publishes.
+    /// The destination has the digest that the source publishes.
     UpToDate,
-    /// The destination has no such tag.
+    /// The destination does not have the tag.
     Missing,
-    /// The destination has an older build only.
+    /// The destination has only an older build.
     Outdated,
-    /// The tag is there and points at something else.
+    /// The destination has the tag with another digest, or an index that lacks a manifest.
     Drifted,
     /// The source has nothing to sync.
     NotPublished(String),
-    /// It could not be checked. Never counted as up to date or as outdated.
+    /// The image could not be checked. Never counted as up to date or as outdated.
     Unknown(Problem),
 }
 
 impl Verdict {
-    /// Its name, as reports and artifacts have it.
+    /// The name in reports and artifacts.
     pub fn name(&self) -> &'static str {
         match self {
             Self::UpToDate => "UpToDate",
@@ -39,7 +39,7 @@ impl Verdict {
         }
     }
 
-    /// Whether the destination is known to be behind.
+    /// True if the destination is known to lack the published image.
     pub fn needs_sync(&self) -> bool {
         match self {
             Self::Missing | Self::Outdated | Self::Drifted => true,
@@ -48,52 +48,57 @@ impl Verdict {
     }
 }
 
-/// One import: the source pinned by digest, and every tag that it gets. Nothing is left to decide.
+/// One import: the source pinned by digest, and every tag that it gets. `apply` decides nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action {
     /// `registry/repository@digest`.
     pub source: Reference,
-    /// What every target points at afterwards.
+    /// The digest of every target after the import.
     pub digest: Digest,
     /// Repositories and tags at the destination.
     pub targets: Vec<(Repository, Tag)>,
-    /// What the targets pointed at before. Where that is the wanted digest itself, its content was incomplete, and
-    /// the digest at the destination does not prove that an import succeeded.
+    /// The digests of the targets before the import. If one of them is the wanted digest, its content was incomplete,
+    /// and the digest at the destination does not prove that an import succeeded.
     pub replaced: Vec<Digest>,
 }
 
-/// What is to be done for an image.
+impl Action {
+    /// Last part of the first target's repository, with its tag, for the log.
+    pub fn short_name(&self) -> String {
+        self.targets
+            .first()
+            .map_or_else(String::new, |(repository, tag)| {
+                format!("{}:{tag}", repository.last_segment())
+            })
+    }
+}
+
+/// The next step for an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing.
     Nothing,
-    /// This import.
     Import(Action),
-    /// It needs an import that cannot succeed.
+    /// The image needs an import that cannot succeed.
     Blocked(Problem),
 }
 
-/// An image, its verdict and its step.
+/// An image with its verdict and its step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// What was seen.
     pub observed: Observed,
-    /// What it means.
     pub verdict: Verdict,
-    /// Why, in a sentence.
+    /// The reason for the verdict, as a sentence.
     pub reason: String,
-    /// What is to be done.
     pub step: Step,
-    /// What the user should know besides.
+    /// A warning to the user that does not change the verdict.
     pub note: Option<String>,
 }
 
-/// All decisions of a run, in the order of category and source.
+/// All decisions of a run, ordered by category and source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// One per image.
     pub entries: Vec<Entry>,
-    /// What should have told images and did not.
+    /// Charts, and texts in charts, whose images are not known.
     pub undiscovered: Vec<Undiscovered>,
 }
 
@@ -110,7 +115,7 @@ impl Plan {
     }
 }
 
-/// Decides what is to be done about what was seen.
+/// Decides the verdict and the step of every image.
 pub fn plan(mut observed: Vec<Observed>, undiscovered: Vec<Undiscovered>) -> Plan {
     observed.sort_by(|a, b| {
         let key = |observed: &Observed| {
@@ -166,36 +171,36 @@ fn judge(observed: &Observed) -> (Verdict, String) {
         })) => (
             Verdict::Drifted,
             format!(
-                "the ACR has the digest of {}, and lacks its manifest {} for the platform",
+                "the ACR has the digest of {}, but lacks its manifest {} for the platform",
                 published.target,
                 child.short()
             ),
         ),
-        Some(Ok(standing)) if standing.has(published) => (
+        Some(Ok(state)) if state.has(published) => (
             Verdict::UpToDate,
             format!("the ACR has {} with the same digest", published.target),
         ),
-        Some(Ok(standing)) => judge_neighbours(standing, published, &observed.desired.wanted)
-            .unwrap_or_else(|| judge_tag(standing, published)),
+        Some(Ok(state)) => judge_neighbours(state, published, &observed.desired.wanted)
+            .unwrap_or_else(|| judge_tag(state, published)),
         Some(Err(problem)) => (Verdict::Unknown(problem.clone()), problem.fact()),
         None => {
             let problem = Problem::new(
                 Side::Destination,
                 Cause::Invalid,
-                "the destination was not looked at",
+                "the destination was not checked",
             );
             (Verdict::Unknown(problem.clone()), problem.fact())
         }
     }
 }
 
-/// What follows from the tags beside the wanted one; none where they decide nothing.
+/// The verdict that follows from the other tags of the repository; `None` if they decide nothing.
 ///
-/// Digests first: the same content under another tag is up to date whatever the dates. A source that was built after
-/// the newest tag is outdated. One that was not is up to date only when any tag will do, as for `latest`: a tag that
-/// the chart names and the destination lacks is missing, whatever else is there.
+/// Digests come first: the same content under another tag is up to date, whatever the dates. If the source was built
+/// after the newest tag, the image is outdated. Otherwise it is up to date only for `latest`: a tag that the chart
+/// names and the destination lacks is missing, whatever else the repository contains.
 fn judge_neighbours(
-    standing: &DestinationState,
+    state: &DestinationState,
     published: &SourceImage,
     wanted: &TagSelector,
 ) -> Option<(Verdict, String)> {
@@ -205,7 +210,7 @@ fn judge_neighbours(
         newest_age,
         source_created,
         has_latest: _,
-    } = standing.repository_tags.as_ref()?;
+    } = state.repository_tags.as_ref()?;
     if let Some(same) = same {
         return Some((
             Verdict::UpToDate,
@@ -218,7 +223,7 @@ fn judge_neighbours(
         TagAge::BuiltAt(there) => there,
         TagAge::PushedAt(set) => {
             let what = format!(
-                "built {}, after the ACR's newest tag {newest} was set {}",
+                "built {}, after the ACR's newest tag {newest} was pushed {}",
                 day(here),
                 day(set)
             );
@@ -233,8 +238,8 @@ fn judge_neighbours(
         );
         return Some((Verdict::Outdated, what));
     }
-    // A tag that is there with other content is not the same because it was built later.
-    if standing.digest.is_some() || !wanted.is_latest() {
+    // A later build date does not make other content under the same tag up to date.
+    if state.digest.is_some() || !wanted.is_latest() {
         return None;
     }
     let what = format!(
@@ -246,7 +251,7 @@ fn judge_neighbours(
     Some((Verdict::UpToDate, what))
 }
 
-fn judge_tag(standing: &DestinationState, published: &SourceImage) -> (Verdict, String) {
+fn judge_tag(state: &DestinationState, published: &SourceImage) -> (Verdict, String) {
     let SourceImage {
         target,
         alias,
@@ -254,9 +259,9 @@ fn judge_tag(standing: &DestinationState, published: &SourceImage) -> (Verdict, 
         ..
     } = published;
     let (tag, found) = match alias {
-        // The stable tag is right, so it is the other one.
-        Some(alias) if standing.digest.as_ref() == Some(digest) => (alias, &standing.alias_digest),
-        Some(_) | None => (target, &standing.digest),
+        // The stable tag has the digest, so the alias is wrong.
+        Some(alias) if state.digest.as_ref() == Some(digest) => (alias, &state.alias_digest),
+        Some(_) | None => (target, &state.digest),
     };
     match found {
         Some(digest) => (
@@ -267,7 +272,7 @@ fn judge_tag(standing: &DestinationState, published: &SourceImage) -> (Verdict, 
     }
 }
 
-/// The paired codebundle takes the highest tag by `sort -V`, in which `latest` is above every version.
+/// azure-rw-acr-helm-update takes the highest tag by `sort -V`, in which `latest` is above every version.
 fn note(observed: &Observed) -> Option<String> {
     let (TagSelector::Image { .. }, SourceState::Published(published)) =
         (&observed.desired.wanted, &observed.source)
@@ -295,8 +300,8 @@ fn note(observed: &Observed) -> Option<String> {
     ))
 }
 
-/// Images that want the same tag. With the same digest they are one image; otherwise it is a conflict of all of
-/// them, whatever the destination has: each import would undo the other, so none of them has a right verdict.
+/// Merges or rejects images that want the same tag. With the same digest they are one image. Otherwise all of them
+/// are in conflict, whatever the destination has: each import would undo the other, so no verdict would be right.
 fn settle_conflicts(entries: Vec<Entry>) -> Vec<Entry> {
     let mut conflicts = conflicts(&entries);
     let mut settled: Vec<Entry> = Vec::with_capacity(entries.len());
@@ -321,10 +326,10 @@ fn settle_conflicts(entries: Vec<Entry>) -> Vec<Entry> {
     settled
 }
 
-/// An image that wants a tag: its position among the entries, and its digest, where that is known.
+/// An image that wants a tag: its position among the entries, and its digest if that is known.
 type Claim<'a> = (usize, Option<&'a Digest>);
 
-/// The images that cannot be decided because others want their tags, by position.
+/// The problem of each image in conflict, by its position.
 fn conflicts(entries: &[Entry]) -> BTreeMap<usize, Problem> {
     let mut claims: BTreeMap<(&Repository, &Tag), Vec<Claim<'_>>> = BTreeMap::new();
     for (position, entry) in entries.iter().enumerate() {
@@ -349,8 +354,7 @@ fn conflicts(entries: &[Entry]) -> BTreeMap<usize, Problem> {
     conflicts
 }
 
-/// The tags that an entry wants at its destination, and what they should point at. An image that is not published
-/// wants nothing.
+/// The tags that an entry wants at its destination, and their digest. An image that is not published wants no tags.
 fn wanted_tags(entry: &Entry) -> (Vec<&Tag>, Option<&Digest>) {
     match (&entry.observed.source, &entry.observed.desired.wanted) {
         (SourceState::Published(published), _) => {
@@ -385,7 +389,7 @@ fn conflict(
         .find(|(_, digest)| digest.is_none())
         .map(|(position, _)| &entries[*position].observed.source);
     match unknown {
-        // It may be the same image: the failure is that it cannot be read.
+        // It may be the same image, so the reported cause is that it cannot be read.
         Some(SourceState::Unknown(problem)) => Problem {
             what,
             ..problem.clone()
@@ -404,7 +408,7 @@ fn in_conflict(entry: Entry, problem: Problem) -> Entry {
             step: Step::Nothing,
             ..entry
         },
-        // It keeps its own reason.
+        // Without a published image, the entry keeps its own reason.
         SourceState::NotPublished(_) | SourceState::Unknown(_) => entry,
     }
 }
@@ -420,15 +424,15 @@ fn published_target(entry: &Entry) -> Option<(&Repository, &Tag)> {
 
 fn step(observed: &Observed, published: &SourceImage) -> Step {
     let destination = &observed.desired.destination;
-    let standing = observed
+    let state = observed
         .destination
         .as_ref()
         .and_then(|seen| seen.as_ref().ok());
-    if let Some(problem) = standing.and_then(|standing| standing.locked.clone()) {
+    if let Some(problem) = state.and_then(|state| state.locked.clone()) {
         return Step::Blocked(problem);
     }
-    let replaced = match standing {
-        Some(standing) => standing
+    let replaced = match state {
+        Some(state) => state
             .overwritten(published)
             .map(|(_, digest)| digest.clone())
             .collect(),

@@ -1,8 +1,8 @@
-//! Properties that hold for any input from outside: no panic, no quadratic blow-up, and what each parser
-//! promises. What registries send is in `registry/property_tests.rs`.
+//! Properties of all parsers of external text: no panic, no quadratic time, and the promises of each parser.
+//! The responses of registries are in `registry/property_tests.rs`.
 //!
-//! `tests/corpus/<parser>/` is a file for each case: `good-…` must be read, `bad-…` must be refused, and of
-//! `odd-…` only an end is asked. `proptest-regressions/` keeps what proptest finds.
+//! `tests/corpus/<parser>/` has a file for each case: `good-…` must be read, `bad-…` must be refused, and
+//! `odd-…` must only end. `proptest-regressions/` keeps the inputs that proptest finds.
 
 use std::collections::HashMap;
 use std::io;
@@ -19,8 +19,8 @@ use crate::name::{Digest, ImageName, NameError, Registry, Repository, Tag};
 use crate::text::{for_message, neutralize_markup, strip_control};
 use crate::wire::{redacted, retry_after};
 
-/// Runs every file of a folder of the corpus, and every beginning of it, through a parser that tells whether
-/// it could read it.
+/// Runs every file of a folder of the corpus, and its first 60 prefixes, through a parser that returns whether it
+/// could read the text.
 #[track_caller]
 pub(crate) fn corpus(folder: &str, read: impl Fn(&str) -> bool) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -48,10 +48,10 @@ pub(crate) fn corpus(folder: &str, read: impl Fn(&str) -> bool) {
     assert!(files >= 20, "{files} files in {}", folder.display());
 }
 
-/// That a parser takes eight times as long for eight times the text, and not sixty-four times.
+/// Checks that a parser takes eight times as long for eight times the text, and not sixty-four times.
 ///
-/// Compared is what this thread spent on the processor for the same amount of text in eight pieces and in
-/// one, so that neither the machine nor its load matters; the floor is the clock's own grain.
+/// Compares the processor time of this thread for the same amount of text in eight pieces and in one, so that
+/// neither the machine nor its load matters. The floor is the resolution of the clock.
 #[track_caller]
 pub(crate) fn grows_with_its_input<T>(
     name: &str,
@@ -77,7 +77,7 @@ pub(crate) fn grows_with_its_input<T>(
     );
 }
 
-/// What this thread has spent on a processor.
+/// The processor time of this thread.
 fn on_processor() -> Duration {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
@@ -95,28 +95,28 @@ fn environment(text: &str) -> Result<Config, String> {
         file: &|_| Err(io::ErrorKind::NotFound.into()),
     };
     Config::read(Program::Taskset, &inputs).map_err(|mistakes| {
-        let said = mistakes.to_string();
+        let message = mistakes.to_string();
         let is_shown = |c: char| !c.is_control() || c == '\n';
-        assert!(said.chars().all(is_shown), "{said:?}");
-        said
+        assert!(message.chars().all(is_shown), "{message:?}");
+        message
     })
 }
 
-/// Whether a file of the corpus is a configuration; neither it nor its mistakes tell a secret.
+/// True if a file of the corpus is a valid configuration. Neither the settings nor the mistakes contain a secret.
 fn is_configuration(text: &str) -> bool {
     let read = environment(text);
-    let said = match &read {
+    let shown = match &read {
         Ok(config) => format!("{:?} {config:?}", config.settings()),
         Err(mistakes) => mistakes.clone(),
     };
-    // The beginning of a URL may end before it shows that a password was meant.
+    // A prefix of a URL may end before the character that marks the password.
     let is_whole = text.ends_with('\n');
-    assert!(!is_whole || !said.contains("hush-hush-secret"), "{said}");
+    assert!(!is_whole || !shown.contains("hush-hush-secret"), "{shown}");
     read.is_ok()
 }
 
 #[test]
-fn the_corpus_is_read_as_it_should_be() {
+fn corpus_is_read_as_its_file_names_say() {
     corpus("references", |text| parse(text).is_ok());
     corpus("retry-after", |text| retry_after(text, now()).is_some());
     corpus("indexes", |text| versions_of(text, "mine").is_ok());
@@ -124,7 +124,7 @@ fn the_corpus_is_read_as_it_should_be() {
 }
 
 #[test]
-fn names_and_headers_cost_what_their_length_is() {
+fn names_and_headers_take_linear_time() {
     for piece in ["a/", "a-", "a.", "a:", "a@", "-", "a__", "@sha256:0", "A"] {
         let make = |length: usize| piece.repeat(length / piece.len());
         grows_with_its_input(&format!("reference {piece}"), 1 << 12, make, |text| {
@@ -148,7 +148,7 @@ fn names_and_headers_cost_what_their_length_is() {
 }
 
 #[test]
-fn texts_from_elsewhere_cost_what_their_length_is() {
+fn external_text_takes_linear_time() {
     for piece in ["a ", "\u{1b}[", "<a", "](", "\u{202e}", "  "] {
         let make = |length: usize| piece.repeat(length / piece.len());
         grows_with_its_input(&format!("text {piece:?}"), 1 << 15, make, for_message);
@@ -156,7 +156,7 @@ fn texts_from_elsewhere_cost_what_their_length_is() {
 }
 
 #[test]
-fn an_index_costs_what_its_length_is() {
+fn index_takes_linear_time() {
     let versions = "  - version: 1.0.0\n    digest: abc\n    urls: [a.tgz]\n";
     for (head, piece, tail) in [
         ("entries:\n  mine:\n", versions, ""),
@@ -198,7 +198,7 @@ fn an_index_costs_what_its_length_is() {
 }
 
 #[test]
-fn a_configuration_costs_what_its_length_is() {
+fn configuration_takes_linear_time() {
     for (variable, piece) in [
         ("CHART_SET", "a.b=c,"),
         ("CHART_SET", "a[1]=c,"),
@@ -226,7 +226,7 @@ fn a_configuration_costs_what_its_length_is() {
 }
 
 fn location() -> impl Strategy<Value = ImageName> {
-    // A host without a dot or a port would be read as a part of Docker Hub's path.
+    // A host without a dot or a port is read as a part of a path on Docker Hub.
     let host = "[a-z0-9]{1,8}(-[a-z0-9]{1,4})?(\\.[a-z]{2,5}){1,2}(:[1-9][0-9]{1,3})?";
     let part = "[a-z0-9]{1,6}((\\.|_|__|-{1,3})[a-z0-9]{1,4}){0,2}";
     (host, proptest::collection::vec(part, 1..4)).prop_filter_map("valid", |(host, path)| {
@@ -239,7 +239,7 @@ fn location() -> impl Strategy<Value = ImageName> {
 
 proptest! {
     #[test]
-    fn a_reference_is_read_as_it_is_written(place in location(), tag in "[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", bytes in any::<Vec<u8>>()) {
+    fn formatted_reference_is_read_back(place in location(), tag in "[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", bytes in any::<Vec<u8>>()) {
         let (tag, digest): (Tag, Digest) = (tag.parse().unwrap(), Digest::sha256(&bytes));
         let tagged = place.tagged(&tag).to_string();
         prop_assert_eq!(parse(&tagged), Ok((place.clone(), Some(tag.clone()), None)));
@@ -249,26 +249,26 @@ proptest! {
     }
 
     #[test]
-    fn references_are_read_as_the_library_reads_them(text in "([a-z0-9]{1,5}(\\.[a-z]{1,3}|:[0-9]{1,4})?/)?[a-z0-9]{1,5}([._/-]{1,2}[a-z0-9]{1,4}){0,3}(:[A-Za-z0-9_.-]{0,6})?") {
+    fn references_are_read_like_the_library_does(text in "([a-z0-9]{1,5}(\\.[a-z]{1,3}|:[0-9]{1,4})?/)?[a-z0-9]{1,5}([._/-]{1,2}[a-z0-9]{1,4}){0,3}(:[A-Za-z0-9_.-]{0,6})?") {
         let ours = parse(&text);
         let theirs = text.parse::<oci_distribution::Reference>();
         if let (Ok((place, tag, _)), Ok(theirs)) = (&ours, &theirs) {
             prop_assert_eq!((place.registry.as_str(), place.repository.as_str()), (theirs.registry(), theirs.repository()));
             prop_assert_eq!(tag.as_ref().map(Tag::as_str), theirs.tag());
         }
-        // It takes `0_0.a` before a slash for a host, which no host's name may be.
-        let is_no_host = theirs.as_ref().is_ok_and(|theirs| theirs.registry().contains('_'));
-        prop_assert_eq!(ours.is_ok(), theirs.is_ok() && !is_no_host, "{:?} {:?}", ours, theirs);
+        // The library accepts `0_0.a` as a host, although host names cannot contain `_`.
+        let is_invalid_host = theirs.as_ref().is_ok_and(|theirs| theirs.registry().contains('_'));
+        prop_assert_eq!(ours.is_ok(), theirs.is_ok() && !is_invalid_host, "{:?} {:?}", ours, theirs);
     }
 
     #[test]
-    fn what_is_read_as_a_reference_is_one(text in "[a-zA-Z0-9./:@_ -]{0,60}|.{0,40}") {
+    fn accepted_reference_is_valid(text in "[a-zA-Z0-9./:@_ -]{0,60}|.{0,40}") {
         if let Ok((place, tag, digest)) = parse(&text) {
             prop_assert!(tag.is_some() || digest.is_some());
             let again: Result<Repository, NameError> = place.repository.as_str().parse();
             prop_assert_eq!(again.as_ref(), Ok(&place.repository));
             let url = url::Url::parse(&format!("https://{}/v2/{}/tags/list", place.registry, place.repository));
-            // What is a name stays a name in a URL: no other host, no other path.
+            // A name in a URL does not change the host, the path or the query.
             if let Ok(url) = url {
                 prop_assert_eq!(url.path(), format!("/v2/{}/tags/list", place.repository));
                 prop_assert!(url.username().is_empty() && url.query().is_none());
@@ -277,7 +277,7 @@ proptest! {
     }
 
     #[test]
-    fn a_name_is_its_own_text(text in any::<String>()) {
+    fn accepted_name_keeps_its_text(text in any::<String>()) {
         let registry = text.parse::<Registry>();
         prop_assert!(registry.is_err() || registry.unwrap().as_str() == text.to_ascii_lowercase());
         let tag = text.parse::<Tag>();
@@ -289,7 +289,7 @@ proptest! {
     }
 
     #[test]
-    fn seconds_are_waited_and_more_digits_never_mean_less(seconds in any::<u64>(), more in 0_u64..10) {
+    fn seconds_are_read_and_more_digits_never_mean_less(seconds in any::<u64>(), more in 0_u64..10) {
         let wait = retry_after(&seconds.to_string(), now());
         prop_assert_eq!(wait, Some(Duration::from_secs(seconds)));
         let longer = format!("{seconds}{more}");
@@ -297,19 +297,19 @@ proptest! {
     }
 
     #[test]
-    fn a_date_is_waited_for_and_a_past_one_is_not(seconds in -4_000_000_000_i64..4_000_000_000) {
+    fn date_is_the_time_until_then_and_zero_if_past(seconds in -4_000_000_000_i64..4_000_000_000) {
         let date = (now() + TimeDelta::seconds(seconds)).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
         let wait = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
         prop_assert_eq!(retry_after(&date, now()), Some(wait));
     }
 
     #[test]
-    fn any_text_is_a_wait_or_none(text in any::<String>()) {
+    fn any_text_as_retry_after_ends(text in any::<String>()) {
         let _ = retry_after(&text, now());
     }
 
     #[test]
-    fn a_harmless_text_stays_harmless(text in any::<String>()) {
+    fn neutralized_text_has_no_markup_and_stays_the_same(text in any::<String>()) {
         let safe = neutralize_markup(&text);
         prop_assert!(safe.chars().all(|c| !c.is_control() && c != '\u{202e}'), "{safe:?}");
         prop_assert!(!safe.contains("<a") && !safe.contains("]("));
@@ -319,20 +319,20 @@ proptest! {
     }
 
     #[test]
-    fn a_shown_url_tells_no_secret(user in "[a-z]{1,9}", secret in "hush[a-z]{4,9}", key in "[a-z]{1,9}") {
+    fn shown_url_contains_no_secret(user in "[a-z]{1,9}", secret in "hush[a-z]{4,9}", key in "[a-z]{1,9}") {
         let text = format!("https://{user}:{secret}@a.example/p?{key}{secret}={secret}#{secret}");
         let shown = redacted(&url::Url::parse(&text).unwrap());
         prop_assert!(!shown.replace(&format!("{key}{secret}="), "").contains(&secret), "{shown}");
     }
 
     #[test]
-    fn any_text_is_an_index_or_none(text in "[a-z:\\-\\[\\]{}&*!|>'\"%#?, \n\t]{0,80}|.{0,60}") {
+    fn any_text_as_index_ends(text in "[a-z:\\-\\[\\]{}&*!|>'\"%#?, \n\t]{0,80}|.{0,60}") {
         let _ = versions_of(&text, "mine");
         let _ = versions_of(&format!("entries:\n  mine:\n{text}"), "mine");
     }
 
     #[test]
-    fn an_index_gives_back_its_versions(versions in proptest::collection::vec("[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}(-rc[0-9])?", 0..20), others in 0_usize..5) {
+    fn all_versions_of_an_index_are_read(versions in proptest::collection::vec("[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}(-rc[0-9])?", 0..20), others in 0_usize..5) {
         let list = |versions: &[String]| versions.iter().map(|v| format!("  - version: {v}\n    urls: [a-{v}.tgz]\n")).collect::<String>();
         let mut text = "apiVersion: v1\nentries:\n".to_owned();
         for other in 0..others {
@@ -348,7 +348,7 @@ proptest! {
     }
 
     #[test]
-    fn any_environment_is_a_configuration_or_mistakes(
+    fn any_environment_as_configuration_ends(
         name in "(myacr|[a-z]{0,8}\\.azurecr\\.io|.{0,20})",
         values in proptest::collection::vec((0_usize..crate::config::VARIABLES.len(), ".{0,30}|[a-c.=,\\[\\]{}0-9\\\\]{0,30}|https://[a-z.@:/?]{0,20}"), 0..8),
     ) {

@@ -15,7 +15,7 @@ use crate::wire::{Limit, SetupError};
 
 pub use crate::apply::{Ending, Outcome};
 pub use crate::event::{Event, OnEvent};
-pub use crate::plan::{Action, Plan};
+pub use crate::plan::{Action, Entry, Plan, Step, Verdict};
 
 /// A run, before it starts.
 pub struct Run<'a> {

@@ -1,4 +1,4 @@
-//! The layers of `core`, as `ARCHITECTURE.md` draws them, and where side effects may be.
+//! Checks the layers of `core`, as the picture in `ARCHITECTURE.md` defines them, and where side effects may be.
 //!
 //! The picture in `ARCHITECTURE.md` is the rule: a module imports only modules on lines below its own. The check reads
 //! tokens, so comments and strings do not count; unit tests (`#[cfg(test)]`) may import anything.
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-/// Modules that are functions of their input: nothing of the environment, files, clock, randomness or output.
+/// Modules that are functions of their input: no environment, files, clock, randomness or output.
 const PURE: [&str; 10] = [
     "cloud", "config", "discover", "name", "observed", "plan", "platform", "problem", "report",
     "text",
@@ -53,13 +53,13 @@ fn no_module_imports_upward_or_has_a_side_effect_that_its_layer_forbids() {
 }
 
 #[test]
-fn every_test_file_is_named_by_a_manifest() {
+fn manifests_name_every_test_file() {
     let found = unnamed_tests(&root());
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 #[test]
-fn a_planted_violation_of_each_kind_is_found() {
+fn planted_violation_of_each_kind_is_found() {
     for (file, text, part) in [
         (
             "wire/mod.rs",
@@ -112,7 +112,7 @@ fn a_planted_violation_of_each_kind_is_found() {
             "{text}: {found:?}"
         );
     }
-    // What the rule does not forbid.
+    // The rule does not forbid these.
     for (file, text) in [
         ("plan/mod.rs", "use crate::name::Tag;"),
         (
@@ -135,7 +135,7 @@ fn a_planted_violation_of_each_kind_is_found() {
 }
 
 #[test]
-fn a_planted_test_file_without_a_manifest_is_found() {
+fn planted_test_file_without_a_manifest_is_found() {
     let tree = tempfile::tempdir().unwrap();
     let write = |path: &str, text: &str| {
         let path = tree.path().join(path);
@@ -173,7 +173,7 @@ fn layers(root: &Path) -> BTreeMap<String, usize> {
         .expect("a picture of the layers");
     let lines: Vec<&str> = picture.split("```").next().unwrap().lines().collect();
     let modules = lines.iter().rev().enumerate().flat_map(|(rank, line)| {
-        // What follows two blanks explains.
+        // The text after two blanks is an explanation.
         let names = line.split("  ").next().unwrap_or_default();
         names
             .split_whitespace()

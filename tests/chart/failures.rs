@@ -55,7 +55,7 @@ fn unreadable_chart_is_unknown_and_the_codecollections_have_their_verdicts() {
         fault("repository answers 503", CHART_HOST, status(503, ""), repository),
         fault("repository answers 404", CHART_HOST, status(404, ""), repository),
         fault("repository answers with HTML", CHART_HOST, ReplacedResponse::Html, repository),
-        fault("archive with another digest", STORAGE_HOST, DamagedResponse::WrongDigest, &["sha256 is not the index's"]),
+        fault("archive with another digest", STORAGE_HOST, DamagedResponse::WrongDigest, &["sha256 does not match the index"]),
         fault("archive in a redirect loop", ARCHIVE_HOST, redirect(RedirectTarget::Loop), redirected),
         fault("archive redirected to http", ARCHIVE_HOST, redirect(RedirectTarget::PlainHttp), redirected),
         Case {

@@ -198,7 +198,7 @@ fn absent_source_repository_is_not_published() {
     let ended = run(SLI, &world).end();
     ended.expect(
         0,
-        &["No main-latest found in", "there is no such repository"],
+        &["No main-latest found in", "the repository does not exist"],
     );
     assert_eq!(ended.stdout, "4\n");
     assert_eq!(ended.verdict_of_one("sli.json", "Missing"), "NotPublished");

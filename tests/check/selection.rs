@@ -271,7 +271,7 @@ fn listed_tag_that_is_absent_is_unknown() {
     world.inject(one_list(), list(&body));
     one_is_unknown(
         &run(SLI, &world).end(),
-        &["1 tags were listed and are not there"],
+        &["1 tags were listed, but do not exist"],
     );
 }
 

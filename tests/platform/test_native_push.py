@@ -110,7 +110,7 @@ def partial_success():
         ((401, PROTOBUF, b""), "401 Unauthorized"),
         ((404, "text/plain", b"404 page not found"), "404 Not Found"),
         ((307, "text/plain", b""), "307"),
-        ((200, "text/html", b"<html>Sign in</html>"), "not what a collector answers"),
+        ((200, "text/html", b"<html>Sign in</html>"), "not the OTLP/HTTP response of a collector"),
         ((200, PROTOBUF, partial_success()), "refused 3 numbers: no such workspace"),
         ((401, "application/json", b'{"error": "you sent Bearer hush-hush"}'), "you sent ***"),
     ],

@@ -39,7 +39,7 @@ fn failed_import_names_the_cause_and_leaves_the_other_images() {
         fails("absent at the source", ImportFailure::SourceNotFound, &["the image does not exist at the source any more"]),
         fails("limit of the source", ImportFailure::SourceRateLimited, &["USE_DOCKER_AUTH"]),
         Case {
-            unwanted: &["may still end well"],
+            unwanted: &["may still succeed in Azure"],
             ..fails("limit of Docker Hub as the status of the operation", ImportFailure::SourceRateLimited429,
                 &["429 Too Many Requests", "USE_DOCKER_AUTH"])
         },
@@ -95,7 +95,11 @@ fn import_with_another_digest_has_failed() {
         let rules = &mut state.azure.imports.rules;
         rules.push(rule(ImportResult::OtherDigest));
     });
-    let parts = ["after the import", "points at sha256:", "do not deploy it"];
+    let parts = [
+        "after the import",
+        "points at sha256:",
+        "do not deploy the image",
+    ];
     let ended = one_fails(&world, &parts);
     assert!(ended.report("report.html").contains("after the import"));
 }
@@ -107,7 +111,7 @@ fn tag_that_stays_missing_after_success_is_uncertain_and_not_failed() {
         world.edit(|state| state.azure.imports.rules.push(rule(result)));
         let parts = [
             "Azure reports that the import succeeded",
-            "is not there yet",
+            "does not exist yet",
             "geo-replica",
         ];
         let ended = one_is_uncertain(&world, "14", &parts);
@@ -156,7 +160,7 @@ fn failed_import_whose_image_arrived_is_imported() {
     ] {
         let world = world_with(ImportResult::FailAndArrive(failure));
         let ended = run(TASKSET, &world).end();
-        ended.expect(0, &["the destination has the image in spite of this"]);
+        ended.expect(0, &["the ACR has the image despite this error"]);
         others_are_imported(&ended, "imported");
         assert_eq!(ended.json("issues.json"), serde_json::json!([]));
     }

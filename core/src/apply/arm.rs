@@ -1,9 +1,8 @@
-//! Importing an image through Azure Resource Manager: the registry fetches it by itself.
+//! Imports an image through Azure Resource Manager: the registry itself pulls it.
 //!
-//! The operation is the authority on whether an import is done. It asks to be polled every ten seconds;
-//! between two polls the destination is checked with cheap HEADs, and when the tag shows the wanted
-//! digest, the operation is polled at once. Whatever Azure reports, the destination's digests decide: an
-//! image that is there was not a failure, and one that is not there yet was not a success.
+//! The operation decides when an import has ended. Its polling interval is ten seconds. Between two polls, HEAD
+//! requests check the destination, and when the tag has the wanted digest, the operation is polled at once.
+//! Whatever Azure reports, the digests at the destination decide whether the import succeeded.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,27 +20,26 @@ use crate::problem::{Cause, Problem, Side};
 use crate::registry::{Account, RegistryClient};
 use crate::wire::Limit;
 
-/// Wait for the next poll when Azure does not name one, in seconds.
+/// Polling interval if Azure does not send one, in seconds.
 const POLL: u64 = 10;
-/// Longest wait for the next poll, in seconds.
+/// Longest polling interval, in seconds.
 const LONGEST_POLL: u64 = 30;
-/// Shortest wait between two checks of the destination: with the calls that follow, an import is over within a
-/// second after the registry is done with it.
-const LOOK: Duration = Duration::from_millis(500);
+/// Shortest wait between two checks of the destination, so that a run sees the end of an import within a second.
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 /// Extra delay per concurrent import, so that together they check about 16 times a second: a fifth of
 /// the 5,000 reads a minute that a registry grants an identity.
 const SHARE: Duration = Duration::from_millis(60);
-/// First wait before reading again what should be there at any moment.
+/// First wait before the destination is read again for an image that is expected to appear.
 const AGAIN: Duration = Duration::from_millis(300);
 /// Longest such wait.
 const LONGEST_AGAIN: Duration = Duration::from_secs(2);
-/// How long a destination may show another digest after Azure reported success.
+/// Time for which the destination may show another digest after Azure reported success.
 const SETTLE: Duration = Duration::from_secs(5);
-/// How long a destination may lag behind (a geo-replica does) after Azure reported success.
+/// Time for which the destination may lag (as a geo-replica does) after Azure reported success.
 const LAG: Duration = Duration::from_secs(60);
-/// How long the destination is watched when it is not known whether an import began.
+/// Time for which the destination is checked if it is not known whether an import began.
 const DOUBT: Duration = Duration::from_secs(60);
-/// How long an import of the same target by another run is waited for between two attempts to start ours.
+/// Wait between two attempts to start an import while another run imports the same target.
 const BUSY: Duration = Duration::from_secs(10);
 /// Time to read the destination after Azure reported a failure.
 const LAST_READ: Duration = Duration::from_secs(10);
@@ -51,25 +49,25 @@ pub struct ArmImporter {
     destination: Arc<Destination>,
     docker: Option<Account>,
     platform: Platform,
-    /// Each import under way holds one.
-    under_way: Arc<()>,
+    /// Each concurrent import holds a clone, so that the reference count is their number.
+    concurrent: Arc<()>,
 }
 
 impl ArmImporter {
-    /// An importer into this destination; the Docker Hub account is sent with Docker Hub's images only. After an
-    /// import the manifest of `platform` must be there.
+    /// The Docker Hub account is sent only with images of Docker Hub. After an import, the destination must have the
+    /// manifest for `platform`.
     pub fn new(destination: Arc<Destination>, docker: Option<Account>, platform: Platform) -> Self {
         Self {
             destination,
             docker,
             platform,
-            under_way: Arc::default(),
+            concurrent: Arc::default(),
         }
     }
 
-    /// Imports one image and verifies every target by digest, and that the platform's manifest is there.
+    /// Imports one image, and verifies the digest of every target and the presence of the platform's manifest.
     pub async fn import(&self, action: &Action, limit: &Limit) -> Ending {
-        let _one_more = Arc::clone(&self.under_way);
+        let _one_more = Arc::clone(&self.concurrent);
         match limit.guard(self.request(action)).await {
             Ok(Requested::Verified) => Ending::Imported,
             Ok(Requested::Succeeded) => {
@@ -77,22 +75,22 @@ impl ArmImporter {
                 match limit.guard(self.confirm(action, &mut last)).await {
                     Ok(None) => Ending::Imported,
                     Ok(Some(wrong)) => Ending::Failed(wrong),
-                    // What the destination showed says more than that the time was over.
+                    // The last state of the destination says more than the timeout.
                     Err(problem) => Ending::Uncertain(unconfirmed(last.unwrap_or(problem))),
                 }
             }
             Err(problem) => Ending::Failed(match problem.cause {
                 Cause::Deadline | Cause::Interrupted => problem.acted().advise(
-                    "the import may still end well in Azure: run again in a few minutes; what has arrived by then is not imported again",
+                    "the import may still succeed in Azure: run again in a few minutes; images that have arrived by then are not imported again",
                 ),
                 _ => problem,
             }),
         }
     }
 
-    /// Starts an import and follows it to its end.
+    /// Starts an import and polls it until it ends.
     ///
-    /// An error is final: the destination was read.
+    /// An error is final: the destination was read after it.
     async fn request(&self, action: &Action) -> Result<Requested, Problem> {
         let registry = self.destination.resource().await?;
         let client = self.destination.client().await?;
@@ -105,7 +103,7 @@ impl ArmImporter {
         }
     }
 
-    /// Starts an import; none when the image arrived without it.
+    /// Starts an import; `None` if the image arrived without it.
     async fn start(
         &self,
         registry: &RegistryResource,
@@ -123,7 +121,8 @@ impl ArmImporter {
             match manager.start_import(registry, &request, docker).await {
                 Ok(Start::Begun(progress)) => return Ok(Some(progress)),
                 Ok(Start::Busy(problem)) => {
-                    tracing::info!("waiting for another import of the same target: {problem}");
+                    let name = action.short_name();
+                    tracing::info!("{name}: waiting for another import of the same target");
                     if arrived(action, client, &self.platform, BUSY).await {
                         return Ok(None);
                     }
@@ -150,10 +149,10 @@ impl ArmImporter {
         let mut seen = false;
         let mut pause = AGAIN;
         while let Progress::Running { location, wait } = progress {
-            // Zero would be a busy loop, and a long wait would hide a failure.
+            // Zero would be a busy loop, and a long interval would hide a failure.
             let wait = Duration::from_secs(wait.unwrap_or(POLL).clamp(1, LONGEST_POLL));
             if seen {
-                // The tag is there and the operation has not ended yet.
+                // The destination has the tag, but the operation has not ended yet.
                 tokio::time::sleep(wait.min(pause)).await;
                 pause *= 2;
             } else {
@@ -168,11 +167,11 @@ impl ArmImporter {
         Ok(())
     }
 
-    /// Waits until every target has the wanted digest; the problem when one has a wrong digest. `last` is what was
-    /// seen last, for a wait that is cut off.
+    /// Waits until every target has the wanted digest; returns a problem if a target has a wrong digest. `last` is the
+    /// last problem of a wait that is interrupted.
     ///
     /// # Errors
-    /// When that does not show in time, or the destination refuses to be read.
+    /// If the targets do not have the digest in time, or the destination refuses the requests.
     async fn confirm(
         &self,
         action: &Action,
@@ -197,16 +196,16 @@ impl ArmImporter {
         }
     }
 
-    /// Watches the first target until it shows the wanted digest or the time is over.
+    /// Checks the first target repeatedly until it has the wanted digest or the time is over.
     async fn watch(&self, action: &Action, client: &RegistryClient, time: Duration) -> bool {
         let started = Instant::now();
         let Some((repository, tag)) = action.targets.first() else {
             return false;
         };
         loop {
-            // One is the importer's own.
-            let crowd = u32::try_from(Arc::strong_count(&self.under_way) - 1).unwrap_or(u32::MAX);
-            let pause = LOOK.max(SHARE.saturating_mul(crowd));
+            // The importer itself holds one reference.
+            let crowd = u32::try_from(Arc::strong_count(&self.concurrent) - 1).unwrap_or(u32::MAX);
+            let pause = CHECK_INTERVAL.max(SHARE.saturating_mul(crowd));
             let left = time.saturating_sub(started.elapsed());
             tokio::time::sleep(pause.min(left)).await;
             if left <= pause {
@@ -228,27 +227,27 @@ fn request_of(action: &Action) -> ImportRequest<'_> {
     }
 }
 
-/// How the part of Azure Resource Manager ended.
+/// The end of an import at Azure Resource Manager.
 enum Requested {
-    /// Azure reports success; the destination was not read since.
+    /// Azure reports success. The destination was not read after that.
     Succeeded,
     /// Every target has the wanted digest.
     Verified,
 }
 
-/// What the targets of an action show.
+/// The state of the targets of an action.
 enum State {
     /// Every target has the wanted digest.
     There,
-    /// A target is missing, or shows what it did before the import.
+    /// A target is missing, or has the digest that it had before the import.
     NotYet(Problem),
-    /// A target has a digest that this run knows nothing of.
+    /// A target has a digest that is neither the wanted one nor a replaced one.
     Wrong(Problem),
 }
 
-/// Reads the destination before an import is called failed: another run, or Azure itself, may have brought the
-/// image in. After a failure that Azure reported, one read decides; when it is not known how the import ended, the
-/// destination is watched.
+/// Reads the destination before an import is reported as failed: another run, or Azure itself, may have imported the
+/// image. After a failure that Azure reported, one read decides. If the end of the import is not known, the destination
+/// is checked for a minute.
 async fn despite(
     problem: Problem,
     action: &Action,
@@ -256,13 +255,17 @@ async fn despite(
     platform: &Platform,
 ) -> Result<Requested, Problem> {
     let is_open = problem.may_have_acted;
+    let name = action.short_name();
     if is_open {
-        tracing::warn!("watching the destination, as the import may have succeeded: {problem}");
+        // A run that ends during the checks has no other message with the cause.
+        let fact = problem.fact();
+        tracing::warn!("{name}: checking the ACR, because the import may have succeeded: {fact}");
     }
     let patience = if is_open { DOUBT } else { Duration::ZERO };
     match arrived(action, client, platform, patience).await {
         true => {
-            tracing::info!("the destination has the image in spite of this: {problem}");
+            let fact = problem.fact();
+            tracing::info!("{name}: the ACR has the image despite this error: {fact}");
             Ok(Requested::Verified)
         }
         false if is_open => Err(doubt(problem)),
@@ -270,7 +273,7 @@ async fn despite(
     }
 }
 
-/// Whether every target gets the wanted digest in this time. The destination is read at least once.
+/// True if every target gets the wanted digest in this time. The destination is read at least once.
 async fn arrived(
     action: &Action,
     client: &RegistryClient,
@@ -293,7 +296,7 @@ async fn arrived(
     }
 }
 
-/// Reads every target. What is wrong comes before what is not there yet.
+/// Reads every target. A wrong digest counts more than a missing tag.
 async fn read(
     action: &Action,
     client: &RegistryClient,
@@ -306,7 +309,7 @@ async fn read(
         let wanted = &action.digest;
         match found {
             Some(digest) if digest == *wanted => {}
-            None => state = State::NotYet(lagging(format!("{after} is not there yet"))),
+            None => state = State::NotYet(lagging(format!("{after} does not exist yet"))),
             Some(digest) if action.replaced.contains(&digest) => {
                 let what = format!("{after} still points at {digest}, as before, not at {wanted}");
                 state = State::NotYet(lagging(what));
@@ -315,7 +318,7 @@ async fn read(
                 let what = format!("{after} points at {digest}, not at {wanted}");
                 let problem = Problem::new(Side::Destination, Cause::Invalid, what);
                 return Ok(State::Wrong(problem.advise(
-                    "the tag may have been moved meanwhile: run again; do not deploy it before that",
+                    "another process may have moved the tag: run again; do not deploy the image before that",
                 )));
             }
         }
@@ -326,8 +329,8 @@ async fn read(
     }
 }
 
-/// Looks for the platform's manifest: an index alone cannot be pulled. An import into a registry that has the index already
-/// must have restored it; after any other import a geo-replica may show it later.
+/// Checks that the platform's manifest exists, because an index alone cannot be pulled. An import into a registry that
+/// already has the index must restore it. After any other import, a geo-replica may show it later.
 async fn children(
     action: &Action,
     client: &RegistryClient,
@@ -357,7 +360,7 @@ fn lagging(what: String) -> Problem {
     Problem::new(Side::Destination, Cause::TimedOut, what)
 }
 
-/// Azure reports success, and the destination does not show it.
+/// Azure reports success, but the destination does not show the image.
 fn unconfirmed(problem: Problem) -> Problem {
     let what = format!(
         "Azure reports that the import succeeded, but the ACR does not confirm it: {}",
@@ -368,27 +371,28 @@ fn unconfirmed(problem: Problem) -> Problem {
         return problem;
     }
     problem.advise(
-        "a geo-replica may lag behind: run again in a few minutes; what has arrived by then is not imported again",
+        "a geo-replica may lag: run again in a few minutes; images that have arrived by then are not imported again",
     )
 }
 
-/// It is not known how the import ended, and its image did not arrive.
+/// The end of the import is not known, and the image has not arrived.
 fn doubt(problem: Problem) -> Problem {
     let what = format!(
-        "{}; the import may have begun, and the image is not there yet",
+        "{}; the import may have begun, but the ACR does not have the image yet",
         problem.what
     );
-    Problem { what, ..problem }
-        .advise("run again in a few minutes: what has arrived by then is not imported again")
+    Problem { what, ..problem }.advise(
+        "run again in a few minutes: images that have arrived by then are not imported again",
+    )
 }
 
-/// Azure does not take our import while another one of the same target runs.
+/// Azure rejects an import while another import of the same target runs.
 fn busy(problem: Problem) -> Problem {
     let what = format!(
-        "{}; probably another import of the same target is running, and the image is not there yet",
+        "{}; probably another import of the same target is running, and the ACR does not have the image yet",
         problem.what
     );
-    Problem { what, ..problem }
-        .acted()
-        .advise("run again in a few minutes: what has arrived by then is not imported again")
+    Problem { what, ..problem }.acted().advise(
+        "run again in a few minutes: images that have arrived by then are not imported again",
+    )
 }

@@ -1,6 +1,6 @@
-//! Doing what the plan says: all imports at once, one outcome for each.
+//! Applies a plan: all imports run concurrently, and each has one outcome.
 //!
-//! One failure never stops the others. A dry run is not calling this.
+//! A failed import does not stop the others. A check does not call this module.
 
 mod arm;
 
@@ -22,24 +22,22 @@ const IMPORT: Duration = Duration::from_secs(900);
 pub enum Ending {
     /// Every target has the wanted digest.
     Imported,
-    /// Azure reports success, and the destination does not show the image yet.
+    /// Azure reports success, but the destination does not show the image yet.
     Uncertain(Problem),
-    /// Not imported, or not known to be.
+    /// Not imported, or not known to be imported.
     Failed(Problem),
 }
 
-/// What became of an action.
+/// The outcome of one action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// The position of its entry in the plan.
     pub entry: usize,
-    /// How it ended.
     pub ending: Ending,
-    /// How long it took.
     pub duration: Duration,
 }
 
-/// Applies a plan. `done` hears of every outcome as it comes.
+/// Applies a plan, and calls `done` for each outcome when its import ends.
 pub async fn apply(
     plan: &Plan,
     importer: &ArmImporter,

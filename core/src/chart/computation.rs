@@ -10,10 +10,10 @@ const TOO_LONG: &str = "the chart takes too long: check HELM_REPO_URL, CHART_VAL
 /// Runs `work` on a thread of its own until it ends, the deadline passes or the run is stopped.
 ///
 /// A computation cannot be cancelled from outside. One that does not end in time is abandoned: its thread
-/// goes on until the process exits, and nothing waits for it. `what` says what is computed, for messages.
+/// runs until the process exits, and nothing waits for it. `what` names the computation in messages.
 ///
 /// # Errors
-/// When the limit is reached first, or `work` panics.
+/// If the limit is reached first, or `work` panics.
 pub(super) async fn compute<T: Send + 'static>(
     limit: &Limit,
     what: String,

@@ -1,4 +1,4 @@
-//! `index.yaml`: which versions of a chart a repository has.
+//! `index.yaml`: the versions of a chart in a chart repository.
 //!
 //! Source: <https://helm.sh/docs/topics/chart_repository/#the-index-file>. Only the entry of the wanted
 //! chart is kept: an index may hold hundreds of charts and megabytes of text.
@@ -12,23 +12,22 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 /// A version of a chart in an index.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct IndexEntry {
-    /// The chart's version.
     pub version: String,
-    /// The archive's sha256; with `sha256:` before it in some repositories.
+    /// The archive's sha256; some repositories write `sha256:` before it.
     #[serde(default, deserialize_with = "nullable")]
     pub digest: String,
-    /// Where the archive is: absolute, or below the index.
+    /// The URLs of the archive: absolute, or relative to the index.
     #[serde(default, deserialize_with = "nullable")]
     pub urls: Vec<String>,
 }
 
-/// The versions of one chart; empty when the index does not have the chart.
+/// The versions of one chart; empty if the index does not have the chart.
 ///
 /// The YAML reader reads the whole document: where an entry ends depends on comments, indentation and quotes, so
 /// a faster search by lines can miss versions. Only the first document counts, as in Helm.
 ///
 /// # Errors
-/// When the text is not an index, with the place.
+/// If the text is not an index, with the position of the mistake.
 pub fn versions_of(index: &str, chart: &str) -> Result<Vec<IndexEntry>, String> {
     if index.trim().is_empty() {
         // As YAML it would be an index without charts.
@@ -101,7 +100,7 @@ impl<'de> DeserializeSeed<'de> for Entries<'_> {
     }
 }
 
-/// A field that may be null, as some tools write what is empty.
+/// A field that may be null: some tools write empty fields so.
 fn nullable<'de, T, D>(deserializer: D) -> Result<T, D::Error>
 where
     T: Deserialize<'de> + Default,
@@ -110,7 +109,7 @@ where
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-/// One field of a map, and nothing of the others.
+/// Reads one field of a map and ignores the others.
 struct Field<'a, S> {
     name: &'a str,
     inner: S,
@@ -184,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn every_layout_of_an_index_gives_the_same_versions() {
+    fn every_layout_of_an_index_has_the_same_versions() {
         let list = "- version: 0.2.0\n  digest: abc\n  urls: [charts/mine-0.2.0.tgz]\n- version: \"1.0\"\n";
         let indented = |columns: usize| {
             let spaces = " ".repeat(columns);
@@ -226,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_not_an_index_is_an_error() {
+    fn text_that_is_not_an_index_is_an_error() {
         for bad in [
             "<html><body>no</body></html>",
             "- a\n- b\n",

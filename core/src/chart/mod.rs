@@ -1,8 +1,8 @@
-//! The RunWhen Local chart: found, fetched, completed, rendered, and the images in it.
+//! Fetches the RunWhen Local chart with its dependencies, renders it and lists its images.
 //!
-//! The engine (crate `helm`) opens no connection; this module brings it charts. An archive is checked
-//! against the digest that its index or manifest gives before it is opened. Everything that the engine
-//! computes runs on a thread of its own, inside the run's deadline (`computation.rs`).
+//! The engine (crate `helm`) opens no connection; this module fetches charts for it. An archive is verified
+//! against the digest in its index or manifest before it is opened. The engine runs on a thread of its own,
+//! within the run's deadline (`computation.rs`).
 
 mod computation;
 pub mod index;
@@ -26,9 +26,9 @@ use index::IndexEntry;
 const INDEX_CAP: usize = 16 << 20;
 /// Largest archive that is read, in bytes.
 const ARCHIVE_CAP: usize = 16 << 20;
-/// Charts inside charts that are fetched.
+/// Longest chain of dependencies that is fetched.
 const DEPTH: usize = 4;
-/// The layer that holds a chart (Helm, HIP-6).
+/// The media type of the layer with the chart (Helm, HIP-6).
 const CHART_LAYER: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
 
 /// A rendered chart.
@@ -36,14 +36,14 @@ const CHART_LAYER: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
 pub struct RenderedChart {
     /// `runwhen-local 0.6.7`.
     pub title: String,
-    /// Its images as they are written there, with what wants them.
+    /// The images as the manifests name them, with the workloads that use them.
     pub images: Vec<helm::ImageUse>,
 }
 
 /// Fetches and renders the chart that the configuration names.
 ///
 /// # Errors
-/// When the chart cannot be had whole, is not what its digest says, or does not render.
+/// If the chart or a dependency cannot be fetched, does not match its digest, or does not render.
 pub async fn render(
     config: &Config,
     wire: &Wire,
@@ -67,7 +67,7 @@ pub async fn render(
                 &helm::Release::default(),
                 &helm::Capabilities::default(),
             )
-            // What is no YAML, Helm would not install: images in it would be missed without a word.
+            // Helm would not install manifests that are not YAML, and images in them would be missed without an error.
             .and_then(|files| files.manifest().map(|_| files.images()))
         },
     );
@@ -94,7 +94,7 @@ impl Fetch<'_> {
         }
     }
 
-    /// Fetches the charts that this one depends on and does not carry.
+    /// Fetches the dependencies that the archive does not contain.
     async fn complete(&self, chart: &mut helm::Chart, depth: usize) -> Result<(), Problem> {
         for missing in chart
             .missing_dependencies()
@@ -123,7 +123,7 @@ impl Fetch<'_> {
                 .iter()
                 .find(|locked| locked.name == missing.name);
             let version = locked.map_or(missing.version.as_str(), |locked| locked.version.as_str());
-            // Only the network's: the chart may come from there itself.
+            // Only sources on the network: a chart from the network must not read local files.
             let source = ChartSource::from_url(&missing.repository).map_err(|reason| {
                 let what = format!("{}: repository {:?}: {reason}", what(), missing.repository);
                 Problem::new(Side::ChartRepository, Cause::Invalid, what)
@@ -155,7 +155,7 @@ impl Fetch<'_> {
         );
         let entries = entries
             .await?
-            .map_err(|error| response.invalid(format!("this is no index of charts: {error}")))?;
+            .map_err(|error| response.invalid(format!("not a chart repository index: {error}")))?;
         if entries.is_empty() {
             return Err(not_found(format!("{url} has no chart {name}")));
         }
@@ -226,9 +226,9 @@ impl Fetch<'_> {
         let response = self.wire.send_following(request).await?;
         match response.status {
             StatusCode::OK => Ok(response),
-            _ => Err(response
-                .unexpected()
-                .advise("check HELM_REPO_URL, HELM_CHART_NAME and the way there")),
+            _ => Err(response.unexpected().advise(
+                "check HELM_REPO_URL, HELM_CHART_NAME and the connection to the repository",
+            )),
         }
     }
 }
@@ -241,8 +241,10 @@ fn choose<'a>(entries: &'a [IndexEntry], version: Option<&str>) -> Option<&'a In
 fn verify(archive: &Response, entry: &IndexEntry) -> Result<(), Problem> {
     let claimed = entry.digest.trim_start_matches("sha256:");
     if claimed.is_empty() {
-        // Old repositories give none; TLS is all there is then.
-        tracing::warn!("the index gives no digest for the chart's archive");
+        // Old repositories have no digests, so only TLS protects the archive.
+        tracing::warn!(
+            "the chart repository's index has no digest of the chart's archive, so the archive is not verified"
+        );
         return Ok(());
     }
     let actual = Digest::sha256(&archive.body);
@@ -250,8 +252,8 @@ fn verify(archive: &Response, entry: &IndexEntry) -> Result<(), Problem> {
         return Ok(());
     }
     Err(archive
-        .invalid(format!("the archive's sha256 is not the index's: claimed {claimed}, actual {actual}"))
-        .advise("the repository may be in the middle of an update: try again; if it stays so, do not trust it"))
+        .invalid(format!("the archive's sha256 does not match the index: expected {claimed}, actual {actual}"))
+        .advise("the repository may be in the middle of an update: run again; if the digests still differ, do not trust the archive"))
 }
 
 async fn archive_in(
@@ -268,7 +270,7 @@ async fn archive_in(
     };
     let layer = layers.iter().find(|layer| layer.is_of(CHART_LAYER));
     let layer =
-        layer.ok_or_else(|| not_found(format!("oci://{location}:{tag} is no Helm chart")))?;
+        layer.ok_or_else(|| not_found(format!("oci://{location}:{tag} is not a Helm chart")))?;
     let digest = layer
         .digest()
         .map_err(|error| client.untrusted(&location.repository, tag, &error))?;
@@ -277,13 +279,13 @@ async fn archive_in(
         .await?;
     blob.ok_or_else(|| {
         not_found(format!(
-            "oci://{location}:{tag}: its layer {digest} is not there"
+            "oci://{location}:{tag}: its layer {digest} does not exist"
         ))
     })
 }
 
 fn chart_location(parent: &ImageName, name: &str) -> Result<ImageName, Problem> {
-    // `oci://host/charts/runwhen-local` may name the chart already.
+    // `oci://host/charts/runwhen-local` may already contain the name of the chart.
     let repository = if parent.repository.last_segment() == name {
         Ok(parent.repository.clone())
     } else {

@@ -1,48 +1,45 @@
-//! The RunWhen Local images: what a rendered chart names, as images that should stand in the destination.
+//! The RunWhen Local images: the images that a rendered chart names.
 //!
-//! Pure. An unqualified name is Docker Hub's, as container runtimes read it: `docker.io/`, and `library/`
-//! too when it has no slash; without a tag it is `latest`.
+//! Pure. Unqualified names are read as container runtimes read them: they get `docker.io/`, and also `library/`
+//! if they have no slash; without a tag they get `latest`.
 
 use std::collections::BTreeMap;
 
 use crate::name::{Digest, ImageName, Tag, parse_familiar};
 use crate::text::for_message;
 
-/// The tag that means "the newest", and may be replaced by a date.
+/// The tag that means "the newest", and that `USE_DATE_TAG` replaces with a date.
 pub(crate) const LATEST: &str = "latest";
 
-/// An image that a chart names, with everything that wants it.
+/// An image that a chart names, with the workloads that use it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChartImage {
-    /// Where it is published.
     pub source: ImageName,
-    /// Its tag; `latest` when the chart names neither tag nor digest.
+    /// `latest` if the chart names neither tag nor digest.
     pub tag: Option<Tag>,
-    /// Its digest, when the chart pins one.
     pub digest: Option<Digest>,
     /// `Deployment runner, container runner (runwhen-local)`.
     pub wanted_by: Vec<String>,
 }
 
-/// A text in the place of an image that is not a reference.
+/// A text in place of an image that is not a valid reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NoImage {
-    /// The text, made harmless.
+pub struct UnreadableImage {
+    /// The text without control characters and markup.
     pub text: String,
-    /// What is wrong with it.
     pub reason: String,
-    /// What wants it.
     pub wanted_by: Vec<String>,
 }
 
-/// The images of a chart, each once, in the order of their names; and what cannot be read as one.
-pub fn images(uses: &[helm::ImageUse]) -> (Vec<ChartImage>, Vec<NoImage>) {
+/// The images of a chart, each once, ordered by name, and the texts that cannot be read as an image.
+pub fn images(uses: &[helm::ImageUse]) -> (Vec<ChartImage>, Vec<UnreadableImage>) {
     let mut by_text: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for one in uses {
         let wanted_by = by_text.entry(one.image.trim()).or_default();
         wanted_by.push(for_message(&describe(&one.wanted)));
     }
-    let (mut images, mut others): (Vec<ChartImage>, Vec<NoImage>) = (Vec::new(), Vec::new());
+    let (mut images, mut others): (Vec<ChartImage>, Vec<UnreadableImage>) =
+        (Vec::new(), Vec::new());
     for (text, wanted_by) in by_text {
         match parse(text) {
             Ok((source, tag, digest)) => {
@@ -60,7 +57,7 @@ pub fn images(uses: &[helm::ImageUse]) -> (Vec<ChartImage>, Vec<NoImage>) {
                     }),
                 }
             }
-            Err(reason) => others.push(NoImage {
+            Err(reason) => others.push(UnreadableImage {
                 text: for_message(text),
                 reason: hint(text).map_or(reason, str::to_owned),
                 wanted_by,
@@ -87,10 +84,10 @@ fn describe(wanted: &helm::Wanted) -> String {
     format!("{kind} {name}, {place} ({chart})")
 }
 
-/// Why a text is not a reference, where that is plainer than what the parser says.
+/// A plainer reason than that of the parser for why a text is not a reference.
 fn hint(text: &str) -> Option<&'static str> {
     if ["$(", "${", "{{"].iter().any(|mark| text.contains(mark)) {
-        Some("it holds a placeholder, and the image that replaces it is not known")
+        Some("it contains a placeholder, and the image that replaces it is not known")
     } else if text.starts_with('{') {
         Some("the map needs a repository, and a tag or a digest")
     } else {
@@ -165,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn one_image_has_everything_that_wants_it() {
+    fn image_with_several_workloads_is_listed_once() {
         let uses = |image: &str, name: &str| helm::ImageUse {
             image: image.to_owned(),
             wanted: helm::Wanted {
@@ -198,7 +195,7 @@ mod tests {
             reasons,
             [
                 ("{tag: 1.0}", "the map needs a repository"),
-                ("{{oops}}", "it holds a placeholder"),
+                ("{{oops}}", "it contains a placeholder"),
             ]
         );
     }

@@ -1,18 +1,18 @@
-//! The CodeCollection images: which repositories, and which of their tags is the stable one.
+//! The repositories of the CodeCollection images, and the rule for their stable tag.
 //!
-//! Pure. The rule, in the words of the original: `${REF}-latest` must exist; the wanted tag is a sibling
-//! of it, that is one whose manifest for the wanted architecture has the same digest; first choice
-//! `^${REF}-[0-9a-f]{7,}$`, second choice any other that is no alias.
+//! Pure. The rule of the original: `${REF}-latest` must exist; the wanted tag is a sibling of it, a tag whose
+//! manifest for the wanted architecture has the same digest; the first choice is `^${REF}-[0-9a-f]{7,}$`, the
+//! second choice is any other tag that is not an alias.
 
 use regex::Regex;
 
 use crate::name::{ImageName, Repository, Tag, pattern};
 
-/// Where RunWhen publishes the CodeCollections.
+/// The registry in which RunWhen publishes the CodeCollections.
 const REGISTRY: &str = "us-west1-docker.pkg.dev";
 const PROJECT: &str = "runwhen-nonprod-beta/public-images";
 
-/// The five repositories, in the order of their names.
+/// The five repositories, ordered by name.
 const NAMES: [&str; 5] = [
     "runwhen-contrib-azure-c7n-codecollection",
     "runwhen-contrib-rw-cli-codecollection",
@@ -21,7 +21,7 @@ const NAMES: [&str; 5] = [
     "runwhen-contrib-rw-workspace-utils",
 ];
 
-/// Where the CodeCollection images are published.
+/// The sources of the CodeCollection images.
 #[expect(clippy::expect_used, reason = "constant names, parsed by the tests")]
 pub fn sources() -> Vec<ImageName> {
     let registry: crate::name::Registry = REGISTRY.parse().expect("a constant registry");
@@ -33,12 +33,12 @@ pub fn sources() -> Vec<ImageName> {
     NAMES.iter().map(|name| location(name)).collect()
 }
 
-/// How well a tag serves as the stable one. The lesser is the better.
+/// The rank of a tag as the stable tag; the lower value is preferred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Choice {
     /// `main-abc1234`.
     First,
-    /// Any other that is no alias: `main-abc1234-def5678`.
+    /// Any other tag that is not an alias: `main-abc1234-def5678`.
     Second,
 }
 
@@ -49,10 +49,10 @@ pub struct StableTag {
 }
 
 impl StableTag {
-    /// The rule for the branch that tags name as `git_ref`.
+    /// The rule for the branch whose tags begin with `git_ref`.
     #[expect(
         clippy::expect_used,
-        reason = "`Config` leaves room behind the branch for what follows it"
+        reason = "`Config` limits the branch so that the suffix fits"
     )]
     pub fn new(git_ref: &Tag) -> Self {
         Self {
@@ -71,7 +71,7 @@ impl StableTag {
         &self.latest
     }
 
-    /// Whether a tag may be the stable one, and how well it serves.
+    /// The rank of a tag; `None` if it cannot be the stable tag.
     pub fn judge(&self, tag: &Tag) -> Option<Choice> {
         let text = tag.as_str();
         if self.first.is_match(text) {
@@ -84,7 +84,7 @@ impl StableTag {
         (!is_alias).then_some(Choice::Second)
     }
 
-    /// The best of these siblings. Among equals the first by name, so that a run repeats itself.
+    /// The best of these siblings; of several with the same rank the first by name, so that runs select the same tag.
     pub fn best<'a>(
         &self,
         siblings: impl IntoIterator<Item = &'a Tag>,
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_five_sources_are_names() {
+    fn five_sources_are_valid_and_sorted() {
         let all = sources();
         assert_eq!(all.len(), 5);
         assert!(
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_comes_first_and_an_alias_never() {
+    fn hash_is_preferred_and_alias_is_never_selected() {
         assert_eq!(
             best("main", &["main-latest", "v1", "main-abc1234"]).as_deref(),
             Some("main-abc1234")
@@ -138,7 +138,7 @@ mod tests {
             ),
             None
         );
-        // Too short for a hash, or not one: second choice.
+        // A suffix that is too short or not hexadecimal makes the second choice.
         assert_eq!(
             best("main", &["main-abc123", "main-xyz1234"]).as_deref(),
             Some("main-abc123")
@@ -146,13 +146,13 @@ mod tests {
     }
 
     #[test]
-    fn another_branch_has_its_own_latest() {
+    fn tags_of_another_branch_are_not_selected() {
         assert_eq!(
             best("dev", &["dev-latest", "main-latest", "dev-0123456789"]).as_deref(),
             Some("dev-0123456789")
         );
         assert_eq!(best("dev", &["dev-latest", "main-latest"]), None);
-        // A dot in the branch is a dot, not any character.
+        // A dot in the branch matches only a dot.
         assert_eq!(
             best("v1.0", &["v1x0-abc1234", "v1.0-abc1234"]).as_deref(),
             Some("v1.0-abc1234")

@@ -1,7 +1,7 @@
-//! What should stand in the destination.
+//! Lists the images that the destination should contain.
 //!
-//! The CodeCollections are known by name; the RunWhen Local images are those of the rendered chart. Which
-//! tag of a CodeCollection, only its source tells: that is for `observe`.
+//! The CodeCollections are known by name; the RunWhen Local images are those of the rendered chart. The tag of
+//! a CodeCollection depends on its source, so `observe` finds it.
 
 pub(crate) mod chart_images;
 pub(crate) mod codecollections;
@@ -14,15 +14,15 @@ use serde::{Serialize, Serializer};
 use crate::config::{Config, Images};
 use crate::name::{Digest, ImageName, Repository, Tag, full_name};
 use crate::problem::{Cause, Problem, Side};
-use chart_images::{ChartImage, LATEST, NoImage, images};
+use chart_images::{ChartImage, LATEST, UnreadableImage, images};
 use codecollections::StableTag;
 
 /// The two kinds of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Category {
-    /// A CodeCollection: the stable tag beside `${REF}-latest`.
+    /// The stable tag with the same digest as `${REF}-latest`.
     CodeCollection,
-    /// What the RunWhen Local chart runs.
+    /// An image of the RunWhen Local chart.
     RunWhenLocal,
 }
 
@@ -33,10 +33,9 @@ impl Serialize for Category {
 }
 
 impl Category {
-    /// Both of them.
     pub const ALL: [Self; 2] = [Self::CodeCollection, Self::RunWhenLocal];
 
-    /// As artifacts and metrics name it.
+    /// The name in artifacts and metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::CodeCollection => "codecollection",
@@ -44,7 +43,7 @@ impl Category {
         }
     }
 
-    /// As people read it.
+    /// The name in reports and issues.
     pub fn title(self) -> &'static str {
         match self {
             Self::CodeCollection => "CodeCollection",
@@ -53,24 +52,22 @@ impl Category {
     }
 }
 
-/// Which image of its repository is wanted.
+/// Selects the wanted image of a repository.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TagSelector {
-    /// The stable tag beside `${REF}-latest`.
+    /// The stable tag with the same digest as `${REF}-latest`.
     StableTag,
-    /// The one that a chart names.
+    /// The image that a chart names.
     Image {
-        /// Its tag, if it has one.
         tag: Option<Tag>,
-        /// Its digest, if it is pinned.
         digest: Option<Digest>,
-        /// The tag that it gets at the destination.
+        /// The tag at the destination.
         target: Tag,
     },
 }
 
 impl TagSelector {
-    /// Whether it is whatever is newest: `latest`, and not pinned.
+    /// True for the tag `latest` without a digest.
     pub fn is_latest(&self) -> bool {
         match self {
             Self::Image {
@@ -98,35 +95,31 @@ impl fmt::Display for TagSelector {
     }
 }
 
-/// An image that should stand in the destination.
+/// An image that the destination should contain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Desired {
-    /// Its kind.
     pub category: Category,
-    /// Where it is published.
     pub source: ImageName,
-    /// Which one it is.
     pub wanted: TagSelector,
-    /// Where it should stand: `${REGISTRY_REPOSITORY_PATH}/<last segment>`.
+    /// `${REGISTRY_REPOSITORY_PATH}/<last segment of the source>`.
     pub destination: Repository,
-    /// What wants it; empty for a CodeCollection, which the platform itself runs.
+    /// The workloads of the chart that use it; empty for a CodeCollection, which the platform itself runs.
     pub wanted_by: Vec<String>,
 }
 
-/// A chart, or an image in it, that cannot be kept in step.
+/// A chart, or a text in it, whose images are not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undiscovered {
-    /// The kind of the images.
     pub category: Category,
     /// The chart, or a text in it.
     pub what: String,
-    /// Repository and tag that the image would have, where they are known.
+    /// The repository and tag that the image would have, if they are known.
     pub destination: Option<(Repository, Tag)>,
-    /// Why its images are not known, or not imported.
+    /// Why the images are not known, or not imported.
     pub problem: Problem,
 }
 
-/// The CodeCollection images that this configuration asks for.
+/// The configured CodeCollection images.
 pub fn codecollections(config: &Config) -> Vec<Desired> {
     let sources = match config.images {
         Images::All | Images::CodeCollection => codecollections::sources(),
@@ -142,7 +135,7 @@ pub fn codecollections(config: &Config) -> Vec<Desired> {
     sources.into_iter().map(desired).collect()
 }
 
-/// Whether this configuration asks for the RunWhen Local images.
+/// True if the RunWhen Local images are configured.
 pub fn wants_runwhen_local(config: &Config) -> bool {
     match config.images {
         Images::All | Images::RunWhenLocal => true,
@@ -150,8 +143,8 @@ pub fn wants_runwhen_local(config: &Config) -> bool {
     }
 }
 
-/// The destinations of the RunWhen Local images as far as they can be guessed before the chart is there, so
-/// that one token can be asked for early. A wrong guess costs one more token.
+/// Guesses the destinations of the RunWhen Local images before the chart is rendered, so that one token can be
+/// requested early. A wrong guess costs one more token.
 pub fn likely_destinations(config: &Config) -> Vec<Repository> {
     let names = ["opentelemetry-collector", "runner", "runwhen-local"];
     names
@@ -160,7 +153,7 @@ pub fn likely_destinations(config: &Config) -> Vec<Repository> {
         .collect()
 }
 
-/// The RunWhen Local images: those of a rendered chart. `started` makes the date tags.
+/// The images of a rendered chart. `started` is the time in date tags.
 pub fn runwhen_local(
     config: &Config,
     uses: &[helm::ImageUse],
@@ -182,7 +175,7 @@ pub fn runwhen_local(
                     None => desired.push(one),
                 }
             }
-            Err(error) => undiscovered.push(unreadable(NoImage {
+            Err(error) => undiscovered.push(unreadable(UnreadableImage {
                 text: image.source.to_string(),
                 reason: error.reason().to_owned(),
                 wanted_by: image.wanted_by,
@@ -192,7 +185,7 @@ pub fn runwhen_local(
     (desired, undiscovered)
 }
 
-/// The chart itself, when its images are not known.
+/// The chart itself, if its images are not known.
 pub fn undiscovered_chart(config: &Config, problem: Problem) -> Undiscovered {
     Undiscovered {
         category: Category::RunWhenLocal,
@@ -202,11 +195,11 @@ pub fn undiscovered_chart(config: &Config, problem: Problem) -> Undiscovered {
     }
 }
 
-/// A chart that runs nothing: the wrong chart, values that turn everything off, or a form that is not read.
+/// A chart without images: the wrong chart, values that disable everything, or a resource that is not read.
 fn without_images(config: &Config) -> Undiscovered {
     let what = format!("the chart {} names no images", config.chart.name);
     let problem = Problem::new(Side::ChartRepository, Cause::Invalid, what);
-    let advice = "check HELM_CHART_NAME, CHART_VALUES and CHART_SET; set IMAGES=codecollection to leave the chart out";
+    let advice = "check HELM_CHART_NAME, CHART_VALUES and CHART_SET; set IMAGES=codecollection to skip the chart";
     undiscovered_chart(config, problem.advise(advice))
 }
 
@@ -237,8 +230,8 @@ fn at_destination(
     }
 }
 
-/// The CodeCollection whose repository a chart's image would be written to, whether the run is about the
-/// CodeCollections or not. A chart may name the CodeCollection's own image by a tag: that has the same content.
+/// The CodeCollection whose repository a chart's image would be written to, also if the CodeCollections are not
+/// configured. A chart may name the CodeCollection's own image by a tag, because the content is the same.
 fn owner_of(config: &Config, desired: &Desired) -> Option<ImageName> {
     let owner = codecollections::sources()
         .into_iter()
@@ -264,7 +257,7 @@ fn reserved(desired: &Desired, owner: &ImageName) -> Undiscovered {
         wanted_by,
     } = desired;
     let what = format!(
-        "conflict: {source} would be written to {destination}, which is reserved for the CodeCollection {owner} (wanted by {})",
+        "conflict: {source} would be written to {destination}, which is reserved for the CodeCollection {owner} (used by {})",
         wanted_by.join("; ")
     );
     let problem = Problem::new(Side::ChartRepository, Cause::Configuration, what);
@@ -289,14 +282,14 @@ fn reserved(desired: &Desired, owner: &ImageName) -> Undiscovered {
     }
 }
 
-fn unreadable(other: NoImage) -> Undiscovered {
-    let NoImage {
+fn unreadable(other: UnreadableImage) -> Undiscovered {
+    let UnreadableImage {
         text,
         reason,
         wanted_by,
     } = other;
     let what = format!(
-        "{text:?} cannot be read as an image: {reason} (wanted by {})",
+        "{text:?} cannot be read as an image: {reason} (used by {})",
         wanted_by.join("; ")
     );
     let problem = Problem::new(Side::ChartRepository, Cause::Invalid, what);
@@ -308,7 +301,6 @@ fn unreadable(other: NoImage) -> Undiscovered {
     }
 }
 
-/// The tag that an image gets at the destination.
 fn target(
     tag: Option<&Tag>,
     digest: Option<&Digest>,
@@ -327,7 +319,7 @@ fn target(
 
 #[expect(
     clippy::expect_used,
-    reason = "letters, digits and a dash between them are a tag"
+    reason = "letters and digits with a dash between them are a valid tag"
 )]
 fn made_of(text: &str) -> Tag {
     text.parse().expect("a tag made of letters and digits")
@@ -335,7 +327,7 @@ fn made_of(text: &str) -> Tag {
 
 #[expect(
     clippy::expect_used,
-    reason = "`Config` leaves room behind the path for our own names"
+    reason = "`Config` limits the path so that one more segment fits"
 )]
 fn destination(path: &Repository, source: &ImageName) -> Repository {
     path.join(source.repository.last_segment())

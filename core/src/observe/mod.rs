@@ -1,7 +1,7 @@
-//! What is published and what the destination has, for every image.
+//! Reads the state of every image at its source and at the destination.
 //!
-//! Every image is followed by itself, from its source to the destination, side by side with the others: a
-//! run takes as long as the longest chain of round trips. A failed read is data of its image.
+//! All images are checked concurrently, each from its source to the destination, so a run takes as long as the
+//! longest chain of round trips. A failed read is data of its image.
 
 mod observed;
 mod stable_tag;
@@ -23,40 +23,39 @@ use crate::registry::{RegistryClient, Sources};
 
 pub use observed::{DestinationState, Observed, RepositoryTags, SourceImage, SourceState, TagAge};
 
-/// Longest time for checking one image, from its source to the destination; at most half of the run's.
+/// Longest time to check one image, from its source to the destination; at most half of the run's deadline.
 pub(crate) const CHECK_TIMEOUT: Duration = Duration::from_secs(120);
-/// Longest time for asking whether a tag is locked.
+/// Longest time to check whether a tag is locked.
 const LOCK: Duration = Duration::from_secs(5);
 
-/// Looks at images.
+/// Checks images.
 pub struct Observer<'a> {
-    /// The settings.
     pub config: &'a Config,
-    /// Where images come from.
+    /// The registries that images come from.
     pub sources: &'a Sources,
-    /// Where they go.
+    /// The registry that images go to.
     pub destination: &'a Destination,
-    /// When the run began: no image was built later.
+    /// The start of the run. A later build date is not plausible.
     pub started: DateTime<Utc>,
 }
 
 impl Observer<'_> {
-    /// Looks at every image, all side by side, and tells `seen` of each as it is done.
+    /// Checks all images concurrently, and calls `checked` for each one when its check ends.
     pub async fn observe(
         &self,
         desired: Vec<Desired>,
-        seen: &(dyn Fn(&Observed) + Sync),
+        checked: &(dyn Fn(&Observed) + Sync),
     ) -> Vec<Observed> {
         join_all(desired.into_iter().map(|desired| async {
-            let observed = self.look(desired).await;
-            seen(&observed);
+            let observed = self.observe_one(desired).await;
+            checked(&observed);
             observed
         }))
         .await
     }
 
-    // Its parts are boxed: of many images most wait, and what a later part needs is not held meanwhile.
-    async fn look(&self, desired: Desired) -> Observed {
+    // The parts are boxed, so that an image that waits does not hold the memory of its later parts.
+    async fn observe_one(&self, desired: Desired) -> Observed {
         let client = self.sources.client(&desired.source.registry);
         let source = match &desired.wanted {
             TagSelector::StableTag => {
@@ -91,7 +90,9 @@ impl Observer<'_> {
                 let limit = client.limit();
                 Some(
                     limit
-                        .guard(Box::pin(self.standing(&client, &desired, published)))
+                        .guard(Box::pin(
+                            self.destination_state(&client, &desired, published),
+                        ))
                         .await,
                 )
             }
@@ -104,9 +105,9 @@ impl Observer<'_> {
         }
     }
 
-    /// The stable tag's image, under `${REF}-latest` too where that is asked for.
-    fn with_alias(&self, seen: SourceState, rule: &StableTag) -> SourceState {
-        match seen {
+    /// Adds the alias `${REF}-latest` if that is configured.
+    fn with_alias(&self, source: SourceState, rule: &StableTag) -> SourceState {
+        match source {
             SourceState::Published(published) if self.config.sync_ref_latest => {
                 let alias = Some(rule.latest().clone());
                 SourceState::Published(SourceImage { alias, ..published })
@@ -115,7 +116,7 @@ impl Observer<'_> {
         }
     }
 
-    async fn standing(
+    async fn destination_state(
         &self,
         source: &RegistryClient,
         desired: &Desired,
@@ -123,7 +124,7 @@ impl Observer<'_> {
     ) -> Result<DestinationState, Problem> {
         let client = self.destination.client().await?;
         let (repository, target) = (&desired.destination, &published.target);
-        // A date tag is new by its nature: there is nothing to ask for.
+        // A date tag is always new, so there is no need for a request.
         let is_dated = published.tag.as_ref().is_some_and(|tag| tag != target);
         let digest = if is_dated {
             None
@@ -134,40 +135,40 @@ impl Observer<'_> {
             Some(alias) => client.resolve(repository, alias).await?,
             None => None,
         };
-        let mut standing = DestinationState {
+        let mut state = DestinationState {
             digest,
             alias_digest,
             missing_child: None,
             locked: None,
             repository_tags: None,
         };
-        if let (TagSelector::Image { .. }, false) = (&desired.wanted, standing.has(published)) {
-            standing.repository_tags = Some(
+        if let (TagSelector::Image { .. }, false) = (&desired.wanted, state.has(published)) {
+            state.repository_tags = Some(
                 self.repository_tags(source, client, desired, published)
                     .await?,
             );
         }
-        if self.config.verify_children && standing.has_digest(published) {
+        if self.config.verify_children && state.has_digest(published) {
             let architecture = &self.config.architecture;
-            standing.missing_child = client
+            state.missing_child = client
                 .missing_child(repository, &published.digest, architecture)
                 .await?;
         }
-        standing.locked = self.lock(client, repository, &standing, published).await;
-        Ok(standing)
+        state.locked = self.lock(client, repository, &state, published).await;
+        Ok(state)
     }
 
-    /// Whether a tag that an import would overwrite is locked. It only avoids an import that cannot succeed, so a
-    /// failed lookup must not change the verdict.
+    /// Checks whether a tag that an import would overwrite is locked. This only avoids an import that cannot succeed,
+    /// so a failed lookup must not change the verdict.
     async fn lock(
         &self,
         client: &RegistryClient,
         repository: &Repository,
-        standing: &DestinationState,
+        state: &DestinationState,
         published: &SourceImage,
     ) -> Option<Problem> {
         let mut locked = Vec::new();
-        for (tag, _) in standing.overwritten(published) {
+        for (tag, _) in state.overwritten(published) {
             let is_locked = async { Ok(is_locked(client, repository, tag).await) };
             let is_locked = client.limit().for_image(LOCK).guard(is_locked).await;
             if is_locked.ok().flatten().unwrap_or(false) {
@@ -175,7 +176,7 @@ impl Observer<'_> {
             }
         }
         let facts = locked.iter().map(|(repository, tag)| {
-            format!("{repository}:{tag} is to be overwritten, and is locked")
+            format!("{repository}:{tag} must be overwritten, but is locked")
         });
         let what = facts.collect::<Vec<_>>().join("; ");
         let advice = unlock_advice(self.config.target.registry.resource_name(), &locked);
@@ -183,7 +184,7 @@ impl Observer<'_> {
         (!locked.is_empty()).then_some(problem)
     }
 
-    /// Looks at the repository around the wanted tag, and at dates only where no digest decides.
+    /// Reads the other tags of the repository, and dates only if no tag has the wanted digest.
     async fn repository_tags(
         &self,
         source: &RegistryClient,
@@ -213,7 +214,7 @@ impl Observer<'_> {
             .await?;
         repository_tags.source_created = here;
         repository_tags.newest_age = match (here, newest.updated) {
-            // Without the one date the other says nothing.
+            // One date alone decides nothing.
             (None, _) => None,
             (Some(built), Some(set)) if set < built => Some(TagAge::PushedAt(set)),
             (Some(_), _) => self
@@ -224,7 +225,7 @@ impl Observer<'_> {
         Ok(repository_tags)
     }
 
-    /// When an image was built, where that can be believed.
+    /// When an image was built; `None` if the date is not known or not plausible.
     async fn built(
         &self,
         client: &RegistryClient,
@@ -236,14 +237,14 @@ impl Observer<'_> {
         Ok(date.filter(|date| self.is_plausible(*date)))
     }
 
-    /// Reproducible builds carry fixed dates, and clocks are wrong: neither tells what is newer.
+    /// False for the fixed dates of reproducible builds and for dates of wrong clocks.
     fn is_plausible(&self, date: DateTime<Utc>) -> bool {
         const YEAR_2000: i64 = 946_684_800;
         date.timestamp() > YEAR_2000 && date < self.started + TimeDelta::days(1)
     }
 }
 
-/// The image that a chart names, at its source.
+/// Reads the image that a chart names at its source.
 async fn named_image(
     client: &RegistryClient,
     desired: &Desired,
@@ -253,7 +254,7 @@ async fn named_image(
 ) -> Result<SourceState, Problem> {
     let repository = &desired.source.repository;
     let found = match (digest, tag) {
-        // A pinned digest is what runs, whatever its tag points at now.
+        // A cluster runs the pinned digest, whatever the tag points at now.
         (Some(digest), _) => client
             .exists(repository, digest)
             .await?

@@ -1,12 +1,12 @@
-//! Finding the stable tag of a CodeCollection repository, with few requests.
+//! Finds the stable tag of a CodeCollection repository with few requests.
 //!
 //! Google's extended list shows which tags share a digest: one request. Elsewhere the candidates' digests are compared
 //! with that of `${REF}-latest` (HEAD), and only if none is the same, their manifests for the platform (GET): the same
 //! build may be in another index.
 //!
-//! Of several tags on one digest the first by name is chosen, as the original does. A plain list is compared in that order,
-//! so the choice does not depend on the form of the list. A failed comparison ends the search: the tag that could not
-//! be read may be the one that the other form of the list leads to.
+//! Of several tags on one digest the first by name is chosen, as in the original. A plain list is compared in that
+//! order, so the choice does not depend on the form of the list. A failed comparison ends the search: the tag that could
+//! not be read may be the one that the other form of the list leads to.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -22,9 +22,9 @@ use crate::registry::{Manifest, RegistryClient, TagList};
 
 /// Candidates of each choice that are compared.
 const MOST_CANDIDATES: usize = 1_000;
-/// Candidates that are compared if a good answer is known and only a better one is sought.
+/// Candidates that are compared if a tag of the second choice is known and only a first choice is searched for.
 const FEW_CANDIDATES: usize = 8;
-/// Requests at the same time.
+/// Concurrent requests.
 const AT_ONCE: usize = 8;
 
 /// Finds the stable tag for one repository.
@@ -50,7 +50,7 @@ struct Search<'a> {
     platform: &'a Platform,
 }
 
-/// What `${REF}-latest` points at.
+/// The manifest of `${REF}-latest`.
 struct Latest {
     digest: Digest,
     /// The digest of the manifest for the platform.
@@ -64,11 +64,11 @@ struct Candidates {
     others: Vec<Tag>,
 }
 
-/// Where the candidates point, in their order.
+/// The digests of the candidates, in their order.
 enum Compared {
-    /// This one, the first, has the digest of `latest`.
+    /// The first candidate with the digest of `latest`.
     Same(Tag),
-    /// None has it.
+    /// No candidate has the digest of `latest`.
     Others(Vec<(Tag, Digest)>),
 }
 
@@ -88,12 +88,12 @@ impl Search<'_> {
         let latest = self.rule.latest();
         let Some(list) = self.client.tags(self.repository).await? else {
             return Ok(SourceState::NotPublished(format!(
-                "No {latest} found in {place}: there is no such repository"
+                "No {latest} found in {place}: the repository does not exist"
             )));
         };
         let listed = list.listed(latest).map(|(digest, _)| digest.clone());
         let is_listed = listed.is_some() || list.tags.contains(latest);
-        // A list may be truncated or empty although the tag exists, so the registry is asked for the tag itself.
+        // A list may be truncated or empty although the tag exists, so the tag itself is requested.
         let digest = if is_listed {
             listed
         } else {
@@ -199,9 +199,9 @@ impl Search<'_> {
         );
         let place = format!("{}:{latest}", self.place());
         let Some(manifest) = self.client.manifest(self.repository, &version).await? else {
-            let what = format!("{place} was listed and is not there");
+            let what = format!("{place} was listed, but does not exist");
             return Err(Problem::new(Side::Source, Cause::NotFound, what)
-                .advise("it may be moving just now: run again"));
+                .advise("the tag may have just been moved: run again"));
         };
         let child = self.child(&manifest, latest)?.ok_or_else(|| {
             let what = format!("{place} has no manifest for linux/{}", self.platform);
@@ -342,13 +342,13 @@ impl Search<'_> {
         invalid.map_or(Ok(None), Err)
     }
 
-    /// The platform's manifest in what a candidate points at.
+    /// The platform's manifest of a candidate.
     async fn child_of(&self, digest: &Digest) -> Result<Option<Digest>, Problem> {
         let version = TagOrDigest::Digest(digest.clone());
         let Some(manifest) = self.client.manifest(self.repository, &version).await? else {
-            let what = format!("{}@{digest} was named and is not there", self.place());
+            let what = format!("{}@{digest} was listed, but does not exist", self.place());
             return Err(Problem::new(Side::Source, Cause::NotFound, what)
-                .advise("it may be moving just now: run again"));
+                .advise("the tag may have just been moved: run again"));
         };
         self.child(&manifest, digest)
     }
@@ -359,7 +359,7 @@ impl Search<'_> {
 }
 
 impl Doubt {
-    /// The reason and what to do; none if the search was complete.
+    /// The reason and what to do; `None` if the search was complete.
     fn reason(&self, list: &TagList) -> Option<(String, &'static str)> {
         let count = list.count();
         if self.left_out > 0 {
@@ -371,13 +371,13 @@ impl Doubt {
         if self.incomplete {
             return Some((
                 format!("the registry's list of {count} tags is truncated"),
-                "run again; if it stays so, a proxy or the registry shortens the list",
+                "run again; if the list stays truncated, a proxy or the registry shortens it",
             ));
         }
         (self.gone > 0).then(|| {
             (
-                format!("{} tags were listed and are not there", self.gone),
-                "the repository may be changing just now: run again",
+                format!("{} tags were listed, but do not exist", self.gone),
+                "the repository may have just changed: run again",
             )
         })
     }

@@ -35,7 +35,7 @@ fn published() -> SourceState {
     })
 }
 
-fn standing(content: Option<&[u8]>, locked: bool) -> Option<Result<DestinationState, Problem>> {
+fn state(content: Option<&[u8]>, locked: bool) -> Option<Result<DestinationState, Problem>> {
     Some(Ok(DestinationState {
         digest: content.map(Digest::sha256),
         locked: locked.then(|| Problem::new(Side::Destination, Cause::Rejected, "it is locked")),
@@ -45,7 +45,7 @@ fn standing(content: Option<&[u8]>, locked: bool) -> Option<Result<DestinationSt
     }))
 }
 
-/// An image of a chart whose dates decide; years, none where they are not known.
+/// An image of a chart whose dates decide. The dates are years; `None` if they are not known.
 fn chart_image(
     tag: &str,
     at_tag: Option<&[u8]>,
@@ -67,14 +67,14 @@ fn chart_image(
         alias: None,
         digest: Digest::sha256(b"new"),
     };
-    let standing = DestinationState {
+    let state = DestinationState {
         digest: at_tag.map(Digest::sha256),
         locked: None,
         alias_digest: None,
         missing_child: None,
         repository_tags: Some(repository_tags),
     };
-    let mut image = observed(0, SourceState::Published(published), Some(Ok(standing)));
+    let mut image = observed(0, SourceState::Published(published), Some(Ok(state)));
     image.desired.category = Category::RunWhenLocal;
     image.desired.wanted = TagSelector::Image {
         tag: Some(tag.clone()),
@@ -90,7 +90,7 @@ fn repository_tags(image: &mut Observed) -> &mut RepositoryTags {
             repository_tags: Some(repository_tags),
             ..
         })) => repository_tags,
-        _ => panic!("no neighbours"),
+        _ => panic!("no other tags"),
     }
 }
 
@@ -109,9 +109,9 @@ fn problem() -> Problem {
 #[test]
 fn verdicts_follow_from_digests() {
     for (source, destination, name) in [
-        (published(), standing(Some(b"new"), false), "UpToDate"),
-        (published(), standing(Some(b"old"), false), "Drifted"),
-        (published(), standing(None, false), "Missing"),
+        (published(), state(Some(b"new"), false), "UpToDate"),
+        (published(), state(Some(b"old"), false), "Drifted"),
+        (published(), state(None, false), "Missing"),
         (published(), Some(Err(problem())), "Unknown"),
         (published(), None, "Unknown"),
         (SourceState::NotPublished("no".into()), None, "NotPublished"),
@@ -128,9 +128,9 @@ fn verdicts_follow_from_digests() {
 }
 
 #[test]
-fn a_locked_tag_is_told_before_the_import() {
+fn locked_tag_blocks_the_import() {
     let plan = plan(
-        vec![observed(0, published(), standing(Some(b"old"), true))],
+        vec![observed(0, published(), state(Some(b"old"), true))],
         vec![],
     );
     assert!(
@@ -141,23 +141,20 @@ fn a_locked_tag_is_told_before_the_import() {
 }
 
 #[test]
-fn an_action_knows_what_its_tags_pointed_at() {
-    let replaced = |standing| {
-        let plan = plan(vec![observed(1, published(), standing)], vec![]);
+fn action_contains_the_replaced_digests() {
+    let replaced = |state| {
+        let plan = plan(vec![observed(1, published(), state)], vec![]);
         let (_, action) = plan.actions().next().unwrap();
         action.replaced.clone()
     };
-    assert_eq!(replaced(standing(None, false)), []);
+    assert_eq!(replaced(state(None, false)), []);
     let old = Digest::sha256(b"old");
-    assert_eq!(replaced(standing(Some(b"old"), false)), [old]);
+    assert_eq!(replaced(state(Some(b"old"), false)), [old]);
 }
 
 #[test]
-fn an_action_pins_the_digest_and_names_the_tag() {
-    let plan = plan(
-        vec![observed(1, published(), standing(None, false))],
-        vec![],
-    );
+fn action_pins_the_digest_and_names_the_tag() {
+    let plan = plan(vec![observed(1, published(), state(None, false))], vec![]);
     let (_, action) = plan.actions().next().unwrap();
     assert!(
         action
@@ -173,10 +170,10 @@ fn an_action_pins_the_digest_and_names_the_tag() {
 }
 
 #[test]
-fn the_order_of_arrival_does_not_matter() {
+fn order_of_the_input_does_not_change_the_plan() {
     let images = || {
         (0..5)
-            .map(|name| observed(name, published(), standing(None, false)))
+            .map(|name| observed(name, published(), state(None, false)))
             .collect::<Vec<_>>()
     };
     let mut reversed = images();
@@ -185,7 +182,7 @@ fn the_order_of_arrival_does_not_matter() {
 }
 
 #[test]
-fn dates_label_an_explicit_tag_and_do_not_make_it_up_to_date() {
+fn dates_do_not_make_a_named_tag_up_to_date() {
     let old: Option<&[u8]> = Some(b"old");
     let new: Option<&[u8]> = Some(b"new");
     let (none, y24, y25) = (None, Some(2024), Some(2025));
@@ -209,7 +206,7 @@ fn dates_label_an_explicit_tag_and_do_not_make_it_up_to_date() {
 }
 
 #[test]
-fn dates_decide_alone_for_latest_only() {
+fn dates_alone_decide_only_for_latest() {
     let latest = |at_tag, newest, source| chart_image("latest", at_tag, newest, source);
     assert_eq!(verdict(latest(None, Some(2025), Some(2024))), "UpToDate");
     assert_eq!(verdict(latest(None, Some(2025), Some(2025))), "UpToDate");
@@ -217,7 +214,7 @@ fn dates_decide_alone_for_latest_only() {
     assert_eq!(verdict(latest(None, None, Some(2025))), "Missing");
     let old: Option<&[u8]> = Some(b"old");
     assert_eq!(verdict(latest(old, Some(2025), Some(2024))), "Drifted");
-    // Pinned, it is that image and not whatever is newest.
+    // An image that is pinned by digest is not the newest one of its repository.
     let mut pinned = latest(None, Some(2025), Some(2024));
     if let TagSelector::Image { digest, .. } = &mut pinned.desired.wanted {
         *digest = Some(Digest::sha256(b"new"));
@@ -230,10 +227,10 @@ fn missing_child_is_drifted_and_imported_again() {
     for at_tag in [Some(&b"new"[..]), None] {
         let mut image = chart_image("2.0", at_tag, None, None);
         repository_tags(&mut image).same = Some("1.0".parse().unwrap());
-        if let Some(Ok(standing)) = &mut image.destination {
-            standing.missing_child = Some(Digest::sha256(b"child"));
+        if let Some(Ok(state)) = &mut image.destination {
+            state.missing_child = Some(Digest::sha256(b"child"));
         }
-        assert!(image.is_behind());
+        assert!(image.needs_sync());
         let plan = plan(vec![image], vec![]);
         assert_eq!(plan.entries[0].verdict.name(), "Drifted");
         assert_eq!(plan.actions().count(), 1);
@@ -241,7 +238,7 @@ fn missing_child_is_drifted_and_imported_again() {
 }
 
 #[test]
-fn what_was_built_after_the_newest_tag_was_set_is_newer() {
+fn source_built_after_the_push_of_the_newest_tag_is_outdated() {
     let mut image = chart_image("2.0", Some(b"old"), None, Some(2025));
     repository_tags(&mut image).newest_age =
         Some(TagAge::PushedAt("2024-01-01T00:00:00Z".parse().unwrap()));
@@ -249,14 +246,14 @@ fn what_was_built_after_the_newest_tag_was_set_is_newer() {
 }
 
 #[test]
-fn the_same_content_under_another_tag_is_up_to_date() {
+fn same_content_under_another_tag_is_up_to_date() {
     let mut image = chart_image("20260101000000", None, Some(2020), Some(2025));
     repository_tags(&mut image).same = Some("20251231000000".parse().unwrap());
     assert_eq!(verdict(image), "UpToDate");
 }
 
 #[test]
-fn tags_that_sort_wrongly_are_mentioned() {
+fn latest_that_sorts_above_every_version_is_noted() {
     let note = |image| {
         plan(vec![image], vec![]).entries[0]
             .note
@@ -270,7 +267,8 @@ fn tags_that_sort_wrongly_are_mentioned() {
     assert_eq!(note(chart_image("2.0", None, None, None)), "");
 }
 
-/// An image of another source for `2.0` of the same repository, with this content there and in the ACR.
+/// An image of another source that wants tag `2.0` of the same repository, with these contents at the source and in
+/// the ACR.
 fn rival(number: usize, content: &[u8], at_tag: Option<&[u8]>) -> Observed {
     let mut image = chart_image("2.0", at_tag, None, None);
     image.desired.source = codecollections::sources()[number].clone();
@@ -281,7 +279,7 @@ fn rival(number: usize, content: &[u8], at_tag: Option<&[u8]>) -> Observed {
     image
 }
 
-/// The verdicts of a plan without any import, by the order of the sources.
+/// The verdicts of a plan without imports, in the order of the sources.
 fn refused(images: Vec<Observed>) -> Vec<&'static str> {
     let plan = plan(images, vec![]);
     assert_eq!(plan.actions().count(), 0);
@@ -302,11 +300,11 @@ fn same_content_from_two_sources_is_one_image() {
 }
 
 #[test]
-fn one_tag_with_two_digests_is_a_conflict_of_both_whatever_the_destination_has() {
+fn one_tag_with_two_digests_is_a_conflict_whatever_the_destination_has() {
     for at_tag in [None, Some(&b"a"[..]), Some(b"b"), Some(b"c")] {
         let both = vec![rival(0, b"a", at_tag), rival(1, b"b", at_tag)];
         assert_eq!(refused(both), ["Unknown", "Unknown"]);
-        // A third of the same content is not merged into one of them.
+        // A third image with the same content is not merged into one of them.
         let three = vec![
             rival(0, b"a", at_tag),
             rival(1, b"b", at_tag),
@@ -329,10 +327,10 @@ fn rival_that_cannot_be_read_makes_both_unknown() {
     unread.destination = None;
     let images = vec![rival(0, b"a", Some(b"a")), unread.clone()];
     assert_eq!(refused(images.clone()), ["Unknown", "Unknown"]);
-    // It is the source's failure, and not a wrong setting.
+    // The cause is the failure of the source, not a wrong setting.
     let unknown = plan(images, vec![]).entries.remove(0).verdict;
     assert!(matches!(unknown, Verdict::Unknown(problem) if problem.cause == Cause::Unreachable));
-    // Pinned to the same digest, it is the same image.
+    // An image that is pinned to the same digest is the same image.
     if let TagSelector::Image { digest, .. } = &mut unread.desired.wanted {
         *digest = Some(Digest::sha256(b"a"));
     }
@@ -341,7 +339,7 @@ fn rival_that_cannot_be_read_makes_both_unknown() {
 }
 
 #[test]
-fn rival_that_is_not_published_wants_nothing() {
+fn rival_that_is_not_published_is_not_in_conflict() {
     let mut absent = rival(1, b"b", None);
     absent.source = SourceState::NotPublished("no".into());
     let plan = plan(vec![rival(0, b"a", None), absent], vec![]);
@@ -349,8 +347,8 @@ fn rival_that_is_not_published_wants_nothing() {
 }
 
 #[test]
-fn alias_is_a_tag_that_can_be_in_conflict() {
-    let mut stable = observed(0, published(), standing(None, false));
+fn alias_can_be_in_conflict() {
+    let mut stable = observed(0, published(), state(None, false));
     if let SourceState::Published(published) = &mut stable.source {
         published.alias = Some("2.0".parse().unwrap());
     }
@@ -373,14 +371,14 @@ fn tags_that_differ_in_case_are_two_tags() {
 }
 
 #[test]
-fn the_alias_is_kept_on_the_same_digest_in_the_same_import() {
+fn alias_is_set_by_the_same_import() {
     let with_alias = |at_tag: &[u8], at_alias: Option<&[u8]>| {
-        let mut image = observed(0, published(), standing(Some(at_tag), false));
+        let mut image = observed(0, published(), state(Some(at_tag), false));
         if let SourceState::Published(published) = &mut image.source {
             published.alias = Some("main-latest".parse().unwrap());
         }
-        if let Some(Ok(standing)) = &mut image.destination {
-            standing.alias_digest = at_alias.map(Digest::sha256);
+        if let Some(Ok(state)) = &mut image.destination {
+            state.alias_digest = at_alias.map(Digest::sha256);
         }
         plan(vec![image], vec![])
     };

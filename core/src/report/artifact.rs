@@ -1,4 +1,4 @@
-//! The JSON files that a run leaves for other programs.
+//! The JSON files that a run writes for other programs.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::plan::Verdict;
 /// The folder of most artifacts, below `OUTPUT_DIR`.
 pub const FOLDER: &str = "azure-rw-acr-sync";
 
-/// Where other tools have always found the original's files.
+/// The folder of an artifact. Other tools read the original's files in these folders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// `OUTPUT_DIR`.
@@ -21,11 +21,9 @@ pub enum Place {
 /// A file to write, whole or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact {
-    /// The folder that its path begins in.
     pub place: Place,
-    /// Its path.
+    /// Relative to `place`.
     pub path: String,
-    /// Its content.
     pub content: String,
 }
 
@@ -50,7 +48,7 @@ pub fn artifacts(report: &Report) -> Vec<Artifact> {
         ),
         Artifact::json(Place::Output, below("issues.json"), &json!(report.issues)),
     ];
-    // A category that was not looked at leaves no file that says "nothing to do".
+    // A category that was not checked must not have a file that means "nothing to do".
     if report.counts_of(Category::CodeCollection).total > 0 {
         let path = below("cc_images_to_update.json");
         artifacts.push(Artifact::json(
@@ -66,23 +64,24 @@ pub fn artifacts(report: &Report) -> Vec<Artifact> {
     artifacts
 }
 
-/// Whether an image needs a sync when the run ends; none when that is not known.
+/// True if an image needs a sync when the run ends; `None` if that is not known.
 fn update_required(row: &Row) -> Option<bool> {
     match (&row.verdict, &row.done) {
         (Verdict::Unknown(_), _) | (_, ActionResult::Uncertain { .. }) => None,
         (_, ActionResult::Failed { problem, .. }) if problem.may_have_acted => None,
         (_, ActionResult::Imported(_)) => Some(false),
-        (verdict, ActionResult::Nothing | ActionResult::NotAsked | ActionResult::Failed { .. }) => {
-            Some(verdict.needs_sync())
-        }
+        (
+            verdict,
+            ActionResult::Nothing | ActionResult::NotRequested | ActionResult::Failed { .. },
+        ) => Some(verdict.needs_sync()),
     }
 }
 
 /// `[{"source", "destination"}]`: the images that need a sync.
 ///
-/// Where that is not known of all, there is no list but `false`. The original's reader counts with
-/// `if . == null or . == [] then 0 else length end` and takes a missing file for 0: of all values only a boolean
-/// makes `length` and `.[]` fail.
+/// If that is not known of all images, the value is `false` instead of a list. The original's reader counts with
+/// `if . == null or . == [] then 0 else length end` and takes a missing file for 0. Of all values, only a boolean makes
+/// `length` and `.[]` fail.
 fn codecollections(report: &Report) -> Value {
     if report.metric_of(Category::CodeCollection).is_none() {
         return false.into();
@@ -96,10 +95,10 @@ fn codecollections(report: &Report) -> Value {
         .collect()
 }
 
-/// `{"<source>": {"private_image", "update_required"}}`: all images; `update_required` is null where it is not known.
+/// `{"<source>": {"private_image", "update_required"}}`: all images; `update_required` is null if it is not known.
 ///
-/// The original's reader counts with `map(select(.value.update_required == true))`, to which null is as good as
-/// false. A text in place of one more entry makes it fail.
+/// The original's reader counts with `map(select(.value.update_required == true))`, in which null means the
+/// same as false. An additional entry whose value is a text makes it fail.
 fn runwhen_local(report: &Report) -> Value {
     let rows = report
         .rows
@@ -125,9 +124,9 @@ fn runwhen_local(report: &Report) -> Value {
     Value::Object(entries)
 }
 
-/// Everything known.
+/// All results of the run.
 fn whole(report: &Report) -> Value {
-    // A category that was not looked at is null, not zero.
+    // A category that was not checked is null, not zero.
     let category = |category: Category| {
         let counts = report.counts_of(category);
         let known = json!({"counts": counts, "needs_sync": report.metric_of(category)});
@@ -149,8 +148,8 @@ fn whole(report: &Report) -> Value {
         "started": report.started.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
         "timings_ms": {
             "total": milliseconds(report.duration),
-            "check": milliseconds(report.looked_in),
-            "import": milliseconds(report.duration.saturating_sub(report.looked_in)),
+            "check": milliseconds(report.check_duration),
+            "import": milliseconds(report.duration.saturating_sub(report.check_duration)),
         },
         "requests": requests,
         "hosts": report.hosts,
@@ -161,7 +160,7 @@ fn whole(report: &Report) -> Value {
 fn image(row: &Row) -> Value {
     let (outcome, duration) = match &row.done {
         ActionResult::Nothing => (None, None),
-        ActionResult::NotAsked => (Some("not_asked"), None),
+        ActionResult::NotRequested => (Some("not_asked"), None),
         ActionResult::Imported(duration) => (Some("imported"), Some(milliseconds(*duration))),
         ActionResult::Uncertain { duration, .. } => {
             (Some("uncertain"), Some(milliseconds(*duration)))

@@ -1,8 +1,8 @@
-//! What people are told as RunWhen issues: one per cause, not one per image.
+//! RunWhen issues: one per cause, not one per image.
 
 use serde::Serialize;
 
-use super::{ActionResult, Report, Row};
+use super::{ActionResult, NOWHERE, Report, Row};
 use crate::discover::Category;
 use crate::name::{Digest, Tag};
 use crate::plan::Verdict;
@@ -13,21 +13,18 @@ use crate::problem::{Cause, Problem};
 pub struct Issue {
     /// 1 outage, 2 major, 3 minor, 4 informational.
     pub severity: u8,
-    /// One line.
     pub title: String,
-    /// What should be.
     pub expected: String,
-    /// What is.
     pub actual: String,
-    /// How to see it again. Holds no secret.
+    /// A command that shows the problem again, without secrets.
     pub reproduce_hint: String,
-    /// What to do, one step a line.
+    /// What to do, with one step per line.
     pub next_steps: String,
-    /// Which images, and everything known.
+    /// The images, and the reason of each one that has another reason than `actual`.
     pub details: String,
 }
 
-/// The issues of a report, the gravest first.
+/// The issues of a report, the most severe first.
 pub(super) fn issues(report: &Report) -> Vec<Issue> {
     let mut issues = Vec::new();
     let unknown = |row: &Row| match &row.verdict {
@@ -63,7 +60,7 @@ pub(super) fn issues(report: &Report) -> Vec<Issue> {
             report,
             &problem,
             &rows,
-            "imported and not confirmed yet",
+            "imported, but not confirmed yet",
         ));
     }
     issues.extend(not_published(report));
@@ -74,7 +71,7 @@ pub(super) fn issues(report: &Report) -> Vec<Issue> {
     issues
 }
 
-/// Rows whose problem asks for the same belong together; without advice, those with the same problem.
+/// Groups rows whose problems have the same advice; without advice, those with the same problem.
 fn grouped(
     rows: &[Row],
     problem_of: impl Fn(&Row) -> Option<Problem>,
@@ -127,7 +124,7 @@ fn not_published(report: &Report) -> Option<Issue> {
         .iter()
         .any(|row| row.category == Category::RunWhenLocal)
     {
-        (2, "the chart wants an image that is not there: check CHART_SET, CHART_VALUES and CHART_VERSION; check REF".to_owned())
+        (2, "the chart names an image that does not exist: check CHART_SET, CHART_VALUES and CHART_VERSION; check REF".to_owned())
     } else {
         (
             4,
@@ -138,7 +135,7 @@ fn not_published(report: &Report) -> Option<Issue> {
         report,
         severity,
         &rows,
-        "without anything to sync",
+        "not published",
         first.reason.clone(),
         advice,
     ))
@@ -148,7 +145,7 @@ fn not_synced(report: &Report) -> Option<Issue> {
     let rows: Vec<_> = report
         .rows
         .iter()
-        .filter(|row| row.done == ActionResult::NotAsked)
+        .filter(|row| row.done == ActionResult::NotRequested)
         .collect();
     let first = rows.first()?;
     let advice = "run the taskset with SYNC_IMAGES=true".to_owned();
@@ -162,7 +159,7 @@ fn not_synced(report: &Report) -> Option<Issue> {
     ))
 }
 
-/// Drifted tags that this run has overwritten: what they pointed at, and how to restore it.
+/// Drifted tags that this run has overwritten, with the commands that restore them.
 fn overwritten(report: &Report) -> Option<Issue> {
     let is_overwritten = |row: &&Row| {
         row.verdict == Verdict::Drifted
@@ -180,7 +177,7 @@ fn overwritten(report: &Report) -> Option<Issue> {
         report,
         4,
         &rows,
-        "imported over a tag that pointed at something else",
+        "imported over a tag with another digest",
         first.reason.clone(),
         advice.to_owned(),
     );
@@ -192,7 +189,7 @@ fn overwritten(report: &Report) -> Option<Issue> {
     Some(issue)
 }
 
-/// One tag, the digest that it pointed at, and the command that points it there again.
+/// One tag, its previous digest, and the command that restores it.
 fn restoration(report: &Report, row: &Row, tag: &Tag, digest: &Digest) -> String {
     let place = row.destination.rsplit_once(':');
     let place = place.map_or(row.destination.as_str(), |(place, _)| place);
@@ -200,7 +197,7 @@ fn restoration(report: &Report, row: &Row, tag: &Tag, digest: &Digest) -> String
         .split_once('/')
         .map_or(place, |(_, repository)| repository);
     format!(
-        "- {place}:{tag} pointed at {digest}: az acr import --name {} --source {place}@{digest} --image {repository}:{tag} --force",
+        "- {place}:{tag} had {digest}: az acr import --name {} --source {place}@{digest} --image {repository}:{tag} --force",
         report.resource_name
     )
 }
@@ -214,7 +211,7 @@ fn notes(report: &Report) -> Option<Issue> {
     let notes: Vec<_> = rows.iter().filter_map(|row| row.note.clone()).collect();
     let actual = notes.first()?.clone();
     let advice = "see the note of each image in the details".to_owned();
-    let mut issue = issue(report, 4, &rows, "to be looked at", actual, advice);
+    let mut issue = issue(report, 4, &rows, "with a warning", actual, advice);
     issue.details = notes
         .iter()
         .map(|note| format!("- {note}"))
@@ -238,12 +235,15 @@ fn issue(
     let line = |row: &&Row| {
         let previous = row.previous.iter();
         let previous: String = previous
-            .map(|(tag, digest)| format!(", {tag} pointed at {digest}"))
+            .map(|(tag, digest)| format!(", {tag} had {digest}"))
             .collect();
+        let destination = match &*row.destination {
+            NOWHERE => String::new(),
+            destination => format!(" for {destination}"),
+        };
         let line = format!(
-            "- {} for {} ({}{previous})",
+            "- {}{destination} ({}{previous})",
             row.source,
-            row.destination,
             row.verdict.name()
         );
         let why = row.why();
@@ -258,7 +258,7 @@ fn issue(
         severity,
         title: format!("{count} {what} for ACR {}", report.registry),
         expected: format!(
-            "every RunWhen image that is published stands in {} with the same digest",
+            "{} contains every published RunWhen image with the same digest",
             report.registry
         ),
         actual,

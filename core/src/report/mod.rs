@@ -1,4 +1,4 @@
-//! What a run came to: rows, counts, issues and the exit status. Pure; renderers are functions of it.
+//! The results of a run: rows, counts, issues and the exit status. Pure; renderers are functions of it.
 
 mod artifact;
 mod issue;
@@ -23,30 +23,30 @@ use crate::plan::{Entry, Plan, Step, Verdict};
 use crate::problem::{Cause, Problem, Side};
 use crate::wire::HostLedger;
 
-/// Stands for the destination of what could not be discovered.
+/// Shown as the destination of an image that could not be discovered.
 const NOWHERE: &str = "–";
 
-/// How a run ends. The number is the exit code of the executable.
+/// The status of a run. The number is the exit code of the executable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// Everything is known, and every import that was asked for is verified.
+    /// Everything is known, and every requested import is verified.
     Complete = 0,
     /// The program itself failed, or its results could not be written.
     Internal = 1,
-    /// A setting is wrong, or names something that is not there. Nothing was changed.
+    /// A setting is wrong, or names something that does not exist. Nothing was changed.
     Configuration = 2,
     /// Something could not be checked or confirmed.
     Unknown = 3,
     /// Something could not be imported.
     ImportFailed = 4,
-    /// Azure refused: login, role, subscription or firewall.
+    /// Azure refused the login, the role, the subscription or the network.
     AccessDenied = 5,
     /// Everything is known, and the number could not be pushed.
     NotPushed = 6,
 }
 
 impl Status {
-    /// All of them, in the order of their codes.
+    /// Ordered by exit code.
     pub const ALL: [Self; 7] = [
         Self::Complete,
         Self::Internal,
@@ -57,12 +57,11 @@ impl Status {
         Self::NotPushed,
     ];
 
-    /// The exit code.
     pub fn code(self) -> u8 {
         self as u8
     }
 
-    /// Its name, as artifacts have it.
+    /// The name in artifacts.
     pub fn name(self) -> &'static str {
         match self {
             Self::Complete => "complete",
@@ -75,15 +74,13 @@ impl Status {
         }
     }
 
-    /// What it means, for `--help`.
+    /// The description in `--help`.
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::Complete => {
-                "complete: everything was checked, and what was to be imported is verified"
-            }
+            Self::Complete => "complete: everything was checked, and all imports are verified",
             Self::Internal => "internal error, or a result could not be written",
             Self::Configuration => {
-                "the configuration is wrong, or names something that is not there"
+                "the configuration is wrong, or names something that does not exist"
             }
             Self::Unknown => {
                 "something is unknown: at least one image could not be checked, or its import not confirmed"
@@ -97,24 +94,20 @@ impl Status {
     }
 }
 
-/// Images of one category, or of all.
+/// The numbers of images, of one category or of all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
-    /// Images that were looked at.
     pub total: usize,
-    /// The destination had what the source publishes.
     pub up_to_date: usize,
-    /// The destination was behind when it was looked at.
+    /// Missing, outdated or drifted when they were checked.
     pub outdated: usize,
     /// Imported and verified by this run.
     pub imported: usize,
-    /// Should have been imported and was not.
+    /// Not imported although an import was requested.
     pub failed: usize,
-    /// Imported as Azure reports, and not confirmed at the destination.
+    /// Azure reports success, but the destination does not confirm it.
     pub uncertain: usize,
-    /// The source has nothing to sync.
     pub not_published: usize,
-    /// Could not be checked.
     pub unknown: usize,
     /// Failed imports whose outcome is unknown; the image may have arrived.
     #[serde(skip)]
@@ -122,12 +115,12 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Images that need a sync when the run ends.
+    /// The number of images that need a sync when the run ends.
     pub fn remaining(&self) -> usize {
         self.outdated - self.imported
     }
 
-    /// The same, where it is known: not while an image could not be checked, or the outcome of an import is unknown.
+    /// The same; `None` if an image could not be checked, or the outcome of an import is unknown.
     pub fn number(&self) -> Option<usize> {
         (self.unknown + self.uncertain + self.in_doubt == 0).then(|| self.remaining())
     }
@@ -147,32 +140,28 @@ impl Counts {
                 self.in_doubt += usize::from(problem.may_have_acted);
             }
             ActionResult::Uncertain { .. } => self.uncertain += 1,
-            ActionResult::Nothing | ActionResult::NotAsked => {}
+            ActionResult::Nothing | ActionResult::NotRequested => {}
         }
     }
 }
 
-/// What a run did about an image.
+/// The result of a run for an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ActionResult {
-    /// Nothing was to be done.
+    /// No import was necessary.
     Nothing,
-    /// It needs an import, and this run was to look only.
-    NotAsked,
-    /// Imported and verified, in this time.
+    /// The image needs an import, but `SYNC_IMAGES` is false.
+    NotRequested,
+    /// Imported and verified in this time.
     Imported(Duration),
-    /// Azure reports success, and the destination does not show the image yet.
+    /// Azure reports success, but the destination does not show the image yet.
     Uncertain {
-        /// What it shows.
         problem: Problem,
-        /// How long that took.
         duration: Duration,
     },
-    /// Not imported, for this reason.
     Failed {
-        /// Why.
         problem: Problem,
-        /// How long it was tried; none when it was not begun.
+        /// `None` if the import was not started.
         duration: Option<Duration>,
     },
 }
@@ -180,38 +169,34 @@ pub enum ActionResult {
 /// One image in the report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Its kind.
     pub category: Category,
-    /// Where it is published; with its tag once that is known.
+    /// The full name at the source, with its tag if that is known.
     pub source: String,
-    /// Its tag.
     pub tag: Option<Tag>,
-    /// Its digest at the source.
+    /// The digest at the source.
     pub digest: Option<Digest>,
     /// `registry/repository` or `registry/repository:tag` at the destination.
     pub destination: String,
-    /// Other digests that its tags had at the destination before, by tag.
+    /// The tags that the import overwrites, with their digests at the destination.
     pub previous: Vec<(Tag, Digest)>,
-    /// What was the matter.
     pub verdict: Verdict,
-    /// Why, in a sentence.
+    /// The reason for the verdict, as a sentence.
     pub reason: String,
-    /// What was done.
     pub done: ActionResult,
-    /// What wants it.
+    /// The workloads of the chart that use it.
     pub wanted_by: Vec<String>,
-    /// What the user should know besides.
+    /// A warning to the user that does not change the verdict.
     pub note: Option<String>,
 }
 
 impl Row {
-    /// The problem, or else the reason for the verdict.
+    /// The problem if there is one, otherwise the reason for the verdict.
     fn why(&self) -> String {
         self.problem()
             .map_or_else(|| self.reason.clone(), Problem::fact)
     }
 
-    /// Why it could not be checked or imported, if that is so.
+    /// Why the image could not be checked or imported; `None` if it could.
     pub fn problem(&self) -> Option<&Problem> {
         match (&self.verdict, &self.done) {
             (Verdict::Unknown(problem), _)
@@ -224,32 +209,30 @@ impl Row {
                 | Verdict::Outdated
                 | Verdict::Drifted
                 | Verdict::NotPublished(_),
-                ActionResult::Nothing | ActionResult::NotAsked | ActionResult::Imported(_),
+                ActionResult::Nothing | ActionResult::NotRequested | ActionResult::Imported(_),
             ) => None,
         }
     }
 }
 
-/// What a run came to.
+/// The results of a run.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// `sli` or `taskset`.
     pub program: &'static str,
-    /// The registry's login server; as the user named it when that could not be found out.
+    /// The registry's login server; `REGISTRY_NAME` if that is not known.
     pub registry: String,
-    /// The registry's name, as `az acr` takes it.
+    /// The registry's name in `az acr --name`.
     pub resource_name: String,
-    /// The chart that named the RunWhen Local images, and its version.
+    /// The name and version of the chart.
     pub chart: Option<String>,
-    /// When it began.
     pub started: DateTime<Utc>,
-    /// How long it took.
     pub duration: Duration,
-    /// How long it looked, before anything was imported.
-    pub looked_in: Duration,
-    /// The images, in the order of category and source.
+    /// The part of `duration` before the first import.
+    pub check_duration: Duration,
+    /// The images, ordered by category and source.
     pub rows: Vec<Row>,
-    /// What to tell people, the gravest first.
+    /// The issues, the most severe first.
     pub issues: Vec<Issue>,
     /// The settings, without secrets.
     pub settings: Vec<(&'static str, String)>,
@@ -257,39 +240,41 @@ pub struct Report {
     pub hosts: BTreeMap<String, HostLedger>,
 }
 
-/// What a run found out besides its images.
+/// The facts of a run that are not about images.
 #[derive(Clone, Debug)]
 pub struct RunInfo {
-    /// The login server, when it is known.
+    /// `None` if it is not known.
     pub login_server: Option<Registry>,
-    /// The chart that named the RunWhen Local images, and its version.
+    /// The name and version of the chart.
     pub chart: Option<String>,
-    /// When it began.
     pub started: DateTime<Utc>,
-    /// How long it took.
     pub duration: Duration,
-    /// How long it looked, before anything was imported.
-    pub looked_in: Duration,
+    /// The part of `duration` before the first import.
+    pub check_duration: Duration,
     /// The request ledger.
     pub hosts: BTreeMap<String, HostLedger>,
 }
 
 impl RunInfo {
     /// The facts that are known after the check.
-    pub(crate) fn new(chart: Option<String>, started: DateTime<Utc>, looked_in: Duration) -> Self {
+    pub(crate) fn new(
+        chart: Option<String>,
+        started: DateTime<Utc>,
+        check_duration: Duration,
+    ) -> Self {
         Self {
             login_server: None,
             chart,
             started,
-            duration: looked_in,
-            looked_in,
+            duration: check_duration,
+            check_duration,
             hosts: BTreeMap::new(),
         }
     }
 }
 
 impl Report {
-    /// Puts plan and outcomes together; no outcomes where the run was to look only.
+    /// Combines plan and outcomes; `None` if no imports were requested.
     pub fn new(config: &Config, plan: &Plan, outcomes: Option<&[Outcome]>, facts: RunInfo) -> Self {
         let registry = facts.login_server.as_ref().map_or_else(
             || config.target.registry.as_str().to_owned(),
@@ -305,7 +290,7 @@ impl Report {
                         entry,
                         outcomes.iter().find(|outcome| outcome.entry == position),
                     ),
-                    None => not_asked(entry),
+                    None => not_requested(entry),
                 };
                 row(&registry, entry, done)
             })
@@ -320,7 +305,7 @@ impl Report {
             chart,
             started,
             duration,
-            looked_in,
+            check_duration,
             hosts,
         } = facts;
         let mut report = Self {
@@ -330,7 +315,7 @@ impl Report {
             chart,
             started,
             duration,
-            looked_in,
+            check_duration,
             rows,
             issues: Vec::new(),
             settings: config.settings(),
@@ -340,12 +325,10 @@ impl Report {
         report
     }
 
-    /// The counts of one category.
     pub fn counts_of(&self, category: Category) -> Counts {
         self.count(|row| row.category == category)
     }
 
-    /// The counts of all images.
     pub fn counts(&self) -> Counts {
         self.count(|_| true)
     }
@@ -359,7 +342,7 @@ impl Report {
         counts
     }
 
-    /// The number of images that need a sync when the run ends; none when something is unknown.
+    /// The number of images that need a sync when the run ends; `None` if something is unknown.
     pub fn metric(&self) -> Option<usize> {
         let known = self.counts().number();
         known.filter(|_| !self.nothing_is_published())
@@ -371,7 +354,7 @@ impl Report {
         known.filter(|_| category != Category::CodeCollection || !self.nothing_is_published())
     }
 
-    /// How the run ends: the gravest of what happened.
+    /// The status of the run: the most severe one.
     pub fn status(&self) -> Status {
         let problems = || self.rows.iter().filter_map(Row::problem);
         let is_missing = |problem: &Problem| {
@@ -392,22 +375,22 @@ impl Report {
         }
     }
 
-    /// All CodeCollections lack the branch: then the setting is wrong, not the images.
+    /// True if no CodeCollection has the branch, so that the setting `REF` must be wrong.
     fn nothing_is_published(&self) -> bool {
         let counts = self.counts_of(Category::CodeCollection);
         counts.total > 0 && counts.not_published == counts.total
     }
 }
 
-/// What a run that only looks does about an image.
-fn not_asked(entry: &Entry) -> ActionResult {
+/// The result of a check for an image.
+fn not_requested(entry: &Entry) -> ActionResult {
     match &entry.step {
         Step::Nothing => ActionResult::Nothing,
-        Step::Import(_) | Step::Blocked(_) => ActionResult::NotAsked,
+        Step::Import(_) | Step::Blocked(_) => ActionResult::NotRequested,
     }
 }
 
-/// What a run that imports did about an image.
+/// The result of a sync for an image.
 fn done(entry: &Entry, outcome: Option<&Outcome>) -> ActionResult {
     match (&entry.step, outcome) {
         (Step::Nothing, _) => ActionResult::Nothing,
@@ -446,9 +429,9 @@ fn row(registry: &str, entry: &Entry, done: ActionResult) -> Row {
         SourceState::Published(published) => Some(published),
         SourceState::NotPublished(_) | SourceState::Unknown(_) => None,
     };
-    // A run that only looks tells what stands in the way of the next one.
+    // A check also reports the problem that will block the import.
     let blocked = match (&entry.step, &done) {
-        (Step::Blocked(problem), ActionResult::NotAsked) => Some(problem.to_string()),
+        (Step::Blocked(problem), ActionResult::NotRequested) => Some(problem.to_string()),
         _ => None,
     };
     let (tag, digest, target) = match (&desired.wanted, published) {
@@ -480,16 +463,14 @@ fn row(registry: &str, entry: &Entry, done: ActionResult) -> Row {
     }
 }
 
-/// What an import replaces, or would.
+/// The tags and digests that an import overwrites.
 fn previous(entry: &Entry) -> Vec<(Tag, Digest)> {
     match (&entry.observed.source, &entry.observed.destination) {
-        (SourceState::Published(published), Some(Ok(standing))) if entry.verdict.needs_sync() => {
-            standing
-                .overwritten(published)
-                .filter(|(_, digest)| **digest != published.digest)
-                .map(|(tag, digest)| (tag.clone(), digest.clone()))
-                .collect()
-        }
+        (SourceState::Published(published), Some(Ok(state))) if entry.verdict.needs_sync() => state
+            .overwritten(published)
+            .filter(|(_, digest)| **digest != published.digest)
+            .map(|(tag, digest)| (tag.clone(), digest.clone()))
+            .collect(),
         _ => Vec::new(),
     }
 }

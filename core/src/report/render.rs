@@ -1,4 +1,4 @@
-//! The report as Markdown and as HTML: two templates over the same page, each with its own escaping.
+//! Renders the report as Markdown and as HTML: two templates for the same page, each with its own escaping.
 
 use handlebars::{
     Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderErrorReason,
@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::table::{self, Table};
 use super::{Issue, Report};
 
-/// A template that does not fit its data: a fault of this program.
+/// A template does not fit its data, which is a fault of this program.
 #[derive(Debug, thiserror::Error)]
 #[error("the report could not be rendered: {0}")]
 pub struct RenderError(#[from] Box<dyn std::error::Error + Send + Sync>);
@@ -38,7 +38,7 @@ struct ShownIssue<'a> {
 /// The report for a terminal, a ticket or a chat.
 ///
 /// # Errors
-/// Never with the templates that are built in; a test renders them.
+/// Never with the built-in templates; a test renders them.
 pub fn markdown(report: &Report) -> Result<String, RenderError> {
     render(
         report,
@@ -47,10 +47,10 @@ pub fn markdown(report: &Report) -> Result<String, RenderError> {
     )
 }
 
-/// The report for a browser: one file that needs no other.
+/// The report for a browser, in one file without references to others.
 ///
 /// # Errors
-/// Never with the templates that are built in; a test renders them.
+/// Never with the built-in templates; a test renders them.
 pub fn html(report: &Report) -> Result<String, RenderError> {
     render(
         report,
@@ -105,7 +105,7 @@ fn shown_issue(issue: &Issue) -> ShownIssue<'_> {
     }
 }
 
-/// The one sentence that a person in a hurry reads.
+/// The summary in one sentence, and its color.
 fn summary(report: &Report) -> (String, &'static str) {
     let counts = report.counts();
     let mut parts = Vec::new();
@@ -116,7 +116,7 @@ fn summary(report: &Report) -> (String, &'static str) {
     };
     part(counts.up_to_date, "up to date");
     part(counts.imported, "imported and verified");
-    part(counts.uncertain, "imported and not confirmed yet");
+    part(counts.uncertain, "imported, but not confirmed yet");
     part(counts.failed, "could not be imported");
     part(
         counts.remaining() - counts.failed - counts.uncertain,
@@ -130,7 +130,7 @@ fn summary(report: &Report) -> (String, &'static str) {
         format!("{} images", counts.total)
     };
     let parts = if parts.is_empty() {
-        "nothing to look at".to_owned()
+        "nothing to check".to_owned()
     } else {
         parts.join(", ")
     };
@@ -145,10 +145,9 @@ fn summary(report: &Report) -> (String, &'static str) {
     (format!("{images}: {parts}."), mood)
 }
 
-/// What has a meaning in Markdown or in the HTML inside it, disarmed.
+/// Escapes characters with a meaning in Markdown or in HTML inside Markdown.
 ///
-/// An underscore inside a word has none (CommonMark, rule 2 of emphasis), and names of variables are full
-/// of them.
+/// An underscore inside a word has none (CommonMark, rule 2 of emphasis), so names of variables stay readable.
 fn escape_markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let text = crate::text::strip_control(text);
@@ -169,7 +168,7 @@ fn escape_markdown(text: &str) -> String {
     out
 }
 
-/// Writes a table with its columns aligned, so that it also reads well where it is not rendered.
+/// Writes a table with aligned columns, so that it is also readable as plain text.
 fn markdown_table(
     helper: &Helper<'_>,
     _: &Handlebars<'_>,
@@ -190,30 +189,30 @@ fn markdown_table(
     lines.extend(
         list(&value["rows"])
             .iter()
-            .map(|row| list(row).iter().map(|cell| text(&cell["text"])).collect()),
+            .map(|row| list(row).iter().map(|field| text(&field["text"])).collect()),
     );
     let columns = lines.first().map_or(0, Vec::len);
     let width = |column: usize| {
         lines
             .iter()
             .filter_map(|line| line.get(column))
-            .map(|cell| cell.chars().count())
+            .map(|text| text.chars().count())
             .max()
             .unwrap_or(0)
             .max(3)
     };
     let widths: Vec<_> = (0..columns).map(width).collect();
-    let line = |cells: &[String]| -> String {
-        let cells: Vec<_> = cells
+    let line = |fields: &[String]| -> String {
+        let fields: Vec<_> = fields
             .iter()
             .zip(&widths)
-            .map(|(cell, width)| format!(" {cell:<width$} "))
+            .map(|(field, width)| format!(" {field:<width$} "))
             .collect();
-        format!("|{}|\n", cells.join("|"))
+        format!("|{}|\n", fields.join("|"))
     };
     let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
-    for (position, cells) in lines.iter().enumerate() {
-        out.write(&line(cells))?;
+    for (position, fields) in lines.iter().enumerate() {
+        out.write(&line(fields))?;
         if position == 0 {
             out.write(&line(&rule))?;
         }
@@ -231,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn markdown_from_elsewhere_is_only_text() {
+    fn markup_of_a_service_is_escaped() {
         assert_eq!(
             escape_markdown("a|b <img src=x> [x](y) *z* \u{1b}[2J"),
             "a\\|b &lt;img src=x&gt; \\[x\\](y) \\*z\\* \\[2J"

@@ -1,4 +1,4 @@
-//! Tables of the report: built once, shown by every renderer.
+//! The tables of the report, for every renderer.
 
 use std::time::Duration;
 
@@ -11,17 +11,16 @@ use crate::plan::Verdict;
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Table {
     pub title: String,
-    /// Two columns of names and values stay beside each other on a narrow screen.
+    /// `pairs` (two columns, which stay next to each other on a narrow screen) or `wide`.
     pub class: &'static str,
     pub head: Vec<&'static str>,
-    pub rows: Vec<Vec<Cell>>,
+    pub rows: Vec<Vec<Field>>,
 }
 
-/// One field of a table.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Cell {
+pub(super) struct Field {
     pub text: String,
-    /// The column's heading, for narrow screens.
+    /// The heading of the column, for narrow screens.
     pub label: &'static str,
     /// `good`, `bad`, `warn` or empty.
     pub mood: &'static str,
@@ -33,17 +32,17 @@ impl Table {
         head: &[&'static str],
         rows: Vec<Vec<(String, &'static str)>>,
     ) -> Self {
-        let cells = |row: Vec<(String, &'static str)>| {
+        let fields = |row: Vec<(String, &'static str)>| {
             head.iter()
                 .zip(row)
-                .map(|(label, (text, mood))| Cell { text, label, mood })
+                .map(|(label, (text, mood))| Field { text, label, mood })
                 .collect()
         };
         Self {
             title: title.into(),
             class: if head.len() == 2 { "pairs" } else { "wide" },
             head: head.to_vec(),
-            rows: rows.into_iter().map(cells).collect(),
+            rows: rows.into_iter().map(fields).collect(),
         }
     }
 }
@@ -51,7 +50,6 @@ impl Table {
 const PLAIN: &str = "";
 const NOTHING: &str = "–";
 
-/// The images.
 pub(super) fn images(report: &Report) -> Table {
     let head = [
         "Source", "Tag", "Digest", "Verdict", "Action", "Outcome", "Duration",
@@ -68,7 +66,7 @@ fn image(row: &Row) -> Vec<(String, &'static str)> {
     };
     let (action, outcome, mood, duration) = match &row.done {
         ActionResult::Nothing => ("none", NOTHING, PLAIN, None),
-        ActionResult::NotAsked => ("none (SYNC_IMAGES=false)", NOTHING, PLAIN, None),
+        ActionResult::NotRequested => ("none (SYNC_IMAGES=false)", NOTHING, PLAIN, None),
         ActionResult::Imported(duration) => {
             ("import", "imported, verified", "good", Some(*duration))
         }
@@ -99,7 +97,7 @@ fn mood_of(verdict: &Verdict) -> &'static str {
     }
 }
 
-/// What the chart's images are wanted by; none when no image came from a chart.
+/// The workloads that use the chart's images; `None` if no image is from a chart.
 pub(super) fn wanted_by(report: &Report) -> Option<Table> {
     let rows: Vec<_> = report
         .rows
@@ -111,10 +109,10 @@ pub(super) fn wanted_by(report: &Report) -> Option<Table> {
         })
         .collect();
     let title = format!(
-        "What wants the images of {}",
+        "Workloads that use the images of {}",
         report.chart.as_deref().unwrap_or("the chart")
     );
-    (!rows.is_empty()).then(|| Table::new(title, &["Image", "Wanted by"], rows))
+    (!rows.is_empty()).then(|| Table::new(title, &["Image", "Used by"], rows))
 }
 
 /// The request ledger.
@@ -146,7 +144,6 @@ pub(super) fn hosts(report: &Report) -> Table {
     Table::new("Requests", &head, rows.collect())
 }
 
-/// The settings.
 pub(super) fn settings(report: &Report) -> Table {
     let rows = report
         .settings
@@ -155,7 +152,7 @@ pub(super) fn settings(report: &Report) -> Table {
     Table::new("Settings", &["Variable", "Value"], rows.collect())
 }
 
-/// A time as people read it: seconds with one decimal.
+/// Seconds with one decimal.
 pub(super) fn seconds(duration: Duration) -> String {
     format!("{:.1} s", duration.as_secs_f64())
 }
