@@ -1,10 +1,9 @@
 //! What can go wrong.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use crate::chart::Dependency;
-use crate::exec::{Fault, Place};
+use crate::failure::{Fault, TemplatePlace};
 
 /// A chart that cannot be loaded or rendered.
 #[derive(Debug, thiserror::Error)]
@@ -76,33 +75,6 @@ pub enum Error {
     Thread(std::io::Error),
 }
 
-/// A line and column of a template.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TemplatePlace {
-    /// The template's path, from the root chart's name on.
-    pub file: String,
-    /// The line, from one.
-    pub line: usize,
-    /// The byte in the line, from one.
-    pub column: usize,
-}
-
-impl fmt::Display for TemplatePlace {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}:{}", self.file, self.line, self.column)
-    }
-}
-
-impl From<Place> for TemplatePlace {
-    fn from(place: Place) -> Self {
-        Self {
-            file: place.file,
-            line: place.line,
-            column: place.column,
-        }
-    }
-}
-
 impl From<Box<Fault>> for Error {
     fn from(fault: Box<Fault>) -> Self {
         let Fault {
@@ -111,9 +83,9 @@ impl From<Box<Fault>> for Error {
             callers,
         } = *fault;
         Self::Template {
-            place: place.into(),
+            place,
             problem,
-            callers: callers.into_iter().map(Into::into).collect(),
+            callers,
         }
     }
 }

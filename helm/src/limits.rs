@@ -1,5 +1,10 @@
 //! What a chart may cost.
 
+/// The longest text that a function may make.
+pub(crate) const MAX_TEXT: usize = 8 << 20;
+/// The longest list that a function may make.
+pub(crate) const MAX_ITEMS: usize = 1 << 20;
+
 /// Caps on a chart and its render. A chart comes from the network; these keep a bad one from taking the machine along.
 #[derive(Clone, Debug)]
 pub struct Limits {

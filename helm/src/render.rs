@@ -8,13 +8,14 @@ use serde_json::{Map, Value as Tree};
 
 use crate::capabilities::Capabilities;
 use crate::chart::{Chart, Enabled, enable, is_compatible};
-use crate::error::{Error, TemplatePlace};
+use crate::error::Error;
 use crate::exec::Interpreter;
+use crate::failure::TemplatePlace;
 use crate::functions::base_path;
-use crate::functions::calendar::Instant;
 use crate::limits::Limits;
 use crate::schema;
 use crate::template::position;
+use crate::time::Instant;
 use crate::value;
 use crate::value::memory::{self, Held};
 use crate::value::{BUILD_INFO, FileSet, MapType, Methods, Structure, Text, Value, from_tree};

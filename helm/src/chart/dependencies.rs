@@ -6,10 +6,10 @@ use std::rc::Rc;
 use serde_json::{Map, Value as Tree};
 
 use super::{Chart, Dependency};
-use crate::functions::versions::{Constraint, Version};
 use crate::value::{Text, Value, from_tree, to_tree};
 use crate::values::coalesce::{Scope, coalesce_values, merge_tables, merge_values};
 use crate::values::find_path;
+use crate::versions::{Constraint, Version};
 
 /// A chart with the dependencies that are enabled, under the names they have here.
 pub(crate) struct Enabled<'a> {

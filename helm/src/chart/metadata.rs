@@ -8,8 +8,8 @@ use serde_json::{Map, Value as Tree};
 
 use super::fields::{Fields, read_map};
 use crate::error::Error;
-use crate::functions::versions::Version;
 use crate::value::{self, Text, Value, format_general};
+use crate::versions::Version;
 
 /// What `Chart.yaml` says.
 #[derive(Clone, Debug, Default)]

@@ -2,8 +2,8 @@
 
 use super::cost::{ARGUMENTS_PER_STEP, cost_of};
 use super::walk::set_variable;
-use super::{Fault, Frame, Interpreter, Run};
-use crate::functions::{Body, Function, Outcome, Parameter};
+use super::{Frame, Interpreter, Run};
+use crate::functions::{Body, Function, Outcome, Parameter, text_argument};
 use crate::template::{Command, Expression, ExpressionKind, NumberLiteral, Pipeline};
 use crate::value::{ListType, MapType, Value, memory};
 
@@ -33,11 +33,7 @@ impl Interpreter<'_> {
             )?;
             if pipeline.assigns {
                 if !set_variable(frame, *variable, value.clone()) {
-                    return Err(Fault::new(
-                        &frame.template,
-                        pipeline.offset,
-                        "undefined variable",
-                    ));
+                    return Err(frame.fault(pipeline.offset, "undefined variable"));
                 }
             } else {
                 frame.variables.push((*variable, value.clone()));
@@ -59,11 +55,7 @@ impl Interpreter<'_> {
             if arguments.is_empty() && last.is_none() {
                 return Ok(());
             }
-            Err(Fault::new(
-                &frame.template,
-                first.offset,
-                "can't give argument to non-function",
-            ))
+            Err(frame.fault(first.offset, "can't give argument to non-function"))
         };
         match &first.kind {
             ExpressionKind::Function(function) => {
@@ -99,11 +91,7 @@ impl Interpreter<'_> {
                     dot,
                 )
             }
-            ExpressionKind::Nil => Err(Fault::new(
-                &frame.template,
-                first.offset,
-                "nil is not a command",
-            )),
+            ExpressionKind::Nil => Err(frame.fault(first.offset, "nil is not a command")),
             ExpressionKind::Variable(..)
             | ExpressionKind::Pipeline(_)
             | ExpressionKind::Dot
@@ -165,11 +153,7 @@ impl Interpreter<'_> {
         match (number.int, number.float) {
             (_, Some(float)) if number.spelled_float => Ok(Value::Float(float)),
             (Some(int), _) => Ok(Value::int(int)),
-            (None, _) => Err(Fault::new(
-                &frame.template,
-                offset,
-                "the number overflows int",
-            )),
+            (None, _) => Err(frame.fault(offset, "the number overflows int")),
         }
     }
 
@@ -199,7 +183,7 @@ impl Interpreter<'_> {
                 function.name,
                 function.fixed.len()
             );
-            return Err(Fault::new(&frame.template, offset, problem));
+            return Err(frame.fault(offset, problem));
         }
         self.count_steps(frame, offset, 1 + count / ARGUMENTS_PER_STEP)?;
         let _level = self.enter(frame, offset)?;
@@ -220,7 +204,7 @@ impl Interpreter<'_> {
         }
         if let Some(last) = last {
             let last = assign(last, parameter(count - 1), false)
-                .map_err(|problem| Fault::new(&frame.template, offset, problem))?;
+                .map_err(|problem| frame.fault(offset, problem))?;
             values.push(last);
         }
         self.execute(function, &values)
@@ -230,16 +214,18 @@ impl Interpreter<'_> {
     /// Runs a function within the limits: first there must be steps and memory for what it reads, then there must be
     /// memory for what it made.
     fn execute(&mut self, function: &Function, values: &[Value]) -> Outcome {
-        let cost = cost_of(function.reads, values, self.steps_left);
-        self.steps(cost.steps as usize)?;
+        let cost = cost_of(function.reads, values, self.state.steps_left());
+        self.state.steps(cost.steps as usize)?;
         memory::check_room(cost.memory)?;
         let value = match function.body {
             Body::Plain(body) => body(values),
-            Body::WithState(body) => body(self, values),
+            Body::WithState(body) => body(&mut self.state, values),
+            Body::Include => self.include(&text_argument(&values[0]), values[1].clone()),
+            Body::RenderText => self.render_text(&text_argument(&values[0]), values[1].clone()),
             Body::And | Body::Or => Ok(Value::Nil),
         }?;
         if let Value::Str(text) = &value {
-            self.count_text(text.len())?;
+            self.state.count_text(text.len())?;
         }
         memory::check()?;
         Ok(value)
@@ -279,7 +265,7 @@ impl Interpreter<'_> {
                     return Ok(Value::Nil);
                 }
                 let problem = format!("cannot assign nil to {}", wanted.type_name());
-                return Err(Fault::new(&frame.template, expression.offset, problem));
+                return Err(frame.fault(expression.offset, problem));
             }
             ExpressionKind::Number(number) => {
                 return self.constant(frame, expression.offset, *number, wanted);
@@ -297,8 +283,7 @@ impl Interpreter<'_> {
             | ExpressionKind::Function(_)
             | ExpressionKind::Pipeline(_) => (self.operand(frame, expression, dot)?, false),
         };
-        assign(value, wanted, from_map)
-            .map_err(|problem| Fault::new(&frame.template, expression.offset, problem))
+        assign(value, wanted, from_map).map_err(|problem| frame.fault(expression.offset, problem))
     }
 
     /// Literals take the type of their parameter.
@@ -327,8 +312,7 @@ impl Interpreter<'_> {
             | Parameter::Writer => None,
         };
         value.ok_or_else(|| {
-            Fault::new(
-                &frame.template,
+            frame.fault(
                 offset,
                 format!("expected {}; found a number", wanted.type_name()),
             )

@@ -2,8 +2,8 @@
 
 use super::evaluate::assign;
 use super::methods::{file, parameters_of};
-use super::{Fault, Frame, Interpreter, Run};
-use crate::functions::Parameter;
+use super::{Frame, Interpreter, Run};
+use crate::functions::{Parameter, time_method};
 use crate::template::Expression;
 use crate::value::{MapType, Methods, Structure, Text, Value};
 
@@ -44,7 +44,7 @@ impl Interpreter<'_> {
         }
         if let Some(last) = last {
             let last = assign(last, wanted(values.len()), false)
-                .map_err(|problem| Fault::new(&frame.template, offset, problem))?;
+                .map_err(|problem| frame.fault(offset, problem))?;
             values.push(last);
         }
         let (value, _) = self.field(frame, &receiver, final_name, offset, values, found_in_map)?;
@@ -61,7 +61,7 @@ impl Interpreter<'_> {
         found_in_map: bool,
     ) -> Run<(Value, bool)> {
         let shown = name.to_str();
-        let fail = |problem: String| Err(Fault::new(&frame.template, offset, problem));
+        let fail = |problem: String| Err(frame.fault(offset, problem));
         if let Some(parameters) = parameters_of(receiver, name) {
             if arguments.len() != parameters.len() {
                 return fail(format!(
@@ -100,7 +100,7 @@ impl Interpreter<'_> {
                     structure.type_name
                 )),
             },
-            Value::Time(instant) => match instant.method(name, &arguments) {
+            Value::Time(instant) => match time_method(*instant, name, &arguments) {
                 Some(value) => Ok((value, false)),
                 None => fail(format!("can't evaluate field {shown} in type time.Time")),
             },

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{Failure, Interpreter};
+use super::Interpreter;
+use crate::failure::Failure;
 use crate::functions::{Outcome, Parameter, as_config, as_secrets, glob_matches, lines};
 use crate::value::{FileSet, Map, MapType, Methods, Structure, Text, Value, memory};
 use crate::yaml;
@@ -53,7 +54,7 @@ impl Interpreter<'_> {
         };
         let value = outcome?;
         if let Value::Str(text) = &value {
-            self.count_text(text.len())?;
+            self.state.count_text(text.len())?;
         }
         memory::check()?;
         Ok(value)
@@ -71,8 +72,8 @@ impl Interpreter<'_> {
             b"AsMap" if map.len() == 0 => Ok(Value::map(Default::default())),
             b"AsMap" => Ok(map.seen_as(MapType::Any)),
             b"YAML" => {
-                self.read(receiver)?;
-                yaml::write(receiver, self.text_limit())
+                self.state.read(receiver)?;
+                yaml::write(receiver, self.state.text_limit())
                     .map(Value::text)
                     .map_err(|_| "the values cannot be written as YAML".into())
             }
@@ -111,7 +112,7 @@ impl Interpreter<'_> {
         Ok(match name {
             b"Get" => Value::text(files.get(path).map_or(&[][..], |data| &data[..])),
             b"GetBytes" => file(files, path),
-            b"Glob" => glob_matches(self, files, path)?,
+            b"Glob" => glob_matches(&mut self.state, files, path)?,
             b"Lines" => match files.get(path) {
                 None => Value::strings(Vec::<Text>::new()),
                 // Helm does not expect it either.
@@ -120,11 +121,12 @@ impl Interpreter<'_> {
             },
             _ => {
                 let length: usize = files.values().map(|data| data.len()).sum();
-                self.steps(files.len() + length / super::cost::TEXT_PER_STEP)?;
+                self.state
+                    .steps(files.len() + length / crate::state::TEXT_PER_STEP)?;
                 memory::check_room(4 * length)?;
                 match name {
-                    b"AsConfig" => as_config(self, files)?,
-                    _ => as_secrets(self, files)?,
+                    b"AsConfig" => as_config(&mut self.state, files)?,
+                    _ => as_secrets(&mut self.state, files)?,
                 }
             }
         })

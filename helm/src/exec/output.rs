@@ -1,8 +1,7 @@
 //! The text that a template prints, as it grows.
 
-use super::NO_VALUE;
 use crate::value::memory::{Held, OutOfMemory};
-use crate::value::{Methods, Value, write_display};
+use crate::value::{Methods, NO_VALUE, Value, write_display};
 
 /// Rendered text.
 #[derive(Default)]

@@ -4,9 +4,11 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::cost::{ENTRIES_PER_STEP, TEXT_PER_STEP};
+use super::cost::ENTRIES_PER_STEP;
 use super::output::Output;
-use super::{Failure, Fault, Flow, Frame, Interpreter, Run};
+use super::{Flow, Frame, Interpreter, Run};
+use crate::failure::Failure;
+use crate::state::TEXT_PER_STEP;
 use crate::template::{Node, Pipeline};
 use crate::value::memory::Held;
 use crate::value::{IntType, List, Methods, Text, Value, to_display};
@@ -103,23 +105,20 @@ impl Interpreter<'_> {
     ) -> Run<()> {
         let name = name.to_str();
         let Some(template) = self.templates.find(&name).cloned() else {
-            return Err(Fault::new(
-                &frame.template,
-                offset,
-                format!("template {name:?} not defined"),
-            ));
+            return Err(frame.fault(offset, format!("template {name:?} not defined")));
         };
         let data = match pipeline {
             Some(pipeline) => self.pipeline(frame, pipeline, dot)?,
             None => Value::Nil,
         };
         self.run(&template, data, out)
-            .map_err(|fault| fault.called_from(&frame.template, offset))
+            .map_err(|fault| fault.called_from(|| frame.template.place(offset)))
     }
 
     fn print_text(&mut self, frame: &Frame, range: &Range<usize>, out: &mut Output) -> Run<()> {
         let text = &frame.template.source.as_bytes()[range.clone()];
-        self.steps(1 + text.len() / TEXT_PER_STEP)
+        self.state
+            .steps(1 + text.len() / TEXT_PER_STEP)
             .and_then(|()| Ok(out.append(text)?))
             .and_then(|()| self.check_output(out))
             .map_err(|failure| self.fault(frame, range.start, None, failure))
@@ -132,7 +131,8 @@ impl Interpreter<'_> {
         value: &Value,
         out: &mut Output,
     ) -> Run<()> {
-        self.read(value)
+        self.state
+            .read(value)
             .and_then(|()| Ok(out.print(value)?))
             .and_then(|()| self.check_output(out))
             .map_err(|failure| self.fault(frame, offset, None, failure))
@@ -188,7 +188,7 @@ impl Interpreter<'_> {
             Value::Nil => Passes::none(),
             Value::Map(map) => {
                 let map = map.entries.borrow();
-                self.steps(map.len() / ENTRIES_PER_STEP)?;
+                self.state.steps(map.len() / ENTRIES_PER_STEP)?;
                 let held = Held::checked(map.len() * size_of::<(Text, Value)>())?;
                 let pairs = map.iter().map(|(key, item)| (key.clone(), item.clone()));
                 entries(pairs.collect(), held)

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use crate::exec::Failure;
+use crate::failure::Failure;
 use crate::value::{Map, Value};
 
 /// A string argument as UTF-8.
-pub(super) fn text(value: &Value) -> Cow<'_, str> {
+pub(crate) fn text(value: &Value) -> Cow<'_, str> {
     match value {
         Value::Str(text) => text.to_str(),
         _ => Cow::Borrowed(""),

@@ -9,7 +9,8 @@ use ring::signature::{Ed25519KeyPair, KeyPair};
 
 use super::Outcome;
 use super::arguments::{bytes, int, text};
-use crate::exec::{Failure, Interpreter};
+use crate::failure::Failure;
+use crate::state::State;
 use crate::value::{Structure, Value};
 
 /// The object identifier of Ed25519, encoded.
@@ -19,8 +20,8 @@ const ED25519: &[u8] = &[0x06, 0x03, 0x2B, 0x65, 0x70];
 struct PrivateKey([u8; 32]);
 
 impl PrivateKey {
-    fn new(interpreter: &mut Interpreter<'_>) -> Self {
-        Self(interpreter.random().bytes())
+    fn new(state: &mut State) -> Self {
+        Self(state.random.bytes())
     }
 
     /// A key from its PEM; one of another kind stands for the seed made of its text.
@@ -250,22 +251,22 @@ impl Request {
     /// The certificate and its key, signed by an issuer or by the key itself.
     fn issue(
         &self,
-        interpreter: &mut Interpreter<'_>,
+        state: &mut State,
         key: &PrivateKey,
         issuer: Option<(Vec<u8>, PrivateKey)>,
     ) -> Outcome {
-        interpreter.steps(1_000)?;
+        state.steps(1_000)?;
         let subject = name_of(&self.common_name);
         let (issuer_name, issuer_pair) = match &issuer {
             Some((name, issuer_key)) => (name.clone(), issuer_key.pair()?),
             None => (subject.clone(), key.pair()?),
         };
-        let mut serial: [u8; 16] = interpreter.random().bytes();
+        let mut serial: [u8; 16] = state.random.bytes();
         serial[0] = serial[0] & 0x7F | 0x40;
-        let now = interpreter.now();
+        let now = state.now;
         let time = |seconds: i64| {
             let layout = "20060102150405Z";
-            let instant = super::calendar::Instant::from_seconds(seconds);
+            let instant = crate::time::Instant::from_seconds(seconds);
             let text = instant.format(layout);
             // Two digits of the year up to 2049.
             if text.as_str() < "2050" {
@@ -328,49 +329,43 @@ fn issuer_of(value: &Value) -> Result<(Vec<u8>, PrivateKey), Failure> {
     Ok((name, PrivateKey::from_pem(&field(b"Key"))?))
 }
 
-pub(super) fn gen_private_key(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+pub(super) fn gen_private_key(state: &mut State, args: &[Value]) -> Outcome {
     Ok(Value::text(match text(&args[0]).as_ref() {
-        "" | "rsa" | "dsa" | "ecdsa" | "ed25519" => PrivateKey::new(interpreter).to_pem(),
+        "" | "rsa" | "dsa" | "ecdsa" | "ed25519" => PrivateKey::new(state).to_pem(),
         other => format!("Unknown type {other}"),
     }))
 }
 
-pub(super) fn gen_ca(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    let key = PrivateKey::new(interpreter);
-    Request::authority(args)?.issue(interpreter, &key, None)
+pub(super) fn gen_ca(state: &mut State, args: &[Value]) -> Outcome {
+    let key = PrivateKey::new(state);
+    Request::authority(args)?.issue(state, &key, None)
 }
 
-pub(super) fn gen_ca_with_key(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+pub(super) fn gen_ca_with_key(state: &mut State, args: &[Value]) -> Outcome {
     let key = PrivateKey::from_pem(&text(&args[2]))?;
-    Request::authority(args)?.issue(interpreter, &key, None)
+    Request::authority(args)?.issue(state, &key, None)
 }
 
-pub(super) fn gen_self_signed_cert(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    let key = PrivateKey::new(interpreter);
-    Request::server(args)?.issue(interpreter, &key, None)
+pub(super) fn gen_self_signed_cert(state: &mut State, args: &[Value]) -> Outcome {
+    let key = PrivateKey::new(state);
+    Request::server(args)?.issue(state, &key, None)
 }
 
-pub(super) fn gen_self_signed_cert_with_key(
-    interpreter: &mut Interpreter<'_>,
-    args: &[Value],
-) -> Outcome {
+pub(super) fn gen_self_signed_cert_with_key(state: &mut State, args: &[Value]) -> Outcome {
     let key = PrivateKey::from_pem(&text(&args[4]))?;
-    Request::server(args)?.issue(interpreter, &key, None)
+    Request::server(args)?.issue(state, &key, None)
 }
 
-pub(super) fn gen_signed_cert(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    let key = PrivateKey::new(interpreter);
+pub(super) fn gen_signed_cert(state: &mut State, args: &[Value]) -> Outcome {
+    let key = PrivateKey::new(state);
     let issuer = issuer_of(&args[4])?;
-    Request::server(args)?.issue(interpreter, &key, Some(issuer))
+    Request::server(args)?.issue(state, &key, Some(issuer))
 }
 
-pub(super) fn gen_signed_cert_with_key(
-    interpreter: &mut Interpreter<'_>,
-    args: &[Value],
-) -> Outcome {
+pub(super) fn gen_signed_cert_with_key(state: &mut State, args: &[Value]) -> Outcome {
     let key = PrivateKey::from_pem(&text(&args[5]))?;
     let issuer = issuer_of(&args[4])?;
-    Request::server(args)?.issue(interpreter, &key, Some(issuer))
+    Request::server(args)?.issue(state, &key, Some(issuer))
 }
 
 pub(super) fn build_custom_cert(args: &[Value]) -> Outcome {

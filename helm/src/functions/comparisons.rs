@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::Outcome;
-use crate::exec::Failure;
+use crate::failure::Failure;
 use crate::value::{IntType, ListType, MapType, Methods, Value, deep_equal, to_display};
 
 #[derive(Clone, Copy, PartialEq, Eq)]

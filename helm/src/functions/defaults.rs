@@ -44,7 +44,7 @@ pub(super) fn hello(_: &[Value]) -> Outcome {
 }
 
 pub(super) fn fail(args: &[Value]) -> Outcome {
-    Err(crate::exec::Failure::Stop(
+    Err(crate::failure::Failure::Stop(
         super::arguments::text(&args[0]).into_owned(),
     ))
 }

@@ -2,7 +2,8 @@
 
 use super::arguments::{int, items, text};
 use super::{Outcome, check_items};
-use crate::exec::{Failure, Interpreter};
+use crate::failure::Failure;
+use crate::state::State;
 use crate::value::{ListType, Text, Value, memory, to_display};
 
 pub(super) fn list(args: &[Value]) -> Outcome {
@@ -86,41 +87,37 @@ pub(super) fn compact(args: &[Value]) -> Outcome {
     ))
 }
 
-pub(super) fn uniq(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+pub(super) fn uniq(state: &mut State, args: &[Value]) -> Outcome {
     let mut unique: Vec<Value> = Vec::new();
     for item in items(&args[0], "find uniq")?.iter() {
-        if !contains(interpreter, &unique, item)? {
+        if !contains(state, &unique, item)? {
             unique.push(item.clone());
         }
     }
     Ok(Value::list(unique))
 }
 
-pub(super) fn without(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+pub(super) fn without(state: &mut State, args: &[Value]) -> Outcome {
     let mut rest = Vec::new();
     for item in items(&args[0], "find without")?.iter() {
-        if !contains(interpreter, &args[1..], item)? {
+        if !contains(state, &args[1..], item)? {
             rest.push(item.clone());
         }
     }
     Ok(Value::list(rest))
 }
 
-pub(super) fn has(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+pub(super) fn has(state: &mut State, args: &[Value]) -> Outcome {
     if matches!(args[1], Value::Nil) {
         return Ok(Value::Bool(false));
     }
     let items = items(&args[1], "find has")?;
-    Ok(Value::Bool(contains(interpreter, &items, &args[0])?))
+    Ok(Value::Bool(contains(state, &items, &args[0])?))
 }
 
-fn contains(
-    interpreter: &mut Interpreter<'_>,
-    items: &[Value],
-    wanted: &Value,
-) -> Result<bool, Failure> {
+fn contains(state: &mut State, items: &[Value], wanted: &Value) -> Result<bool, Failure> {
     for item in items {
-        if interpreter.deep_equal(item, wanted)? {
+        if state.deep_equal(item, wanted)? {
             return Ok(true);
         }
     }

@@ -4,7 +4,6 @@
 //! that wants a string never meets a number.
 
 mod arguments;
-pub(crate) mod calendar;
 mod casting;
 mod certificates;
 mod comparisons;
@@ -14,7 +13,6 @@ mod defaults;
 mod dicts;
 mod encodings;
 mod helm;
-mod layouts;
 mod lists;
 mod merging;
 mod numbers;
@@ -27,21 +25,19 @@ mod strings;
 mod table;
 mod toml_text;
 mod urls;
-pub(crate) mod versions;
+mod versions;
 mod words;
-mod zones;
 
-use crate::exec::{Failure, Interpreter};
+use crate::failure::Failure;
+use crate::limits::{MAX_ITEMS, MAX_TEXT};
+use crate::state::State;
 use crate::value::{Value, memory};
 
+pub(crate) use arguments::text as text_argument;
+pub(crate) use dates::time_method;
 pub(crate) use encodings::base64_encode;
 pub(crate) use helm::{as_config, as_secrets, glob_matches, lines};
 pub(crate) use paths::{base_of as base_path, clean_of as clean_path};
-pub(crate) use random::Random;
-
-/// The longest text and the longest list a function may make.
-pub(crate) const MAX_TEXT: usize = 8 << 20;
-pub(crate) const MAX_ITEMS: usize = 1 << 20;
 
 /// What a function gives back.
 pub(crate) type Outcome = Result<Value, Failure>;
@@ -114,12 +110,16 @@ impl Parameter {
 pub(crate) enum Body {
     /// From its arguments alone.
     Plain(fn(&[Value]) -> Outcome),
-    /// With the state of the render: templates, randomness, limits.
-    WithState(fn(&mut Interpreter<'_>, &[Value]) -> Outcome),
+    /// With the state of the render: the clock, randomness, limits.
+    WithState(fn(&mut State, &[Value]) -> Outcome),
     /// `and`: stops at the first false argument.
     And,
     /// `or`: stops at the first true argument.
     Or,
+    /// `include`: the output of a named template.
+    Include,
+    /// `tpl`: the output of a text that is a template.
+    RenderText,
 }
 
 /// How much of its arguments a function goes through.

@@ -5,7 +5,8 @@ use num_bigint::BigInt;
 use super::Outcome;
 use super::arguments::{float, int};
 use super::casting::{to_float, to_int};
-use crate::exec::{Failure, Interpreter};
+use crate::failure::Failure;
+use crate::state::State;
 use crate::strconv;
 use crate::value::{Value, to_display};
 
@@ -134,12 +135,10 @@ pub(super) fn round(args: &[Value]) -> Outcome {
     Ok(Value::Float(rounded / power))
 }
 
-pub(super) fn rand_int(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+pub(super) fn rand_int(state: &mut State, args: &[Value]) -> Outcome {
     let (min, max) = (int(&args[0]), int(&args[1]));
     match u64::try_from(max.saturating_sub(min)) {
-        Ok(span) if span > 0 => Ok(Value::int(
-            min + (interpreter.random().number() % span) as i64,
-        )),
+        Ok(span) if span > 0 => Ok(Value::int(min + (state.random.number() % span) as i64)),
         _ => Err("invalid argument to Intn".into()),
     }
 }

@@ -2,8 +2,9 @@
 
 use super::arguments::text;
 use super::{Outcome, check_text};
-use crate::exec::NO_VALUE;
-use crate::value::{Text, Value, format_value, format_with_verb, to_display, write_display};
+use crate::value::{
+    NO_VALUE, Text, Value, format_value, format_with_verb, to_display, write_display,
+};
 
 /// `fmt.Sprint`: a space between operands where neither is a string.
 pub(super) fn print_text(args: &[Value]) -> Vec<u8> {
@@ -134,7 +135,7 @@ const MAX_WIDTH: usize = 100_000;
 
 impl Printer<'_> {
     fn run(&mut self) {
-        while self.position < self.format.len() && self.out.len() <= super::MAX_TEXT {
+        while self.position < self.format.len() && self.out.len() <= crate::limits::MAX_TEXT {
             let character = self.format[self.position];
             self.position += 1;
             if character == '%' {
@@ -282,7 +283,7 @@ impl Printer<'_> {
                 let entries = map.entries.borrow();
                 self.out.extend_from_slice(b"map[");
                 for (index, (key, value)) in entries.iter().enumerate() {
-                    if self.out.len() > super::MAX_TEXT {
+                    if self.out.len() > crate::limits::MAX_TEXT {
                         break;
                     }
                     if index > 0 {
@@ -320,7 +321,7 @@ impl Printer<'_> {
     fn list(&mut self, verb: char, items: &[Value], flags: Flags) {
         self.out.push(b'[');
         for (index, item) in items.iter().enumerate() {
-            if self.out.len() > super::MAX_TEXT {
+            if self.out.len() > crate::limits::MAX_TEXT {
                 break;
             }
             if index > 0 {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::arguments::{bytes, int, text};
 use super::lists::strings_of;
 use super::{Outcome, check_items, check_text};
-use crate::exec::{Failure, Interpreter};
+use crate::failure::Failure;
+use crate::state::State;
 use crate::value::{MapType, Text, Value, memory, to_display};
 
 /// `unicode.IsSpace`.
@@ -177,8 +178,8 @@ pub(super) fn plural(args: &[Value]) -> Outcome {
     })
 }
 
-pub(super) fn to_string(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    interpreter.read(&args[0])?;
+pub(super) fn to_string(state: &mut State, args: &[Value]) -> Outcome {
+    state.read(&args[0])?;
     Ok(match &args[0] {
         Value::Bytes(bytes) => Value::text(bytes.as_ref()),
         value => Value::Str(to_display(value)),

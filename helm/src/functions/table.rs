@@ -1,6 +1,6 @@
 //! Every function: its name, the types of its parameters, and what carries it out. Sorted by name.
 
-use super::Body::{And, Or, Plain, WithState};
+use super::Body::{And, Include, Or, Plain, RenderText, WithState};
 use super::Parameter::{Any, Bool, Certificate, Float, Int, List, Map, Text, Time, Uint32};
 use super::{
     Body, Function, Parameter, Reading, certificates, comparisons, crypto, dates, defaults, dicts,
@@ -202,7 +202,7 @@ pub(super) static FUNCTIONS: [Function; 240] = [
         WithState(dates::html_date_in_zone),
     ),
     function("htpasswd", &[Text, Text], None, WithState(crypto::htpasswd)),
-    function("include", &[Text, Any], None, WithState(helm::include)).reading_nothing(),
+    function("include", &[Text, Any], None, Include).reading_nothing(),
     function("indent", &[Int, Text], None, Plain(strings::indent)),
     function("index", &[Any], Some(Any), Plain(comparisons::index)).reading_nothing(),
     function("initial", &[Any], None, Plain(lists::initial)),
@@ -483,7 +483,7 @@ pub(super) static FUNCTIONS: [Function; 240] = [
         WithState(helm::to_yaml_pretty),
     )
     .reading_everything(),
-    function("tpl", &[Text, Any], None, WithState(helm::tpl)),
+    function("tpl", &[Text, Any], None, RenderText),
     function("trim", &[Text], None, Plain(strings::trim)),
     function("trimAll", &[Text, Text], None, Plain(strings::trim_all)),
     function(

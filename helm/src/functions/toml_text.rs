@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Outcome;
 use super::arguments::text;
-use crate::exec::Failure;
+use crate::failure::Failure;
 use crate::value::{Text, Value, format_value, memory};
 
 pub(super) fn to_toml(args: &[Value]) -> Outcome {
@@ -122,7 +122,7 @@ fn quote(text: &str) -> String {
 }
 
 fn check_length(length: usize) -> Result<(), String> {
-    if length > super::MAX_TEXT {
+    if length > crate::limits::MAX_TEXT {
         return Err("toml: the value is too large".into());
     }
     Ok(())

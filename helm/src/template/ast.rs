@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::rc::Rc;
 
+use super::position;
+use crate::failure::TemplatePlace;
 use crate::functions::Function;
 use crate::value::memory::Held;
 use crate::value::{Text, Value};
@@ -23,6 +25,16 @@ pub(crate) struct Template {
 }
 
 impl Template {
+    /// The line and column of an offset.
+    pub(crate) fn place(&self, offset: usize) -> TemplatePlace {
+        let (line, column) = position(&self.source, offset);
+        TemplatePlace {
+            file: self.file.to_string(),
+            line,
+            column,
+        }
+    }
+
     /// Whether it is nothing but blank text.
     pub(crate) fn is_empty(&self) -> bool {
         self.nodes.iter().all(|node| match node {

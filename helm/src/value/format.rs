@@ -1,6 +1,10 @@
 //! Go's `%v`: how a value prints inside a template.
 
 use super::{Methods, Text, Value, format_general};
+use crate::limits::MAX_TEXT;
+
+/// Go prints this for nil; Helm removes it from the output.
+pub(crate) const NO_VALUE: &[u8] = b"<no value>";
 
 /// Values nest no deeper than this when printed; a map that holds itself would never end.
 const MAX_DEPTH: usize = 1_000;
@@ -22,7 +26,7 @@ pub(crate) fn write_display(out: &mut Vec<u8>, value: &Value) {
 
 /// `%v` of a value at some depth of another.
 pub(crate) fn format_value(out: &mut Vec<u8>, value: &Value, depth: usize) {
-    if depth > MAX_DEPTH || out.len() > crate::functions::MAX_TEXT {
+    if depth > MAX_DEPTH || out.len() > MAX_TEXT {
         out.extend_from_slice(b"...");
         return;
     }

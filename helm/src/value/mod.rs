@@ -19,13 +19,13 @@ use std::sync::Arc;
 
 pub(crate) use convert::{from_tree, to_tree, tree_size};
 pub(crate) use equality::deep_equal;
-pub(crate) use format::{format_value, to_display, write_display};
+pub(crate) use format::{NO_VALUE, format_value, to_display, write_display};
 pub(crate) use number::{format_general, format_json_number, format_with_verb};
 pub(crate) use shared::{List, ListType, Map, MapType};
 pub(crate) use structure::{BUILD_INFO, FileSet, Methods, Structure};
 pub(crate) use text::Text;
 
-use crate::functions::calendar::Instant;
+use crate::time::Instant;
 
 /// A Go integer type that templates can meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{Text, Value};
-use crate::functions::versions::Version;
+use crate::versions::Version;
 
 /// A chart's own files by path, as `.Files` and its `Glob` show them.
 pub(crate) type FileSet = BTreeMap<String, Arc<[u8]>>;

@@ -1,6 +1,10 @@
-//! Choosing among versions of a chart, as Helm does.
+//! Semantic versions, and the choice among versions of a chart as Helm makes it.
 
-use crate::functions::versions::{Constraint, Version};
+mod constraint;
+mod version;
+
+pub(crate) use constraint::Constraint;
+pub(crate) use version::{Version, has_leading_zero, split_part};
 
 /// The highest of these versions that meets the constraint; without one the highest release.
 ///
