@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::chart::Dependency;
+use crate::dependency::Dependency;
 use crate::failure::{Fault, TemplatePlace};
 
 /// A chart that cannot be loaded or rendered.

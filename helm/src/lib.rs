@@ -12,6 +12,7 @@
 
 mod capabilities;
 mod chart;
+mod dependency;
 mod error;
 mod exec;
 mod failure;
@@ -35,7 +36,8 @@ mod versions;
 mod yaml;
 
 pub use capabilities::Capabilities;
-pub use chart::{Chart, Dependency, Metadata};
+pub use chart::{Chart, Metadata};
+pub use dependency::Dependency;
 pub use error::Error;
 pub use failure::TemplatePlace;
 pub use images::{ImageUse, Wanted};

@@ -7,13 +7,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Tree};
 
 use crate::capabilities::Capabilities;
-use crate::chart::{Chart, Enabled, enable, is_compatible};
+use crate::chart::{Chart, Enabled, enable, is_compatible, schema_errors};
 use crate::error::Error;
 use crate::exec::Interpreter;
 use crate::failure::TemplatePlace;
 use crate::functions::base_path;
 use crate::limits::Limits;
-use crate::schema;
 use crate::template::position;
 use crate::time::Instant;
 use crate::value;
@@ -124,9 +123,9 @@ pub fn render_within(
     let values = values.entries();
     let enabled = enable(chart, &values).map_err(Error::Values)?;
     let values = coalesce_values(&enabled, &values).map_err(Error::Values)?;
-    let complaints = schema::complaints(&enabled, &values);
-    if !complaints.is_empty() {
-        return Err(Error::Schema(complaints.trim_end().to_owned()));
+    let errors = schema_errors(&enabled, &values);
+    if !errors.is_empty() {
+        return Err(Error::Schema(errors.trim_end().to_owned()));
     }
     check_kube_version(chart, capabilities)?;
     let job = Job {

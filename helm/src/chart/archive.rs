@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::files::File;
+use super::file::File;
 use crate::error::Error;
 use crate::functions::clean_path;
 use crate::limits::Limits;

@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value as Tree};
 
-use super::{Chart, Dependency};
+use super::Chart;
+use crate::dependency::Dependency;
 use crate::value::{Text, Value, from_tree, to_tree};
 use crate::values::coalesce::{Scope, coalesce_values, merge_tables, merge_values};
 use crate::values::find_path;
@@ -55,6 +56,29 @@ pub(crate) fn enable<'a>(
     decide(&mut root, values, "")?;
     import(&mut root)?;
     Ok(root)
+}
+
+/// The values that the schemas of a chart and the charts inside it forbid; empty if there are none.
+pub(crate) fn schema_errors(chart: &Enabled<'_>, values: &Map<String, Tree>) -> String {
+    let mut out = String::new();
+    if let Some(schema) = &chart.chart.schema
+        && let Err(problem) = schema.validate(values)
+    {
+        out.push_str(&format!("{}:\n{}\n", chart.name, problem.trim_end()));
+    }
+    for child in &chart.children {
+        match values.get(&child.name) {
+            None | Some(Tree::Null) => {}
+            Some(Tree::Object(values)) => out.push_str(&schema_errors(child, values)),
+            Some(other) => {
+                out.push_str(&format!(
+                    "{}:\ninvalid type for values: expected object (map), got {other}\n",
+                    child.name
+                ));
+            }
+        }
+    }
+    out
 }
 
 /// Helm's `IsCompatibleRange`.

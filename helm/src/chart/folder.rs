@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::files::File;
+use super::file::File;
 use super::ignore::Rules;
 use crate::error::Error;
 use crate::limits::Limits;

@@ -7,6 +7,7 @@ use regex::Regex;
 use serde_json::{Map, Value as Tree};
 
 use super::fields::{Fields, read_map};
+use crate::dependency::Dependency;
 use crate::error::Error;
 use crate::value::{self, Text, Value, format_general};
 use crate::versions::Version;
@@ -28,25 +29,6 @@ pub struct Metadata {
     pub dependencies: Option<Vec<Dependency>>,
     /// Everything else, as templates see it.
     pub(crate) fields: BTreeMap<String, Tree>,
-}
-
-/// A chart that another one depends on.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Dependency {
-    /// The chart's name.
-    pub name: String,
-    /// The versions that will do, or the exact one in `Chart.lock`.
-    pub version: String,
-    /// Where to get it.
-    pub repository: String,
-    /// Paths of values that enable it, separated by commas; the first one found decides.
-    pub condition: String,
-    /// Tags that enable it together with others.
-    pub tags: Vec<String>,
-    /// The name it has inside its parent.
-    pub alias: String,
-    /// The values its parent takes over.
-    pub import_values: Vec<Tree>,
 }
 
 /// The fields of `Chart.yaml` that templates see as text.

@@ -1,27 +1,26 @@
 //! Charts: what is in them.
 
 mod archive;
+mod assemble;
 mod dependencies;
 mod fields;
-mod files;
+mod file;
 mod folder;
 mod ignore;
+mod load;
 mod metadata;
-
-use std::path::Path;
 
 use serde_json::{Map, Value as Tree};
 
-use crate::error::Error;
-use crate::limits::Limits;
+use crate::dependency::Dependency;
 use crate::schema::Schema;
 use crate::value;
 
-pub use metadata::{Dependency, Metadata};
+pub use metadata::Metadata;
 
-pub(crate) use dependencies::{Enabled, enable, is_compatible};
+pub(crate) use dependencies::{Enabled, enable, is_compatible, schema_errors};
 pub(crate) use fields::Fields;
-pub(crate) use files::File;
+pub(crate) use file::File;
 pub(crate) use metadata::text_of;
 
 /// A loaded chart: its metadata, values, templates and files, and the charts inside it.
@@ -45,64 +44,6 @@ pub struct Chart {
 }
 
 impl Chart {
-    /// Loads a chart from a folder or an archive (`.tgz`), within the default [`Limits`].
-    ///
-    /// # Errors
-    ///
-    /// When the path cannot be read, or what is there is no chart.
-    pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::load_within(path, &Limits::default())
-    }
-
-    /// Loads a chart from a folder or an archive (`.tgz`).
-    ///
-    /// # Errors
-    ///
-    /// When the path cannot be read, what is there is no chart, or it breaks a limit.
-    pub fn load_within(path: impl AsRef<Path>, limits: &Limits) -> Result<Self, Error> {
-        let path = path.as_ref();
-        let read = |source| Error::Read {
-            path: path.to_owned(),
-            source,
-        };
-        let metadata = std::fs::metadata(path).map_err(read)?;
-        if metadata.is_dir() {
-            return files::assemble(folder::read(path, limits)?, limits);
-        }
-        // To open a pipe would mean to wait for its writer.
-        if !metadata.is_file() {
-            return Err(Error::Archive("not a regular file".to_owned()));
-        }
-        let file = std::fs::File::open(path).map_err(read)?;
-        files::assemble(
-            archive::read(std::io::BufReader::new(file), limits)?,
-            limits,
-        )
-    }
-
-    /// Loads a chart from an archive's bytes, within the default [`Limits`].
-    ///
-    /// ```
-    /// let error = helm::Chart::from_archive(b"not a chart").unwrap_err();
-    /// assert!(error.to_string().starts_with("chart archive: not a gzipped archive"));
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// When the bytes are no chart's archive, or it breaks a limit.
-    pub fn from_archive(bytes: &[u8]) -> Result<Self, Error> {
-        Self::from_archive_within(bytes, &Limits::default())
-    }
-
-    /// Loads a chart from an archive's bytes.
-    ///
-    /// # Errors
-    ///
-    /// When the bytes are no chart's archive, or it breaks a limit.
-    pub fn from_archive_within(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
-        files::assemble(archive::read(bytes, limits)?, limits)
-    }
-
     /// The chart's name.
     pub fn name(&self) -> &str {
         &self.metadata.name

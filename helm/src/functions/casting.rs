@@ -1,7 +1,8 @@
-//! `spf13/cast`: any value as a number.
+//! `spf13/cast`: any value as a number; and `strslice` of Sprig: any value as a list of texts.
 
+use crate::failure::Failure;
 use crate::strconv;
-use crate::value::Value;
+use crate::value::{Text, Value, memory, to_display};
 
 /// Go's conversion of a float to an integer: out of range is the smallest one.
 pub(super) fn truncate(number: f64) -> i64 {
@@ -53,4 +54,20 @@ fn parse_int(text: &str) -> Option<i64> {
         _ => text,
     };
     strconv::parse_int(whole)
+}
+
+/// Sprig's `strslice`: the items as strings, without the nil ones.
+pub(super) fn strings_of(value: &Value) -> Result<Vec<Text>, Failure> {
+    let Some(items) = value.items() else {
+        return Ok(match value {
+            Value::Nil => Vec::new(),
+            value => vec![to_display(value)],
+        });
+    };
+    let mut texts = Vec::new();
+    for item in items.iter().filter(|item| !matches!(item, Value::Nil)) {
+        texts.push(to_display(item));
+        memory::check()?;
+    }
+    Ok(texts)
 }

@@ -1,10 +1,11 @@
 //! Lists.
 
 use super::arguments::{int, items, text};
+use super::casting::strings_of;
 use super::{Outcome, check_items};
 use crate::failure::Failure;
 use crate::state::State;
-use crate::value::{ListType, Text, Value, memory, to_display};
+use crate::value::{ListType, Value, memory, to_display};
 
 pub(super) fn list(args: &[Value]) -> Outcome {
     Ok(Value::list(args.to_vec()))
@@ -171,22 +172,6 @@ pub(super) fn sort_alpha(args: &[Value]) -> Outcome {
 
 pub(super) fn to_strings(args: &[Value]) -> Outcome {
     Ok(Value::strings(strings_of(&args[0])?))
-}
-
-/// Sprig's `strslice`: the items as strings, without the nil ones.
-pub(super) fn strings_of(value: &Value) -> Result<Vec<Text>, Failure> {
-    let Some(items) = value.items() else {
-        return Ok(match value {
-            Value::Nil => Vec::new(),
-            value => vec![to_display(value)],
-        });
-    };
-    let mut texts = Vec::new();
-    for item in items.iter().filter(|item| !matches!(item, Value::Nil)) {
-        texts.push(to_display(item));
-        memory::check()?;
-    }
-    Ok(texts)
 }
 
 pub(super) fn until(args: &[Value]) -> Outcome {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::arguments::{bytes, int, text};
-use super::lists::strings_of;
+use super::casting::strings_of;
 use super::{Outcome, check_items, check_text};
 use crate::failure::Failure;
 use crate::state::State;

@@ -1,8 +1,8 @@
 //! Character classes: `[…]`, `\d` and its kin, `\p{…}`.
 
 use super::PatternError;
+use super::escapes::{Flags, escaped_at};
 use super::names::{Property, property_of};
-use super::translate::{Flags, escaped_at};
 
 /// The names between `[:` and `:]`; a `^` before one negates it.
 const NAMED: [&str; 14] = [

@@ -4,6 +4,7 @@
 //! linear time. A pattern passes through [`translate`] once, and what comes out has the same meaning in `regex`.
 
 mod classes;
+mod escapes;
 mod names;
 mod translate;
 

@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 use boon::{Compiler, Format, SchemaIndex, Schemas, UrlLoader};
 use serde_json::{Map, Value as Tree};
 
-use crate::chart::Enabled;
 use patterns::{GO_REGEX, Patterns, check_regex};
 
 const LOCATION: &str = "file:///values.schema.json";
@@ -22,29 +21,6 @@ impl UrlLoader for NoLoader {
         }
         Err(format!("{url} is not part of the chart, and nothing is fetched").into())
     }
-}
-
-/// What the schemas of a chart and the charts inside it say against the values; empty if nothing.
-pub(crate) fn complaints(chart: &Enabled<'_>, values: &Map<String, Tree>) -> String {
-    let mut out = String::new();
-    if let Some(schema) = &chart.chart.schema
-        && let Err(problem) = schema.validate(values)
-    {
-        out.push_str(&format!("{}:\n{}\n", chart.name, problem.trim_end()));
-    }
-    for child in &chart.children {
-        match values.get(&child.name) {
-            None | Some(Tree::Null) => {}
-            Some(Tree::Object(values)) => out.push_str(&complaints(child, values)),
-            Some(other) => {
-                out.push_str(&format!(
-                    "{}:\ninvalid type for values: expected object (map), got {other}\n",
-                    child.name
-                ));
-            }
-        }
-    }
-    out
 }
 
 /// A `values.schema.json`, compiled when it is first wanted.
@@ -69,7 +45,8 @@ impl Schema {
         }
     }
 
-    fn validate(&self, values: &Map<String, Tree>) -> Result<(), String> {
+    /// Compares the values with the schema; the error lists what does not meet it.
+    pub(crate) fn validate(&self, values: &Map<String, Tree>) -> Result<(), String> {
         let compiled = self
             .compiled
             .get_or_init(|| compile(&self.source))

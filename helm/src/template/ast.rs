@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::position;
+use super::error::position;
 use crate::failure::TemplatePlace;
 use crate::functions::Function;
 use crate::value::memory::Held;

@@ -1,6 +1,6 @@
 //! Text to tokens.
 
-use super::parser::{ParseError, TREE_PER_TOKEN};
+use super::error::{ParseError, TREE_PER_TOKEN};
 use crate::value::memory;
 
 /// What a token is.

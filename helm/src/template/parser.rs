@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::ast::{Node, Template, Variable};
+use super::error::{ParseError, TREE_PER_TOKEN};
 use super::lexer::{Token, TokenKind, tokenize};
 use super::literal;
 use crate::value::Text;
@@ -11,18 +12,6 @@ use crate::value::memory::Held;
 
 /// How deep parentheses and blocks may nest.
 const MAX_DEPTH: usize = 200;
-
-/// Bytes of the tree that a token needs at most.
-pub(super) const TREE_PER_TOKEN: usize = 96;
-
-/// What is wrong with a template, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ParseError {
-    /// The byte offset into the file.
-    pub(crate) offset: usize,
-    /// The problem.
-    pub(crate) problem: String,
-}
 
 /// Parses a file: the template that the file is, then those it defines.
 pub(crate) fn parse(name: &str, source: &str) -> Result<Vec<Rc<Template>>, ParseError> {

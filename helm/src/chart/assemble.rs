@@ -1,8 +1,8 @@
-//! From a heap of files to a chart.
+//! Makes a chart of its files.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use super::file::File;
 use super::metadata::{Metadata, read_lock};
 use super::{Chart, archive};
 use crate::error::Error;
@@ -10,13 +10,6 @@ use crate::limits::Limits;
 use crate::schema::Schema;
 use crate::value::tree_size;
 use crate::values;
-
-/// A file of a chart, by its path inside it.
-#[derive(Clone, Debug)]
-pub(crate) struct File {
-    pub(crate) name: String,
-    pub(crate) data: Arc<[u8]>,
-}
 
 /// How deep charts may lie inside charts.
 const MAX_DEPTH: usize = 20;
