@@ -144,20 +144,6 @@ pub(crate) struct Function {
     pub(crate) reads: Reading,
 }
 
-impl Function {
-    /// The same function, with the arguments hardly read.
-    const fn reading_nothing(mut self) -> Self {
-        self.reads = Reading::Nothing;
-        self
-    }
-
-    /// The same function, with the arguments read down to the last value.
-    const fn reading_everything(mut self) -> Self {
-        self.reads = Reading::Everything;
-        self
-    }
-}
-
 impl std::fmt::Debug for Function {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(self.name)
