@@ -1,9 +1,9 @@
-//! Measures how long it takes to load and render a chart, and to find its images. Also measures Helm itself if its Python
-//! SDK is installed.
+//! Measures how long it takes to load and render a chart, and to find its images. Also measures Helm itself if its
+//! Python SDK is installed.
 //!
 //! Run `cargo bench -p helm`. The published charts are read from the folder `PUBLISHED_CHARTS`, by default
-//! `../shared/charts` next to the checkout, and skipped if they are not there. Set `HELM_PYTHON` to a Python that can import
-//! `helm_python` to measure Helm.
+//! `../shared/charts` next to the checkout, and skipped if they are not there. Set `HELM_PYTHON` to a Python that can
+//! import `helm_python` to measure Helm.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 use std::path::{Path, PathBuf};

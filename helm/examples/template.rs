@@ -5,8 +5,8 @@
 //!     [--name release-name] [--namespace default] [--kube-version V] [--output-dir DIR]
 //! ```
 //!
-//! CHART is a folder or a `.tgz`. With `--output-dir`, the program writes each rendered file to the path of its template
-//! instead, including hooks, tests and notes, as Helm's engine returns them.
+//! CHART is a folder or a `.tgz`. With `--output-dir`, the program writes each rendered file to the path of its
+//! template instead, including hooks, tests and notes, as Helm's engine returns them.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,

@@ -1,22 +1,22 @@
-//! The charts that a chart depends on.
+//! The type of a chart's dependencies.
 
 use serde_json::Value as Tree;
 
-/// A chart that another one depends on.
+/// A chart that another chart depends on.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dependency {
     /// The chart's name.
     pub name: String,
-    /// The versions that will do, or the exact one in `Chart.lock`.
+    /// A constraint on the version, or the exact version in `Chart.lock`.
     pub version: String,
-    /// Where to get it.
+    /// The URL of its repository.
     pub repository: String,
     /// Paths of values that enable it, separated by commas; the first one found decides.
     pub condition: String,
-    /// Tags that enable it together with others.
+    /// Tags that enable several dependencies at once.
     pub tags: Vec<String>,
-    /// The name it has inside its parent.
+    /// Its name inside its parent.
     pub alias: String,
-    /// The values its parent takes over.
+    /// The values that its parent imports.
     pub import_values: Vec<Tree>,
 }

@@ -1,4 +1,4 @@
-//! What can go wrong.
+//! The errors of this crate.
 
 use std::path::PathBuf;
 
@@ -14,18 +14,18 @@ pub enum Error {
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// The archive is not a chart's, or not a safe one.
+    /// The archive is not a chart, or is not safe.
     #[error("chart archive: {0}")]
     Archive(String),
-    /// A file of the chart does not say what it should.
+    /// A file of the chart is not valid.
     #[error("{file}: {problem}")]
     ChartFile {
         /// The file's path inside the chart.
         file: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// Charts that `Chart.yaml` names are not in `charts/`.
@@ -49,28 +49,28 @@ pub enum Error {
         /// The version in the [`Capabilities`](crate::Capabilities).
         version: String,
     },
-    /// A template is not well formed.
+    /// A template has a syntax error.
     #[error("{0}: {1}")]
     Parse(TemplatePlace, String),
-    /// A template could not be run to its end.
+    /// A template failed.
     #[error("{place}: {problem}{}", callers_of(callers))]
     Template {
-        /// Where it stopped.
+        /// The place of the failure.
         place: TemplatePlace,
-        /// Why.
+        /// The error of the operating system.
         problem: String,
-        /// Where the template was used from, innermost first.
+        /// The places that use the template, innermost first.
         callers: Vec<TemplatePlace>,
     },
-    /// A rendered file is not the YAML it should be.
+    /// A rendered file is not valid YAML.
     #[error("YAML parse error on {file}: {problem}")]
     Manifest {
         /// The template's path.
         file: String,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// The machine has no thread for the render.
+    /// A thread for the render cannot be started.
     #[error("start the render: {0}")]
     Thread(std::io::Error),
 }

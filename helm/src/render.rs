@@ -1,4 +1,4 @@
-//! From a chart and values to rendered files.
+//! Renders a chart with values to files.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -21,7 +21,7 @@ use crate::value::{BUILD_INFO, FileSet, MapType, Methods, Structure, Text, Value
 use crate::values::Values;
 use crate::values::coalesce::coalesce_values;
 
-/// What `.Release` says, and the clock.
+/// The values of `.Release`, and the clock.
 #[derive(Clone, Debug)]
 pub struct Release {
     /// `.Release.Name`
@@ -34,12 +34,12 @@ pub struct Release {
     pub is_upgrade: bool,
     /// `.Release.Revision`
     pub revision: i64,
-    /// What `now` says, in seconds since 1970: a render never reads the clock of the machine.
+    /// The result of `now`, in seconds since 1970: a render never reads the clock of the machine.
     pub time: i64,
 }
 
 impl Default for Release {
-    /// What `helm template` takes: an installation of `release-name` in `default`, on the first of January 2024.
+    /// As in `helm template`: an installation of `release-name` in `default`, here on the first of January 2024.
     fn default() -> Self {
         Self {
             name: "release-name".into(),
@@ -71,7 +71,7 @@ impl Rendered {
     }
 }
 
-/// The stack of a render: templates may use each other a thousand levels deep.
+/// The stack of a render: templates can use each other up to a thousand levels deep.
 const STACK: usize = 256 << 20;
 
 /// Renders a chart, within the default [`Limits`].
@@ -91,8 +91,8 @@ const STACK: usize = 256 << 20;
 ///
 /// # Errors
 ///
-/// Where `helm template` fails: missing dependencies, values against the schema, another version of Kubernetes than the
-/// chart wants, templates that are malformed or give up.
+/// Where `helm template` fails: missing dependencies, values that do not match the schema, a version of Kubernetes that
+/// the chart does not support, templates that are malformed or call `fail`.
 pub fn render(
     chart: &Chart,
     values: &Values,
@@ -106,7 +106,7 @@ pub fn render(
 ///
 /// # Errors
 ///
-/// Where [`render`] does, and when the render breaks a limit.
+/// Where [`render`] fails, and if the render exceeds a limit.
 pub fn render_within(
     chart: &Chart,
     values: &Values,
@@ -135,7 +135,7 @@ pub fn render_within(
         capabilities,
         limits,
     };
-    // Templates recurse; a thread of its own has a stack of a known size.
+    // Templates recurse: run them in a thread with a stack of a known size.
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new()
             .name("helm-render".into())
@@ -149,7 +149,7 @@ pub fn render_within(
     })
 }
 
-/// Helm checks the chart itself, and not the charts inside it.
+/// Helm checks the chart itself, but not the charts inside it.
 fn check_kube_version(chart: &Chart, capabilities: &Capabilities) -> Result<(), Error> {
     let constraint = chart.metadata.kube_version();
     let version = capabilities.kube_release();
@@ -170,7 +170,7 @@ struct Job<'a> {
     limits: &'a Limits,
 }
 
-/// A template file and what it sees.
+/// A template file and its data.
 struct Renderable<'a> {
     path: String,
     source: &'a [u8],
@@ -204,7 +204,7 @@ impl Job<'_> {
             &shared,
             &mut renderables,
         );
-        // Helm's order: the deepest files first, then backwards by name. Later definitions win.
+        // Helm's order: the deepest files first, then by name in reverse. Later definitions replace earlier ones.
         renderables.sort_by(|left, right| {
             let depth = |path: &str| path.matches('/').count();
             (depth(&right.path), &right.path).cmp(&(depth(&left.path), &left.path))
@@ -297,7 +297,7 @@ impl Job<'_> {
     }
 }
 
-/// What every chart of a render sees alike.
+/// The values that are the same for every chart of a render.
 struct Shared {
     release: Value,
     capabilities: Value,
@@ -339,7 +339,7 @@ fn add(interpreter: &mut Interpreter<'_>, renderable: &Renderable<'_>) -> Result
         })
 }
 
-/// Gathers the templates of a chart and the charts inside it, with what they see. Returns that.
+/// Collects the templates of a chart and the charts inside it, with their data. Returns the data of the chart.
 fn collect<'a>(
     chart: &Enabled<'a>,
     values: Value,
@@ -350,7 +350,7 @@ fn collect<'a>(
 ) -> Rc<value::Map> {
     let mut children = BTreeMap::new();
     for child in &chart.children {
-        // The child's values are the parent's own table: what one sets, the other sees.
+        // The child's values are a table of the parent: a change by one is visible to the other.
         let inner = match &values {
             Value::Map(map) => map.get(child.name.as_bytes()),
             _ => None,

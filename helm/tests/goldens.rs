@@ -1,7 +1,7 @@
-//! Published charts against what Helm renders from them.
+//! Compares published charts with the output of Helm.
 //!
-//! The charts are not part of the project, so a checkout without them is whole, in CI too: `tests/oracle` holds charts of
-//! our own against Helm.
+//! The charts are not part of the project, so the tests are ignored without them: `tests/oracle` compares charts of
+//! the project itself with Helm.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -31,14 +31,14 @@ fn main() -> ExitCode {
             the_torture_chart_renders_byte_for_byte,
         ),
         needs::test(
-            "the_whole_manifest_is_helms",
+            "the_whole_manifest_is_the_same_as_from_helm",
             &charts,
-            the_whole_manifest_is_helms,
+            the_whole_manifest_is_the_same_as_from_helm,
         ),
         needs::test(
-            "runwhen_local_wants_three_images",
+            "runwhen_local_uses_three_images",
             &charts,
-            runwhen_local_wants_three_images,
+            runwhen_local_uses_three_images,
         ),
         needs::test(
             "a_missing_dependency_is_named_and_can_be_added",
@@ -104,7 +104,7 @@ fn the_torture_chart_renders_byte_for_byte() {
     }
 }
 
-fn the_whole_manifest_is_helms() {
+fn the_whole_manifest_is_the_same_as_from_helm() {
     let folder = published_charts();
     let mut values = Values::new();
     values.set("runner.enabled=true").unwrap();
@@ -115,7 +115,7 @@ fn the_whole_manifest_is_helms() {
     assert_eq!(rendered.manifest().unwrap(), expected);
 }
 
-fn runwhen_local_wants_three_images() {
+fn runwhen_local_uses_three_images() {
     let folder = published_charts();
     let mut values = Values::new();
     values.set("runner.enabled=true").unwrap();

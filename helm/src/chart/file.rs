@@ -1,8 +1,8 @@
-//! The files of a chart.
+//! The type of a chart's files.
 
 use std::sync::Arc;
 
-/// A file of a chart, by its path inside it.
+/// A file of a chart; its name is the path inside the chart.
 #[derive(Clone, Debug)]
 pub(crate) struct File {
     pub(crate) name: String,

@@ -12,7 +12,7 @@ impl Chart {
     ///
     /// # Errors
     ///
-    /// When the path cannot be read, or what is there is no chart.
+    /// If the path cannot be read, or is not a chart.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::load_within(path, &Limits::default())
     }
@@ -21,7 +21,7 @@ impl Chart {
     ///
     /// # Errors
     ///
-    /// When the path cannot be read, what is there is no chart, or it breaks a limit.
+    /// If the path cannot be read, is not a chart, or exceeds a limit.
     pub fn load_within(path: impl AsRef<Path>, limits: &Limits) -> Result<Self, Error> {
         let path = path.as_ref();
         let read = |source| Error::Read {
@@ -32,7 +32,7 @@ impl Chart {
         if metadata.is_dir() {
             return assemble(folder::read(path, limits)?, limits);
         }
-        // To open a pipe would mean to wait for its writer.
+        // Opening a pipe would wait for its writer.
         if !metadata.is_file() {
             return Err(Error::Archive("not a regular file".to_owned()));
         }
@@ -52,7 +52,7 @@ impl Chart {
     ///
     /// # Errors
     ///
-    /// When the bytes are no chart's archive, or it breaks a limit.
+    /// If the bytes are not a chart archive, or exceed a limit.
     pub fn from_archive(bytes: &[u8]) -> Result<Self, Error> {
         Self::from_archive_within(bytes, &Limits::default())
     }
@@ -61,7 +61,7 @@ impl Chart {
     ///
     /// # Errors
     ///
-    /// When the bytes are no chart's archive, or it breaks a limit.
+    /// If the bytes are not a chart archive, or exceed a limit.
     pub fn from_archive_within(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
         assemble(archive::read(bytes, limits)?, limits)
     }

@@ -1,4 +1,4 @@
-//! Charts: what is in them.
+//! Charts and their content.
 
 mod archive;
 mod assemble;
@@ -49,7 +49,7 @@ impl Chart {
         &self.metadata.name
     }
 
-    /// What `Chart.yaml` says.
+    /// The content of `Chart.yaml`.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
     }
@@ -64,10 +64,10 @@ impl Chart {
         &self.locked
     }
 
-    /// The charts that `Chart.yaml` names and `charts/` does not have, enabled or not: Helm wants them all.
+    /// The charts that `Chart.yaml` names and `charts/` lacks, enabled or not: Helm requires all of them.
     ///
-    /// A caller may fetch them from their repository and [add](Self::add_dependency) them; the version to take is the
-    /// one in [`locked_dependencies`](Self::locked_dependencies) where there is one.
+    /// A caller can fetch them from their repository and [add](Self::add_dependency) them, in the version
+    /// from [`locked_dependencies`](Self::locked_dependencies) if there is one.
     pub fn missing_dependencies(&self) -> Vec<&Dependency> {
         self.metadata
             .dependencies
@@ -82,7 +82,7 @@ impl Chart {
             .collect()
     }
 
-    /// Bytes of the files and values in it and in the charts inside it.
+    /// The size in bytes of its files and values, including the charts inside it.
     pub(crate) fn size(&self) -> usize {
         let own = self.templates.iter().chain(&self.files);
         own.map(|file| file.data.len()).sum::<usize>()
@@ -90,7 +90,7 @@ impl Chart {
             + self.dependencies.iter().map(Chart::size).sum::<usize>()
     }
 
-    /// Puts a chart into this one, as if it lay in `charts/`.
+    /// Adds a chart, as if it were in `charts/`.
     pub fn add_dependency(&mut self, chart: Chart) {
         self.dependencies.push(chart);
     }

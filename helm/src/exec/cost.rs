@@ -1,4 +1,4 @@
-//! What a call costs: functions go through their arguments, so the size of the arguments counts as steps.
+//! The cost of a call: functions read their arguments, so the size of the arguments counts as steps.
 
 use crate::functions::Reading;
 use crate::state::{TEXT_PER_STEP, steps_to_read};
@@ -11,16 +11,15 @@ pub(super) const ENTRIES_PER_STEP: usize = 8;
 /// Arguments that are evaluated in the time of one step.
 pub(super) const ARGUMENTS_PER_STEP: usize = 2;
 
-/// What a function needs to go through its arguments.
+/// The cost of reading the arguments of a function.
 #[derive(Debug, Default)]
 pub(super) struct Cost {
-    /// Steps.
     pub(super) steps: u64,
-    /// Bytes that copies of texts and lists may take.
+    /// The maximum size of copies of texts and lists, in bytes.
     pub(super) memory: usize,
 }
 
-/// The cost of a call; it stops counting at `most` steps.
+/// The cost of a call; counting stops at `most` steps.
 pub(super) fn cost_of(reads: Reading, arguments: &[Value], most: u64) -> Cost {
     let mut cost = Cost::default();
     match reads {
@@ -40,14 +39,14 @@ pub(super) fn cost_of(reads: Reading, arguments: &[Value], most: u64) -> Cost {
     cost
 }
 
-/// The steps and the memory that it takes to copy a value without what is inside its items.
+/// The steps and the memory to copy a value without the content of its items.
 fn surface_of(value: &Value) -> (usize, usize) {
-    // As characters, a text is four times as long.
+    // A text that is converted to characters takes four times its size.
     let text = |length: usize| (length / TEXT_PER_STEP, 4 * length);
     let list = |length: usize| (length / ITEMS_PER_STEP, length * size_of::<Value>());
     match value {
         Value::Str(bytes) => text(bytes.len()),
-        // As items of a list, or as numbers.
+        // A function may convert the bytes to items of a list.
         Value::Bytes(bytes) => list(bytes.len()),
         Value::List(items) => list(items.items.len()),
         Value::Map(map) => (map.len() / ENTRIES_PER_STEP, 80 * map.len()),

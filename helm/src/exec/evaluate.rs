@@ -11,7 +11,7 @@ use crate::value::{ListType, MapType, Value, memory};
 const VARIABLES_PER_STEP: usize = 64;
 
 impl Interpreter<'_> {
-    /// The value of a pipeline; its variables are set, and pushed if they are new.
+    /// Evaluates a pipeline and sets its variables.
     pub(super) fn pipeline(
         &mut self,
         frame: &mut Frame,
@@ -114,7 +114,7 @@ impl Interpreter<'_> {
         Ok(found.map_or(Value::Nil, |(_, value)| value.clone()))
     }
 
-    /// The value of an operand where any type will do.
+    /// The value of an operand of any type.
     pub(super) fn operand(
         &mut self,
         frame: &mut Frame,
@@ -157,7 +157,7 @@ impl Interpreter<'_> {
         }
     }
 
-    /// Calls a function with its arguments and what the pipeline hands on.
+    /// Calls a function with its arguments and the result of the previous command.
     fn call(
         &mut self,
         frame: &mut Frame,
@@ -211,8 +211,8 @@ impl Interpreter<'_> {
             .map_err(|failure| self.fault(frame, offset, Some(function.name), failure))
     }
 
-    /// Runs a function within the limits: first there must be steps and memory for what it reads, then there must be
-    /// memory for what it made.
+    /// Runs a function within the limits: before the call, steps and memory for its arguments must be left; after it,
+    /// memory for its result.
     fn execute(&mut self, function: &Function, values: &[Value]) -> Outcome {
         let cost = cost_of(function.reads, values, self.state.steps_left());
         self.state.steps(cost.steps as usize)?;
@@ -258,7 +258,7 @@ impl Interpreter<'_> {
         wanted: Parameter,
         dot: &Value,
     ) -> Run<Value> {
-        // Go knows a nil that was found in a map from one that a pipeline gave.
+        // Go distinguishes a nil from a map from the nil result of a pipeline.
         let (value, from_map) = match &expression.kind {
             ExpressionKind::Nil => {
                 if wanted.takes_nil() {
@@ -286,7 +286,7 @@ impl Interpreter<'_> {
         assign(value, wanted, from_map).map_err(|problem| frame.fault(expression.offset, problem))
     }
 
-    /// Literals take the type of their parameter.
+    /// A number literal has the type of its parameter.
     fn constant(
         &self,
         frame: &Frame,
@@ -320,7 +320,7 @@ impl Interpreter<'_> {
     }
 }
 
-/// A value as that of a parameter, if Go can assign it.
+/// Converts a value to the type of a parameter, if Go can assign it.
 pub(super) fn assign(value: Value, wanted: Parameter, from_map: bool) -> Result<Value, String> {
     let fits = match (wanted, &value) {
         (Parameter::Any, _) => true,
@@ -330,7 +330,7 @@ pub(super) fn assign(value: Value, wanted: Parameter, from_map: bool) -> Result<
         (Parameter::Float, Value::Float(_)) | (Parameter::Bool, Value::Bool(_)) => true,
         (Parameter::Map, Value::Map(map)) => match map.kind {
             MapType::Any => true,
-            // The function sees a plain map, without the methods of `.Values`.
+            // The function gets a plain map, without the methods of `.Values`.
             MapType::Values => return Ok(map.seen_as(MapType::Any)),
             MapType::Strings => false,
         },

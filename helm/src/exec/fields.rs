@@ -7,11 +7,11 @@ use crate::functions::{Parameter, time_method};
 use crate::template::Expression;
 use crate::value::{MapType, Methods, Structure, Text, Value};
 
-/// Names of a chain that are walked in the time of one step.
+/// Names of a chain that are looked up in the time of one step.
 const NAMES_PER_STEP: usize = 4;
 
 impl Interpreter<'_> {
-    /// Walks a chain of names; arguments go to the last one.
+    /// Looks up a chain of names; the arguments are for the last one.
     pub(super) fn fields(
         &mut self,
         frame: &mut Frame,
@@ -23,7 +23,7 @@ impl Interpreter<'_> {
     ) -> Run<Value> {
         self.count_steps(frame, offset, names.len() / NAMES_PER_STEP)?;
         let mut receiver = start;
-        // Nothing has no fields and gives nothing; a nil found on the way is an error.
+        // A field of nil is nil; a field of a nil that was found in a map is an error.
         let mut found_in_map = false;
         let (final_name, names) = match names.split_last() {
             Some((last, names)) => (last, names),
@@ -112,7 +112,7 @@ impl Interpreter<'_> {
     }
 }
 
-/// A field of a struct, or a file under a name without slashes or points.
+/// A field of a struct; for `.Files`, the file with that name.
 fn member(structure: &Structure, name: &[u8]) -> Option<Value> {
     match &structure.methods {
         Methods::Files(files) => Some(file(files, &String::from_utf8_lossy(name))),

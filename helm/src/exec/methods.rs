@@ -79,7 +79,7 @@ impl Interpreter<'_> {
             }
             b"Table" => Ok(Value::Map(table(map, &text(arguments))?)),
             b"PathValue" => path_value(map, &text(arguments)),
-            // `Encode` writes to what only nil can stand for.
+            // The only possible argument of `Encode` is nil.
             _ => Err(NIL_POINTER.into()),
         }
     }
@@ -115,7 +115,7 @@ impl Interpreter<'_> {
             b"Glob" => glob_matches(&mut self.state, files, path)?,
             b"Lines" => match files.get(path) {
                 None => Value::strings(Vec::<Text>::new()),
-                // Helm does not expect it either.
+                // Helm panics.
                 Some(data) if data.is_empty() => return Err("the file has no lines".into()),
                 Some(data) => lines(data)?,
             },
@@ -133,10 +133,10 @@ impl Interpreter<'_> {
     }
 }
 
-/// What Go says when it follows a nil pointer.
+/// Go's message for a nil pointer.
 const NIL_POINTER: &str = "runtime error: invalid memory address or nil pointer dereference";
 
-/// The one argument of a method that takes a text.
+/// The text argument of a method with one parameter.
 fn text(arguments: &[Value]) -> String {
     match arguments {
         [Value::Str(text)] => text.to_str().into_owned(),
@@ -144,7 +144,7 @@ fn text(arguments: &[Value]) -> String {
     }
 }
 
-/// A file's data; one that does not exist is empty.
+/// A file's data; empty if the file does not exist.
 pub(super) fn file(files: &FileSet, path: &str) -> Value {
     let data = files.get(path).cloned();
     Value::Bytes(data.unwrap_or_else(|| Arc::from(&[][..])))
@@ -167,7 +167,7 @@ fn table(map: &Rc<Map>, path: &str) -> Result<Rc<Map>, Failure> {
     Ok(table)
 }
 
-/// `Values.PathValue`: what is under a path, unless it is a map.
+/// `Values.PathValue`: the value under a path, unless it is a map.
 fn path_value(map: &Rc<Map>, path: &str) -> Outcome {
     if path.is_empty() {
         return Err("YAML path cannot be empty".into());

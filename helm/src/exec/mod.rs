@@ -21,7 +21,7 @@ use output::Output;
 
 type Run<T> = Result<T, Box<Fault>>;
 
-/// Templates by name; what a text run by `tpl` defines is seen by that text only.
+/// Templates by name. Templates that are defined in a text of `tpl` are visible only to that text.
 #[derive(Default)]
 struct Templates {
     own: HashMap<Rc<str>, Rc<Template>>,
@@ -35,7 +35,7 @@ impl Templates {
             .or_else(|| self.outer.as_ref()?.find(name))
     }
 
-    /// Later definitions win, unless they are empty.
+    /// A later definition replaces an earlier one, unless it is empty.
     fn add(&mut self, template: Rc<Template>) {
         if template.is_empty() && self.find(&template.name).is_some() {
             return;
@@ -44,7 +44,7 @@ impl Templates {
     }
 }
 
-/// The state of a render.
+/// Runs the templates of a render.
 pub(crate) struct Interpreter<'a> {
     templates: Rc<Templates>,
     limits: &'a Limits,
@@ -56,7 +56,7 @@ pub(crate) struct Interpreter<'a> {
     texts: HashMap<Text, Vec<Rc<Template>>>,
 }
 
-/// One run of one template.
+/// A running template.
 struct Frame {
     template: Rc<Template>,
     variables: Vec<(u32, Value)>,
@@ -75,17 +75,16 @@ enum Flow {
     Continue,
 }
 
-/// Parsed texts of `tpl` that are kept.
+/// How many parsed texts of `tpl` are kept.
 const MAX_TEXTS: usize = 1_000;
 
 /// Bytes of stack that a level of blocks, parentheses or calls takes.
 const LEVEL_SIZE: usize = 768;
 
-/// Helm stops an `include` that is inside itself more often than this.
+/// The limit on `include`s of the same template inside each other, as in Helm.
 const MAX_INCLUDES: usize = 1_000;
 
 impl<'a> Interpreter<'a> {
-    /// A state without templates.
     pub(crate) fn new(limits: &'a Limits, now: Instant, seed: &[u8]) -> Self {
         Self {
             templates: Rc::new(Templates::default()),
@@ -99,7 +98,7 @@ impl<'a> Interpreter<'a> {
         }
     }
 
-    /// Parses a file and adds what it defines.
+    /// Parses a file and adds its templates.
     pub(crate) fn add_file(&mut self, name: &str, source: &str) -> Result<(), ParseError> {
         let parsed = parse(name, source)?;
         if let Some(templates) = Rc::get_mut(&mut self.templates) {
@@ -118,7 +117,7 @@ impl<'a> Interpreter<'a> {
         let mut out = Output::default();
         self.run(&template, data, &mut out)?;
         let text = without_no_value(out.into_bytes());
-        // No more than is left: every action has checked that.
+        // Every action has checked that enough is left.
         self.output_left = self.output_left.saturating_sub(text.len());
         self.finished.push(Held::new(text.len()));
         Ok(text)
@@ -211,7 +210,7 @@ impl<'a> Interpreter<'a> {
         result.map(|_| ())
     }
 
-    /// Counts a level of blocks, parentheses or calls, until what it returns is dropped.
+    /// Counts a level of blocks, parentheses or calls, until the returned value is dropped.
     fn enter(&mut self, frame: &Frame, offset: usize) -> Run<Held> {
         Held::checked(LEVEL_SIZE).map_err(|problem| self.fault(frame, offset, None, problem.into()))
     }
@@ -222,7 +221,7 @@ impl<'a> Interpreter<'a> {
             .map_err(|failure| self.fault(frame, offset, None, failure))
     }
 
-    /// A function's failure at the place it was called.
+    /// The failure of a function, with the place of its call.
     fn fault(
         &self,
         frame: &Frame,

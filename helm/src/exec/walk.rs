@@ -1,4 +1,4 @@
-//! Walks the nodes of a template: text, actions, conditions, loops.
+//! Runs the nodes of a template: text, actions, conditions, loops.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -38,7 +38,7 @@ impl Interpreter<'_> {
         out: &mut Output,
     ) -> Run<Flow> {
         let _level = self.enter(frame, offset_of(node))?;
-        // What a node declares is gone at its end, except for what an action declares.
+        // Variables of a node end with it, except for those of an action.
         let mark = frame.variables.len();
         let flow = match node {
             Node::Text(range) => {
@@ -138,7 +138,7 @@ impl Interpreter<'_> {
             .map_err(|failure| self.fault(frame, offset, None, failure))
     }
 
-    /// Fails if all that is printed is too long.
+    /// Fails if the output is too long.
     fn check_output(&self, out: &Output) -> Result<(), Failure> {
         if out.len() > self.output_left {
             return Err(Failure::from(format!(
@@ -178,7 +178,7 @@ impl Interpreter<'_> {
         Ok(Flow::Next)
     }
 
-    /// What a loop over a value goes through. The body may change the value: the loop does not see it.
+    /// The passes of a loop over a value. Changes of the value in the body do not affect the loop.
     fn passes_of(&mut self, value: &Value, variables: usize) -> Result<Passes, Failure> {
         let entries = |entries: Vec<(Text, Value)>, held: Held| Passes {
             count: entries.len(),
@@ -259,7 +259,7 @@ impl Passes {
     }
 }
 
-/// Where a loop takes its keys and items from. Lists are never changed, so they need no copy.
+/// The source of keys and items. Lists are never changed, so they are not copied.
 enum Source {
     Numbers(IntType),
     List(Rc<List>),

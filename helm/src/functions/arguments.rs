@@ -1,4 +1,4 @@
-//! Reading arguments whose types the executor has checked.
+//! Reads arguments; the executor has checked their types.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -51,7 +51,7 @@ pub(super) fn map(value: &Value) -> Option<&Rc<Map>> {
     }
 }
 
-/// A list of any type, or Sprig's complaint.
+/// A list of any type, or Sprig's error.
 pub(super) fn items<'a>(value: &'a Value, action: &str) -> Result<Cow<'a, [Value]>, Failure> {
     match value {
         // `reflect.TypeOf(nil).Kind()` panics in Go.

@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::strconv;
 use crate::value::{Text, Value, memory, to_display};
 
-/// Go's conversion of a float to an integer: out of range is the smallest one.
+/// Go's conversion of a float to an integer: the smallest one if it is out of range.
 pub(super) fn truncate(number: f64) -> i64 {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
     if !(-LIMIT..LIMIT).contains(&number) {
@@ -14,7 +14,7 @@ pub(super) fn truncate(number: f64) -> i64 {
     }
 }
 
-/// `cast.ToInt64`: 0 where there is no number.
+/// `cast.ToInt64`: 0 for a value that is not a number.
 pub(super) fn to_int(value: &Value) -> i64 {
     match value {
         Value::Int(number, _) => *number,
@@ -30,7 +30,7 @@ pub(super) fn to_int(value: &Value) -> i64 {
     }
 }
 
-/// `cast.ToFloat64`: 0 where there is no number.
+/// `cast.ToFloat64`: 0 for a value that is not a number.
 pub(super) fn to_float(value: &Value) -> f64 {
     match value {
         Value::Int(number, _) => *number as f64,
@@ -46,7 +46,7 @@ pub(super) fn to_float(value: &Value) -> f64 {
     }
 }
 
-/// `ParseInt`, after zeros behind the point are dropped.
+/// `ParseInt`, ignoring zeros after the point.
 fn parse_int(text: &str) -> Option<i64> {
     let without_zeros = text.trim_end_matches('0');
     let whole = match without_zeros.strip_suffix('.') {

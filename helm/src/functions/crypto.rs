@@ -46,7 +46,7 @@ pub(super) fn adler32sum(args: &[Value]) -> Outcome {
     Ok(Value::text((high << 16 | low).to_string()))
 }
 
-/// What the functions that are slow on purpose count as, in steps.
+/// The cost of the functions that are slow by design, in steps.
 const SLOW: usize = 200_000;
 
 fn bcrypt_of(state: &mut State, password: &[u8]) -> Result<String, Failure> {

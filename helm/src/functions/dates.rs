@@ -11,7 +11,7 @@ use crate::time::{
 };
 use crate::value::Value;
 
-/// What Sprig takes for a date: everything else is now.
+/// A date argument as in Sprig: values of other types mean the current time.
 fn instant_of(state: &State, value: &Value) -> Instant {
     match value {
         Value::Time(instant) => *instant,

@@ -1,4 +1,4 @@
-//! `default`, `empty`, `coalesce`, `ternary` and their kin.
+//! `default`, `empty`, `coalesce`, `ternary` and similar functions.
 
 use super::Outcome;
 use super::arguments::flag;

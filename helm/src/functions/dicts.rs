@@ -64,7 +64,7 @@ pub(super) fn pluck(args: &[Value]) -> Outcome {
     ))
 }
 
-/// Go's order is random; sorted is one of the possible orders.
+/// Go's order is random; the sorted order is one of the possible ones.
 pub(super) fn keys(args: &[Value]) -> Outcome {
     let keys = args
         .iter()
@@ -110,7 +110,7 @@ pub(super) fn dig(args: &[Value]) -> Outcome {
         let Value::Str(step) = step else {
             return Err(conversion(step, "string"));
         };
-        // Helm's own type for `.Values` does not pass for a plain map here.
+        // Helm's type of `.Values` is not accepted as a plain map here.
         let map = match &current {
             Value::Map(map) if map.kind == MapType::Any => map,
             other => return Err(conversion(other, "map[string]interface {}")),
@@ -134,7 +134,7 @@ fn conversion(value: &Value, wanted: &str) -> Failure {
     ))
 }
 
-/// `deepCopy`: maps and lists anew, all the way down.
+/// `deepCopy`: copies maps and lists at every depth.
 pub(super) fn deep_copy(state: &mut State, args: &[Value]) -> Outcome {
     if matches!(args[0], Value::Nil) {
         return Err("reflect: call of reflect.Value.Type on zero Value".into());

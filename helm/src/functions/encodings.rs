@@ -19,7 +19,7 @@ pub(super) fn b64enc(args: &[Value]) -> Outcome {
     Ok(Value::text(base64_encode(bytes(&args[0]))))
 }
 
-/// What cannot be decoded becomes Go's message.
+/// If the text cannot be decoded, the result is Go's message.
 pub(super) fn b64dec(args: &[Value]) -> Outcome {
     // Go skips line breaks.
     let clean: Vec<u8> = bytes(&args[0])

@@ -11,12 +11,12 @@ use crate::state::State;
 use crate::value::{FileSet, ListType, MapType, Methods, Structure, Text, Value};
 use crate::yaml::{self, Unwritable};
 
-/// There is no cluster: nothing is found.
+/// There is no cluster, so the result is empty.
 pub(super) fn lookup(_: &[Value]) -> Outcome {
     Ok(Value::map(BTreeMap::new()))
 }
 
-/// Without DNS nothing resolves.
+/// There is no DNS, so the result is empty.
 pub(super) fn get_host_by_name(_: &[Value]) -> Outcome {
     Ok(Value::text(""))
 }
@@ -51,7 +51,7 @@ fn written(state: &mut State, text: Vec<u8>) -> Outcome {
     Ok(without_final_break(text))
 }
 
-/// What Go cannot write becomes an empty text.
+/// A value that Go cannot write becomes an empty text.
 fn lenient(state: &mut State, text: Result<Vec<u8>, Unwritable>) -> Outcome {
     match text {
         Ok(text) => written(state, text),
@@ -149,11 +149,11 @@ pub(crate) fn lines(data: &[u8]) -> Result<Value, Failure> {
     Ok(Value::strings(lines().map(Text::from)))
 }
 
-/// Attempts to match one path with a pattern, and how many of them take the time of a step.
+/// The maximum number of attempts to match one path with a pattern, and how many of them count as one step.
 const MAX_EFFORT: u32 = 100_000;
 const EFFORT_PER_STEP: usize = 8;
 
-/// `.Files.Glob`: the files a pattern matches. A pattern that is none matches nothing, or everything as `**` does.
+/// `.Files.Glob`: the files that match a pattern. An invalid pattern matches nothing; an empty one matches everything.
 pub(crate) fn glob_matches(state: &mut State, files: &FileSet, pattern: &str) -> Outcome {
     let pattern: Vec<char> = if pattern.is_empty() {
         "**".chars().collect()
@@ -241,7 +241,7 @@ fn in_class(class: &[char], character: char) -> bool {
     found != negated
 }
 
-/// The choices in braces, and what follows them.
+/// The choices in braces, and the text after them.
 fn alternatives(pattern: &[char]) -> Option<(Vec<&[char]>, &[char])> {
     let (mut depth, mut start, mut choices) = (0, 0, Vec::new());
     for (index, character) in pattern.iter().enumerate() {
@@ -267,7 +267,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn globs_match_like_gobwas() {
+    fn globs_match_as_in_gobwas() {
         for (pattern, path, expected) in [
             ("*.txt", "f.txt", true),
             ("*.txt", "d/f.txt", false),

@@ -136,7 +136,7 @@ pub(super) fn chunk(args: &[Value]) -> Outcome {
     chunks(&list, size)
 }
 
-/// Sprig computes with floats and lets Go fail where a length is negative: a size that is not positive works for some
+/// Sprig computes with floats, and Go fails if a length is negative: a size that is not positive is valid for some
 /// lengths.
 fn chunks(list: &[Value], size: i64) -> Outcome {
     let length = list.len() as i64;
@@ -151,7 +151,7 @@ fn chunks(list: &[Value], size: i64) -> Outcome {
     if count == 0.0 {
         return Ok(Value::typed_list(Vec::new(), ListType::Lists));
     }
-    // Each chunk takes memory of its own.
+    // Count the memory of each chunk.
     memory::check_room(count as usize * 128)?;
     let chunks = list
         .chunks(usize::try_from(size).unwrap_or(list.len()))

@@ -1,4 +1,4 @@
-//! `merge` and `mergeOverwrite`: `dario.cat/mergo` on maps of anything.
+//! `merge` and `mergeOverwrite`: `dario.cat/mergo` for maps.
 
 use std::rc::Rc;
 
@@ -16,9 +16,9 @@ pub(super) fn merge_overwrite(state: &mut State, args: &[Value]) -> Outcome {
     merge_all(state, args, true)
 }
 
-/// Merges into the first argument, which everyone who holds it sees.
+/// Merges into the first argument; the change is visible in every reference to it.
 fn merge_all(state: &mut State, args: &[Value], overwrite: bool) -> Outcome {
-    // A nil map stays one, unless there is something to merge into it.
+    // A nil map stays nil if the others are empty.
     let is_nil = |value: &Value| map(value).is_none_or(|map| map.is_nil);
     let target = match &args[0] {
         target if !is_nil(target) => target.clone(),
@@ -46,7 +46,7 @@ fn merge_into(
     if depth > 1_000 {
         return Err("the values contain themselves".into());
     }
-    // The source may be reachable from the destination: take what it holds now.
+    // The destination may contain the source: copy its current entries.
     let entries: Vec<_> = source
         .entries
         .borrow()

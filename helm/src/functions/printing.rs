@@ -6,7 +6,7 @@ use crate::value::{
     NO_VALUE, Text, Value, format_value, format_with_verb, to_display, write_display,
 };
 
-/// `fmt.Sprint`: a space between operands where neither is a string.
+/// `fmt.Sprint`: a space between two operands if neither is a string.
 pub(super) fn print_text(args: &[Value]) -> Vec<u8> {
     let mut out = Vec::new();
     for (index, value) in args.iter().enumerate() {
@@ -21,7 +21,7 @@ pub(super) fn print_text(args: &[Value]) -> Vec<u8> {
     out
 }
 
-/// What `html`, `js` and `urlquery` escape: as [`print_text`], with Go's text for nothing.
+/// The text that `html`, `js` and `urlquery` escape: like [`print_text`], with Go's text for nil.
 pub(super) fn printable_text(args: &[Value]) -> Vec<u8> {
     let printable = |value: &Value| match value {
         Value::Nil => Value::text(NO_VALUE),
@@ -98,7 +98,7 @@ fn quote_with(bytes: &[u8], ascii_only: bool) -> String {
     out
 }
 
-/// `unicode.IsPrint`, but for the gaps of unassigned code points.
+/// `unicode.IsPrint`, except for unassigned code points.
 fn is_printable(character: char) -> bool {
     !(character.is_control()
         || character.is_whitespace()
@@ -130,7 +130,7 @@ struct Printer<'a> {
     out: Vec<u8>,
 }
 
-/// Wider fields than this make no sense in a chart.
+/// The maximum width of a field.
 const MAX_WIDTH: usize = 100_000;
 
 impl Printer<'_> {
@@ -354,7 +354,7 @@ impl Printer<'_> {
         }
     }
 
-    /// Zeros go between the sign and the digits.
+    /// Writes zeros between the sign and the digits.
     fn pad_number(&mut self, text: String, flags: Flags) {
         let missing = flags
             .width
@@ -436,7 +436,7 @@ fn float(verb: char, number: f64, flags: Flags) -> Option<String> {
             text.strip_prefix('+').unwrap_or(&text),
         ),
     };
-    // Go prints a sign before an infinity.
+    // Go always prints a sign before an infinity.
     let sign = if sign.is_empty() && digits == "Inf" {
         "+"
     } else {

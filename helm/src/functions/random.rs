@@ -1,4 +1,4 @@
-//! "Random" values: valid, and the same ones for the same chart and release.
+//! "Random" values: valid, and the same for the same chart and release.
 
 use super::arguments::int;
 use super::{Outcome, check_text};

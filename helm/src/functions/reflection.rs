@@ -1,4 +1,4 @@
-//! `kindOf`, `typeOf` and comparison in depth.
+//! `kindOf`, `typeOf`, `deepEqual` and similar functions.
 
 use super::Outcome;
 use super::arguments::text;

@@ -10,14 +10,14 @@ use crate::patterns::{Pattern, PatternError};
 use crate::state::State;
 use crate::value::{ListType, Text, Value};
 
-/// What compiling a pattern counts as, in steps.
+/// The cost of compiling a pattern, in steps.
 const COMPILING: usize = 10_000;
-/// What compiling a large pattern counts as beyond that, in steps.
+/// The additional cost of compiling a large pattern, in steps.
 const COMPILING_LARGE: usize = 90_000;
-/// Compiled patterns that are kept.
+/// How many compiled patterns are kept.
 const MAX_COMPILED: usize = 16;
 
-/// Compiles a pattern; the inner error concerns the pattern, the outer one the limits of the render.
+/// Compiles a pattern. The inner error is about the pattern, the outer one about the limits of the render.
 fn compile(
     state: &mut State,
     source: &Value,
@@ -44,7 +44,7 @@ fn compile(
     Ok(Ok(pattern))
 }
 
-/// Compiles a pattern that has to be a valid one.
+/// Compiles a pattern; an invalid one is an error.
 fn compile_valid(state: &mut State, source: &Value) -> Result<Rc<Pattern>, Failure> {
     compile(state, source)?.map_err(|error| Failure::from(error.to_string()))
 }
@@ -103,7 +103,7 @@ pub(super) fn regex_replace_all(state: &mut State, args: &[Value]) -> Outcome {
     let mut end = 0;
     for captures in pattern.regex().captures_iter(&whole) {
         let found = captures.get_match();
-        // No group is longer than the whole match.
+        // A group is never longer than the whole match.
         let longest = references.saturating_mul(found.len());
         check_text((out.len() + whole.len() + replacement.len()).saturating_add(longest))?;
         out.push_str(&whole[end..found.start()]);

@@ -1,4 +1,4 @@
-//! `values.schema.json`, by the validator whose Go twin Helm uses.
+//! `values.schema.json`. Helm uses the Go original of this validator.
 
 mod patterns;
 
@@ -11,7 +11,7 @@ use patterns::{GO_REGEX, Patterns, check_regex};
 
 const LOCATION: &str = "file:///values.schema.json";
 
-/// Nothing is fetched: URNs permit everything, as in Helm, and other places are an error.
+/// Fetches nothing: as in Helm, a URN permits everything; other references are an error.
 struct NoLoader;
 
 impl UrlLoader for NoLoader {
@@ -23,7 +23,7 @@ impl UrlLoader for NoLoader {
     }
 }
 
-/// A `values.schema.json`, compiled when it is first wanted.
+/// A `values.schema.json`, compiled on first use.
 #[derive(Clone)]
 pub(crate) struct Schema {
     source: Arc<[u8]>,
@@ -37,7 +37,7 @@ struct Compiled {
 }
 
 impl Schema {
-    /// A schema from the file's bytes; what is wrong with it shows when it is used.
+    /// Errors in the schema are reported on first use.
     pub(crate) fn new(source: Arc<[u8]>) -> Self {
         Self {
             source,
@@ -58,7 +58,7 @@ impl Schema {
             .validate(&instance, compiled.index)
             .map_err(|error| {
                 let text = compiled.patterns.restore(&error.to_string());
-                // The first line names our made-up location.
+                // The first line names `LOCATION`.
                 text.split_once('\n')
                     .map_or(text.clone(), |(_, rest)| rest.to_owned())
             })
@@ -71,7 +71,7 @@ impl std::fmt::Debug for Schema {
     }
 }
 
-/// Bytes that a schema may have: the time to compile it grows with the square of the number of its properties.
+/// The maximum size of a schema, in bytes: the time to compile it grows with the square of the number of properties.
 const MAX_LENGTH: usize = 1 << 20;
 
 fn compile(source: &[u8]) -> Result<Compiled, String> {

@@ -1,4 +1,5 @@
-//! What the functions of a render share: the clock, "random" values, compiled patterns, and what is left of the limits.
+//! The state that functions of a render share: the clock, "random" values, compiled patterns, and the rest of the
+//! limits.
 
 mod random;
 mod reading;

@@ -10,7 +10,6 @@ pub(crate) struct Random {
 }
 
 impl Random {
-    /// A stream for a seed.
     pub(crate) fn new(seed: &[u8]) -> Self {
         let mut key = [0; 32];
         key.copy_from_slice(digest(&SHA256, seed).as_ref());
@@ -21,7 +20,6 @@ impl Random {
         }
     }
 
-    /// The next byte.
     pub(crate) fn byte(&mut self) -> u8 {
         if let Some(byte) = self.block.pop() {
             return byte;
@@ -32,17 +30,15 @@ impl Random {
         self.block.pop().unwrap_or_default()
     }
 
-    /// The next bytes.
     pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
         std::array::from_fn(|_| self.byte())
     }
 
-    /// The next number.
     pub(crate) fn number(&mut self) -> u64 {
         u64::from_be_bytes(self.bytes())
     }
 
-    /// A character of an alphabet, each as likely as the others.
+    /// A random character of an alphabet.
     pub(crate) fn pick(&mut self, alphabet: &[u8]) -> u8 {
         let limit = 256 - 256 % alphabet.len();
         loop {

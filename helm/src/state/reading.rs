@@ -1,18 +1,18 @@
-//! What it costs to read a value.
+//! The cost of reading a value.
 
 use crate::value::{Methods, Value};
 
 /// Bytes of text that are read in the time of one step.
 pub(crate) const TEXT_PER_STEP: usize = 256;
 
-/// The steps that it takes to go through a value, down to the last one in it; it stops counting at `most`.
+/// The steps to read a value, down to the last value in it; counting stops at `most`.
 pub(crate) fn steps_to_read(value: &Value, most: u64) -> u64 {
     let mut steps = 0;
     weigh(value, 0, most, &mut steps);
     steps
 }
 
-/// Functions go no deeper than this into a value.
+/// The depth at which counting stops: functions do not read deeper.
 const MAX_DEPTH: usize = 1_000;
 
 /// Adds a step for each value in a value, down to the last one.

@@ -1,14 +1,13 @@
 //! Errors in templates, and their positions.
 
-/// Bytes of the tree that a token needs at most.
+/// The most bytes of the tree that one token needs.
 pub(super) const TREE_PER_TOKEN: usize = 96;
 
-/// What is wrong with a template, and where.
+/// A syntax error in a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ParseError {
-    /// The byte offset into the file.
+    /// Bytes from the start of the file.
     pub(crate) offset: usize,
-    /// The problem.
     pub(crate) problem: String,
 }
 

@@ -1,7 +1,7 @@
-//! Go's template language: from text to a tree.
+//! Parses Go's template language.
 //!
-//! The lexer and the parser follow `text/template/parse`; positions are byte offsets into the file, turned into lines
-//! and columns only when something goes wrong.
+//! The lexer and the parser follow `text/template/parse`. Positions are byte offsets into the file, converted to lines
+//! and columns only for errors.
 
 mod ast;
 mod error;

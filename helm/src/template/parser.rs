@@ -1,4 +1,4 @@
-//! Tokens to a tree.
+//! Makes a tree of the tokens.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -10,10 +10,10 @@ use super::literal;
 use crate::value::Text;
 use crate::value::memory::Held;
 
-/// How deep parentheses and blocks may nest.
+/// The maximum depth of parentheses and blocks.
 const MAX_DEPTH: usize = 200;
 
-/// Parses a file: the template that the file is, then those it defines.
+/// Parses a file. Returns the template of the file itself, and the templates that it defines.
 pub(crate) fn parse(name: &str, source: &str) -> Result<Vec<Rc<Template>>, ParseError> {
     let source: Rc<str> = Rc::from(source);
     let tokens = tokenize(&source)?;
@@ -36,7 +36,7 @@ pub(crate) fn parse(name: &str, source: &str) -> Result<Vec<Rc<Template>>, Parse
     Ok(parser.defined)
 }
 
-/// Where a list of nodes ended.
+/// The end of a list of nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
     End,
@@ -45,7 +45,7 @@ enum Ending {
     ElseChain,
 }
 
-/// Which control a pipeline belongs to.
+/// The action or parenthesis around a pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Context {
     Command,
@@ -73,7 +73,7 @@ pub(super) type Parsed<T> = Result<T, ParseError>;
 
 impl<'a> Parser<'a> {
     pub(super) fn peek(&self) -> &Token<'a> {
-        // The last token ends the file and is never passed.
+        // The last token is the end of the file.
         &self.tokens[self.position.min(self.tokens.len() - 1)]
     }
 
@@ -130,7 +130,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// The whole file: text, actions and, only here, definitions.
+    /// The whole file: text, actions and definitions, which are allowed only here.
     fn file(&mut self) -> Parsed<Vec<Node>> {
         let mut nodes = Vec::new();
         while self.peek().kind != TokenKind::EndOfFile {
@@ -394,7 +394,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// What an action was.
+/// The kind of an action.
 enum Parts {
     Node(Node),
     Ending(Ending, usize),

@@ -10,7 +10,7 @@ pub(crate) struct Abbreviation {
 }
 
 impl Abbreviation {
-    /// Those of the database have six letters at most, and Go reads no longer ones either.
+    /// Abbreviations in the database have at most six letters, and Go does not read longer ones.
     const LONGEST: usize = 7;
 
     pub(super) const UTC: Self = Self {

@@ -1,20 +1,19 @@
-//! Points in time and spans of it: Go's `time.Time` and `time.Duration`.
+//! Points in time: Go's `time.Time`.
 
 use std::fmt;
 
 use super::abbreviation::Abbreviation;
 use super::layouts::{Element, element_at};
 
-/// A point in time, with the offset it is shown in.
+/// A point in time, with a UTC offset for display.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Instant {
     /// Seconds since 1970.
     pub(crate) seconds: i64,
-    /// And nanoseconds.
     pub(crate) nanoseconds: u32,
     /// Seconds east of UTC.
     pub(crate) offset: i32,
-    /// What the offset is called, where it has a name.
+    /// The name of the offset, if it has one.
     pub(crate) zone: Option<Abbreviation>,
 }
 
@@ -118,7 +117,7 @@ impl Instant {
         }
     }
 
-    /// What `encoding/json` writes.
+    /// The format of `encoding/json`.
     pub(crate) fn to_rfc3339(self) -> String {
         self.format("2006-01-02T15:04:05.999999999Z07:00")
     }

@@ -30,7 +30,7 @@ pub(super) enum Element {
     Fraction,
 }
 
-/// Longer spellings come before those that they start with.
+/// A longer spelling comes before its prefixes.
 const ELEMENTS: [(&str, Element); 33] = [
     ("January", Element::LongMonth),
     ("Jan", Element::Month),
@@ -77,13 +77,13 @@ pub(super) fn element_at(layout: &str) -> Option<(Element, usize)> {
             (count > 0 && ends).then_some((Element::Fraction, count + 1))
         });
     }
-    // A line before a year is just a line.
+    // An underscore before a year is a literal.
     if layout.starts_with("_2006") {
         return None;
     }
     let found = ELEMENTS.iter().find(|(spelling, element)| {
         let is_short_name = matches!(element, Element::Month | Element::Weekday);
-        // There is no weekday in "Monthly".
+        // "Monthly" does not contain a weekday.
         layout.strip_prefix(spelling).is_some_and(|rest| {
             !is_short_name || !rest.starts_with(|next: char| next.is_ascii_lowercase())
         })

@@ -1,4 +1,4 @@
-//! Points in time and spans of it: Go's `time.Time` and `time.Duration`.
+//! Points in time and durations: Go's `time.Time` and `time.Duration`.
 
 mod abbreviation;
 mod durations;

@@ -17,7 +17,7 @@ pub(crate) fn parse_with(layout: &str, text: &str) -> Option<Instant> {
             layout = &layout[length..];
             reader.read(element, spelling, layout)?;
         } else if literal == ' ' {
-            // Any number of blanks stands for any number of them; and for none at the end.
+            // Blanks in the layout match any number of blanks, and nothing at the end.
             if !reader.rest.is_empty() && !reader.rest.starts_with(' ') {
                 return None;
             }
@@ -31,7 +31,7 @@ pub(crate) fn parse_with(layout: &str, text: &str) -> Option<Instant> {
     reader.finish()
 }
 
-/// What was read of a time so far.
+/// The elements that are read so far.
 #[derive(Default)]
 struct Reader<'a> {
     rest: &'a str,
@@ -102,7 +102,7 @@ impl<'a> Reader<'a> {
         Some(())
     }
 
-    /// A number of so many digits.
+    /// A number with that many digits.
     fn number(&mut self, min: usize, max: usize) -> Option<i64> {
         let digits = self
             .rest
@@ -122,7 +122,7 @@ impl<'a> Reader<'a> {
         self.number(min, 2).filter(|number| *number < limit)
     }
 
-    /// The place of a name in a list of them, from one.
+    /// The position of a name in a list, from one.
     fn name(&mut self, names: &[&str], length: usize) -> Option<i64> {
         for (index, name) in names.iter().enumerate() {
             let name = &name[..name.len().min(length)];
@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether the second of two texts follows.
+    /// True if the second of two texts is next, false if the first one is.
     fn one_of(&mut self, first: &str, second: &str) -> Option<bool> {
         let is_second = self.rest.starts_with(second);
         let text = if is_second { second } else { first };
@@ -149,7 +149,7 @@ impl<'a> Reader<'a> {
         Some(is_second)
     }
 
-    /// Where a layout has both halves of the day, the second one counts.
+    /// If a text has both AM and PM, PM counts.
     fn read_half(&mut self, first: &str, second: &str) -> Option<()> {
         let is_second = self.one_of(first, second)?;
         self.is_afternoon = Some(is_second || self.is_afternoon == Some(true));
@@ -164,7 +164,7 @@ impl<'a> Reader<'a> {
 
     fn read_second(&mut self, min: usize, after: &str) -> Option<()> {
         self.second = self.number_below(min, 60)?;
-        // A fraction may follow the seconds even where the layout has none.
+        // A fraction is allowed after the seconds even if the layout does not have one.
         let literals = after
             .char_indices()
             .find_map(|(at, _)| element_at(&after[at..]));
@@ -212,7 +212,7 @@ impl<'a> Reader<'a> {
             if part > 0 && spelling.contains(':') {
                 self.rest = self.rest.strip_prefix(':')?;
             }
-            // People write offsets of 24 hours and 60 minutes.
+            // As in Go, offsets of 24 hours and 60 minutes are allowed.
             let limit = if part == 0 { 25 } else { 61 };
             seconds += self.number_below(2, limit)? as i32 * unit;
         }
@@ -242,7 +242,7 @@ impl<'a> Reader<'a> {
                 instant.offset = offset;
                 instant.zone = name;
             }
-            // An abbreviation that is not known here is a zone of its own, and `GMT+3` tells its offset.
+            // An unknown abbreviation is a zone with offset 0, except that `GMT+3` contains its offset.
             (false, None, Some(zone)) => {
                 let hours = zone
                     .strip_prefix("GMT")
@@ -267,7 +267,7 @@ impl<'a> Reader<'a> {
             return None;
         }
         let days = first + year_day - 1;
-        // A month and a day beside it have to agree.
+        // If month and day are given too, they must match.
         let month = (1..=12).rfind(|month| days_of(self.year, *month, 1) <= days)?;
         let day = days - days_of(self.year, month, 1) + 1;
         let agrees =
@@ -281,7 +281,7 @@ fn nanoseconds_of(digits: &str) -> u32 {
     format!("{digits:0<9}").parse().unwrap_or(0)
 }
 
-/// Go's `parseTimeZone`: the length of what may be the abbreviation of a zone.
+/// Go's `parseTimeZone`: the length of the abbreviation of a zone at the start.
 fn zone_name_length(text: &str) -> Option<usize> {
     if text.starts_with("ChST") || text.starts_with("MeST") {
         return Some(4);

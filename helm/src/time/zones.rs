@@ -1,4 +1,4 @@
-//! Time zones: the offset and the abbreviation that a place has at a point in time.
+//! Time zones: the offset and the abbreviation of a place at a point in time.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZoneDatabase;
@@ -6,7 +6,7 @@ use jiff::tz::TimeZoneDatabase;
 use super::abbreviation::Abbreviation;
 use super::instant::Instant;
 
-/// The instant as it is shown in a zone; in UTC if there is no zone of this name. `Local` is UTC.
+/// The instant with the offset of a zone; UTC if the zone does not exist. `Local` is UTC.
 pub(crate) fn in_zone(instant: Instant, name: &str) -> Instant {
     offset_in(instant, name).map_or(instant.utc(), |(offset, zone)| Instant {
         offset,
@@ -17,7 +17,7 @@ pub(crate) fn in_zone(instant: Instant, name: &str) -> Instant {
 
 fn offset_in(instant: Instant, name: &str) -> Option<(i32, Abbreviation)> {
     let zone = TimeZoneDatabase::bundled().get(name).ok()?;
-    // Go finds zones as files, whose names have a case.
+    // Go finds zones as files, so their names are case-sensitive.
     if zone.iana_name() != Some(name) {
         return None;
     }

@@ -1,11 +1,11 @@
-//! `reflect.DeepEqual`: types must match, contents are compared all the way down.
+//! `reflect.DeepEqual`: types must match, and contents are compared at every depth.
 
 use std::rc::Rc;
 
 use super::Value;
 
-/// Whether two values have the same type and the same content. Each comparison takes one from the budget; nothing is
-/// left when it did not suffice.
+/// True if two values have the same type and the same content. Each comparison takes one from the budget; the budget is
+/// 0 afterwards if it was too small.
 pub(crate) fn deep_equal(left: &Value, right: &Value, budget: &mut u64) -> bool {
     equal_at(left, right, 0, budget)
 }

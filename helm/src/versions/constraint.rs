@@ -26,10 +26,10 @@ struct Comparison {
     patch_dirty: bool,
 }
 
-/// Bytes that a constraint may have; reading it takes the square of that.
+/// The maximum size of a constraint, in bytes; the time to read it grows with the square of its size.
 const MAX_CONSTRAINT: usize = 4_096;
 
-/// Comparisons: all of one inner list must hold.
+/// Lists of comparisons: all comparisons of at least one list must be true.
 #[derive(Debug)]
 pub(crate) struct Constraint(Vec<Vec<Comparison>>);
 
@@ -47,9 +47,9 @@ impl Constraint {
             .map(Self)
     }
 
-    /// Whether a version meets it.
+    /// True if a version meets the constraint.
     pub(crate) fn check(&self, version: &Version) -> bool {
-        // Pre-releases are let in for a whole group once one of its versions names a pre-release.
+        // A list allows pre-releases if one of its versions is a pre-release.
         self.0.iter().any(|all| {
             let has_pre = all
                 .iter()
@@ -169,7 +169,7 @@ impl Comparison {
     fn check(&self, version: &Version, group_has_pre: bool) -> bool {
         let own = &self.version;
         let order = version.compare(own);
-        // A constraint without a pre-release wants releases only.
+        // A constraint without a pre-release allows only releases.
         let wants_release = !version.pre.is_empty() && own.pre.is_empty() && !group_has_pre;
         match self.operator {
             _ if wants_release => false,
@@ -259,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn constraints_are_masterminds() {
+    fn constraints_match_as_in_masterminds() {
         for (constraint, version, expected) in [
             (">=1.19-0", "v1.30.1", true),
             ("^1.2", "1.9.0", true),

@@ -6,9 +6,9 @@ mod version;
 pub(crate) use constraint::Constraint;
 pub(crate) use version::{Version, has_leading_zero, split_part};
 
-/// The highest of these versions that meets the constraint; without one the highest release.
+/// The highest of these versions that meets the constraint; without a constraint, the highest release.
 ///
-/// What is no semantic version is passed over. A pre-release counts only when the constraint names one, or is it.
+/// Skips texts that are not semantic versions. A pre-release counts only if the constraint contains one.
 ///
 /// ```
 /// let versions = ["0.9.0", "0.10.0", "1.0.0-rc1", "main"];
@@ -31,7 +31,7 @@ pub fn newest_version<'a>(
         .map(|(_, text)| text)
 }
 
-/// Whether a text is a version or a range of versions.
+/// True if a text is a version or a range of versions.
 ///
 /// ```
 /// assert!(helm::is_version_constraint(">=0.6, <1"));

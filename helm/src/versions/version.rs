@@ -15,7 +15,7 @@ pub(crate) struct Version {
 }
 
 impl Version {
-    /// Reads `v1.2.3-pre+meta`, and with fewer numbers.
+    /// Reads `v1.2.3-pre+meta`, also with fewer numbers.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let body = text.strip_prefix('v').unwrap_or(text);
         let (body, metadata) = split_part(body, '+')?;
@@ -42,7 +42,7 @@ impl Version {
         })
     }
 
-    /// The order of versions; metadata does not count.
+    /// The order of versions; metadata is ignored.
     pub(crate) fn compare(&self, other: &Self) -> Ordering {
         (self.major, self.minor, self.patch)
             .cmp(&(other.major, other.minor, other.patch))
@@ -68,7 +68,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// Cuts a pre-release or metadata off; it must not be empty, nor have empty parts.
+/// Splits off a pre-release or metadata, which must not be empty or have empty parts.
 pub(crate) fn split_part(text: &str, separator: char) -> Option<(&str, &str)> {
     match text.split_once(separator) {
         None => Some((text, "")),

@@ -1,4 +1,4 @@
-//! Libyaml's emitter: where lines break, what is quoted and how blocks are indented.
+//! Libyaml's emitter: line breaks, quotes and the indentation of blocks.
 
 use super::scanner::{break_width, character_width};
 
@@ -11,7 +11,7 @@ pub(super) enum Dialect {
     Pretty,
 }
 
-/// How a scalar is to be written, before the emitter changes its mind.
+/// The requested style of a scalar; the emitter uses another one where it has to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {
     Plain,
@@ -20,7 +20,7 @@ pub(super) enum Style {
     Literal,
 }
 
-/// Where a node stands.
+/// The position of a node.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     pub(super) mapping: bool,
@@ -34,7 +34,6 @@ struct Analysis {
     block_allowed: bool,
 }
 
-/// The emitter.
 pub(super) struct Emitter {
     pub(super) out: Vec<u8>,
     dialect: Dialect,
@@ -94,7 +93,7 @@ impl Emitter {
         self.indicator(b"-", true, false, true);
     }
 
-    /// A key, in the simple form where it fits.
+    /// A key, in the simple form if possible.
     pub(super) fn key(&mut self, key: &str, style: Style) {
         self.write_indent();
         let simple = !has_break(key.as_bytes()) && key.len() <= 128;
@@ -129,7 +128,7 @@ impl Emitter {
         self.indicator(close, false, false, false);
     }
 
-    /// A scalar that is known to be plain: numbers, booleans, null.
+    /// A scalar that is always plain: a number, a boolean, null.
     pub(super) fn plain(&mut self, text: &str) {
         self.space_before();
         self.out.extend_from_slice(text.as_bytes());
@@ -138,7 +137,6 @@ impl Emitter {
         self.indention = false;
     }
 
-    /// A scalar.
     pub(super) fn scalar(&mut self, text: &str, style: Style, place: Place) {
         let style = self.select_style(text, style, place);
         self.increase_indent(true, false);
@@ -213,7 +211,7 @@ impl Emitter {
                 _ => false,
             };
             if value[index] == b'\t' && self.dialect == Dialect::Pretty {
-                // The newer emitter lets blocks have tabs.
+                // The newer emitter allows tabs in blocks.
                 tabs = true;
             } else {
                 special |= !Self::is_printable(&value[index..]);
@@ -250,7 +248,7 @@ impl Emitter {
         }
     }
 
-    /// The emitters know no printable characters beyond the basic plane.
+    /// Both emitters escape all characters outside of the basic plane.
     fn is_printable(value: &[u8]) -> bool {
         match value {
             [0x0A | 0x20..=0x7E, ..] => true,
@@ -389,7 +387,7 @@ impl Emitter {
 
     fn write_double_quoted(&mut self, text: &str, allow_breaks: bool) {
         let value = text.as_bytes();
-        // The original asks whether the value starts with a byte order mark, at every character.
+        // libyaml checks at every character whether the value starts with a byte order mark.
         let has_mark = text.starts_with('\u{feff}');
         self.indicator(b"\"", true, false, false);
         let mut spaces = false;
@@ -494,7 +492,7 @@ fn has_break(value: &[u8]) -> bool {
     (0..value.len()).any(|index| break_width(&value[index..]) > 0)
 }
 
-/// Where the character before `end` starts.
+/// The start of the character before `end`.
 fn character_start(value: &[u8], end: usize) -> usize {
     let mut start = end - 1;
     while start > 0 && value[start] & 0xC0 == 0x80 {

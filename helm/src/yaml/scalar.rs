@@ -1,4 +1,4 @@
-//! The tokens that carry text: scalars in all their styles, anchors, tags and directives.
+//! The tokens with text: scalars of all styles, anchors, tags and directives.
 
 use super::YamlError;
 use super::scanner::{Mark, Scanner, TokenKind, character_width};
@@ -311,7 +311,7 @@ impl Scanner<'_> {
         Ok(out)
     }
 
-    /// Copies one character, and the plain ASCII that follows it.
+    /// Copies one character and the plain ASCII after it.
     fn read_run(&mut self, out: &mut Vec<u8>, quote: u8) {
         self.read(out);
         self.read_words(out, |byte| {
@@ -407,7 +407,7 @@ impl Scanner<'_> {
     pub(super) fn scan_plain(&mut self) -> Result<Vec<u8>, YamlError> {
         let start = self.mark;
         let indent = self.indent + 1;
-        // Most keys and values are no longer.
+        // Most keys and values are shorter.
         let mut out = Vec::with_capacity(32);
         let (mut blanks, mut leading_break, mut trailing_breaks) =
             (Vec::new(), Vec::new(), Vec::new());
@@ -468,7 +468,7 @@ impl Scanner<'_> {
                 && matches!(self.at(0), b',' | b'?' | b'[' | b']' | b'{' | b'}'))
     }
 
-    /// Copies the ASCII that follows on the same line.
+    /// Copies the ASCII up to the end of the line.
     fn read_ascii(&mut self, out: &mut Vec<u8>) {
         let rest = &self.text[self.mark.index..];
         let is_text = |byte: &&u8| matches!(byte, b' '..=b'~' | b'\t');
@@ -478,7 +478,7 @@ impl Scanner<'_> {
         self.mark.column += run;
     }
 
-    /// Copies one character, and the words that follow it on the same line as far as nothing in them has a meaning.
+    /// Copies one character and the words after it on the same line, up to the first character with a meaning.
     fn read_plain_run(&mut self, out: &mut Vec<u8>) {
         self.read(out);
         self.read_words(out, |byte| {
@@ -502,7 +502,7 @@ impl Scanner<'_> {
     }
 }
 
-/// One line break becomes a space, more become one less.
+/// One line break becomes a space; of several, the first is dropped.
 fn fold(out: &mut Vec<u8>, leading_break: &[u8], trailing_breaks: &[u8]) {
     if leading_break.first() == Some(&b'\n') {
         if trailing_breaks.is_empty() {
