@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Tree};
 
 use crate::capabilities::Capabilities;
 use crate::chart::{Chart, Enabled, enable, is_compatible, schema_errors};
+use crate::dependency::Dependency;
 use crate::error::Error;
 use crate::exec::Interpreter;
 use crate::failure::TemplatePlace;
@@ -364,20 +365,9 @@ fn collect<'a>(
         let seen = seen.seen_as(MapType::Any);
         children.insert(Text::from(child.name.as_str()), seen);
     }
-    let files: FileSet = chart
-        .chart
-        .files
-        .iter()
-        .map(|file| (file.name.clone(), Arc::clone(&file.data)))
-        .collect();
-    let files = Value::Struct(Rc::new(Structure {
-        type_name: "engine.files",
-        fields: Vec::new(),
-        methods: Methods::Files(Rc::new(files)),
-    }));
     let entries = [
         ("Chart", chart_value(chart, is_root)),
-        ("Files", files),
+        ("Files", files_value(chart.chart)),
         ("Release", shared.release.clone()),
         ("Capabilities", shared.capabilities.clone()),
         ("Values", values),
@@ -401,6 +391,20 @@ fn collect<'a>(
         });
     }
     data
+}
+
+/// `.Files`
+fn files_value(chart: &Chart) -> Value {
+    let files: FileSet = chart
+        .files
+        .iter()
+        .map(|file| (file.name.clone(), Arc::clone(&file.data)))
+        .collect();
+    Value::Struct(Rc::new(Structure {
+        type_name: "engine.files",
+        fields: Vec::new(),
+        methods: Methods::Files(Rc::new(files)),
+    }))
 }
 
 /// `.Chart`
@@ -444,24 +448,27 @@ fn chart_value(chart: &Enabled<'_>, is_root: bool) -> Value {
     ] {
         entries.insert(Text::from(name), Value::text(text.as_str()));
     }
-    let dependencies = chart.requirements.iter().flatten().map(|dependency| {
-        map([
-            ("Name", Value::text(dependency.name.as_str())),
-            ("Version", Value::text(dependency.version.as_str())),
-            ("Repository", Value::text(dependency.repository.as_str())),
-            ("Condition", Value::text(dependency.condition.as_str())),
-            (
-                "Tags",
-                Value::strings(dependency.tags.iter().map(String::as_str)),
-            ),
-            ("Enabled", Value::Bool(true)),
-            ("Alias", Value::text(dependency.alias.as_str())),
-        ])
-    });
+    let dependencies = chart.requirements.iter().flatten().map(dependency_value);
     entries.insert(
         Text::from("Dependencies"),
         Value::list(dependencies.collect()),
     );
     entries.insert(Text::from("IsRoot"), Value::Bool(is_root));
     Value::map(entries)
+}
+
+/// An item of `.Chart.Dependencies`.
+fn dependency_value(dependency: &Dependency) -> Value {
+    map([
+        ("Name", Value::text(dependency.name.as_str())),
+        ("Version", Value::text(dependency.version.as_str())),
+        ("Repository", Value::text(dependency.repository.as_str())),
+        ("Condition", Value::text(dependency.condition.as_str())),
+        (
+            "Tags",
+            Value::strings(dependency.tags.iter().map(String::as_str)),
+        ),
+        ("Enabled", Value::Bool(true)),
+        ("Alias", Value::text(dependency.alias.as_str())),
+    ])
 }

@@ -51,12 +51,6 @@ impl Interpreter<'_> {
     ) -> Run<Value> {
         let first = &command.operands[0];
         let arguments = &command.operands[1..];
-        let no_arguments = |frame: &Frame| {
-            if arguments.is_empty() && last.is_none() {
-                return Ok(());
-            }
-            Err(frame.fault(first.offset, "can't give argument to non-function"))
-        };
         match &first.kind {
             ExpressionKind::Function(function) => {
                 self.call(frame, function, first.offset, arguments, dot, last)
@@ -98,7 +92,10 @@ impl Interpreter<'_> {
             | ExpressionKind::Bool(_)
             | ExpressionKind::Text(_)
             | ExpressionKind::Number(_) => {
-                no_arguments(frame)?;
+                if !arguments.is_empty() || last.is_some() {
+                    let problem = "can't give argument to non-function";
+                    return Err(frame.fault(first.offset, problem));
+                }
                 self.operand(frame, first, dot)
             }
         }

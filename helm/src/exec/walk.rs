@@ -46,10 +46,7 @@ impl Interpreter<'_> {
                 return Ok(Flow::Next);
             }
             Node::Action(pipeline) => {
-                let value = self.pipeline(frame, pipeline, dot)?;
-                if pipeline.variables.is_empty() {
-                    self.print_value(frame, pipeline.offset, &value, out)?;
-                }
+                self.action(frame, pipeline, dot, out)?;
                 return Ok(Flow::Next);
             }
             Node::If {
@@ -91,6 +88,20 @@ impl Interpreter<'_> {
         };
         frame.variables.truncate(mark);
         flow
+    }
+
+    fn action(
+        &mut self,
+        frame: &mut Frame,
+        pipeline: &Pipeline,
+        dot: &Value,
+        out: &mut Output,
+    ) -> Run<()> {
+        let value = self.pipeline(frame, pipeline, dot)?;
+        if pipeline.variables.is_empty() {
+            self.print_value(frame, pipeline.offset, &value, out)?;
+        }
+        Ok(())
     }
 
     /// `{{ template }}`

@@ -3,7 +3,7 @@
 use super::arguments::text;
 use super::{Outcome, check_text};
 use crate::value::{
-    NO_VALUE, Text, Value, format_value, format_with_verb, to_display, write_display,
+    Map, NO_VALUE, Text, Value, format_value, format_with_verb, to_display, write_display,
 };
 
 /// `fmt.Sprint`: a space between two operands if neither is a string.
@@ -280,20 +280,7 @@ impl Printer<'_> {
                 return;
             }
             Value::Map(map) if verb != 'v' => {
-                let entries = map.entries.borrow();
-                self.out.extend_from_slice(b"map[");
-                for (index, (key, value)) in entries.iter().enumerate() {
-                    if self.out.len() > crate::limits::MAX_TEXT {
-                        break;
-                    }
-                    if index > 0 {
-                        self.out.push(b' ');
-                    }
-                    self.verb(verb, &Value::Str(key.clone()), flags);
-                    self.out.push(b':');
-                    self.verb(verb, value, flags);
-                }
-                self.out.push(b']');
+                self.map(verb, map, flags);
                 return;
             }
             Value::Bytes(bytes) if matches!(verb, 's' | 'q' | 'x' | 'X') => {
@@ -316,6 +303,22 @@ impl Printer<'_> {
             Some(text) => self.pad(text, flags),
             None => self.bad(verb, value),
         }
+    }
+
+    fn map(&mut self, verb: char, map: &Map, flags: Flags) {
+        self.out.extend_from_slice(b"map[");
+        for (index, (key, value)) in map.entries.borrow().iter().enumerate() {
+            if self.out.len() > crate::limits::MAX_TEXT {
+                break;
+            }
+            if index > 0 {
+                self.out.push(b' ');
+            }
+            self.verb(verb, &Value::Str(key.clone()), flags);
+            self.out.push(b':');
+            self.verb(verb, value, flags);
+        }
+        self.out.push(b']');
     }
 
     fn list(&mut self, verb: char, items: &[Value], flags: Flags) {

@@ -1,15 +1,8 @@
 //! Libyaml's emitter: line breaks, quotes and the indentation of blocks.
 
+use super::analysis::{analyze, is_printable};
+use super::dialect::Dialect;
 use super::scanner::{break_width, character_width};
-
-/// The two dialects Helm writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dialect {
-    /// go-yaml 2: `toYaml`. Long lines fold, sequences in mappings are not indented.
-    Compact,
-    /// go-yaml 3 with an indentation of two: `toYamlPretty`.
-    Pretty,
-}
 
 /// The requested style of a scalar; the emitter uses another one where it has to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,13 +18,6 @@ pub(super) enum Style {
 pub(super) struct Place {
     pub(super) mapping: bool,
     pub(super) simple_key: bool,
-}
-
-struct Analysis {
-    multiline: bool,
-    plain_allowed: bool,
-    single_quoted_allowed: bool,
-    block_allowed: bool,
 }
 
 pub(super) struct Emitter {
@@ -160,7 +146,7 @@ impl Emitter {
     }
 
     fn select_style(&self, text: &str, style: Style, place: Place) -> Style {
-        let analysis = self.analyze(text.as_bytes());
+        let analysis = analyze(text.as_bytes(), self.dialect);
         let mut style = style;
         if place.simple_key && analysis.multiline {
             style = Style::DoubleQuoted;
@@ -177,88 +163,6 @@ impl Emitter {
             style = Style::DoubleQuoted;
         }
         style
-    }
-
-    fn analyze(&self, value: &[u8]) -> Analysis {
-        if value.is_empty() {
-            return Analysis {
-                multiline: false,
-                plain_allowed: true,
-                single_quoted_allowed: true,
-                block_allowed: false,
-            };
-        }
-        let mut indicators = value.starts_with(b"---") || value.starts_with(b"...");
-        let (mut line_breaks, mut special, mut tabs) = (false, false, false);
-        let (mut leading, mut trailing_space, mut trailing_break) = (false, false, false);
-        let (mut break_space, mut space_break) = (false, false);
-        let (mut previous_space, mut previous_break, mut after_blank) = (false, false, true);
-        let mut index = 0;
-        while index < value.len() {
-            let width = character_width(value[index]);
-            let next = index + width;
-            let before_blank = next >= value.len() || matches!(value[next], b' ' | b'\t');
-            indicators |= match value[index] {
-                b'#' | b',' | b'[' | b']' | b'{' | b'}' | b'&' | b'*' | b'!' | b'|' | b'>'
-                | b'\'' | b'"' | b'%' | b'@' | b'`'
-                    if index == 0 =>
-                {
-                    true
-                }
-                b'?' | b'-' if index == 0 => before_blank,
-                b':' => before_blank,
-                b'#' => after_blank,
-                _ => false,
-            };
-            if value[index] == b'\t' && self.dialect == Dialect::Pretty {
-                // The newer emitter allows tabs in blocks.
-                tabs = true;
-            } else {
-                special |= !Self::is_printable(&value[index..]);
-            }
-            let is_break = break_width(&value[index..]) > 0;
-            if value[index] == b' ' {
-                leading |= index == 0;
-                trailing_space |= next == value.len();
-                break_space |= previous_break;
-            } else if is_break {
-                line_breaks = true;
-                leading |= index == 0;
-                trailing_break |= next == value.len();
-                space_break |= previous_space;
-            }
-            previous_space = value[index] == b' ';
-            previous_break = is_break;
-            after_blank = is_break || matches!(value[index], b' ' | b'\t' | 0);
-            index = next;
-        }
-        Analysis {
-            multiline: line_breaks,
-            plain_allowed: !(leading
-                || trailing_space
-                || trailing_break
-                || break_space
-                || space_break
-                || special
-                || tabs
-                || line_breaks
-                || indicators),
-            single_quoted_allowed: !(break_space || space_break || special || tabs),
-            block_allowed: !(trailing_space || space_break || special),
-        }
-    }
-
-    /// Both emitters escape all characters outside of the basic plane.
-    fn is_printable(value: &[u8]) -> bool {
-        match value {
-            [0x0A | 0x20..=0x7E, ..] => true,
-            [0xC2, second, ..] => *second >= 0xA0,
-            [0xC3..=0xEC | 0xEE, ..] => true,
-            [0xED, second, ..] => *second < 0xA0,
-            [0xEF, 0xBB, 0xBF, ..] | [0xEF, 0xBF, 0xBE | 0xBF, ..] => false,
-            [0xEF, ..] => true,
-            _ => false,
-        }
     }
 
     fn increase_indent(&mut self, flow: bool, indentless: bool) {
@@ -393,7 +297,7 @@ impl Emitter {
         let mut spaces = false;
         for (index, character) in text.char_indices() {
             let rest = &value[index..];
-            let escaped = !Self::is_printable(rest) || has_mark || break_width(rest) > 0;
+            let escaped = !is_printable(rest) || has_mark || break_width(rest) > 0;
             if escaped || matches!(character, '"' | '\\') {
                 self.write_escaped(character);
                 spaces = false;

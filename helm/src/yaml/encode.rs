@@ -5,7 +5,8 @@ use std::cmp::Ordering;
 use base64::Engine as _;
 
 use super::MAX_DEPTH;
-use super::emitter::{Dialect, Emitter, Place, Style};
+use super::dialect::Dialect;
+use super::emitter::{Emitter, Place, Style};
 use super::resolve::{Resolved, is_base_60, resolve};
 use crate::json;
 use crate::value::{Text, Value, format_general, format_json_number};

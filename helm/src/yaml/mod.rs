@@ -5,7 +5,9 @@
 //! into Go's `interface{}`. The writer is a port of libyaml's emitter, which decides where long lines
 //! are folded.
 
+mod analysis;
 mod decode;
+mod dialect;
 mod emitter;
 mod encode;
 mod fetch;
@@ -13,6 +15,7 @@ mod parser;
 mod resolve;
 mod scalar;
 mod scanner;
+mod tags;
 
 pub(crate) use decode::{json_kind, read, read_documents, read_map, read_map_keeping_numbers};
 pub(crate) use encode::{Unwritable, write, write_pretty};
