@@ -40,7 +40,7 @@ pub fn images(uses: &[helm::ImageUse]) -> (Vec<ChartImage>, Vec<NoImage>) {
     let mut by_text: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for one in uses {
         let wanted_by = by_text.entry(one.image.trim()).or_default();
-        wanted_by.push(harmless(&describe(&one.wanted)));
+        wanted_by.push(harmless(&describe(&one.used_by)));
     }
     let (mut images, mut others): (Vec<ChartImage>, Vec<NoImage>) = (Vec::new(), Vec::new());
     for (text, wanted_by) in by_text {
@@ -71,15 +71,15 @@ pub fn images(uses: &[helm::ImageUse]) -> (Vec<ChartImage>, Vec<NoImage>) {
     (images, others)
 }
 
-fn describe(wanted: &helm::Wanted) -> String {
-    let helm::Wanted {
+fn describe(used_by: &helm::UsedBy) -> String {
+    let helm::UsedBy {
         kind,
         name,
         container,
         path,
         chart,
         template: _,
-    } = wanted;
+    } = used_by;
     let place = container.as_ref().map_or_else(
         || path.clone(),
         |container| format!("container {container}"),
@@ -168,12 +168,12 @@ mod tests {
     fn one_image_has_everything_that_wants_it() {
         let uses = |image: &str, name: &str| helm::ImageUse {
             image: image.to_owned(),
-            wanted: helm::Wanted {
+            used_by: helm::UsedBy {
                 kind: "Deployment".into(),
                 name: name.into(),
                 container: Some("main".into()),
                 chart: "c".into(),
-                ..helm::Wanted::default()
+                ..helm::UsedBy::default()
             },
         };
         let (images, others) = images(&[

@@ -24,12 +24,12 @@ pub struct ImageUse {
     /// as `registry/repository:tag@digest`, or as `{tag: 1.0}` if it does not name the image.
     pub image: String,
     /// The resource that uses it.
-    pub wanted: Wanted,
+    pub used_by: UsedBy,
 }
 
 /// The place that uses an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Wanted {
+pub struct UsedBy {
     /// The kind of the resource, for example `Deployment`.
     pub kind: String,
     /// The name of the resource.
@@ -57,8 +57,8 @@ impl Rendered {
     /// # let rendered = helm::render(&chart, &Default::default(), &Default::default(), &Default::default())?;
     /// let images = rendered.images();
     /// assert_eq!(images[0].image, "nginx:1");
-    /// assert_eq!(images[0].wanted.kind, "Pod");
-    /// assert_eq!(images[0].wanted.container.as_deref(), Some("c"));
+    /// assert_eq!(images[0].used_by.kind, "Pod");
+    /// assert_eq!(images[0].used_by.container.as_deref(), Some("c"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn images(&self) -> Vec<ImageUse> {
@@ -71,14 +71,14 @@ impl Rendered {
                 .split_once("/templates/")
                 .map_or(self.chart.as_str(), |(chart, _)| chart);
             for document in split_documents(text) {
-                let base = Wanted {
+                let base = UsedBy {
                     chart: chart.to_owned(),
                     template: template.clone(),
-                    ..Wanted::default()
+                    ..UsedBy::default()
                 };
                 Finder {
                     found: &mut found,
-                    wanted: base,
+                    used_by: base,
                     depth: 0,
                     in_values: false,
                 }
@@ -96,7 +96,7 @@ const MAX_BLOCK: usize = 16;
 
 struct Finder<'a> {
     found: &'a mut BTreeSet<ImageUse>,
-    wanted: Wanted,
+    used_by: UsedBy,
     depth: usize,
     /// Inside of a text with the values of a chart: its maps are input of templates, and the templates have already
     /// rendered the images that they make of them.
@@ -132,15 +132,15 @@ impl Finder<'_> {
             }
             return;
         }
-        let outer = self.wanted.clone();
+        let outer = self.used_by.clone();
         if self.depth == 0 {
-            self.wanted.kind = field(map, b"kind");
-            self.wanted.name = metadata
+            self.used_by.kind = field(map, b"kind");
+            self.used_by.name = metadata
                 .map(|metadata| field(&metadata, b"name"))
                 .unwrap_or_default();
         }
         self.walk(value, "", None);
-        self.wanted = outer;
+        self.used_by = outer;
     }
 
     fn walk(&mut self, value: &Value, path: &str, container: Option<&str>) {
@@ -202,17 +202,17 @@ impl Finder<'_> {
         if self.depth >= MAX_DEPTH || !text.contains(':') {
             return;
         }
-        let outer = self.wanted.path.clone();
+        let outer = self.used_by.path.clone();
         let place = if outer.is_empty() {
             path.to_owned()
         } else {
             format!("{outer}.{path}")
         };
-        let inside = Wanted {
+        let inside = UsedBy {
             path: place,
-            ..self.wanted.clone()
+            ..self.used_by.clone()
         };
-        let outer = std::mem::replace(&mut self.wanted, inside);
+        let outer = std::mem::replace(&mut self.used_by, inside);
         self.depth += 1;
         let documents = yaml::read_documents(text);
         let mut is_yaml = true;
@@ -232,7 +232,7 @@ impl Finder<'_> {
             self.lines(text);
         }
         self.depth -= 1;
-        self.wanted = outer;
+        self.used_by = outer;
     }
 
     /// The lines of a text that is not YAML.
@@ -281,20 +281,20 @@ impl Finder<'_> {
         if image.is_empty() || (self.depth > 0 && is_prose(image)) {
             return;
         }
-        let outer = &self.wanted.path;
+        let outer = &self.used_by.path;
         let path = if outer.is_empty() {
             path.to_owned()
         } else {
             format!("{outer}.{path}")
         };
-        let wanted = Wanted {
+        let used_by = UsedBy {
             container: container.map(str::to_owned),
             path,
-            ..self.wanted.clone()
+            ..self.used_by.clone()
         };
         self.found.insert(ImageUse {
             image: image.to_owned(),
-            wanted,
+            used_by,
         });
     }
 }

@@ -40,7 +40,7 @@ pub use chart::{Chart, Metadata};
 pub use dependency::Dependency;
 pub use error::Error;
 pub use failure::TemplatePlace;
-pub use images::{ImageUse, Wanted};
+pub use images::{ImageUse, UsedBy};
 pub use limits::Limits;
 pub use render::{Release, Rendered, render, render_within};
 pub use values::Values;

@@ -179,8 +179,8 @@ fn images_are_found_with_the_places_that_use_them() {
         .map(|image| {
             (
                 image.image.as_str(),
-                image.wanted.chart.as_str(),
-                image.wanted.name.as_str(),
+                image.used_by.chart.as_str(),
+                image.used_by.name.as_str(),
             )
         })
         .collect();
@@ -199,10 +199,10 @@ fn images_are_found_with_the_places_that_use_them() {
             ),
         ]
     );
-    assert_eq!(images[0].wanted.kind, "Deployment");
-    assert_eq!(images[0].wanted.container.as_deref(), Some("main"));
+    assert_eq!(images[0].used_by.kind, "Deployment");
+    assert_eq!(images[0].used_by.container.as_deref(), Some("main"));
     assert_eq!(
-        images[0].wanted.path,
+        images[0].used_by.path,
         "spec.template.spec.containers[0].image"
     );
     // A chart's tests do not count, its hooks do.
