@@ -1,7 +1,7 @@
 //! Prints the same output as `helm template`.
 //!
 //! ```text
-//! cargo run --release -p helm --example template -- CHART [--values FILE]… [--set K=V]… [--set-string K=V]…
+//! cargo run --release -p helm-render --example template -- CHART [--values FILE]… [--set K=V]… [--set-string K=V]…
 //!     [--name release-name] [--namespace default] [--kube-version V] [--output-dir DIR]
 //! ```
 //!
@@ -17,7 +17,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use helm::{Capabilities, Chart, Release, Values};
+use helm_render::{Capabilities, Chart, Release, Values};
 
 /// The parsed command line.
 struct Options {
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn std::error::Error>> {
     let options = options()?;
     let chart = Chart::load(&options.chart)?;
-    let rendered = helm::render(
+    let rendered = helm_render::render(
         &chart,
         &options.values,
         &options.release,

@@ -3,7 +3,7 @@
 /// `.Capabilities`: a Kubernetes version and the API versions it serves.
 ///
 /// ```
-/// let capabilities = helm::Capabilities::default();
+/// let capabilities = helm_render::Capabilities::default();
 /// assert_eq!(capabilities.kube_version, "v1.36.0");
 /// assert!(capabilities.api_versions.iter().any(|version| version == "apps/v1"));
 /// ```

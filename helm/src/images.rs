@@ -53,8 +53,8 @@ impl Rendered {
     /// # std::fs::write(folder.path().join("Chart.yaml"), "apiVersion: v2\nname: demo\nversion: 0.1.0\n")?;
     /// # let pod = "kind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: 'nginx:1'}]}\n";
     /// # std::fs::write(folder.path().join("templates/a.yaml"), pod)?;
-    /// # let chart = helm::Chart::load(folder.path())?;
-    /// # let rendered = helm::render(&chart, &Default::default(), &Default::default(), &Default::default())?;
+    /// # let chart = helm_render::Chart::load(folder.path())?;
+    /// # let rendered = helm_render::render(&chart, &Default::default(), &Default::default(), &Default::default())?;
     /// let images = rendered.images();
     /// assert_eq!(images[0].image, "nginx:1");
     /// assert_eq!(images[0].used_by.kind, "Pod");

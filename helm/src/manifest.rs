@@ -80,8 +80,8 @@ impl Rendered {
     /// # std::fs::create_dir(folder.path().join("templates"))?;
     /// # std::fs::write(folder.path().join("Chart.yaml"), "apiVersion: v2\nname: demo\nversion: 0.1.0\n")?;
     /// # std::fs::write(folder.path().join("templates/a.yaml"), "kind: Service\n---\nkind: Secret\n")?;
-    /// # let chart = helm::Chart::load(folder.path())?;
-    /// # let rendered = helm::render(&chart, &Default::default(), &Default::default(), &Default::default())?;
+    /// # let chart = helm_render::Chart::load(folder.path())?;
+    /// # let rendered = helm_render::render(&chart, &Default::default(), &Default::default(), &Default::default())?;
     /// assert_eq!(
     ///     rendered.manifest()?,
     ///     "---\n# Source: demo/templates/a.yaml\nkind: Secret\n\n---\n# Source: demo/templates/a.yaml\nkind: Service\n",

@@ -82,10 +82,10 @@ const STACK: usize = 256 << 20;
 /// # std::fs::create_dir(folder.path().join("templates"))?;
 /// # std::fs::write(folder.path().join("Chart.yaml"), "apiVersion: v2\nname: demo\nversion: 0.1.0\n")?;
 /// # std::fs::write(folder.path().join("templates/a.yaml"), "name: {{ .Release.Name }}-{{ .Values.x | upper }}\n")?;
-/// let chart = helm::Chart::load(folder.path())?;
-/// let mut values = helm::Values::new();
+/// let chart = helm_render::Chart::load(folder.path())?;
+/// let mut values = helm_render::Values::new();
 /// values.set("x=y")?;
-/// let rendered = helm::render(&chart, &values, &helm::Release::default(), &helm::Capabilities::default())?;
+/// let rendered = helm_render::render(&chart, &values, &helm_render::Release::default(), &helm_render::Capabilities::default())?;
 /// assert_eq!(rendered.files()["demo/templates/a.yaml"], "name: release-name-Y\n");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

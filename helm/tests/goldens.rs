@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use helm::{Capabilities, Chart, Release, Rendered, Values};
+use helm_render::{Capabilities, Chart, Release, Rendered, Values};
 use libtest_mimic::Arguments;
 use needs::{Need, published_charts};
 use serde_json::Value as Tree;
@@ -49,8 +49,8 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn render(chart: &Path, values: &Values) -> Result<Rendered, helm::Error> {
-    helm::render(
+fn render(chart: &Path, values: &Values) -> Result<Rendered, helm_render::Error> {
+    helm_render::render(
         &Chart::load(chart)?,
         values,
         &Release::default(),
@@ -145,9 +145,9 @@ fn a_missing_dependency_is_named_and_can_be_added() {
     assert!(missing[0].repository.starts_with("https://"));
     assert!(!chart.locked_dependencies().is_empty());
     let (release, capabilities) = (Release::default(), Capabilities::default());
-    let error = helm::render(&chart, &Values::new(), &release, &capabilities).unwrap_err();
+    let error = helm_render::render(&chart, &Values::new(), &release, &capabilities).unwrap_err();
     assert!(
-        matches!(error, helm::Error::MissingDependencies(_)),
+        matches!(error, helm_render::Error::MissingDependencies(_)),
         "{error}"
     );
     chart.add_dependency(Chart::load(package(&folder, "otel")).unwrap());

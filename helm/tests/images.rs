@@ -8,9 +8,9 @@ fn images(template: &str) -> Vec<String> {
     let chart = "apiVersion: v2\nname: c\nversion: 0.1.0\n";
     std::fs::write(folder.path().join("Chart.yaml"), chart).unwrap();
     std::fs::write(folder.path().join("templates/a.yaml"), template).unwrap();
-    let chart = helm::Chart::load(folder.path()).unwrap();
+    let chart = helm_render::Chart::load(folder.path()).unwrap();
     let (values, release, capabilities) = Default::default();
-    let rendered = helm::render(&chart, &values, &release, &capabilities).unwrap();
+    let rendered = helm_render::render(&chart, &values, &release, &capabilities).unwrap();
     let uses = rendered.images().into_iter();
     let mut images: Vec<String> = uses.map(|used| used.image).collect();
     images.dedup();

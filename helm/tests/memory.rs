@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use helm::{Capabilities, Chart, Release, Values};
+use helm_render::{Capabilities, Chart, Release, Values};
 
 /// The variable with the chart for the child.
 const CHART: &str = "HELM_TEST_CHART";
@@ -20,7 +20,7 @@ fn child_process_renders_the_chart_it_is_given() {
         return;
     };
     let rendered = Chart::load(folder).and_then(|chart| {
-        let rendered = helm::render(
+        let rendered = helm_render::render(
             &chart,
             &Values::new(),
             &Release::default(),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use helm::{Capabilities, Chart, Release, Values};
+use helm_render::{Capabilities, Chart, Release, Values};
 use serde_json::Value as Tree;
 
 fn folder() -> PathBuf {
@@ -43,7 +43,7 @@ fn charts_render_as_helm_renders_them() {
     let mut wrong = Vec::new();
     for (chart, name, values, expected) in cases {
         let rendered = Chart::load(folder().join("charts").join(chart)).and_then(|chart| {
-            helm::render(
+            helm_render::render(
                 &chart,
                 &values,
                 &Release::default(),
@@ -68,7 +68,7 @@ fn charts_render_as_helm_renders_them() {
 }
 
 /// The result for one variant of a batch, in the form of `record.py`.
-fn result_of(batch: &Tree, variant: &str) -> Result<String, helm::Error> {
+fn result_of(batch: &Tree, variant: &str) -> Result<String, helm_render::Error> {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -85,7 +85,7 @@ fn result_of(batch: &Tree, variant: &str) -> Result<String, helm::Error> {
     }
     let mut merged = Values::new();
     merged.merge_yaml(&values.to_string())?;
-    let rendered = helm::render(
+    let rendered = helm_render::render(
         &Chart::load(folder.path())?,
         &merged,
         &Release::default(),
@@ -121,9 +121,9 @@ fn batches_have_the_same_results_as_in_helm() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-fn render(chart: &str) -> helm::Rendered {
+fn render(chart: &str) -> helm_render::Rendered {
     let chart = Chart::load(folder().join("charts").join(chart)).unwrap();
-    helm::render(
+    helm_render::render(
         &chart,
         &Values::new(),
         &Release::default(),
@@ -237,8 +237,8 @@ fn images_under_other_keys_and_in_test_hooks_are_found() {
         "templates/tests/c.yaml",
         "kind: Pod\nmetadata: {name: c}\nspec: {containers: [{name: c, image: 'tests:1'}]}\n",
     );
-    let chart = helm::Chart::load(folder.path()).unwrap();
-    let rendered = helm::render(
+    let chart = helm_render::Chart::load(folder.path()).unwrap();
+    let rendered = helm_render::render(
         &chart,
         &Default::default(),
         &Default::default(),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use helm::{Capabilities, Chart, Error, Limits, Release, Rendered, Values};
+use helm_render::{Capabilities, Chart, Error, Limits, Release, Rendered, Values};
 
 const CHART: &str = "apiVersion: v2\nname: bad\nversion: 0.1.0\n";
 
@@ -42,7 +42,7 @@ fn within(files: &[(&str, &[u8])], limits: &Limits) -> Result<Rendered, Error> {
     let all: Vec<(&str, &[u8])> = std::iter::once(("bad/Chart.yaml", CHART.as_bytes()))
         .chain(files.iter().copied())
         .collect();
-    helm::render_within(
+    helm_render::render_within(
         &load(&all)?,
         &Values::new(),
         &Release::default(),

@@ -46,7 +46,7 @@ impl Chart {
     /// Loads a chart from an archive's bytes, within the default [`Limits`].
     ///
     /// ```
-    /// let error = helm::Chart::from_archive(b"not a chart").unwrap_err();
+    /// let error = helm_render::Chart::from_archive(b"not a chart").unwrap_err();
     /// assert!(error.to_string().starts_with("chart archive: not a gzipped archive"));
     /// ```
     ///

@@ -28,7 +28,7 @@ pub(crate) use metadata::text_of;
 /// ```
 /// # let folder = tempfile::tempdir()?;
 /// # std::fs::write(folder.path().join("Chart.yaml"), "apiVersion: v2\nname: demo\nversion: 0.1.0\n")?;
-/// let chart = helm::Chart::load(folder.path())?;
+/// let chart = helm_render::Chart::load(folder.path())?;
 /// assert_eq!(chart.name(), "demo");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -15,13 +15,13 @@ use crate::{value, yaml};
 /// Later calls override earlier ones, as later files and flags do in Helm.
 ///
 /// ```
-/// let mut values = helm::Values::new();
+/// let mut values = helm_render::Values::new();
 /// values.merge_yaml("image: {repository: nginx, tag: '1.0'}\nreplicas: 2")?;
 /// values.set("image.tag=1.1,hosts={a,b}")?;
 /// assert_eq!(values.tree()["image"]["tag"], "1.1");
 /// assert_eq!(values.tree()["image"]["repository"], "nginx");
 /// assert_eq!(values.tree()["hosts"][1], "b");
-/// # Ok::<(), helm::Error>(())
+/// # Ok::<(), helm_render::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Values(Tree);

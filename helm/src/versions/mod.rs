@@ -12,10 +12,10 @@ pub(crate) use version::{Version, has_leading_zero, split_part};
 ///
 /// ```
 /// let versions = ["0.9.0", "0.10.0", "1.0.0-rc1", "main"];
-/// assert_eq!(helm::newest_version(versions, None), Some("0.10.0"));
-/// assert_eq!(helm::newest_version(versions, Some("<0.10")), Some("0.9.0"));
-/// assert_eq!(helm::newest_version(versions, Some("1.0.0-rc1")), Some("1.0.0-rc1"));
-/// assert_eq!(helm::newest_version(versions, Some(">=2")), None);
+/// assert_eq!(helm_render::newest_version(versions, None), Some("0.10.0"));
+/// assert_eq!(helm_render::newest_version(versions, Some("<0.10")), Some("0.9.0"));
+/// assert_eq!(helm_render::newest_version(versions, Some("1.0.0-rc1")), Some("1.0.0-rc1"));
+/// assert_eq!(helm_render::newest_version(versions, Some(">=2")), None);
 /// ```
 pub fn newest_version<'a>(
     versions: impl IntoIterator<Item = &'a str>,
@@ -34,8 +34,8 @@ pub fn newest_version<'a>(
 /// True if a text is a version or a range of versions.
 ///
 /// ```
-/// assert!(helm::is_version_constraint(">=0.6, <1"));
-/// assert!(!helm::is_version_constraint("the newest"));
+/// assert!(helm_render::is_version_constraint(">=0.6, <1"));
+/// assert!(!helm_render::is_version_constraint("the newest"));
 /// ```
 pub fn is_version_constraint(text: &str) -> bool {
     Constraint::parse(text).is_some()
