@@ -80,7 +80,7 @@ fn is_connector(character: char) -> bool {
 /// `xstrings.ToCamelCase`: words begin with a capital, and capitals that follow one at its beginning are lowered.
 pub(super) fn camelcase(args: &[Value]) -> Outcome {
     let whole = text(&args[0]);
-    // Leading connectors stay; of a text of connectors, the last one stays too.
+    // Leading connectors stay; if there is nothing else, the last one is repeated.
     let rest = whole.trim_start_matches(is_connector);
     let mut out = whole[..whole.len() - rest.len()].to_owned();
     if rest.is_empty() {
