@@ -52,5 +52,5 @@ faults:
 
 # Measure how long it takes to render charts and to read a chart repository index.
 bench:
-    cargo bench --package helm
+    cargo bench --package helm-render
     cargo bench --package acr-sync-core

@@ -1,16 +1,16 @@
-//! Measures how long it takes to load and render a chart, and to find its images. Also measures Helm itself if its Python
-//! SDK is installed.
+//! Measures how long it takes to load and render a chart, and to find its images. Also measures Helm itself if its
+//! Python SDK is installed.
 //!
-//! Run `cargo bench -p helm`. The published charts are read from the folder `PUBLISHED_CHARTS`, by default
-//! `../shared/charts` next to the checkout, and skipped if they are not there. Set `HELM_PYTHON` to a Python that can import
-//! `helm_python` to measure Helm.
+//! Run `cargo bench -p helm-render`. The published charts are read from the folder `PUBLISHED_CHARTS`, by default
+//! `../shared/charts` next to the checkout, and skipped if they are not there. Set `HELM_PYTHON` to a Python that can
+//! import `helm_python` to measure Helm.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use divan::Bencher;
-use helm::{Capabilities, Chart, Release, Values};
+use helm_render::{Capabilities, Chart, Release, Values};
 
 /// Short names of the charts.
 const CHARTS: [&str; 3] = ["runwhen-local", "opentelemetry-collector", "common-style"];
@@ -57,7 +57,7 @@ fn render(bencher: Bencher<'_, '_>, name: &str) {
     };
     let (values, release, capabilities) =
         (values(name), Release::default(), Capabilities::default());
-    bencher.bench(|| helm::render(&chart, &values, &release, &capabilities));
+    bencher.bench(|| helm_render::render(&chart, &values, &release, &capabilities));
 }
 
 #[divan::bench(args = CHARTS)]
@@ -65,7 +65,7 @@ fn images(bencher: Bencher<'_, '_>, name: &str) {
     let Some(Ok(chart)) = path(name).map(Chart::load) else {
         return;
     };
-    if let Ok(rendered) = helm::render(
+    if let Ok(rendered) = helm_render::render(
         &chart,
         &values(name),
         &Release::default(),

@@ -1,12 +1,12 @@
 //! Prints the same output as `helm template`.
 //!
 //! ```text
-//! cargo run --release -p helm --example template -- CHART [--values FILE]… [--set K=V]… [--set-string K=V]…
+//! cargo run --release -p helm-render --example template -- CHART [--values FILE]… [--set K=V]… [--set-string K=V]…
 //!     [--name release-name] [--namespace default] [--kube-version V] [--output-dir DIR]
 //! ```
 //!
-//! CHART is a folder or a `.tgz`. With `--output-dir`, the program writes each rendered file to the path of its template
-//! instead, including hooks, tests and notes, as Helm's engine returns them.
+//! CHART is a folder or a `.tgz`. With `--output-dir`, the program writes each rendered file to the path of its
+//! template instead, including hooks, tests and notes, as Helm's engine returns them.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -17,7 +17,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use helm::{Capabilities, Chart, Release, Values};
+use helm_render::{Capabilities, Chart, Release, Values};
 
 /// The parsed command line.
 struct Options {
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn std::error::Error>> {
     let options = options()?;
     let chart = Chart::load(&options.chart)?;
-    let rendered = helm::render(
+    let rendered = helm_render::render(
         &chart,
         &options.values,
         &options.release,

@@ -1,9 +1,9 @@
-//! What the cluster is taken to be able to do.
+//! The assumed capabilities of the cluster.
 
 /// `.Capabilities`: a Kubernetes version and the API versions it serves.
 ///
 /// ```
-/// let capabilities = helm::Capabilities::default();
+/// let capabilities = helm_render::Capabilities::default();
 /// assert_eq!(capabilities.kube_version, "v1.36.0");
 /// assert!(capabilities.api_versions.iter().any(|version| version == "apps/v1"));
 /// ```
@@ -11,14 +11,14 @@
 pub struct Capabilities {
     /// The version of Kubernetes, as in `v1.36.0`.
     pub kube_version: String,
-    /// What `.Capabilities.APIVersions.Has` finds.
+    /// The API versions that `.Capabilities.APIVersions.Has` finds.
     pub api_versions: Vec<String>,
     /// The version of Helm that templates see.
     pub helm_version: String,
 }
 
 impl Default for Capabilities {
-    /// Helm 4.2's own defaults, without a cluster.
+    /// The defaults of Helm 4.2 without a cluster.
     fn default() -> Self {
         Self {
             kube_version: "v1.36.0".into(),
@@ -29,7 +29,7 @@ impl Default for Capabilities {
 }
 
 impl Capabilities {
-    /// The version without what a provider adds: `v1.33.4` of `v1.33.4-gke.1245000`.
+    /// The version without the suffix of a provider: `v1.33.4` of `v1.33.4-gke.1245000`.
     pub(crate) fn kube_release(&self) -> String {
         let numbers = self.kube_version.trim_start_matches('v');
         let end = numbers

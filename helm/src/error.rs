@@ -1,10 +1,9 @@
-//! What can go wrong.
+//! The errors of this crate.
 
-use std::fmt;
 use std::path::PathBuf;
 
-use crate::chart::Dependency;
-use crate::exec::{Fault, Place};
+use crate::dependency::Dependency;
+use crate::failure::{Fault, TemplatePlace};
 
 /// A chart that cannot be loaded or rendered.
 #[derive(Debug, thiserror::Error)]
@@ -15,18 +14,18 @@ pub enum Error {
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// The archive is not a chart's, or not a safe one.
+    /// The archive is not a chart, or is not safe.
     #[error("chart archive: {0}")]
     Archive(String),
-    /// A file of the chart does not say what it should.
+    /// A file of the chart is not valid.
     #[error("{file}: {problem}")]
     ChartFile {
         /// The file's path inside the chart.
         file: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// Charts that `Chart.yaml` names are not in `charts/`.
@@ -50,57 +49,30 @@ pub enum Error {
         /// The version in the [`Capabilities`](crate::Capabilities).
         version: String,
     },
-    /// A template is not well formed.
+    /// A template has a syntax error.
     #[error("{0}: {1}")]
     Parse(TemplatePlace, String),
-    /// A template could not be run to its end.
+    /// A template failed.
     #[error("{place}: {problem}{}", callers_of(callers))]
     Template {
-        /// Where it stopped.
+        /// The place of the failure.
         place: TemplatePlace,
-        /// Why.
+        /// The error of the operating system.
         problem: String,
-        /// Where the template was used from, innermost first.
+        /// The places that use the template, innermost first.
         callers: Vec<TemplatePlace>,
     },
-    /// A rendered file is not the YAML it should be.
+    /// A rendered file is not valid YAML.
     #[error("YAML parse error on {file}: {problem}")]
     Manifest {
         /// The template's path.
         file: String,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// The machine has no thread for the render.
+    /// A thread for the render cannot be started.
     #[error("start the render: {0}")]
     Thread(std::io::Error),
-}
-
-/// A line and column of a template.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TemplatePlace {
-    /// The template's path, from the root chart's name on.
-    pub file: String,
-    /// The line, from one.
-    pub line: usize,
-    /// The byte in the line, from one.
-    pub column: usize,
-}
-
-impl fmt::Display for TemplatePlace {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}:{}", self.file, self.line, self.column)
-    }
-}
-
-impl From<Place> for TemplatePlace {
-    fn from(place: Place) -> Self {
-        Self {
-            file: place.file,
-            line: place.line,
-            column: place.column,
-        }
-    }
 }
 
 impl From<Box<Fault>> for Error {
@@ -111,9 +83,9 @@ impl From<Box<Fault>> for Error {
             callers,
         } = *fault;
         Self::Template {
-            place: place.into(),
+            place,
             problem,
-            callers: callers.into_iter().map(Into::into).collect(),
+            callers,
         }
     }
 }

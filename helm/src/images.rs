@@ -1,12 +1,12 @@
-//! The container images in rendered files, and what wants them.
+//! The container images in rendered files, and the resources that use them.
 //!
-//! Documents are parsed and walked: a key `image` (or `sidecar-image`, `base_image`) that holds a text names an image, in
-//! a container of a pod template or in a field of a custom resource. A map of `registry`, `repository`, `tag` and
-//! `digest` below such a key is written as one reference. YAML inside of texts (a ConfigMap's data) is walked the same
-//! way, except for maps in a text that holds a chart's values. Where a text is not YAML but has such lines, as a script
-//! or a template of another program, the lines are read: everything that a search for `image:` finds is found. What
-//! cannot be a reference, as `${IMAGE}`, is returned as it is written, so that the caller can report it. Tests of the
-//! chart (`templates/tests/`) do not count.
+//! In each document, a key `image` (or `sidecar-image`, `base_image`) with a text names an image, in a container of a
+//! pod template or in a field of a custom resource. A map of `registry`, `repository`, `tag` and `digest` below such a
+//! key is written as one reference. YAML inside of texts (a ConfigMap's data) is searched the same way, except for maps
+//! in a text with a chart's values. If a text is not YAML but has such lines, for example a script or a template of
+//! another program, the lines are read, so that everything that a search for `image:` finds is found. A text that is
+//! not a valid reference, such as `${IMAGE}`, is returned as it is written, so that the caller can report it. Tests of
+//! the chart (`templates/tests/`) do not count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -20,32 +20,32 @@ use crate::yaml;
 /// An image that a rendered chart uses.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ImageUse {
-    /// The image as it is written: not qualified, nothing added, and perhaps not a valid reference. A map is written
-    /// as `registry/repository:tag@digest`, or as `{tag: 1.0}` when it does not say which image it is.
+    /// The image as it is written: not qualified, not completed, and possibly not a valid reference. A map is written
+    /// as `registry/repository:tag@digest`, or as `{tag: 1.0}` if it does not name the image.
     pub image: String,
-    /// What wants it.
-    pub wanted: Wanted,
+    /// The resource that uses it.
+    pub used_by: UsedBy,
 }
 
-/// What wants an image.
+/// The place that uses an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Wanted {
-    /// The kind of the resource, as in `Deployment`.
+pub struct UsedBy {
+    /// The kind of the resource, for example `Deployment`.
     pub kind: String,
     /// The name of the resource.
     pub name: String,
-    /// The name of the container, if it is one of a container.
+    /// The name of the container, if the image is in a container.
     pub container: Option<String>,
-    /// Where in the resource, as in `spec.template.spec.containers[0].image`.
+    /// The path in the resource, for example `spec.template.spec.containers[0].image`.
     pub path: String,
-    /// The chart it comes from, from the root's name on, as in `runwhen-local/charts/opentelemetry-collector`.
+    /// The path of the chart from the root chart on, for example `runwhen-local/charts/opentelemetry-collector`.
     pub chart: String,
-    /// The template it comes from.
+    /// The path of the template.
     pub template: String,
 }
 
 impl Rendered {
-    /// The images of the rendered files, in the order of their names, each with everything that wants it.
+    /// The images of the rendered files, sorted by name, each with every place that uses it.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -53,12 +53,12 @@ impl Rendered {
     /// # std::fs::write(folder.path().join("Chart.yaml"), "apiVersion: v2\nname: demo\nversion: 0.1.0\n")?;
     /// # let pod = "kind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: 'nginx:1'}]}\n";
     /// # std::fs::write(folder.path().join("templates/a.yaml"), pod)?;
-    /// # let chart = helm::Chart::load(folder.path())?;
-    /// # let rendered = helm::render(&chart, &Default::default(), &Default::default(), &Default::default())?;
+    /// # let chart = helm_render::Chart::load(folder.path())?;
+    /// # let rendered = helm_render::render(&chart, &Default::default(), &Default::default(), &Default::default())?;
     /// let images = rendered.images();
     /// assert_eq!(images[0].image, "nginx:1");
-    /// assert_eq!(images[0].wanted.kind, "Pod");
-    /// assert_eq!(images[0].wanted.container.as_deref(), Some("c"));
+    /// assert_eq!(images[0].used_by.kind, "Pod");
+    /// assert_eq!(images[0].used_by.container.as_deref(), Some("c"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn images(&self) -> Vec<ImageUse> {
@@ -71,14 +71,14 @@ impl Rendered {
                 .split_once("/templates/")
                 .map_or(self.chart.as_str(), |(chart, _)| chart);
             for document in split_documents(text) {
-                let base = Wanted {
+                let base = UsedBy {
                     chart: chart.to_owned(),
                     template: template.clone(),
-                    ..Wanted::default()
+                    ..UsedBy::default()
                 };
                 Finder {
                     found: &mut found,
-                    wanted: base,
+                    used_by: base,
                     depth: 0,
                     in_values: false,
                 }
@@ -89,17 +89,17 @@ impl Rendered {
     }
 }
 
-/// Texts inside of texts inside of texts.
+/// The maximum depth of texts inside of texts.
 const MAX_DEPTH: usize = 4;
-/// Lines below a key that are read with it.
+/// How many lines below a key are read with it.
 const MAX_BLOCK: usize = 16;
 
 struct Finder<'a> {
     found: &'a mut BTreeSet<ImageUse>,
-    wanted: Wanted,
+    used_by: UsedBy,
     depth: usize,
-    /// Inside of a text that holds the values of a chart: its maps are what templates were given, and which image a
-    /// template made of them it has rendered already.
+    /// Inside of a text with the values of a chart: its maps are input of templates, and the templates have already
+    /// rendered the images that they make of them.
     in_values: bool,
 }
 
@@ -132,15 +132,15 @@ impl Finder<'_> {
             }
             return;
         }
-        let outer = self.wanted.clone();
+        let outer = self.used_by.clone();
         if self.depth == 0 {
-            self.wanted.kind = field(map, b"kind");
-            self.wanted.name = metadata
+            self.used_by.kind = field(map, b"kind");
+            self.used_by.name = metadata
                 .map(|metadata| field(&metadata, b"name"))
                 .unwrap_or_default();
         }
         self.walk(value, "", None);
-        self.wanted = outer;
+        self.used_by = outer;
     }
 
     fn walk(&mut self, value: &Value, path: &str, container: Option<&str>) {
@@ -165,7 +165,7 @@ impl Finder<'_> {
                     };
                     match value {
                         Value::Str(text) if names_an_image(&key) => {
-                            let image = Fields::of(&entries).beside(&text.to_str());
+                            let image = Fields::of(&entries).complete(&text.to_str());
                             self.add(&image, &path, container);
                         }
                         Value::Map(map) if names_an_image(&key) && !self.in_values => {
@@ -197,22 +197,22 @@ impl Finder<'_> {
         }
     }
 
-    /// A text that may hold YAML of its own.
+    /// A text that may contain YAML.
     fn inner(&mut self, text: &str, path: &str) {
         if self.depth >= MAX_DEPTH || !text.contains(':') {
             return;
         }
-        let outer = self.wanted.path.clone();
+        let outer = self.used_by.path.clone();
         let place = if outer.is_empty() {
             path.to_owned()
         } else {
             format!("{outer}.{path}")
         };
-        let inside = Wanted {
+        let inside = UsedBy {
             path: place,
-            ..self.wanted.clone()
+            ..self.used_by.clone()
         };
-        let outer = std::mem::replace(&mut self.wanted, inside);
+        let outer = std::mem::replace(&mut self.used_by, inside);
         self.depth += 1;
         let documents = yaml::read_documents(text);
         let mut is_yaml = true;
@@ -232,7 +232,7 @@ impl Finder<'_> {
             self.lines(text);
         }
         self.depth -= 1;
-        self.wanted = outer;
+        self.used_by = outer;
     }
 
     /// The lines of a text that is not YAML.
@@ -242,7 +242,7 @@ impl Finder<'_> {
             let Some((column, value)) = image_line(line) else {
                 continue;
             };
-            // A map or a block of text begins on this line; `{{` is a template.
+            // A map or a block of text starts on this line; `{{` is a template.
             let is_block =
                 value.is_empty() || value.starts_with(['{', '|', '>']) && !value.starts_with("{{");
             if !is_block || !self.block(&line[column..], column, &lines[number + 1..]) {
@@ -251,7 +251,7 @@ impl Finder<'_> {
         }
     }
 
-    /// Reads the value of a key that goes on over the lines below it; false when it is not YAML.
+    /// Reads the value of a key that continues on the lines below it; false if it is not YAML.
     fn block(&mut self, first: &str, column: usize, below: &[&str]) -> bool {
         let indent = |line: &str| line.len() - line.trim_start().len();
         let inside = below
@@ -277,34 +277,34 @@ impl Finder<'_> {
 
     fn add(&mut self, image: &str, path: &str, container: Option<&str>) {
         let image = image.trim();
-        // A text in a text may be prose; the field of a resource is not.
+        // A text inside of a text can be prose; the field of a resource is not.
         if image.is_empty() || (self.depth > 0 && is_prose(image)) {
             return;
         }
-        let outer = &self.wanted.path;
+        let outer = &self.used_by.path;
         let path = if outer.is_empty() {
             path.to_owned()
         } else {
             format!("{outer}.{path}")
         };
-        let wanted = Wanted {
+        let used_by = UsedBy {
             container: container.map(str::to_owned),
             path,
-            ..self.wanted.clone()
+            ..self.used_by.clone()
         };
         self.found.insert(ImageUse {
             image: image.to_owned(),
-            wanted,
+            used_by,
         });
     }
 }
 
-/// Whether this is a chart's values, by the map `global` at the top, which Helm reserves for them.
+/// True if these are a chart's values: they have a map `global` at the top, which Helm reserves for values.
 fn has_global(value: &Value) -> bool {
     matches!(value, Value::Map(map) if matches!(map.get(b"global"), Some(Value::Map(_))))
 }
 
-/// The fields of a map that name an image together.
+/// The fields of a map that together name an image.
 struct Fields {
     registry: Option<String>,
     repository: Option<String>,
@@ -329,8 +329,8 @@ impl Fields {
         }
     }
 
-    /// The image that a map below the key `image` names: its reference, or the fields where they do not make one.
-    /// None when the map does not name an image, as `{pullPolicy: Always}`.
+    /// The image that a map below the key `image` names: its reference, or the fields if they are not a reference.
+    /// `None` if the map does not name an image, for example `{pullPolicy: Always}`.
     fn of_image(entries: &BTreeMap<Text, Value>) -> Option<String> {
         let mut fields = Self::of(entries);
         let text = |name: &str| match entries.get(name.as_bytes()) {
@@ -346,13 +346,13 @@ impl Fields {
             Some(repository) if has_version || is_versioned(repository) => {
                 Some(fields.reference(repository))
             }
-            // Without a tag, whoever reads the map decides: it need not be `latest`.
+            // Without a tag, the program that reads the map chooses one, not necessarily `latest`.
             Some(_) | None => Some(fields.to_string()),
         }
     }
 
-    /// The image of a key beside these fields.
-    fn beside(&self, image: &str) -> String {
+    /// The image of a key next to these fields.
+    fn complete(&self, image: &str) -> String {
         let has_version = self.tag.is_some() || self.digest.is_some();
         if has_version && !is_versioned(image) {
             self.reference(image)
@@ -394,13 +394,13 @@ impl fmt::Display for Fields {
     }
 }
 
-/// Whether a reference has a tag or a digest; a colon before a slash belongs to a port.
+/// True if a reference has a tag or a digest; a colon before a slash is part of a port.
 fn is_versioned(image: &str) -> bool {
     let last = image.rsplit('/').next().unwrap_or(image);
     last.contains([':', '@'])
 }
 
-/// Whether a text has words, unlike a reference; a placeholder in brackets, as `{{ .Values.image }}`, is not a word.
+/// True if a text has several words, unlike a reference; a placeholder such as `{{ .Values.image }}` is not a word.
 fn is_prose(text: &str) -> bool {
     let mut depth = 0_usize;
     text.chars().any(|c| {
@@ -413,7 +413,7 @@ fn is_prose(text: &str) -> bool {
     })
 }
 
-/// The column of a line's key when it names an image, and the value behind it.
+/// The column of a line's key if it names an image, and the value after it.
 fn image_line(line: &str) -> Option<(usize, &str)> {
     let text = line.trim_start_matches([' ', '\t', '-']);
     let (key, value) = text.split_once(':')?;
@@ -425,7 +425,7 @@ fn image_line(line: &str) -> Option<(usize, &str)> {
     Some((line.len() - text.len(), value))
 }
 
-/// `image`, and what ends in it behind a dash or an underscore.
+/// `image`, and names that end in it after a dash or an underscore.
 fn names_an_image(key: &str) -> bool {
     key.strip_suffix("image")
         .is_some_and(|before| before.is_empty() || before.ends_with(['-', '_']))

@@ -1,7 +1,7 @@
 //! JSON as Go's `encoding/json` reads and writes it.
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -10,10 +10,10 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use crate::value::memory::{self, Held, OutOfMemory};
 use crate::value::{Map, MapType, Methods, Structure, Text, Value, format_json_number};
 
-/// How deep a value may nest.
+/// The maximum depth of a value.
 const MAX_DEPTH: usize = 1_000;
 
-/// The forms Sprig and Helm write.
+/// The forms that Sprig and Helm write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// `toJson`.
@@ -35,22 +35,22 @@ pub(crate) fn write(value: &Value, form: Form, limit: usize) -> Result<String, S
     Ok(String::from_utf8_lossy(&writer.out).into_owned())
 }
 
-/// The message for a value that Go could write, but that is too long here.
+/// The message for a value that Go can write, but that exceeds the limit here.
 pub(crate) const TOO_LARGE: &str = "json: the value is too large";
 
-/// Why a text could not be read.
+/// The reason why a text cannot be read.
 #[derive(Debug)]
 pub(crate) enum Unreadable {
-    /// It is not JSON; the error is Go's message where a template is likely to see it.
+    /// It is not JSON; with Go's message for the common errors.
     Syntax(String),
-    /// There is no memory for its values.
+    /// Its values exceed the memory limit.
     OutOfMemory(OutOfMemory),
 }
 
 /// Reads a value: every number is a float.
 pub(crate) fn read(text: &str) -> Result<Value, Unreadable> {
     let mut reader = serde_json::Deserializer::from_str(text);
-    let out_of_memory = Cell::new(None);
+    let out_of_memory = cell::Cell::new(None);
     let value = AnyValue(&out_of_memory).deserialize(&mut reader);
     let value = value.and_then(|value| reader.end().map(|()| value));
     value.map_err(|error| {
@@ -65,9 +65,9 @@ pub(crate) fn read(text: &str) -> Result<Value, Unreadable> {
     })
 }
 
-/// Reads values of any type, as long as there is memory, and notes that there is none.
+/// Reads values of any type, and records when the memory limit is exceeded.
 #[derive(Clone, Copy)]
-struct AnyValue<'a>(&'a Cell<Option<OutOfMemory>>);
+struct AnyValue<'a>(&'a cell::Cell<Option<OutOfMemory>>);
 
 impl AnyValue<'_> {
     fn check<E: serde::de::Error>(self, result: Result<(), OutOfMemory>) -> Result<(), E> {

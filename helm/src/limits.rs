@@ -1,28 +1,33 @@
-//! What a chart may cost.
+//! Limits on charts and renders.
 
-/// Caps on a chart and its render. A chart comes from the network; these keep a bad one from taking the machine along.
+/// The longest text that a function may make.
+pub(crate) const MAX_TEXT: usize = 8 << 20;
+/// The longest list that a function may make.
+pub(crate) const MAX_ITEMS: usize = 1 << 20;
+
+/// Limits on a chart and its render, because a chart comes from the network and may be malicious.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Bytes an archive may unpack to.
+    /// The unpacked size of an archive, in bytes.
     pub unpacked: u64,
-    /// Bytes one file may have; Helm's own limit.
+    /// The size of one file, in bytes; the same limit as in Helm.
     pub file: u64,
-    /// Files a chart may have.
+    /// The number of files of a chart.
     pub files: usize,
     /// Steps of a render: function calls, actions, loop passes, and the size of every value that a function reads.
     pub steps: u64,
-    /// Levels of templates that use each other.
+    /// The depth of templates that use each other.
     pub depth: usize,
-    /// Bytes of the output of all templates together.
+    /// The size of the output of all templates together, in bytes.
     pub output: usize,
-    /// Bytes of text that functions may make during a render, taken together.
+    /// The total size of the texts that functions make during a render, in bytes.
     pub text: usize,
-    /// Bytes that the chart's files, its parsed templates, the values and the output may hold at one time.
+    /// The memory for the chart's files, its parsed templates, the values and the output, in bytes.
     pub memory: usize,
 }
 
 impl Limits {
-    /// The default of [`memory`](Self::memory): with the rest of a process it stays below 64 MiB.
+    /// The default of [`memory`](Self::memory): the whole process stays below 64 MiB.
     pub(crate) const MEMORY: usize = 24 << 20;
 }
 

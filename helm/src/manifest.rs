@@ -1,4 +1,4 @@
-//! What `helm template` prints: the documents of all files, sorted into Helm's order of installation.
+//! The output of `helm template`: the documents of all files, in Helm's order of installation.
 
 use serde_json::Value as Tree;
 
@@ -8,7 +8,7 @@ use crate::functions::base_path;
 use crate::render::Rendered;
 use crate::yaml;
 
-/// Kinds in the order they are installed; others follow by name.
+/// Kinds in the order of installation; others are sorted by name after them.
 const INSTALL_ORDER: [&str; 38] = [
     "PriorityClass",
     "Namespace",
@@ -72,16 +72,16 @@ struct Document<'a> {
 }
 
 impl Rendered {
-    /// What `helm template` prints: every document under its `# Source:`, resources first, then hooks, each in the
-    /// order of installation. Notes and custom resource definitions in `crds/` are not part of it.
+    /// The output of `helm template`: every document after its `# Source:`, resources first, then hooks, each in the
+    /// order of installation. It does not contain notes and the custom resource definitions in `crds/`.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
     /// # std::fs::create_dir(folder.path().join("templates"))?;
     /// # std::fs::write(folder.path().join("Chart.yaml"), "apiVersion: v2\nname: demo\nversion: 0.1.0\n")?;
     /// # std::fs::write(folder.path().join("templates/a.yaml"), "kind: Service\n---\nkind: Secret\n")?;
-    /// # let chart = helm::Chart::load(folder.path())?;
-    /// # let rendered = helm::render(&chart, &Default::default(), &Default::default(), &Default::default())?;
+    /// # let chart = helm_render::Chart::load(folder.path())?;
+    /// # let rendered = helm_render::render(&chart, &Default::default(), &Default::default(), &Default::default())?;
     /// assert_eq!(
     ///     rendered.manifest()?,
     ///     "---\n# Source: demo/templates/a.yaml\nkind: Secret\n\n---\n# Source: demo/templates/a.yaml\nkind: Service\n",
@@ -91,7 +91,7 @@ impl Rendered {
     ///
     /// # Errors
     ///
-    /// When a rendered file is no YAML, as for Helm.
+    /// As in Helm, if a rendered file is not YAML.
     pub fn manifest(&self) -> Result<String, Error> {
         let mut resources = Vec::new();
         let mut hooks = Vec::new();
@@ -104,7 +104,7 @@ impl Rendered {
                 match &document.hook {
                     None => resources.push(document),
                     Some(events) if is_known_hook(events) => hooks.push(document),
-                    // Helm skips hooks of unknown events.
+                    // Helm skips hooks with unknown events.
                     Some(_) => {}
                 }
             }
@@ -127,7 +127,7 @@ impl Rendered {
     }
 }
 
-/// Known kinds by their place, others behind them by name.
+/// Known kinds by position, others after them by name.
 fn rank(kind: &str) -> (usize, String) {
     match INSTALL_ORDER.iter().position(|known| *known == kind) {
         Some(place) => (place, String::new()),
@@ -141,8 +141,8 @@ fn is_known_hook(events: &str) -> bool {
         .all(|event| HOOK_EVENTS.contains(&event.trim().to_lowercase().as_str()))
 }
 
-/// Helm's `SplitManifests`: at `(?:^|\s*\n)---\s*`, without the empty ones. A separator right after another one is not
-/// at the start of a line any more, and stays as a document.
+/// Helm's `SplitManifests`: splits at `(?:^|\s*\n)---\s*`, and drops empty documents. A separator directly after
+/// another one is not at the start of a line any more, so it stays as a document.
 pub(crate) fn split_documents(text: &str) -> Vec<&str> {
     let mut documents = Vec::new();
     let mut rest = text.trim_start();
@@ -175,7 +175,7 @@ fn read_head<'a>(file: &'a str, text: &'a str) -> Result<Document<'a>, Error> {
     })
 }
 
-/// What decides where a document goes, and what Helm wants to be text in it.
+/// The fields that decide the position of a document, and those that Helm requires to be text.
 fn kind_and_hook(text: &str) -> Result<(String, Option<String>), String> {
     let entries = yaml::read_map_keeping_numbers(text).map_err(|error| error.0)?;
     let head = Fields(&entries);

@@ -1,6 +1,6 @@
 //! Properties that hold for any input: the parser, the YAML reader and writer, and the merge of values.
 //!
-//! What once failed is kept: `tests/corpus/` holds seeds by hand, `proptest-regressions/` what proptest found.
+//! `tests/corpus/` contains seeds written by hand, `proptest-regressions/` the failures that proptest found.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,7 +26,7 @@ fn corpus(folder: &str) -> Vec<String> {
         .collect()
 }
 
-/// Pieces that templates are made of, right and wrong.
+/// Pieces of templates, valid and invalid.
 fn template() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("{{"),
@@ -72,7 +72,7 @@ fn template() -> impl Strategy<Value = String> {
     proptest::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
 }
 
-/// Any tree YAML can carry.
+/// Any tree that YAML can express.
 fn tree() -> impl Strategy<Value = Tree> {
     let text = prop_oneof![
         "[ -~\n\té日😀\u{2028}\u{feff}]{0,30}",
@@ -97,7 +97,7 @@ fn tree() -> impl Strategy<Value = Tree> {
     })
 }
 
-/// `-0` loses its sign on the way through YAML.
+/// `-0` loses its sign in YAML.
 fn without_negative_zero(value: &Value) -> Value {
     match value {
         Value::Float(number) if *number == 0.0 => Value::Float(0.0),
@@ -165,7 +165,7 @@ proptest! {
         let bytes = yaml::write_pretty(&value, LIMIT);
         prop_assume!(bytes.is_ok());
         let text = String::from_utf8(bytes.unwrap()).unwrap();
-        // The newer writer puts tabs into blocks where the older reader refuses them.
+        // The newer writer writes tabs into blocks, where the older reader refuses them.
         prop_assume!(!text.contains('\t'));
         let back = yaml::read(&text).unwrap();
         prop_assert!(deep_equal(&without_negative_zero(&value), &without_negative_zero(&back), &mut 1_000_000), "{}", text);
@@ -222,7 +222,7 @@ fn setting_over_a_merge_wins() {
     );
 }
 
-/// Pieces of patterns; put together at random they are often invalid.
+/// Pieces of patterns; random combinations are often invalid.
 fn pattern() -> impl Strategy<Value = String> {
     let pieces = [
         "a",
@@ -280,7 +280,7 @@ fn pattern() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// What Go accepts is translated to something that `regex` accepts.
+    /// A pattern that Go accepts is translated to one that `regex` accepts.
     #[test]
     fn patterns_are_refused_or_compile(pattern in pattern()) {
         let compiled = crate::patterns::Pattern::compile(pattern.as_bytes());

@@ -1,4 +1,4 @@
-//! From a chart and values to rendered files.
+//! Renders a chart with values to files.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -7,21 +7,22 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Tree};
 
 use crate::capabilities::Capabilities;
-use crate::chart::{Chart, Enabled, enable, is_compatible};
-use crate::error::{Error, TemplatePlace};
+use crate::chart::{Chart, Enabled, enable, is_compatible, schema_errors};
+use crate::dependency::Dependency;
+use crate::error::Error;
 use crate::exec::Interpreter;
+use crate::failure::TemplatePlace;
 use crate::functions::base_path;
-use crate::functions::calendar::Instant;
 use crate::limits::Limits;
-use crate::schema;
 use crate::template::position;
+use crate::time::Instant;
 use crate::value;
 use crate::value::memory::{self, Held};
 use crate::value::{BUILD_INFO, FileSet, MapType, Methods, Structure, Text, Value, from_tree};
 use crate::values::Values;
 use crate::values::coalesce::coalesce_values;
 
-/// What `.Release` says, and the clock.
+/// The values of `.Release`, and the clock.
 #[derive(Clone, Debug)]
 pub struct Release {
     /// `.Release.Name`
@@ -34,12 +35,12 @@ pub struct Release {
     pub is_upgrade: bool,
     /// `.Release.Revision`
     pub revision: i64,
-    /// What `now` says, in seconds since 1970: a render never reads the clock of the machine.
+    /// The result of `now`, in seconds since 1970: a render never reads the clock of the machine.
     pub time: i64,
 }
 
 impl Default for Release {
-    /// What `helm template` takes: an installation of `release-name` in `default`, on the first of January 2024.
+    /// As in `helm template`: an installation of `release-name` in `default`, here on the first of January 2024.
     fn default() -> Self {
         Self {
             name: "release-name".into(),
@@ -71,7 +72,7 @@ impl Rendered {
     }
 }
 
-/// The stack of a render: templates may use each other a thousand levels deep.
+/// The stack of a render: templates can use each other up to a thousand levels deep.
 const STACK: usize = 256 << 20;
 
 /// Renders a chart, within the default [`Limits`].
@@ -81,18 +82,18 @@ const STACK: usize = 256 << 20;
 /// # std::fs::create_dir(folder.path().join("templates"))?;
 /// # std::fs::write(folder.path().join("Chart.yaml"), "apiVersion: v2\nname: demo\nversion: 0.1.0\n")?;
 /// # std::fs::write(folder.path().join("templates/a.yaml"), "name: {{ .Release.Name }}-{{ .Values.x | upper }}\n")?;
-/// let chart = helm::Chart::load(folder.path())?;
-/// let mut values = helm::Values::new();
+/// let chart = helm_render::Chart::load(folder.path())?;
+/// let mut values = helm_render::Values::new();
 /// values.set("x=y")?;
-/// let rendered = helm::render(&chart, &values, &helm::Release::default(), &helm::Capabilities::default())?;
+/// let rendered = helm_render::render(&chart, &values, &helm_render::Release::default(), &helm_render::Capabilities::default())?;
 /// assert_eq!(rendered.files()["demo/templates/a.yaml"], "name: release-name-Y\n");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
 ///
-/// Where `helm template` fails: missing dependencies, values against the schema, another version of Kubernetes than the
-/// chart wants, templates that are malformed or give up.
+/// Where `helm template` fails: missing dependencies, values that do not match the schema, a version of Kubernetes that
+/// the chart does not support, templates that are malformed or call `fail`.
 pub fn render(
     chart: &Chart,
     values: &Values,
@@ -106,7 +107,7 @@ pub fn render(
 ///
 /// # Errors
 ///
-/// Where [`render`] does, and when the render breaks a limit.
+/// Where [`render`] fails, and if the render exceeds a limit.
 pub fn render_within(
     chart: &Chart,
     values: &Values,
@@ -123,9 +124,9 @@ pub fn render_within(
     let values = values.entries();
     let enabled = enable(chart, &values).map_err(Error::Values)?;
     let values = coalesce_values(&enabled, &values).map_err(Error::Values)?;
-    let complaints = schema::complaints(&enabled, &values);
-    if !complaints.is_empty() {
-        return Err(Error::Schema(complaints.trim_end().to_owned()));
+    let errors = schema_errors(&enabled, &values);
+    if !errors.is_empty() {
+        return Err(Error::Schema(errors.trim_end().to_owned()));
     }
     check_kube_version(chart, capabilities)?;
     let job = Job {
@@ -135,7 +136,7 @@ pub fn render_within(
         capabilities,
         limits,
     };
-    // Templates recurse; a thread of its own has a stack of a known size.
+    // Templates recurse: run them in a thread with a stack of a known size.
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new()
             .name("helm-render".into())
@@ -149,7 +150,7 @@ pub fn render_within(
     })
 }
 
-/// Helm checks the chart itself, and not the charts inside it.
+/// Helm checks the chart itself, but not the charts inside it.
 fn check_kube_version(chart: &Chart, capabilities: &Capabilities) -> Result<(), Error> {
     let constraint = chart.metadata.kube_version();
     let version = capabilities.kube_release();
@@ -170,7 +171,7 @@ struct Job<'a> {
     limits: &'a Limits,
 }
 
-/// A template file and what it sees.
+/// A template file and its data.
 struct Renderable<'a> {
     path: String,
     source: &'a [u8],
@@ -204,7 +205,7 @@ impl Job<'_> {
             &shared,
             &mut renderables,
         );
-        // Helm's order: the deepest files first, then backwards by name. Later definitions win.
+        // Helm's order: the deepest files first, then by name in reverse. Later definitions replace earlier ones.
         renderables.sort_by(|left, right| {
             let depth = |path: &str| path.matches('/').count();
             (depth(&right.path), &right.path).cmp(&(depth(&left.path), &left.path))
@@ -297,7 +298,7 @@ impl Job<'_> {
     }
 }
 
-/// What every chart of a render sees alike.
+/// The values that are the same for every chart of a render.
 struct Shared {
     release: Value,
     capabilities: Value,
@@ -339,7 +340,7 @@ fn add(interpreter: &mut Interpreter<'_>, renderable: &Renderable<'_>) -> Result
         })
 }
 
-/// Gathers the templates of a chart and the charts inside it, with what they see. Returns that.
+/// Collects the templates of a chart and the charts inside it, with their data. Returns the data of the chart.
 fn collect<'a>(
     chart: &Enabled<'a>,
     values: Value,
@@ -350,7 +351,7 @@ fn collect<'a>(
 ) -> Rc<value::Map> {
     let mut children = BTreeMap::new();
     for child in &chart.children {
-        // The child's values are the parent's own table: what one sets, the other sees.
+        // The child's values are a table of the parent: a change by one is visible to the other.
         let inner = match &values {
             Value::Map(map) => map.get(child.name.as_bytes()),
             _ => None,
@@ -364,20 +365,9 @@ fn collect<'a>(
         let seen = seen.seen_as(MapType::Any);
         children.insert(Text::from(child.name.as_str()), seen);
     }
-    let files: FileSet = chart
-        .chart
-        .files
-        .iter()
-        .map(|file| (file.name.clone(), Arc::clone(&file.data)))
-        .collect();
-    let files = Value::Struct(Rc::new(Structure {
-        type_name: "engine.files",
-        fields: Vec::new(),
-        methods: Methods::Files(Rc::new(files)),
-    }));
     let entries = [
         ("Chart", chart_value(chart, is_root)),
-        ("Files", files),
+        ("Files", files_value(chart.chart)),
         ("Release", shared.release.clone()),
         ("Capabilities", shared.capabilities.clone()),
         ("Values", values),
@@ -401,6 +391,20 @@ fn collect<'a>(
         });
     }
     data
+}
+
+/// `.Files`
+fn files_value(chart: &Chart) -> Value {
+    let files: FileSet = chart
+        .files
+        .iter()
+        .map(|file| (file.name.clone(), Arc::clone(&file.data)))
+        .collect();
+    Value::Struct(Rc::new(Structure {
+        type_name: "engine.files",
+        fields: Vec::new(),
+        methods: Methods::Files(Rc::new(files)),
+    }))
 }
 
 /// `.Chart`
@@ -444,24 +448,27 @@ fn chart_value(chart: &Enabled<'_>, is_root: bool) -> Value {
     ] {
         entries.insert(Text::from(name), Value::text(text.as_str()));
     }
-    let dependencies = chart.requirements.iter().flatten().map(|dependency| {
-        map([
-            ("Name", Value::text(dependency.name.as_str())),
-            ("Version", Value::text(dependency.version.as_str())),
-            ("Repository", Value::text(dependency.repository.as_str())),
-            ("Condition", Value::text(dependency.condition.as_str())),
-            (
-                "Tags",
-                Value::strings(dependency.tags.iter().map(String::as_str)),
-            ),
-            ("Enabled", Value::Bool(true)),
-            ("Alias", Value::text(dependency.alias.as_str())),
-        ])
-    });
+    let dependencies = chart.requirements.iter().flatten().map(dependency_value);
     entries.insert(
         Text::from("Dependencies"),
         Value::list(dependencies.collect()),
     );
     entries.insert(Text::from("IsRoot"), Value::Bool(is_root));
     Value::map(entries)
+}
+
+/// An item of `.Chart.Dependencies`.
+fn dependency_value(dependency: &Dependency) -> Value {
+    map([
+        ("Name", Value::text(dependency.name.as_str())),
+        ("Version", Value::text(dependency.version.as_str())),
+        ("Repository", Value::text(dependency.repository.as_str())),
+        ("Condition", Value::text(dependency.condition.as_str())),
+        (
+            "Tags",
+            Value::strings(dependency.tags.iter().map(String::as_str)),
+        ),
+        ("Enabled", Value::Bool(true)),
+        ("Alias", Value::text(dependency.alias.as_str())),
+    ])
 }

@@ -1,6 +1,6 @@
 //! Numbers in texts, as Go's `strconv` reads them.
 
-/// `ParseInt` with base 0: the base is in the prefix, and `_` may stand between digits.
+/// `ParseInt` with base 0: the prefix gives the base, and `_` is allowed between digits.
 pub(crate) fn parse_int(text: &str) -> Option<i64> {
     let (sign, digits) = split_sign(text);
     let lower = digits.to_ascii_lowercase();
@@ -20,7 +20,8 @@ pub(crate) fn parse_int(text: &str) -> Option<i64> {
     i64::from_str_radix(&format!("{sign}{plain}"), radix).ok()
 }
 
-/// `ParseInt` with base 10 and its error ignored: 0 for what is not a number, the nearest one for what is too large.
+/// `ParseInt` with base 10, ignoring its error: 0 for a text that is not a number, and the nearest number if it is too
+/// large.
 pub(crate) fn parse_decimal_or_nearest(text: &str) -> i64 {
     let (sign, digits) = split_sign(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -42,7 +43,7 @@ pub(crate) fn parse_float(text: &str) -> Option<f64> {
             let plain = lower.replace('_', "");
             let number = match plain.strip_prefix("0x") {
                 Some(digits) => hexadecimal_float(digits)?,
-                // Rust reads more words than Go.
+                // Rust accepts more names of numbers than Go.
                 None if plain.starts_with(|first: char| first.is_ascii_digit() || first == '.') => {
                     plain.parse().ok()?
                 }
@@ -104,7 +105,7 @@ fn hexadecimal_float(text: &str) -> Option<f64> {
         }
     }
     let exponent = i32::try_from((exponent + dropped).clamp(-3_000, 3_000)).ok()?;
-    // In steps, because the powers of two end before the exponents do.
+    // In steps, because a power of two for a large exponent is not a float.
     let (step, mut number) = (exponent.clamp(-900, 900), bits as f64);
     for step in [step, (exponent - step).clamp(-900, 900)] {
         number *= 2f64.powi(step);

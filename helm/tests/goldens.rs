@@ -1,14 +1,14 @@
-//! Published charts against what Helm renders from them.
+//! Compares published charts with the output of Helm.
 //!
-//! The charts are not part of the project, so a checkout without them is whole, in CI too: `tests/oracle` holds charts of
-//! our own against Helm.
+//! The charts are not part of the project, so the tests are ignored without them: `tests/oracle` compares charts of
+//! the project itself with Helm.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use helm::{Capabilities, Chart, Release, Rendered, Values};
+use helm_render::{Capabilities, Chart, Release, Rendered, Values};
 use libtest_mimic::Arguments;
 use needs::{Need, published_charts};
 use serde_json::Value as Tree;
@@ -31,14 +31,14 @@ fn main() -> ExitCode {
             the_torture_chart_renders_byte_for_byte,
         ),
         needs::test(
-            "the_whole_manifest_is_helms",
+            "the_whole_manifest_is_the_same_as_from_helm",
             &charts,
-            the_whole_manifest_is_helms,
+            the_whole_manifest_is_the_same_as_from_helm,
         ),
         needs::test(
-            "runwhen_local_wants_three_images",
+            "runwhen_local_uses_three_images",
             &charts,
-            runwhen_local_wants_three_images,
+            runwhen_local_uses_three_images,
         ),
         needs::test(
             "a_missing_dependency_is_named_and_can_be_added",
@@ -49,8 +49,8 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn render(chart: &Path, values: &Values) -> Result<Rendered, helm::Error> {
-    helm::render(
+fn render(chart: &Path, values: &Values) -> Result<Rendered, helm_render::Error> {
+    helm_render::render(
         &Chart::load(chart)?,
         values,
         &Release::default(),
@@ -104,7 +104,7 @@ fn the_torture_chart_renders_byte_for_byte() {
     }
 }
 
-fn the_whole_manifest_is_helms() {
+fn the_whole_manifest_is_the_same_as_from_helm() {
     let folder = published_charts();
     let mut values = Values::new();
     values.set("runner.enabled=true").unwrap();
@@ -115,7 +115,7 @@ fn the_whole_manifest_is_helms() {
     assert_eq!(rendered.manifest().unwrap(), expected);
 }
 
-fn runwhen_local_wants_three_images() {
+fn runwhen_local_uses_three_images() {
     let folder = published_charts();
     let mut values = Values::new();
     values.set("runner.enabled=true").unwrap();
@@ -145,9 +145,9 @@ fn a_missing_dependency_is_named_and_can_be_added() {
     assert!(missing[0].repository.starts_with("https://"));
     assert!(!chart.locked_dependencies().is_empty());
     let (release, capabilities) = (Release::default(), Capabilities::default());
-    let error = helm::render(&chart, &Values::new(), &release, &capabilities).unwrap_err();
+    let error = helm_render::render(&chart, &Values::new(), &release, &capabilities).unwrap_err();
     assert!(
-        matches!(error, helm::Error::MissingDependencies(_)),
+        matches!(error, helm_render::Error::MissingDependencies(_)),
         "{error}"
     );
     chart.add_dependency(Chart::load(package(&folder, "otel")).unwrap());

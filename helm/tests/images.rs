@@ -1,5 +1,5 @@
 //! The images of rendered charts, in every form in which a chart names them.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
 /// The images of a chart with this template, each once.
 fn images(template: &str) -> Vec<String> {
@@ -8,9 +8,9 @@ fn images(template: &str) -> Vec<String> {
     let chart = "apiVersion: v2\nname: c\nversion: 0.1.0\n";
     std::fs::write(folder.path().join("Chart.yaml"), chart).unwrap();
     std::fs::write(folder.path().join("templates/a.yaml"), template).unwrap();
-    let chart = helm::Chart::load(folder.path()).unwrap();
+    let chart = helm_render::Chart::load(folder.path()).unwrap();
     let (values, release, capabilities) = Default::default();
-    let rendered = helm::render(&chart, &values, &release, &capabilities).unwrap();
+    let rendered = helm_render::render(&chart, &values, &release, &capabilities).unwrap();
     let uses = rendered.images().into_iter();
     let mut images: Vec<String> = uses.map(|used| used.image).collect();
     images.dedup();
@@ -75,14 +75,14 @@ fn map_of_repository_and_version_is_one_reference() {
 }
 
 #[test]
-fn text_beside_a_tag_or_a_digest_has_that_version() {
+fn text_next_to_a_tag_or_a_digest_has_that_version() {
     assert_eq!(custom("{image: a/b, tag: v1}"), ["a/b:v1"]);
     assert_eq!(custom("{image: 'a/b:v2', tag: v1}"), ["a/b:v2"]);
     assert_eq!(custom("{image: a/b, name: c}"), ["a/b"]);
 }
 
 #[test]
-fn map_that_does_not_say_which_image_is_returned_as_its_fields() {
+fn map_without_the_name_of_its_image_is_returned_as_its_fields() {
     for (map, fields) in [
         ("{repository: a/b}", "{repository: a/b}"),
         (
@@ -102,7 +102,7 @@ fn map_in_the_values_of_a_chart_is_not_an_image() {
 }
 
 #[test]
-fn map_that_names_no_image_is_not_one() {
+fn map_without_an_image_name_is_not_an_image() {
     for spec in [
         "{image: {pullPolicy: Always}}",
         "{image: {registry: r.io}}",

@@ -1,26 +1,26 @@
-//! What a hostile chart can make a process hold. Each chart is rendered in a child process whose address space is
-//! limited: to what a trivial chart needs, and 64 MiB more. A render that needs more than that would abort the child.
+//! The memory that a malicious chart can use. Each chart is rendered in a child process with a limited address
+//! space: the size that a trivial chart needs, plus 64 MiB. A render that needs more aborts the child.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
 use std::path::Path;
 use std::process::{Command, Output};
 
-use helm::{Capabilities, Chart, Release, Values};
+use helm_render::{Capabilities, Chart, Release, Values};
 
-/// Names the chart to the child.
+/// The variable with the chart for the child.
 const CHART: &str = "HELM_TEST_CHART";
-/// What a chart may need, in KiB.
+/// The memory that a chart can use, in KiB.
 const MOST: u64 = 64 << 10;
 
-/// The child: does nothing unless a test started it.
+/// The child: does nothing unless a test starts it.
 #[test]
 fn child_process_renders_the_chart_it_is_given() {
     let Some(folder) = std::env::var_os(CHART) else {
         return;
     };
     let rendered = Chart::load(folder).and_then(|chart| {
-        let rendered = helm::render(
+        let rendered = helm_render::render(
             &chart,
             &Values::new(),
             &Release::default(),
@@ -50,7 +50,7 @@ fn write_chart(folder: &Path, files: &[(&str, String)]) {
     }
 }
 
-/// Renders a chart in a child that may have so many KiB of address space.
+/// Renders a chart in a child with a limit on its address space, in KiB.
 fn render_in_child(files: &[(&str, String)], most: Option<u64>) -> Output {
     let folder = tempfile::tempdir().unwrap();
     write_chart(folder.path(), files);
@@ -76,7 +76,7 @@ fn line_of(output: &Output, start: &str) -> Option<String> {
     line.map(|(_, rest)| rest.trim().to_owned())
 }
 
-/// The address space of a child that renders next to nothing, in KiB.
+/// The address space of a child that renders a trivial chart, in KiB.
 fn trivial_peak() -> u64 {
     let output = render_in_child(&[("templates/a.yaml", "a: 1\n".to_owned())], None);
     assert_eq!(line_of(&output, "RESULT ").as_deref(), Some("0 images"));

@@ -1,10 +1,10 @@
-//! Charts of the project's own, held against what Helm itself made of them (see `tests/oracle/record.py`).
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+//! Compares charts of the project itself with the output of Helm (see `tests/oracle/record.py`).
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use helm::{Capabilities, Chart, Release, Values};
+use helm_render::{Capabilities, Chart, Release, Values};
 use serde_json::Value as Tree;
 
 fn folder() -> PathBuf {
@@ -43,7 +43,7 @@ fn charts_render_as_helm_renders_them() {
     let mut wrong = Vec::new();
     for (chart, name, values, expected) in cases {
         let rendered = Chart::load(folder().join("charts").join(chart)).and_then(|chart| {
-            helm::render(
+            helm_render::render(
                 &chart,
                 &values,
                 &Release::default(),
@@ -67,8 +67,8 @@ fn charts_render_as_helm_renders_them() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// The answer to one variant of a batch, as `record.py` gives it.
-fn answer(batch: &Tree, variant: &str) -> Result<String, helm::Error> {
+/// The result for one variant of a batch, in the form of `record.py`.
+fn result_of(batch: &Tree, variant: &str) -> Result<String, helm_render::Error> {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -85,7 +85,7 @@ fn answer(batch: &Tree, variant: &str) -> Result<String, helm::Error> {
     }
     let mut merged = Values::new();
     merged.merge_yaml(&values.to_string())?;
-    let rendered = helm::render(
+    let rendered = helm_render::render(
         &Chart::load(folder.path())?,
         &merged,
         &Release::default(),
@@ -98,14 +98,14 @@ fn answer(batch: &Tree, variant: &str) -> Result<String, helm::Error> {
 }
 
 #[test]
-fn batches_are_answered_as_helm_answers_them() {
+fn batches_have_the_same_results_as_in_helm() {
     let mut wrong = Vec::new();
     for entry in std::fs::read_dir(folder().join("batches")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         let batch: Tree = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
         for (variant, expected) in batch["answers"].as_object().unwrap() {
-            let ours = answer(&batch, variant);
+            let ours = result_of(&batch, variant);
             let is_right = match (&ours, expected.as_str()) {
                 (Ok(text), Some(expected)) => text == expected,
                 (Err(_), None) => true,
@@ -121,9 +121,9 @@ fn batches_are_answered_as_helm_answers_them() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-fn render(chart: &str) -> helm::Rendered {
+fn render(chart: &str) -> helm_render::Rendered {
     let chart = Chart::load(folder().join("charts").join(chart)).unwrap();
-    helm::render(
+    helm_render::render(
         &chart,
         &Values::new(),
         &Release::default(),
@@ -161,7 +161,10 @@ fn manifests_are_sorted_by_kind_with_hooks_last() {
         services[0] < services[1],
         "files of one kind stay in the order of their paths"
     );
-    assert!(!manifest.contains("Thanks"), "notes are no manifest");
+    assert!(
+        !manifest.contains("Thanks"),
+        "notes are not part of the manifest"
+    );
     assert!(
         !manifest.contains("CustomResourceDefinition"),
         "crds/ is not rendered"
@@ -169,15 +172,15 @@ fn manifests_are_sorted_by_kind_with_hooks_last() {
 }
 
 #[test]
-fn images_are_found_with_what_wants_them() {
+fn images_are_found_with_the_places_that_use_them() {
     let images = render("umbrella").images();
     let found: Vec<(&str, &str, &str)> = images
         .iter()
         .map(|image| {
             (
                 image.image.as_str(),
-                image.wanted.chart.as_str(),
-                image.wanted.name.as_str(),
+                image.used_by.chart.as_str(),
+                image.used_by.name.as_str(),
             )
         })
         .collect();
@@ -196,10 +199,10 @@ fn images_are_found_with_what_wants_them() {
             ),
         ]
     );
-    assert_eq!(images[0].wanted.kind, "Deployment");
-    assert_eq!(images[0].wanted.container.as_deref(), Some("main"));
+    assert_eq!(images[0].used_by.kind, "Deployment");
+    assert_eq!(images[0].used_by.container.as_deref(), Some("main"));
     assert_eq!(
-        images[0].wanted.path,
+        images[0].used_by.path,
         "spec.template.spec.containers[0].image"
     );
     // A chart's tests do not count, its hooks do.
@@ -214,7 +217,7 @@ fn images_are_found_with_what_wants_them() {
 }
 
 #[test]
-fn images_stand_under_other_keys_and_in_test_hooks_too() {
+fn images_under_other_keys_and_in_test_hooks_are_found() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -234,8 +237,8 @@ fn images_stand_under_other_keys_and_in_test_hooks_too() {
         "templates/tests/c.yaml",
         "kind: Pod\nmetadata: {name: c}\nspec: {containers: [{name: c, image: 'tests:1'}]}\n",
     );
-    let chart = helm::Chart::load(folder.path()).unwrap();
-    let rendered = helm::render(
+    let chart = helm_render::Chart::load(folder.path()).unwrap();
+    let rendered = helm_render::render(
         &chart,
         &Default::default(),
         &Default::default(),

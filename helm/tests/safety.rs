@@ -1,5 +1,5 @@
-//! Bad charts: a clear error, soon, and never a panic.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+//! Invalid and malicious charts result in a clear error in a short time, and never in a panic.
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use helm::{Capabilities, Chart, Error, Limits, Release, Rendered, Values};
+use helm_render::{Capabilities, Chart, Error, Limits, Release, Rendered, Values};
 
 const CHART: &str = "apiVersion: v2\nname: bad\nversion: 0.1.0\n";
 
@@ -18,7 +18,7 @@ fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
         let mut header = tar::Header::new_gnu();
         header.set_size(data.len() as u64);
         header.set_mode(0o644);
-        // Written raw: the builder refuses paths that leave the archive.
+        // Write the raw name: the builder refuses paths that leave the archive.
         header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
         header.set_cksum();
         builder.append(&header, *data).unwrap();
@@ -42,7 +42,7 @@ fn within(files: &[(&str, &[u8])], limits: &Limits) -> Result<Rendered, Error> {
     let all: Vec<(&str, &[u8])> = std::iter::once(("bad/Chart.yaml", CHART.as_bytes()))
         .chain(files.iter().copied())
         .collect();
-    helm::render_within(
+    helm_render::render_within(
         &load(&all)?,
         &Values::new(),
         &Release::default(),
@@ -51,7 +51,7 @@ fn within(files: &[(&str, &[u8])], limits: &Limits) -> Result<Rendered, Error> {
     )
 }
 
-/// The message of what must fail, and fail soon. Debug builds are an order of magnitude slower.
+/// The error message; checks that the failure took little time. Debug builds are ten times slower.
 fn complaint<T>(action: impl FnOnce() -> Result<T, Error>) -> String {
     let start = Instant::now();
     let error = action().err().expect("it should fail").to_string();
@@ -70,7 +70,7 @@ fn complaint<T>(action: impl FnOnce() -> Result<T, Error>) -> String {
 }
 
 #[test]
-fn what_is_no_archive_is_refused() {
+fn bytes_that_are_not_an_archive_are_refused() {
     assert!(complaint(|| Chart::from_archive(b"")).contains("not a gzipped archive"));
     assert!(
         complaint(|| Chart::from_archive(b"<html>404</html>")).contains("not a gzipped archive")
@@ -121,7 +121,7 @@ fn links_out_of_a_folder_are_refused() {
     assert!(complaint(|| Chart::load(folder.path())).contains("a link out of the chart"));
     std::fs::remove_file(folder.path().join("values.yaml")).unwrap();
     std::os::unix::fs::symlink(".", folder.path().join("loop")).unwrap();
-    // A loop: either this crate or the kernel loses patience.
+    // A loop: this crate or the kernel must stop it.
     complaint(|| Chart::load(folder.path()));
 }
 
@@ -143,7 +143,7 @@ fn pipes_and_devices_are_refused_without_waiting() {
 
 #[test]
 fn bombs_are_refused() {
-    // Ten gigabytes of zeros in some ten kilobytes, as one file that says so.
+    // Ten gigabytes of zeros in about ten kilobytes, as one file with that size in its header.
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     let mut header = tar::Header::new_gnu();
     header.set_path("bad/values.yaml").unwrap();
@@ -157,7 +157,7 @@ fn bombs_are_refused() {
     assert!(
         complaint(|| Chart::from_archive(&bytes)).contains("larger than the maximum file size")
     );
-    // Many files of a size that is allowed.
+    // Many files of a valid size.
     let zeros = vec![b'#'; 4 << 20];
     let names: Vec<String> = (0..20).map(|index| format!("bad/files/{index}")).collect();
     let files: Vec<(&str, &[u8])> = names
@@ -222,7 +222,7 @@ fn endless_templates_stop() {
     }
 }
 
-/// Renders two large maps and many passes of a loop over an action, with a tenth of the usual steps.
+/// Renders two large maps and a loop with many passes over an action, with a tenth of the default steps.
 fn render_loop(body: &str) -> Result<Rendered, Error> {
     let fill = "{{ $d := dict }}{{ $e := dict }}{{ range 5000 }}{{ $_ := set $d (toString .) . }}{{ $_ := set $e (toString .) . }}{{ end }}";
     let template = format!("{fill}{{{{ range 3000000 }}}}{body}{{{{ end }}}}");
@@ -295,7 +295,7 @@ fn reading_a_large_value_in_a_loop_takes_steps() {
 }
 
 #[test]
-fn what_is_too_large_is_an_error_and_not_an_empty_text() {
+fn value_that_is_too_large_is_an_error_and_not_an_empty_text() {
     for template in [
         r#"{{ $s := repeat 1000000 "x" }}{{ toYaml (list $s $s $s $s $s $s $s $s $s $s $s) }}"#,
         r#"{{ $s := repeat 1000000 "x" }}{{ toJson (list $s $s $s $s $s $s $s $s $s $s $s) }}"#,
@@ -363,7 +363,7 @@ fn yaml_bombs_are_refused() {
 }
 
 #[test]
-fn what_is_not_utf_8_is_refused() {
+fn files_that_are_not_utf_8_are_refused() {
     let message = complaint(|| with_files(&[("bad/values.yaml", b"a: \xFF\n")]));
     assert!(message.contains("not UTF-8"), "{message}");
     let message = complaint(|| with_files(&[("bad/templates/a.yaml", b"ok\nbad: \xC3(\n")]));
@@ -371,7 +371,7 @@ fn what_is_not_utf_8_is_refused() {
         message,
         "bad/templates/a.yaml:2:1: the template is not UTF-8"
     );
-    // Other files may be anything.
+    // Other files can have any content.
     let binary: &[u8] = b"\x89PNG\xFF\x00";
     let rendered = with_files(&[
         ("bad/logo.png", binary),
@@ -387,7 +387,7 @@ fn what_is_not_utf_8_is_refused() {
 }
 
 #[test]
-fn malformed_templates_name_their_place() {
+fn malformed_template_error_names_file_and_line() {
     for (template, expected) in [
         (
             "a\n{{ if }}",
@@ -426,7 +426,7 @@ fn malformed_templates_name_their_place() {
             "bad/templates/a.yaml:1:4: error calling regexMatch: the regular expression `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…` is not supported here: it is longer than 65536 bytes",
         ),
         (
-            // Go accepts it, so that false would be a wrong answer.
+            // Go accepts it, so that false would be a wrong result.
             "{{ regexMatch `\\pL{1000}` \"x\" }}",
             "bad/templates/a.yaml:1:4: error calling regexMatch: the regular expression `\\pL{1000}` is not supported here: Compiled regex exceeds size limit of 8388608 bytes.",
         ),
@@ -442,7 +442,7 @@ fn malformed_templates_name_their_place() {
 }
 
 #[test]
-fn failures_name_who_used_the_template() {
+fn failure_names_the_places_that_use_the_template() {
     let message = complaint(|| {
         with_template("{{ define \"x\" }}{{ fail \"no\" }}{{ end }}\n{{ include \"x\" . }}")
     });
@@ -461,7 +461,7 @@ fn the_same_chart_gets_the_same_random_values() {
 }
 
 #[test]
-fn a_precision_that_no_formatter_takes_is_no_panic() {
+fn precision_above_the_formatters_limit_does_not_panic() {
     for (verb, length) in [("f", 70_002), ("e", 70_006)] {
         let template = format!("a: {{{{ printf \"%.70000{verb}\" 1.5 | len }}}}\n");
         let rendered = with_template(&template).unwrap();

@@ -36,7 +36,7 @@ pub fn images(uses: &[helm::ImageUse]) -> (Vec<ChartImage>, Vec<UnreadableImage>
     let mut by_text: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for one in uses {
         let wanted_by = by_text.entry(one.image.trim()).or_default();
-        wanted_by.push(for_message(&describe(&one.wanted)));
+        wanted_by.push(for_message(&describe(&one.used_by)));
     }
     let (mut images, mut others): (Vec<ChartImage>, Vec<UnreadableImage>) =
         (Vec::new(), Vec::new());
@@ -68,15 +68,15 @@ pub fn images(uses: &[helm::ImageUse]) -> (Vec<ChartImage>, Vec<UnreadableImage>
     (images, others)
 }
 
-fn describe(wanted: &helm::Wanted) -> String {
-    let helm::Wanted {
+fn describe(used_by: &helm::UsedBy) -> String {
+    let helm::UsedBy {
         kind,
         name,
         container,
         path,
         chart,
         template: _,
-    } = wanted;
+    } = used_by;
     let place = container.as_ref().map_or_else(
         || path.clone(),
         |container| format!("container {container}"),
@@ -165,12 +165,12 @@ mod tests {
     fn image_with_several_workloads_is_listed_once() {
         let uses = |image: &str, name: &str| helm::ImageUse {
             image: image.to_owned(),
-            wanted: helm::Wanted {
+            used_by: helm::UsedBy {
                 kind: "Deployment".into(),
                 name: name.into(),
                 container: Some("main".into()),
                 chart: "c".into(),
-                ..helm::Wanted::default()
+                ..helm::UsedBy::default()
             },
         };
         let (images, others) = images(&[

@@ -1,18 +1,18 @@
-//! Charts as archives: gzipped tar files, which come from anywhere.
+//! Charts as archives: gzipped tar files from untrusted sources.
 
 use std::io::{BufRead, Read};
 use std::sync::Arc;
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::files::File;
+use super::file::File;
 use crate::error::Error;
 use crate::functions::clean_path;
 use crate::limits::Limits;
 
 const BYTE_ORDER_MARK: &[u8] = &[0xEF, 0xBB, 0xBF];
 
-/// Reads the files of an archive, without the folder they lie in.
+/// Reads the files of an archive; paths are relative to the chart's folder.
 pub(super) fn read(mut input: impl BufRead, limits: &Limits) -> Result<Vec<File>, Error> {
     let start = input.fill_buf().map_err(|error| fail(error.to_string()))?;
     if !start.starts_with(&[0x1F, 0x8B]) {
@@ -20,7 +20,7 @@ pub(super) fn read(mut input: impl BufRead, limits: &Limits) -> Result<Vec<File>
             "not a gzipped archive: a chart is a .tgz file or a folder".into(),
         ));
     }
-    // What is skipped counts as well: a bomb may hide in a file nobody reads.
+    // Skipped files count too: a decompression bomb can be in any of them.
     let unpacked = MultiGzDecoder::new(input).take(limits.unpacked.saturating_mul(2));
     let mut archive = tar::Archive::new(unpacked);
     let mut files = Vec::new();
@@ -36,7 +36,7 @@ pub(super) fn read(mut input: impl BufRead, limits: &Limits) -> Result<Vec<File>
         }
         if !kind.is_file() && !kind.is_contiguous() && !kind.is_gnu_sparse() {
             return Err(fail(format!(
-                "{raw:?} is a link or a device; a chart holds files only"
+                "{raw:?} is a link or a device; a chart must contain only files"
             )));
         }
         let name = inner_path(&raw)?;
@@ -99,7 +99,7 @@ fn inner_path(raw: &str) -> Result<String, Error> {
     }
     let clean = clean_path(inner);
     if clean == "." {
-        return Err(fail(format!("{raw:?} lies outside the base directory")));
+        return Err(fail(format!("{raw:?} is outside of the base directory")));
     }
     if clean == ".." || clean.starts_with("../") || path.split('/').any(|part| part == "..") {
         return Err(fail(format!("{raw:?} references a parent directory")));

@@ -1,17 +1,18 @@
-//! Which of a chart's dependencies take part: conditions, tags, aliases, and the values that parents import.
+//! Decides which dependencies of a chart are enabled (conditions, tags, aliases), and imports values into parents.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde_json::{Map, Value as Tree};
 
-use super::{Chart, Dependency};
-use crate::functions::versions::{Constraint, Version};
+use super::Chart;
+use crate::dependency::Dependency;
 use crate::value::{Text, Value, from_tree, to_tree};
 use crate::values::coalesce::{Scope, coalesce_values, merge_tables, merge_values};
 use crate::values::find_path;
+use crate::versions::{Constraint, Version};
 
-/// A chart with the dependencies that are enabled, under the names they have here.
+/// A chart with its enabled dependencies, under their aliases.
 pub(crate) struct Enabled<'a> {
     pub(crate) chart: &'a Chart,
     pub(crate) name: String,
@@ -46,7 +47,7 @@ impl<'a> Enabled<'a> {
     }
 }
 
-/// Decides on every dependency, and imports values.
+/// Decides for every dependency whether it is enabled, and imports values.
 pub(crate) fn enable<'a>(
     chart: &'a Chart,
     values: &Map<String, Tree>,
@@ -55,6 +56,29 @@ pub(crate) fn enable<'a>(
     decide(&mut root, values, "")?;
     import(&mut root)?;
     Ok(root)
+}
+
+/// The values that the schemas of a chart and the charts inside it forbid; empty if there are none.
+pub(crate) fn schema_errors(chart: &Enabled<'_>, values: &Map<String, Tree>) -> String {
+    let mut out = String::new();
+    if let Some(schema) = &chart.chart.schema
+        && let Err(problem) = schema.validate(values)
+    {
+        out.push_str(&format!("{}:\n{}\n", chart.name, problem.trim_end()));
+    }
+    for child in &chart.children {
+        match values.get(&child.name) {
+            None | Some(Tree::Null) => {}
+            Some(Tree::Object(values)) => out.push_str(&schema_errors(child, values)),
+            Some(other) => {
+                out.push_str(&format!(
+                    "{}:\ninvalid type for values: expected object (map), got {other}\n",
+                    child.name
+                ));
+            }
+        }
+    }
+    out
 }
 
 /// Helm's `IsCompatibleRange`.
@@ -76,7 +100,7 @@ fn decide(chart: &mut Enabled<'_>, values: &Map<String, Tree>, path: &str) -> Re
         return Ok(());
     };
     let present = std::mem::take(&mut chart.children);
-    // Charts that nobody declared come first, then the declared ones under their aliases.
+    // Charts that are not declared come first, then the declared ones under their aliases.
     let mut children = Vec::new();
     for requirement in &requirements {
         if let Some(child) = present.iter().find(|child| matches(requirement, child)) {
@@ -120,7 +144,7 @@ fn decide(chart: &mut Enabled<'_>, values: &Map<String, Tree>, path: &str) -> Re
     Ok(())
 }
 
-/// Tags, then conditions, which have the last word.
+/// Checks tags, then conditions, which override them.
 fn is_enabled(requirement: &Dependency, values: &Map<String, Tree>, path: &str) -> bool {
     let mut enabled = true;
     if let Some(Tree::Object(tags)) = values.get("tags") {
@@ -146,7 +170,7 @@ fn is_enabled(requirement: &Dependency, values: &Map<String, Tree>, path: &str) 
 
 /// Helm's `processDependencyImportValues`, innermost charts first.
 ///
-/// Helm imports tables by reference: where two imports write into the same table, the child they came from sees it.
+/// Helm imports tables by reference: if two imports write into the same table, it changes in the child too.
 fn import(chart: &mut Enabled<'_>) -> Result<(), String> {
     for child in &mut chart.children {
         import(child)?;
@@ -203,7 +227,7 @@ fn nested(path: &str, table: Value) -> Value {
     })
 }
 
-/// Puts what is missing into a table; tables below are shared, not copied.
+/// Adds the missing entries to a table; tables inside are shared, not copied.
 fn merge_shared(over: &Value, under: &Value) {
     let (Value::Map(over), Value::Map(under)) = (over, under) else {
         return;

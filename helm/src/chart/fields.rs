@@ -1,5 +1,5 @@
-//! The fields of `Chart.yaml` and its kin, read into Go's types: a number or a boolean may stand for text, and anything
-//! else of the wrong type is an error.
+//! Reads the fields of `Chart.yaml` and similar files into Go's types: a number or a boolean can be used as text, and
+//! any other wrong type is an error.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::yaml;
 
 type Entries = BTreeMap<Text, Value>;
 
-/// Bytes that a file of metadata may have.
+/// The maximum size of a metadata file, in bytes.
 const MAX_LENGTH: usize = 256 << 10;
 
 /// A YAML file that is a map.
@@ -22,11 +22,11 @@ pub(super) fn read_map(data: &[u8]) -> Result<Entries, String> {
     yaml::read_map_keeping_numbers(text).map_err(|error| error.0)
 }
 
-/// The fields of a map, of which null ones count as absent. Errors are the problem without the file.
+/// The fields of a map; null fields count as absent. Errors do not name the file.
 pub(crate) struct Fields<'a>(pub(crate) &'a Entries);
 
 impl<'a> Fields<'a> {
-    /// Checks the fields without a type of their own, which pass through JSON: it has no infinite numbers.
+    /// Checks the fields without a type here. They are converted to JSON, which has no infinite numbers.
     pub(crate) fn check_others(&self, typed: &[&str]) -> Result<(), String> {
         self.0
             .iter()
@@ -38,7 +38,7 @@ impl<'a> Fields<'a> {
             .try_for_each(|(_, value)| check_finite(value))
     }
 
-    /// Go's JSON takes keys in any case, the exact one first.
+    /// Go's JSON accepts keys in any case, and prefers an exact match.
     fn find(&self, name: &str) -> Option<&'a Value> {
         let exact = self.0.get(name.as_bytes());
         let found = exact.or_else(|| {
@@ -101,7 +101,7 @@ impl<'a> Fields<'a> {
         texts.collect::<Result<_, _>>().map(Some)
     }
 
-    /// The maps in a list of them; a null one is `None`.
+    /// The maps in a list; null is `None`.
     pub(super) fn maps(&self, name: &str) -> Result<Option<Vec<Option<Entries>>>, String> {
         let Some(items) = self.items(name)? else {
             return Ok(None);
@@ -143,7 +143,7 @@ fn wrong_type(name: &str, value: &Value, wanted: &str) -> String {
     format!("cannot read {kind} as {wanted} in field {name:?}")
 }
 
-/// The text that a scalar stands for where text is wanted; `None` if it is not a scalar.
+/// A scalar as text; `None` if the value is not a scalar.
 ///
 /// Go writes floats with the digits that 32 bits need: the version `72445e2` is `7.2445e+06`.
 fn string_of(value: &Value) -> Option<String> {

@@ -4,14 +4,14 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::files::File;
+use super::file::File;
 use super::ignore::Rules;
 use crate::error::Error;
 use crate::limits::Limits;
 
 const BYTE_ORDER_MARK: &[u8] = &[0xEF, 0xBB, 0xBF];
 
-/// Reads a chart's folder, without what `.helmignore` leaves out.
+/// Reads a chart's folder, without the files that `.helmignore` excludes.
 pub(super) fn read(root: &Path, limits: &Limits) -> Result<Vec<File>, Error> {
     const IGNORE: &str = ".helmignore";
     let ignore = root.join(IGNORE);
@@ -47,7 +47,7 @@ struct Reader<'a> {
     left: u64,
 }
 
-/// Deeper folders are a loop of links.
+/// Deeper folders are considered a loop of links.
 const MAX_DEPTH: usize = 64;
 
 impl Reader<'_> {
@@ -90,7 +90,7 @@ impl Reader<'_> {
         };
         let is_link = std::fs::symlink_metadata(path).map_err(fail)?.is_symlink();
         if is_link {
-            // A link may point inside the chart, nowhere else.
+            // A link must not point outside of the chart.
             let target = path.canonicalize().map_err(fail)?;
             if !target.starts_with(self.root) {
                 return Err(Error::Archive(format!(
@@ -127,7 +127,7 @@ impl Reader<'_> {
     }
 }
 
-/// The content of a regular file. A pipe or a device would be read forever.
+/// The content of a regular file. Reading a pipe or a device may never end.
 fn read_file(path: &Path, inner: &str, limits: &Limits) -> Result<Vec<u8>, Error> {
     let fail = |source| Error::Read {
         path: path.to_owned(),

@@ -1,6 +1,6 @@
-//! `.helmignore`: like `.gitignore`, but not quite.
+//! `.helmignore`: similar to `.gitignore`, with Helm's differences.
 
-/// Rules, in order; the first that matches decides.
+/// Rules in order; the first match decides.
 #[derive(Default)]
 pub(super) struct Rules(Vec<Rule>);
 
@@ -8,12 +8,11 @@ struct Rule {
     pattern: Vec<char>,
     negated: bool,
     folders_only: bool,
-    /// Whether it is held against the whole path, or the name alone.
+    /// True if the pattern is compared with the whole path, not only with the name.
     whole_path: bool,
 }
 
 impl Rules {
-    /// Reads the file.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut rules = Vec::new();
         for line in text.lines() {
@@ -44,7 +43,7 @@ impl Rules {
         Ok(Self(rules))
     }
 
-    /// Whether a path is left out. Hidden files of `templates/` always are.
+    /// True if a path is excluded. Hidden files in `templates/` always are.
     pub(super) fn ignores(&self, path: &str, is_folder: bool) -> bool {
         let name = path.rsplit('/').next().unwrap_or(path);
         for rule in &self.0 {
@@ -56,7 +55,7 @@ impl Rules {
             .collect();
             let matches = matches(&rule.pattern, &subject);
             if rule.negated {
-                // Helm leaves out what a negated rule does not match.
+                // Helm excludes every path that a negated rule does not match.
                 if (rule.folders_only && !is_folder) || !matches {
                     return true;
                 }
@@ -122,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_are_helms() {
+    fn rules_match_as_in_helm() {
         let rules =
             Rules::parse("# comment\n*.bak\n.git/\nfoo/bar.txt\n/root.txt\n[a-c].log\n").unwrap();
         for (path, is_folder, expected) in [

@@ -7,11 +7,12 @@ use regex::Regex;
 use serde_json::{Map, Value as Tree};
 
 use super::fields::{Fields, read_map};
+use crate::dependency::Dependency;
 use crate::error::Error;
-use crate::functions::versions::Version;
 use crate::value::{self, Text, Value, format_general};
+use crate::versions::Version;
 
-/// What `Chart.yaml` says.
+/// The content of `Chart.yaml`.
 #[derive(Clone, Debug, Default)]
 pub struct Metadata {
     /// `v1` or `v2`.
@@ -20,33 +21,14 @@ pub struct Metadata {
     pub name: String,
     /// The chart's version.
     pub version: String,
-    /// The version of what it installs.
+    /// The version of the application that it installs.
     pub app_version: String,
-    /// `application`, `library`, or nothing.
+    /// `application`, `library`, or empty.
     pub chart_type: String,
-    /// The charts it depends on; `None` if the list is absent, which Helm tells from an empty one.
+    /// The charts it depends on; `None` if the list is absent, which Helm distinguishes from an empty list.
     pub dependencies: Option<Vec<Dependency>>,
-    /// Everything else, as templates see it.
+    /// The other fields, as templates see them.
     pub(crate) fields: BTreeMap<String, Tree>,
-}
-
-/// A chart that another one depends on.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Dependency {
-    /// The chart's name.
-    pub name: String,
-    /// The versions that will do, or the exact one in `Chart.lock`.
-    pub version: String,
-    /// Where to get it.
-    pub repository: String,
-    /// Paths of values that enable it, separated by commas; the first one found decides.
-    pub condition: String,
-    /// Tags that enable it together with others.
-    pub tags: Vec<String>,
-    /// The name it has inside its parent.
-    pub alias: String,
-    /// The values its parent takes over.
-    pub import_values: Vec<Tree>,
 }
 
 /// The fields of `Chart.yaml` that templates see as text.
@@ -81,7 +63,7 @@ const TYPED_FIELDS: [&str; 17] = [
 ];
 
 impl Metadata {
-    /// Takes in what a file says; called for `Chart.yaml` and, after it, for `requirements.yaml`.
+    /// Reads a file: first `Chart.yaml`, then `requirements.yaml`.
     pub(super) fn read(&mut self, file: &str, data: &[u8]) -> Result<(), Error> {
         read_map(data)
             .and_then(|entries| self.read_fields(&Fields(&entries)))
@@ -133,7 +115,7 @@ impl Metadata {
         Ok(())
     }
 
-    /// Helm's `Metadata.Validate`: makes texts printable, and checks what may not be missing or ambiguous.
+    /// Helm's `Metadata.Validate`: makes texts printable, and checks for missing and ambiguous fields.
     pub(super) fn validate(&mut self) -> Result<(), Error> {
         self.make_printable();
         match self.problem() {
@@ -222,7 +204,7 @@ impl Metadata {
         None
     }
 
-    /// The versions of Kubernetes that the chart is for; empty if it does not say.
+    /// The constraint on the version of Kubernetes; empty if there is none.
     pub(crate) fn kube_version(&self) -> &str {
         self.fields
             .get("KubeVersion")
@@ -230,7 +212,7 @@ impl Metadata {
             .unwrap_or_default()
     }
 
-    /// Whether it is a library: templates for others, nothing to install.
+    /// True for a library chart: it has templates for other charts, and installs nothing.
     pub(crate) fn is_library(&self) -> bool {
         self.chart_type.eq_ignore_ascii_case("library")
     }
@@ -300,7 +282,8 @@ fn make_tree_printable(value: &mut Tree) {
     }
 }
 
-/// Helm's `sanitizeString`: every kind of white space becomes a blank, and what Go does not print is dropped.
+/// Helm's `sanitizeString`: every kind of white space becomes a blank, and characters that Go does not print are
+/// dropped.
 fn printable(text: &str) -> String {
     static PRINTED: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"^[\p{L}\p{M}\p{N}\p{P}\p{S}]$").ok());
@@ -324,7 +307,7 @@ fn printable(text: &str) -> String {
         .collect()
 }
 
-/// What a scalar of a rendered document says: numbers are floats there, and whole ones are written without an exponent.
+/// The text of a scalar of a rendered document: numbers are floats there, and integers are written without an exponent.
 pub(crate) fn text_of(value: &Value) -> String {
     match value {
         Value::Nil => String::new(),

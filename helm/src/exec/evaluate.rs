@@ -2,8 +2,8 @@
 
 use super::cost::{ARGUMENTS_PER_STEP, cost_of};
 use super::walk::set_variable;
-use super::{Fault, Frame, Interpreter, Run};
-use crate::functions::{Body, Function, Outcome, Parameter};
+use super::{Frame, Interpreter, Run};
+use crate::functions::{Body, Function, Outcome, Parameter, text_argument};
 use crate::template::{Command, Expression, ExpressionKind, NumberLiteral, Pipeline};
 use crate::value::{ListType, MapType, Value, memory};
 
@@ -11,7 +11,7 @@ use crate::value::{ListType, MapType, Value, memory};
 const VARIABLES_PER_STEP: usize = 64;
 
 impl Interpreter<'_> {
-    /// The value of a pipeline; its variables are set, and pushed if they are new.
+    /// Evaluates a pipeline and sets its variables.
     pub(super) fn pipeline(
         &mut self,
         frame: &mut Frame,
@@ -33,11 +33,7 @@ impl Interpreter<'_> {
             )?;
             if pipeline.assigns {
                 if !set_variable(frame, *variable, value.clone()) {
-                    return Err(Fault::new(
-                        &frame.template,
-                        pipeline.offset,
-                        "undefined variable",
-                    ));
+                    return Err(frame.fault(pipeline.offset, "undefined variable"));
                 }
             } else {
                 frame.variables.push((*variable, value.clone()));
@@ -55,16 +51,6 @@ impl Interpreter<'_> {
     ) -> Run<Value> {
         let first = &command.operands[0];
         let arguments = &command.operands[1..];
-        let no_arguments = |frame: &Frame| {
-            if arguments.is_empty() && last.is_none() {
-                return Ok(());
-            }
-            Err(Fault::new(
-                &frame.template,
-                first.offset,
-                "can't give argument to non-function",
-            ))
-        };
         match &first.kind {
             ExpressionKind::Function(function) => {
                 self.call(frame, function, first.offset, arguments, dot, last)
@@ -99,18 +85,17 @@ impl Interpreter<'_> {
                     dot,
                 )
             }
-            ExpressionKind::Nil => Err(Fault::new(
-                &frame.template,
-                first.offset,
-                "nil is not a command",
-            )),
+            ExpressionKind::Nil => Err(frame.fault(first.offset, "nil is not a command")),
             ExpressionKind::Variable(..)
             | ExpressionKind::Pipeline(_)
             | ExpressionKind::Dot
             | ExpressionKind::Bool(_)
             | ExpressionKind::Text(_)
             | ExpressionKind::Number(_) => {
-                no_arguments(frame)?;
+                if !arguments.is_empty() || last.is_some() {
+                    let problem = "can't give argument to non-function";
+                    return Err(frame.fault(first.offset, problem));
+                }
                 self.operand(frame, first, dot)
             }
         }
@@ -126,7 +111,7 @@ impl Interpreter<'_> {
         Ok(found.map_or(Value::Nil, |(_, value)| value.clone()))
     }
 
-    /// The value of an operand where any type will do.
+    /// The value of an operand of any type.
     pub(super) fn operand(
         &mut self,
         frame: &mut Frame,
@@ -165,15 +150,11 @@ impl Interpreter<'_> {
         match (number.int, number.float) {
             (_, Some(float)) if number.spelled_float => Ok(Value::Float(float)),
             (Some(int), _) => Ok(Value::int(int)),
-            (None, _) => Err(Fault::new(
-                &frame.template,
-                offset,
-                "the number overflows int",
-            )),
+            (None, _) => Err(frame.fault(offset, "the number overflows int")),
         }
     }
 
-    /// Calls a function with its arguments and what the pipeline hands on.
+    /// Calls a function with its arguments and the result of the previous command.
     fn call(
         &mut self,
         frame: &mut Frame,
@@ -199,7 +180,7 @@ impl Interpreter<'_> {
                 function.name,
                 function.fixed.len()
             );
-            return Err(Fault::new(&frame.template, offset, problem));
+            return Err(frame.fault(offset, problem));
         }
         self.count_steps(frame, offset, 1 + count / ARGUMENTS_PER_STEP)?;
         let _level = self.enter(frame, offset)?;
@@ -220,26 +201,28 @@ impl Interpreter<'_> {
         }
         if let Some(last) = last {
             let last = assign(last, parameter(count - 1), false)
-                .map_err(|problem| Fault::new(&frame.template, offset, problem))?;
+                .map_err(|problem| frame.fault(offset, problem))?;
             values.push(last);
         }
         self.execute(function, &values)
             .map_err(|failure| self.fault(frame, offset, Some(function.name), failure))
     }
 
-    /// Runs a function within the limits: first there must be steps and memory for what it reads, then there must be
-    /// memory for what it made.
+    /// Runs a function within the limits: before the call, steps and memory for its arguments must be left; after it,
+    /// memory for its result.
     fn execute(&mut self, function: &Function, values: &[Value]) -> Outcome {
-        let cost = cost_of(function.reads, values, self.steps_left);
-        self.steps(cost.steps as usize)?;
+        let cost = cost_of(function.reads, values, self.state.steps_left());
+        self.state.steps(cost.steps as usize)?;
         memory::check_room(cost.memory)?;
         let value = match function.body {
             Body::Plain(body) => body(values),
-            Body::WithState(body) => body(self, values),
+            Body::WithState(body) => body(&mut self.state, values),
+            Body::Include => self.include(&text_argument(&values[0]), values[1].clone()),
+            Body::RenderText => self.render_text(&text_argument(&values[0]), values[1].clone()),
             Body::And | Body::Or => Ok(Value::Nil),
         }?;
         if let Value::Str(text) = &value {
-            self.count_text(text.len())?;
+            self.state.count_text(text.len())?;
         }
         memory::check()?;
         Ok(value)
@@ -272,14 +255,14 @@ impl Interpreter<'_> {
         wanted: Parameter,
         dot: &Value,
     ) -> Run<Value> {
-        // Go knows a nil that was found in a map from one that a pipeline gave.
+        // Go distinguishes a nil from a map from the nil result of a pipeline.
         let (value, from_map) = match &expression.kind {
             ExpressionKind::Nil => {
                 if wanted.takes_nil() {
                     return Ok(Value::Nil);
                 }
                 let problem = format!("cannot assign nil to {}", wanted.type_name());
-                return Err(Fault::new(&frame.template, expression.offset, problem));
+                return Err(frame.fault(expression.offset, problem));
             }
             ExpressionKind::Number(number) => {
                 return self.constant(frame, expression.offset, *number, wanted);
@@ -297,11 +280,10 @@ impl Interpreter<'_> {
             | ExpressionKind::Function(_)
             | ExpressionKind::Pipeline(_) => (self.operand(frame, expression, dot)?, false),
         };
-        assign(value, wanted, from_map)
-            .map_err(|problem| Fault::new(&frame.template, expression.offset, problem))
+        assign(value, wanted, from_map).map_err(|problem| frame.fault(expression.offset, problem))
     }
 
-    /// Literals take the type of their parameter.
+    /// A number literal has the type of its parameter.
     fn constant(
         &self,
         frame: &Frame,
@@ -327,8 +309,7 @@ impl Interpreter<'_> {
             | Parameter::Writer => None,
         };
         value.ok_or_else(|| {
-            Fault::new(
-                &frame.template,
+            frame.fault(
                 offset,
                 format!("expected {}; found a number", wanted.type_name()),
             )
@@ -336,7 +317,7 @@ impl Interpreter<'_> {
     }
 }
 
-/// A value as that of a parameter, if Go can assign it.
+/// Converts a value to the type of a parameter, if Go can assign it.
 pub(super) fn assign(value: Value, wanted: Parameter, from_map: bool) -> Result<Value, String> {
     let fits = match (wanted, &value) {
         (Parameter::Any, _) => true,
@@ -346,7 +327,7 @@ pub(super) fn assign(value: Value, wanted: Parameter, from_map: bool) -> Result<
         (Parameter::Float, Value::Float(_)) | (Parameter::Bool, Value::Bool(_)) => true,
         (Parameter::Map, Value::Map(map)) => match map.kind {
             MapType::Any => true,
-            // The function sees a plain map, without the methods of `.Values`.
+            // The function gets a plain map, without the methods of `.Values`.
             MapType::Values => return Ok(map.seen_as(MapType::Any)),
             MapType::Strings => false,
         },

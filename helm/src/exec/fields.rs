@@ -2,16 +2,16 @@
 
 use super::evaluate::assign;
 use super::methods::{file, parameters_of};
-use super::{Fault, Frame, Interpreter, Run};
-use crate::functions::Parameter;
+use super::{Frame, Interpreter, Run};
+use crate::functions::{Parameter, time_method};
 use crate::template::Expression;
 use crate::value::{MapType, Methods, Structure, Text, Value};
 
-/// Names of a chain that are walked in the time of one step.
+/// Names of a chain that are looked up in the time of one step.
 const NAMES_PER_STEP: usize = 4;
 
 impl Interpreter<'_> {
-    /// Walks a chain of names; arguments go to the last one.
+    /// Looks up a chain of names; the arguments are for the last one.
     pub(super) fn fields(
         &mut self,
         frame: &mut Frame,
@@ -23,7 +23,7 @@ impl Interpreter<'_> {
     ) -> Run<Value> {
         self.count_steps(frame, offset, names.len() / NAMES_PER_STEP)?;
         let mut receiver = start;
-        // Nothing has no fields and gives nothing; a nil found on the way is an error.
+        // A field of nil is nil; a field of a nil that was found in a map is an error.
         let mut found_in_map = false;
         let (final_name, names) = match names.split_last() {
             Some((last, names)) => (last, names),
@@ -44,7 +44,7 @@ impl Interpreter<'_> {
         }
         if let Some(last) = last {
             let last = assign(last, wanted(values.len()), false)
-                .map_err(|problem| Fault::new(&frame.template, offset, problem))?;
+                .map_err(|problem| frame.fault(offset, problem))?;
             values.push(last);
         }
         let (value, _) = self.field(frame, &receiver, final_name, offset, values, found_in_map)?;
@@ -61,7 +61,7 @@ impl Interpreter<'_> {
         found_in_map: bool,
     ) -> Run<(Value, bool)> {
         let shown = name.to_str();
-        let fail = |problem: String| Err(Fault::new(&frame.template, offset, problem));
+        let fail = |problem: String| Err(frame.fault(offset, problem));
         if let Some(parameters) = parameters_of(receiver, name) {
             if arguments.len() != parameters.len() {
                 return fail(format!(
@@ -100,7 +100,7 @@ impl Interpreter<'_> {
                     structure.type_name
                 )),
             },
-            Value::Time(instant) => match instant.method(name, &arguments) {
+            Value::Time(instant) => match time_method(*instant, name, &arguments) {
                 Some(value) => Ok((value, false)),
                 None => fail(format!("can't evaluate field {shown} in type time.Time")),
             },
@@ -112,7 +112,7 @@ impl Interpreter<'_> {
     }
 }
 
-/// A field of a struct, or a file under a name without slashes or points.
+/// A field of a struct; for `.Files`, the file with that name.
 fn member(structure: &Structure, name: &[u8]) -> Option<Value> {
     match &structure.methods {
         Methods::Files(files) => Some(file(files, &String::from_utf8_lossy(name))),

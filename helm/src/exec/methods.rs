@@ -3,7 +3,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{Failure, Interpreter};
+use super::Interpreter;
+use crate::failure::Failure;
 use crate::functions::{Outcome, Parameter, as_config, as_secrets, glob_matches, lines};
 use crate::value::{FileSet, Map, MapType, Methods, Structure, Text, Value, memory};
 use crate::yaml;
@@ -53,7 +54,7 @@ impl Interpreter<'_> {
         };
         let value = outcome?;
         if let Value::Str(text) = &value {
-            self.count_text(text.len())?;
+            self.state.count_text(text.len())?;
         }
         memory::check()?;
         Ok(value)
@@ -71,14 +72,14 @@ impl Interpreter<'_> {
             b"AsMap" if map.len() == 0 => Ok(Value::map(Default::default())),
             b"AsMap" => Ok(map.seen_as(MapType::Any)),
             b"YAML" => {
-                self.read(receiver)?;
-                yaml::write(receiver, self.text_limit())
+                self.state.read(receiver)?;
+                yaml::write(receiver, self.state.text_limit())
                     .map(Value::text)
                     .map_err(|_| "the values cannot be written as YAML".into())
             }
             b"Table" => Ok(Value::Map(table(map, &text(arguments))?)),
             b"PathValue" => path_value(map, &text(arguments)),
-            // `Encode` writes to what only nil can stand for.
+            // The only possible argument of `Encode` is nil.
             _ => Err(NIL_POINTER.into()),
         }
     }
@@ -111,30 +112,31 @@ impl Interpreter<'_> {
         Ok(match name {
             b"Get" => Value::text(files.get(path).map_or(&[][..], |data| &data[..])),
             b"GetBytes" => file(files, path),
-            b"Glob" => glob_matches(self, files, path)?,
+            b"Glob" => glob_matches(&mut self.state, files, path)?,
             b"Lines" => match files.get(path) {
                 None => Value::strings(Vec::<Text>::new()),
-                // Helm does not expect it either.
+                // Helm panics.
                 Some(data) if data.is_empty() => return Err("the file has no lines".into()),
                 Some(data) => lines(data)?,
             },
             _ => {
                 let length: usize = files.values().map(|data| data.len()).sum();
-                self.steps(files.len() + length / super::cost::TEXT_PER_STEP)?;
+                self.state
+                    .steps(files.len() + length / crate::state::TEXT_PER_STEP)?;
                 memory::check_room(4 * length)?;
                 match name {
-                    b"AsConfig" => as_config(self, files)?,
-                    _ => as_secrets(self, files)?,
+                    b"AsConfig" => as_config(&mut self.state, files)?,
+                    _ => as_secrets(&mut self.state, files)?,
                 }
             }
         })
     }
 }
 
-/// What Go says when it follows a nil pointer.
+/// Go's message for a nil pointer.
 const NIL_POINTER: &str = "runtime error: invalid memory address or nil pointer dereference";
 
-/// The one argument of a method that takes a text.
+/// The text argument of a method with one parameter.
 fn text(arguments: &[Value]) -> String {
     match arguments {
         [Value::Str(text)] => text.to_str().into_owned(),
@@ -142,7 +144,7 @@ fn text(arguments: &[Value]) -> String {
     }
 }
 
-/// A file's data; one that does not exist is empty.
+/// A file's data; empty if the file does not exist.
 pub(super) fn file(files: &FileSet, path: &str) -> Value {
     let data = files.get(path).cloned();
     Value::Bytes(data.unwrap_or_else(|| Arc::from(&[][..])))
@@ -165,7 +167,7 @@ fn table(map: &Rc<Map>, path: &str) -> Result<Rc<Map>, Failure> {
     Ok(table)
 }
 
-/// `Values.PathValue`: what is under a path, unless it is a map.
+/// `Values.PathValue`: the value under a path, unless it is a map.
 fn path_value(map: &Rc<Map>, path: &str) -> Outcome {
     if path.is_empty() {
         return Err("YAML path cannot be empty".into());

@@ -2,7 +2,6 @@
 
 mod cost;
 mod evaluate;
-mod failure;
 mod fields;
 mod methods;
 mod output;
@@ -11,24 +10,18 @@ mod walk;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::functions::Random;
-use crate::functions::calendar::Instant;
+use crate::failure::{Failure, Fault};
 use crate::limits::Limits;
-use crate::patterns::Pattern;
+use crate::state::State;
 use crate::template::{ParseError, Template, parse};
+use crate::time::Instant;
 use crate::value::memory::Held;
-use crate::value::{Text, Value, deep_equal};
-use cost::steps_to_read;
+use crate::value::{NO_VALUE, Text, Value};
 use output::Output;
-
-pub(crate) use failure::{Failure, Fault, Place};
 
 type Run<T> = Result<T, Box<Fault>>;
 
-/// What Go prints where there is nothing; Helm removes it at the end.
-pub(crate) const NO_VALUE: &[u8] = b"<no value>";
-
-/// Templates by name; what a text run by `tpl` defines is seen by that text only.
+/// Templates by name. Templates that are defined in a text of `tpl` are visible only to that text.
 #[derive(Default)]
 struct Templates {
     own: HashMap<Rc<str>, Rc<Template>>,
@@ -42,7 +35,7 @@ impl Templates {
             .or_else(|| self.outer.as_ref()?.find(name))
     }
 
-    /// Later definitions win, unless they are empty.
+    /// A later definition replaces an earlier one, unless it is empty.
     fn add(&mut self, template: Rc<Template>) {
         if template.is_empty() && self.find(&template.name).is_some() {
             return;
@@ -51,26 +44,28 @@ impl Templates {
     }
 }
 
-/// The state of a render.
+/// Runs the templates of a render.
 pub(crate) struct Interpreter<'a> {
     templates: Rc<Templates>,
     limits: &'a Limits,
-    now: Instant,
-    random: Random,
-    steps_left: u64,
-    text_left: usize,
+    state: State,
     output_left: usize,
     finished: Vec<Held>,
     depth: usize,
     including: HashMap<Rc<str>, usize>,
-    regexes: HashMap<Text, Rc<Pattern>>,
     texts: HashMap<Text, Vec<Rc<Template>>>,
 }
 
-/// One run of one template.
+/// A running template.
 struct Frame {
     template: Rc<Template>,
     variables: Vec<(u32, Value)>,
+}
+
+impl Frame {
+    fn fault(&self, offset: usize, problem: impl Into<String>) -> Box<Fault> {
+        Fault::new(self.template.place(offset), problem)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -80,35 +75,30 @@ enum Flow {
     Continue,
 }
 
-/// Parsed texts of `tpl` that are kept.
+/// How many parsed texts of `tpl` are kept.
 const MAX_TEXTS: usize = 1_000;
 
 /// Bytes of stack that a level of blocks, parentheses or calls takes.
 const LEVEL_SIZE: usize = 768;
 
-/// Helm stops an `include` that is inside itself more often than this.
+/// The limit on `include`s of the same template inside each other, as in Helm.
 const MAX_INCLUDES: usize = 1_000;
 
 impl<'a> Interpreter<'a> {
-    /// A state without templates.
     pub(crate) fn new(limits: &'a Limits, now: Instant, seed: &[u8]) -> Self {
         Self {
             templates: Rc::new(Templates::default()),
             limits,
-            now,
-            random: Random::new(seed),
-            steps_left: limits.steps,
-            text_left: limits.text,
+            state: State::new(limits, now, seed),
             output_left: limits.output,
             finished: Vec::new(),
             depth: 0,
             including: HashMap::new(),
-            regexes: HashMap::new(),
             texts: HashMap::new(),
         }
     }
 
-    /// Parses a file and adds what it defines.
+    /// Parses a file and adds its templates.
     pub(crate) fn add_file(&mut self, name: &str, source: &str) -> Result<(), ParseError> {
         let parsed = parse(name, source)?;
         if let Some(templates) = Rc::get_mut(&mut self.templates) {
@@ -127,80 +117,14 @@ impl<'a> Interpreter<'a> {
         let mut out = Output::default();
         self.run(&template, data, &mut out)?;
         let text = without_no_value(out.into_bytes());
-        // No more than is left: every action has checked that.
+        // Every action has checked that enough is left.
         self.output_left = self.output_left.saturating_sub(text.len());
         self.finished.push(Held::new(text.len()));
         Ok(text)
     }
 
-    /// The clock.
-    pub(crate) fn now(&self) -> Instant {
-        self.now
-    }
-
-    /// The stream of random values.
-    pub(crate) fn random(&mut self) -> &mut Random {
-        &mut self.random
-    }
-
-    /// The patterns compiled so far.
-    pub(crate) fn regexes(&mut self) -> &mut HashMap<Text, Rc<Pattern>> {
-        &mut self.regexes
-    }
-
-    /// How long a text may still become.
-    pub(crate) fn text_limit(&self) -> usize {
-        self.text_left.min(crate::functions::MAX_TEXT)
-    }
-
-    /// Counts one step of work.
-    pub(crate) fn step(&mut self) -> Result<(), Failure> {
-        self.steps(1)
-    }
-
-    /// Counts steps of work.
-    pub(crate) fn steps(&mut self, count: usize) -> Result<(), Failure> {
-        match self.steps_left.checked_sub(count as u64) {
-            Some(left) => {
-                self.steps_left = left;
-                Ok(())
-            }
-            None => Err(Failure::from(format!(
-                "the chart takes more than {} steps",
-                self.limits.steps
-            ))),
-        }
-    }
-
-    /// Counts going through a value, down to the last one in it.
-    pub(crate) fn read(&mut self, value: &Value) -> Result<(), Failure> {
-        self.steps(steps_to_read(value, self.steps_left) as usize)
-    }
-
-    /// `reflect.DeepEqual`; what it compares counts as steps.
-    pub(crate) fn deep_equal(&mut self, left: &Value, right: &Value) -> Result<bool, Failure> {
-        let mut budget = self.steps_left;
-        let equal = deep_equal(left, right, &mut budget);
-        self.steps((self.steps_left - budget + 1) as usize)?;
-        Ok(equal)
-    }
-
-    /// Counts text that was made.
-    fn count_text(&mut self, length: usize) -> Result<(), Failure> {
-        match self.text_left.checked_sub(length) {
-            Some(left) => {
-                self.text_left = left;
-                Ok(())
-            }
-            None => Err(Failure::from(format!(
-                "the chart makes more than {} bytes of text",
-                self.limits.text
-            ))),
-        }
-    }
-
     /// `include`: the output of a named template.
-    pub(crate) fn include(&mut self, name: &str, data: Value) -> Result<Value, Failure> {
+    fn include(&mut self, name: &str, data: Value) -> Result<Value, Failure> {
         let Some(template) = self.templates.find(name).cloned() else {
             return Err(Failure::from(format!(
                 "no template {name:?} associated with template \"gotpl\""
@@ -223,7 +147,7 @@ impl<'a> Interpreter<'a> {
     }
 
     /// `tpl`: the output of a text that is a template.
-    pub(crate) fn render_text(&mut self, text: &str, data: Value) -> Result<Value, Failure> {
+    fn render_text(&mut self, text: &str, data: Value) -> Result<Value, Failure> {
         if !text.contains("{{") {
             return Ok(Value::text(without_no_value(text.as_bytes().to_vec())));
         }
@@ -275,7 +199,7 @@ impl<'a> Interpreter<'a> {
                 "templates use each other more than {} levels deep",
                 self.limits.depth
             );
-            return Err(Fault::new(template, 0, problem));
+            return Err(Fault::new(template.place(0), problem));
         }
         let mut frame = Frame {
             template: template.clone(),
@@ -286,17 +210,18 @@ impl<'a> Interpreter<'a> {
         result.map(|_| ())
     }
 
-    /// Counts a level of blocks, parentheses or calls, until what it returns is dropped.
+    /// Counts a level of blocks, parentheses or calls, until the returned value is dropped.
     fn enter(&mut self, frame: &Frame, offset: usize) -> Run<Held> {
         Held::checked(LEVEL_SIZE).map_err(|problem| self.fault(frame, offset, None, problem.into()))
     }
 
     fn count_steps(&mut self, frame: &Frame, offset: usize, count: usize) -> Run<()> {
-        self.steps(count)
+        self.state
+            .steps(count)
             .map_err(|failure| self.fault(frame, offset, None, failure))
     }
 
-    /// A function's failure at the place it was called.
+    /// The failure of a function, with the place of its call.
     fn fault(
         &self,
         frame: &Frame,
@@ -305,14 +230,13 @@ impl<'a> Interpreter<'a> {
         failure: Failure,
     ) -> Box<Fault> {
         match (failure, function) {
-            (Failure::Fault(fault), _) => fault.called_from(&frame.template, offset),
-            (Failure::Stop(message), _) => Fault::new(&frame.template, offset, message),
-            (Failure::Message(message), None) => Fault::new(&frame.template, offset, message),
-            (Failure::Message(message), Some(name)) => Fault::new(
-                &frame.template,
-                offset,
-                format!("error calling {name}: {message}"),
-            ),
+            (Failure::Fault(fault), _) => fault.called_from(|| frame.template.place(offset)),
+            (Failure::Stop(message), _) | (Failure::Message(message), None) => {
+                frame.fault(offset, message)
+            }
+            (Failure::Message(message), Some(name)) => {
+                frame.fault(offset, format!("error calling {name}: {message}"))
+            }
         }
     }
 }

@@ -1,10 +1,8 @@
-//! The text that a template prints, as it grows.
+//! The text that a template prints.
 
-use super::NO_VALUE;
 use crate::value::memory::{Held, OutOfMemory};
-use crate::value::{Methods, Value, write_display};
+use crate::value::{Methods, NO_VALUE, Value, write_display};
 
-/// Rendered text.
 #[derive(Default)]
 pub(super) struct Output {
     bytes: Vec<u8>,
@@ -18,12 +16,12 @@ impl Output {
         Ok(())
     }
 
-    /// What an action prints.
+    /// Appends the value of an action.
     pub(super) fn print(&mut self, value: &Value) -> Result<(), OutOfMemory> {
         match value {
             Value::Nil => self.append(NO_VALUE),
             Value::Str(text) => self.append(text),
-            // Only what an action prints is taken by its address, and so by its `String` method.
+            // Go calls the `String` method here, because an action prints the address of its value.
             Value::Struct(structure) if matches!(structure.methods, Methods::KubeVersion) => {
                 self.print(&structure.field(b"Version").unwrap_or(Value::Nil))
             }

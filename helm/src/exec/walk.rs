@@ -1,12 +1,14 @@
-//! Walks the nodes of a template: text, actions, conditions, loops.
+//! Runs the nodes of a template: text, actions, conditions, loops.
 
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::cost::{ENTRIES_PER_STEP, TEXT_PER_STEP};
+use super::cost::ENTRIES_PER_STEP;
 use super::output::Output;
-use super::{Failure, Fault, Flow, Frame, Interpreter, Run};
+use super::{Flow, Frame, Interpreter, Run};
+use crate::failure::Failure;
+use crate::state::TEXT_PER_STEP;
 use crate::template::{Node, Pipeline};
 use crate::value::memory::Held;
 use crate::value::{IntType, List, Methods, Text, Value, to_display};
@@ -36,7 +38,7 @@ impl Interpreter<'_> {
         out: &mut Output,
     ) -> Run<Flow> {
         let _level = self.enter(frame, offset_of(node))?;
-        // What a node declares is gone at its end, except for what an action declares.
+        // Variables of a node end with it, except for those of an action.
         let mark = frame.variables.len();
         let flow = match node {
             Node::Text(range) => {
@@ -44,10 +46,7 @@ impl Interpreter<'_> {
                 return Ok(Flow::Next);
             }
             Node::Action(pipeline) => {
-                let value = self.pipeline(frame, pipeline, dot)?;
-                if pipeline.variables.is_empty() {
-                    self.print_value(frame, pipeline.offset, &value, out)?;
-                }
+                self.action(frame, pipeline, dot, out)?;
                 return Ok(Flow::Next);
             }
             Node::If {
@@ -91,6 +90,20 @@ impl Interpreter<'_> {
         flow
     }
 
+    fn action(
+        &mut self,
+        frame: &mut Frame,
+        pipeline: &Pipeline,
+        dot: &Value,
+        out: &mut Output,
+    ) -> Run<()> {
+        let value = self.pipeline(frame, pipeline, dot)?;
+        if pipeline.variables.is_empty() {
+            self.print_value(frame, pipeline.offset, &value, out)?;
+        }
+        Ok(())
+    }
+
     /// `{{ template }}`
     fn use_template(
         &mut self,
@@ -103,23 +116,20 @@ impl Interpreter<'_> {
     ) -> Run<()> {
         let name = name.to_str();
         let Some(template) = self.templates.find(&name).cloned() else {
-            return Err(Fault::new(
-                &frame.template,
-                offset,
-                format!("template {name:?} not defined"),
-            ));
+            return Err(frame.fault(offset, format!("template {name:?} not defined")));
         };
         let data = match pipeline {
             Some(pipeline) => self.pipeline(frame, pipeline, dot)?,
             None => Value::Nil,
         };
         self.run(&template, data, out)
-            .map_err(|fault| fault.called_from(&frame.template, offset))
+            .map_err(|fault| fault.called_from(|| frame.template.place(offset)))
     }
 
     fn print_text(&mut self, frame: &Frame, range: &Range<usize>, out: &mut Output) -> Run<()> {
         let text = &frame.template.source.as_bytes()[range.clone()];
-        self.steps(1 + text.len() / TEXT_PER_STEP)
+        self.state
+            .steps(1 + text.len() / TEXT_PER_STEP)
             .and_then(|()| Ok(out.append(text)?))
             .and_then(|()| self.check_output(out))
             .map_err(|failure| self.fault(frame, range.start, None, failure))
@@ -132,13 +142,14 @@ impl Interpreter<'_> {
         value: &Value,
         out: &mut Output,
     ) -> Run<()> {
-        self.read(value)
+        self.state
+            .read(value)
             .and_then(|()| Ok(out.print(value)?))
             .and_then(|()| self.check_output(out))
             .map_err(|failure| self.fault(frame, offset, None, failure))
     }
 
-    /// Fails if all that is printed is too long.
+    /// Fails if the output is too long.
     fn check_output(&self, out: &Output) -> Result<(), Failure> {
         if out.len() > self.output_left {
             return Err(Failure::from(format!(
@@ -178,7 +189,7 @@ impl Interpreter<'_> {
         Ok(Flow::Next)
     }
 
-    /// What a loop over a value goes through. The body may change the value: the loop does not see it.
+    /// The passes of a loop over a value. Changes of the value in the body do not affect the loop.
     fn passes_of(&mut self, value: &Value, variables: usize) -> Result<Passes, Failure> {
         let entries = |entries: Vec<(Text, Value)>, held: Held| Passes {
             count: entries.len(),
@@ -188,7 +199,7 @@ impl Interpreter<'_> {
             Value::Nil => Passes::none(),
             Value::Map(map) => {
                 let map = map.entries.borrow();
-                self.steps(map.len() / ENTRIES_PER_STEP)?;
+                self.state.steps(map.len() / ENTRIES_PER_STEP)?;
                 let held = Held::checked(map.len() * size_of::<(Text, Value)>())?;
                 let pairs = map.iter().map(|(key, item)| (key.clone(), item.clone()));
                 entries(pairs.collect(), held)
@@ -259,7 +270,7 @@ impl Passes {
     }
 }
 
-/// Where a loop takes its keys and items from. Lists are never changed, so they need no copy.
+/// The source of keys and items. Lists are never changed, so they are not copied.
 enum Source {
     Numbers(IntType),
     List(Rc<List>),

@@ -1,13 +1,13 @@
-//! Reading arguments whose types the executor has checked.
+//! Reads arguments; the executor has checked their types.
 
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use crate::exec::Failure;
+use crate::failure::Failure;
 use crate::value::{Map, Value};
 
 /// A string argument as UTF-8.
-pub(super) fn text(value: &Value) -> Cow<'_, str> {
+pub(crate) fn text(value: &Value) -> Cow<'_, str> {
     match value {
         Value::Str(text) => text.to_str(),
         _ => Cow::Borrowed(""),
@@ -51,7 +51,7 @@ pub(super) fn map(value: &Value) -> Option<&Rc<Map>> {
     }
 }
 
-/// A list of any type, or Sprig's complaint.
+/// A list of any type, or Sprig's error.
 pub(super) fn items<'a>(value: &'a Value, action: &str) -> Result<Cow<'a, [Value]>, Failure> {
     match value {
         // `reflect.TypeOf(nil).Kind()` panics in Go.

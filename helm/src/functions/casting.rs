@@ -1,9 +1,10 @@
-//! `spf13/cast`: any value as a number.
+//! `spf13/cast`: any value as a number; and `strslice` of Sprig: any value as a list of texts.
 
+use crate::failure::Failure;
 use crate::strconv;
-use crate::value::Value;
+use crate::value::{Text, Value, memory, to_display};
 
-/// Go's conversion of a float to an integer: out of range is the smallest one.
+/// Go's conversion of a float to an integer: the smallest one if it is out of range.
 pub(super) fn truncate(number: f64) -> i64 {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
     if !(-LIMIT..LIMIT).contains(&number) {
@@ -13,7 +14,7 @@ pub(super) fn truncate(number: f64) -> i64 {
     }
 }
 
-/// `cast.ToInt64`: 0 where there is no number.
+/// `cast.ToInt64`: 0 for a value that is not a number.
 pub(super) fn to_int(value: &Value) -> i64 {
     match value {
         Value::Int(number, _) => *number,
@@ -29,7 +30,7 @@ pub(super) fn to_int(value: &Value) -> i64 {
     }
 }
 
-/// `cast.ToFloat64`: 0 where there is no number.
+/// `cast.ToFloat64`: 0 for a value that is not a number.
 pub(super) fn to_float(value: &Value) -> f64 {
     match value {
         Value::Int(number, _) => *number as f64,
@@ -45,7 +46,7 @@ pub(super) fn to_float(value: &Value) -> f64 {
     }
 }
 
-/// `ParseInt`, after zeros behind the point are dropped.
+/// `ParseInt`, ignoring zeros after the point.
 fn parse_int(text: &str) -> Option<i64> {
     let without_zeros = text.trim_end_matches('0');
     let whole = match without_zeros.strip_suffix('.') {
@@ -53,4 +54,20 @@ fn parse_int(text: &str) -> Option<i64> {
         _ => text,
     };
     strconv::parse_int(whole)
+}
+
+/// Sprig's `strslice`: the items as strings, without the nil ones.
+pub(super) fn strings_of(value: &Value) -> Result<Vec<Text>, Failure> {
+    let Some(items) = value.items() else {
+        return Ok(match value {
+            Value::Nil => Vec::new(),
+            value => vec![to_display(value)],
+        });
+    };
+    let mut texts = Vec::new();
+    for item in items.iter().filter(|item| !matches!(item, Value::Nil)) {
+        texts.push(to_display(item));
+        memory::check()?;
+    }
+    Ok(texts)
 }

@@ -1,7 +1,7 @@
-//! `genCA` and its kin: X.509 certificates over Ed25519.
+//! `genCA` and similar functions: X.509 certificates with Ed25519 keys.
 //!
-//! Sprig makes RSA keys. A key here is made of the render's deterministic stream instead, and Ed25519 signs without
-//! randomness, so the same chart gets the same certificates. They are valid, but nobody should trust them.
+//! Sprig makes RSA keys. Here, a key is made of the render's deterministic stream, and Ed25519 signs without
+//! randomness, so the same chart gets the same certificates. They are valid, but not secret.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,21 +9,22 @@ use ring::signature::{Ed25519KeyPair, KeyPair};
 
 use super::Outcome;
 use super::arguments::{bytes, int, text};
-use crate::exec::{Failure, Interpreter};
+use crate::failure::Failure;
+use crate::state::State;
 use crate::value::{Structure, Value};
 
 /// The object identifier of Ed25519, encoded.
 const ED25519: &[u8] = &[0x06, 0x03, 0x2B, 0x65, 0x70];
 
-/// A private key: its seed.
+/// The seed of a private key.
 struct PrivateKey([u8; 32]);
 
 impl PrivateKey {
-    fn new(interpreter: &mut Interpreter<'_>) -> Self {
-        Self(interpreter.random().bytes())
+    fn new(state: &mut State) -> Self {
+        Self(state.random.bytes())
     }
 
-    /// A key from its PEM; one of another kind stands for the seed made of its text.
+    /// Reads a key from PEM. The digest of a key of another type is used as a seed.
     fn from_pem(pem: &str) -> Result<Self, Failure> {
         let der = decode_pem(pem).ok_or_else(|| Failure::from("no PEM data in input"))?;
         let mut seed = [0; 32];
@@ -44,7 +45,7 @@ impl PrivateKey {
     }
 }
 
-/// Everything of a PKCS#8 Ed25519 key but the seed.
+/// The bytes of a PKCS#8 Ed25519 key before the seed.
 fn pkcs8_prefix() -> [u8; 16] {
     [
         0x30, 0x2E, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x04, 0x22, 0x04,
@@ -95,7 +96,7 @@ fn sequence(parts: &[&[u8]]) -> Vec<u8> {
     element(0x30, &parts.concat())
 }
 
-/// The tag and the content of the element at the start, and what follows it.
+/// The tag and the content of the element at the start, and the bytes after it.
 fn take_element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (tag, rest) = der.split_first()?;
     let (first, rest) = rest.split_first()?;
@@ -148,7 +149,7 @@ fn name_of(common_name: &str) -> Vec<u8> {
     sequence(&[&element(0x31, &attribute)])
 }
 
-/// What a certificate says.
+/// The content of a certificate.
 struct Request {
     common_name: String,
     addresses: Vec<std::net::IpAddr>,
@@ -247,27 +248,27 @@ impl Request {
         element(0xA3, &element(0x30, &all.concat()))
     }
 
-    /// The certificate and its key, signed by an issuer or by the key itself.
+    /// The certificate and its key. The issuer signs it, or the key itself if there is no issuer.
     fn issue(
         &self,
-        interpreter: &mut Interpreter<'_>,
+        state: &mut State,
         key: &PrivateKey,
         issuer: Option<(Vec<u8>, PrivateKey)>,
     ) -> Outcome {
-        interpreter.steps(1_000)?;
+        state.steps(1_000)?;
         let subject = name_of(&self.common_name);
         let (issuer_name, issuer_pair) = match &issuer {
             Some((name, issuer_key)) => (name.clone(), issuer_key.pair()?),
             None => (subject.clone(), key.pair()?),
         };
-        let mut serial: [u8; 16] = interpreter.random().bytes();
+        let mut serial: [u8; 16] = state.random.bytes();
         serial[0] = serial[0] & 0x7F | 0x40;
-        let now = interpreter.now();
+        let now = state.now;
         let time = |seconds: i64| {
             let layout = "20060102150405Z";
-            let instant = super::calendar::Instant::from_seconds(seconds);
+            let instant = crate::time::Instant::from_seconds(seconds);
             let text = instant.format(layout);
-            // Two digits of the year up to 2049.
+            // Years up to 2049 have two digits.
             if text.as_str() < "2050" {
                 element(0x17, &text.as_bytes()[2..])
             } else {
@@ -328,49 +329,43 @@ fn issuer_of(value: &Value) -> Result<(Vec<u8>, PrivateKey), Failure> {
     Ok((name, PrivateKey::from_pem(&field(b"Key"))?))
 }
 
-pub(super) fn gen_private_key(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+pub(super) fn gen_private_key(state: &mut State, args: &[Value]) -> Outcome {
     Ok(Value::text(match text(&args[0]).as_ref() {
-        "" | "rsa" | "dsa" | "ecdsa" | "ed25519" => PrivateKey::new(interpreter).to_pem(),
+        "" | "rsa" | "dsa" | "ecdsa" | "ed25519" => PrivateKey::new(state).to_pem(),
         other => format!("Unknown type {other}"),
     }))
 }
 
-pub(super) fn gen_ca(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    let key = PrivateKey::new(interpreter);
-    Request::authority(args)?.issue(interpreter, &key, None)
+pub(super) fn gen_ca(state: &mut State, args: &[Value]) -> Outcome {
+    let key = PrivateKey::new(state);
+    Request::authority(args)?.issue(state, &key, None)
 }
 
-pub(super) fn gen_ca_with_key(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+pub(super) fn gen_ca_with_key(state: &mut State, args: &[Value]) -> Outcome {
     let key = PrivateKey::from_pem(&text(&args[2]))?;
-    Request::authority(args)?.issue(interpreter, &key, None)
+    Request::authority(args)?.issue(state, &key, None)
 }
 
-pub(super) fn gen_self_signed_cert(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    let key = PrivateKey::new(interpreter);
-    Request::server(args)?.issue(interpreter, &key, None)
+pub(super) fn gen_self_signed_cert(state: &mut State, args: &[Value]) -> Outcome {
+    let key = PrivateKey::new(state);
+    Request::server(args)?.issue(state, &key, None)
 }
 
-pub(super) fn gen_self_signed_cert_with_key(
-    interpreter: &mut Interpreter<'_>,
-    args: &[Value],
-) -> Outcome {
+pub(super) fn gen_self_signed_cert_with_key(state: &mut State, args: &[Value]) -> Outcome {
     let key = PrivateKey::from_pem(&text(&args[4]))?;
-    Request::server(args)?.issue(interpreter, &key, None)
+    Request::server(args)?.issue(state, &key, None)
 }
 
-pub(super) fn gen_signed_cert(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    let key = PrivateKey::new(interpreter);
+pub(super) fn gen_signed_cert(state: &mut State, args: &[Value]) -> Outcome {
+    let key = PrivateKey::new(state);
     let issuer = issuer_of(&args[4])?;
-    Request::server(args)?.issue(interpreter, &key, Some(issuer))
+    Request::server(args)?.issue(state, &key, Some(issuer))
 }
 
-pub(super) fn gen_signed_cert_with_key(
-    interpreter: &mut Interpreter<'_>,
-    args: &[Value],
-) -> Outcome {
+pub(super) fn gen_signed_cert_with_key(state: &mut State, args: &[Value]) -> Outcome {
     let key = PrivateKey::from_pem(&text(&args[5]))?;
     let issuer = issuer_of(&args[4])?;
-    Request::server(args)?.issue(interpreter, &key, Some(issuer))
+    Request::server(args)?.issue(state, &key, Some(issuer))
 }
 
 pub(super) fn build_custom_cert(args: &[Value]) -> Outcome {

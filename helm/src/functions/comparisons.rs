@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::Outcome;
-use crate::exec::Failure;
+use crate::failure::Failure;
 use crate::value::{IntType, ListType, MapType, Methods, Value, deep_equal, to_display};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ fn is_equal(left: &Value, right: &Value) -> Result<bool, Failure> {
     }
 }
 
-/// Equality of what is not a boolean, a number or a text.
+/// Equality of values other than booleans, numbers and texts.
 fn is_same(left: &Value, right: &Value) -> Result<bool, Failure> {
     if left.kind() != right.kind() {
         return Err(Failure::from(format!(
@@ -216,7 +216,7 @@ fn position(index: &Value, length: usize) -> Result<usize, Failure> {
     }
 }
 
-/// Functions are no values here, so there is nothing that could be called.
+/// Functions are not values here, so no value can be called.
 pub(super) fn call(args: &[Value]) -> Outcome {
     Err(match &args[0] {
         Value::Nil => "call of nil".into(),

@@ -5,7 +5,8 @@ use ring::{digest, hmac};
 
 use super::Outcome;
 use super::arguments::{bytes, int, text};
-use crate::exec::{Failure, Interpreter};
+use crate::failure::Failure;
+use crate::state::State;
 use crate::value::Value;
 
 fn hex(bytes: &[u8]) -> String {
@@ -45,41 +46,41 @@ pub(super) fn adler32sum(args: &[Value]) -> Outcome {
     Ok(Value::text((high << 16 | low).to_string()))
 }
 
-/// What the functions that are slow on purpose count as, in steps.
+/// The cost of the functions that are slow by design, in steps.
 const SLOW: usize = 200_000;
 
-fn bcrypt_of(interpreter: &mut Interpreter<'_>, password: &[u8]) -> Result<String, Failure> {
-    interpreter.steps(SLOW)?;
+fn bcrypt_of(state: &mut State, password: &[u8]) -> Result<String, Failure> {
+    state.steps(SLOW)?;
     if password.len() > 72 {
         return Ok(
             "failed to encrypt string with bcrypt: bcrypt: password length exceeds 72 bytes".into(),
         );
     }
-    let salt = interpreter.random().bytes();
+    let salt = state.random.bytes();
     Ok(match bcrypt::hash_with_salt(password, 10, salt) {
         Ok(hash) => hash.format_for_version(bcrypt::Version::TwoA),
         Err(error) => format!("failed to encrypt string with bcrypt: {error}"),
     })
 }
 
-pub(super) fn bcrypt(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    Ok(Value::text(bcrypt_of(interpreter, bytes(&args[0]))?))
+pub(super) fn bcrypt(state: &mut State, args: &[Value]) -> Outcome {
+    Ok(Value::text(bcrypt_of(state, bytes(&args[0]))?))
 }
 
-pub(super) fn htpasswd(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+pub(super) fn htpasswd(state: &mut State, args: &[Value]) -> Outcome {
     let user = text(&args[0]);
     if user.contains(':') {
         return Ok(Value::text(format!("invalid username: {user}")));
     }
     Ok(Value::text(format!(
         "{user}:{}",
-        bcrypt_of(interpreter, bytes(&args[1]))?
+        bcrypt_of(state, bytes(&args[1]))?
     )))
 }
 
 /// The master password algorithm.
-pub(super) fn derive_password(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    interpreter.steps(5 * SLOW)?;
+pub(super) fn derive_password(state: &mut State, args: &[Value]) -> Outcome {
+    state.steps(5 * SLOW)?;
     let (counter, kind) = (int(&args[0]), text(&args[1]));
     let (password, user, site) = (bytes(&args[2]), bytes(&args[3]), bytes(&args[4]));
     let Some(templates) = password_templates(&kind) else {
@@ -168,12 +169,12 @@ fn cipher_key(password: &[u8]) -> [u8; 32] {
     key
 }
 
-pub(super) fn encrypt_aes(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+pub(super) fn encrypt_aes(state: &mut State, args: &[Value]) -> Outcome {
     let (password, plain) = (bytes(&args[0]), bytes(&args[1]));
     if plain.is_empty() {
         return Ok(Value::text(""));
     }
-    let vector: [u8; 16] = interpreter.random().bytes();
+    let vector: [u8; 16] = state.random.bytes();
     let cipher = cbc::Encryptor::<aes::Aes256>::new(&cipher_key(password).into(), &vector.into());
     let encrypted = cipher.encrypt_padded_vec::<Pkcs7>(plain);
     Ok(Value::text(super::base64_encode(

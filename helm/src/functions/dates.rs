@@ -2,15 +2,17 @@
 
 use super::Outcome;
 use super::arguments::text;
-use super::calendar::{Instant, SECOND, format_duration, parse_duration};
-use super::layouts::parse_with;
-use super::zones::in_zone;
-use crate::exec::Interpreter;
+use super::casting::to_int;
+use crate::state::State;
 use crate::strconv;
+use crate::time::{
+    DAY, DAYS, Instant, MONTHS, SECOND, days_of, format_duration, in_zone, parse_duration,
+    parse_with,
+};
 use crate::value::Value;
 
-/// What Sprig takes for a date: everything else is now.
-fn instant_of(interpreter: &Interpreter<'_>, value: &Value) -> Instant {
+/// A date argument as in Sprig: values of other types mean the current time.
+fn instant_of(state: &State, value: &Value) -> Instant {
     match value {
         Value::Time(instant) => *instant,
         Value::Int(seconds, _) => Instant::from_seconds(*seconds),
@@ -21,31 +23,31 @@ fn instant_of(interpreter: &Interpreter<'_>, value: &Value) -> Instant {
         | Value::Bytes(_)
         | Value::List(_)
         | Value::Map(_)
-        | Value::Struct(_) => interpreter.now(),
+        | Value::Struct(_) => state.now,
     }
 }
 
-pub(super) fn now(interpreter: &mut Interpreter<'_>, _: &[Value]) -> Outcome {
-    Ok(Value::Time(interpreter.now()))
+pub(super) fn now(state: &mut State, _: &[Value]) -> Outcome {
+    Ok(Value::Time(state.now))
 }
 
-pub(super) fn date(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    let instant = instant_of(interpreter, &args[1]).utc();
+pub(super) fn date(state: &mut State, args: &[Value]) -> Outcome {
+    let instant = instant_of(state, &args[1]).utc();
     Ok(Value::text(instant.format(&text(&args[0]))))
 }
 
-pub(super) fn date_in_zone(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    let instant = in_zone(instant_of(interpreter, &args[1]), &text(&args[2]));
+pub(super) fn date_in_zone(state: &mut State, args: &[Value]) -> Outcome {
+    let instant = in_zone(instant_of(state, &args[1]), &text(&args[2]));
     Ok(Value::text(instant.format(&text(&args[0]))))
 }
 
-pub(super) fn html_date(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    let instant = instant_of(interpreter, &args[0]).utc();
+pub(super) fn html_date(state: &mut State, args: &[Value]) -> Outcome {
+    let instant = instant_of(state, &args[0]).utc();
     Ok(Value::text(instant.format("2006-01-02")))
 }
 
-pub(super) fn html_date_in_zone(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    let instant = in_zone(instant_of(interpreter, &args[0]), &text(&args[1]));
+pub(super) fn html_date_in_zone(state: &mut State, args: &[Value]) -> Outcome {
+    let instant = in_zone(instant_of(state, &args[0]), &text(&args[1]));
     Ok(Value::text(instant.format("2006-01-02")))
 }
 
@@ -84,8 +86,8 @@ pub(super) fn unix_epoch(args: &[Value]) -> Outcome {
     })
 }
 
-pub(super) fn ago(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    let seconds = interpreter.now().seconds - instant_of(interpreter, &args[0]).seconds;
+pub(super) fn ago(state: &mut State, args: &[Value]) -> Outcome {
+    let seconds = state.now.seconds - instant_of(state, &args[0]).seconds;
     Ok(Value::text(format_duration(seconds.saturating_mul(SECOND))))
 }
 
@@ -99,13 +101,11 @@ pub(super) fn duration(args: &[Value]) -> Outcome {
     Ok(Value::text(format_duration(seconds.wrapping_mul(SECOND))))
 }
 
-pub(super) fn duration_round(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+pub(super) fn duration_round(state: &mut State, args: &[Value]) -> Outcome {
     let nanoseconds = match &args[0] {
         Value::Str(text) => parse_duration(&text.to_str()).unwrap_or(0),
         Value::Int(number, crate::value::IntType::Int64) => *number,
-        Value::Time(instant) => {
-            (interpreter.now().seconds - instant.seconds).saturating_mul(SECOND)
-        }
+        Value::Time(instant) => (state.now.seconds - instant.seconds).saturating_mul(SECOND),
         _ => 0,
     };
     let total = nanoseconds.unsigned_abs();
@@ -123,4 +123,49 @@ pub(super) fn duration_round(interpreter: &mut Interpreter<'_>, args: &[Value]) 
         }
     }
     Ok(Value::text("0s"))
+}
+
+/// A method of `time.Time`; `None` if there is none.
+pub(crate) fn time_method(instant: Instant, name: &[u8], args: &[Value]) -> Option<Value> {
+    let civil = instant.civil();
+    let int = |index: usize| args.get(index).map_or(0, to_int);
+    Some(match name {
+        b"Unix" => Value::int64(instant.seconds),
+        b"UnixMilli" => {
+            Value::int64(instant.seconds * 1_000 + i64::from(instant.nanoseconds / 1_000_000))
+        }
+        b"UnixNano" => Value::int64(
+            instant
+                .seconds
+                .wrapping_mul(SECOND)
+                .wrapping_add(i64::from(instant.nanoseconds)),
+        ),
+        b"Year" => Value::int(civil.year),
+        b"Month" => Value::text(MONTHS[civil.month as usize - 1]),
+        b"Day" => Value::int(civil.day),
+        b"Hour" => Value::int(civil.hour),
+        b"Minute" => Value::int(civil.minute),
+        b"Second" => Value::int(civil.second),
+        b"Nanosecond" => Value::int(i64::from(instant.nanoseconds)),
+        b"YearDay" => Value::int(civil.year_day),
+        b"Weekday" => Value::text(DAYS[civil.weekday]),
+        b"UTC" | b"Local" => Value::Time(instant.utc()),
+        b"IsZero" => Value::Bool(instant.utc() == Instant::zero()),
+        b"String" => Value::text(instant.to_string()),
+        b"Format" => Value::text(instant.format(&args.first().map(text).unwrap_or_default())),
+        b"Add" => Value::Time(instant.plus(int(0))),
+        b"AddDate" => {
+            let months = civil.month - 1 + int(1);
+            let days = days_of(
+                civil.year + int(0) + months.div_euclid(12),
+                months.rem_euclid(12) + 1,
+                1,
+            );
+            let seconds = (days + civil.day - 1 + int(2)) * DAY
+                + (instant.seconds + i64::from(instant.offset)).rem_euclid(DAY)
+                - i64::from(instant.offset);
+            Value::Time(Instant { seconds, ..instant })
+        }
+        _ => return None,
+    })
 }

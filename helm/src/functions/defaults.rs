@@ -1,4 +1,4 @@
-//! `default`, `empty`, `coalesce`, `ternary` and their kin.
+//! `default`, `empty`, `coalesce`, `ternary` and similar functions.
 
 use super::Outcome;
 use super::arguments::flag;
@@ -44,7 +44,7 @@ pub(super) fn hello(_: &[Value]) -> Outcome {
 }
 
 pub(super) fn fail(args: &[Value]) -> Outcome {
-    Err(crate::exec::Failure::Stop(
+    Err(crate::failure::Failure::Stop(
         super::arguments::text(&args[0]).into_owned(),
     ))
 }

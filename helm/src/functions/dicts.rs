@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 
 use super::Outcome;
 use super::arguments::{bytes, map};
-use crate::exec::{Failure, Interpreter};
+use crate::failure::Failure;
+use crate::state::State;
 use crate::value::{Map, MapType, Text, Value, memory, to_display};
 
 fn key(value: &Value) -> Text {
     Text::from(bytes(value))
 }
 
-pub(super) fn dict(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+pub(super) fn dict(state: &mut State, args: &[Value]) -> Outcome {
     let mut entries = BTreeMap::new();
     for pair in args.chunks(2) {
-        interpreter.read(&pair[0])?;
+        state.read(&pair[0])?;
         entries.insert(
             to_display(&pair[0]),
             pair.get(1).cloned().unwrap_or_else(|| Value::text("")),
@@ -63,7 +64,7 @@ pub(super) fn pluck(args: &[Value]) -> Outcome {
     ))
 }
 
-/// Go's order is random; sorted is one of the possible orders.
+/// Go's order is random; the sorted order is one of the possible ones.
 pub(super) fn keys(args: &[Value]) -> Outcome {
     let keys = args
         .iter()
@@ -109,7 +110,7 @@ pub(super) fn dig(args: &[Value]) -> Outcome {
         let Value::Str(step) = step else {
             return Err(conversion(step, "string"));
         };
-        // Helm's own type for `.Values` does not pass for a plain map here.
+        // Helm's type of `.Values` is not accepted as a plain map here.
         let map = match &current {
             Value::Map(map) if map.kind == MapType::Any => map,
             other => return Err(conversion(other, "map[string]interface {}")),
@@ -133,16 +134,16 @@ fn conversion(value: &Value, wanted: &str) -> Failure {
     ))
 }
 
-/// `deepCopy`: maps and lists anew, all the way down.
-pub(super) fn deep_copy(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+/// `deepCopy`: copies maps and lists at every depth.
+pub(super) fn deep_copy(state: &mut State, args: &[Value]) -> Outcome {
     if matches!(args[0], Value::Nil) {
         return Err("reflect: call of reflect.Value.Type on zero Value".into());
     }
-    copy(interpreter, &args[0], 0)
+    copy(state, &args[0], 0)
 }
 
-fn copy(interpreter: &mut Interpreter<'_>, value: &Value, depth: usize) -> Outcome {
-    interpreter.step()?;
+fn copy(state: &mut State, value: &Value, depth: usize) -> Outcome {
+    state.step()?;
     memory::check()?;
     if depth > 1_000 {
         return Err("the value contains itself".into());
@@ -152,19 +153,19 @@ fn copy(interpreter: &mut Interpreter<'_>, value: &Value, depth: usize) -> Outco
             let items: Result<Vec<_>, _> = list
                 .items
                 .iter()
-                .map(|item| copy(interpreter, item, depth + 1))
+                .map(|item| copy(state, item, depth + 1))
                 .collect();
             Value::typed_list(items?, list.element)
         }
-        Value::Map(map) if !map.is_nil => copy_map(interpreter, map, depth)?,
+        Value::Map(map) if !map.is_nil => copy_map(state, map, depth)?,
         other => other.clone(),
     })
 }
 
-fn copy_map(interpreter: &mut Interpreter<'_>, map: &Map, depth: usize) -> Outcome {
+fn copy_map(state: &mut State, map: &Map, depth: usize) -> Outcome {
     let mut entries = BTreeMap::new();
     for (key, value) in map.entries.borrow().iter() {
-        entries.insert(key.clone(), copy(interpreter, value, depth + 1)?);
+        entries.insert(key.clone(), copy(state, value, depth + 1)?);
     }
     Ok(Value::typed_map(entries, map.kind))
 }

@@ -5,8 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::Outcome;
 use super::arguments::{bytes, text};
-use crate::exec::{Failure, Interpreter};
+use crate::failure::Failure;
 use crate::json::{self, Form, Unreadable};
+use crate::state::State;
 use crate::value::Value;
 
 /// Standard base64 with padding.
@@ -18,7 +19,7 @@ pub(super) fn b64enc(args: &[Value]) -> Outcome {
     Ok(Value::text(base64_encode(bytes(&args[0]))))
 }
 
-/// What cannot be decoded becomes Go's message.
+/// If the text cannot be decoded, the result is Go's message.
 pub(super) fn b64dec(args: &[Value]) -> Outcome {
     // Go skips line breaks.
     let clean: Vec<u8> = bytes(&args[0])
@@ -98,40 +99,40 @@ pub(super) fn b32dec(args: &[Value]) -> Outcome {
     Ok(Value::text(out))
 }
 
-pub(super) fn to_json(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    lenient(interpreter, args, Form::Compact)
+pub(super) fn to_json(state: &mut State, args: &[Value]) -> Outcome {
+    lenient(state, args, Form::Compact)
 }
 
-pub(super) fn to_pretty_json(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    lenient(interpreter, args, Form::Pretty)
+pub(super) fn to_pretty_json(state: &mut State, args: &[Value]) -> Outcome {
+    lenient(state, args, Form::Pretty)
 }
 
-pub(super) fn to_raw_json(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    lenient(interpreter, args, Form::Raw)
+pub(super) fn to_raw_json(state: &mut State, args: &[Value]) -> Outcome {
+    lenient(state, args, Form::Raw)
 }
 
-fn lenient(interpreter: &Interpreter<'_>, args: &[Value], form: Form) -> Outcome {
-    match json::write(&args[0], form, interpreter.text_limit()) {
+fn lenient(state: &State, args: &[Value], form: Form) -> Outcome {
+    match json::write(&args[0], form, state.text_limit()) {
         Ok(text) => Ok(Value::text(text)),
         Err(problem) if problem == json::TOO_LARGE => Err(problem.into()),
         Err(_) => Ok(Value::text("")),
     }
 }
 
-pub(super) fn must_to_json(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    strict(interpreter, args, Form::Compact)
+pub(super) fn must_to_json(state: &mut State, args: &[Value]) -> Outcome {
+    strict(state, args, Form::Compact)
 }
 
-pub(super) fn must_to_pretty_json(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    strict(interpreter, args, Form::Pretty)
+pub(super) fn must_to_pretty_json(state: &mut State, args: &[Value]) -> Outcome {
+    strict(state, args, Form::Pretty)
 }
 
-pub(super) fn must_to_raw_json(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    strict(interpreter, args, Form::Raw)
+pub(super) fn must_to_raw_json(state: &mut State, args: &[Value]) -> Outcome {
+    strict(state, args, Form::Raw)
 }
 
-fn strict(interpreter: &Interpreter<'_>, args: &[Value], form: Form) -> Outcome {
-    json::write(&args[0], form, interpreter.text_limit())
+fn strict(state: &State, args: &[Value], form: Form) -> Outcome {
+    json::write(&args[0], form, state.text_limit())
         .map(Value::text)
         .map_err(Failure::from)
 }

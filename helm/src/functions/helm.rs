@@ -5,25 +5,18 @@ use std::rc::Rc;
 
 use super::Outcome;
 use super::arguments::text;
-use crate::exec::{Failure, Interpreter};
+use crate::failure::Failure;
 use crate::json::{self, Unreadable};
+use crate::state::State;
 use crate::value::{FileSet, ListType, MapType, Methods, Structure, Text, Value};
 use crate::yaml::{self, Unwritable};
 
-pub(super) fn include(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    interpreter.include(&text(&args[0]), args[1].clone())
-}
-
-pub(super) fn tpl(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    interpreter.render_text(&text(&args[0]), args[1].clone())
-}
-
-/// There is no cluster: nothing is found.
+/// There is no cluster, so the result is empty.
 pub(super) fn lookup(_: &[Value]) -> Outcome {
     Ok(Value::map(BTreeMap::new()))
 }
 
-/// Without DNS nothing resolves.
+/// There is no DNS, so the result is empty.
 pub(super) fn get_host_by_name(_: &[Value]) -> Outcome {
     Ok(Value::text(""))
 }
@@ -35,20 +28,17 @@ fn without_final_break(mut text: Vec<u8>) -> Value {
     Value::text(text)
 }
 
-pub(super) fn to_yaml(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    lenient(interpreter, yaml::write(&args[0], interpreter.text_limit()))
+pub(super) fn to_yaml(state: &mut State, args: &[Value]) -> Outcome {
+    lenient(state, yaml::write(&args[0], state.text_limit()))
 }
 
-pub(super) fn to_yaml_pretty(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    lenient(
-        interpreter,
-        yaml::write_pretty(&args[0], interpreter.text_limit()),
-    )
+pub(super) fn to_yaml_pretty(state: &mut State, args: &[Value]) -> Outcome {
+    lenient(state, yaml::write_pretty(&args[0], state.text_limit()))
 }
 
-pub(super) fn must_to_yaml(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    match yaml::write(&args[0], interpreter.text_limit()) {
-        Ok(text) => written(interpreter, text),
+pub(super) fn must_to_yaml(state: &mut State, args: &[Value]) -> Outcome {
+    match yaml::write(&args[0], state.text_limit()) {
+        Ok(text) => written(state, text),
         Err(problem) => Err(unwritable(problem)),
     }
 }
@@ -56,15 +46,15 @@ pub(super) fn must_to_yaml(interpreter: &mut Interpreter<'_>, args: &[Value]) ->
 /// Bytes of YAML that are written or read in the time of one step.
 const YAML_PER_STEP: usize = 16;
 
-fn written(interpreter: &mut Interpreter<'_>, text: Vec<u8>) -> Outcome {
-    interpreter.steps(text.len() / YAML_PER_STEP)?;
+fn written(state: &mut State, text: Vec<u8>) -> Outcome {
+    state.steps(text.len() / YAML_PER_STEP)?;
     Ok(without_final_break(text))
 }
 
-/// What Go cannot write becomes an empty text.
-fn lenient(interpreter: &mut Interpreter<'_>, text: Result<Vec<u8>, Unwritable>) -> Outcome {
+/// A value that Go cannot write becomes an empty text.
+fn lenient(state: &mut State, text: Result<Vec<u8>, Unwritable>) -> Outcome {
     match text {
-        Ok(text) => written(interpreter, text),
+        Ok(text) => written(state, text),
         Err(Unwritable::Unsupported) => Ok(Value::text("")),
         Err(Unwritable::TooLarge) => Err(unwritable(Unwritable::TooLarge)),
     }
@@ -84,8 +74,8 @@ fn error_map(problem: String) -> Value {
     )]))
 }
 
-pub(super) fn from_yaml(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    interpreter.steps(text(&args[0]).len() / YAML_PER_STEP)?;
+pub(super) fn from_yaml(state: &mut State, args: &[Value]) -> Outcome {
+    state.steps(text(&args[0]).len() / YAML_PER_STEP)?;
     match yaml::read_map(&text(&args[0])) {
         Ok(entries) => Ok(Value::map(entries)),
         Err(error) if error.is_too_large() => Err(error.0.into()),
@@ -93,8 +83,8 @@ pub(super) fn from_yaml(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Ou
     }
 }
 
-pub(super) fn from_yaml_array(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    interpreter.steps(text(&args[0]).len() / YAML_PER_STEP)?;
+pub(super) fn from_yaml_array(state: &mut State, args: &[Value]) -> Outcome {
+    state.steps(text(&args[0]).len() / YAML_PER_STEP)?;
     match yaml::read(&text(&args[0])) {
         Ok(Value::Nil) => Ok(Value::list(Vec::new())),
         Ok(Value::List(list)) => Ok(Value::List(list)),
@@ -134,30 +124,21 @@ pub(super) fn from_json_array(args: &[Value]) -> Outcome {
 }
 
 /// `.Files.AsConfig`: a ConfigMap's data.
-pub(crate) fn as_config(interpreter: &mut Interpreter<'_>, files: &FileSet) -> Outcome {
-    by_name(interpreter, files, |data| Value::text(data))
+pub(crate) fn as_config(state: &mut State, files: &FileSet) -> Outcome {
+    by_name(state, files, |data| Value::text(data))
 }
 
 /// `.Files.AsSecrets`: a Secret's data.
-pub(crate) fn as_secrets(interpreter: &mut Interpreter<'_>, files: &FileSet) -> Outcome {
-    by_name(interpreter, files, |data| {
-        Value::text(super::base64_encode(data))
-    })
+pub(crate) fn as_secrets(state: &mut State, files: &FileSet) -> Outcome {
+    by_name(state, files, |data| Value::text(super::base64_encode(data)))
 }
 
-fn by_name(
-    interpreter: &mut Interpreter<'_>,
-    files: &FileSet,
-    value: impl Fn(&[u8]) -> Value,
-) -> Outcome {
+fn by_name(state: &mut State, files: &FileSet, value: impl Fn(&[u8]) -> Value) -> Outcome {
     let entries: BTreeMap<Text, Value> = files
         .iter()
         .map(|(path, data)| (Text::from(super::paths::base_of(path)), value(data)))
         .collect();
-    lenient(
-        interpreter,
-        yaml::write(&Value::map(entries), interpreter.text_limit()),
-    )
+    lenient(state, yaml::write(&Value::map(entries), state.text_limit()))
 }
 
 /// `.Files.Lines` of a file that is not empty.
@@ -168,16 +149,12 @@ pub(crate) fn lines(data: &[u8]) -> Result<Value, Failure> {
     Ok(Value::strings(lines().map(Text::from)))
 }
 
-/// Attempts to match one path with a pattern, and how many of them take the time of a step.
+/// The maximum number of attempts to match one path with a pattern, and how many of them count as one step.
 const MAX_EFFORT: u32 = 100_000;
 const EFFORT_PER_STEP: usize = 8;
 
-/// `.Files.Glob`: the files a pattern matches. A pattern that is none matches nothing, or everything as `**` does.
-pub(crate) fn glob_matches(
-    interpreter: &mut Interpreter<'_>,
-    files: &FileSet,
-    pattern: &str,
-) -> Outcome {
+/// `.Files.Glob`: the files that match a pattern. An invalid pattern matches nothing; an empty one matches everything.
+pub(crate) fn glob_matches(state: &mut State, files: &FileSet, pattern: &str) -> Outcome {
     let pattern: Vec<char> = if pattern.is_empty() {
         "**".chars().collect()
     } else {
@@ -190,7 +167,7 @@ pub(crate) fn glob_matches(
         if matches(&pattern, &characters, &mut effort) {
             matching.insert(path.clone(), data.clone());
         }
-        interpreter.steps(1 + (MAX_EFFORT - effort) as usize / EFFORT_PER_STEP)?;
+        state.steps(1 + (MAX_EFFORT - effort) as usize / EFFORT_PER_STEP)?;
     }
     Ok(Value::Struct(Rc::new(Structure {
         type_name: "engine.files",
@@ -264,7 +241,7 @@ fn in_class(class: &[char], character: char) -> bool {
     found != negated
 }
 
-/// The choices in braces, and what follows them.
+/// The choices in braces, and the text after them.
 fn alternatives(pattern: &[char]) -> Option<(Vec<&[char]>, &[char])> {
     let (mut depth, mut start, mut choices) = (0, 0, Vec::new());
     for (index, character) in pattern.iter().enumerate() {
@@ -290,7 +267,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn globs_match_like_gobwas() {
+    fn globs_match_as_in_gobwas() {
         for (pattern, path, expected) in [
             ("*.txt", "f.txt", true),
             ("*.txt", "d/f.txt", false),

@@ -1,9 +1,11 @@
 //! Lists.
 
 use super::arguments::{int, items, text};
+use super::casting::strings_of;
 use super::{Outcome, check_items};
-use crate::exec::{Failure, Interpreter};
-use crate::value::{ListType, Text, Value, memory, to_display};
+use crate::failure::Failure;
+use crate::state::State;
+use crate::value::{ListType, Value, memory, to_display};
 
 pub(super) fn list(args: &[Value]) -> Outcome {
     Ok(Value::list(args.to_vec()))
@@ -86,41 +88,37 @@ pub(super) fn compact(args: &[Value]) -> Outcome {
     ))
 }
 
-pub(super) fn uniq(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+pub(super) fn uniq(state: &mut State, args: &[Value]) -> Outcome {
     let mut unique: Vec<Value> = Vec::new();
     for item in items(&args[0], "find uniq")?.iter() {
-        if !contains(interpreter, &unique, item)? {
+        if !contains(state, &unique, item)? {
             unique.push(item.clone());
         }
     }
     Ok(Value::list(unique))
 }
 
-pub(super) fn without(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+pub(super) fn without(state: &mut State, args: &[Value]) -> Outcome {
     let mut rest = Vec::new();
     for item in items(&args[0], "find without")?.iter() {
-        if !contains(interpreter, &args[1..], item)? {
+        if !contains(state, &args[1..], item)? {
             rest.push(item.clone());
         }
     }
     Ok(Value::list(rest))
 }
 
-pub(super) fn has(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+pub(super) fn has(state: &mut State, args: &[Value]) -> Outcome {
     if matches!(args[1], Value::Nil) {
         return Ok(Value::Bool(false));
     }
     let items = items(&args[1], "find has")?;
-    Ok(Value::Bool(contains(interpreter, &items, &args[0])?))
+    Ok(Value::Bool(contains(state, &items, &args[0])?))
 }
 
-fn contains(
-    interpreter: &mut Interpreter<'_>,
-    items: &[Value],
-    wanted: &Value,
-) -> Result<bool, Failure> {
+fn contains(state: &mut State, items: &[Value], wanted: &Value) -> Result<bool, Failure> {
     for item in items {
-        if interpreter.deep_equal(item, wanted)? {
+        if state.deep_equal(item, wanted)? {
             return Ok(true);
         }
     }
@@ -138,7 +136,7 @@ pub(super) fn chunk(args: &[Value]) -> Outcome {
     chunks(&list, size)
 }
 
-/// Sprig computes with floats and lets Go fail where a length is negative: a size that is not positive works for some
+/// Sprig computes with floats, and Go fails if a length is negative: a size that is not positive is valid for some
 /// lengths.
 fn chunks(list: &[Value], size: i64) -> Outcome {
     let length = list.len() as i64;
@@ -153,7 +151,7 @@ fn chunks(list: &[Value], size: i64) -> Outcome {
     if count == 0.0 {
         return Ok(Value::typed_list(Vec::new(), ListType::Lists));
     }
-    // Each chunk takes memory of its own.
+    // Count the memory of each chunk.
     memory::check_room(count as usize * 128)?;
     let chunks = list
         .chunks(usize::try_from(size).unwrap_or(list.len()))
@@ -174,22 +172,6 @@ pub(super) fn sort_alpha(args: &[Value]) -> Outcome {
 
 pub(super) fn to_strings(args: &[Value]) -> Outcome {
     Ok(Value::strings(strings_of(&args[0])?))
-}
-
-/// Sprig's `strslice`: the items as strings, without the nil ones.
-pub(super) fn strings_of(value: &Value) -> Result<Vec<Text>, Failure> {
-    let Some(items) = value.items() else {
-        return Ok(match value {
-            Value::Nil => Vec::new(),
-            value => vec![to_display(value)],
-        });
-    };
-    let mut texts = Vec::new();
-    for item in items.iter().filter(|item| !matches!(item, Value::Nil)) {
-        texts.push(to_display(item));
-        memory::check()?;
-    }
-    Ok(texts)
 }
 
 pub(super) fn until(args: &[Value]) -> Outcome {

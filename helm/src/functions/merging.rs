@@ -1,23 +1,24 @@
-//! `merge` and `mergeOverwrite`: `dario.cat/mergo` on maps of anything.
+//! `merge` and `mergeOverwrite`: `dario.cat/mergo` for maps.
 
 use std::rc::Rc;
 
 use super::Outcome;
 use super::arguments::map;
-use crate::exec::{Failure, Interpreter};
+use crate::failure::Failure;
+use crate::state::State;
 use crate::value::{Map, MapType, Value, memory};
 
-pub(super) fn merge(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    merge_all(interpreter, args, false)
+pub(super) fn merge(state: &mut State, args: &[Value]) -> Outcome {
+    merge_all(state, args, false)
 }
 
-pub(super) fn merge_overwrite(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    merge_all(interpreter, args, true)
+pub(super) fn merge_overwrite(state: &mut State, args: &[Value]) -> Outcome {
+    merge_all(state, args, true)
 }
 
-/// Merges into the first argument, which everyone who holds it sees.
-fn merge_all(interpreter: &mut Interpreter<'_>, args: &[Value], overwrite: bool) -> Outcome {
-    // A nil map stays one, unless there is something to merge into it.
+/// Merges into the first argument; the change is visible in every reference to it.
+fn merge_all(state: &mut State, args: &[Value], overwrite: bool) -> Outcome {
+    // A nil map stays nil if the others are empty.
     let is_nil = |value: &Value| map(value).is_none_or(|map| map.is_nil);
     let target = match &args[0] {
         target if !is_nil(target) => target.clone(),
@@ -26,14 +27,14 @@ fn merge_all(interpreter: &mut Interpreter<'_>, args: &[Value], overwrite: bool)
     };
     if let Some(destination) = map(&target) {
         for source in args[1..].iter().filter_map(map) {
-            merge_into(interpreter, destination, source, overwrite, 0)?;
+            merge_into(state, destination, source, overwrite, 0)?;
         }
     }
     Ok(target)
 }
 
 fn merge_into(
-    interpreter: &mut Interpreter<'_>,
+    state: &mut State,
     destination: &Rc<Map>,
     source: &Rc<Map>,
     overwrite: bool,
@@ -45,7 +46,7 @@ fn merge_into(
     if depth > 1_000 {
         return Err("the values contain themselves".into());
     }
-    // The source may be reachable from the destination: take what it holds now.
+    // The destination may contain the source: copy its current entries.
     let entries: Vec<_> = source
         .entries
         .borrow()
@@ -53,7 +54,7 @@ fn merge_into(
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
     for (key, new) in entries {
-        interpreter.step()?;
+        state.step()?;
         memory::check()?;
         let old = destination.get(&key);
         if matches!(new, Value::Nil) {
@@ -63,7 +64,7 @@ fn merge_into(
             continue;
         }
         if let (Some(Value::Map(old)), Value::Map(new)) = (&old, &new) {
-            merge_into(interpreter, old, new, overwrite, depth + 1)?;
+            merge_into(state, old, new, overwrite, depth + 1)?;
             if old.len() > 0 {
                 continue;
             }

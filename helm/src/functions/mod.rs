@@ -1,10 +1,9 @@
-//! The functions a template can call: Go's own, Sprig's and Helm's, with the types of their parameters.
+//! The functions that a template can call: Go's own, Sprig's and Helm's, with the types of their parameters.
 //!
-//! The executor checks arguments against these types before a function sees them, as Go's reflection does: a function
-//! that wants a string never meets a number.
+//! The executor checks the types of arguments before it calls a function, as Go's reflection does: a function
+//! with a string parameter never gets a number.
 
 mod arguments;
-pub(crate) mod calendar;
 mod casting;
 mod certificates;
 mod comparisons;
@@ -14,7 +13,6 @@ mod defaults;
 mod dicts;
 mod encodings;
 mod helm;
-mod layouts;
 mod lists;
 mod merging;
 mod numbers;
@@ -27,23 +25,21 @@ mod strings;
 mod table;
 mod toml_text;
 mod urls;
-pub(crate) mod versions;
+mod versions;
 mod words;
-mod zones;
 
-use crate::exec::{Failure, Interpreter};
+use crate::failure::Failure;
+use crate::limits::{MAX_ITEMS, MAX_TEXT};
+use crate::state::State;
 use crate::value::{Value, memory};
 
+pub(crate) use arguments::text as text_argument;
+pub(crate) use dates::time_method;
 pub(crate) use encodings::base64_encode;
 pub(crate) use helm::{as_config, as_secrets, glob_matches, lines};
 pub(crate) use paths::{base_of as base_path, clean_of as clean_path};
-pub(crate) use random::Random;
 
-/// The longest text and the longest list a function may make.
-pub(crate) const MAX_TEXT: usize = 8 << 20;
-pub(crate) const MAX_ITEMS: usize = 1 << 20;
-
-/// What a function gives back.
+/// The result of a function.
 pub(crate) type Outcome = Result<Value, Failure>;
 
 /// The Go type of a parameter.
@@ -71,12 +67,12 @@ pub(crate) enum Parameter {
     Certificate,
     /// `*semver.Version`
     Version,
-    /// `io.Writer`: no template has one.
+    /// `io.Writer`: a template never has one.
     Writer,
 }
 
 impl Parameter {
-    /// Whether nil can be assigned to it.
+    /// True if nil can be assigned to it.
     pub(crate) fn takes_nil(self) -> bool {
         match self {
             Self::Any | Self::Map | Self::List | Self::Version | Self::Writer => true,
@@ -109,53 +105,42 @@ impl Parameter {
     }
 }
 
-/// How a function is carried out.
+/// The body of a function.
 #[derive(Clone, Copy)]
 pub(crate) enum Body {
-    /// From its arguments alone.
+    /// A function of its arguments only.
     Plain(fn(&[Value]) -> Outcome),
-    /// With the state of the render: templates, randomness, limits.
-    WithState(fn(&mut Interpreter<'_>, &[Value]) -> Outcome),
+    /// A function that also uses the state of the render: the clock, randomness, limits.
+    WithState(fn(&mut State, &[Value]) -> Outcome),
     /// `and`: stops at the first false argument.
     And,
     /// `or`: stops at the first true argument.
     Or,
+    /// `include`: the output of a named template.
+    Include,
+    /// `tpl`: the output of a text that is a template.
+    RenderText,
 }
 
-/// How much of its arguments a function goes through.
+/// How much of its arguments a function reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reading {
-    /// A part that does not depend on their size: a key, the length, whether it is empty.
+    /// A part that does not depend on their size: a key, the length.
     Nothing,
-    /// Texts, and the items of lists and maps, but not what is inside of these.
+    /// Texts, and the items of lists and maps, but not the content of these.
     Surface,
     /// Everything, down to the last value.
     Everything,
 }
 
-/// A function.
 pub(crate) struct Function {
     pub(crate) name: &'static str,
-    /// The types of the parameters it must get.
+    /// The types of the required parameters.
     pub(crate) fixed: &'static [Parameter],
-    /// The type of the ones that may follow.
+    /// The type of any number of further parameters.
     pub(crate) rest: Option<Parameter>,
     pub(crate) body: Body,
     pub(crate) reads: Reading,
-}
-
-impl Function {
-    /// The same function, with the arguments hardly read.
-    const fn reading_nothing(mut self) -> Self {
-        self.reads = Reading::Nothing;
-        self
-    }
-
-    /// The same function, with the arguments read down to the last value.
-    const fn reading_everything(mut self) -> Self {
-        self.reads = Reading::Everything;
-        self
-    }
 }
 
 impl std::fmt::Debug for Function {
@@ -164,7 +149,6 @@ impl std::fmt::Debug for Function {
     }
 }
 
-/// The function of that name.
 pub(crate) fn find(name: &str) -> Option<&'static Function> {
     table::FUNCTIONS
         .binary_search_by(|function| function.name.cmp(name))

@@ -5,7 +5,8 @@ use num_bigint::BigInt;
 use super::Outcome;
 use super::arguments::{float, int};
 use super::casting::{to_float, to_int};
-use crate::exec::{Failure, Interpreter};
+use crate::failure::Failure;
+use crate::state::State;
 use crate::strconv;
 use crate::value::{Value, to_display};
 
@@ -21,7 +22,7 @@ pub(super) fn to_float_value(args: &[Value]) -> Outcome {
     Ok(Value::Float(to_float(&args[0])))
 }
 
-/// `strconv.Atoi`, without its error.
+/// `strconv.Atoi`, ignoring its error.
 pub(super) fn atoi(args: &[Value]) -> Outcome {
     let text = super::arguments::text(&args[0]);
     Ok(Value::int(strconv::parse_decimal_or_nearest(&text)))
@@ -102,7 +103,7 @@ pub(super) fn minf(args: &[Value]) -> Outcome {
     ))
 }
 
-/// Go's `math.Max` and `math.Min` give NaN where one of the two is NaN; Rust's give the other one.
+/// Go's `math.Max` and `math.Min` return NaN if one of the two is NaN; Rust's return the other one.
 fn or_nan(choose: fn(f64, f64) -> f64) -> impl Fn(f64, f64) -> f64 {
     move |left, right| {
         if left.is_nan() || right.is_nan() {
@@ -134,12 +135,10 @@ pub(super) fn round(args: &[Value]) -> Outcome {
     Ok(Value::Float(rounded / power))
 }
 
-pub(super) fn rand_int(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+pub(super) fn rand_int(state: &mut State, args: &[Value]) -> Outcome {
     let (min, max) = (int(&args[0]), int(&args[1]));
     match u64::try_from(max.saturating_sub(min)) {
-        Ok(span) if span > 0 => Ok(Value::int(
-            min + (interpreter.random().number() % span) as i64,
-        )),
+        Ok(span) if span > 0 => Ok(Value::int(min + (state.random.number() % span) as i64)),
         _ => Err("invalid argument to Intn".into()),
     }
 }
@@ -172,13 +171,13 @@ pub(super) fn divf(args: &[Value]) -> Outcome {
     fold(None, args, Decimal::divide)
 }
 
-/// A number as `shopspring/decimal` has it: exact in base ten.
+/// A decimal number as in `shopspring/decimal`.
 struct Decimal {
     digits: BigInt,
     exponent: i32,
 }
 
-/// The most bits of a decimal's digits: the arguments of a call are as many as a chart likes.
+/// The maximum size of a decimal's digits, in bits: a call can have any number of arguments.
 const MAX_BITS: u64 = 1 << 16;
 
 impl From<i64> for Decimal {
@@ -202,7 +201,7 @@ impl Decimal {
         })
     }
 
-    /// Its digits with a smaller exponent.
+    /// The digits for a smaller exponent.
     fn digits_at(&self, exponent: i32) -> BigInt {
         &self.digits * power_of_ten(self.exponent - exponent)
     }
@@ -253,7 +252,7 @@ impl Decimal {
     }
 }
 
-/// Ten to a power that is not negative.
+/// A power of ten.
 fn power_of_ten(exponent: i32) -> BigInt {
     BigInt::from(10).pow(exponent.unsigned_abs())
 }

@@ -1,4 +1,4 @@
-//! Go's `path` package: the `os…` functions are the same ones on Linux.
+//! Go's `path` package. The `os…` functions are the same on Linux.
 
 use super::Outcome;
 use super::arguments::text;

@@ -2,10 +2,11 @@
 
 use super::arguments::text;
 use super::{Outcome, check_text};
-use crate::exec::NO_VALUE;
-use crate::value::{Text, Value, format_value, format_with_verb, to_display, write_display};
+use crate::value::{
+    Map, NO_VALUE, Text, Value, format_value, format_with_verb, to_display, write_display,
+};
 
-/// `fmt.Sprint`: a space between operands where neither is a string.
+/// `fmt.Sprint`: a space between two operands if neither is a string.
 pub(super) fn print_text(args: &[Value]) -> Vec<u8> {
     let mut out = Vec::new();
     for (index, value) in args.iter().enumerate() {
@@ -20,7 +21,7 @@ pub(super) fn print_text(args: &[Value]) -> Vec<u8> {
     out
 }
 
-/// What `html`, `js` and `urlquery` escape: as [`print_text`], with Go's text for nothing.
+/// The text that `html`, `js` and `urlquery` escape: like [`print_text`], with Go's text for nil.
 pub(super) fn printable_text(args: &[Value]) -> Vec<u8> {
     let printable = |value: &Value| match value {
         Value::Nil => Value::text(NO_VALUE),
@@ -97,7 +98,7 @@ fn quote_with(bytes: &[u8], ascii_only: bool) -> String {
     out
 }
 
-/// `unicode.IsPrint`, but for the gaps of unassigned code points.
+/// `unicode.IsPrint`, except for unassigned code points.
 fn is_printable(character: char) -> bool {
     !(character.is_control()
         || character.is_whitespace()
@@ -129,12 +130,12 @@ struct Printer<'a> {
     out: Vec<u8>,
 }
 
-/// Wider fields than this make no sense in a chart.
+/// The maximum width of a field.
 const MAX_WIDTH: usize = 100_000;
 
 impl Printer<'_> {
     fn run(&mut self) {
-        while self.position < self.format.len() && self.out.len() <= super::MAX_TEXT {
+        while self.position < self.format.len() && self.out.len() <= crate::limits::MAX_TEXT {
             let character = self.format[self.position];
             self.position += 1;
             if character == '%' {
@@ -279,20 +280,7 @@ impl Printer<'_> {
                 return;
             }
             Value::Map(map) if verb != 'v' => {
-                let entries = map.entries.borrow();
-                self.out.extend_from_slice(b"map[");
-                for (index, (key, value)) in entries.iter().enumerate() {
-                    if self.out.len() > super::MAX_TEXT {
-                        break;
-                    }
-                    if index > 0 {
-                        self.out.push(b' ');
-                    }
-                    self.verb(verb, &Value::Str(key.clone()), flags);
-                    self.out.push(b':');
-                    self.verb(verb, value, flags);
-                }
-                self.out.push(b']');
+                self.map(verb, map, flags);
                 return;
             }
             Value::Bytes(bytes) if matches!(verb, 's' | 'q' | 'x' | 'X') => {
@@ -317,10 +305,26 @@ impl Printer<'_> {
         }
     }
 
+    fn map(&mut self, verb: char, map: &Map, flags: Flags) {
+        self.out.extend_from_slice(b"map[");
+        for (index, (key, value)) in map.entries.borrow().iter().enumerate() {
+            if self.out.len() > crate::limits::MAX_TEXT {
+                break;
+            }
+            if index > 0 {
+                self.out.push(b' ');
+            }
+            self.verb(verb, &Value::Str(key.clone()), flags);
+            self.out.push(b':');
+            self.verb(verb, value, flags);
+        }
+        self.out.push(b']');
+    }
+
     fn list(&mut self, verb: char, items: &[Value], flags: Flags) {
         self.out.push(b'[');
         for (index, item) in items.iter().enumerate() {
-            if self.out.len() > super::MAX_TEXT {
+            if self.out.len() > crate::limits::MAX_TEXT {
                 break;
             }
             if index > 0 {
@@ -353,7 +357,7 @@ impl Printer<'_> {
         }
     }
 
-    /// Zeros go between the sign and the digits.
+    /// Writes zeros between the sign and the digits.
     fn pad_number(&mut self, text: String, flags: Flags) {
         let missing = flags
             .width
@@ -435,7 +439,7 @@ fn float(verb: char, number: f64, flags: Flags) -> Option<String> {
             text.strip_prefix('+').unwrap_or(&text),
         ),
     };
-    // Go prints a sign before an infinity.
+    // Go always prints a sign before an infinity.
     let sign = if sign.is_empty() && digits == "Inf" {
         "+"
     } else {

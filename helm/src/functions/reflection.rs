@@ -1,8 +1,8 @@
-//! `kindOf`, `typeOf` and comparison in depth.
+//! `kindOf`, `typeOf`, `deepEqual` and similar functions.
 
 use super::Outcome;
 use super::arguments::text;
-use crate::exec::Interpreter;
+use crate::state::State;
 use crate::value::Value;
 
 pub(super) fn kind_of(args: &[Value]) -> Outcome {
@@ -26,6 +26,6 @@ pub(super) fn type_is_like(args: &[Value]) -> Outcome {
     Ok(Value::Bool(target == name || format!("*{target}") == name))
 }
 
-pub(super) fn deep_equal(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    Ok(Value::Bool(interpreter.deep_equal(&args[0], &args[1])?))
+pub(super) fn deep_equal(state: &mut State, args: &[Value]) -> Outcome {
+    Ok(Value::Bool(state.deep_equal(&args[0], &args[1])?))
 }

@@ -5,56 +5,52 @@ use std::rc::Rc;
 use super::arguments::{bytes, int, text};
 use super::strings::check_parts;
 use super::{Outcome, check_text};
-use crate::exec::{Failure, Interpreter};
+use crate::failure::Failure;
 use crate::patterns::{Pattern, PatternError};
+use crate::state::State;
 use crate::value::{ListType, Text, Value};
 
-/// What compiling a pattern counts as, in steps.
+/// The cost of compiling a pattern, in steps.
 const COMPILING: usize = 10_000;
-/// What compiling a large pattern counts as beyond that, in steps.
+/// The additional cost of compiling a large pattern, in steps.
 const COMPILING_LARGE: usize = 90_000;
-/// Compiled patterns that are kept.
+/// How many compiled patterns are kept.
 const MAX_COMPILED: usize = 16;
 
-/// Compiles a pattern; the inner error concerns the pattern, the outer one the limits of the render.
+/// Compiles a pattern. The inner error is about the pattern, the outer one about the limits of the render.
 fn compile(
-    interpreter: &mut Interpreter<'_>,
+    state: &mut State,
     source: &Value,
 ) -> Result<Result<Rc<Pattern>, PatternError>, Failure> {
     let source = bytes(source);
-    if let Some(pattern) = interpreter.regexes().get(source) {
+    if let Some(pattern) = state.patterns.get(source) {
         return Ok(Ok(pattern.clone()));
     }
     // Compiling takes a thousand times longer than most other steps.
-    interpreter.steps(COMPILING)?;
+    state.steps(COMPILING)?;
     let pattern = match Pattern::compile(source) {
         Ok(pattern) => Rc::new(pattern),
         Err(error) => return Ok(Err(error)),
     };
     if !pattern.is_small() {
-        interpreter.steps(COMPILING_LARGE)?;
+        state.steps(COMPILING_LARGE)?;
         // One large pattern is kept at a time.
-        interpreter.regexes().retain(|_, kept| kept.is_small());
+        state.patterns.retain(|_, kept| kept.is_small());
     }
-    if interpreter.regexes().len() >= MAX_COMPILED {
-        interpreter.regexes().clear();
+    if state.patterns.len() >= MAX_COMPILED {
+        state.patterns.clear();
     }
-    interpreter
-        .regexes()
-        .insert(Text::from(source), pattern.clone());
+    state.patterns.insert(Text::from(source), pattern.clone());
     Ok(Ok(pattern))
 }
 
-/// Compiles a pattern that has to be a valid one.
-fn compile_valid(
-    interpreter: &mut Interpreter<'_>,
-    source: &Value,
-) -> Result<Rc<Pattern>, Failure> {
-    compile(interpreter, source)?.map_err(|error| Failure::from(error.to_string()))
+/// Compiles a pattern; an invalid one is an error.
+fn compile_valid(state: &mut State, source: &Value) -> Result<Rc<Pattern>, Failure> {
+    compile(state, source)?.map_err(|error| Failure::from(error.to_string()))
 }
 
-pub(super) fn regex_match(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    match compile(interpreter, &args[0])? {
+pub(super) fn regex_match(state: &mut State, args: &[Value]) -> Outcome {
+    match compile(state, &args[0])? {
         Ok(pattern) => Ok(Value::Bool(pattern.regex().is_match(&text(&args[1])))),
         // Sprig ignores the error.
         Err(PatternError::Refused(_)) => Ok(Value::Bool(false)),
@@ -62,32 +58,32 @@ pub(super) fn regex_match(interpreter: &mut Interpreter<'_>, args: &[Value]) -> 
     }
 }
 
-pub(super) fn must_regex_match(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+pub(super) fn must_regex_match(state: &mut State, args: &[Value]) -> Outcome {
     Ok(Value::Bool(
-        compile_valid(interpreter, &args[0])?
+        compile_valid(state, &args[0])?
             .regex()
             .is_match(&text(&args[1])),
     ))
 }
 
-pub(super) fn regex_find(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+pub(super) fn regex_find(state: &mut State, args: &[Value]) -> Outcome {
     let whole = text(&args[1]);
     Ok(Value::text(
-        compile_valid(interpreter, &args[0])?
+        compile_valid(state, &args[0])?
             .regex()
             .find(&whole)
             .map_or("", |found| found.as_str()),
     ))
 }
 
-pub(super) fn regex_find_all(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+pub(super) fn regex_find_all(state: &mut State, args: &[Value]) -> Outcome {
     let (whole, count) = (text(&args[1]), int(&args[2]));
-    let pattern = compile_valid(interpreter, &args[0])?;
+    let pattern = compile_valid(state, &args[0])?;
     let regex = pattern.regex();
     let limit = usize::try_from(count).unwrap_or(usize::MAX);
     let found = || regex.find_iter(&whole).take(limit);
     let count = found().count();
-    interpreter.steps(count)?;
+    state.steps(count)?;
     match count {
         0 => Ok(Value::nil_list(ListType::Strings)),
         count => {
@@ -97,17 +93,17 @@ pub(super) fn regex_find_all(interpreter: &mut Interpreter<'_>, args: &[Value]) 
     }
 }
 
-pub(super) fn regex_replace_all(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+pub(super) fn regex_replace_all(state: &mut State, args: &[Value]) -> Outcome {
     let (whole, replacement) = (text(&args[1]), text(&args[2]));
-    let pattern = compile_valid(interpreter, &args[0])?;
+    let pattern = compile_valid(state, &args[0])?;
     let count = pattern.regex().find_iter(&whole).count();
-    interpreter.steps(count)?;
+    state.steps(count)?;
     let references = replacement.matches('$').count();
     let mut out = String::new();
     let mut end = 0;
     for captures in pattern.regex().captures_iter(&whole) {
         let found = captures.get_match();
-        // No group is longer than the whole match.
+        // A group is never longer than the whole match.
         let longest = references.saturating_mul(found.len());
         check_text((out.len() + whole.len() + replacement.len()).saturating_add(longest))?;
         out.push_str(&whole[end..found.start()]);
@@ -118,15 +114,12 @@ pub(super) fn regex_replace_all(interpreter: &mut Interpreter<'_>, args: &[Value
     Ok(Value::text(out))
 }
 
-pub(super) fn regex_replace_all_literal(
-    interpreter: &mut Interpreter<'_>,
-    args: &[Value],
-) -> Outcome {
+pub(super) fn regex_replace_all_literal(state: &mut State, args: &[Value]) -> Outcome {
     let (whole, replacement) = (text(&args[1]), text(&args[2]));
-    let pattern = compile_valid(interpreter, &args[0])?;
+    let pattern = compile_valid(state, &args[0])?;
     let regex = pattern.regex();
     let count = regex.find_iter(&whole).count();
-    interpreter.steps(count)?;
+    state.steps(count)?;
     check_text(
         whole
             .len()
@@ -137,9 +130,9 @@ pub(super) fn regex_replace_all_literal(
     ))
 }
 
-pub(super) fn regex_split(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
+pub(super) fn regex_split(state: &mut State, args: &[Value]) -> Outcome {
     let (whole, count) = (text(&args[1]), int(&args[2]));
-    let pattern = compile_valid(interpreter, &args[0])?;
+    let pattern = compile_valid(state, &args[0])?;
     let regex = pattern.regex();
     if count == 0 {
         return Ok(Value::nil_list(ListType::Strings));
@@ -148,7 +141,7 @@ pub(super) fn regex_split(interpreter: &mut Interpreter<'_>, args: &[Value]) -> 
         return Ok(Value::strings([""]));
     }
     let found = regex.find_iter(&whole).count();
-    interpreter.steps(found)?;
+    state.steps(found)?;
     check_parts(found + 1)?;
     let mut parts = Vec::new();
     let (mut start, mut end) = (0, 0);

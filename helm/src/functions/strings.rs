@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::arguments::{bytes, int, text};
-use super::lists::strings_of;
+use super::casting::strings_of;
 use super::{Outcome, check_items, check_text};
-use crate::exec::{Failure, Interpreter};
+use crate::failure::Failure;
+use crate::state::State;
 use crate::value::{MapType, Text, Value, memory, to_display};
 
 /// `unicode.IsSpace`.
@@ -38,7 +39,7 @@ pub(super) fn trim_prefix(args: &[Value]) -> Outcome {
     ))
 }
 
-/// Counts bytes, as Go does: it may cut a character.
+/// Counts bytes, as Go does, so it can split a character.
 pub(super) fn trunc(args: &[Value]) -> Outcome {
     let (count, whole) = (int(&args[0]), bytes(&args[1]));
     let length = whole.len() as i64;
@@ -177,8 +178,8 @@ pub(super) fn plural(args: &[Value]) -> Outcome {
     })
 }
 
-pub(super) fn to_string(interpreter: &mut Interpreter<'_>, args: &[Value]) -> Outcome {
-    interpreter.read(&args[0])?;
+pub(super) fn to_string(state: &mut State, args: &[Value]) -> Outcome {
+    state.read(&args[0])?;
     Ok(match &args[0] {
         Value::Bytes(bytes) => Value::text(bytes.as_ref()),
         value => Value::Str(to_display(value)),
@@ -205,7 +206,7 @@ fn join_bytes(parts: &[Text], separator: &[u8]) -> Result<Vec<u8>, Failure> {
     Ok(out)
 }
 
-/// `strings.Split`: an empty separator cuts between characters.
+/// `strings.Split`: an empty separator splits between characters.
 pub(super) fn split_go<'a>(whole: &'a str, separator: &str) -> Result<Vec<&'a str>, Failure> {
     let parts: Vec<&str> = if separator.is_empty() {
         check_parts(whole.chars().count())?;
@@ -217,9 +218,9 @@ pub(super) fn split_go<'a>(whole: &'a str, separator: &str) -> Result<Vec<&'a st
     Ok(parts)
 }
 
-/// Refuses to cut a text into more parts than there is memory for.
+/// Refuses to split a text into more parts than the memory limit allows.
 pub(super) fn check_parts(count: usize) -> Result<(), Failure> {
-    /// A slice of the text, the copy, and its place in a map.
+    /// A slice of the text, the copy, and its entry in a map.
     const PART: usize = 144;
     check_items(count)?;
     Ok(memory::check_room(count * PART)?)

@@ -1,538 +1,271 @@
-//! Every function: its name, the types of its parameters, and what carries it out. Sorted by name.
+//! Every function that a template can call, sorted by name: the types of its parameters, its body, and how much of its
+//! arguments it reads.
 
-use super::Body::{And, Or, Plain, WithState};
+use super::Body::{And, Include, Or, Plain, RenderText, WithState};
 use super::Parameter::{Any, Bool, Certificate, Float, Int, List, Map, Text, Time, Uint32};
+use super::Reading::{Everything, Nothing, Surface};
 use super::{
-    Body, Function, Parameter, Reading, certificates, comparisons, crypto, dates, defaults, dicts,
-    encodings, helm, lists, merging, numbers, paths, printing, random, reflection, regexes,
-    strings, toml_text, urls, versions, words,
+    Function, certificates, comparisons, crypto, dates, defaults, dicts, encodings, helm, lists,
+    merging, numbers, paths, printing, random, reflection, regexes, strings, toml_text, urls,
+    versions, words,
 };
 
-const fn function(
-    name: &'static str,
-    fixed: &'static [Parameter],
-    rest: Option<Parameter>,
-    body: Body,
-) -> Function {
-    Function {
-        name,
-        fixed,
-        rest,
-        body,
-        reads: Reading::Surface,
-    }
+/// A row is `name(Type, Type, ..Type) => body, reads;`. The type after `..` is that of any number of further arguments.
+macro_rules! functions {
+    ($($name:ident($($fixed:ident),* $(,)? $(..$rest:ident)?) => $body:expr, $reads:ident;)*) => {
+        pub(super) static FUNCTIONS: &[Function] = &[$(
+            Function {
+                name: stringify!($name),
+                fixed: &[$($fixed),*],
+                rest: functions!(@rest $($rest)?),
+                body: $body,
+                reads: $reads,
+            },
+        )*];
+    };
+    (@rest) => { None };
+    (@rest $rest:ident) => { Some($rest) };
 }
 
-/// The functions a template can call.
-pub(super) static FUNCTIONS: [Function; 240] = [
-    function("abbrev", &[Int, Text], None, Plain(strings::abbrev)),
-    function(
-        "abbrevboth",
-        &[Int, Int, Text],
-        None,
-        Plain(strings::abbrevboth),
-    ),
-    function("add", &[], Some(Any), Plain(numbers::add)),
-    function("add1", &[Any], None, Plain(numbers::add1)),
-    function("add1f", &[Any], None, Plain(numbers::add1f)),
-    function("addf", &[], Some(Any), Plain(numbers::addf)),
-    function("adler32sum", &[Text], None, Plain(crypto::adler32sum)),
-    function("ago", &[Any], None, WithState(dates::ago)),
-    function("all", &[], Some(Any), Plain(defaults::all)).reading_nothing(),
-    function("and", &[Any], Some(Any), And).reading_nothing(),
-    function("any", &[], Some(Any), Plain(defaults::any)).reading_nothing(),
-    function("append", &[Any, Any], None, Plain(lists::append)),
-    function("atoi", &[Text], None, Plain(numbers::atoi)),
-    function("b32dec", &[Text], None, Plain(encodings::b32dec)),
-    function("b32enc", &[Text], None, Plain(encodings::b32enc)),
-    function("b64dec", &[Text], None, Plain(encodings::b64dec)),
-    function("b64enc", &[Text], None, Plain(encodings::b64enc)),
-    function("base", &[Text], None, Plain(paths::base)),
-    function("bcrypt", &[Text], None, WithState(crypto::bcrypt)),
-    function("biggest", &[Any], Some(Any), Plain(numbers::max)),
-    function(
-        "buildCustomCert",
-        &[Text, Text],
-        None,
-        Plain(certificates::build_custom_cert),
-    ),
-    function("call", &[Any], Some(Any), Plain(comparisons::call)),
-    function("camelcase", &[Text], None, Plain(words::camelcase)),
-    function("cat", &[], Some(Any), Plain(strings::cat)).reading_everything(),
-    function("ceil", &[Any], None, Plain(numbers::ceil)),
-    function("chunk", &[Int, Any], None, Plain(lists::chunk)),
-    function("clean", &[Text], None, Plain(paths::clean)),
-    function("coalesce", &[], Some(Any), Plain(defaults::coalesce)).reading_nothing(),
-    function("compact", &[Any], None, Plain(lists::compact)),
-    function("concat", &[], Some(Any), Plain(lists::concat)),
-    function("contains", &[Text, Text], None, Plain(strings::contains)),
-    function("date", &[Text, Any], None, WithState(dates::date)),
-    function(
-        "dateInZone",
-        &[Text, Any, Text],
-        None,
-        WithState(dates::date_in_zone),
-    ),
-    function("dateModify", &[Text, Time], None, Plain(dates::date_modify)),
-    function(
-        "date_in_zone",
-        &[Text, Any, Text],
-        None,
-        WithState(dates::date_in_zone),
-    ),
-    function(
-        "date_modify",
-        &[Text, Time],
-        None,
-        Plain(dates::date_modify),
-    ),
-    function(
-        "decryptAES",
-        &[Text, Text],
-        None,
-        Plain(crypto::decrypt_aes),
-    ),
-    function("deepCopy", &[Any], None, WithState(dicts::deep_copy)).reading_nothing(),
-    function(
-        "deepEqual",
-        &[Any, Any],
-        None,
-        WithState(reflection::deep_equal),
-    )
-    .reading_nothing(),
-    function("default", &[Any], Some(Any), Plain(defaults::default)).reading_nothing(),
-    function(
-        "derivePassword",
-        &[Uint32, Text, Text, Text, Text],
-        None,
-        WithState(crypto::derive_password),
-    ),
-    function("dict", &[], Some(Any), WithState(dicts::dict)).reading_nothing(),
-    function("dig", &[], Some(Any), Plain(dicts::dig)).reading_nothing(),
-    function("dir", &[Text], None, Plain(paths::dir)),
-    function("div", &[Any, Any], None, Plain(numbers::div)),
-    function("divf", &[Any], Some(Any), Plain(numbers::divf)),
-    function("duration", &[Any], None, Plain(dates::duration)),
-    function(
-        "durationRound",
-        &[Any],
-        None,
-        WithState(dates::duration_round),
-    ),
-    function("empty", &[Any], None, Plain(defaults::empty)).reading_nothing(),
-    function(
-        "encryptAES",
-        &[Text, Text],
-        None,
-        WithState(crypto::encrypt_aes),
-    ),
-    function("eq", &[Any], Some(Any), Plain(comparisons::eq)),
-    function("ext", &[Text], None, Plain(paths::ext)),
-    function("fail", &[Text], None, Plain(defaults::fail)).reading_nothing(),
-    function("first", &[Any], None, Plain(lists::first)).reading_nothing(),
-    function("float64", &[Any], None, Plain(numbers::to_float_value)),
-    function("floor", &[Any], None, Plain(numbers::floor)),
-    function("fromJson", &[Text], None, Plain(helm::from_json)),
-    function("fromJsonArray", &[Text], None, Plain(helm::from_json_array)),
-    function("fromToml", &[Text], None, Plain(toml_text::from_toml)),
-    function("fromYaml", &[Text], None, WithState(helm::from_yaml)),
-    function(
-        "fromYamlArray",
-        &[Text],
-        None,
-        WithState(helm::from_yaml_array),
-    ),
-    function("ge", &[Any, Any], None, Plain(comparisons::ge)),
-    function("genCA", &[Text, Int], None, WithState(certificates::gen_ca)),
-    function(
-        "genCAWithKey",
-        &[Text, Int, Text],
-        None,
-        WithState(certificates::gen_ca_with_key),
-    ),
-    function(
-        "genPrivateKey",
-        &[Text],
-        None,
-        WithState(certificates::gen_private_key),
-    ),
-    function(
-        "genSelfSignedCert",
-        &[Text, List, List, Int],
-        None,
-        WithState(certificates::gen_self_signed_cert),
-    ),
-    function(
-        "genSelfSignedCertWithKey",
-        &[Text, List, List, Int, Text],
-        None,
-        WithState(certificates::gen_self_signed_cert_with_key),
-    ),
-    function(
-        "genSignedCert",
-        &[Text, List, List, Int, Certificate],
-        None,
-        WithState(certificates::gen_signed_cert),
-    ),
-    function(
-        "genSignedCertWithKey",
-        &[Text, List, List, Int, Certificate, Text],
-        None,
-        WithState(certificates::gen_signed_cert_with_key),
-    ),
-    function("get", &[Map, Text], None, Plain(dicts::get)).reading_nothing(),
-    function(
-        "getHostByName",
-        &[Text],
-        None,
-        Plain(helm::get_host_by_name),
-    ),
-    function("gt", &[Any, Any], None, Plain(comparisons::gt)),
-    function("has", &[Any, Any], None, WithState(lists::has)).reading_nothing(),
-    function("hasKey", &[Map, Text], None, Plain(dicts::has_key)).reading_nothing(),
-    function("hasPrefix", &[Text, Text], None, Plain(strings::has_prefix)),
-    function("hasSuffix", &[Text, Text], None, Plain(strings::has_suffix)),
-    function("hello", &[], None, Plain(defaults::hello)).reading_nothing(),
-    function("html", &[], Some(Any), Plain(encodings::html)).reading_everything(),
-    function("htmlDate", &[Any], None, WithState(dates::html_date)),
-    function(
-        "htmlDateInZone",
-        &[Any, Text],
-        None,
-        WithState(dates::html_date_in_zone),
-    ),
-    function("htpasswd", &[Text, Text], None, WithState(crypto::htpasswd)),
-    function("include", &[Text, Any], None, WithState(helm::include)).reading_nothing(),
-    function("indent", &[Int, Text], None, Plain(strings::indent)),
-    function("index", &[Any], Some(Any), Plain(comparisons::index)).reading_nothing(),
-    function("initial", &[Any], None, Plain(lists::initial)),
-    function("initials", &[Text], None, Plain(words::initials)),
-    function("int", &[Any], None, Plain(numbers::to_int_value)),
-    function("int64", &[Any], None, Plain(numbers::to_int64_value)),
-    function("isAbs", &[Text], None, Plain(paths::is_abs)),
-    function("join", &[Text, Any], None, Plain(strings::join)).reading_everything(),
-    function("js", &[], Some(Any), Plain(encodings::js)).reading_everything(),
-    function("kebabcase", &[Text], None, Plain(words::kebabcase)),
-    function("keys", &[], Some(Map), Plain(dicts::keys)),
-    function("kindIs", &[Text, Any], None, Plain(reflection::kind_is)).reading_nothing(),
-    function("kindOf", &[Any], None, Plain(reflection::kind_of)).reading_nothing(),
-    function("last", &[Any], None, Plain(lists::last)).reading_nothing(),
-    function("le", &[Any, Any], None, Plain(comparisons::le)),
-    function("len", &[Any], None, Plain(comparisons::len)).reading_nothing(),
-    function("list", &[], Some(Any), Plain(lists::list)).reading_nothing(),
-    function(
-        "lookup",
-        &[Text, Text, Text, Text],
-        None,
-        Plain(helm::lookup),
-    )
-    .reading_nothing(),
-    function("lower", &[Text], None, Plain(words::lower)),
-    function("lt", &[Any, Any], None, Plain(comparisons::lt)),
-    function("max", &[Any], Some(Any), Plain(numbers::max)),
-    function("maxf", &[Any], Some(Any), Plain(numbers::maxf)),
-    function("merge", &[Map], Some(Map), WithState(merging::merge)).reading_nothing(),
-    function(
-        "mergeOverwrite",
-        &[Map],
-        Some(Map),
-        WithState(merging::merge_overwrite),
-    )
-    .reading_nothing(),
-    function("min", &[Any], Some(Any), Plain(numbers::min)),
-    function("minf", &[Any], Some(Any), Plain(numbers::minf)),
-    function("mod", &[Any, Any], None, Plain(numbers::modulo)),
-    function("mul", &[Any], Some(Any), Plain(numbers::mul)),
-    function("mulf", &[Any], Some(Any), Plain(numbers::mulf)),
-    function("mustAppend", &[Any, Any], None, Plain(lists::append)),
-    function("mustChunk", &[Int, Any], None, Plain(lists::chunk)),
-    function("mustCompact", &[Any], None, Plain(lists::compact)),
-    function(
-        "mustDateModify",
-        &[Text, Time],
-        None,
-        Plain(dates::must_date_modify),
-    ),
-    function("mustDeepCopy", &[Any], None, WithState(dicts::deep_copy)).reading_nothing(),
-    function("mustFirst", &[Any], None, Plain(lists::first)).reading_nothing(),
-    function(
-        "mustFromJson",
-        &[Text],
-        None,
-        Plain(encodings::must_from_json),
-    ),
-    function("mustHas", &[Any, Any], None, WithState(lists::has)).reading_nothing(),
-    function("mustInitial", &[Any], None, Plain(lists::initial)),
-    function("mustLast", &[Any], None, Plain(lists::last)).reading_nothing(),
-    function("mustMerge", &[Map], Some(Map), WithState(merging::merge)).reading_nothing(),
-    function(
-        "mustMergeOverwrite",
-        &[Map],
-        Some(Map),
-        WithState(merging::merge_overwrite),
-    )
-    .reading_nothing(),
-    function("mustPrepend", &[Any, Any], None, Plain(lists::prepend)),
-    function("mustPush", &[Any, Any], None, Plain(lists::append)),
-    function(
-        "mustRegexFind",
-        &[Text, Text],
-        None,
-        WithState(regexes::regex_find),
-    ),
-    function(
-        "mustRegexFindAll",
-        &[Text, Text, Int],
-        None,
-        WithState(regexes::regex_find_all),
-    ),
-    function(
-        "mustRegexMatch",
-        &[Text, Text],
-        None,
-        WithState(regexes::must_regex_match),
-    ),
-    function(
-        "mustRegexReplaceAll",
-        &[Text, Text, Text],
-        None,
-        WithState(regexes::regex_replace_all),
-    ),
-    function(
-        "mustRegexReplaceAllLiteral",
-        &[Text, Text, Text],
-        None,
-        WithState(regexes::regex_replace_all_literal),
-    ),
-    function(
-        "mustRegexSplit",
-        &[Text, Text, Int],
-        None,
-        WithState(regexes::regex_split),
-    ),
-    function("mustRest", &[Any], None, Plain(lists::rest)),
-    function("mustReverse", &[Any], None, Plain(lists::reverse)),
-    function("mustSlice", &[Any], Some(Any), Plain(comparisons::slice)),
-    function(
-        "mustToDate",
-        &[Text, Text],
-        None,
-        Plain(dates::must_to_date),
-    ),
-    function(
-        "mustToJson",
-        &[Any],
-        None,
-        WithState(encodings::must_to_json),
-    )
-    .reading_everything(),
-    function(
-        "mustToPrettyJson",
-        &[Any],
-        None,
-        WithState(encodings::must_to_pretty_json),
-    )
-    .reading_everything(),
-    function(
-        "mustToRawJson",
-        &[Any],
-        None,
-        WithState(encodings::must_to_raw_json),
-    )
-    .reading_everything(),
-    function("mustToToml", &[Any], None, Plain(toml_text::must_to_toml)).reading_everything(),
-    function("mustToYaml", &[Any], None, WithState(helm::must_to_yaml)).reading_everything(),
-    function("mustUniq", &[Any], None, WithState(lists::uniq)).reading_nothing(),
-    function("mustWithout", &[Any], Some(Any), WithState(lists::without)).reading_nothing(),
-    function(
-        "must_date_modify",
-        &[Text, Time],
-        None,
-        Plain(dates::must_date_modify),
-    ),
-    function("ne", &[Any, Any], None, Plain(comparisons::ne)),
-    function("nindent", &[Int, Text], None, Plain(strings::nindent)),
-    function("nospace", &[Text], None, Plain(strings::nospace)),
-    function("not", &[Any], None, Plain(comparisons::not)).reading_nothing(),
-    function("now", &[], None, WithState(dates::now)),
-    function("omit", &[Map], Some(Text), Plain(dicts::omit)),
-    function("or", &[Any], Some(Any), Or).reading_nothing(),
-    function("osBase", &[Text], None, Plain(paths::base)),
-    function("osClean", &[Text], None, Plain(paths::clean)),
-    function("osDir", &[Text], None, Plain(paths::dir)),
-    function("osExt", &[Text], None, Plain(paths::ext)),
-    function("osIsAbs", &[Text], None, Plain(paths::is_abs)),
-    function("pick", &[Map], Some(Text), Plain(dicts::pick)),
-    function("pluck", &[Text], Some(Map), Plain(dicts::pluck)).reading_nothing(),
-    function("plural", &[Text, Text, Int], None, Plain(strings::plural)).reading_nothing(),
-    function("prepend", &[Any, Any], None, Plain(lists::prepend)),
-    function("print", &[], Some(Any), Plain(printing::print)).reading_everything(),
-    function("printf", &[Text], Some(Any), Plain(printing::printf)).reading_everything(),
-    function("println", &[], Some(Any), Plain(printing::println)).reading_everything(),
-    function("push", &[Any, Any], None, Plain(lists::append)),
-    function("quote", &[], Some(Any), Plain(strings::quote)).reading_everything(),
-    function("randAlpha", &[Int], None, WithState(random::rand_alpha)),
-    function(
-        "randAlphaNum",
-        &[Int],
-        None,
-        WithState(random::rand_alpha_num),
-    ),
-    function("randAscii", &[Int], None, WithState(random::rand_ascii)),
-    function("randBytes", &[Int], None, WithState(random::rand_bytes)),
-    function("randInt", &[Int, Int], None, WithState(numbers::rand_int)),
-    function("randNumeric", &[Int], None, WithState(random::rand_numeric)),
-    function(
-        "regexFind",
-        &[Text, Text],
-        None,
-        WithState(regexes::regex_find),
-    ),
-    function(
-        "regexFindAll",
-        &[Text, Text, Int],
-        None,
-        WithState(regexes::regex_find_all),
-    ),
-    function(
-        "regexMatch",
-        &[Text, Text],
-        None,
-        WithState(regexes::regex_match),
-    ),
-    function(
-        "regexQuoteMeta",
-        &[Text],
-        None,
-        Plain(regexes::regex_quote_meta),
-    ),
-    function(
-        "regexReplaceAll",
-        &[Text, Text, Text],
-        None,
-        WithState(regexes::regex_replace_all),
-    ),
-    function(
-        "regexReplaceAllLiteral",
-        &[Text, Text, Text],
-        None,
-        WithState(regexes::regex_replace_all_literal),
-    ),
-    function(
-        "regexSplit",
-        &[Text, Text, Int],
-        None,
-        WithState(regexes::regex_split),
-    ),
-    function("repeat", &[Int, Text], None, Plain(strings::repeat)),
-    function(
-        "replace",
-        &[Text, Text, Text],
-        None,
-        Plain(strings::replace),
-    ),
-    function("required", &[Text, Any], None, Plain(defaults::required)).reading_nothing(),
-    function("rest", &[Any], None, Plain(lists::rest)),
-    function("reverse", &[Any], None, Plain(lists::reverse)),
-    function("round", &[Any, Int], Some(Float), Plain(numbers::round)),
-    function("semver", &[Text], None, Plain(versions::semver)),
-    function(
-        "semverCompare",
-        &[Text, Text],
-        None,
-        Plain(versions::semver_compare),
-    ),
-    function("seq", &[], Some(Int), Plain(lists::seq)),
-    function("set", &[Map, Text, Any], None, Plain(dicts::set)).reading_nothing(),
-    function("sha1sum", &[Text], None, Plain(crypto::sha1sum)),
-    function("sha256sum", &[Text], None, Plain(crypto::sha256sum)),
-    function("sha512sum", &[Text], None, Plain(crypto::sha512sum)),
-    function("shuffle", &[Text], None, WithState(random::shuffle)),
-    function("slice", &[Any], Some(Any), Plain(comparisons::slice)),
-    function("snakecase", &[Text], None, Plain(words::snakecase)),
-    function("sortAlpha", &[Any], None, Plain(lists::sort_alpha)).reading_everything(),
-    function("split", &[Text, Text], None, Plain(strings::split)),
-    function("splitList", &[Text, Text], None, Plain(lists::split_list)),
-    function("splitn", &[Text, Int, Text], None, Plain(strings::splitn)),
-    function("squote", &[], Some(Any), Plain(strings::squote)).reading_everything(),
-    function("sub", &[Any, Any], None, Plain(numbers::sub)),
-    function("subf", &[Any], Some(Any), Plain(numbers::subf)),
-    function("substr", &[Int, Int, Text], None, Plain(strings::substr)),
-    function("swapcase", &[Text], None, Plain(words::swapcase)),
-    function("ternary", &[Any, Any, Bool], None, Plain(defaults::ternary)).reading_nothing(),
-    function("title", &[Text], None, Plain(words::title)),
-    function("toDate", &[Text, Text], None, Plain(dates::to_date)),
-    function("toDecimal", &[Any], None, Plain(numbers::to_decimal)),
-    function("toJson", &[Any], None, WithState(encodings::to_json)).reading_everything(),
-    function(
-        "toPrettyJson",
-        &[Any],
-        None,
-        WithState(encodings::to_pretty_json),
-    )
-    .reading_everything(),
-    function("toRawJson", &[Any], None, WithState(encodings::to_raw_json)).reading_everything(),
-    function("toString", &[Any], None, WithState(strings::to_string)).reading_nothing(),
-    function("toStrings", &[Any], None, Plain(lists::to_strings)).reading_everything(),
-    function("toToml", &[Any], None, Plain(toml_text::to_toml)).reading_everything(),
-    function("toYaml", &[Any], None, WithState(helm::to_yaml)).reading_everything(),
-    function(
-        "toYamlPretty",
-        &[Any],
-        None,
-        WithState(helm::to_yaml_pretty),
-    )
-    .reading_everything(),
-    function("tpl", &[Text, Any], None, WithState(helm::tpl)),
-    function("trim", &[Text], None, Plain(strings::trim)),
-    function("trimAll", &[Text, Text], None, Plain(strings::trim_all)),
-    function(
-        "trimPrefix",
-        &[Text, Text],
-        None,
-        Plain(strings::trim_prefix),
-    ),
-    function(
-        "trimSuffix",
-        &[Text, Text],
-        None,
-        Plain(strings::trim_suffix),
-    ),
-    function("trimall", &[Text, Text], None, Plain(strings::trim_all)),
-    function("trunc", &[Int, Text], None, Plain(strings::trunc)),
-    function("tuple", &[], Some(Any), Plain(lists::list)).reading_nothing(),
-    function("typeIs", &[Text, Any], None, Plain(reflection::type_is)).reading_nothing(),
-    function(
-        "typeIsLike",
-        &[Text, Any],
-        None,
-        Plain(reflection::type_is_like),
-    )
-    .reading_nothing(),
-    function("typeOf", &[Any], None, Plain(reflection::type_of)).reading_nothing(),
-    function("uniq", &[Any], None, WithState(lists::uniq)).reading_nothing(),
-    function("unixEpoch", &[Time], None, Plain(dates::unix_epoch)),
-    function("unset", &[Map, Text], None, Plain(dicts::unset)).reading_nothing(),
-    function("until", &[Int], None, Plain(lists::until)),
-    function(
-        "untilStep",
-        &[Int, Int, Int],
-        None,
-        Plain(lists::until_step),
-    ),
-    function("untitle", &[Text], None, Plain(words::untitle)),
-    function("upper", &[Text], None, Plain(words::upper)),
-    function("urlJoin", &[Map], None, Plain(urls::url_join)),
-    function("urlParse", &[Text], None, Plain(urls::url_parse)),
-    function("urlquery", &[], Some(Any), Plain(urls::urlquery)).reading_everything(),
-    function("uuidv4", &[], None, WithState(random::uuidv4)),
-    function("values", &[Map], None, Plain(dicts::values)),
-    function("without", &[Any], Some(Any), WithState(lists::without)).reading_nothing(),
-    function("wrap", &[Int, Text], None, Plain(strings::wrap)),
-    function(
-        "wrapWith",
-        &[Int, Text, Text],
-        None,
-        Plain(strings::wrap_with),
-    ),
-];
+functions! {
+    abbrev(Int, Text) => Plain(strings::abbrev), Surface;
+    abbrevboth(Int, Int, Text) => Plain(strings::abbrevboth), Surface;
+    add(..Any) => Plain(numbers::add), Surface;
+    add1(Any) => Plain(numbers::add1), Surface;
+    add1f(Any) => Plain(numbers::add1f), Surface;
+    addf(..Any) => Plain(numbers::addf), Surface;
+    adler32sum(Text) => Plain(crypto::adler32sum), Surface;
+    ago(Any) => WithState(dates::ago), Surface;
+    all(..Any) => Plain(defaults::all), Nothing;
+    and(Any, ..Any) => And, Nothing;
+    any(..Any) => Plain(defaults::any), Nothing;
+    append(Any, Any) => Plain(lists::append), Surface;
+    atoi(Text) => Plain(numbers::atoi), Surface;
+    b32dec(Text) => Plain(encodings::b32dec), Surface;
+    b32enc(Text) => Plain(encodings::b32enc), Surface;
+    b64dec(Text) => Plain(encodings::b64dec), Surface;
+    b64enc(Text) => Plain(encodings::b64enc), Surface;
+    base(Text) => Plain(paths::base), Surface;
+    bcrypt(Text) => WithState(crypto::bcrypt), Surface;
+    biggest(Any, ..Any) => Plain(numbers::max), Surface;
+    buildCustomCert(Text, Text) => Plain(certificates::build_custom_cert), Surface;
+    call(Any, ..Any) => Plain(comparisons::call), Surface;
+    camelcase(Text) => Plain(words::camelcase), Surface;
+    cat(..Any) => Plain(strings::cat), Everything;
+    ceil(Any) => Plain(numbers::ceil), Surface;
+    chunk(Int, Any) => Plain(lists::chunk), Surface;
+    clean(Text) => Plain(paths::clean), Surface;
+    coalesce(..Any) => Plain(defaults::coalesce), Nothing;
+    compact(Any) => Plain(lists::compact), Surface;
+    concat(..Any) => Plain(lists::concat), Surface;
+    contains(Text, Text) => Plain(strings::contains), Surface;
+    date(Text, Any) => WithState(dates::date), Surface;
+    dateInZone(Text, Any, Text) => WithState(dates::date_in_zone), Surface;
+    dateModify(Text, Time) => Plain(dates::date_modify), Surface;
+    date_in_zone(Text, Any, Text) => WithState(dates::date_in_zone), Surface;
+    date_modify(Text, Time) => Plain(dates::date_modify), Surface;
+    decryptAES(Text, Text) => Plain(crypto::decrypt_aes), Surface;
+    deepCopy(Any) => WithState(dicts::deep_copy), Nothing;
+    deepEqual(Any, Any) => WithState(reflection::deep_equal), Nothing;
+    default(Any, ..Any) => Plain(defaults::default), Nothing;
+    derivePassword(Uint32, Text, Text, Text, Text) => WithState(crypto::derive_password), Surface;
+    dict(..Any) => WithState(dicts::dict), Nothing;
+    dig(..Any) => Plain(dicts::dig), Nothing;
+    dir(Text) => Plain(paths::dir), Surface;
+    div(Any, Any) => Plain(numbers::div), Surface;
+    divf(Any, ..Any) => Plain(numbers::divf), Surface;
+    duration(Any) => Plain(dates::duration), Surface;
+    durationRound(Any) => WithState(dates::duration_round), Surface;
+    empty(Any) => Plain(defaults::empty), Nothing;
+    encryptAES(Text, Text) => WithState(crypto::encrypt_aes), Surface;
+    eq(Any, ..Any) => Plain(comparisons::eq), Surface;
+    ext(Text) => Plain(paths::ext), Surface;
+    fail(Text) => Plain(defaults::fail), Nothing;
+    first(Any) => Plain(lists::first), Nothing;
+    float64(Any) => Plain(numbers::to_float_value), Surface;
+    floor(Any) => Plain(numbers::floor), Surface;
+    fromJson(Text) => Plain(helm::from_json), Surface;
+    fromJsonArray(Text) => Plain(helm::from_json_array), Surface;
+    fromToml(Text) => Plain(toml_text::from_toml), Surface;
+    fromYaml(Text) => WithState(helm::from_yaml), Surface;
+    fromYamlArray(Text) => WithState(helm::from_yaml_array), Surface;
+    ge(Any, Any) => Plain(comparisons::ge), Surface;
+    genCA(Text, Int) => WithState(certificates::gen_ca), Surface;
+    genCAWithKey(Text, Int, Text) => WithState(certificates::gen_ca_with_key), Surface;
+    genPrivateKey(Text) => WithState(certificates::gen_private_key), Surface;
+    genSelfSignedCert(Text, List, List, Int) => WithState(certificates::gen_self_signed_cert), Surface;
+    genSelfSignedCertWithKey(Text, List, List, Int, Text) => WithState(certificates::gen_self_signed_cert_with_key), Surface;
+    genSignedCert(Text, List, List, Int, Certificate) => WithState(certificates::gen_signed_cert), Surface;
+    genSignedCertWithKey(Text, List, List, Int, Certificate, Text) => WithState(certificates::gen_signed_cert_with_key), Surface;
+    get(Map, Text) => Plain(dicts::get), Nothing;
+    getHostByName(Text) => Plain(helm::get_host_by_name), Surface;
+    gt(Any, Any) => Plain(comparisons::gt), Surface;
+    has(Any, Any) => WithState(lists::has), Nothing;
+    hasKey(Map, Text) => Plain(dicts::has_key), Nothing;
+    hasPrefix(Text, Text) => Plain(strings::has_prefix), Surface;
+    hasSuffix(Text, Text) => Plain(strings::has_suffix), Surface;
+    hello() => Plain(defaults::hello), Nothing;
+    html(..Any) => Plain(encodings::html), Everything;
+    htmlDate(Any) => WithState(dates::html_date), Surface;
+    htmlDateInZone(Any, Text) => WithState(dates::html_date_in_zone), Surface;
+    htpasswd(Text, Text) => WithState(crypto::htpasswd), Surface;
+    include(Text, Any) => Include, Nothing;
+    indent(Int, Text) => Plain(strings::indent), Surface;
+    index(Any, ..Any) => Plain(comparisons::index), Nothing;
+    initial(Any) => Plain(lists::initial), Surface;
+    initials(Text) => Plain(words::initials), Surface;
+    int(Any) => Plain(numbers::to_int_value), Surface;
+    int64(Any) => Plain(numbers::to_int64_value), Surface;
+    isAbs(Text) => Plain(paths::is_abs), Surface;
+    join(Text, Any) => Plain(strings::join), Everything;
+    js(..Any) => Plain(encodings::js), Everything;
+    kebabcase(Text) => Plain(words::kebabcase), Surface;
+    keys(..Map) => Plain(dicts::keys), Surface;
+    kindIs(Text, Any) => Plain(reflection::kind_is), Nothing;
+    kindOf(Any) => Plain(reflection::kind_of), Nothing;
+    last(Any) => Plain(lists::last), Nothing;
+    le(Any, Any) => Plain(comparisons::le), Surface;
+    len(Any) => Plain(comparisons::len), Nothing;
+    list(..Any) => Plain(lists::list), Nothing;
+    lookup(Text, Text, Text, Text) => Plain(helm::lookup), Nothing;
+    lower(Text) => Plain(words::lower), Surface;
+    lt(Any, Any) => Plain(comparisons::lt), Surface;
+    max(Any, ..Any) => Plain(numbers::max), Surface;
+    maxf(Any, ..Any) => Plain(numbers::maxf), Surface;
+    merge(Map, ..Map) => WithState(merging::merge), Nothing;
+    mergeOverwrite(Map, ..Map) => WithState(merging::merge_overwrite), Nothing;
+    min(Any, ..Any) => Plain(numbers::min), Surface;
+    minf(Any, ..Any) => Plain(numbers::minf), Surface;
+    mod(Any, Any) => Plain(numbers::modulo), Surface;
+    mul(Any, ..Any) => Plain(numbers::mul), Surface;
+    mulf(Any, ..Any) => Plain(numbers::mulf), Surface;
+    mustAppend(Any, Any) => Plain(lists::append), Surface;
+    mustChunk(Int, Any) => Plain(lists::chunk), Surface;
+    mustCompact(Any) => Plain(lists::compact), Surface;
+    mustDateModify(Text, Time) => Plain(dates::must_date_modify), Surface;
+    mustDeepCopy(Any) => WithState(dicts::deep_copy), Nothing;
+    mustFirst(Any) => Plain(lists::first), Nothing;
+    mustFromJson(Text) => Plain(encodings::must_from_json), Surface;
+    mustHas(Any, Any) => WithState(lists::has), Nothing;
+    mustInitial(Any) => Plain(lists::initial), Surface;
+    mustLast(Any) => Plain(lists::last), Nothing;
+    mustMerge(Map, ..Map) => WithState(merging::merge), Nothing;
+    mustMergeOverwrite(Map, ..Map) => WithState(merging::merge_overwrite), Nothing;
+    mustPrepend(Any, Any) => Plain(lists::prepend), Surface;
+    mustPush(Any, Any) => Plain(lists::append), Surface;
+    mustRegexFind(Text, Text) => WithState(regexes::regex_find), Surface;
+    mustRegexFindAll(Text, Text, Int) => WithState(regexes::regex_find_all), Surface;
+    mustRegexMatch(Text, Text) => WithState(regexes::must_regex_match), Surface;
+    mustRegexReplaceAll(Text, Text, Text) => WithState(regexes::regex_replace_all), Surface;
+    mustRegexReplaceAllLiteral(Text, Text, Text) => WithState(regexes::regex_replace_all_literal), Surface;
+    mustRegexSplit(Text, Text, Int) => WithState(regexes::regex_split), Surface;
+    mustRest(Any) => Plain(lists::rest), Surface;
+    mustReverse(Any) => Plain(lists::reverse), Surface;
+    mustSlice(Any, ..Any) => Plain(comparisons::slice), Surface;
+    mustToDate(Text, Text) => Plain(dates::must_to_date), Surface;
+    mustToJson(Any) => WithState(encodings::must_to_json), Everything;
+    mustToPrettyJson(Any) => WithState(encodings::must_to_pretty_json), Everything;
+    mustToRawJson(Any) => WithState(encodings::must_to_raw_json), Everything;
+    mustToToml(Any) => Plain(toml_text::must_to_toml), Everything;
+    mustToYaml(Any) => WithState(helm::must_to_yaml), Everything;
+    mustUniq(Any) => WithState(lists::uniq), Nothing;
+    mustWithout(Any, ..Any) => WithState(lists::without), Nothing;
+    must_date_modify(Text, Time) => Plain(dates::must_date_modify), Surface;
+    ne(Any, Any) => Plain(comparisons::ne), Surface;
+    nindent(Int, Text) => Plain(strings::nindent), Surface;
+    nospace(Text) => Plain(strings::nospace), Surface;
+    not(Any) => Plain(comparisons::not), Nothing;
+    now() => WithState(dates::now), Surface;
+    omit(Map, ..Text) => Plain(dicts::omit), Surface;
+    or(Any, ..Any) => Or, Nothing;
+    osBase(Text) => Plain(paths::base), Surface;
+    osClean(Text) => Plain(paths::clean), Surface;
+    osDir(Text) => Plain(paths::dir), Surface;
+    osExt(Text) => Plain(paths::ext), Surface;
+    osIsAbs(Text) => Plain(paths::is_abs), Surface;
+    pick(Map, ..Text) => Plain(dicts::pick), Surface;
+    pluck(Text, ..Map) => Plain(dicts::pluck), Nothing;
+    plural(Text, Text, Int) => Plain(strings::plural), Nothing;
+    prepend(Any, Any) => Plain(lists::prepend), Surface;
+    print(..Any) => Plain(printing::print), Everything;
+    printf(Text, ..Any) => Plain(printing::printf), Everything;
+    println(..Any) => Plain(printing::println), Everything;
+    push(Any, Any) => Plain(lists::append), Surface;
+    quote(..Any) => Plain(strings::quote), Everything;
+    randAlpha(Int) => WithState(random::rand_alpha), Surface;
+    randAlphaNum(Int) => WithState(random::rand_alpha_num), Surface;
+    randAscii(Int) => WithState(random::rand_ascii), Surface;
+    randBytes(Int) => WithState(random::rand_bytes), Surface;
+    randInt(Int, Int) => WithState(numbers::rand_int), Surface;
+    randNumeric(Int) => WithState(random::rand_numeric), Surface;
+    regexFind(Text, Text) => WithState(regexes::regex_find), Surface;
+    regexFindAll(Text, Text, Int) => WithState(regexes::regex_find_all), Surface;
+    regexMatch(Text, Text) => WithState(regexes::regex_match), Surface;
+    regexQuoteMeta(Text) => Plain(regexes::regex_quote_meta), Surface;
+    regexReplaceAll(Text, Text, Text) => WithState(regexes::regex_replace_all), Surface;
+    regexReplaceAllLiteral(Text, Text, Text) => WithState(regexes::regex_replace_all_literal), Surface;
+    regexSplit(Text, Text, Int) => WithState(regexes::regex_split), Surface;
+    repeat(Int, Text) => Plain(strings::repeat), Surface;
+    replace(Text, Text, Text) => Plain(strings::replace), Surface;
+    required(Text, Any) => Plain(defaults::required), Nothing;
+    rest(Any) => Plain(lists::rest), Surface;
+    reverse(Any) => Plain(lists::reverse), Surface;
+    round(Any, Int, ..Float) => Plain(numbers::round), Surface;
+    semver(Text) => Plain(versions::semver), Surface;
+    semverCompare(Text, Text) => Plain(versions::semver_compare), Surface;
+    seq(..Int) => Plain(lists::seq), Surface;
+    set(Map, Text, Any) => Plain(dicts::set), Nothing;
+    sha1sum(Text) => Plain(crypto::sha1sum), Surface;
+    sha256sum(Text) => Plain(crypto::sha256sum), Surface;
+    sha512sum(Text) => Plain(crypto::sha512sum), Surface;
+    shuffle(Text) => WithState(random::shuffle), Surface;
+    slice(Any, ..Any) => Plain(comparisons::slice), Surface;
+    snakecase(Text) => Plain(words::snakecase), Surface;
+    sortAlpha(Any) => Plain(lists::sort_alpha), Everything;
+    split(Text, Text) => Plain(strings::split), Surface;
+    splitList(Text, Text) => Plain(lists::split_list), Surface;
+    splitn(Text, Int, Text) => Plain(strings::splitn), Surface;
+    squote(..Any) => Plain(strings::squote), Everything;
+    sub(Any, Any) => Plain(numbers::sub), Surface;
+    subf(Any, ..Any) => Plain(numbers::subf), Surface;
+    substr(Int, Int, Text) => Plain(strings::substr), Surface;
+    swapcase(Text) => Plain(words::swapcase), Surface;
+    ternary(Any, Any, Bool) => Plain(defaults::ternary), Nothing;
+    title(Text) => Plain(words::title), Surface;
+    toDate(Text, Text) => Plain(dates::to_date), Surface;
+    toDecimal(Any) => Plain(numbers::to_decimal), Surface;
+    toJson(Any) => WithState(encodings::to_json), Everything;
+    toPrettyJson(Any) => WithState(encodings::to_pretty_json), Everything;
+    toRawJson(Any) => WithState(encodings::to_raw_json), Everything;
+    toString(Any) => WithState(strings::to_string), Nothing;
+    toStrings(Any) => Plain(lists::to_strings), Everything;
+    toToml(Any) => Plain(toml_text::to_toml), Everything;
+    toYaml(Any) => WithState(helm::to_yaml), Everything;
+    toYamlPretty(Any) => WithState(helm::to_yaml_pretty), Everything;
+    tpl(Text, Any) => RenderText, Surface;
+    trim(Text) => Plain(strings::trim), Surface;
+    trimAll(Text, Text) => Plain(strings::trim_all), Surface;
+    trimPrefix(Text, Text) => Plain(strings::trim_prefix), Surface;
+    trimSuffix(Text, Text) => Plain(strings::trim_suffix), Surface;
+    trimall(Text, Text) => Plain(strings::trim_all), Surface;
+    trunc(Int, Text) => Plain(strings::trunc), Surface;
+    tuple(..Any) => Plain(lists::list), Nothing;
+    typeIs(Text, Any) => Plain(reflection::type_is), Nothing;
+    typeIsLike(Text, Any) => Plain(reflection::type_is_like), Nothing;
+    typeOf(Any) => Plain(reflection::type_of), Nothing;
+    uniq(Any) => WithState(lists::uniq), Nothing;
+    unixEpoch(Time) => Plain(dates::unix_epoch), Surface;
+    unset(Map, Text) => Plain(dicts::unset), Nothing;
+    until(Int) => Plain(lists::until), Surface;
+    untilStep(Int, Int, Int) => Plain(lists::until_step), Surface;
+    untitle(Text) => Plain(words::untitle), Surface;
+    upper(Text) => Plain(words::upper), Surface;
+    urlJoin(Map) => Plain(urls::url_join), Surface;
+    urlParse(Text) => Plain(urls::url_parse), Surface;
+    urlquery(..Any) => Plain(urls::urlquery), Everything;
+    uuidv4() => WithState(random::uuidv4), Surface;
+    values(Map) => Plain(dicts::values), Surface;
+    without(Any, ..Any) => WithState(lists::without), Nothing;
+    wrap(Int, Text) => Plain(strings::wrap), Surface;
+    wrapWith(Int, Text, Text) => Plain(strings::wrap_with), Surface;
+}

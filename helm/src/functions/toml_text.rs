@@ -1,10 +1,10 @@
-//! TOML: `BurntSushi/toml`'s layout when writing, the `toml` crate when reading.
+//! TOML: written with the layout of `BurntSushi/toml`, read by the `toml` crate.
 
 use std::collections::BTreeMap;
 
 use super::Outcome;
 use super::arguments::text;
-use crate::exec::Failure;
+use crate::failure::Failure;
 use crate::value::{Text, Value, format_value, memory};
 
 pub(super) fn to_toml(args: &[Value]) -> Outcome {
@@ -20,7 +20,7 @@ pub(super) fn must_to_toml(args: &[Value]) -> Outcome {
     encode(&args[0]).map(Value::text).map_err(Failure::from)
 }
 
-/// Go's encoder asks nothing for its type, and panics.
+/// Go's encoder panics for nil.
 fn check_nil(value: &Value) -> Result<(), Failure> {
     match value {
         Value::Nil => Err("reflect: call of reflect.Value.Type on zero Value".into()),
@@ -28,7 +28,7 @@ fn check_nil(value: &Value) -> Result<(), Failure> {
     }
 }
 
-/// Bytes of memory that the reader takes for a byte of text.
+/// Bytes of memory that the reader needs per byte of text.
 const READER_SIZE: usize = 80;
 
 pub(super) fn from_toml(args: &[Value]) -> Outcome {
@@ -84,7 +84,7 @@ fn is_table(value: &Value) -> bool {
     matches!(value, Value::Map(map) if !map.is_nil)
 }
 
-/// A list of nothing but tables.
+/// A list that contains only tables.
 fn is_table_array(value: &Value) -> bool {
     matches!(value, Value::List(list) if !list.items.is_empty() && list.items.iter().all(is_table))
 }
@@ -122,7 +122,7 @@ fn quote(text: &str) -> String {
 }
 
 fn check_length(length: usize) -> Result<(), String> {
-    if length > super::MAX_TEXT {
+    if length > crate::limits::MAX_TEXT {
         return Err("toml: the value is too large".into());
     }
     Ok(())
@@ -177,7 +177,7 @@ impl Encoder {
         Ok(())
     }
 
-    /// A blank line, but not at the start.
+    /// A blank line, except at the start.
     fn new_line(&mut self) {
         if !self.out.is_empty() {
             self.out.push('\n');

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Outcome;
 use super::arguments::map;
-use crate::exec::Failure;
+use crate::failure::Failure;
 use crate::value::{Text, Value, to_display};
 
 /// `url.QueryEscape`.

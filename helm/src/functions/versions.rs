@@ -1,371 +1,13 @@
-//! Semantic versions and constraints: `Masterminds/semver`.
+//! Semantic versions: `semver`, `semverCompare`, and the methods of a version.
 
-mod methods;
+use std::rc::Rc;
+use std::sync::Arc;
 
-use std::cmp::Ordering;
-use std::fmt;
-
-use super::Outcome;
 use super::arguments::text;
-use crate::exec::Failure;
-use crate::value::Value;
-
-/// A version; missing parts are zero.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Version {
-    major: u64,
-    minor: u64,
-    patch: u64,
-    pre: String,
-    metadata: String,
-    original: String,
-}
-
-impl Version {
-    /// Reads `v1.2.3-pre+meta`, and with fewer numbers.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let body = text.strip_prefix('v').unwrap_or(text);
-        let (body, metadata) = split_part(body, '+')?;
-        let (numbers, pre) = split_part(body, '-')?;
-        let mut parts = [0u64; 3];
-        for (count, number) in numbers.split('.').enumerate() {
-            if count == 3 || number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit())
-            {
-                return None;
-            }
-            parts[count] = number.parse().ok()?;
-        }
-        if !pre.is_empty() && pre.split('.').any(has_leading_zero) {
-            return None;
-        }
-        let [major, minor, patch] = parts;
-        Some(Self {
-            major,
-            minor,
-            patch,
-            pre: pre.to_owned(),
-            metadata: metadata.to_owned(),
-            original: text.to_owned(),
-        })
-    }
-
-    /// The order of versions; metadata does not count.
-    pub(crate) fn compare(&self, other: &Self) -> Ordering {
-        (self.major, self.minor, self.patch)
-            .cmp(&(other.major, other.minor, other.patch))
-            .then_with(|| compare_pre(&self.pre, &other.pre))
-    }
-}
-
-/// Numbers in a pre-release have no leading zero.
-fn has_leading_zero(part: &str) -> bool {
-    part.len() > 1 && part.starts_with('0') && part.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{}.{}", self.major, self.minor, self.patch)?;
-        if !self.pre.is_empty() {
-            write!(formatter, "-{}", self.pre)?;
-        }
-        if !self.metadata.is_empty() {
-            write!(formatter, "+{}", self.metadata)?;
-        }
-        Ok(())
-    }
-}
-
-/// Cuts a pre-release or metadata off; it must not be empty, nor have empty parts.
-fn split_part(text: &str, separator: char) -> Option<(&str, &str)> {
-    match text.split_once(separator) {
-        None => Some((text, "")),
-        Some((rest, part)) => {
-            let good = part.split('.').all(|part| {
-                !part.is_empty()
-                    && part
-                        .bytes()
-                        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-            });
-            good.then_some((rest, part))
-        }
-    }
-}
-
-fn compare_pre(left: &str, right: &str) -> Ordering {
-    match (left.is_empty(), right.is_empty()) {
-        (true, true) => return Ordering::Equal,
-        (true, false) => return Ordering::Greater,
-        (false, true) => return Ordering::Less,
-        (false, false) => {}
-    }
-    let (mut left, mut right) = (left.split('.'), right.split('.'));
-    loop {
-        let order = match (left.next(), right.next()) {
-            (None, None) => return Ordering::Equal,
-            (None, Some(_)) => Ordering::Less,
-            (Some(_), None) => Ordering::Greater,
-            (Some(left), Some(right)) => match (left.parse::<u64>(), right.parse::<u64>()) {
-                (Ok(left), Ok(right)) => left.cmp(&right),
-                (Ok(_), Err(_)) => Ordering::Less,
-                (Err(_), Ok(_)) => Ordering::Greater,
-                (Err(_), Err(_)) => left.cmp(right),
-            },
-        };
-        if order != Ordering::Equal {
-            return order;
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Operator {
-    TildeOrEqual,
-    NotEqual,
-    Greater,
-    Less,
-    GreaterOrEqual,
-    LessOrEqual,
-    Tilde,
-    Caret,
-}
-
-/// One comparison.
-#[derive(Debug)]
-struct Comparison {
-    operator: Operator,
-    version: Version,
-    dirty: bool,
-    minor_dirty: bool,
-    patch_dirty: bool,
-}
-
-/// Bytes that a constraint may have; reading it takes the square of that.
-const MAX_CONSTRAINT: usize = 4_096;
-
-/// Comparisons: all of one inner list must hold.
-#[derive(Debug)]
-pub(crate) struct Constraint(Vec<Vec<Comparison>>);
-
-impl Constraint {
-    /// Reads `>=1.2, <2 || ^3.1`.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        if text.len() > MAX_CONSTRAINT {
-            return None;
-        }
-        let rewritten = rewrite_ranges(text);
-        rewritten
-            .split("||")
-            .map(parse_all)
-            .collect::<Option<Vec<_>>>()
-            .map(Self)
-    }
-
-    /// Whether a version meets it.
-    pub(crate) fn check(&self, version: &Version) -> bool {
-        // Pre-releases are let in for a whole group once one of its versions names a pre-release.
-        self.0.iter().any(|all| {
-            let has_pre = all
-                .iter()
-                .any(|comparison| !comparison.version.pre.is_empty());
-            all.iter()
-                .all(|comparison| comparison.check(version, has_pre))
-        })
-    }
-}
-
-/// `1.0 - 2.0` is `>= 1.0, <= 2.0`.
-fn rewrite_ranges(text: &str) -> String {
-    let words: Vec<&str> = text.split_ascii_whitespace().collect();
-    let Some(at) = words.iter().position(|word| *word == "-") else {
-        return text.to_owned();
-    };
-    if at == 0 || at + 1 >= words.len() {
-        return text.to_owned();
-    }
-    let before = words[..at - 1].join(" ");
-    let after = rewrite_ranges(&words[at + 2..].join(" "));
-    format!(
-        "{before} >= {}, <= {} {after}",
-        words[at - 1],
-        words[at + 1]
-    )
-}
-
-fn parse_all(text: &str) -> Option<Vec<Comparison>> {
-    let mut rest = text.trim_ascii();
-    if rest.is_empty() {
-        return None;
-    }
-    let mut all = Vec::new();
-    while !rest.is_empty() {
-        let (operator, length) = operator_at(rest);
-        rest = rest[length..].trim_ascii_start();
-        let end = rest
-            .find(|character: char| !is_version_character(character))
-            .unwrap_or(rest.len());
-        all.push(parse_one(operator, &rest[..end])?);
-        let after = &rest[end..];
-        rest = after.trim_ascii_start();
-        if let Some(next) = rest.strip_prefix(',') {
-            rest = next.trim_ascii_start();
-            if rest.is_empty() {
-                return None;
-            }
-        } else if !rest.is_empty() && rest.len() == after.len() {
-            return None;
-        }
-    }
-    Some(all)
-}
-
-fn is_version_character(character: char) -> bool {
-    character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '+' | '*' | '|')
-}
-
-fn operator_at(text: &str) -> (Operator, usize) {
-    for (spelling, operator) in [
-        ("!=", Operator::NotEqual),
-        (">=", Operator::GreaterOrEqual),
-        ("=>", Operator::GreaterOrEqual),
-        ("<=", Operator::LessOrEqual),
-        ("=<", Operator::LessOrEqual),
-        ("~>", Operator::Tilde),
-        ("=", Operator::TildeOrEqual),
-        (">", Operator::Greater),
-        ("<", Operator::Less),
-        ("~", Operator::Tilde),
-        ("^", Operator::Caret),
-    ] {
-        if text.starts_with(spelling) {
-            return (operator, spelling.len());
-        }
-    }
-    (Operator::TildeOrEqual, 0)
-}
-
-fn parse_one(operator: Operator, text: &str) -> Option<Comparison> {
-    let body = text.strip_prefix('v').unwrap_or(text);
-    let numbers_end = body.find(['-', '+']).unwrap_or(body.len());
-    let (numbers, suffix) = body.split_at(numbers_end);
-    let suffix = suffix.split('+').next().unwrap_or_default();
-    let parts: Vec<&str> = numbers.split('.').collect();
-    if parts.len() > 3 || parts.iter().any(|part| part.is_empty()) {
-        return None;
-    }
-    let wild = |index: usize| {
-        parts
-            .get(index)
-            .is_none_or(|part| matches!(*part, "x" | "X" | "*"))
-    };
-    let (mut minor_dirty, mut patch_dirty) = (false, false);
-    let (text, dirty) = if wild(0) {
-        (format!("0.0.0{suffix}"), true)
-    } else if wild(1) {
-        minor_dirty = true;
-        (format!("{}.0.0{suffix}", parts[0]), true)
-    } else if wild(2) {
-        patch_dirty = true;
-        (format!("{}.{}.0{suffix}", parts[0], parts[1]), true)
-    } else {
-        (format!("{numbers}{suffix}"), false)
-    };
-    Some(Comparison {
-        operator,
-        version: Version::parse(&text)?,
-        dirty,
-        minor_dirty,
-        patch_dirty,
-    })
-}
-
-impl Comparison {
-    fn check(&self, version: &Version, group_has_pre: bool) -> bool {
-        let own = &self.version;
-        let order = version.compare(own);
-        // A constraint without a pre-release wants releases only.
-        let wants_release = !version.pre.is_empty() && own.pre.is_empty() && !group_has_pre;
-        match self.operator {
-            _ if wants_release => false,
-            Operator::NotEqual => self.differs(version),
-            Operator::TildeOrEqual if self.dirty => self.tilde(version),
-            Operator::TildeOrEqual => order == Ordering::Equal,
-            Operator::Tilde => self.tilde(version),
-            Operator::Caret => self.caret(version),
-            Operator::Less => order == Ordering::Less,
-            Operator::GreaterOrEqual => order != Ordering::Less,
-            Operator::Greater if !self.dirty => order == Ordering::Greater,
-            Operator::Greater => match version.major.cmp(&own.major) {
-                Ordering::Greater => true,
-                Ordering::Less => false,
-                Ordering::Equal if self.minor_dirty => false,
-                Ordering::Equal if self.patch_dirty => version.minor > own.minor,
-                Ordering::Equal => order == Ordering::Greater,
-            },
-            Operator::LessOrEqual if !self.dirty => order != Ordering::Greater,
-            Operator::LessOrEqual => {
-                version.major < own.major
-                    || (version.major == own.major
-                        && (version.minor <= own.minor || self.minor_dirty))
-            }
-        }
-    }
-
-    fn differs(&self, version: &Version) -> bool {
-        let own = &self.version;
-        if self.dirty {
-            if own.major != version.major {
-                return true;
-            }
-            if own.minor != version.minor && !self.minor_dirty {
-                return true;
-            }
-            if self.minor_dirty {
-                return false;
-            }
-            if own.patch != version.patch && !self.patch_dirty {
-                return true;
-            }
-            if self.patch_dirty {
-                return (!version.pre.is_empty() || !own.pre.is_empty())
-                    && compare_pre(&version.pre, &own.pre) != Ordering::Equal;
-            }
-        }
-        version.compare(own) != Ordering::Equal
-    }
-
-    fn tilde(&self, version: &Version) -> bool {
-        let own = &self.version;
-        if version.compare(own) == Ordering::Less {
-            return false;
-        }
-        if (own.major, own.minor, own.patch) == (0, 0, 0) && !self.minor_dirty && !self.patch_dirty
-        {
-            return true;
-        }
-        version.major == own.major && (version.minor == own.minor || self.minor_dirty)
-    }
-
-    fn caret(&self, version: &Version) -> bool {
-        let own = &self.version;
-        if version.compare(own) == Ordering::Less {
-            return false;
-        }
-        if own.major > 0 || self.minor_dirty {
-            return version.major == own.major;
-        }
-        if version.major > 0 {
-            return false;
-        }
-        if own.minor > 0 || self.patch_dirty {
-            return version.minor == own.minor;
-        }
-        if version.minor > 0 {
-            return false;
-        }
-        // `^0.0.x` and `^*`.
-        own.patch == version.patch
-    }
-}
+use super::{Outcome, Parameter};
+use crate::failure::Failure;
+use crate::value::{IntType, Methods, Structure, Value};
+use crate::versions::{Constraint, Version, has_leading_zero, split_part};
 
 fn version_of(text: &str) -> Result<Version, Failure> {
     Version::parse(text).ok_or_else(|| Failure::from(format!("invalid semantic version {text:?}")))
@@ -382,35 +24,120 @@ pub(super) fn semver_compare(args: &[Value]) -> Outcome {
     Ok(Value::Bool(constraint.check(&version_of(&version)?)))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn constraints_are_masterminds() {
-        for (constraint, version, expected) in [
-            (">=1.19-0", "v1.30.1", true),
-            ("^1.2", "1.9.0", true),
-            ("~1.2.3", "1.2.9", true),
-            ("~1.2.3", "1.3.0", false),
-            (">=1.20", "1.20.0-rc1", false),
-            (">= 1.21.0-0", "1.21.0-gke.1", true),
-            ("1.2.x", "1.2.7", true),
-            (">1.2 <2 || 3.x", "3.4.5", true),
-            ("1.0 - 2.0", "1.5.0", true),
-            ("!=1.2", "1.3.0", true),
-            ("<1.25.0-0", "1.36.0", false),
-            ("*", "1.2.3", true),
-            ("^0.2.3", "0.3.0", false),
-        ] {
-            let constraint_value = Constraint::parse(constraint).unwrap();
-            assert_eq!(
-                constraint_value.check(&Version::parse(version).unwrap()),
-                expected,
-                "{constraint} {version}"
-            );
+impl Version {
+    /// The types of a method's parameters; `None` if there is no such method. Some need a pointer to the version.
+    pub(crate) fn parameters(&self, is_pointer: bool, name: &[u8]) -> Option<&'static [Parameter]> {
+        match name {
+            b"Major" | b"Minor" | b"Patch" | b"Prerelease" | b"Metadata" | b"String" | b"Value"
+            | b"IncMajor" | b"IncMinor" | b"IncPatch" | b"MarshalText" | b"MarshalJSON" => {
+                Some(&[])
+            }
+            b"SetPrerelease" | b"SetMetadata" => Some(&[Parameter::Text]),
+            b"Original" if is_pointer => Some(&[]),
+            b"Compare" | b"Equal" | b"LessThan" | b"LessThanEqual" | b"GreaterThan"
+            | b"GreaterThanEqual"
+                if is_pointer =>
+            {
+                Some(&[Parameter::Version])
+            }
+            _ => None,
         }
-        assert!(Constraint::parse("nope").is_none());
-        assert!(Version::parse("1.2.3.4").is_none());
+    }
+
+    /// The result of a method without parameters.
+    pub(crate) fn member(&self, name: &[u8]) -> Option<Value> {
+        let number = |number: u64| Some(Value::Int(number as i64, IntType::Uint64));
+        match name {
+            b"Major" => number(self.major),
+            b"Minor" => number(self.minor),
+            b"Patch" => number(self.patch),
+            b"Prerelease" => Some(Value::text(self.pre.as_str())),
+            b"Metadata" => Some(Value::text(self.metadata.as_str())),
+            b"Original" => Some(Value::text(self.original.as_str())),
+            b"String" | b"Value" => Some(Value::text(self.to_string())),
+            b"MarshalText" => Some(Value::Bytes(Arc::from(self.to_string().into_bytes()))),
+            b"MarshalJSON" => Some(Value::Bytes(Arc::from(format!("\"{self}\"").into_bytes()))),
+            b"IncMajor" => Some(self.next(self.major.wrapping_add(1), 0, 0)),
+            b"IncMinor" => Some(self.next(self.major, self.minor.wrapping_add(1), 0)),
+            b"IncPatch" => {
+                let patch = if self.pre.is_empty() {
+                    self.patch.wrapping_add(1)
+                } else {
+                    self.patch
+                };
+                Some(self.next(self.major, self.minor, patch))
+            }
+            _ => None,
+        }
+    }
+
+    /// The result of a method with a parameter.
+    pub(crate) fn call(&self, name: &[u8], arguments: &[Value]) -> Outcome {
+        match arguments {
+            [Value::Struct(structure)] => match &structure.methods {
+                Methods::Version(other) => Ok(self.compare_as(name, other)),
+                _ => Ok(Value::Nil),
+            },
+            [Value::Str(part)] => self.with_part(name, &part.to_str()),
+            _ => Ok(Value::Nil),
+        }
+    }
+
+    fn compare_as(&self, name: &[u8], other: &Self) -> Value {
+        let order = self.compare(other);
+        Value::Bool(match name {
+            b"LessThan" => order.is_lt(),
+            b"LessThanEqual" => order.is_le(),
+            b"GreaterThan" => order.is_gt(),
+            b"GreaterThanEqual" => order.is_ge(),
+            b"Equal" => order.is_eq(),
+            _ => return Value::int(order as i64),
+        })
+    }
+
+    /// `SetPrerelease` and `SetMetadata`: another version.
+    fn with_part(&self, name: &[u8], part: &str) -> Outcome {
+        let (separator, kind) = match name {
+            b"SetPrerelease" => ('-', "prerelease"),
+            _ => ('+', "metadata"),
+        };
+        if !part.is_empty() && split_part(&format!("{separator}{part}"), separator).is_none() {
+            return Err(Failure::from(format!("invalid {kind} string")));
+        }
+        if separator == '-' && part.split('.').any(has_leading_zero) {
+            return Err("version segment starts with 0".into());
+        }
+        let mut next = self.clone();
+        match separator {
+            '-' => next.pre = part.to_owned(),
+            _ => next.metadata = part.to_owned(),
+        }
+        Ok(next.into_value("semver.Version"))
+    }
+
+    fn next(&self, major: u64, minor: u64, patch: u64) -> Value {
+        let prefix = if self.original.starts_with('v') {
+            "v"
+        } else {
+            ""
+        };
+        let original = format!("{prefix}{major}.{minor}.{patch}");
+        let next = Self {
+            major,
+            minor,
+            patch,
+            pre: String::new(),
+            metadata: String::new(),
+            original,
+        };
+        next.into_value("semver.Version")
+    }
+
+    fn into_value(self, type_name: &'static str) -> Value {
+        Value::Struct(Rc::new(Structure {
+            type_name,
+            fields: Vec::new(),
+            methods: Methods::Version(Box::new(self)),
+        }))
     }
 }

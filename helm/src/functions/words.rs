@@ -1,4 +1,4 @@
-//! The case of words: `title`, `camelcase`, `snakecase` and their kin.
+//! The case of words: `title`, `camelcase`, `snakecase` and similar functions.
 
 use super::Outcome;
 use super::arguments::text;
@@ -12,7 +12,7 @@ pub(super) fn lower(args: &[Value]) -> Outcome {
     Ok(Value::text(text(&args[0]).to_lowercase()))
 }
 
-/// `strings.Title`: letters after anything that is no letter, digit or underscore.
+/// `strings.Title`: capitalizes letters after a character that is not a letter, digit or underscore.
 pub(super) fn title(args: &[Value]) -> Outcome {
     let mut previous = ' ';
     let mut out = String::new();
@@ -80,7 +80,7 @@ fn is_connector(character: char) -> bool {
 /// `xstrings.ToCamelCase`: words begin with a capital, and capitals that follow one at its beginning are lowered.
 pub(super) fn camelcase(args: &[Value]) -> Outcome {
     let whole = text(&args[0]);
-    // Leading connectors stay, and one more if there is nothing else.
+    // Leading connectors stay; if there is nothing else, the last one is repeated.
     let rest = whole.trim_start_matches(is_connector);
     let mut out = whole[..whole.len() - rest.len()].to_owned();
     if rest.is_empty() {
@@ -115,7 +115,7 @@ pub(super) fn kebabcase(args: &[Value]) -> Outcome {
     Ok(Value::text(connected(&text(&args[0]), '-')))
 }
 
-/// What `xstrings` takes for a word.
+/// The kinds of words in `xstrings`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Word {
     None,
@@ -159,7 +159,7 @@ fn next_word(text: &str) -> (Word, &str, &str) {
     (word, &text[..end], &text[end..])
 }
 
-/// "HTTPStatus" ends after "HTTP", "Status" after all of it.
+/// In "HTTPStatus", the first word is "HTTP".
 fn upper_word_end(text: &str, first: char) -> usize {
     let start = first.len_utf8();
     match text[start..].chars().next() {
@@ -248,7 +248,7 @@ fn connected(text: &str, connector: char) -> String {
                 let number = word;
                 (kind, word, rest) = next_word(rest);
                 if kind != Word::Alphabet {
-                    // A number belongs to the word before it.
+                    // A number is part of the word before it.
                     push_lower(&mut out, Word::Number, number, connector);
                     if !is_glue(kind) {
                         out.push(connector);

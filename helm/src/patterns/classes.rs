@@ -1,8 +1,8 @@
-//! Character classes: `[…]`, `\d` and its kin, `\p{…}`.
+//! Character classes: `[…]`, `\d` and similar, `\p{…}`.
 
 use super::PatternError;
+use super::escapes::{Flags, escaped_at};
 use super::names::{Property, property_of};
-use super::translate::{Flags, escaped_at};
 
 /// The names between `[:` and `:]`; a `^` before one negates it.
 const NAMED: [&str; 14] = [
@@ -10,7 +10,7 @@ const NAMED: [&str; 14] = [
     "space", "upper", "word", "xdigit",
 ];
 
-/// A class without members. Go accepts surrogates in classes, and no text has one.
+/// A class without members. Go accepts surrogates in classes, but a text never contains one.
 pub(super) const NOTHING: &str = "[a&&b]";
 
 /// `\d`, `\s` or `\w`, which are ASCII in Go, or its negation.
@@ -34,7 +34,7 @@ pub(super) fn perl_class(letter: char) -> Option<PerlClass> {
 }
 
 impl PerlClass {
-    /// Writes it outside of brackets.
+    /// Writes the class outside of brackets.
     pub(super) fn write_alone(&self, flags: Flags, out: &mut String) {
         let negation = if self.is_negated { "^" } else { "" };
         write_folded(&format!("[{negation}{}]", self.ranges), flags, out);
@@ -57,7 +57,7 @@ fn write_folded(class: &str, flags: Flags, out: &mut String) {
     }
 }
 
-/// Writes the `\p…` or `\P…` at the start, which stands outside of brackets, and returns what follows it.
+/// Writes the `\p…` or `\P…` at the start, outside of brackets, and returns the text after it.
 pub(super) fn write_unicode<'a>(
     text: &'a str,
     flags: Flags,
@@ -68,7 +68,7 @@ pub(super) fn write_unicode<'a>(
     Ok(rest)
 }
 
-/// The `\p…` or `\P…` at the start, and what follows it.
+/// The `\p…` or `\P…` at the start, and the text after it.
 fn unicode_at(text: &str) -> Result<(String, &str), PatternError> {
     let invalid = |piece: &str| PatternError::refused("invalid character class range", piece);
     let after = &text[2..];
@@ -90,7 +90,7 @@ fn unicode_at(text: &str) -> Result<(String, &str), PatternError> {
     Ok((class, rest))
 }
 
-/// Writes the `[…]` at the start, and returns what follows it.
+/// Writes the `[…]` at the start, and returns the text after it.
 pub(super) fn write_class<'a>(
     text: &'a str,
     flags: Flags,
@@ -117,7 +117,7 @@ pub(super) fn write_class<'a>(
     Ok(&rest[1..])
 }
 
-/// Writes the class, character or range at the start of `rest`, and returns what follows it.
+/// Writes the class, character or range at the start of `rest`, and returns the text after it.
 fn write_item<'a>(whole: &str, rest: &'a str, items: &mut String) -> Result<&'a str, PatternError> {
     let invalid = |piece: &str| PatternError::refused("invalid character class range", piece);
     if let Some((name, after)) = rest
@@ -157,7 +157,7 @@ fn write_item<'a>(whole: &str, rest: &'a str, items: &mut String) -> Result<&'a 
     Ok(after)
 }
 
-/// The character at the start, and what follows it.
+/// The character at the start, and the text after it.
 fn member_at<'a>(whole: &str, text: &'a str) -> Result<(u32, &'a str), PatternError> {
     let mut characters = text.chars();
     match characters.next() {

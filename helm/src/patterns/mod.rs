@@ -1,9 +1,10 @@
 //! Regular expressions in Go's syntax (RE2), for the `regex*` functions and for the patterns of schemas.
 //!
-//! Go's parser decides what is a pattern and what it means; Rust's `regex` matches it. Both match leftmost-first and in
-//! linear time. A pattern passes through [`translate`] once, and what comes out has the same meaning in `regex`.
+//! A translation of Go's parser accepts a pattern or not; Rust's `regex` matches it. Both match leftmost-first and in
+//! linear time. [`translate`] converts a pattern to one with the same meaning in `regex`.
 
 mod classes;
+mod escapes;
 mod names;
 mod translate;
 
@@ -13,21 +14,21 @@ use regex::{Captures, Regex};
 
 pub(crate) use translate::{Translation, translate};
 
-/// Largest program, in bytes, of a pattern that is worth keeping.
+/// The largest program, in bytes, of a small pattern.
 const SMALL: usize = 512 << 10;
-/// Largest program, in bytes.
+/// The largest program, in bytes.
 const LARGEST: usize = 8 << 20;
 /// Characters of a pattern that a message shows.
 const SHOWN: usize = 80;
-/// Levels of a pattern's syntax tree. Go's groups nest up to a thousand deep, and each takes a few.
+/// The maximum depth of a pattern's syntax tree. Go allows a thousand nested groups, and each takes several levels.
 const NESTING: u32 = 4_000;
 
-/// Why a pattern is not usable.
+/// The reason why a pattern cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PatternError {
-    /// Go does not accept it either. Holds Go's message.
+    /// Go does not accept it either; with Go's message.
     Refused(String),
-    /// Go accepts it, and the engine here does not.
+    /// Go accepts it, but this engine does not.
     Unsupported(String),
 }
 
@@ -37,7 +38,7 @@ impl PatternError {
         Self::Refused(format!("error parsing regexp: {problem}: `{piece}`"))
     }
 
-    /// An error of the engine here, which names the pattern.
+    /// An error of this engine; it names the pattern.
     fn unsupported(pattern: &str, problem: &str) -> Self {
         let end = pattern.char_indices().nth(SHOWN).map(|(end, _)| end);
         let (shown, dots) = match end {
@@ -95,12 +96,11 @@ impl Pattern {
         })
     }
 
-    /// What the functions match with.
     pub(crate) fn regex(&self) -> &Regex {
         &self.regex
     }
 
-    /// False if it takes so much memory that it must not be kept beside others.
+    /// False if it takes so much memory that only one such pattern is kept.
     pub(crate) fn is_small(&self) -> bool {
         self.is_small
     }
@@ -117,7 +117,7 @@ impl Pattern {
                 out.push_str(self.group(name, captures));
                 rest = after;
             } else {
-                // Not a reference, so it stays.
+                // Not a reference: keep the text.
                 out.push('$');
                 rest = after;
             }
@@ -133,7 +133,7 @@ impl Pattern {
         if is_number {
             return name.parse().ok().and_then(text).unwrap_or_default();
         }
-        // Go allows two groups of one name; the first that took part wins.
+        // Go allows two groups with the same name; the first that matched is used.
         self.groups
             .iter()
             .enumerate()
@@ -143,7 +143,7 @@ impl Pattern {
     }
 }
 
-/// The name at the start of what follows a `$`, and what follows it.
+/// The name at the start of the text after a `$`, and the text after the name.
 fn reference_at(text: &str) -> Option<(&str, &str)> {
     let (text, is_braced) = match text.strip_prefix('{') {
         Some(text) => (text, true),

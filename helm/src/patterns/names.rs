@@ -11,7 +11,7 @@ const CATEGORY_ALIASES: &str = "casedletter closepunctuation cntrl combiningmark
     openpunctuation other otherletter othernumber otherpunctuation othersymbol paragraphseparator privateuse punct \
     punctuation separator spaceseparator spacingmark symbol titlecaseletter unassigned uppercaseletter";
 
-/// The scripts. Go 1.26 cannot find those of several words, because it drops the `_` from the name that it searches.
+/// The scripts. Go 1.26 does not find names of several words, because it drops the `_` before the lookup.
 const SCRIPTS: &str = "adlam ahom arabic armenian avestan balinese bamum batak bengali bhaiksuki bopomofo brahmi braille \
     buginese buhid carian chakma cham cherokee chorasmian common coptic cuneiform cypriot cyrillic deseret devanagari \
     dogra duployan elbasan elymaic ethiopic georgian glagolitic gothic grantha greek gujarati gurmukhi han hangul \
@@ -24,13 +24,13 @@ const SCRIPTS: &str = "adlam ahom arabic armenian avestan balinese bamum batak b
 
 /// A set of characters with a name.
 pub(super) enum Property {
-    /// The name that `regex` knows it by.
+    /// The name in `regex`.
     Named(String),
-    /// `regex` does not know this category.
+    /// This category does not exist in `regex`.
     Surrogates,
 }
 
-/// The property that Go knows by this name, if there is one.
+/// The property with this name in Go.
 pub(super) fn property_of(name: &str) -> Option<Property> {
     let canonical: String = name
         .chars()

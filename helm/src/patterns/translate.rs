@@ -1,11 +1,12 @@
-//! From Go's syntax to that of `regex`, and the errors of Go's parser.
+//! Translates patterns from Go's syntax to that of `regex`, with the errors of Go's parser.
 //!
-//! Source: `regexp/syntax` of Go 1.26. One pass over the pattern; every piece that is written means the same wherever it
-//! stands, because flags are written around each piece that they concern and not carried along. Go's limit on the size of
-//! a pattern is not checked: the one of `regex` is tighter.
+//! Source: `regexp/syntax` of Go 1.26. In one pass, each piece of the pattern is written so that its meaning does not
+//! depend on its position: flags are written around each piece that they affect. Go's limit on the size of a pattern is
+//! not checked, because the limit of `regex` is lower.
 
 use super::PatternError;
 use super::classes::{NOTHING, perl_class, write_class, write_unicode};
+use super::escapes::{Flags, escaped_at};
 
 /// The highest count of a repetition, and of nested ones multiplied.
 const MAX_REPEAT: u32 = 1_000;
@@ -27,7 +28,7 @@ pub(crate) struct Translation {
 ///
 /// # Errors
 ///
-/// When Go does not accept it, or when it is longer than anything that people write.
+/// If Go does not accept it, or if it is longer than 64 KiB.
 pub(crate) fn translate(source: &str) -> Result<Translation, PatternError> {
     if source.len() > MAX_LENGTH {
         return Err(PatternError::unsupported(
@@ -58,22 +59,14 @@ pub(crate) fn translate(source: &str) -> Result<Translation, PatternError> {
     })
 }
 
-#[derive(Clone, Copy, Default)]
-pub(super) struct Flags {
-    pub(super) fold_case: bool,
-    multi_line: bool,
-    dot_matches_newline: bool,
-    swap_greed: bool,
-}
-
-/// What a repetition applies to.
+/// The part that a repetition applies to.
 #[derive(Clone, Copy)]
 struct Atom {
-    /// Where it starts in the output.
+    /// The position in the output.
     start: usize,
-    /// Whether an operator after it would apply to a part of it only.
+    /// True if an operator after it would apply to only a part of it.
     needs_group: bool,
-    /// How often its innermost piece is repeated by counts.
+    /// How often counts repeat its innermost piece.
     copies: u32,
 }
 
@@ -103,8 +96,8 @@ struct Count {
 }
 
 impl<'a> Translator<'a> {
-    /// Translates one piece. `after` is the source from the repetition on that the piece before was, and so is what is
-    /// returned.
+    /// Translates one piece. If the previous piece was a repetition, `after` is the source from its start on; the
+    /// result has the same meaning for this piece.
     fn step(&mut self, after: Option<&'a str>) -> Result<Option<&'a str>, PatternError> {
         let before = self.rest;
         let mut characters = before.chars();
@@ -143,7 +136,7 @@ impl<'a> Translator<'a> {
         Ok(None)
     }
 
-    /// Takes note of what was written from `start` on.
+    /// Records the atom that was written from `start` on.
     fn push(&mut self, start: usize, needs_group: bool) {
         self.follow(Some(Atom {
             start,
@@ -152,7 +145,7 @@ impl<'a> Translator<'a> {
         }));
     }
 
-    /// Ends the last atom: no operator can change it any more.
+    /// Ends the last atom: no operator can apply to it any more.
     fn follow(&mut self, next: Option<Atom>) {
         let ended = std::mem::replace(&mut self.last, next);
         self.copies = self.copies.max(ended.map_or(1, |atom| atom.copies));
@@ -167,7 +160,7 @@ impl<'a> Translator<'a> {
     fn literal(&mut self, code: u32) {
         let start = self.out.len();
         match char::from_u32(code) {
-            // Go accepts surrogates, and no text has one.
+            // Go accepts surrogates, but a text never contains one.
             None => self.out.push_str(NOTHING),
             Some(character) if self.flags.fold_case && character.is_alphabetic() => {
                 self.out.push_str(&format!("(?i:{character})"));
@@ -210,7 +203,7 @@ impl<'a> Translator<'a> {
         };
         let most = max.unwrap_or(min);
         let copies = match max {
-            // Nothing inside of `{0}` counts.
+            // The content of `{0}` does not count.
             Some(0) => 1,
             _ => atom.copies.saturating_mul(most.max(1)),
         };
@@ -388,7 +381,7 @@ enum GroupKind {
     FlagsOnly,
 }
 
-/// The repetition at the start, and what follows it; `None` if there is none: a brace may be just a brace.
+/// The repetition at the start, and the text after it; `None` if there is none: a brace can be a literal.
 fn count_at(text: &str) -> Result<Option<(Count, &str)>, PatternError> {
     let simple = match text.as_bytes()[0] {
         b'*' => Some((0, None)),
@@ -430,70 +423,4 @@ fn number_at(text: &str) -> Option<(u32, &str)> {
         return None;
     }
     Some((digits.parse().unwrap_or(u32::MAX), rest))
-}
-
-/// The character that an escape sequence at the start stands for, and what follows it.
-pub(super) fn escaped_at(text: &str) -> Result<(u32, &str), PatternError> {
-    let mut characters = text[1..].chars();
-    let Some(first) = characters.next() else {
-        return Err(PatternError::refused(
-            "trailing backslash at end of expression",
-            "",
-        ));
-    };
-    let rest = characters.as_str();
-    let is_octal = |rest: &str| rest.starts_with(|next: char| next.is_digit(8));
-    let code = match first {
-        'a' => 0x07,
-        'f' => 0x0C,
-        'n' => 0x0A,
-        'r' => 0x0D,
-        't' => 0x09,
-        'v' => 0x0B,
-        // A single digit would be a reference to a group.
-        '1'..='7' if !is_octal(rest) => return Err(unknown_escape(text, rest)),
-        '0'..='7' => {
-            let more = rest.chars().take(2).take_while(|next| next.is_digit(8));
-            let digits = &text[1..2 + more.count()];
-            let code = u32::from_str_radix(digits, 8).unwrap_or_default();
-            return Ok((code, &text[1 + digits.len()..]));
-        }
-        'x' => return hexadecimal_at(text, rest),
-        _ if first.is_ascii() && !first.is_ascii_alphanumeric() => u32::from(first),
-        _ => return Err(unknown_escape(text, rest)),
-    };
-    Ok((code, rest))
-}
-
-/// `\x41` and `\x{10FFFF}`; `digits` is what follows the `x`.
-fn hexadecimal_at<'a>(text: &'a str, digits: &'a str) -> Result<(u32, &'a str), PatternError> {
-    let mut characters = digits.chars();
-    let Some(braced) = digits.strip_prefix('{') else {
-        let mut digit = || characters.next().and_then(|next| next.to_digit(16));
-        let (high, low) = (digit(), digit());
-        let rest = characters.as_str();
-        return match (high, low) {
-            (Some(high), Some(low)) => Ok((high * 16 + low, rest)),
-            _ => Err(unknown_escape(text, rest)),
-        };
-    };
-    characters = braced.chars();
-    let mut code = 0;
-    loop {
-        let rest = characters.as_str();
-        match characters.next() {
-            Some('}') if rest.len() < braced.len() => return Ok((code, characters.as_str())),
-            next => {
-                let digit = next.and_then(|next| next.to_digit(16));
-                match digit.map(|digit| code * 16 + digit) {
-                    Some(larger) if larger <= u32::from(char::MAX) => code = larger,
-                    _ => return Err(unknown_escape(text, characters.as_str())),
-                }
-            }
-        }
-    }
-}
-
-fn unknown_escape(text: &str, rest: &str) -> PatternError {
-    PatternError::refused("invalid escape sequence", &text[..text.len() - rest.len()])
 }

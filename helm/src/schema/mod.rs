@@ -1,4 +1,4 @@
-//! `values.schema.json`, by the validator whose Go twin Helm uses.
+//! `values.schema.json`. Helm uses the Go original of this validator.
 
 mod patterns;
 
@@ -7,12 +7,11 @@ use std::sync::{Arc, OnceLock};
 use boon::{Compiler, Format, SchemaIndex, Schemas, UrlLoader};
 use serde_json::{Map, Value as Tree};
 
-use crate::chart::Enabled;
 use patterns::{GO_REGEX, Patterns, check_regex};
 
 const LOCATION: &str = "file:///values.schema.json";
 
-/// Nothing is fetched: URNs permit everything, as in Helm, and other places are an error.
+/// Fetches nothing: as in Helm, a URN permits everything; other references are an error.
 struct NoLoader;
 
 impl UrlLoader for NoLoader {
@@ -24,30 +23,7 @@ impl UrlLoader for NoLoader {
     }
 }
 
-/// What the schemas of a chart and the charts inside it say against the values; empty if nothing.
-pub(crate) fn complaints(chart: &Enabled<'_>, values: &Map<String, Tree>) -> String {
-    let mut out = String::new();
-    if let Some(schema) = &chart.chart.schema
-        && let Err(problem) = schema.validate(values)
-    {
-        out.push_str(&format!("{}:\n{}\n", chart.name, problem.trim_end()));
-    }
-    for child in &chart.children {
-        match values.get(&child.name) {
-            None | Some(Tree::Null) => {}
-            Some(Tree::Object(values)) => out.push_str(&complaints(child, values)),
-            Some(other) => {
-                out.push_str(&format!(
-                    "{}:\ninvalid type for values: expected object (map), got {other}\n",
-                    child.name
-                ));
-            }
-        }
-    }
-    out
-}
-
-/// A `values.schema.json`, compiled when it is first wanted.
+/// A `values.schema.json`, compiled on first use.
 #[derive(Clone)]
 pub(crate) struct Schema {
     source: Arc<[u8]>,
@@ -61,7 +37,7 @@ struct Compiled {
 }
 
 impl Schema {
-    /// A schema from the file's bytes; what is wrong with it shows when it is used.
+    /// Errors in the schema are reported on first use.
     pub(crate) fn new(source: Arc<[u8]>) -> Self {
         Self {
             source,
@@ -69,7 +45,8 @@ impl Schema {
         }
     }
 
-    fn validate(&self, values: &Map<String, Tree>) -> Result<(), String> {
+    /// Compares the values with the schema; the error lists what does not meet it.
+    pub(crate) fn validate(&self, values: &Map<String, Tree>) -> Result<(), String> {
         let compiled = self
             .compiled
             .get_or_init(|| compile(&self.source))
@@ -81,7 +58,7 @@ impl Schema {
             .validate(&instance, compiled.index)
             .map_err(|error| {
                 let text = compiled.patterns.restore(&error.to_string());
-                // The first line names our made-up location.
+                // The first line names `LOCATION`.
                 text.split_once('\n')
                     .map_or(text.clone(), |(_, rest)| rest.to_owned())
             })
@@ -94,7 +71,7 @@ impl std::fmt::Debug for Schema {
     }
 }
 
-/// Bytes that a schema may have: the time to compile it grows with the square of the number of its properties.
+/// The maximum size of a schema, in bytes: the time to compile it grows with the square of the number of properties.
 const MAX_LENGTH: usize = 1 << 20;
 
 fn compile(source: &[u8]) -> Result<Compiled, String> {

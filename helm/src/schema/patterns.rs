@@ -1,15 +1,15 @@
-//! The regular expressions of a schema, which are in Go's syntax, for a validator that reads Rust's.
+//! Translates the regular expressions of a schema from Go's syntax to that of the validator.
 //!
-//! They are translated where they stand, and put back into messages.
+//! Messages contain the original patterns.
 
 use serde_json::{Map, Value as Tree};
 
 use crate::patterns::{Pattern, PatternError, translate};
 
-/// The name under which the format `regex` is checked as Go does; the validator's own cannot be replaced.
+/// The name of a format that replaces `regex` and follows Go; the validator's own cannot be replaced.
 pub(super) const GO_REGEX: &str = "go-regex";
 
-/// The patterns of a schema whose text changed.
+/// The patterns that the translation changed.
 #[derive(Default)]
 pub(super) struct Patterns(Vec<Translated>);
 
@@ -22,7 +22,8 @@ struct Translated {
 impl Patterns {
     /// Translates every pattern of a schema.
     ///
-    /// One that Go refuses becomes one that the validator refuses too: it is an error only where the schema is used.
+    /// A pattern that Go refuses becomes one that the validator refuses, so that it is an error only if the schema is
+    /// used.
     pub(super) fn translate(&mut self, schema: &mut Tree) {
         match schema {
             Tree::Object(keywords) => {
@@ -48,7 +49,7 @@ impl Patterns {
                 for (pattern, mut schema) in std::mem::take(properties) {
                     self.translate(&mut schema);
                     let mut written = self.write(&pattern);
-                    // Two patterns may mean the same.
+                    // Two patterns can have the same translation.
                     while translated.contains_key(&written) {
                         written.push_str("(?:)");
                     }
@@ -56,7 +57,7 @@ impl Patterns {
                 }
                 *properties = translated;
             }
-            // The keys of these are names.
+            // The keys in these are names.
             (
                 "properties" | "definitions" | "$defs" | "dependentSchemas" | "dependencies",
                 Tree::Object(schemas),
@@ -86,7 +87,7 @@ impl Patterns {
         written
     }
 
-    /// A message of the validator, with the patterns as the schema has them.
+    /// A message of the validator, with the original patterns.
     pub(super) fn restore(&self, message: &str) -> String {
         let mut message = message.replace(&format!(" {GO_REGEX}"), " regex");
         for pattern in &self.0 {
@@ -95,7 +96,7 @@ impl Patterns {
         message
     }
 
-    /// Why a schema does not compile: the pattern that the message is about, if it is about one.
+    /// The error of a schema that does not compile; names the pattern if it is the cause.
     pub(super) fn explain(&self, message: &str) -> String {
         for Translated {
             original,
@@ -120,7 +121,7 @@ impl Patterns {
     }
 }
 
-/// As the validator quotes.
+/// Quotes as the validator does.
 fn quote(text: &str) -> String {
     let quoted = format!("{text:?}")
         .replace("\\\"", "\"")

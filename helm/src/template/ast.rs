@@ -3,27 +3,37 @@
 use std::ops::Range;
 use std::rc::Rc;
 
+use super::error::position;
+use crate::failure::TemplatePlace;
 use crate::functions::Function;
 use crate::value::memory::Held;
 use crate::value::{Text, Value};
 
-/// A named template: a file, or a `define` in one.
+/// A named template: a file, or a `define` in a file.
 #[derive(Debug)]
 pub(crate) struct Template {
-    /// Its name: a path for files.
+    /// The path for files.
     pub(crate) name: Rc<str>,
-    /// The file it was read from.
     pub(crate) file: Rc<str>,
-    /// The text of that file, for positions.
+    /// The text of the file, for positions.
     pub(crate) source: Rc<str>,
-    /// What it does.
     pub(crate) nodes: Vec<Node>,
     /// The memory of the file's templates.
     pub(crate) _held: Rc<Held>,
 }
 
 impl Template {
-    /// Whether it is nothing but blank text.
+    /// The line and column of an offset.
+    pub(crate) fn place(&self, offset: usize) -> TemplatePlace {
+        let (line, column) = position(&self.source, offset);
+        TemplatePlace {
+            file: self.file.to_string(),
+            line,
+            column,
+        }
+    }
+
+    /// True if it contains only blank text.
     pub(crate) fn is_empty(&self) -> bool {
         self.nodes.iter().all(|node| match node {
             Node::Text(range) => self.source.as_bytes()[range.clone()]
@@ -77,18 +87,18 @@ pub(crate) enum Node {
     Continue,
 }
 
-/// Commands, each fed with the result of the one before it.
+/// Commands; each gets the result of the previous one as its last argument.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     pub(crate) offset: usize,
-    /// The variables it sets: at most two, by number.
+    /// At most two.
     pub(crate) variables: Vec<Variable>,
-    /// Whether they exist already.
+    /// True for `=`, false for `:=`.
     pub(crate) assigns: bool,
     pub(crate) commands: Vec<Command>,
 }
 
-/// A variable's name as a number of its file.
+/// A number for the name of a variable, unique in a file.
 pub(crate) type Variable = u32;
 
 /// An operand and its arguments.
@@ -97,14 +107,13 @@ pub(crate) struct Command {
     pub(crate) operands: Vec<Expression>,
 }
 
-/// An operand and where it stands.
+/// An operand and its position.
 #[derive(Debug)]
 pub(crate) struct Expression {
     pub(crate) offset: usize,
     pub(crate) kind: ExpressionKind,
 }
 
-/// An operand.
 #[derive(Debug)]
 pub(crate) enum ExpressionKind {
     /// `.`
@@ -129,13 +138,13 @@ pub(crate) enum ExpressionKind {
     Pipeline(Box<Pipeline>),
 }
 
-/// A number literal as every type it can be.
+/// A number literal, as each type that it can have.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct NumberLiteral {
-    /// Its value as an integer, if it is one.
+    /// `None` if it is not an integer.
     pub(crate) int: Option<i64>,
-    /// Its value as a float, if it is one.
+    /// `None` if it is not a float.
     pub(crate) float: Option<f64>,
-    /// Whether its spelling makes it a float where any type will do.
+    /// True if its spelling makes it a float where the type is not given.
     pub(crate) spelled_float: bool,
 }

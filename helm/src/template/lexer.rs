@@ -1,9 +1,8 @@
-//! Text to tokens.
+//! Splits a template into tokens.
 
-use super::parser::{ParseError, TREE_PER_TOKEN};
+use super::error::{ParseError, TREE_PER_TOKEN};
 use crate::value::memory;
 
-/// What a token is.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum TokenKind {
     Text,
@@ -41,7 +40,6 @@ pub(super) enum TokenKind {
     EndOfFile,
 }
 
-/// A token and its text.
 #[derive(Clone, Debug)]
 pub(super) struct Token<'a> {
     pub(super) kind: TokenKind,
@@ -93,7 +91,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn run(&mut self) -> Result<(), ParseError> {
-        // Whether the action before trimmed the text that follows it.
+        // True if the previous action trims the text after it.
         let mut trim_left = false;
         loop {
             let rest = self.rest();
@@ -122,7 +120,7 @@ impl<'a> Lexer<'a> {
             if after.is_empty() {
                 break;
             }
-            // The tokens, which may grow to twice their size, and the tree that is made of them.
+            // The vector of tokens, which may double its size, and the tree that is made of them.
             let room = self.tokens.len() * (2 * size_of::<Token<'_>>() + TREE_PER_TOKEN);
             if let Err(problem) = memory::check_room(room) {
                 return self.error(self.position, problem.to_string());
@@ -141,7 +139,7 @@ impl<'a> Lexer<'a> {
         Ok(())
     }
 
-    /// Skips a comment; whether it trims what follows.
+    /// Skips a comment; returns true if it trims the text after it.
     fn comment(&mut self, opening: usize) -> Result<bool, ParseError> {
         let start = self.position;
         let Some(length) = self.source[start + opening + 2..].find("*/") else {
@@ -156,7 +154,7 @@ impl<'a> Lexer<'a> {
         Ok(trims)
     }
 
-    /// Whether a right delimiter is here, and whether it trims.
+    /// Whether a right delimiter starts here, and whether it trims.
     fn right_delimiter(&self) -> (bool, bool) {
         let rest = self.rest();
         if rest.starts_with(SPACES) && rest[1..].starts_with("-}}") {
@@ -166,7 +164,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// The inside of an action, with its right delimiter.
+    /// The content of an action and its right delimiter.
     fn action(&mut self) -> Result<bool, ParseError> {
         loop {
             let (is_right, trims) = self.right_delimiter();
@@ -190,7 +188,7 @@ impl<'a> Lexer<'a> {
         match character {
             ' ' | '\t' | '\r' | '\n' => {
                 let mut length = rest.len() - rest.trim_start_matches(SPACES).len();
-                // The last blank belongs to a trimming delimiter.
+                // The last blank is part of the trimming delimiter.
                 if rest[length..].starts_with("-}}") {
                     length -= 1;
                 }
@@ -379,7 +377,7 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// Where the next action starts, or the end: searching for one byte is faster than searching for two.
+/// The start of the next action, or the end. Searching for one byte is faster than searching for two.
 fn find_action(text: &str) -> usize {
     text.match_indices('{')
         .map(|(at, _)| at)

@@ -22,7 +22,7 @@ pub(super) fn unquote(token: &str) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// One character of a literal: its bytes, and how much of the source it took.
+/// One character of a literal: its bytes, and its length in the source.
 fn unescape(rest: &str, quote: char) -> Option<(Vec<u8>, usize)> {
     let first = rest.chars().next()?;
     if first != '\\' {
@@ -94,12 +94,12 @@ pub(super) fn number(token: &str) -> Option<NumberLiteral> {
         });
     }
     let float = strconv::parse_float(token)?;
-    // Without a point or an exponent it has to be an integer: at most a `uint64`, and `08` is not one.
+    // Without a point or an exponent it must be an integer: at most a `uint64`, and `08` is not valid.
     let is_integer = float.abs() < 1.9e19 && !token.trim_start_matches(['+', '-']).starts_with('0');
     if !float.is_finite() || !(spelled_float || is_integer) {
         return None;
     }
-    // A float without a fraction can stand where an integer is wanted.
+    // A float without a fraction can be used as an integer.
     let int = (float.fract() == 0.0 && float.abs() < 9.2e18).then_some(float as i64);
     Some(NumberLiteral {
         int,
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn literals_are_gos() {
+    fn literals_parse_as_in_go() {
         assert_eq!(
             unquote(r#""a\n\u00e9\x41\101""#),
             Some("a\néAA".as_bytes().to_vec())

@@ -1,30 +1,19 @@
-//! Tokens to a tree.
+//! Makes a tree of the tokens.
 
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::ast::{Node, Template, Variable};
+use super::error::{ParseError, TREE_PER_TOKEN};
 use super::lexer::{Token, TokenKind, tokenize};
 use super::literal;
 use crate::value::Text;
 use crate::value::memory::Held;
 
-/// How deep parentheses and blocks may nest.
+/// The maximum depth of parentheses and blocks.
 const MAX_DEPTH: usize = 200;
 
-/// Bytes of the tree that a token needs at most.
-pub(super) const TREE_PER_TOKEN: usize = 96;
-
-/// What is wrong with a template, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ParseError {
-    /// The byte offset into the file.
-    pub(crate) offset: usize,
-    /// The problem.
-    pub(crate) problem: String,
-}
-
-/// Parses a file: the template that the file is, then those it defines.
+/// Parses a file. Returns the template of the file itself, and the templates that it defines.
 pub(crate) fn parse(name: &str, source: &str) -> Result<Vec<Rc<Template>>, ParseError> {
     let source: Rc<str> = Rc::from(source);
     let tokens = tokenize(&source)?;
@@ -47,7 +36,7 @@ pub(crate) fn parse(name: &str, source: &str) -> Result<Vec<Rc<Template>>, Parse
     Ok(parser.defined)
 }
 
-/// Where a list of nodes ended.
+/// The end of a list of nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
     End,
@@ -56,7 +45,7 @@ enum Ending {
     ElseChain,
 }
 
-/// Which control a pipeline belongs to.
+/// The action or parenthesis around a pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Context {
     Command,
@@ -84,7 +73,7 @@ pub(super) type Parsed<T> = Result<T, ParseError>;
 
 impl<'a> Parser<'a> {
     pub(super) fn peek(&self) -> &Token<'a> {
-        // The last token ends the file and is never passed.
+        // The last token is the end of the file.
         &self.tokens[self.position.min(self.tokens.len() - 1)]
     }
 
@@ -141,7 +130,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// The whole file: text, actions and, only here, definitions.
+    /// The whole file: text, actions and definitions, which are allowed only here.
     fn file(&mut self) -> Parsed<Vec<Node>> {
         let mut nodes = Vec::new();
         while self.peek().kind != TokenKind::EndOfFile {
@@ -405,7 +394,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// What an action was.
+/// The kind of an action.
 enum Parts {
     Node(Node),
     Ending(Ending, usize),

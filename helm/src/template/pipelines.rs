@@ -1,4 +1,4 @@
-//! The inside of actions: pipelines, commands, operands.
+//! Parses the content of actions: pipelines, commands, operands.
 
 use super::ast::{Command, Expression, ExpressionKind, NumberLiteral, Pipeline, Variable};
 use super::lexer::{Token, TokenKind};

@@ -1,7 +1,7 @@
-//! Between the values of a template and the tree a caller holds.
+//! Converts between the values of templates and the trees of callers.
 //!
-//! The tree is `serde_json::Value`: it can cross threads, and its numbers tell Go's `int64` (from `--set`) from
-//! `float64` (from YAML and JSON).
+//! A tree is a `serde_json::Value`: it can be sent to other threads, and its numbers distinguish Go's `int64` (from
+//! `--set`) from `float64` (from YAML and JSON).
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde_json::{Map as TreeMap, Number, Value as Tree};
 
 use super::{MapType, Text, Value};
 
-/// A tree as template values; objects become maps of the given type at the top, plain ones below.
+/// A tree as template values: objects become plain maps.
 pub(crate) fn from_tree(tree: &Tree) -> Value {
     match tree {
         Tree::Null => Value::Nil,
@@ -35,7 +35,7 @@ pub(crate) fn from_tree(tree: &Tree) -> Value {
 pub(crate) fn tree_size<'a>(
     entries: impl ExactSizeIterator<Item = (&'a String, &'a Tree)>,
 ) -> usize {
-    /// A node of a map holds eleven entries and may be half full.
+    /// A node of a map has room for eleven entries and may be half full.
     const NODE: usize = 11 * (size_of::<String>() + size_of::<Tree>()) + 24;
     let nodes = entries.len().div_ceil(6) * NODE;
     let items = entries.map(|(key, item)| key.len() + 16 + item_size(item));
@@ -53,7 +53,7 @@ fn item_size(tree: &Tree) -> usize {
     }
 }
 
-/// Template values as a tree; what JSON cannot hold becomes null.
+/// Template values as a tree; values that JSON does not have become null.
 pub(crate) fn to_tree(value: &Value) -> Tree {
     match value {
         Value::Nil | Value::Struct(_) | Value::Time(_) | Value::Bytes(_) => Tree::Null,

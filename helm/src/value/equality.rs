@@ -1,11 +1,11 @@
-//! `reflect.DeepEqual`: types must match, contents are compared all the way down.
+//! `reflect.DeepEqual`: types must match, and contents are compared at every depth.
 
 use std::rc::Rc;
 
-use super::Value;
+use super::{Map, Value};
 
-/// Whether two values have the same type and the same content. Each comparison takes one from the budget; nothing is
-/// left when it did not suffice.
+/// True if two values have the same type and the same content. Each comparison takes one from the budget; the budget is
+/// 0 afterwards if it was too small.
 pub(crate) fn deep_equal(left: &Value, right: &Value, budget: &mut u64) -> bool {
     equal_at(left, right, 0, budget)
 }
@@ -42,20 +42,7 @@ fn equal_at(left: &Value, right: &Value, depth: usize, budget: &mut u64) -> bool
                         .zip(&right.items)
                         .all(|(left, right)| equal_at(left, right, depth + 1, budget)))
         }
-        (Value::Map(left), Value::Map(right)) => {
-            if Rc::ptr_eq(&left.entries, &right.entries) {
-                return left.kind == right.kind;
-            }
-            let (left_entries, right_entries) = (left.entries.borrow(), right.entries.borrow());
-            left.kind == right.kind
-                && left.is_nil == right.is_nil
-                && left_entries.len() == right_entries.len()
-                && left_entries.iter().zip(right_entries.iter()).all(
-                    |((left_key, left), (right_key, right))| {
-                        left_key == right_key && equal_at(left, right, depth + 1, budget)
-                    },
-                )
-        }
+        (Value::Map(left), Value::Map(right)) => maps_equal(left, right, depth, budget),
         (Value::Struct(left), Value::Struct(right)) => {
             Rc::ptr_eq(left, right)
                 || (left.type_name == right.type_name
@@ -80,4 +67,19 @@ fn equal_at(left: &Value, right: &Value, depth: usize, budget: &mut u64) -> bool
             _,
         ) => false,
     }
+}
+
+fn maps_equal(left: &Map, right: &Map, depth: usize, budget: &mut u64) -> bool {
+    if Rc::ptr_eq(&left.entries, &right.entries) {
+        return left.kind == right.kind;
+    }
+    let (left_entries, right_entries) = (left.entries.borrow(), right.entries.borrow());
+    left.kind == right.kind
+        && left.is_nil == right.is_nil
+        && left_entries.len() == right_entries.len()
+        && left_entries.iter().zip(right_entries.iter()).all(
+            |((left_key, left), (right_key, right))| {
+                left_key == right_key && equal_at(left, right, depth + 1, budget)
+            },
+        )
 }

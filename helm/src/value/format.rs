@@ -1,8 +1,12 @@
 //! Go's `%v`: how a value prints inside a template.
 
 use super::{Methods, Text, Value, format_general};
+use crate::limits::MAX_TEXT;
 
-/// Values nest no deeper than this when printed; a map that holds itself would never end.
+/// Go prints this for nil; Helm removes it from the output.
+pub(crate) const NO_VALUE: &[u8] = b"<no value>";
+
+/// The depth at which printing stops: a map can contain itself.
 const MAX_DEPTH: usize = 1_000;
 
 /// `fmt.Sprint(value)`.
@@ -20,9 +24,9 @@ pub(crate) fn write_display(out: &mut Vec<u8>, value: &Value) {
     format_value(out, value, 0);
 }
 
-/// `%v` of a value at some depth of another.
+/// `%v` of a value at a depth inside another value.
 pub(crate) fn format_value(out: &mut Vec<u8>, value: &Value, depth: usize) {
-    if depth > MAX_DEPTH || out.len() > crate::functions::MAX_TEXT {
+    if depth > MAX_DEPTH || out.len() > MAX_TEXT {
         out.extend_from_slice(b"...");
         return;
     }
@@ -54,7 +58,7 @@ pub(crate) fn format_value(out: &mut Vec<u8>, value: &Value, depth: usize) {
                 format_entries(out, entries.iter(), depth);
             }
             Methods::ApiVersions(versions) => format_items(out, versions, depth),
-            // The normalized version is a field of its own that templates cannot reach.
+            // Go has the normalized version in a further field, which templates cannot read.
             Methods::KubeVersion => {
                 let field = |name: &[u8]| structure.field(name).unwrap_or(Value::Nil);
                 let version = field(b"Version");

@@ -1,19 +1,19 @@
-//! How much memory the values of a thread hold.
+//! Counts the memory that the values of a thread hold.
 //!
-//! Values are bound to the thread that makes them, so each thread counts its own: every text, list and map adds itself
-//! when it is made and takes itself away when it is dropped. What is not a value (parsed templates, rendered text,
-//! copies that a function works on) is added with [`Held`]. The sums are estimates of what the allocator needs.
+//! A value stays in the thread that makes it, so each thread has a counter: every text, list and map adds its size
+//! when it is made and subtracts it when it is dropped. Other memory (parsed templates, rendered text,
+//! working copies of functions) is counted with [`Held`]. The sizes are estimates of what the allocator uses.
 
-use std::cell::Cell;
+use std::cell;
 
 use crate::limits::Limits;
 
 thread_local! {
-    static HELD: Cell<usize> = const { Cell::new(0) };
-    static LIMIT: Cell<usize> = const { Cell::new(Limits::MEMORY) };
+    static HELD: cell::Cell<usize> = const { cell::Cell::new(0) };
+    static LIMIT: cell::Cell<usize> = const { cell::Cell::new(Limits::MEMORY) };
 }
 
-/// The values of this thread need more memory than they may.
+/// The values of this thread need more memory than the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OutOfMemory;
 
@@ -32,12 +32,12 @@ pub(crate) fn limit_to(bytes: usize) {
     LIMIT.set(bytes);
 }
 
-/// Fails if the values of this thread hold too much already.
+/// Fails if the values of this thread hold more than the limit.
 pub(crate) fn check() -> Result<(), OutOfMemory> {
     check_room(0)
 }
 
-/// Fails if there is no room for so many bytes more.
+/// Fails if that many more bytes would exceed the limit.
 pub(crate) fn check_room(bytes: usize) -> Result<(), OutOfMemory> {
     if HELD.get().saturating_add(bytes) > LIMIT.get() {
         return Err(OutOfMemory);
@@ -53,7 +53,7 @@ pub(super) fn subtract(bytes: usize) {
     HELD.set(HELD.get().saturating_sub(bytes));
 }
 
-/// Memory that something other than a value holds, for as long as this lives.
+/// Memory that something other than a value holds; it is given back when this is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Held(usize);
 
@@ -64,13 +64,13 @@ impl Held {
         Self(bytes)
     }
 
-    /// Counts bytes that are about to be needed.
+    /// Counts bytes before they are allocated.
     pub(crate) fn checked(bytes: usize) -> Result<Self, OutOfMemory> {
         check_room(bytes)?;
         Ok(Self::new(bytes))
     }
 
-    /// Counts more bytes that are about to be needed.
+    /// Counts further bytes before they are allocated.
     pub(crate) fn grow_checked(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
         check_room(bytes)?;
         add(bytes);
@@ -93,7 +93,7 @@ mod tests {
     use crate::value::{Text, Value};
 
     #[test]
-    fn what_values_hold_is_given_back() {
+    fn dropped_values_give_their_memory_back() {
         let before = HELD.get();
         let text = Value::text("x".repeat(1_000));
         let list = Value::list(vec![text.clone(); 100]);

@@ -1,8 +1,8 @@
-//! What a template computes with: Go's values, as far as templates can tell them apart.
+//! The values of templates: Go's values, as far as templates can distinguish them.
 //!
-//! Maps are shared references, as in Go: `set` on one is seen by everyone who holds it. Lists are never changed in
-//! place by any function, so they are shared without a cell. Integers remember their Go type because `typeOf`, `kindIs`
-//! and the argument checks tell `int` from `int64`.
+//! Maps are shared references, as in Go: a change by `set` is visible in every reference. No function changes a list
+//! in place, so lists are shared without a `RefCell`. Integers have their Go type because `typeOf`, `kindIs`
+//! and the checks of arguments distinguish `int` from `int64`.
 
 mod convert;
 mod equality;
@@ -19,15 +19,15 @@ use std::sync::Arc;
 
 pub(crate) use convert::{from_tree, to_tree, tree_size};
 pub(crate) use equality::deep_equal;
-pub(crate) use format::{format_value, to_display, write_display};
+pub(crate) use format::{NO_VALUE, format_value, to_display, write_display};
 pub(crate) use number::{format_general, format_json_number, format_with_verb};
 pub(crate) use shared::{List, ListType, Map, MapType};
 pub(crate) use structure::{BUILD_INFO, FileSet, Methods, Structure};
 pub(crate) use text::Text;
 
-use crate::functions::calendar::Instant;
+use crate::time::Instant;
 
-/// A Go integer type that templates can meet.
+/// A Go integer type that occurs in templates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IntType {
     /// `int`: literals, `len`, `int`, `until`.
@@ -60,7 +60,7 @@ impl IntType {
         }
     }
 
-    /// Whether comparisons treat it as unsigned.
+    /// True if comparisons treat it as unsigned.
     pub(crate) fn is_unsigned(self) -> bool {
         match self {
             Self::Int | Self::Int64 => false,
@@ -74,7 +74,6 @@ impl IntType {
 pub(crate) enum Value {
     /// Go's nil, and the absence of a value.
     Nil,
-    /// A boolean.
     Bool(bool),
     /// An integer of one of Go's types.
     Int(i64, IntType),
@@ -152,7 +151,7 @@ impl Value {
         Self::Map(Rc::new(Map::nil(kind)))
     }
 
-    /// Whether `if`, `with`, `and`, `or`, `default` and `empty` take it as set.
+    /// True if `if`, `with`, `and`, `or`, `default` and `empty` treat it as set.
     pub(crate) fn is_true(&self) -> bool {
         match self {
             Self::Nil => false,
@@ -168,7 +167,7 @@ impl Value {
         }
     }
 
-    /// Whether it is nothing, or Go's nil slice or map.
+    /// True for nil and for Go's nil slices and maps.
     pub(crate) fn is_nil(&self) -> bool {
         match self {
             Self::Nil => true,
@@ -224,7 +223,7 @@ impl Value {
         }
     }
 
-    /// The items, when it is a list of any kind.
+    /// The items if it is a list of any kind.
     pub(crate) fn items(&self) -> Option<std::borrow::Cow<'_, [Value]>> {
         match self {
             Self::List(list) => Some(std::borrow::Cow::Borrowed(&list.items)),

@@ -72,7 +72,7 @@ pub(crate) fn format_with_verb(number: f64, verb: char, precision: Option<usize>
     if negative { format!("-{text}") } else { text }
 }
 
-/// The digits behind the point that a float can have, and the zeros that come after them: Rust's formatter
+/// The digits after the point that a float can have, and the zeros after them: Rust's formatter
 /// takes no precision above 65,535, and panics.
 fn digits_and_zeros(precision: usize) -> (usize, String) {
     let digits = precision.min(MOST_DIGITS);

@@ -1,4 +1,4 @@
-//! Go's slices and maps: what values share, and what they weigh.
+//! Go's slices and maps, which values share, and their size in memory.
 
 use std::cell::{Ref, RefCell};
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ pub(crate) enum ListType {
     Strings,
     /// `[]int`.
     Ints,
-    /// `[][]interface {}`: what `chunk` returns.
+    /// `[][]interface {}`, the result of `chunk`.
     Lists,
 }
 
@@ -26,11 +26,11 @@ pub(crate) enum MapType {
     Any,
     /// Helm's named type for `.Values`, assignable to the plain one.
     Values,
-    /// `map[string]string`: what `split` returns, and annotations.
+    /// `map[string]string`, the result of `split`; also annotations.
     Strings,
 }
 
-/// A Go slice. Never changed once it is made.
+/// A Go slice. It is never changed.
 #[derive(Debug)]
 pub(crate) struct List {
     pub(crate) items: Vec<Value>,
@@ -39,11 +39,10 @@ pub(crate) struct List {
     pub(crate) is_nil: bool,
 }
 
-/// What a list takes besides its items.
+/// Bytes that a list takes in addition to its items.
 const LIST_OVERHEAD: usize = 64;
 
 impl List {
-    /// A slice of these items.
     pub(crate) fn new(items: Vec<Value>, element: ListType) -> Self {
         memory::add(LIST_OVERHEAD + items_size(&items));
         Self {
@@ -77,7 +76,7 @@ fn items_size(items: &Vec<Value>) -> usize {
     items.capacity() * size_of::<Value>()
 }
 
-/// A Go map with string keys, shared by everyone who refers to it.
+/// A Go map with string keys; clones share its entries.
 #[derive(Debug)]
 pub(crate) struct Map {
     pub(crate) entries: Rc<Entries>,
@@ -87,7 +86,6 @@ pub(crate) struct Map {
 }
 
 impl Map {
-    /// A map of these entries.
     pub(crate) fn new(entries: BTreeMap<Text, Value>, kind: MapType) -> Self {
         Self {
             entries: Rc::new(Entries::new(entries)),
@@ -109,18 +107,18 @@ impl Map {
         self.entries.borrow().get(key).cloned()
     }
 
-    /// Sets a key, for everyone.
+    /// Sets a key in all clones.
     pub(crate) fn insert(&self, key: Text, value: Value) {
         let mut entries = self.entries.0.borrow_mut();
         let before = entries_size(entries.len());
         let old = entries.insert(key, value);
         memory::add(entries_size(entries.len()) - before);
-        // The old value may lead back here: it is dropped when the map is free again.
+        // The old value may contain this map: drop it after the borrow ends.
         drop(entries);
         drop(old);
     }
 
-    /// Removes a key, for everyone.
+    /// Removes a key in all clones.
     pub(crate) fn remove(&self, key: &[u8]) {
         let mut entries = self.entries.0.borrow_mut();
         let before = entries_size(entries.len());
@@ -139,7 +137,6 @@ impl Map {
         }))
     }
 
-    /// The number of keys.
     pub(crate) fn len(&self) -> usize {
         self.entries.borrow().len()
     }
@@ -155,7 +152,6 @@ impl Entries {
         Self(RefCell::new(entries))
     }
 
-    /// The entries, to read.
     pub(crate) fn borrow(&self) -> Ref<'_, BTreeMap<Text, Value>> {
         self.0.borrow()
     }
@@ -175,14 +171,14 @@ impl Drop for Entries {
     }
 }
 
-/// What a map of so many keys takes, without its keys and values: nodes of eleven entries that may be half full.
+/// Bytes that a map of that many keys takes, without its keys and values: nodes of eleven entries, possibly half full.
 fn entries_size(count: usize) -> usize {
     const ENTRY: usize = size_of::<Text>() + size_of::<Value>();
     const NODE: usize = 11 * ENTRY + 24;
     96 + count.div_ceil(6) * NODE
 }
 
-/// Drops values without recursion: a chart may nest them deeper than a stack is.
+/// Drops values without recursion: a chart can nest them deeper than the stack allows.
 fn release(mut values: Vec<Value>) {
     while let Some(value) = values.pop() {
         match value {

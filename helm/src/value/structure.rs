@@ -6,33 +6,33 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{Text, Value};
-use crate::functions::versions::Version;
+use crate::versions::Version;
 
 /// A chart's own files by path, as `.Files` and its `Glob` show them.
 pub(crate) type FileSet = BTreeMap<String, Arc<[u8]>>;
 
-/// What can be called on a struct besides reading its fields.
+/// The methods of a struct.
 #[derive(Debug)]
 pub(crate) enum Methods {
     /// Nothing.
     None,
-    /// `.Files`: `Get`, `GetBytes`, `Glob`, `Lines`, `AsConfig`, `AsSecrets`; a map to everyone else.
+    /// `.Files`: `Get`, `GetBytes`, `Glob`, `Lines`, `AsConfig`, `AsSecrets`; otherwise a map.
     Files(Rc<FileSet>),
-    /// `.Capabilities.APIVersions`: `Has`; a list to everyone else.
+    /// `.Capabilities.APIVersions`: `Has`; otherwise a list.
     ApiVersions(Vec<Value>),
     /// `.Capabilities.KubeVersion`: prints as its version.
     KubeVersion,
-    /// What `semver` returns.
+    /// The result of `semver`.
     Version(Box<Version>),
 }
 
 impl PartialEq for Methods {
-    /// Whether `reflect.DeepEqual` finds no difference.
+    /// As `reflect.DeepEqual` compares them.
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::None, Self::None) | (Self::KubeVersion, Self::KubeVersion) => true,
             (Self::Files(left), Self::Files(right)) => left == right,
-            // A render has one set of them.
+            // A render has a single set of versions.
             (Self::ApiVersions(_), Self::ApiVersions(_)) => true,
             (Self::Version(left), Self::Version(right)) => left == right,
             (
@@ -76,7 +76,7 @@ impl Structure {
             .map(|(_, value)| value.clone())
     }
 
-    /// The fields that JSON shows, by the names it gives them.
+    /// The fields in JSON, by their names there.
     pub(crate) fn json_fields(&self) -> impl Iterator<Item = (&'static str, &Value)> {
         let is_build_info = self.type_name == BUILD_INFO;
         self.fields.iter().filter_map(move |(name, value)| {
@@ -106,7 +106,7 @@ impl Structure {
         }
     }
 
-    /// Structs are always true; the ones that are maps or slices when they are not empty.
+    /// Structs are true; those that are maps or slices are true if they are not empty.
     pub(crate) fn is_true(&self) -> bool {
         match &self.methods {
             Methods::None | Methods::KubeVersion | Methods::Version(_) => true,

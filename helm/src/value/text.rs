@@ -11,7 +11,7 @@ use super::memory;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Text(Rc<[u8]>);
 
-/// What a text takes besides its bytes.
+/// Bytes of memory that a text takes in addition to its own bytes.
 const OVERHEAD: usize = 32;
 
 impl Drop for Text {
@@ -28,7 +28,7 @@ impl Text {
         Self(bytes)
     }
 
-    /// As UTF-8, with replacement characters where it is not.
+    /// As UTF-8; invalid bytes become replacement characters.
     pub(crate) fn to_str(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.0)
     }

@@ -1,34 +1,35 @@
-//! Helm's coalescing: parent over child, user over chart, and null removes.
+//! Helm's coalescing: the parent's values override the child's, the user's override the chart's, and null removes a
+//! key.
 
 use serde_json::{Map, Value as Tree};
 
 type Table = Map<String, Tree>;
 
-/// A chart as coalescing sees it.
+/// The view of a chart that coalescing needs.
 pub(crate) trait Scope: Sized {
-    /// The name its values have in its parent.
+    /// The key of its values in those of its parent.
     fn name(&self) -> &str;
-    /// Its own values.
+    /// The chart's own values.
     fn values(&self) -> &Table;
     /// The charts inside it.
     fn children(&self) -> &[Self];
 }
 
-/// The chart's values under the given ones, for it and all charts inside it; nulls remove keys.
+/// Adds the values of a chart and of all charts inside it where the given values lack them; nulls remove keys.
 pub(crate) fn coalesce_values<S: Scope>(scope: &S, values: &Table) -> Result<Table, String> {
     let mut result = values.clone();
     coalesce(scope, &mut result, false)?;
     Ok(result)
 }
 
-/// The same, but nulls stay.
+/// Like [`coalesce_values`], but nulls stay.
 pub(crate) fn merge_values<S: Scope>(scope: &S, values: &Table) -> Result<Table, String> {
     let mut result = values.clone();
     coalesce(scope, &mut result, true)?;
     Ok(result)
 }
 
-/// Merges a table under another one; nulls stay.
+/// Adds the entries of a table that another one lacks; nulls stay.
 pub(crate) fn merge_tables(over: &mut Table, under: Table) {
     coalesce_tables(over, under, true);
 }
@@ -50,7 +51,7 @@ fn coalesce<S: Scope>(scope: &S, values: &mut Table, keep_nulls: bool) -> Result
     Ok(())
 }
 
-/// The parent's `global` over the child's.
+/// Overrides the child's `global` with the parent's.
 fn coalesce_globals(child: &mut Table, parent: &Table) {
     let mut own = match child.get("global") {
         None => Table::new(),
@@ -81,7 +82,7 @@ fn coalesce_globals(child: &mut Table, parent: &Table) {
     child.insert("global".into(), Tree::Object(own));
 }
 
-/// A chart's own values under the given ones.
+/// Adds a chart's own values where the given ones lack them.
 fn coalesce_own<S: Scope>(scope: &S, values: &mut Table, keep_nulls: bool) {
     for (key, default) in scope.values() {
         match values.get_mut(key) {
@@ -117,7 +118,7 @@ fn coalesce_own<S: Scope>(scope: &S, values: &mut Table, keep_nulls: bool) {
     }
 }
 
-/// A chart's own nulls do not reach its templates; those in lists do.
+/// A chart's own nulls are removed, except for those in lists.
 fn remove_nulls(value: &mut Tree) {
     if let Tree::Object(table) = value {
         table.retain(|_, value| !value.is_null());
@@ -131,7 +132,7 @@ fn coalesce_tables(over: &mut Table, under: Table, keep_nulls: bool) {
             None => {
                 over.insert(key, value);
             }
-            // A null removes the value it stands over, but not another null.
+            // A null removes the value that it overrides, but not another null.
             Some(Tree::Null) if !keep_nulls && !value.is_null() => {
                 over.remove(&key);
             }

@@ -1,4 +1,4 @@
-//! Values: read from YAML, set on a command line, merged as Helm merges them.
+//! Values: read from YAML or set on a command line, and merged as Helm merges them.
 
 pub(crate) mod coalesce;
 mod set;
@@ -10,29 +10,29 @@ use crate::limits::Limits;
 use crate::value::memory::Held;
 use crate::{value, yaml};
 
-/// The values a caller gives a chart, over the chart's own.
+/// The values that override a chart's own.
 ///
-/// Later calls win over earlier ones, as later files and flags do for Helm.
+/// Later calls override earlier ones, as later files and flags do in Helm.
 ///
 /// ```
-/// let mut values = helm::Values::new();
+/// let mut values = helm_render::Values::new();
 /// values.merge_yaml("image: {repository: nginx, tag: '1.0'}\nreplicas: 2")?;
 /// values.set("image.tag=1.1,hosts={a,b}")?;
 /// assert_eq!(values.tree()["image"]["tag"], "1.1");
 /// assert_eq!(values.tree()["image"]["repository"], "nginx");
 /// assert_eq!(values.tree()["hosts"][1], "b");
-/// # Ok::<(), helm::Error>(())
+/// # Ok::<(), helm_render::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Values(Tree);
 
 impl Values {
-    /// No values.
+    /// Empty values.
     pub fn new() -> Self {
         Self(Tree::Object(Map::new()))
     }
 
-    /// Values from a tree; what is no object counts as nothing.
+    /// Values from a tree; a tree that is not an object is an empty one.
     ///
     /// Integers stay Go's `int64`, as from `--set`; Helm reads numbers in files as floats, and so does
     /// [`merge_yaml`](Self::merge_yaml).
@@ -50,18 +50,18 @@ impl Values {
         &self.0
     }
 
-    /// Merges a values file over what is there: maps are merged, everything else is replaced.
+    /// Merges a values file: maps are merged, other values are replaced.
     ///
     /// # Errors
     ///
-    /// When the text is no YAML map.
+    /// If the text is not a YAML map.
     pub fn merge_yaml(&mut self, text: &str) -> Result<(), Error> {
         let new = read_documents(text.as_bytes()).map_err(Error::Values)?;
         self.merge_tree(Tree::Object(new));
         Ok(())
     }
 
-    /// Merges a tree over what is there.
+    /// Merges a tree: maps are merged, other values are replaced.
     pub fn merge_tree(&mut self, tree: Tree) {
         if let Tree::Object(new) = tree {
             let old = std::mem::take(self.entries_mut());
@@ -73,7 +73,7 @@ impl Values {
     ///
     /// # Errors
     ///
-    /// When the text is not of that form.
+    /// If the text does not have this syntax.
     pub fn set(&mut self, text: &str) -> Result<(), Error> {
         set::parse_into(text, self.entries_mut(), false)
             .map_err(|problem| Error::Values(format!("{text:?}: {problem}")))
@@ -83,7 +83,7 @@ impl Values {
     ///
     /// # Errors
     ///
-    /// When the text is not of that form.
+    /// If the text does not have this syntax.
     pub fn set_string(&mut self, text: &str) -> Result<(), Error> {
         set::parse_into(text, self.entries_mut(), true)
             .map_err(|problem| Error::Values(format!("{text:?}: {problem}")))
@@ -100,16 +100,16 @@ impl Values {
         }
         match &mut self.0 {
             Tree::Object(entries) => entries,
-            // Made an object just above.
+            // The lines above make it an object.
             _ => unreachable!("values are an object"),
         }
     }
 }
 
-/// Reads a values file: one or more YAML documents, later ones over earlier ones.
+/// Reads a values file: one or more YAML documents; later ones override earlier ones.
 pub(crate) fn read_documents(data: &[u8]) -> Result<Map<String, Tree>, String> {
     let text = std::str::from_utf8(data).map_err(|error| format!("not UTF-8: {error}"))?;
-    // A part of the memory is for the tree that is made of the values.
+    // Reserve memory for the tree that is made of the values.
     let _tree = Held::new(Limits::MEMORY / 2);
     let mut values = Map::new();
     let mut rest = text;
@@ -129,12 +129,12 @@ pub(crate) fn read_documents(data: &[u8]) -> Result<Map<String, Tree>, String> {
     }
 }
 
-/// Where the document ends: at a line that starts with `---`, unless it is the first one.
+/// The end of the document: a line that starts with `---` and is not the first one.
 fn document_end(text: &str) -> usize {
     text.find("\n---").unwrap_or(text.len())
 }
 
-/// Helm's `MergeMaps`: the second map wins, maps inside are merged.
+/// Helm's `MergeMaps`: the second map overrides the first, and maps inside are merged.
 fn merge_maps(mut old: Map<String, Tree>, new: Map<String, Tree>) -> Map<String, Tree> {
     for (key, value) in new {
         let value = match (old.remove(&key), value) {
@@ -146,7 +146,7 @@ fn merge_maps(mut old: Map<String, Tree>, new: Map<String, Tree>) -> Map<String,
     old
 }
 
-/// The value at a path of keys with points between them.
+/// The value at a path of keys separated by points.
 pub(crate) fn find_path<'a>(values: &'a Map<String, Tree>, path: &str) -> Option<&'a Tree> {
     let mut parts = path.split('.');
     let mut current = values.get(parts.next()?)?;

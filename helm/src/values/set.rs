@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value as Tree};
 
-/// The highest index of a list that can be set.
+/// The highest index in a list.
 const MAX_INDEX: usize = 65_536;
-/// The deepest path that can be set.
+/// The maximum number of names in a path.
 const MAX_DEPTH: usize = 30;
 
-/// Sets what a line of `name=value` pairs says.
+/// Sets the values of a line of `name=value` pairs.
 pub(super) fn parse_into(
     text: &str,
     values: &mut Map<String, Tree>,
@@ -29,12 +29,12 @@ struct Parser {
     characters: Vec<char>,
     position: usize,
     strings_only: bool,
-    /// Whether a value was wanted where the text had ended.
+    /// True if the text ended where a value is required.
     at_end: bool,
 }
 
 impl Parser {
-    /// Text up to one of the stops, which is taken; `None` at the end.
+    /// The text up to one of the stops, which is consumed; `None` at the end.
     fn until(&mut self, stops: &[char]) -> (String, Option<char>) {
         let mut text = String::new();
         while let Some(character) = self.characters.get(self.position).copied() {
@@ -102,7 +102,7 @@ impl Parser {
         let (text, stop) = self.until(&[']']);
         let index = text
             .parse::<i64>()
-            .map_err(|_| format!("error parsing index: {text:?} is no number"))?;
+            .map_err(|_| format!("error parsing index: {text:?} is not a number"))?;
         if stop.is_none() {
             return Err("error parsing index: the ] is missing".into());
         }
@@ -149,7 +149,7 @@ impl Parser {
                     _ => Map::new(),
                 };
                 self.key(&mut inner, depth + 1)?;
-                // Helm loses a new item whose last value is missing: `a[0].b=`.
+                // Helm drops a new item if its last value is missing: `a[0].b=`.
                 if is_new && self.at_end {
                     return Ok(list);
                 }
@@ -163,7 +163,7 @@ impl Parser {
         Ok(list)
     }
 
-    /// What follows `=`.
+    /// The value after `=`.
     fn value_or_list(&mut self) -> Result<Tree, String> {
         self.at_end |= self.position >= self.characters.len();
         if self.characters.get(self.position) != Some(&'{') {
@@ -177,7 +177,7 @@ impl Parser {
             match stop {
                 None => return Err("list must terminate with '}'".into()),
                 Some('}') => {
-                    // `{}` is a list of one empty text: so Helm has it.
+                    // As in Helm, `{}` is a list of one empty text.
                     list.push(self.typed(text));
                     if self.characters.get(self.position) == Some(&',') {
                         self.position += 1;
@@ -200,7 +200,7 @@ impl Parser {
             "0" => return Tree::from(0),
             _ => {}
         }
-        // A leading zero makes it text.
+        // A number with a leading zero is text.
         match text.parse::<i64>() {
             Ok(number) if !text.starts_with('0') => Tree::from(number),
             _ => Tree::String(text),
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_parse_as_helms() {
+    fn lines_parse_as_in_helm() {
         for (text, expected) in [
             ("a=b", json!({"a": "b"})),
             (

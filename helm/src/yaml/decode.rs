@@ -1,4 +1,4 @@
-//! Nodes to values: merge keys, aliases, tags, and the detour through JSON that makes every number a float.
+//! Makes values of nodes: merge keys, aliases, tags, and the conversion through JSON that makes every number a float.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -32,13 +32,13 @@ fn read_with(text: &str, numbers: Numbers) -> Result<Value, YamlError> {
     }
 }
 
-/// Reads the first document of a text as a map; nothing at all is an empty one.
+/// Reads the first document of a text as a map; an empty text is an empty map.
 pub(crate) fn read_map(text: &str) -> Result<BTreeMap<Text, Value>, YamlError> {
     entries_of(read(text)?)
 }
 
-/// Reads the first document of a text as a map in which integers are not floats, and no number is refused: for files
-/// whose fields have types, where a number may stand for text.
+/// Reads the first document of a text as a map. Integers are not floats, and every number is accepted: for files
+/// with typed fields, where a number can be used as text.
 pub(crate) fn read_map_keeping_numbers(text: &str) -> Result<BTreeMap<Text, Value>, YamlError> {
     entries_of(read_with(text, Numbers::Kept)?)
 }
@@ -55,7 +55,7 @@ fn entries_of(value: Value) -> Result<BTreeMap<Text, Value>, YamlError> {
     }
 }
 
-/// Reads every document of a text, as far as it can be read: the last entry is an error if one broke off.
+/// Reads every document of a text, up to the first error, which is then the last entry.
 pub(crate) fn read_documents(text: &str) -> Vec<Result<Value, YamlError>> {
     if let Err(error) = check_characters(text) {
         return vec![Err(error)];
@@ -74,7 +74,7 @@ pub(crate) fn read_documents(text: &str) -> Vec<Result<Value, YamlError>> {
     }
 }
 
-/// What `encoding/json` calls a value in its messages.
+/// The type of a value in messages of `encoding/json`.
 pub(crate) fn json_kind(value: &Value) -> &'static str {
     match value {
         Value::Nil => "null",
@@ -89,7 +89,7 @@ pub(crate) fn json_kind(value: &Value) -> &'static str {
 /// YAML allows no control characters besides tab and line breaks.
 pub(super) fn check_characters(text: &str) -> Result<(), YamlError> {
     let allowed = |character: char| matches!(character, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{A0}'..='\u{FFFD}' | '\u{10000}'..);
-    // Without an early end, so that the compiler can take many bytes at once.
+    // Do not stop early, so that the compiler can vectorize the loop.
     let is_plain = |plain, byte| plain & matches!(byte, b' '..=b'~' | b'\n');
     if text.bytes().fold(true, is_plain) || text.chars().all(allowed) {
         Ok(())
@@ -98,7 +98,7 @@ pub(super) fn check_characters(text: &str) -> Result<(), YamlError> {
     }
 }
 
-/// What numbers become.
+/// The types of numbers.
 #[derive(Clone, Copy, Default)]
 enum Numbers {
     /// Floats, as in Go's `interface{}` after JSON.
@@ -108,7 +108,7 @@ enum Numbers {
     Kept,
 }
 
-/// Counts what aliases multiply, as go-yaml does.
+/// Counts the nodes that aliases multiply, as go-yaml does.
 #[derive(Default)]
 struct Decoder {
     numbers: Numbers,
@@ -169,7 +169,7 @@ impl Decoder {
         }
     }
 
-    /// The entries of a mapping into a map that may hold others already.
+    /// Adds the entries of a mapping to a map.
     fn fill(&mut self, node: &Node, entries: &mut BTreeMap<Text, Value>) -> Result<(), YamlError> {
         let NodeKind::Mapping(pairs) = &node.kind else {
             return fail_merge();

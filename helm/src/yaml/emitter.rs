@@ -1,17 +1,10 @@
-//! Libyaml's emitter: where lines break, what is quoted and how blocks are indented.
+//! Libyaml's emitter: line breaks, quotes and the indentation of blocks.
 
+use super::analysis::{analyze, is_printable};
+use super::dialect::Dialect;
 use super::scanner::{break_width, character_width};
 
-/// The two dialects Helm writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dialect {
-    /// go-yaml 2: `toYaml`. Long lines fold, sequences in mappings are not indented.
-    Compact,
-    /// go-yaml 3 with an indentation of two: `toYamlPretty`.
-    Pretty,
-}
-
-/// How a scalar is to be written, before the emitter changes its mind.
+/// The requested style of a scalar; the emitter uses another one where it has to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {
     Plain,
@@ -20,21 +13,13 @@ pub(super) enum Style {
     Literal,
 }
 
-/// Where a node stands.
+/// The position of a node.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     pub(super) mapping: bool,
     pub(super) simple_key: bool,
 }
 
-struct Analysis {
-    multiline: bool,
-    plain_allowed: bool,
-    single_quoted_allowed: bool,
-    block_allowed: bool,
-}
-
-/// The emitter.
 pub(super) struct Emitter {
     pub(super) out: Vec<u8>,
     dialect: Dialect,
@@ -94,7 +79,7 @@ impl Emitter {
         self.indicator(b"-", true, false, true);
     }
 
-    /// A key, in the simple form where it fits.
+    /// A key, in the simple form if possible.
     pub(super) fn key(&mut self, key: &str, style: Style) {
         self.write_indent();
         let simple = !has_break(key.as_bytes()) && key.len() <= 128;
@@ -129,7 +114,7 @@ impl Emitter {
         self.indicator(close, false, false, false);
     }
 
-    /// A scalar that is known to be plain: numbers, booleans, null.
+    /// A scalar that is always plain: a number, a boolean, null.
     pub(super) fn plain(&mut self, text: &str) {
         self.space_before();
         self.out.extend_from_slice(text.as_bytes());
@@ -138,7 +123,6 @@ impl Emitter {
         self.indention = false;
     }
 
-    /// A scalar.
     pub(super) fn scalar(&mut self, text: &str, style: Style, place: Place) {
         let style = self.select_style(text, style, place);
         self.increase_indent(true, false);
@@ -162,7 +146,7 @@ impl Emitter {
     }
 
     fn select_style(&self, text: &str, style: Style, place: Place) -> Style {
-        let analysis = self.analyze(text.as_bytes());
+        let analysis = analyze(text.as_bytes(), self.dialect);
         let mut style = style;
         if place.simple_key && analysis.multiline {
             style = Style::DoubleQuoted;
@@ -179,88 +163,6 @@ impl Emitter {
             style = Style::DoubleQuoted;
         }
         style
-    }
-
-    fn analyze(&self, value: &[u8]) -> Analysis {
-        if value.is_empty() {
-            return Analysis {
-                multiline: false,
-                plain_allowed: true,
-                single_quoted_allowed: true,
-                block_allowed: false,
-            };
-        }
-        let mut indicators = value.starts_with(b"---") || value.starts_with(b"...");
-        let (mut line_breaks, mut special, mut tabs) = (false, false, false);
-        let (mut leading, mut trailing_space, mut trailing_break) = (false, false, false);
-        let (mut break_space, mut space_break) = (false, false);
-        let (mut previous_space, mut previous_break, mut after_blank) = (false, false, true);
-        let mut index = 0;
-        while index < value.len() {
-            let width = character_width(value[index]);
-            let next = index + width;
-            let before_blank = next >= value.len() || matches!(value[next], b' ' | b'\t');
-            indicators |= match value[index] {
-                b'#' | b',' | b'[' | b']' | b'{' | b'}' | b'&' | b'*' | b'!' | b'|' | b'>'
-                | b'\'' | b'"' | b'%' | b'@' | b'`'
-                    if index == 0 =>
-                {
-                    true
-                }
-                b'?' | b'-' if index == 0 => before_blank,
-                b':' => before_blank,
-                b'#' => after_blank,
-                _ => false,
-            };
-            if value[index] == b'\t' && self.dialect == Dialect::Pretty {
-                // The newer emitter lets blocks have tabs.
-                tabs = true;
-            } else {
-                special |= !Self::is_printable(&value[index..]);
-            }
-            let is_break = break_width(&value[index..]) > 0;
-            if value[index] == b' ' {
-                leading |= index == 0;
-                trailing_space |= next == value.len();
-                break_space |= previous_break;
-            } else if is_break {
-                line_breaks = true;
-                leading |= index == 0;
-                trailing_break |= next == value.len();
-                space_break |= previous_space;
-            }
-            previous_space = value[index] == b' ';
-            previous_break = is_break;
-            after_blank = is_break || matches!(value[index], b' ' | b'\t' | 0);
-            index = next;
-        }
-        Analysis {
-            multiline: line_breaks,
-            plain_allowed: !(leading
-                || trailing_space
-                || trailing_break
-                || break_space
-                || space_break
-                || special
-                || tabs
-                || line_breaks
-                || indicators),
-            single_quoted_allowed: !(break_space || space_break || special || tabs),
-            block_allowed: !(trailing_space || space_break || special),
-        }
-    }
-
-    /// The emitters know no printable characters beyond the basic plane.
-    fn is_printable(value: &[u8]) -> bool {
-        match value {
-            [0x0A | 0x20..=0x7E, ..] => true,
-            [0xC2, second, ..] => *second >= 0xA0,
-            [0xC3..=0xEC | 0xEE, ..] => true,
-            [0xED, second, ..] => *second < 0xA0,
-            [0xEF, 0xBB, 0xBF, ..] | [0xEF, 0xBF, 0xBE | 0xBF, ..] => false,
-            [0xEF, ..] => true,
-            _ => false,
-        }
     }
 
     fn increase_indent(&mut self, flow: bool, indentless: bool) {
@@ -389,13 +291,13 @@ impl Emitter {
 
     fn write_double_quoted(&mut self, text: &str, allow_breaks: bool) {
         let value = text.as_bytes();
-        // The original asks whether the value starts with a byte order mark, at every character.
+        // libyaml checks at every character whether the value starts with a byte order mark.
         let has_mark = text.starts_with('\u{feff}');
         self.indicator(b"\"", true, false, false);
         let mut spaces = false;
         for (index, character) in text.char_indices() {
             let rest = &value[index..];
-            let escaped = !Self::is_printable(rest) || has_mark || break_width(rest) > 0;
+            let escaped = !is_printable(rest) || has_mark || break_width(rest) > 0;
             if escaped || matches!(character, '"' | '\\') {
                 self.write_escaped(character);
                 spaces = false;
@@ -494,7 +396,7 @@ fn has_break(value: &[u8]) -> bool {
     (0..value.len()).any(|index| break_width(&value[index..]) > 0)
 }
 
-/// Where the character before `end` starts.
+/// The start of the character before `end`.
 fn character_start(value: &[u8], end: usize) -> usize {
     let mut start = end - 1;
     while start > 0 && value[start] & 0xC0 == 0x80 {

@@ -5,7 +5,8 @@ use std::cmp::Ordering;
 use base64::Engine as _;
 
 use super::MAX_DEPTH;
-use super::emitter::{Dialect, Emitter, Place, Style};
+use super::dialect::Dialect;
+use super::emitter::{Emitter, Place, Style};
 use super::resolve::{Resolved, is_base_60, resolve};
 use crate::json;
 use crate::value::{Text, Value, format_general, format_json_number};
@@ -23,19 +24,19 @@ const IN_MAPPING: Place = Place {
     simple_key: false,
 };
 
-/// Why a value has no YAML.
+/// The reason why a value cannot be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unwritable {
-    /// The text would be longer than it may be.
+    /// The text would exceed the limit.
     TooLarge,
-    /// Go's writer cannot write it either: Helm swallows that.
+    /// Go cannot write it either; Helm ignores that error.
     Unsupported,
 }
 
 /// `toYaml` with its final line break.
 pub(crate) fn write(value: &Value, limit: usize) -> Result<Vec<u8>, Unwritable> {
     if needs_json(value, 0, &mut limit.clone())? {
-        // Rare enough to take Helm's own way: through JSON, read as YAML.
+        // This is rare, so do what Helm does: write JSON and read it as YAML.
         let text = json::write(value, json::Form::Compact, limit).map_err(|problem| {
             if problem == json::TOO_LARGE {
                 Unwritable::TooLarge
@@ -71,9 +72,9 @@ fn write_as(value: &Value, dialect: Dialect, limit: usize) -> Result<Vec<u8>, Un
     Ok(encoder.emitter.finish())
 }
 
-/// Whether a string in it does not survive the way through JSON unchanged.
+/// True if the conversion to JSON changes a string in it.
 fn needs_json(value: &Value, depth: usize, budget: &mut usize) -> Result<bool, Unwritable> {
-    // Every value takes a byte of output at least.
+    // Every value takes at least one byte of output.
     *budget = budget.checked_sub(1).ok_or(Unwritable::TooLarge)?;
     if depth > MAX_DEPTH {
         return Err(Unwritable::Unsupported);
@@ -101,7 +102,7 @@ fn needs_json(value: &Value, depth: usize, budget: &mut usize) -> Result<bool, U
     })
 }
 
-/// NEL folds, other C1 controls and DEL cannot be read, and what is not UTF-8 is replaced.
+/// NEL folds, other C1 controls and DEL cannot be read, and invalid UTF-8 is replaced.
 fn is_odd(text: &Text) -> bool {
     if text.is_ascii() {
         return text.contains(&0x7F);
@@ -231,10 +232,10 @@ impl Encoder {
     }
 }
 
-/// go-yaml's order of keys: letters after everything else, numbers by their value.
+/// go-yaml's order of keys: letters after other characters, numbers by value.
 fn compare_keys(left: &str, right: &str) -> Ordering {
     let (mut left_characters, mut right_characters) = (left.chars(), right.chars());
-    // Whether a digit other than zero came just before, with digits only in between.
+    // True after a digit other than zero, with only digits since then.
     let mut in_number = false;
     loop {
         let (left_rest, right_rest) = (left_characters.as_str(), right_characters.as_str());
@@ -268,7 +269,7 @@ fn compare_keys(left: &str, right: &str) -> Ordering {
     }
 }
 
-/// The length and the value of the digits that a text starts with.
+/// The length and the value of the digits at the start of a text.
 fn number_at(text: &str, inside: bool) -> (usize, i64) {
     let digits = text.bytes().take_while(u8::is_ascii_digit);
     digits.fold((0, i64::from(inside)), |(length, number), digit| {

@@ -1,4 +1,4 @@
-//! Which token comes next, and what it does to indentation and simple keys.
+//! Reads the next token, and its effects on indentation and simple keys.
 
 use super::YamlError;
 use super::scanner::{Mark, ScalarStyle, Scanner, SimpleKey, Token, TokenKind};
@@ -39,7 +39,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Directives and document indicators, which stand at the start of a line only.
+    /// Directives and document indicators, which are valid only at the start of a line.
     fn fetch_at_line_start(&mut self) -> Result<bool, YamlError> {
         if self.at(0) == b'%' {
             self.fetch_directive()?;
@@ -368,7 +368,7 @@ impl Scanner<'_> {
     }
 }
 
-/// The scalars' bytes were cut from text at character borders.
+/// The bytes of scalars are copied from valid text, whole characters at a time.
 fn to_string(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())

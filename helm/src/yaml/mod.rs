@@ -1,11 +1,13 @@
-//! YAML as Helm reads and writes it: `sigs.k8s.io/yaml` over a fork of go-yaml 2, that is YAML 1.1 through JSON.
+//! YAML as Helm reads and writes it: `sigs.k8s.io/yaml` with a fork of go-yaml 2, which is YAML 1.1 converted to JSON.
 //!
-//! Reading goes through a scanner and a parser with libyaml's rules and messages (`fromYaml` hands those messages to
-//! templates), then through the resolution of plain scalars. Numbers become floats, because Helm decodes the JSON in
-//! between into Go's `interface{}`. Writing goes through a port of libyaml's emitter, which decides where long lines
+//! The reader is a scanner and a parser with libyaml's rules and messages (`fromYaml` returns these messages to
+//! templates), and a resolver of plain scalars. Numbers become floats, because Helm decodes the JSON
+//! into Go's `interface{}`. The writer is a port of libyaml's emitter, which decides where long lines
 //! are folded.
 
+mod analysis;
 mod decode;
+mod dialect;
 mod emitter;
 mod encode;
 mod fetch;
@@ -13,26 +15,27 @@ mod parser;
 mod resolve;
 mod scalar;
 mod scanner;
+mod tags;
 
 pub(crate) use decode::{json_kind, read, read_documents, read_map, read_map_keeping_numbers};
 pub(crate) use encode::{Unwritable, write, write_pretty};
 
-/// How deep documents may nest.
+/// The maximum depth of a document.
 const MAX_DEPTH: usize = 200;
 
-/// What is wrong with a YAML text, in go-yaml's words.
+/// An error in a YAML text, with go-yaml's message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct YamlError(pub(crate) String);
 
 const TOO_LARGE: &str = "the YAML document needs too much memory";
 
 impl YamlError {
-    /// What is no fault of the YAML, but more than can be read: Helm has no such error.
+    /// The YAML exceeds the limits of this crate; Helm does not have this error.
     pub(super) fn too_large() -> Self {
         Self(TOO_LARGE.into())
     }
 
-    /// Whether only the limits of this crate stand against reading the text.
+    /// True if the text is valid and exceeds the limits of this crate.
     pub(crate) fn is_too_large(&self) -> bool {
         self.0.ends_with(TOO_LARGE)
     }

@@ -1,4 +1,4 @@
-//! Tokens to a tree of nodes, with libyaml's grammar and messages.
+//! Makes a tree of nodes of the tokens, with libyaml's grammar and messages.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -14,7 +14,6 @@ pub(super) struct Node {
     pub(super) tag: Option<String>,
 }
 
-/// What a node is.
 #[derive(Debug)]
 pub(super) enum NodeKind {
     Scalar(String, ScalarStyle),
@@ -23,7 +22,6 @@ pub(super) enum NodeKind {
     Alias(Rc<Node>),
 }
 
-/// The parser.
 pub(super) struct Parser<'a> {
     scanner: Scanner<'a>,
     anchors: HashMap<String, Option<Rc<Node>>>,
@@ -34,13 +32,12 @@ pub(super) struct Parser<'a> {
     held: Held,
 }
 
-/// Bytes that the nodes of a document may take.
+/// The maximum size of the nodes of a document, in bytes.
 const MAX_SIZE: usize = 16 << 20;
-/// Bytes that a node takes besides its text.
+/// Bytes that a node takes in addition to its text.
 const NODE_SIZE: usize = 112;
 
 impl<'a> Parser<'a> {
-    /// A parser at the start of a text.
     pub(super) fn new(text: &'a str) -> Self {
         Self {
             scanner: Scanner::new(text),
@@ -114,7 +111,7 @@ impl<'a> Parser<'a> {
         self.scanner.peek().map(|token| &token.kind)
     }
 
-    /// The parser's errors point at the token they met, and count lines from zero.
+    /// An error of the parser at the next token; lines are counted from zero.
     fn error<T>(&mut self, problem: &str) -> Result<T, YamlError> {
         let line = self.scanner.peek()?.mark.line;
         self.error_at(line, problem)
@@ -184,7 +181,7 @@ impl<'a> Parser<'a> {
             }
         }
         if let Some(name) = &anchor {
-            // Known, but not finished: an alias to it would contain itself.
+            // The node is not finished: a value with an alias to it would contain itself.
             self.anchors.insert(name.clone(), None);
         }
         let kind = self.content(block, indentless, anchor.is_some() || tag.is_some(), start)?;

@@ -1,6 +1,6 @@
-//! What a plain scalar means: YAML 1.1 as go-yaml 2 has it.
+//! The types of plain scalars: YAML 1.1 as go-yaml 2 reads it.
 
-/// The meaning of a scalar.
+/// A scalar with its type.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Resolved {
     Null,
@@ -8,7 +8,7 @@ pub(super) enum Resolved {
     Int(i64),
     Uint(u64),
     Float(f64),
-    /// Text, and what looks like a timestamp.
+    /// Text.
     Text,
     /// A timestamp: kept as text, but quoted when written.
     Timestamp,
@@ -129,7 +129,7 @@ fn parse_go_float(text: &str) -> Option<f64> {
     }
 }
 
-/// Whether go-yaml reads a timestamp: `2001-1-2`, with a time after `T`, `t` or a space.
+/// True if go-yaml reads a timestamp: `2001-1-2`, optionally with a time after `T`, `t` or a space.
 fn is_timestamp(text: &str) -> bool {
     let bytes = text.as_bytes();
     if bytes.len() < 5 || !bytes[..4].iter().all(u8::is_ascii_digit) || bytes[4] != b'-' {

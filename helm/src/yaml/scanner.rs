@@ -1,4 +1,4 @@
-//! Text to tokens, with libyaml's rules for indentation and simple keys.
+//! Splits a text into tokens, with libyaml's rules for indentation and simple keys.
 
 use std::collections::VecDeque;
 
@@ -12,14 +12,13 @@ pub(super) struct Mark {
     pub(super) column: usize,
 }
 
-/// How a scalar was written, as far as its reading depends on it.
+/// The style of a scalar, as far as its type depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ScalarStyle {
     Plain,
     Quoted,
 }
 
-/// A token.
 #[derive(Clone, Debug)]
 pub(super) enum TokenKind {
     StreamStart,
@@ -45,7 +44,7 @@ pub(super) enum TokenKind {
     Scalar(String, ScalarStyle),
 }
 
-/// A token and where it starts.
+/// A token and the position of its start.
 #[derive(Clone, Debug)]
 pub(super) struct Token {
     pub(super) kind: TokenKind,
@@ -53,7 +52,7 @@ pub(super) struct Token {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-/// A place where a key may have started, as long as no `:` was seen.
+/// A position where a key may start; a later `:` confirms it.
 pub(super) struct SimpleKey {
     pub(super) possible: bool,
     pub(super) required: bool,
@@ -61,7 +60,6 @@ pub(super) struct SimpleKey {
     pub(super) mark: Mark,
 }
 
-/// The scanner.
 pub(super) struct Scanner<'a> {
     pub(super) text: &'a [u8],
     pub(super) mark: Mark,
@@ -77,7 +75,6 @@ pub(super) struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    /// A scanner at the start of a text.
     pub(super) fn new(text: &'a str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         Self {
@@ -113,7 +110,7 @@ impl<'a> Scanner<'a> {
             .ok_or_else(|| YamlError("unexpected end of stream".into()))
     }
 
-    /// The byte at an offset from here; NUL past the end.
+    /// The byte at an offset; NUL after the end.
     pub(super) fn at(&self, offset: usize) -> u8 {
         self.text
             .get(self.mark.index + offset)
@@ -121,12 +118,12 @@ impl<'a> Scanner<'a> {
             .unwrap_or(0)
     }
 
-    /// Whether the text has ended here: past its end, or at a NUL as libyaml has it.
+    /// True at the end of the text and, as in libyaml, at a NUL.
     pub(super) fn is_end(&self, offset: usize) -> bool {
         self.at(offset) == 0
     }
 
-    /// Whether a line break starts at an offset.
+    /// True if a line break starts at an offset.
     pub(super) fn is_break(&self, offset: usize) -> bool {
         break_width(&self.text[(self.mark.index + offset).min(self.text.len())..]) > 0
     }
@@ -141,7 +138,6 @@ impl<'a> Scanner<'a> {
         self.is_blank(offset) || self.is_end(offset) || self.is_break(offset)
     }
 
-    /// Skips one character.
     pub(super) fn skip(&mut self) {
         let width = character_width(self.at(0));
         self.mark.index = (self.mark.index + width).min(self.text.len());
@@ -155,7 +151,6 @@ impl<'a> Scanner<'a> {
         out.extend_from_slice(&self.text[start..self.mark.index]);
     }
 
-    /// Skips one line break.
     pub(super) fn skip_line(&mut self) {
         self.mark.index += break_width(&self.text[self.mark.index..]);
         self.mark.column = 0;
@@ -166,14 +161,14 @@ impl<'a> Scanner<'a> {
     pub(super) fn read_line(&mut self, out: &mut Vec<u8>) {
         match break_width(&self.text[self.mark.index..]) {
             0 => return,
-            // U+2028 and U+2029 keep their identity.
+            // U+2028 and U+2029 stay as they are.
             3 => out.extend_from_slice(&self.text[self.mark.index..self.mark.index + 3]),
             _ => out.push(b'\n'),
         }
         self.skip_line();
     }
 
-    /// An error of the scanner; go-yaml counts its lines from one, and leaves out the first.
+    /// An error of the scanner. go-yaml counts lines from one and omits the number of the first line.
     pub(super) fn error<T>(&self, context: Mark, problem: &str) -> Result<T, YamlError> {
         let _ = context;
         let line = self.mark.line;

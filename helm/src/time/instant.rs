@@ -1,26 +1,23 @@
-//! Points in time and spans of it: Go's `time.Time` and `time.Duration`.
+//! Points in time: Go's `time.Time`.
 
 use std::fmt;
 
-use super::arguments::text;
+use super::abbreviation::Abbreviation;
 use super::layouts::{Element, element_at};
-use super::zones::Abbreviation;
-use crate::value::Value;
 
-/// A point in time, with the offset it is shown in.
+/// A point in time, with a UTC offset for display.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Instant {
     /// Seconds since 1970.
     pub(crate) seconds: i64,
-    /// And nanoseconds.
     pub(crate) nanoseconds: u32,
     /// Seconds east of UTC.
     pub(crate) offset: i32,
-    /// What the offset is called, where it has a name.
+    /// The name of the offset, if it has one.
     pub(crate) zone: Option<Abbreviation>,
 }
 
-pub(super) const MONTHS: [&str; 12] = [
+pub(crate) const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",
@@ -34,7 +31,7 @@ pub(super) const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-pub(super) const DAYS: [&str; 7] = [
+pub(crate) const DAYS: [&str; 7] = [
     "Sunday",
     "Monday",
     "Tuesday",
@@ -43,23 +40,23 @@ pub(super) const DAYS: [&str; 7] = [
     "Friday",
     "Saturday",
 ];
-pub(super) const DAY: i64 = 86_400;
-pub(super) const SECOND: i64 = 1_000_000_000;
+pub(crate) const DAY: i64 = 86_400;
+pub(crate) const SECOND: i64 = 1_000_000_000;
 
 /// A date and a time of day.
-struct Civil {
-    year: i64,
-    month: i64,
-    day: i64,
-    hour: i64,
-    minute: i64,
-    second: i64,
-    weekday: usize,
-    year_day: i64,
+pub(crate) struct Civil {
+    pub(crate) year: i64,
+    pub(crate) month: i64,
+    pub(crate) day: i64,
+    pub(crate) hour: i64,
+    pub(crate) minute: i64,
+    pub(crate) second: i64,
+    pub(crate) weekday: usize,
+    pub(crate) year_day: i64,
 }
 
 /// Days since 1970 of a date in the Gregorian calendar.
-pub(super) fn days_of(year: i64, month: i64, day: i64) -> i64 {
+pub(crate) fn days_of(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);
@@ -79,12 +76,12 @@ impl Instant {
     }
 
     /// Go's zero time: the first of January of the year one.
-    pub(super) fn zero() -> Self {
+    pub(crate) fn zero() -> Self {
         Self::from_seconds(days_of(1, 1, 1) * DAY)
     }
 
     /// The same instant, shown in UTC.
-    pub(super) fn utc(self) -> Self {
+    pub(crate) fn utc(self) -> Self {
         Self {
             offset: 0,
             zone: Some(Abbreviation::UTC),
@@ -92,7 +89,7 @@ impl Instant {
         }
     }
 
-    fn civil(self) -> Civil {
+    pub(crate) fn civil(self) -> Civil {
         let local = self.seconds + i64::from(self.offset);
         let (days, rest) = (local.div_euclid(DAY), local.rem_euclid(DAY));
         let shifted = days + 719_468;
@@ -120,12 +117,12 @@ impl Instant {
         }
     }
 
-    /// What `encoding/json` writes.
+    /// The format of `encoding/json`.
     pub(crate) fn to_rfc3339(self) -> String {
         self.format("2006-01-02T15:04:05.999999999Z07:00")
     }
 
-    pub(super) fn plus(self, nanoseconds: i64) -> Self {
+    pub(crate) fn plus(self, nanoseconds: i64) -> Self {
         let sum = i64::from(self.nanoseconds) + nanoseconds.rem_euclid(SECOND);
         Self {
             seconds: self.seconds + nanoseconds.div_euclid(SECOND) + sum / SECOND,
@@ -225,148 +222,10 @@ impl Instant {
             format!("{}{digits}", &spelling[..1])
         }
     }
-
-    /// A method of `time.Time`; `None` if there is none.
-    pub(crate) fn method(self, name: &[u8], args: &[Value]) -> Option<Value> {
-        let civil = self.civil();
-        let int = |index: usize| args.get(index).map_or(0, super::casting::to_int);
-        Some(match name {
-            b"Unix" => Value::int64(self.seconds),
-            b"UnixMilli" => {
-                Value::int64(self.seconds * 1_000 + i64::from(self.nanoseconds / 1_000_000))
-            }
-            b"UnixNano" => Value::int64(
-                self.seconds
-                    .wrapping_mul(SECOND)
-                    .wrapping_add(i64::from(self.nanoseconds)),
-            ),
-            b"Year" => Value::int(civil.year),
-            b"Month" => Value::text(MONTHS[civil.month as usize - 1]),
-            b"Day" => Value::int(civil.day),
-            b"Hour" => Value::int(civil.hour),
-            b"Minute" => Value::int(civil.minute),
-            b"Second" => Value::int(civil.second),
-            b"Nanosecond" => Value::int(i64::from(self.nanoseconds)),
-            b"YearDay" => Value::int(civil.year_day),
-            b"Weekday" => Value::text(DAYS[civil.weekday]),
-            b"UTC" | b"Local" => Value::Time(self.utc()),
-            b"IsZero" => Value::Bool(self.utc() == Self::zero()),
-            b"String" => Value::text(self.to_string()),
-            b"Format" => Value::text(self.format(&args.first().map(text).unwrap_or_default())),
-            b"Add" => Value::Time(self.plus(int(0))),
-            b"AddDate" => {
-                let months = civil.month - 1 + int(1);
-                let days = days_of(
-                    civil.year + int(0) + months.div_euclid(12),
-                    months.rem_euclid(12) + 1,
-                    1,
-                );
-                let seconds = (days + civil.day - 1 + int(2)) * DAY
-                    + (self.seconds + i64::from(self.offset)).rem_euclid(DAY)
-                    - i64::from(self.offset);
-                Value::Time(Self { seconds, ..self })
-            }
-            _ => return None,
-        })
-    }
 }
 
 impl fmt::Display for Instant {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.format("2006-01-02 15:04:05.999999999 -0700 MST"))
-    }
-}
-
-/// `time.ParseDuration`.
-pub(super) fn parse_duration(text: &str) -> Option<i64> {
-    let (sign, mut rest) = match text.strip_prefix('-') {
-        Some(rest) => (-1.0, rest),
-        None => (1.0, text.strip_prefix('+').unwrap_or(text)),
-    };
-    if rest == "0" {
-        return Some(0);
-    }
-    if rest.is_empty() {
-        return None;
-    }
-    let mut total = 0.0;
-    while !rest.is_empty() {
-        let end = rest.find(|character: char| !character.is_ascii_digit() && character != '.')?;
-        let number: f64 = rest[..end].parse().ok()?;
-        rest = &rest[end..];
-        let end = rest
-            .find(|character: char| character.is_ascii_digit() || character == '.')
-            .unwrap_or(rest.len());
-        let unit = match &rest[..end] {
-            "ns" => 1.0,
-            "us" | "µs" | "μs" => 1e3,
-            "ms" => 1e6,
-            "s" => 1e9,
-            "m" => 6e10,
-            "h" => 3.6e12,
-            _ => return None,
-        };
-        total += number * unit;
-        rest = &rest[end..];
-    }
-    Some((sign * total) as i64)
-}
-
-/// `time.Duration.String`.
-pub(crate) fn format_duration(nanoseconds: i64) -> String {
-    if nanoseconds == 0 {
-        return "0s".into();
-    }
-    let sign = if nanoseconds < 0 { "-" } else { "" };
-    let total = nanoseconds.unsigned_abs();
-    let fraction = |value: u64, unit: u64| {
-        let digits = format!("{:0width$}", value % unit, width = unit.ilog10() as usize);
-        let digits = digits.trim_end_matches('0');
-        if digits.is_empty() || unit == 1 {
-            format!("{}", value / unit)
-        } else {
-            format!("{}.{digits}", value / unit)
-        }
-    };
-    match total {
-        0..1_000 => format!("{sign}{total}ns"),
-        1_000..1_000_000 => format!("{sign}{}µs", fraction(total, 1_000)),
-        1_000_000..1_000_000_000 => format!("{sign}{}ms", fraction(total, 1_000_000)),
-        _ => {
-            let seconds = fraction(total % 60_000_000_000, 1_000_000_000);
-            let minutes = total / 60_000_000_000;
-            match (minutes / 60, minutes % 60) {
-                (0, 0) => format!("{sign}{seconds}s"),
-                (0, minutes) => format!("{sign}{minutes}m{seconds}s"),
-                (hours, minutes) => format!("{sign}{hours}h{minutes}m{seconds}s"),
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::layouts::parse_with;
-    use super::*;
-
-    #[test]
-    fn layouts_format_and_parse() {
-        let instant = Instant::from_seconds(1_700_000_000);
-        assert_eq!(
-            instant.format("2006-01-02T15:04:05Z07:00"),
-            "2023-11-14T22:13:20Z"
-        );
-        assert_eq!(
-            instant.format("Mon Jan _2 3:04PM 06"),
-            "Tue Nov 14 10:13PM 23"
-        );
-        assert_eq!(instant.to_string(), "2023-11-14 22:13:20 +0000 UTC");
-        assert_eq!(
-            parse_with("2006-01-02", "2023-11-14").map(|instant| instant.seconds),
-            Some(1_699_920_000)
-        );
-        assert_eq!(parse_duration("-1.5h"), Some(-5_400 * SECOND));
-        assert_eq!(format_duration(5_400 * SECOND), "1h30m0s");
-        assert_eq!(format_duration(1_500_000), "1.5ms");
     }
 }

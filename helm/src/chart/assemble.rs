@@ -1,8 +1,8 @@
-//! From a heap of files to a chart.
+//! Makes a chart of its files.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use super::file::File;
 use super::metadata::{Metadata, read_lock};
 use super::{Chart, archive};
 use crate::error::Error;
@@ -11,14 +11,7 @@ use crate::schema::Schema;
 use crate::value::tree_size;
 use crate::values;
 
-/// A file of a chart, by its path inside it.
-#[derive(Clone, Debug)]
-pub(crate) struct File {
-    pub(crate) name: String,
-    pub(crate) data: Arc<[u8]>,
-}
-
-/// How deep charts may lie inside charts.
+/// The maximum depth of charts inside charts.
 const MAX_DEPTH: usize = 20;
 
 /// Makes a chart of its files.
@@ -30,7 +23,7 @@ pub(super) fn assemble(files: Vec<File>, limits: &Limits) -> Result<Chart, Error
 fn assemble_at(files: Vec<File>, limits: &mut Limits, depth: usize) -> Result<Chart, Error> {
     if depth > MAX_DEPTH {
         return Err(Error::Archive(format!(
-            "charts lie more than {MAX_DEPTH} levels inside each other"
+            "charts are nested more than {MAX_DEPTH} levels deep"
         )));
     }
     let mut metadata = Metadata::default();
@@ -70,10 +63,10 @@ fn assemble_at(files: Vec<File>, limits: &mut Limits, depth: usize) -> Result<Ch
     Ok(chart)
 }
 
-/// Copies of a chart's values that a render makes.
+/// How often a render copies a chart's values.
 const COPIES: usize = 4;
 
-/// Takes what a chart's values and metadata need from the memory of all charts.
+/// Subtracts the size of a chart's values and metadata from the memory for all charts.
 fn charge(chart: &Chart, limits: &mut Limits) -> Result<(), Error> {
     let size = tree_size(chart.values.iter()) + tree_size(chart.metadata.fields.iter());
     match limits.memory.checked_sub(COPIES * size) {
@@ -88,7 +81,7 @@ fn charge(chart: &Chart, limits: &mut Limits) -> Result<(), Error> {
     }
 }
 
-/// Puts a file where it belongs.
+/// Sorts a file into the chart or into one of the charts inside it.
 fn sort_in(
     chart: &mut Chart,
     inner: &mut BTreeMap<String, Vec<File>>,
@@ -146,13 +139,13 @@ fn inner_chart(
             )));
         };
         let files = archive::read(&file.data[..], limits)?;
-        // Archives inside archives share one budget.
+        // Archives inside archives share the limits.
         let size: u64 = files.iter().map(|file| file.data.len() as u64).sum();
         limits.unpacked = limits.unpacked.saturating_sub(size);
         limits.files = limits.files.saturating_sub(files.len());
         return assemble_at(files, limits, depth + 1);
     }
-    // Files that lie in charts/ itself are no charts, and neither is a folder without Chart.yaml.
+    // Ignore files that are directly in charts/.
     let files = files
         .into_iter()
         .filter_map(|file| {

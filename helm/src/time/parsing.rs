@@ -1,101 +1,11 @@
-//! Go's layouts of dates: how they are taken apart, and how a text is read by one.
+//! Reads a time by Go's layouts.
 
-use super::calendar::{DAY, DAYS, Instant, MONTHS, days_of};
-use super::zones::Abbreviation;
-
-/// A part of a layout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Element {
-    LongMonth,
-    Month,
-    NumberMonth,
-    ZeroMonth,
-    LongWeekday,
-    Weekday,
-    Day,
-    UnderDay,
-    ZeroDay,
-    YearDay,
-    UnderYearDay,
-    Hour,
-    Hour12,
-    ZeroHour12,
-    Minute,
-    ZeroMinute,
-    Second,
-    ZeroSecond,
-    LongYear,
-    Year,
-    UpperPm,
-    LowerPm,
-    ZoneName,
-    Zone,
-    Fraction,
-}
-
-/// Longer spellings come before those that they start with.
-const ELEMENTS: [(&str, Element); 33] = [
-    ("January", Element::LongMonth),
-    ("Jan", Element::Month),
-    ("Monday", Element::LongWeekday),
-    ("Mon", Element::Weekday),
-    ("MST", Element::ZoneName),
-    ("002", Element::YearDay),
-    ("01", Element::ZeroMonth),
-    ("02", Element::ZeroDay),
-    ("03", Element::ZeroHour12),
-    ("04", Element::ZeroMinute),
-    ("05", Element::ZeroSecond),
-    ("06", Element::Year),
-    ("15", Element::Hour),
-    ("1", Element::NumberMonth),
-    ("2006", Element::LongYear),
-    ("2", Element::Day),
-    ("__2", Element::UnderYearDay),
-    ("_2", Element::UnderDay),
-    ("3", Element::Hour12),
-    ("4", Element::Minute),
-    ("5", Element::Second),
-    ("PM", Element::UpperPm),
-    ("pm", Element::LowerPm),
-    ("-070000", Element::Zone),
-    ("-07:00:00", Element::Zone),
-    ("-0700", Element::Zone),
-    ("-07:00", Element::Zone),
-    ("-07", Element::Zone),
-    ("Z070000", Element::Zone),
-    ("Z07:00:00", Element::Zone),
-    ("Z0700", Element::Zone),
-    ("Z07:00", Element::Zone),
-    ("Z07", Element::Zone),
-];
-
-/// The element that a layout starts with, and its length.
-pub(super) fn element_at(layout: &str) -> Option<(Element, usize)> {
-    if let Some(fraction) = layout.strip_prefix(['.', ',']) {
-        return ['0', '9'].into_iter().find_map(|filler| {
-            let rest = fraction.trim_start_matches(filler);
-            let count = fraction.len() - rest.len();
-            let ends = !rest.starts_with(|next: char| next.is_ascii_digit());
-            (count > 0 && ends).then_some((Element::Fraction, count + 1))
-        });
-    }
-    // A line before a year is just a line.
-    if layout.starts_with("_2006") {
-        return None;
-    }
-    let found = ELEMENTS.iter().find(|(spelling, element)| {
-        let is_short_name = matches!(element, Element::Month | Element::Weekday);
-        // There is no weekday in "Monthly".
-        layout.strip_prefix(spelling).is_some_and(|rest| {
-            !is_short_name || !rest.starts_with(|next: char| next.is_ascii_lowercase())
-        })
-    });
-    found.map(|(spelling, element)| (*element, spelling.len()))
-}
+use super::abbreviation::Abbreviation;
+use super::instant::{DAY, DAYS, Instant, MONTHS, days_of};
+use super::layouts::{Element, element_at};
 
 /// Reads a time by a layout: `time.ParseInLocation`, with UTC as the location.
-pub(super) fn parse_with(layout: &str, text: &str) -> Option<Instant> {
+pub(crate) fn parse_with(layout: &str, text: &str) -> Option<Instant> {
     let mut reader = Reader {
         rest: text,
         ..Reader::default()
@@ -107,7 +17,7 @@ pub(super) fn parse_with(layout: &str, text: &str) -> Option<Instant> {
             layout = &layout[length..];
             reader.read(element, spelling, layout)?;
         } else if literal == ' ' {
-            // Any number of blanks stands for any number of them; and for none at the end.
+            // Blanks in the layout match any number of blanks, and nothing at the end.
             if !reader.rest.is_empty() && !reader.rest.starts_with(' ') {
                 return None;
             }
@@ -121,7 +31,7 @@ pub(super) fn parse_with(layout: &str, text: &str) -> Option<Instant> {
     reader.finish()
 }
 
-/// What was read of a time so far.
+/// The elements that are read so far.
 #[derive(Default)]
 struct Reader<'a> {
     rest: &'a str,
@@ -192,7 +102,7 @@ impl<'a> Reader<'a> {
         Some(())
     }
 
-    /// A number of so many digits.
+    /// A number with that many digits.
     fn number(&mut self, min: usize, max: usize) -> Option<i64> {
         let digits = self
             .rest
@@ -212,7 +122,7 @@ impl<'a> Reader<'a> {
         self.number(min, 2).filter(|number| *number < limit)
     }
 
-    /// The place of a name in a list of them, from one.
+    /// The position of a name in a list, from one.
     fn name(&mut self, names: &[&str], length: usize) -> Option<i64> {
         for (index, name) in names.iter().enumerate() {
             let name = &name[..name.len().min(length)];
@@ -231,7 +141,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether the second of two texts follows.
+    /// True if the second of two texts is next, false if the first one is.
     fn one_of(&mut self, first: &str, second: &str) -> Option<bool> {
         let is_second = self.rest.starts_with(second);
         let text = if is_second { second } else { first };
@@ -239,7 +149,7 @@ impl<'a> Reader<'a> {
         Some(is_second)
     }
 
-    /// Where a layout has both halves of the day, the second one counts.
+    /// If a text has both AM and PM, PM counts.
     fn read_half(&mut self, first: &str, second: &str) -> Option<()> {
         let is_second = self.one_of(first, second)?;
         self.is_afternoon = Some(is_second || self.is_afternoon == Some(true));
@@ -254,7 +164,7 @@ impl<'a> Reader<'a> {
 
     fn read_second(&mut self, min: usize, after: &str) -> Option<()> {
         self.second = self.number_below(min, 60)?;
-        // A fraction may follow the seconds even where the layout has none.
+        // A fraction is allowed after the seconds even if the layout does not have one.
         let literals = after
             .char_indices()
             .find_map(|(at, _)| element_at(&after[at..]));
@@ -302,7 +212,7 @@ impl<'a> Reader<'a> {
             if part > 0 && spelling.contains(':') {
                 self.rest = self.rest.strip_prefix(':')?;
             }
-            // People write offsets of 24 hours and 60 minutes.
+            // As in Go, offsets of 24 hours and 60 minutes are allowed.
             let limit = if part == 0 { 25 } else { 61 };
             seconds += self.number_below(2, limit)? as i32 * unit;
         }
@@ -332,7 +242,7 @@ impl<'a> Reader<'a> {
                 instant.offset = offset;
                 instant.zone = name;
             }
-            // An abbreviation that is not known here is a zone of its own, and `GMT+3` tells its offset.
+            // An unknown abbreviation is a zone with offset 0, except that `GMT+3` contains its offset.
             (false, None, Some(zone)) => {
                 let hours = zone
                     .strip_prefix("GMT")
@@ -357,7 +267,7 @@ impl<'a> Reader<'a> {
             return None;
         }
         let days = first + year_day - 1;
-        // A month and a day beside it have to agree.
+        // If month and day are given too, they must match.
         let month = (1..=12).rfind(|month| days_of(self.year, *month, 1) <= days)?;
         let day = days - days_of(self.year, month, 1) + 1;
         let agrees =
@@ -371,7 +281,7 @@ fn nanoseconds_of(digits: &str) -> u32 {
     format!("{digits:0<9}").parse().unwrap_or(0)
 }
 
-/// Go's `parseTimeZone`: the length of what may be the abbreviation of a zone.
+/// Go's `parseTimeZone`: the length of the abbreviation of a zone at the start.
 fn zone_name_length(text: &str) -> Option<usize> {
     if text.starts_with("ChST") || text.starts_with("MeST") {
         return Some(4);
