@@ -3,7 +3,7 @@
 #
 #   docker buildx build --platform linux/amd64,linux/arm64 --tag myacr.azurecr.io/azure-rw-acr-sync:main .
 #
-# Both base images can be pinned by digest. Look the digest of each up, and give it after the tag:
+# Both base images can be pinned by digest. Find the digest of each, and give it after the tag:
 #
 #   docker buildx imagetools inspect docker.io/library/rust:1.89-bookworm --format '{{.Manifest.Digest}}'
 #   docker buildx build … \

@@ -1,6 +1,6 @@
 //! One verdict and one step per image. Pure: the same input gives the same plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::discover::chart_images::LATEST;
 use crate::discover::{TagSelector, Undiscovered};
@@ -128,10 +128,45 @@ pub fn plan(mut observed: Vec<Observed>, undiscovered: Vec<Undiscovered>) -> Pla
         };
         key(a).cmp(&key(b))
     });
+    disregard_overwritten_tags(&mut observed);
     let entries = settle_conflicts(observed.into_iter().map(decide).collect());
     Plan {
         entries,
         undiscovered,
+    }
+}
+
+/// Removes the tag with the same digest from an image, if another image wants that tag with another digest: after its import,
+/// the tag would no longer point at this image.
+fn disregard_overwritten_tags(observed: &mut [Observed]) {
+    let mut wanted: BTreeMap<(Repository, Tag), BTreeSet<Digest>> = BTreeMap::new();
+    for image in observed.iter() {
+        if let SourceState::Published(published) = &image.source {
+            for tag in std::iter::once(&published.target).chain(&published.alias) {
+                let place = (image.desired.destination.clone(), tag.clone());
+                let digests = wanted.entry(place).or_default();
+                digests.insert(published.digest.clone());
+            }
+        }
+    }
+    for image in observed {
+        let (SourceState::Published(published), Some(Ok(state))) =
+            (&image.source, &mut image.destination)
+        else {
+            continue;
+        };
+        let Some(tags) = &mut state.repository_tags else {
+            continue;
+        };
+        let is_overwritten = |tag: &Tag| {
+            let place = (image.desired.destination.clone(), tag.clone());
+            wanted
+                .get(&place)
+                .is_some_and(|digests| digests.iter().any(|digest| *digest != published.digest))
+        };
+        if tags.same.as_ref().is_some_and(is_overwritten) {
+            tags.same = None;
+        }
     }
 }
 
@@ -354,19 +389,28 @@ fn conflicts(entries: &[Entry]) -> BTreeMap<usize, Problem> {
     conflicts
 }
 
-/// The tags that an entry wants at its destination, and their digest. An image that is not published wants no tags.
+/// The tags that an entry wants at its destination, and their digest. An image that is not published wants no tags,
+/// unless the chart pins its digest.
 fn wanted_tags(entry: &Entry) -> (Vec<&Tag>, Option<&Digest>) {
     match (&entry.observed.source, &entry.observed.desired.wanted) {
         (SourceState::Published(published), _) => {
             let tags = std::iter::once(&published.target).chain(&published.alias);
             (tags.collect(), Some(&published.digest))
         }
-        (SourceState::Unknown(_), TagSelector::Image { target, digest, .. }) => {
-            (vec![target], digest.as_ref())
-        }
-        (SourceState::Unknown(_), TagSelector::StableTag) | (SourceState::NotPublished(_), _) => {
-            (Vec::new(), None)
-        }
+        (SourceState::Unknown(_), TagSelector::Image { target, digest, .. })
+        | (
+            SourceState::NotPublished(_),
+            TagSelector::Image {
+                target,
+                digest: digest @ Some(_),
+                ..
+            },
+        ) => (vec![target], digest.as_ref()),
+        (SourceState::Unknown(_), TagSelector::StableTag)
+        | (
+            SourceState::NotPublished(_),
+            TagSelector::StableTag | TagSelector::Image { digest: None, .. },
+        ) => (Vec::new(), None),
     }
 }
 

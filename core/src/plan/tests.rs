@@ -399,3 +399,37 @@ fn alias_is_set_by_the_same_import() {
         assert_eq!(tags, ["main-abc1234", "main-latest"]);
     }
 }
+
+#[test]
+fn tag_that_another_import_overwrites_is_not_the_same_image() {
+    // The chart wants 1.35 and 1.36, and the ACR has the content of 1.36 under the tag 1.35 only.
+    let older = chart_image("1.35", Some(b"newer"), None, None);
+    let mut newer = chart_image("1.36", None, None, None);
+    if let SourceState::Published(published) = &mut newer.source {
+        published.digest = Digest::sha256(b"newer");
+    }
+    repository_tags(&mut newer).same = Some("1.35".parse().unwrap());
+    let verdicts = |images: Vec<Observed>| {
+        let plan = plan(images, vec![]);
+        let names = plan.entries.iter().map(|entry| entry.verdict.name());
+        (names.collect::<Vec<_>>(), plan.actions().count())
+    };
+    assert_eq!(
+        verdicts(vec![older, newer.clone()]),
+        (vec!["Drifted", "Missing"], 2)
+    );
+    assert_eq!(verdicts(vec![newer]), (vec!["UpToDate"], 0));
+}
+
+#[test]
+fn pinned_digest_that_is_not_published_is_in_conflict_with_the_tag() {
+    let mut pinned = rival(1, b"b", None);
+    pinned.source = SourceState::NotPublished("no".into());
+    if let TagSelector::Image { digest, .. } = &mut pinned.desired.wanted {
+        *digest = Some(Digest::sha256(b"b"));
+    }
+    assert_eq!(
+        refused(vec![rival(0, b"a", None), pinned]),
+        ["Unknown", "NotPublished"]
+    );
+}

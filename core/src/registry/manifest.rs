@@ -100,7 +100,10 @@ pub(super) fn claimed_digest(response: &Response) -> Result<Option<Digest>, Prob
     let headers = response.headers.get_all(DIGEST_HEADER).iter();
     // A header may come several times, which means the same as one with commas.
     let texts = headers.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
-    let claims: BTreeSet<_> = texts.map(<[u8]>::trim_ascii).collect();
+    let texts = texts
+        .map(<[u8]>::trim_ascii)
+        .filter(|text| !text.is_empty());
+    let claims: BTreeSet<_> = texts.collect();
     let mut claims = claims.into_iter().map(String::from_utf8_lossy);
     match (claims.next(), claims.next()) {
         (None, _) => Ok(None),
