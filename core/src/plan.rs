@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::discover::chart_images::LATEST;
 use crate::discover::{TagSelector, Undiscovered};
 use crate::name::{Digest, Reference, Repository, Tag};
-use crate::observe::{DestinationState, Observed, RepositoryTags, TagAge};
-use crate::observe::{SourceImage, SourceState};
+use crate::observe::{
+    DestinationState, Observed, RepositoryTags, SourceImage, SourceState, TagAge,
+};
 use crate::problem::{Cause, Problem, Side};
 
 /// The state of an image in the destination, compared with its source.
@@ -142,7 +143,7 @@ fn disregard_overwritten_tags(observed: &mut [Observed]) {
     let mut wanted: BTreeMap<(Repository, Tag), BTreeSet<Digest>> = BTreeMap::new();
     for image in observed.iter() {
         if let SourceState::Published(published) = &image.source {
-            for tag in std::iter::once(&published.target).chain(&published.alias) {
+            for tag in published.targets() {
                 let place = (image.desired.destination.clone(), tag.clone());
                 let digests = wanted.entry(place).or_default();
                 digests.insert(published.digest.clone());
@@ -394,8 +395,7 @@ fn conflicts(entries: &[Entry]) -> BTreeMap<usize, Problem> {
 fn wanted_tags(entry: &Entry) -> (Vec<&Tag>, Option<&Digest>) {
     match (&entry.observed.source, &entry.observed.desired.wanted) {
         (SourceState::Published(published), _) => {
-            let tags = std::iter::once(&published.target).chain(&published.alias);
-            (tags.collect(), Some(&published.digest))
+            (published.targets().collect(), Some(&published.digest))
         }
         (SourceState::Unknown(_), TagSelector::Image { target, digest, .. })
         | (
@@ -485,8 +485,8 @@ fn step(observed: &Observed, published: &SourceImage) -> Step {
     Step::Import(Action {
         source: observed.desired.source.pinned(&published.digest),
         digest: published.digest.clone(),
-        targets: std::iter::once(&published.target)
-            .chain(&published.alias)
+        targets: published
+            .targets()
             .map(|tag| (destination.clone(), tag.clone()))
             .collect(),
         replaced,

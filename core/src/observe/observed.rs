@@ -19,6 +19,13 @@ pub struct SourceImage {
     pub digest: Digest,
 }
 
+impl SourceImage {
+    /// Every tag that the image gets at the destination.
+    pub fn targets(&self) -> impl Iterator<Item = &Tag> {
+        std::iter::once(&self.target).chain(&self.alias)
+    }
+}
+
 /// The state of an image at its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceState {
