@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use acr_sync_core::config::Program;
-use sandbox::{Fault, Sandbox, World};
+use sandbox::scenario::GOOGLE_PATH;
+use sandbox::{Fault, Sandbox, Scenario, World};
 
 use super::check::{Check, images, missing};
-use super::endpoint::{Affected, Endpoint, Phase};
+use super::endpoint::{Affected, Endpoint, Phase, Stored};
 use super::failure::{Count, Failure, HUGE};
 use super::setup::{COLLECTOR, LOCAL, RUNNER, Setup};
 use super::support::{ACR, ARM, ENTRA, Ended, SOURCE};
@@ -180,11 +181,15 @@ impl Fixture {
     }
 
     fn fault(&self, case: &Case) -> Fault {
-        let stored = case.endpoint.stored.map(|(host, repository)| {
-            let place = (host.to_owned(), repository.to_owned());
-            self.stored[&place].as_str()
+        let stored = case.endpoint.stored.map(|stored| match stored {
+            Stored::Blob(host, repository) => {
+                self.stored[&(host.to_owned(), repository.to_owned())].clone()
+            }
+            Stored::NewestManifest(host, name) => {
+                newest_manifest(&self.worlds[&case.endpoint.setup], host, name)
+            }
         });
-        let fault = (case.endpoint.place)(stored.unwrap_or_default());
+        let fault = (case.endpoint.place)(&stored.unwrap_or_default());
         let fault = match case.failure {
             Failure::Refused => Fault::on(&fault.host),
             _ => fault,
@@ -252,6 +257,13 @@ impl Fixture {
         }
         broken
     }
+}
+
+/// The hexadecimal digest of the newest build of a CodeCollection.
+fn newest_manifest(world: &World, host: &str, name: &str) -> String {
+    let repository = &world.registries[host].repositories[&format!("{GOOGLE_PATH}/{name}")];
+    let digest = &repository.tags[&Scenario::newest_tag(name)].digest;
+    digest.as_str().trim_start_matches("sha256:").to_owned()
 }
 
 fn is_large(failure: Failure) -> bool {

@@ -56,8 +56,17 @@ pub struct Endpoint {
     pub affected: Affected,
     /// The requests of the endpoint; the argument is the hexadecimal digest of stored content.
     pub place: fn(stored: &str) -> Fault,
-    /// Registry host and repository of the blob, if only the digest identifies the request.
-    pub stored: Option<(&'static str, &'static str)>,
+    /// The content, if only its digest identifies the request.
+    pub stored: Option<Stored>,
+}
+
+/// Content that a request names by its digest alone. Registry host and repository.
+#[derive(Clone, Copy)]
+pub enum Stored {
+    /// The configuration of an image.
+    Blob(&'static str, &'static str),
+    /// The manifest of the newest build. A fault on all of a search's concurrent requests would meet any of them.
+    NewestManifest(&'static str, &'static str),
 }
 
 use Affected::{All, Chart, NoImage, One};
@@ -96,11 +105,11 @@ const fn storage(
     request: &'static str,
     setup: Setup,
     affected: Affected,
-    stored: (&'static str, &'static str),
+    (host, repository): (&'static str, &'static str),
     place: fn(&str) -> Fault,
 ) -> Endpoint {
     Endpoint {
-        stored: Some(stored),
+        stored: Some(Stored::Blob(host, repository)),
         ..endpoint(name, request, setup, Check, Content, affected, place)
     }
 }
@@ -158,9 +167,11 @@ fn sources() -> Vec<Endpoint> {
             PlainList, Check, Manifest, One(CURRENT), |_| of(SOURCE, "GET", &format!("{CURRENT}/manifests/main-latest"))),
         endpoint("Source: the digest of a candidate", "HEAD /v2/{name}/manifests/main-{commit}",
             PlainList, Check, DigestHeader, One(CURRENT), |_| stable(SOURCE, CURRENT)),
-        endpoint("Source: the manifest of a candidate", "GET /v2/{name}/manifests/{digest}",
-            SameChildren, Check, Manifest, One(CURRENT),
-            |_| of(SOURCE, "GET", &format!("{CURRENT}/manifests/sha256:"))),
+        Endpoint {
+            stored: Some(Stored::NewestManifest(SOURCE, CURRENT)),
+            ..endpoint("Source: the manifest of a candidate", "GET /v2/{name}/manifests/{digest}",
+                SameChildren, Check, Manifest, One(CURRENT), |hex| of(SOURCE, "GET", hex))
+        },
         endpoint("Source: main-latest where the list lacks it", "HEAD /v2/{name}/manifests/main-latest",
             CodeCollections, Check, DigestHeader, One(UNPUBLISHED),
             |_| of(SOURCE, "HEAD", &format!("{UNPUBLISHED}/manifests/main-latest"))),
