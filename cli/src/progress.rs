@@ -83,7 +83,7 @@ fn log_entry(entry: &Entry) {
         "{}: {}: {}",
         entry.observed.short_name(),
         entry.verdict.name(),
-        entry.reason
+        entry.reason()
     );
     if let Step::Blocked(problem) = &entry.step {
         line.push_str(&format!("; {}", problem.fact()));

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use std::sync::LazyLock;
 
 use regex::Regex;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// The longest repository name that all registries accept, in bytes.
 const REPOSITORY_MAX: usize = 255;
@@ -43,6 +43,24 @@ impl NameError {
     }
 }
 
+/// A name is its text in JSON, and is checked when it is read.
+macro_rules! serde_as_text {
+    ($name:ident) => {
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(de::Error::custom)
+            }
+        }
+    };
+}
+
 macro_rules! string_newtype {
     ($name:ident) => {
         impl $name {
@@ -56,11 +74,13 @@ macro_rules! string_newtype {
                 f.write_str(&self.0)
             }
         }
+
+        serde_as_text!($name);
     };
 }
 
 /// The host (and port) of a service that speaks the distribution API, in lower case.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Registry(String);
 string_newtype!(Registry);
 
@@ -87,7 +107,7 @@ impl FromStr for Registry {
 }
 
 /// A named collection of manifests inside a registry: `runwhen/runwhen-local`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Repository(String);
 string_newtype!(Repository);
 
@@ -133,7 +153,7 @@ impl FromStr for Repository {
 }
 
 /// A movable pointer to a manifest: `main-latest`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag(String);
 string_newtype!(Tag);
 
@@ -159,7 +179,7 @@ impl FromStr for Tag {
 }
 
 /// The address of content: `sha256:` or `sha512:` and the hash in lower-case hexadecimal.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(String);
 string_newtype!(Digest);
 
@@ -270,6 +290,57 @@ impl fmt::Display for ImageName {
     }
 }
 
+impl FromStr for ImageName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let Some((registry, repository)) = text.split_once('/') else {
+            return Err(NameError::new(
+                "image name",
+                text,
+                "it must be registry/repository",
+            ));
+        };
+        Ok(Self {
+            registry: registry.parse()?,
+            repository: repository.parse()?,
+        })
+    }
+}
+serde_as_text!(ImageName);
+
+/// A tag in a repository of the destination.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DestinationTag {
+    pub repository: Repository,
+    pub tag: Tag,
+}
+
+impl fmt::Display for DestinationTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.repository, self.tag)
+    }
+}
+
+impl FromStr for DestinationTag {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let Some((repository, tag)) = text.split_once(':') else {
+            return Err(NameError::new(
+                "destination tag",
+                text,
+                "it must be repository:tag",
+            ));
+        };
+        Ok(Self {
+            repository: repository.parse()?,
+            tag: tag.parse()?,
+        })
+    }
+}
+serde_as_text!(DestinationTag);
+
 /// Registry, repository and a tag or digest: one image, named completely.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reference {
@@ -286,6 +357,27 @@ impl fmt::Display for Reference {
         write!(f, "{}{separator}{}", self.location, self.version)
     }
 }
+
+impl FromStr for Reference {
+    type Err = NameError;
+
+    /// Reads the complete form only; [`parse_familiar`] reads what users write.
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if let Some((location, digest)) = text.split_once('@') {
+            return Ok(location.parse::<ImageName>()?.pinned(&digest.parse()?));
+        }
+        match text.rsplit_once(':') {
+            Some((location, tag)) if !tag.contains('/') => {
+                Ok(location.parse::<ImageName>()?.tagged(&tag.parse()?))
+            }
+            Some(_) | None => {
+                let reason = "it must end in a tag or a digest";
+                Err(NameError::new("reference", text, reason))
+            }
+        }
+    }
+}
+serde_as_text!(Reference);
 
 /// Parses an image name as users and charts write it. Without a registry it is on Docker Hub, and there it is in
 /// `library/` if it has no slash.
@@ -338,18 +430,6 @@ pub(crate) fn full_name(
         .map(|digest| format!("@{digest}"))
         .unwrap_or_default();
     format!("{place}{tag}{digest}")
-}
-
-impl Serialize for ImageName {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl Serialize for Reference {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
 }
 
 /// Compiles a pattern of this program, which tests prove to be valid.

@@ -5,12 +5,12 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::text::neutralize_markup;
 
 /// The side on which something failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// A registry that images are imported from.
@@ -45,7 +45,7 @@ impl fmt::Display for Side {
 }
 
 /// The kind of a failure. Decides the exit code and whether a retry can help.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// A setting names something that does not exist.
@@ -73,7 +73,7 @@ pub enum Cause {
 }
 
 /// A failure with everything that a message shows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// The side that failed.
     #[serde(rename = "party")]
@@ -85,7 +85,7 @@ pub struct Problem {
     /// What the user can do, if known.
     pub advice: Option<String>,
     /// The other side may have acted on the request.
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub may_have_acted: bool,
 }
 

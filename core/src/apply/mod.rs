@@ -3,12 +3,15 @@
 //! A failed import does not stop the others. A check does not call this module.
 
 mod arm;
+mod verify;
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
+use crate::name::DestinationTag;
 use crate::plan::{Action, Plan};
 use crate::problem::Problem;
 use crate::wire::Limit;
@@ -31,24 +34,31 @@ pub enum Ending {
 /// The outcome of one action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// The position of its entry in the plan.
-    pub entry: usize,
+    /// The targets of the action. No other action of the plan has them.
+    pub targets: Vec<DestinationTag>,
     pub ending: Ending,
     pub duration: Duration,
+}
+
+/// A way of an image into the destination.
+#[async_trait]
+pub trait Importer: Send + Sync {
+    /// Imports one image, and verifies the digest of every target and the presence of the platform's manifest.
+    async fn import(&self, action: &Action, limit: &Limit) -> Ending;
 }
 
 /// Applies a plan, and calls `done` for each outcome when its import ends.
 pub async fn apply(
     plan: &Plan,
-    importer: &ArmImporter,
+    importer: &dyn Importer,
     limit: &Limit,
     done: &(dyn Fn(&Action, &Outcome) + Sync),
 ) -> Vec<Outcome> {
-    let imports = plan.actions().map(|(entry, action)| async move {
+    let imports = plan.actions().map(|action| async move {
         let started = Instant::now();
         let ending = importer.import(action, &limit.for_image(IMPORT)).await;
         let outcome = Outcome {
-            entry,
+            targets: action.targets.clone(),
             ending,
             duration: started.elapsed(),
         };

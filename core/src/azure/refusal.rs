@@ -9,7 +9,7 @@ use regex::Regex;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::name::{Reference, Repository, Tag, TagOrDigest, pattern};
+use crate::name::{DestinationTag, Reference, TagOrDigest, pattern};
 use crate::problem::{Cause, Problem, Side};
 use crate::text::shortened;
 use crate::wire::Response;
@@ -24,7 +24,7 @@ pub(super) enum About<'a> {
     Import {
         source: &'a Reference,
         registry: &'a str,
-        targets: &'a [(Repository, Tag)],
+        targets: &'a [DestinationTag],
     },
     /// Listing subscriptions, or the registries of one.
     Subscription(SubscriptionOrigin),
@@ -239,7 +239,7 @@ fn meaning_of_subscription(said: &str, origin: SubscriptionOrigin) -> Option<Mea
     Some((Side::ResourceManager, Cause::AccessDenied, advice))
 }
 
-fn meaning_of_target(said: &str, registry: &str, targets: &[(Repository, Tag)]) -> Option<Meaning> {
+fn meaning_of_target(said: &str, registry: &str, targets: &[DestinationTag]) -> Option<Meaning> {
     let (cause, advice) = if client_refused_by_firewall(said).is_some() {
         (
             Cause::AccessDenied,
@@ -318,10 +318,10 @@ fn meaning_of_source(said: &str) -> Option<Meaning> {
 }
 
 /// How to unlock tags of the registry of this name, with complete commands.
-pub(crate) fn unlock_advice(registry: &str, targets: &[(Repository, Tag)]) -> String {
-    let command = |(repository, tag): &(Repository, Tag)| {
+pub(crate) fn unlock_advice(registry: &str, targets: &[DestinationTag]) -> String {
+    let command = |target: &DestinationTag| {
         format!(
-            "'az acr repository update --name {registry} --image {repository}:{tag} --write-enabled true'"
+            "'az acr repository update --name {registry} --image {target} --write-enabled true'"
         )
     };
     let commands: Vec<_> = targets.iter().map(command).collect();

@@ -16,7 +16,7 @@ use super::identity::Identity;
 use super::progress::{Progress, Start, read_poll, read_start};
 use super::refusal::{About, SubscriptionOrigin, explained, is_failed_operation};
 use crate::cloud::Cloud;
-use crate::name::{Reference, Registry, Repository, Tag, TagOrDigest};
+use crate::name::{DestinationTag, Reference, Registry, TagOrDigest};
 use crate::problem::{Cause, Problem, Side};
 use crate::registry::Account;
 use crate::text::for_message;
@@ -112,7 +112,7 @@ fn import_request(
     cloud: Cloud,
     registry_id: &str,
     source: &Reference,
-    targets: &[(Repository, Tag)],
+    targets: &[DestinationTag],
     docker: Option<&Account>,
 ) -> (String, serde_json::Value) {
     let url = format!(
@@ -131,10 +131,7 @@ fn import_request(
         from["credentials"] =
             json!({"username": username.expose_secret(), "password": token.expose_secret()});
     }
-    let targets: Vec<_> = targets
-        .iter()
-        .map(|(repository, tag)| format!("{repository}:{tag}"))
-        .collect();
+    let targets: Vec<_> = targets.iter().map(ToString::to_string).collect();
     (
         url,
         json!({"source": from, "targetTags": targets, "mode": "Force"}),
@@ -147,7 +144,7 @@ pub struct ImportRequest<'a> {
     /// `registry/repository@digest`.
     pub source: &'a Reference,
     /// Repositories and tags at the destination.
-    pub targets: &'a [(Repository, Tag)],
+    pub targets: &'a [DestinationTag],
 }
 
 /// The subscription that holds the registry, as far as it is known before Azure is queried.

@@ -9,7 +9,7 @@ pub(crate) mod codecollections;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Images};
 use crate::name::{Digest, ImageName, Repository, Tag, full_name};
@@ -18,18 +18,14 @@ use chart_images::{ChartImage, LATEST, UnreadableImage, images};
 use codecollections::StableTag;
 
 /// The two kinds of images.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Category {
     /// The stable tag with the same digest as `${REF}-latest`.
+    #[serde(rename = "codecollection")]
     CodeCollection,
     /// An image of the RunWhen Local chart.
+    #[serde(rename = "runwhen_local")]
     RunWhenLocal,
-}
-
-impl Serialize for Category {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
-    }
 }
 
 impl Category {
@@ -53,7 +49,7 @@ impl Category {
 }
 
 /// Selects the wanted image of a repository.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum TagSelector {
     /// The stable tag with the same digest as `${REF}-latest`.
     StableTag,
@@ -96,7 +92,7 @@ impl fmt::Display for TagSelector {
 }
 
 /// An image that the destination should contain.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Desired {
     pub category: Category,
     pub source: ImageName,
@@ -108,7 +104,7 @@ pub struct Desired {
 }
 
 /// A chart, or a text in it, whose images are not known.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undiscovered {
     pub category: Category,
     /// The chart, or a text in it.

@@ -17,7 +17,7 @@ use crate::destination::Destination;
 use crate::discover::chart_images::LATEST;
 use crate::discover::codecollections::StableTag;
 use crate::discover::{Desired, TagSelector};
-use crate::name::{Digest, Repository, Tag};
+use crate::name::{DestinationTag, Digest, Repository, Tag};
 use crate::problem::{Cause, Problem, Side};
 use crate::registry::{RegistryClient, Sources};
 
@@ -172,12 +172,15 @@ impl Observer<'_> {
             let is_locked = async { Ok(is_locked(client, repository, tag).await) };
             let is_locked = client.limit().for_image(LOCK).guard(is_locked).await;
             if is_locked.ok().flatten().unwrap_or(false) {
-                locked.push((repository.clone(), tag.clone()));
+                locked.push(DestinationTag {
+                    repository: repository.clone(),
+                    tag: tag.clone(),
+                });
             }
         }
-        let facts = locked.iter().map(|(repository, tag)| {
-            format!("{repository}:{tag} must be overwritten, but is locked")
-        });
+        let facts = locked
+            .iter()
+            .map(|target| format!("{target} must be overwritten, but is locked"));
         let what = facts.collect::<Vec<_>>().join("; ");
         let advice = unlock_advice(self.config.target.registry.resource_name(), &locked);
         let problem = Problem::new(Side::Destination, Cause::Rejected, what).advise(advice);

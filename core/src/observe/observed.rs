@@ -1,13 +1,14 @@
 //! The observed state of an image, at its source and at the destination. Values only; `observe` fills them.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::discover::{Desired, TagSelector};
 use crate::name::{Digest, Tag};
 use crate::problem::Problem;
 
 /// The image that a source publishes now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceImage {
     /// The tag at the source; `None` if the image is wanted by digest alone.
     pub tag: Option<Tag>,
@@ -27,7 +28,7 @@ impl SourceImage {
 }
 
 /// The state of an image at its source.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SourceState {
     Published(SourceImage),
     /// The source has no image to sync, for this reason.
@@ -37,7 +38,7 @@ pub enum SourceState {
 }
 
 /// The state of an image at the destination.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DestinationState {
     /// The digest of the wanted tag; `None` if the tag does not exist.
     pub digest: Option<Digest>,
@@ -86,7 +87,7 @@ impl DestinationState {
 }
 
 /// The other tags of the repository of an image that a chart names.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepositoryTags {
     /// A tag that already has the wanted digest.
     pub same: Option<Tag>,
@@ -101,7 +102,7 @@ pub struct RepositoryTags {
 }
 
 /// The age of the newest tag of a repository.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TagAge {
     /// The tag was pushed at this time, before the image at the source was built, so its image is older.
     PushedAt(DateTime<Utc>),
@@ -110,7 +111,7 @@ pub enum TagAge {
 }
 
 /// An image with its state at the source and at the destination.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observed {
     pub desired: Desired,
     pub source: SourceState,

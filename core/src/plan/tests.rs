@@ -1,6 +1,37 @@
 use super::*;
 use crate::discover::codecollections;
 use crate::discover::{Category, Desired};
+use crate::name::{Digest, Tag};
+use crate::observe::TagAge;
+use crate::problem::{Cause, Problem, Side};
+
+/// The plan, which is the same after it was written as JSON and read again.
+fn plan(observed: Vec<Observed>, undiscovered: Vec<Undiscovered>) -> Plan {
+    let plan = super::plan(observed, undiscovered);
+    let text = serde_json::to_string(&plan).unwrap();
+    assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan, "{text}");
+    plan
+}
+
+#[test]
+fn name_that_is_not_valid_is_refused_in_a_plan() {
+    let plan = plan(
+        vec![observed(0, published(), state(Some(b"old"), false))],
+        vec![],
+    );
+    let text = serde_json::to_string(&plan).unwrap();
+    let digest = Digest::sha256(b"new").to_string();
+    for (name, other) in [
+        ("main-abc1234", "-x"),
+        ("runwhen/", "Runwhen/"),
+        (digest.as_str(), "sha256:12"),
+        ("us-west1-docker.pkg.dev/", "us_west/"),
+    ] {
+        assert!(text.contains(name), "{name} in {text}");
+        let changed = text.replace(name, other);
+        assert!(serde_json::from_str::<Plan>(&changed).is_err(), "{other}");
+    }
+}
 
 fn observed(
     name: usize,
@@ -144,7 +175,7 @@ fn locked_tag_blocks_the_import() {
 fn action_contains_the_replaced_digests() {
     let replaced = |state| {
         let plan = plan(vec![observed(1, published(), state)], vec![]);
-        let (_, action) = plan.actions().next().unwrap();
+        let action = plan.actions().next().unwrap();
         action.replaced.clone()
     };
     assert_eq!(replaced(state(None, false)), []);
@@ -155,7 +186,7 @@ fn action_contains_the_replaced_digests() {
 #[test]
 fn action_pins_the_digest_and_names_the_tag() {
     let plan = plan(vec![observed(1, published(), state(None, false))], vec![]);
-    let (_, action) = plan.actions().next().unwrap();
+    let action = plan.actions().next().unwrap();
     assert!(
         action
             .source
@@ -163,10 +194,10 @@ fn action_pins_the_digest_and_names_the_tag() {
             .ends_with(Digest::sha256(b"new").as_str())
     );
     assert_eq!(
-        action.targets[0].0.as_str(),
+        action.targets[0].repository.as_str(),
         "runwhen/runwhen-contrib-rw-cli-codecollection"
     );
-    assert_eq!(action.targets[0].1.as_str(), "main-abc1234");
+    assert_eq!(action.targets[0].tag.as_str(), "main-abc1234");
 }
 
 #[test]
@@ -390,12 +421,16 @@ fn alias_is_set_by_the_same_import() {
         let plan = with_alias(b"new", at_alias);
         assert_eq!(plan.entries[0].verdict.name(), name);
         assert!(
-            plan.entries[0].reason.contains("main-latest"),
+            plan.entries[0].reason().contains("main-latest"),
             "{}",
-            plan.entries[0].reason
+            plan.entries[0].reason()
         );
-        let (_, action) = plan.actions().next().unwrap();
-        let tags: Vec<_> = action.targets.iter().map(|(_, tag)| tag.as_str()).collect();
+        let action = plan.actions().next().unwrap();
+        let tags: Vec<_> = action
+            .targets
+            .iter()
+            .map(|target| target.tag.as_str())
+            .collect();
         assert_eq!(tags, ["main-abc1234", "main-latest"]);
     }
 }

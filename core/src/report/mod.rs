@@ -283,13 +283,9 @@ impl Report {
         let mut rows: Vec<_> = plan
             .entries
             .iter()
-            .enumerate()
-            .map(|(position, entry)| {
+            .map(|entry| {
                 let done = match outcomes {
-                    Some(outcomes) => done(
-                        entry,
-                        outcomes.iter().find(|outcome| outcome.entry == position),
-                    ),
+                    Some(outcomes) => done(entry, outcomes),
                     None => not_requested(entry),
                 };
                 row(&registry, entry, done)
@@ -391,14 +387,20 @@ fn not_requested(entry: &Entry) -> ActionResult {
 }
 
 /// The result of a sync for an image.
-fn done(entry: &Entry, outcome: Option<&Outcome>) -> ActionResult {
-    match (&entry.step, outcome) {
-        (Step::Nothing, _) => ActionResult::Nothing,
-        (Step::Blocked(problem), _) => ActionResult::Failed {
-            problem: problem.clone(),
-            duration: None,
-        },
-        (Step::Import(_), Some(outcome)) => match &outcome.ending {
+fn done(entry: &Entry, outcomes: &[Outcome]) -> ActionResult {
+    let action = match &entry.step {
+        Step::Nothing => return ActionResult::Nothing,
+        Step::Blocked(problem) => {
+            return ActionResult::Failed {
+                problem: problem.clone(),
+                duration: None,
+            };
+        }
+        Step::Import(action) => action,
+    };
+    let mut outcomes = outcomes.iter();
+    match outcomes.find(|outcome| outcome.targets == action.targets) {
+        Some(outcome) => match &outcome.ending {
             Ending::Imported => ActionResult::Imported(outcome.duration),
             Ending::Uncertain(problem) => ActionResult::Uncertain {
                 problem: problem.clone(),
@@ -409,7 +411,7 @@ fn done(entry: &Entry, outcome: Option<&Outcome>) -> ActionResult {
                 duration: Some(outcome.duration),
             },
         },
-        (Step::Import(_), None) => {
+        None => {
             let problem = Problem::new(
                 Side::Local,
                 Cause::Interrupted,
@@ -456,7 +458,7 @@ fn row(registry: &str, entry: &Entry, done: ActionResult) -> Row {
         tag,
         digest: published.map(|published| published.digest.clone()),
         verdict: entry.verdict.clone(),
-        reason: entry.reason.clone(),
+        reason: entry.reason(),
         done,
         wanted_by: desired.wanted_by.clone(),
         note: blocked.or_else(|| entry.note.clone()),

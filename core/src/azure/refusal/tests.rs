@@ -12,7 +12,7 @@ fn source() -> Reference {
     .pinned(&digest.parse().unwrap())
 }
 
-fn import<'a>(source: &'a Reference, targets: &'a [(Repository, Tag)]) -> About<'a> {
+fn import<'a>(source: &'a Reference, targets: &'a [DestinationTag]) -> About<'a> {
     About::Import {
         source,
         registry: "myacr",
@@ -170,7 +170,7 @@ fn canceled_import_and_nested_details_are_in_the_message() {
 
 #[test]
 fn advice_for_a_locked_tag_is_a_complete_command() {
-    let targets = [("runwhen/x".parse().unwrap(), "main-1".parse().unwrap())];
+    let targets = ["runwhen/x:main-1".parse().unwrap()];
     let (_, _, advice) = meaning("the tag is locked", import(&source(), &targets)).unwrap();
     let command =
         "az acr repository update --name myacr --image runwhen/x:main-1 --write-enabled true";

@@ -56,10 +56,7 @@ fn import_request_contains_the_digest_of_the_source_and_every_target() {
         repository: "p/r/i".parse().unwrap(),
     };
     let source = location.pinned(&Digest::sha256(b"x"));
-    let targets = [(
-        "runwhen/i".parse().unwrap(),
-        "main-abc1234".parse().unwrap(),
-    )];
+    let targets = ["runwhen/i:main-abc1234".parse().unwrap()];
     let (url, body) = import_request(
         Cloud::UsGovernment,
         "/subscriptions/s/r",
