@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use crate::config::Config;
@@ -47,14 +48,29 @@ impl Clients {
         }
     }
 
-    /// The facts of a run that ends now.
-    pub async fn complete(&self, info: RunInfo) -> RunInfo {
-        let client = self.destination.client().await.ok();
+    /// The facts of a run that ends now. `check_duration` is the part before the first import.
+    pub async fn run_info(
+        &self,
+        config: &Config,
+        started: DateTime<Utc>,
+        chart: Option<String>,
+        check_duration: Duration,
+    ) -> RunInfo {
+        let name = &config.target.registry;
+        let registry = match self.destination.client().await {
+            Ok(client) => client.registry().to_string(),
+            Err(_) => name.as_str().to_owned(),
+        };
         RunInfo {
-            login_server: client.map(|client| client.registry().clone()),
+            program: config.program.name(),
+            registry,
+            resource_name: name.resource_name().to_owned(),
+            chart,
+            started,
             duration: self.elapsed(),
+            check_duration,
+            settings: config.settings(),
             hosts: self.wire.ledger().snapshot(),
-            ..info
         }
     }
 }

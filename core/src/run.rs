@@ -10,7 +10,7 @@ use crate::clients::Clients;
 use crate::config::Config;
 use crate::observe::CHECK_TIMEOUT;
 use crate::plan::plan;
-use crate::report::{Report, RunInfo};
+use crate::report::Report;
 use crate::wire::{Limit, SetupError};
 
 pub use crate::apply::{Ending, Outcome};
@@ -36,9 +36,9 @@ impl Run<'_> {
     /// If no connection can be set up at all. Every other failure is in the report.
     pub async fn check(&self) -> Result<Report, SetupError> {
         let clients = Clients::new(self.config, &self.limit)?;
-        let (plan, info) = self.plan(&clients, &self.limit, self.on_event).await;
-        let info = clients.complete(info).await;
-        Ok(Report::new(self.config, &plan, None, info))
+        let (plan, chart) = self.plan(&clients, &self.limit, self.on_event).await;
+        let info = clients.run_info(self.config, self.started, chart, clients.elapsed());
+        Ok(Report::new(&plan, None, info.await))
     }
 
     /// Checks every image, and imports those that need it.
@@ -49,12 +49,13 @@ impl Run<'_> {
         let clients = Clients::new(self.config, &self.limit)?;
         // A source that stalls must not take the time that the imports of the other images need.
         let timeout = CHECK_TIMEOUT.min(self.config.timeout / 2);
-        let (plan, info) = self
+        let (plan, chart) = self
             .plan(&clients, &self.limit.for_image(timeout), &|event| {
                 clients.prepare_import(event);
                 (self.on_event)(event);
             })
             .await;
+        let check_duration = clients.elapsed();
         (self.on_event)(Event::Importing(plan.actions().count()));
         let importer = ArmImporter::new(
             Arc::clone(&clients.destination),
@@ -64,17 +65,17 @@ impl Run<'_> {
         let on_outcome =
             |action: &Action, outcome: &Outcome| (self.on_event)(Event::Imported(action, outcome));
         let outcomes = apply(&plan, &importer, &self.limit, &on_outcome).await;
-        let info = clients.complete(info).await;
-        Ok(Report::new(self.config, &plan, Some(&outcomes), info))
+        let info = clients.run_info(self.config, self.started, chart, check_duration);
+        Ok(Report::new(&plan, Some(&outcomes), info.await))
     }
 
-    /// Discovers and observes the images, and decides.
+    /// Discovers and observes the images, and decides. Also returns name and version of the chart.
     async fn plan(
         &self,
         clients: &Clients,
         limit: &Limit,
         on_event: OnEvent<'_>,
-    ) -> (Plan, RunInfo) {
+    ) -> (Plan, Option<String>) {
         let check = Check {
             config: self.config,
             wire: &clients.wire.limited(limit.clone()),
@@ -85,7 +86,6 @@ impl Run<'_> {
         let checked = check.run().await;
         let plan = plan(checked.observed, checked.undiscovered);
         on_event(Event::Planned(&plan));
-        let info = RunInfo::new(checked.chart, self.started, clients.elapsed());
-        (plan, info)
+        (plan, checked.chart)
     }
 }

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{ActionResult, NOWHERE, Report, Row};
+use super::row::NOWHERE;
+use super::{ActionResult, Report, Row};
 use crate::discover::Category;
 use crate::name::{Digest, Tag};
 use crate::plan::Verdict;

@@ -1,0 +1,210 @@
+//! The result of a run for one image.
+
+use std::time::Duration;
+
+use crate::apply::{Ending, Outcome};
+use crate::discover::{Category, TagSelector, Undiscovered};
+use crate::name::{Digest, Tag, full_name};
+use crate::observe::SourceState;
+use crate::plan::{Entry, Step, Verdict};
+use crate::problem::{Cause, Problem, Side};
+
+/// Shown as the destination of an image that could not be discovered.
+pub(super) const NOWHERE: &str = "–";
+
+/// The result of a run for an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActionResult {
+    /// No import was necessary.
+    Nothing,
+    /// The image needs an import, but `SYNC_IMAGES` is false.
+    NotRequested,
+    /// Imported and verified in this time.
+    Imported(Duration),
+    /// Azure reports success, but the destination does not show the image yet.
+    Uncertain {
+        problem: Problem,
+        duration: Duration,
+    },
+    Failed {
+        problem: Problem,
+        /// `None` if the import was not started.
+        duration: Option<Duration>,
+    },
+}
+
+/// One image in the report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    pub category: Category,
+    /// The full name at the source, with its tag if that is known.
+    pub source: String,
+    pub tag: Option<Tag>,
+    /// The digest at the source.
+    pub digest: Option<Digest>,
+    /// `registry/repository` or `registry/repository:tag` at the destination.
+    pub destination: String,
+    /// The tags that the import overwrites, with their digests at the destination.
+    pub previous: Vec<(Tag, Digest)>,
+    pub verdict: Verdict,
+    /// The reason for the verdict, as a sentence.
+    pub reason: String,
+    pub done: ActionResult,
+    /// The workloads of the chart that use it.
+    pub wanted_by: Vec<String>,
+    /// A warning to the user that does not change the verdict.
+    pub note: Option<String>,
+}
+
+impl Row {
+    /// The problem if there is one, otherwise the reason for the verdict.
+    pub(super) fn why(&self) -> String {
+        self.problem()
+            .map_or_else(|| self.reason.clone(), Problem::fact)
+    }
+
+    /// Why the image could not be checked or imported; `None` if it could.
+    pub fn problem(&self) -> Option<&Problem> {
+        match (&self.verdict, &self.done) {
+            (Verdict::Unknown(problem), _)
+            | (_, ActionResult::Failed { problem, .. } | ActionResult::Uncertain { problem, .. }) => {
+                Some(problem)
+            }
+            (
+                Verdict::UpToDate
+                | Verdict::Missing
+                | Verdict::Outdated
+                | Verdict::Drifted
+                | Verdict::NotPublished(_),
+                ActionResult::Nothing | ActionResult::NotRequested | ActionResult::Imported(_),
+            ) => None,
+        }
+    }
+}
+
+/// The result of a check for an image.
+pub(super) fn not_requested(entry: &Entry) -> ActionResult {
+    match &entry.step {
+        Step::Nothing => ActionResult::Nothing,
+        Step::Import(_) | Step::Blocked(_) => ActionResult::NotRequested,
+    }
+}
+
+/// The result of a sync for an image.
+pub(super) fn done(entry: &Entry, outcomes: &[Outcome]) -> ActionResult {
+    let action = match &entry.step {
+        Step::Nothing => return ActionResult::Nothing,
+        Step::Blocked(problem) => {
+            return ActionResult::Failed {
+                problem: problem.clone(),
+                duration: None,
+            };
+        }
+        Step::Import(action) => action,
+    };
+    let mut outcomes = outcomes.iter();
+    match outcomes.find(|outcome| outcome.targets == action.targets) {
+        Some(outcome) => match &outcome.ending {
+            Ending::Imported => ActionResult::Imported(outcome.duration),
+            Ending::Uncertain(problem) => ActionResult::Uncertain {
+                problem: problem.clone(),
+                duration: outcome.duration,
+            },
+            Ending::Failed(problem) => ActionResult::Failed {
+                problem: problem.clone(),
+                duration: Some(outcome.duration),
+            },
+        },
+        None => {
+            let problem = Problem::new(
+                Side::Local,
+                Cause::Interrupted,
+                "the run ended before this import began",
+            );
+            ActionResult::Failed {
+                problem,
+                duration: None,
+            }
+        }
+    }
+}
+
+pub(super) fn row(registry: &str, entry: &Entry, done: ActionResult) -> Row {
+    let desired = &entry.observed.desired;
+    let published = match &entry.observed.source {
+        SourceState::Published(published) => Some(published),
+        SourceState::NotPublished(_) | SourceState::Unknown(_) => None,
+    };
+    // A check also reports the problem that will block the import.
+    let blocked = match (&entry.step, &done) {
+        (Step::Blocked(problem), ActionResult::NotRequested) => Some(problem.to_string()),
+        _ => None,
+    };
+    let (tag, digest, target) = match (&desired.wanted, published) {
+        (
+            TagSelector::Image {
+                tag,
+                digest,
+                target,
+            },
+            _,
+        ) => (tag.clone(), digest.clone(), Some(target)),
+        (TagSelector::StableTag, Some(published)) => {
+            (published.tag.clone(), None, Some(&published.target))
+        }
+        (TagSelector::StableTag, None) => (None, None, None),
+    };
+    Row {
+        category: desired.category,
+        source: full_name(&desired.source, tag.as_ref(), digest.as_ref()),
+        destination: full_name(&format!("{registry}/{}", desired.destination), target, None),
+        previous: previous(entry),
+        tag,
+        digest: published.map(|published| published.digest.clone()),
+        verdict: entry.verdict.clone(),
+        reason: entry.reason(),
+        done,
+        wanted_by: desired.wanted_by.clone(),
+        note: blocked.or_else(|| entry.note.clone()),
+    }
+}
+
+/// The tags and digests that an import overwrites.
+fn previous(entry: &Entry) -> Vec<(Tag, Digest)> {
+    match (&entry.observed.source, &entry.observed.destination) {
+        (SourceState::Published(published), Some(Ok(state))) if entry.verdict.needs_sync() => state
+            .overwritten(published)
+            .filter(|(_, digest)| **digest != published.digest)
+            .map(|(tag, digest)| (tag.clone(), digest.clone()))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn undiscovered_row(registry: &str, undiscovered: &Undiscovered) -> Row {
+    let Undiscovered {
+        category,
+        what,
+        destination,
+        problem,
+    } = undiscovered;
+    Row {
+        category: *category,
+        source: what.clone(),
+        tag: None,
+        digest: None,
+        destination: destination.as_ref().map_or_else(
+            || NOWHERE.to_owned(),
+            |(repository, tag)| {
+                let place = format!("{registry}/{repository}");
+                full_name(&place, Some(tag), None)
+            },
+        ),
+        previous: Vec::new(),
+        verdict: Verdict::Unknown(problem.clone()),
+        reason: problem.fact(),
+        done: ActionResult::Nothing,
+        wanted_by: Vec::new(),
+        note: None,
+    }
+}
