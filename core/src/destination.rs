@@ -12,7 +12,7 @@ use crate::cloud::ACR_SCOPE;
 use crate::config::{Config, RegistryName};
 use crate::name::{Registry, Repository};
 use crate::problem::{Cause, Problem, Side};
-use crate::registry::RegistryClient;
+use crate::registry::{RegistryClient, Scope};
 use crate::wire::Wire;
 
 /// The destination of a run. Each fact about it is requested once, when it is first needed.
@@ -91,7 +91,8 @@ impl Destination {
         // The first request that needs the client or a token gets the same problem.
         let tokens = async {
             if let Ok(data_plane) = self.data_plane().await {
-                data_plane.tokens.prepare(repositories).await;
+                let scopes = repositories.iter().map(Scope::pull).collect();
+                data_plane.tokens.prepare(&scopes).await;
             }
         };
         let early = async {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::name::{Digest, NameError, Repository, Tag};
 use crate::problem::Problem;
-use crate::registry::{RegistryClient, Subject, states_absence, uncached};
+use crate::registry::{RegistryClient, Scope, Subject, states_absence, uncached};
 
 /// The number of newest tags that are requested.
 const NEWEST: usize = 100;
@@ -62,7 +62,7 @@ pub async fn newest_tags(
         "/acr/v1/{repository}/_tags?orderby=timedesc&n={NEWEST}"
     ))?;
     let request = uncached(client.request(Method::GET, url));
-    let response = client.send(repository, request).await?;
+    let response = client.send(Scope::pull(repository), request).await?;
     match response.status {
         StatusCode::OK => {}
         _ if states_absence(&response, Subject::Tags(repository)) => return Ok(Vec::new()),
@@ -105,7 +105,7 @@ pub async fn is_locked(
         .url(&format!("/acr/v1/{repository}/_tags/{tag}"))
         .ok()?;
     let request = uncached(client.request(Method::GET, url));
-    let response = client.send(repository, request).await.ok()?;
+    let response = client.send(Scope::pull(repository), request).await.ok()?;
     let one: OneTag = response.json().ok()?;
     Some(!one.tag.changeable_attributes?.write_enabled)
 }

@@ -20,12 +20,12 @@ use super::RoleMode;
 use super::identity::{Identity, claims, tenant_of};
 use super::refusal::client_refused_by_firewall;
 use crate::cloud::ACR_SCOPE;
-use crate::name::{Registry, Repository};
+use crate::name::Registry;
 use crate::problem::{Cause, Problem, Side};
-use crate::registry::{CachedToken, Tokens};
+use crate::registry::{CachedToken, Scope, Tokens};
 use crate::wire::{Request, Response, Wire};
 
-/// Repositories in one access token.
+/// Scopes in one access token.
 const SCOPES_AT_ONCE: usize = 20;
 /// A token is renewed this long before its end.
 const MARGIN: Duration = Duration::from_secs(60);
@@ -33,7 +33,7 @@ const MARGIN: Duration = Duration::from_secs(60);
 const SHORTEST_LIFETIME: Duration = Duration::from_secs(300);
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Access tokens for the repositories of one registry. Each is requested once, when it is first needed.
+/// Access tokens for the scopes of one registry. Each is requested once, when it is first needed.
 pub struct AcrTokens {
     wire: Wire,
     identity: Arc<Identity>,
@@ -43,9 +43,9 @@ pub struct AcrTokens {
     groups: StdMutex<Vec<Arc<Group>>>,
 }
 
-/// The repositories of one access token.
+/// The scopes of one access token.
 struct Group {
-    repositories: Vec<Repository>,
+    scopes: Vec<Scope>,
     access: Mutex<Kept>,
 }
 
@@ -77,38 +77,30 @@ impl AcrTokens {
         }
     }
 
-    /// Requests the tokens of these repositories in advance.
-    pub async fn prepare(&self, repositories: &BTreeSet<Repository>) {
-        let groups = self.group(repositories);
+    /// Requests the tokens of these scopes in advance.
+    pub async fn prepare(&self, scopes: &BTreeSet<Scope>) {
+        let groups = self.group(scopes);
         // A refusal is kept and returned when a token is needed.
         let _ = futures_util::future::join_all(groups.iter().map(|group| self.access(group))).await;
     }
 
-    /// The groups of these repositories. Repositories without a group get new groups.
-    fn group(&self, repositories: &BTreeSet<Repository>) -> Vec<Arc<Group>> {
+    /// The groups of these scopes. Scopes without a group get new groups.
+    fn group(&self, scopes: &BTreeSet<Scope>) -> Vec<Arc<Group>> {
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_known = |repository: &&Repository| {
-            groups
-                .iter()
-                .any(|group| group.repositories.contains(*repository))
-        };
-        let new: Vec<_> = repositories
+        let is_known = |scope: &&Scope| groups.iter().any(|group| group.scopes.contains(*scope));
+        let new: Vec<_> = scopes
             .iter()
-            .filter(|repository| !is_known(repository))
+            .filter(|scope| !is_known(scope))
             .cloned()
             .collect();
         groups.extend(new.chunks(SCOPES_AT_ONCE).map(|chunk| {
             Arc::new(Group {
-                repositories: chunk.to_vec(),
+                scopes: chunk.to_vec(),
                 access: Mutex::default(),
             })
         }));
-        let holds_one = |group: &&Arc<Group>| {
-            group
-                .repositories
-                .iter()
-                .any(|one| repositories.contains(one))
-        };
+        let holds_one =
+            |group: &&Arc<Group>| group.scopes.iter().any(|scope| scopes.contains(scope));
         groups.iter().filter(holds_one).cloned().collect()
     }
 
@@ -123,10 +115,9 @@ impl AcrTokens {
             ("grant_type", "refresh_token".to_owned()),
             ("service", self.server.to_string()),
         ];
-        form.extend(group.repositories.iter().map(|repository| {
-            let scope = format!("repository:{repository}:pull,metadata_read");
-            ("scope", scope)
-        }));
+        // An ACR has an action of its own for the attributes of tags.
+        let scopes = group.scopes.iter();
+        form.extend(scopes.map(|scope| ("scope", format!("{scope},metadata_read"))));
         form.push(("refresh_token", refresh.expose_secret().to_owned()));
         let response = self.post("/oauth2/token", &form).await?;
         #[derive(Deserialize)]
@@ -193,14 +184,14 @@ impl AcrTokens {
 
 #[async_trait]
 impl Tokens for AcrTokens {
-    async fn token(&self, repository: &Repository) -> Result<Option<SecretString>, Problem> {
-        let group = self.group(&BTreeSet::from([repository.clone()]));
+    async fn token(&self, scope: &Scope) -> Result<Option<SecretString>, Problem> {
+        let group = self.group(&BTreeSet::from([scope.clone()]));
         match group.first() {
             Some(group) => self.access(group).await.map(Some),
             None => Err(Problem::new(
                 Side::Local,
                 Cause::Invalid,
-                format!("no token for repository {repository}"),
+                format!("no token for {scope}"),
             )),
         }
     }
@@ -209,13 +200,13 @@ impl Tokens for AcrTokens {
     async fn renew(
         &self,
         _refusal: &Response,
-        repository: &Repository,
+        scope: &Scope,
         refused: Option<SecretString>,
     ) -> Result<bool, Problem> {
         let Some(refused) = refused else {
             return Ok(true);
         };
-        for group in self.group(&BTreeSet::from([repository.clone()])) {
+        for group in self.group(&BTreeSet::from([scope.clone()])) {
             let mut kept = group.access.lock().await;
             if matches!(&*kept, Some(Ok(token)) if token.is(&refused)) {
                 *kept = None;

@@ -14,7 +14,7 @@ use super::absence::{self, Subject, is_of_registry, states_absence};
 use super::link;
 use super::manifest::{self, Manifest, ManifestKind};
 use super::tag_list::{MOST_OF_GOOGLE, MOST_TAGS, TagList};
-use super::tokens::Tokens;
+use super::tokens::{Scope, Tokens};
 use crate::name::{Digest, NameError, Registry, Repository, Tag, TagOrDigest};
 use crate::platform::Platform;
 use crate::problem::{Cause, Problem, Side};
@@ -78,7 +78,7 @@ impl RegistryClient {
                 cap: TAG_PAGE_CAP,
                 ..uncached(self.request(Method::GET, url))
             };
-            let response = self.send(repository, request).await?;
+            let response = self.send(Scope::pull(repository), request).await?;
             match response.status {
                 StatusCode::OK => {}
                 // A repository with one page of tags exists, whatever the response for the next page is.
@@ -149,7 +149,7 @@ impl RegistryClient {
         version: &TagOrDigest,
     ) -> Result<Option<(Digest, Response)>, Problem> {
         let request = self.manifest_call(Method::HEAD, repository, version)?;
-        let response = self.send(repository, request).await?;
+        let response = self.send(Scope::pull(repository), request).await?;
         match response.status {
             StatusCode::OK => match (manifest::claimed_digest(&response)?, version) {
                 (Some(found), TagOrDigest::Tag(_)) => return Ok(Some((found, response))),
@@ -202,7 +202,7 @@ impl RegistryClient {
             cap: MANIFEST_CAP,
             ..self.manifest_call(Method::GET, repository, version)?
         };
-        let response = self.send(repository, request).await?;
+        let response = self.send(Scope::pull(repository), request).await?;
         match response.status {
             StatusCode::OK => manifest::read(&response, version).map(Some),
             _ if states_absence(&response, Subject::Manifest(repository, version)) => Ok(None),
@@ -244,7 +244,7 @@ impl RegistryClient {
             cap,
             ..self.request(Method::GET, url)
         };
-        let response = self.send(repository, request).await?;
+        let response = self.send(Scope::pull(repository), request).await?;
         match response.status {
             StatusCode::OK if digest.matches(&response.body) => Ok(Some(response.body)),
             StatusCode::OK => Err(response.invalid(format!(
@@ -353,21 +353,17 @@ impl RegistryClient {
         })
     }
 
-    pub(crate) async fn send(
-        &self,
-        repository: &Repository,
-        request: Request,
-    ) -> Result<Response, Problem> {
-        let token = self.tokens.token(repository).await?;
+    pub(crate) async fn send(&self, scope: Scope, request: Request) -> Result<Response, Problem> {
+        let token = self.tokens.token(&scope).await?;
         let response = self.send_with(token.clone(), request.clone()).await?;
         if response.status != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
         // The token may have ended early, or none was sent yet: retry once with a new one.
-        if !self.tokens.renew(&response, repository, token).await? {
+        if !self.tokens.renew(&response, &scope, token).await? {
             return Ok(response);
         }
-        let token = self.tokens.token(repository).await?;
+        let token = self.tokens.token(&scope).await?;
         self.send_with(token, request).await
     }
 

@@ -26,4 +26,4 @@ pub use manifest::{Manifest, ManifestKind};
 pub use public_tokens::Sources;
 pub use tag_list::TagList;
 pub(crate) use tokens::CachedToken;
-pub use tokens::Tokens;
+pub use tokens::{Scope, Tokens};

@@ -16,9 +16,9 @@ use serde::Deserialize;
 use tokio::sync::{Mutex, OnceCell};
 use url::Url;
 
-use super::tokens::{CachedToken, Tokens};
+use super::tokens::{CachedToken, Scope, Tokens};
 use super::{Account, RegistryClient};
-use crate::name::{DOCKER_HUB, Registry, Repository};
+use crate::name::{DOCKER_HUB, Registry};
 use crate::problem::{Cause, Problem, Side};
 use crate::wire::{Request, Response, Wire, has_no_userinfo};
 
@@ -82,13 +82,13 @@ pub(super) struct TokenService {
     pub service: Option<String>,
 }
 
-/// The tokens of one registry, one per repository.
+/// The tokens of one registry, one per scope.
 pub struct PublicTokens {
     wire: Wire,
     registry: Registry,
     docker: Option<Account>,
     service: OnceCell<TokenService>,
-    tokens: StdMutex<HashMap<Repository, Arc<Mutex<Option<CachedToken>>>>>,
+    tokens: StdMutex<HashMap<Scope, Arc<Mutex<Option<CachedToken>>>>>,
 }
 
 impl PublicTokens {
@@ -116,14 +116,14 @@ impl PublicTokens {
     async fn request_token(
         &self,
         service: &TokenService,
-        repository: &Repository,
+        scope: &Scope,
     ) -> Result<CachedToken, Problem> {
         let mut url = service.realm.clone();
         if let Some(name) = &service.service {
             url.query_pairs_mut().append_pair("service", name);
         }
         url.query_pairs_mut()
-            .append_pair("scope", &format!("repository:{repository}:pull"));
+            .append_pair("scope", &scope.to_string());
         let mut request = Request::new(Side::Source, Method::GET, url);
         request.basic = self
             .docker
@@ -163,19 +163,19 @@ impl PublicTokens {
 
 #[async_trait]
 impl Tokens for PublicTokens {
-    async fn token(&self, repository: &Repository) -> Result<Option<SecretString>, Problem> {
+    async fn token(&self, scope: &Scope) -> Result<Option<SecretString>, Problem> {
         let Some(service) = self.service.get() else {
             return Ok(None);
         };
         let slot = {
             let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(tokens.entry(repository.clone()).or_default())
+            Arc::clone(tokens.entry(scope.clone()).or_default())
         };
         let mut cached = slot.lock().await;
         if let Some(token) = cached.as_ref().filter(|token| token.is_fresh()) {
             return Ok(Some(token.text()));
         }
-        let token = self.request_token(service, repository).await?;
+        let token = self.request_token(service, scope).await?;
         *cached = Some(token.clone());
         Ok(Some(token.text()))
     }
@@ -185,13 +185,13 @@ impl Tokens for PublicTokens {
     async fn renew(
         &self,
         refusal: &Response,
-        repository: &Repository,
+        scope: &Scope,
         _refused: Option<SecretString>,
     ) -> Result<bool, Problem> {
         if self.service.initialized() {
             // The token is not accepted any more: get one new token.
             let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-            return Ok(tokens.remove(repository).is_some());
+            return Ok(tokens.remove(scope).is_some());
         }
         let Some(service) = refusal.header("www-authenticate").and_then(parse_challenge) else {
             return Ok(false);

@@ -1,5 +1,6 @@
 //! The tokens of a registry client.
 
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,14 +11,38 @@ use crate::name::Repository;
 use crate::problem::Problem;
 use crate::wire::Response;
 
+/// What a token permits: actions on one repository (distribution specification, "token scope").
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scope {
+    pub repository: Repository,
+    /// `pull`, or several with commas between them.
+    pub actions: &'static str,
+}
+
+impl Scope {
+    /// To read a repository.
+    pub fn pull(repository: &Repository) -> Self {
+        Self {
+            repository: repository.clone(),
+            actions: "pull",
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "repository:{}:{}", self.repository, self.actions)
+    }
+}
+
 /// The tokens of one registry: public ones, or those of an Azure Container Registry.
 #[async_trait]
 pub trait Tokens: Send + Sync {
-    /// The token to read this repository. None if the registry has not required one.
+    /// The token with this scope. None if the registry has not required one.
     ///
     /// # Errors
     /// If the token service refuses or cannot be reached.
-    async fn token(&self, repository: &Repository) -> Result<Option<SecretString>, Problem>;
+    async fn token(&self, scope: &Scope) -> Result<Option<SecretString>, Problem>;
 
     /// Handles a 401 to a request with this token. True if another request may succeed with another token.
     ///
@@ -26,7 +51,7 @@ pub trait Tokens: Send + Sync {
     async fn renew(
         &self,
         refusal: &Response,
-        repository: &Repository,
+        scope: &Scope,
         refused: Option<SecretString>,
     ) -> Result<bool, Problem>;
 
