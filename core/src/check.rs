@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use crate::chart;
 use crate::config::Config;
 use crate::destination::Destination;
-use crate::discover::{self, Desired, Undiscovered};
+use crate::discover::{self, Category, Desired, Undiscovered};
 use crate::event::{Event, OnEvent};
 use crate::observe::{Observed, Observer};
 use crate::registry::Sources;
@@ -41,7 +41,7 @@ impl Check<'_> {
             .iter()
             .map(|desired| desired.destination.clone())
             .collect();
-        if discover::wants_runwhen_local(self.config) {
+        if self.config.images.contains(&Category::RunWhenLocal) {
             likely.extend(discover::likely_destinations(self.config));
         }
         let ((), observed, mut checked) = tokio::join!(
@@ -54,7 +54,7 @@ impl Check<'_> {
     }
 
     async fn runwhen_local(&self, sources: &Sources) -> Checked {
-        if !discover::wants_runwhen_local(self.config) {
+        if !self.config.images.contains(&Category::RunWhenLocal) {
             return Checked::default();
         }
         match chart::render(self.config, self.wire, sources).await {

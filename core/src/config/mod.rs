@@ -16,6 +16,7 @@ mod setting;
 mod values;
 mod variables;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ pub use setting::{Unset, Variable};
 pub use variables::VARIABLES;
 
 pub use crate::azure::Login;
+use crate::category::Category;
 use crate::cloud::Cloud;
 use crate::name::{Repository, Tag};
 use crate::platform::Platform;
@@ -78,27 +80,6 @@ impl Inputs<'_> {
     }
 }
 
-/// The categories of images that a run checks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Images {
-    /// Both categories.
-    All,
-    /// The CodeCollection images.
-    CodeCollection,
-    /// The RunWhen Local images.
-    RunWhenLocal,
-}
-
-impl Images {
-    fn name(self) -> &'static str {
-        match self {
-            Self::All => "all",
-            Self::CodeCollection => "codecollection",
-            Self::RunWhenLocal => "runwhen-local",
-        }
-    }
-}
-
 /// A registry that the images are imported to.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -120,7 +101,7 @@ pub struct Config {
     /// Whether to import.
     pub sync_images: bool,
     /// The images to check.
-    pub images: Images,
+    pub images: BTreeSet<Category>,
     /// The branch of the CodeCollections, which is the prefix of their tags.
     pub git_ref: Tag,
     /// Whether to keep `${REF}-latest` in the registry too.

@@ -34,7 +34,7 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(config.git_ref.as_str(), "main");
     assert_eq!(config.architecture.to_string(), "amd64");
     assert_eq!(config.timeout, Duration::from_secs(540));
-    assert_eq!(config.images, Images::All);
+    assert_eq!(config.images, Category::ALL.into());
     assert_eq!(config.output_dir, PathBuf::from("."));
     assert_eq!(config.temp_dir, PathBuf::from("."));
     assert!(!config.sync_images && !config.use_date_tag && config.docker.is_none());

@@ -1,5 +1,6 @@
 //! Parsers of single values. Their errors complete a sentence about the value: "it must be …".
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
-use super::Images;
+use crate::category::Category;
 use crate::cloud::Cloud;
 use crate::name::{Repository, Tag};
 use crate::text::refused_value;
@@ -74,13 +75,26 @@ pub(super) fn git_ref(text: &str) -> Result<Tag, String> {
     Tag::from_str(text).map_err(|error| error.reason().to_owned())
 }
 
-pub(super) fn images(text: &str) -> Result<Images, String> {
+pub(super) fn images(text: &str) -> Result<BTreeSet<Category>, String> {
     let text = text.to_ascii_lowercase();
-    let images = [Images::All, Images::CodeCollection, Images::RunWhenLocal];
-    images
+    if text == "all" {
+        return Ok(Category::ALL.into());
+    }
+    let found = Category::ALL
         .into_iter()
-        .find(|images| images.name() == text)
+        .find(|category| category.option() == text);
+    found
+        .map(|category| BTreeSet::from([category]))
         .ok_or_else(|| "it must be all, codecollection or runwhen-local".to_owned())
+}
+
+/// The value of `IMAGES` that selects these categories.
+pub(super) fn images_option(images: &BTreeSet<Category>) -> String {
+    let mut options = images.iter().map(|category| category.option());
+    match (options.next(), options.next()) {
+        (Some(only), None) => only.to_owned(),
+        _ => "all".to_owned(),
+    }
 }
 
 pub(super) fn timeout(text: &str) -> Result<Duration, String> {

@@ -1,5 +1,6 @@
 //! The declarations of all variables. Parsing, `--help`, the README's tables and the report's settings follow them.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::setting::{Setting, Variable, settings};
-use super::{ChartSource, Images, Program, RegistryName, chart, metric_push, values};
+use super::{ChartSource, Program, RegistryName, chart, metric_push, values};
+use crate::category::Category;
 use crate::cloud::Cloud;
 use crate::name::{Repository, Tag};
 use crate::platform::Platform;
@@ -51,14 +53,14 @@ settings! {
         .defaults("false", "true")
         .in_report(|config| config.sync_images.to_string());
 
-        IMAGES: Images = Setting::new(
+        IMAGES: BTreeSet<Category> = Setting::new(
             "IMAGES",
             "all|codecollection|runwhen-local",
             values::images,
             "Which category of images to check.",
         )
         .default("all")
-        .in_report(|config| config.images.name().to_owned());
+        .in_report(|config| values::images_option(&config.images));
 
         REF: Tag = Setting::new(
             "REF",

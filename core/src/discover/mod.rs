@@ -11,42 +11,12 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, Images};
+pub use crate::category::Category;
+use crate::config::Config;
 use crate::name::{Digest, ImageName, Repository, Tag, full_name};
 use crate::problem::{Cause, Problem, Side};
 use chart_images::{ChartImage, LATEST, UnreadableImage, images};
 use codecollections::StableTag;
-
-/// The two kinds of images.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Category {
-    /// The stable tag with the same digest as `${REF}-latest`.
-    #[serde(rename = "codecollection")]
-    CodeCollection,
-    /// An image of the RunWhen Local chart.
-    #[serde(rename = "runwhen_local")]
-    RunWhenLocal,
-}
-
-impl Category {
-    pub const ALL: [Self; 2] = [Self::CodeCollection, Self::RunWhenLocal];
-
-    /// The name in artifacts and metrics.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::CodeCollection => "codecollection",
-            Self::RunWhenLocal => "runwhen_local",
-        }
-    }
-
-    /// The name in reports and issues.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::CodeCollection => "CodeCollection",
-            Self::RunWhenLocal => "RunWhen Local",
-        }
-    }
-}
 
 /// Selects the wanted image of a repository.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -117,10 +87,9 @@ pub struct Undiscovered {
 
 /// The configured CodeCollection images.
 pub fn codecollections(config: &Config) -> Vec<Desired> {
-    let sources = match config.images {
-        Images::All | Images::CodeCollection => codecollections::sources(),
-        Images::RunWhenLocal => Vec::new(),
-    };
+    if !config.images.contains(&Category::CodeCollection) {
+        return Vec::new();
+    }
     let desired = |source: ImageName| Desired {
         category: Category::CodeCollection,
         destination: destination(&config.target.repository_path, &source),
@@ -128,15 +97,10 @@ pub fn codecollections(config: &Config) -> Vec<Desired> {
         wanted: TagSelector::StableTag,
         wanted_by: Vec::new(),
     };
-    sources.into_iter().map(desired).collect()
-}
-
-/// True if the RunWhen Local images are configured.
-pub fn wants_runwhen_local(config: &Config) -> bool {
-    match config.images {
-        Images::All | Images::RunWhenLocal => true,
-        Images::CodeCollection => false,
-    }
+    codecollections::sources()
+        .into_iter()
+        .map(desired)
+        .collect()
 }
 
 /// Guesses the destinations of the RunWhen Local images before the chart is rendered, so that one token can be

@@ -1,0 +1,42 @@
+//! The kinds of images. The compiler names the places that a new kind must be added to.
+
+use serde::{Deserialize, Serialize};
+
+/// A kind of images: where their list comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Category {
+    /// The images of RunWhen's CodeCollections.
+    #[serde(rename = "codecollection")]
+    CodeCollection,
+    /// The images that the RunWhen Local chart names.
+    #[serde(rename = "runwhen_local")]
+    RunWhenLocal,
+}
+
+impl Category {
+    pub const ALL: [Self; 2] = [Self::CodeCollection, Self::RunWhenLocal];
+
+    /// The name in artifacts and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CodeCollection => "codecollection",
+            Self::RunWhenLocal => "runwhen_local",
+        }
+    }
+
+    /// The name in reports and issues.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::CodeCollection => "CodeCollection",
+            Self::RunWhenLocal => "RunWhen Local",
+        }
+    }
+
+    /// The value of `IMAGES` that selects it.
+    pub fn option(self) -> &'static str {
+        match self {
+            Self::CodeCollection => "codecollection",
+            Self::RunWhenLocal => "runwhen-local",
+        }
+    }
+}
