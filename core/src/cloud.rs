@@ -34,7 +34,7 @@ impl Cloud {
     }
 
     /// The URL of Entra.
-    pub fn authority(self) -> &'static str {
+    pub fn entra_host(self) -> &'static str {
         match self {
             Self::Public => "https://login.microsoftonline.com",
             Self::UsGovernment => "https://login.microsoftonline.us",

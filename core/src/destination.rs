@@ -34,9 +34,9 @@ impl Destination {
     /// Sends no request.
     pub fn new(config: &Config, wire: &Wire) -> Self {
         let entra_host = config
-            .authority
+            .entra_host
             .as_deref()
-            .unwrap_or_else(|| config.cloud.authority());
+            .unwrap_or_else(|| config.cloud.entra_host());
         let identity = Arc::new(Identity::new(&config.login, entra_host, wire));
         let manager = ResourceManager::new(config.cloud, wire, Arc::clone(&identity));
         Self {

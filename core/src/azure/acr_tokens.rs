@@ -39,18 +39,18 @@ pub struct AcrTokens {
     identity: Arc<Identity>,
     server: Registry,
     roles: RoleMode,
-    refresh: Mutex<Kept>,
+    refresh: Mutex<TokenOrRefusal>,
     groups: StdMutex<Vec<Arc<Group>>>,
 }
 
 /// The scopes of one access token.
 struct Group {
     scopes: Vec<Scope>,
-    access: Mutex<Kept>,
+    access: Mutex<TokenOrRefusal>,
 }
 
 /// A token or the refusal, which is final for the run.
-type Kept = Option<Result<CachedToken, Problem>>;
+type TokenOrRefusal = Option<Result<CachedToken, Problem>>;
 
 /// The lifetime is the difference of the times in the token, because this machine's clock may be wrong.
 fn cached(text: String, wire: &Wire) -> CachedToken {
@@ -105,8 +105,8 @@ impl AcrTokens {
     }
 
     async fn access(&self, group: &Group) -> Result<SecretString, Problem> {
-        let mut kept = group.access.lock().await;
-        renewed(&mut kept, || self.request_access(group)).await
+        let mut cached = group.access.lock().await;
+        renewed(&mut cached, || self.request_access(group)).await
     }
 
     async fn request_access(&self, group: &Group) -> Result<CachedToken, Problem> {
@@ -207,9 +207,9 @@ impl Tokens for AcrTokens {
             return Ok(true);
         };
         for group in self.group(&BTreeSet::from([scope.clone()])) {
-            let mut kept = group.access.lock().await;
-            if matches!(&*kept, Some(Ok(token)) if token.is(&refused)) {
-                *kept = None;
+            let mut cached = group.access.lock().await;
+            if matches!(&*cached, Some(Ok(token)) if token.is(&refused)) {
+                *cached = None;
                 *self.refresh.lock().await = None;
             }
         }
@@ -239,17 +239,17 @@ impl Tokens for AcrTokens {
     }
 }
 
-/// The kept token if it is fresh, otherwise a new one.
+/// The cached token if it is fresh, otherwise a new one.
 async fn renewed<F: Future<Output = Result<CachedToken, Problem>>>(
-    kept: &mut Kept,
+    cached: &mut TokenOrRefusal,
     request: impl FnOnce() -> F,
 ) -> Result<SecretString, Problem> {
-    match kept {
+    match cached {
         Some(Ok(token)) if token.is_fresh() => return Ok(token.text()),
         Some(Err(problem)) => return Err(problem.clone()),
         Some(Ok(_)) | None => {}
     }
     let result = request().await;
-    *kept = Some(result.clone());
+    *cached = Some(result.clone());
     result.map(|token| token.text())
 }

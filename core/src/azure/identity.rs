@@ -35,19 +35,19 @@ const MANAGED_IDENTITY: Duration = Duration::from_secs(15);
 
 /// The identity of this run in Azure.
 pub struct Identity {
-    kept: Mutex<Kept>,
+    cached: Mutex<CachedCredential>,
     login: Login,
     entra_host: String,
     wire: Wire,
 }
 
 /// The library's credential, which caches tokens, and the tokens that it has returned.
-struct Kept {
+struct CachedCredential {
     credential: Result<Arc<dyn TokenCredential>, Problem>,
     returned: Vec<SecretString>,
 }
 
-impl Kept {
+impl CachedCredential {
     fn has_returned(&self, token: &SecretString) -> bool {
         let is_it = |other: &SecretString| other.expose_secret() == token.expose_secret();
         self.returned.iter().any(is_it)
@@ -59,7 +59,7 @@ impl Identity {
     pub fn new(login: &Login, entra_host: &str, wire: &Wire) -> Self {
         let credential = credential(&login.credentials, entra_host, wire);
         Self {
-            kept: Mutex::new(Kept {
+            cached: Mutex::new(CachedCredential {
                 credential,
                 returned: Vec::new(),
             }),
@@ -71,16 +71,16 @@ impl Identity {
 
     /// Forgets a token that a service refused, unless a concurrent request has done so already.
     pub fn forget(&self, refused: &SecretString) {
-        let mut kept = self.kept();
-        if kept.has_returned(refused) {
+        let mut cached = self.cached();
+        if cached.has_returned(refused) {
             // The library caches a token until its end; only a new credential requests another.
-            kept.credential = credential(&self.login.credentials, &self.entra_host, &self.wire);
-            kept.returned.clear();
+            cached.credential = credential(&self.login.credentials, &self.entra_host, &self.wire);
+            cached.returned.clear();
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn cached(&self) -> MutexGuard<'_, CachedCredential> {
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An access token for this scope, which is requested once and then cached.
@@ -88,7 +88,7 @@ impl Identity {
     /// # Errors
     /// If Entra refuses or cannot be reached. The problem names the credentials.
     pub async fn token(&self, scope: &str) -> Result<SecretString, Problem> {
-        let credential = self.kept().credential.clone()?;
+        let credential = self.cached().credential.clone()?;
         let limit = match &self.login.credentials {
             // On a machine without an identity the library retries for minutes.
             Credentials::ManagedIdentity { .. } => self.wire.limit().for_image(MANAGED_IDENTITY),
@@ -106,9 +106,9 @@ impl Identity {
         let token = result.await.map_err(|problem| self.no_response(problem))?;
         let token = SecretString::from(token.token.secret().to_owned());
         self.wire.learn_secret(&token);
-        let mut kept = self.kept();
-        if !kept.has_returned(&token) {
-            kept.returned.push(token.clone());
+        let mut cached = self.cached();
+        if !cached.has_returned(&token) {
+            cached.returned.push(token.clone());
         }
         Ok(token)
     }
@@ -227,10 +227,10 @@ pub(super) fn claims(token: &SecretString) -> Option<serde_json::Value> {
 
 fn credential(
     credentials: &Credentials,
-    authority: &str,
+    entra_host: &str,
     wire: &Wire,
 ) -> Result<Arc<dyn TokenCredential>, Problem> {
-    let options = client_options(authority, wire);
+    let options = client_options(entra_host, wire);
     let made: azure_core::Result<Arc<dyn TokenCredential>> = match credentials {
         Credentials::ClientSecret {
             tenant,
@@ -250,7 +250,7 @@ fn credential(
             client,
             pem,
         } => {
-            let audience = format!("{authority}/{tenant}/oauth2/v2.0/token");
+            let audience = format!("{entra_host}/{tenant}/oauth2/v2.0/token");
             let assertion = CertificateAssertion::new(pem.expose_secret(), client, audience)
                 .map_err(unusable)?;
             assertion_credential(tenant, client, assertion, options)
@@ -316,9 +316,9 @@ fn unusable(reason: impl Into<String>) -> Problem {
 }
 
 /// Our wire retries, so the library does not.
-fn client_options(authority: &str, wire: &Wire) -> ClientOptions {
+fn client_options(entra_host: &str, wire: &Wire) -> ClientOptions {
     let mut cloud = CustomConfiguration::default();
-    cloud.authority_host = authority.to_owned();
+    cloud.authority_host = entra_host.to_owned();
     ClientOptions {
         transport: Some(Transport::new(Arc::new(EntraTransport(wire.clone())))),
         retry: RetryOptions::none(),

@@ -129,7 +129,7 @@ pub struct Config {
     /// The cloud of the registry and the identity.
     pub cloud: Cloud,
     /// The Entra host to use instead of the cloud's.
-    pub authority: Option<String>,
+    pub entra_host: Option<String>,
     /// The settings of all connections.
     pub network: Network,
     /// The collector to which the number is pushed.
@@ -243,7 +243,7 @@ impl Reader<'_> {
             timeout: self.read(&variables::TIMEOUT_SECONDS),
             log_level: self.read(&variables::LOG_LEVEL),
             cloud: Some(cloud.unwrap_or(Cloud::Public)),
-            authority: Some(self.read(&variables::AZURE_AUTHORITY_HOST)),
+            entra_host: Some(self.read(&variables::AZURE_AUTHORITY_HOST)),
             network: Some(self.network()),
             metric_push: Some(self.metric_push()),
         })

@@ -77,7 +77,7 @@ impl Reader<'_> {
                 self.mistake(&variables::NO_PROXY, None, reason);
                 NoProxy::default()
             }),
-            authorities: self.read(&variables::SSL_CERT_FILE),
+            ca_bundle: self.read(&variables::SSL_CERT_FILE),
         }
     }
 }

@@ -37,7 +37,7 @@ impl Config {
             timeout: _,
             log_level: _,
             cloud: _,
-            authority: _,
+            entra_host: _,
             network,
             metric_push,
         } = self;
@@ -100,7 +100,7 @@ fn of_network(network: &Network) -> Vec<SecretString> {
     let Network {
         proxy,
         no_proxy: _,
-        authorities: _,
+        ca_bundle: _,
     } = network;
     let url = proxy
         .as_ref()

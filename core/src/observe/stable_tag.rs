@@ -112,7 +112,7 @@ impl Search<'_> {
         });
         match sibling {
             Some((Choice::First, found)) => Ok(SourceState::Published(found)),
-            Some((Choice::Second, found)) => self.better_than(found, &list).await,
+            Some((Choice::Second, found)) => self.prefer_first_choice(found, &list).await,
             None => {
                 let doubt = Doubt {
                     incomplete: !is_listed || list.may_be_cut(),
@@ -120,14 +120,14 @@ impl Search<'_> {
                     gone: 0,
                 };
                 let limit = self.client.limit().for_image(CHECK_TIMEOUT);
-                let search = self.among_candidates(&list, digest.as_ref(), doubt);
+                let search = self.search_candidates(&list, digest.as_ref(), doubt);
                 limit.guard(search).await
             }
         }
     }
 
     /// A second choice has the digest of `latest`; a first choice may be in another index.
-    async fn better_than(
+    async fn prefer_first_choice(
         &self,
         second: SourceImage,
         list: &TagList,
@@ -152,7 +152,7 @@ impl Search<'_> {
         Ok(SourceState::Published(first.unwrap_or(second)))
     }
 
-    async fn among_candidates(
+    async fn search_candidates(
         &self,
         list: &TagList,
         known: Option<&Digest>,

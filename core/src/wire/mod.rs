@@ -129,7 +129,7 @@ impl Wire {
         limit: Limit,
     ) -> Result<Self, SetupError> {
         let mut builder = Client::builder()
-            .tls_backend_preconfigured(tls::client_config(network.authorities.as_deref())?)
+            .tls_backend_preconfigured(tls::client_config(network.ca_bundle.as_deref())?)
             .user_agent(concat!("azure-rw-acr-sync/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)

@@ -13,5 +13,5 @@ pub struct Network {
     /// Hosts to connect to without the proxy.
     pub no_proxy: NoProxy,
     /// PEM bundle of the authorities to trust instead of the system's.
-    pub authorities: Option<PathBuf>,
+    pub ca_bundle: Option<PathBuf>,
 }

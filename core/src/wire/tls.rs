@@ -29,8 +29,8 @@ const BEGIN: &str = "-----BEGIN ";
 ///
 /// # Errors
 /// If a part of the user's bundle cannot be read.
-pub(super) fn client_config(authorities: Option<&Path>) -> Result<ClientConfig, SetupError> {
-    let roots = match authorities {
+pub(super) fn client_config(ca_bundle: Option<&Path>) -> Result<ClientConfig, SetupError> {
+    let roots = match ca_bundle {
         Some(path) => named_roots(path).map_err(|reason| SetupError::Authorities {
             file: path.to_owned(),
             reason,
