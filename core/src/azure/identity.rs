@@ -236,15 +236,14 @@ fn credential(
             tenant,
             client,
             secret,
-        } => ClientSecretCredential::new(
-            tenant,
-            client.clone(),
-            secret.expose_secret().to_owned().into(),
-            Some(ClientSecretCredentialOptions {
+        } => {
+            let options = ClientSecretCredentialOptions {
                 client_options: options,
-            }),
-        )
-        .map(|made| made as _),
+            };
+            let secret = secret.expose_secret().to_owned().into();
+            ClientSecretCredential::new(tenant, client.clone(), secret, Some(options))
+                .map(|made| made as _)
+        }
         Credentials::ClientCertificate {
             tenant,
             client,
@@ -267,21 +266,23 @@ fn credential(
             tenant,
             client,
             token_file,
-        } => WorkloadIdentityCredential::new(Some(WorkloadIdentityCredentialOptions {
-            credential_options: ClientAssertionCredentialOptions {
-                client_options: options,
-            },
-            client_id: Some(client.clone()),
-            tenant_id: Some(tenant.clone()),
-            token_file_path: Some(token_file.clone()),
-        }))
-        .map(|made| made as _),
+        } => {
+            let options = WorkloadIdentityCredentialOptions {
+                credential_options: ClientAssertionCredentialOptions {
+                    client_options: options,
+                },
+                client_id: Some(client.clone()),
+                tenant_id: Some(tenant.clone()),
+                token_file_path: Some(token_file.clone()),
+            };
+            WorkloadIdentityCredential::new(Some(options)).map(|made| made as _)
+        }
         Credentials::ManagedIdentity { identity } => {
-            ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
+            let options = ManagedIdentityCredentialOptions {
                 user_assigned_id: user_assigned_id(identity),
                 client_options: options,
-            }))
-            .map(|made| made as _)
+            };
+            ManagedIdentityCredential::new(Some(options)).map(|made| made as _)
         }
     };
     made.map_err(|error| unusable(error.to_string()))
