@@ -73,42 +73,42 @@ const NEWER_BUILD: i64 = OLDER_BUILD + 5 * 7 * 24 * 3600;
 /// A file of a chart: its path in the chart's folder, and its text.
 type ChartFile = (&'static str, &'static str);
 
-const RUNWHEN_LOCAL: [ChartFile; 5] = [
-    (
-        "Chart.yaml",
-        include_str!("../charts/runwhen-local/Chart.yaml"),
-    ),
-    (
-        "values.yaml",
-        include_str!("../charts/runwhen-local/values.yaml"),
-    ),
-    (
-        "templates/_helpers.tpl",
-        include_str!("../charts/runwhen-local/templates/_helpers.tpl"),
-    ),
-    (
-        "templates/runwhen-local.yaml",
-        include_str!("../charts/runwhen-local/templates/runwhen-local.yaml"),
-    ),
-    (
-        "templates/runner.yaml",
-        include_str!("../charts/runwhen-local/templates/runner.yaml"),
-    ),
+/// A file of a chart in `charts/`.
+macro_rules! chart_file {
+    ($chart:literal, $path:literal) => {
+        (
+            $path,
+            include_str!(concat!("../charts/", $chart, "/", $path)),
+        )
+    };
+}
+
+const RUNWHEN_LOCAL: [ChartFile; 10] = [
+    chart_file!("runwhen-local", "Chart.yaml"),
+    chart_file!("runwhen-local", "values.yaml"),
+    chart_file!("runwhen-local", "templates/NOTES.txt"),
+    chart_file!("runwhen-local", "templates/_helpers.tpl"),
+    chart_file!("runwhen-local", "templates/configmap.yaml"),
+    chart_file!("runwhen-local", "templates/deployment.yaml"),
+    chart_file!("runwhen-local", "templates/ingress.yaml"),
+    chart_file!("runwhen-local", "templates/runner.yaml"),
+    chart_file!("runwhen-local", "templates/service.yaml"),
+    chart_file!("runwhen-local", "templates/serviceaccount.yaml"),
 ];
 
-const COLLECTOR: [ChartFile; 3] = [
-    (
-        "Chart.yaml",
-        include_str!("../charts/opentelemetry-collector/Chart.yaml"),
-    ),
-    (
-        "values.yaml",
-        include_str!("../charts/opentelemetry-collector/values.yaml"),
-    ),
-    (
-        "templates/deployment.yaml",
-        include_str!("../charts/opentelemetry-collector/templates/deployment.yaml"),
-    ),
+const COLLECTOR: [ChartFile; 12] = [
+    chart_file!("opentelemetry-collector", "Chart.yaml"),
+    chart_file!("opentelemetry-collector", "values.yaml"),
+    chart_file!("opentelemetry-collector", "templates/NOTES.txt"),
+    chart_file!("opentelemetry-collector", "templates/_config.tpl"),
+    chart_file!("opentelemetry-collector", "templates/_helpers.tpl"),
+    chart_file!("opentelemetry-collector", "templates/_pod.tpl"),
+    chart_file!("opentelemetry-collector", "templates/autoscaler.yaml"),
+    chart_file!("opentelemetry-collector", "templates/configmap.yaml"),
+    chart_file!("opentelemetry-collector", "templates/deployment.yaml"),
+    chart_file!("opentelemetry-collector", "templates/service.yaml"),
+    chart_file!("opentelemetry-collector", "templates/serviceaccount.yaml"),
+    chart_file!("opentelemetry-collector", "templates/statefulset.yaml"),
 ];
 
 /// Adds registries, images and chart repositories to the state of a scenario.
@@ -243,4 +243,27 @@ fn packaged(files: &[(String, &'static str)]) -> Vec<u8> {
     };
     // Writing to memory does not fail, and tests would detect an empty archive.
     write().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    /// The number of files in a folder and its folders.
+    fn files_in(folder: &Path) -> usize {
+        let entries = std::fs::read_dir(folder).expect("a folder");
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        paths
+            .map(|path| if path.is_dir() { files_in(&path) } else { 1 })
+            .sum()
+    }
+
+    #[test]
+    fn archives_contain_every_file_of_the_charts() {
+        let charts = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts");
+        assert_eq!(RUNWHEN_LOCAL.len(), files_in(&charts.join("runwhen-local")));
+        let collector = files_in(&charts.join("opentelemetry-collector"));
+        assert_eq!(COLLECTOR.len(), collector);
+    }
 }
