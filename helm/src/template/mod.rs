@@ -7,6 +7,8 @@ mod ast;
 mod error;
 mod lexer;
 mod literal;
+#[cfg(test)]
+mod own_charts;
 mod parser;
 mod pipelines;
 

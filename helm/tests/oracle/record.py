@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Records what Helm itself makes of the charts in `charts/`, with the values in `cases.json`, and of the cases in `batches/`.
+"""Records what Helm itself makes of the charts in `charts/` and of the sandbox, with the values in `cases.json`, and of the
+cases in `batches/`.
 
 Helm is PyPI's `helm-python-sdk`, which carries Helm's own Go SDK:
 
@@ -25,12 +26,29 @@ import tarfile
 import helm_python as helm
 
 HERE = pathlib.Path(__file__).parent
+SANDBOX = HERE.parents[2] / "sandbox" / "charts"
+DEPENDENCIES = {"runwhen-local": ["opentelemetry-collector"]}
+
+
+def files_of(chart, prefix=""):
+    """The files of a chart of the sandbox with its dependencies, as a package contains them."""
+    folder = SANDBOX / chart
+    files = {prefix + str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    for dependency in DEPENDENCIES.get(chart, []):
+        files |= files_of(dependency, f"{prefix}charts/{dependency}/")
+    return files
+
+
+def load(chart):
+    """A chart of `charts/`, or else of the sandbox."""
+    folder = HERE / "charts" / chart
+    return helm.Chart.load(folder) if folder.exists() else helm.Chart.load_archive(archive(files_of(chart)))
 
 
 def render(chart, values):
     """The rendered files, or Helm's complaint."""
     try:
-        with helm.Chart.load(HERE / "charts" / chart) as loaded:
+        with load(chart) as loaded:
             rendered = loaded.render(values, name="release-name", namespace="default", is_install=True)
             return {"values": values, "rendered": dict(sorted(rendered.items())), "error": None}
     except helm.HelmError as error:
