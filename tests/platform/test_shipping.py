@@ -46,6 +46,54 @@ def test_dockerfile_has_a_build_stage_and_a_final_stage_without_root(root, name,
     assert not [value for what, value in final if what == "ADD"]
 
 
+# Instructions, options and arguments that only BuildKit has: https://github.com/Azure/acr/issues/721.
+BUILDKIT_ONLY = re.compile(
+    r"--(?:mount|network|security|chmod|link|parents|exclude|checksum|keep-git-dir|unpack|start-interval|platform)\b"
+    r"|<<-?[\"']?\w"
+    r"|\b(?:BUILD|TARGET)(?:PLATFORM|OS|OSVERSION|ARCH|VARIANT)\b"
+)
+KNOWN_TO_EVERY_BUILDER = {"ARG", "FROM", "RUN", "COPY", "ENV", "USER", "WORKDIR", "CMD", "ENTRYPOINT", "LABEL", "EXPOSE"}
+
+
+def only_with_buildkit(text):
+    """Returns the lines of a Dockerfile that `az acr build`, which does not have BuildKit, refuses or reads differently."""
+    found = [line for line in text.splitlines() if re.match(r"# *(?:syntax|check) *=", line, re.IGNORECASE)]
+    instructions = re.sub(r"^\s*#.*\n", "", text, flags=re.MULTILINE).replace("\\\n", " ").splitlines()
+    for line in filter(str.strip, instructions):
+        words = line.split()
+        # ACR also reads the FROM lines itself, to find the base images.
+        is_from = words[0] == "FROM"
+        is_readable = not is_from or len(words) == 2 or (len(words) == 4 and words[2].lower() == "as")
+        if words[0] not in KNOWN_TO_EVERY_BUILDER or not is_readable or BUILDKIT_ONLY.search(line):
+            found.append(line)
+    return found
+
+
+@pytest.mark.parametrize("name", DOCKERFILES)
+def test_dockerfile_needs_no_buildkit(root, name):
+    assert only_with_buildkit((root / name).read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# syntax=docker/dockerfile:1",
+        "RUN --mount=type=cache,target=/root/.cargo cargo build",
+        "RUN true \\\n    --mount=type=secret,id=token",
+        "RUN <<EOF",
+        "COPY --link a b",
+        "COPY --chmod=755 a b",
+        "FROM --platform=linux/amd64 debian",
+        "FROM debian as",
+        "ARG TARGETARCH",
+        "ADD https://example.com/a /a",
+        "from debian",
+    ],
+)
+def test_line_that_needs_buildkit_is_found(line):
+    assert only_with_buildkit(f"FROM debian AS build\n{line}\nRUN true\n"), line
+
+
 @pytest.mark.parametrize("name", DOCKERFILES)
 def test_files_that_a_dockerfile_copies_exist_and_are_not_ignored(root, name, tmp_path):
     ignored = {line for line in (root / ".dockerignore").read_text().splitlines() if line and line[0] != "#"}
