@@ -13,7 +13,7 @@ import yaml
 from dockerfile_parse import DockerfileParser
 
 DOCKERFILES = ["Dockerfile", "Dockerfile.minimal"]
-MANIFESTS = ["cronjob.yaml", "indexed-job.yaml"]
+MANIFESTS = ["cronjob.yaml", "indexed-job.yaml", "report-files.yaml"]
 UNPRIVILEGED = 65532
 CI = os.environ.get("CI") == "true"
 
@@ -125,10 +125,11 @@ def documents(root, name):
 
 
 def pods(document):
-    """The pod templates of a document: one for a Job or CronJob, otherwise none."""
-    if document["kind"] == "CronJob":
-        return [document["spec"]["jobTemplate"]["spec"]["template"]]
-    return [document["spec"]["template"]] if document["kind"] == "Job" else []
+    """The pods and pod templates of a document: one for a Pod, Job or CronJob, otherwise none."""
+    kind, spec = document["kind"], document.get("spec", {})
+    if kind == "CronJob":
+        return [spec["jobTemplate"]["spec"]["template"]]
+    return [document] if kind == "Pod" else [spec["template"]] if kind == "Job" else []
 
 
 @pytest.mark.parametrize("name", MANIFESTS)
@@ -138,13 +139,16 @@ def test_manifest_is_valid_for_kubernetes(root, name):
 
 
 @pytest.mark.parametrize("name", MANIFESTS)
-def test_pods_are_restricted_and_use_workload_identity(root, name):
-    found = [pod for document in documents(root, name) for pod in pods(document)]
+def test_pods_are_restricted_and_only_those_of_the_program_have_an_identity(root, name):
+    found = [(document["kind"], pod) for document in documents(root, name) for pod in pods(document)]
     assert found
-    for pod in found:
-        assert pod["metadata"]["labels"]["azure.workload.identity/use"] == "true"
+    for kind, pod in found:
         spec = pod["spec"]
-        assert spec["serviceAccountName"] == "acr-sync"
+        if kind == "Pod":
+            assert "labels" not in pod["metadata"] and spec["automountServiceAccountToken"] is False
+        else:
+            assert pod["metadata"]["labels"]["azure.workload.identity/use"] == "true"
+            assert spec["serviceAccountName"] == "acr-sync"
         assert spec["securityContext"]["runAsNonRoot"] is True
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         for container in spec["containers"]:
@@ -163,6 +167,23 @@ def test_job_deadline_is_later_than_the_deadline_of_the_program(root):
         if document["kind"] == "CronJob":
             job = document["spec"]["jobTemplate"]["spec"]
             assert job["activeDeadlineSeconds"] > int(settings["TIMEOUT_SECONDS"])
+
+
+def test_documents_of_all_manifests_are_in_the_namespace_that_the_cronjobs_create(root):
+    found = [document for name in MANIFESTS for document in documents(root, name)]
+    (namespace,) = [document["metadata"] for document in found if document["kind"] == "Namespace"]
+    assert namespace["labels"] == {"pod-security.kubernetes.io/enforce": "restricted"}
+    others = {document["metadata"].get("namespace") for document in found if document["kind"] != "Namespace"}
+    assert others == {namespace["name"]}
+
+
+def test_reports_in_the_log_are_kept_for_a_week(root):
+    jobs = {document["metadata"]["name"]: document["spec"] for document in documents(root, "cronjob.yaml")
+            if document["kind"] == "CronJob"}
+    sync = jobs["acr-sync-taskset"]
+    assert re.fullmatch(r"\d+ \d+ \* \* \*", sync["schedule"])
+    assert sync["successfulJobsHistoryLimit"] == sync["failedJobsHistoryLimit"] == 7
+    assert sync["jobTemplate"]["spec"]["ttlSecondsAfterFinished"] == 7 * 24 * 3600
 
 
 def test_every_setting_of_the_manifests_is_in_help(root, executables):
