@@ -1,4 +1,4 @@
-"""docs/aks.md without Azure: its commands run in one shell with programs that record their calls, which the real ones parse."""
+"""docs/aks.md and docs/network.md without Azure: programs that record their calls run the commands, the real ones parse them."""
 
 import json
 import os
@@ -26,11 +26,17 @@ ANSWERS = {
 }
 
 
+def blocks(root, page, kind):
+    """Returns the code blocks of a kind."""
+    text = (root / "docs" / page).read_text()
+    found = re.findall(rf"^ *```{kind}(?: alternative)?\n(.*?)^ *```$", text, re.DOTALL | re.MULTILINE)
+    assert found and text.count(f"```{kind}") == len(found)
+    return found
+
+
 def commands(root):
-    """Returns all commands of the page as one script, also those of the alternatives."""
-    blocks = re.findall(r"^```sh(?: alternative)?\n(.*?)^```$", (root / "docs" / "aks.md").read_text(), re.DOTALL | re.MULTILINE)
-    assert len(blocks) > 15
-    return "".join(blocks)
+    """Returns all commands of both pages as one script, also those of the alternatives."""
+    return "".join(blocks(root, "aks.md", "sh") + blocks(root, "network.md", "sh"))
 
 
 def constant(root, name):
@@ -40,7 +46,7 @@ def constant(root, name):
 
 @pytest.fixture(scope="module")
 def calls(root, tmp_path_factory):
-    """Runs the whole page and returns the recorded calls."""
+    """Runs all commands in one shell and returns the recorded calls."""
     folder = tmp_path_factory.mktemp("aks")
     for name in PROGRAMS:
         program = folder / "bin" / name
@@ -169,7 +175,7 @@ def test_kubectl_parses_every_call_of_the_page(calls, tmp_path):
     given = of(calls, "kubectl")
     assert len(given) > 12
     for arguments in given:
-        for name in ("acr-sync.yaml", "report-files.yaml"):
+        for name in ("acr-sync.yaml", "report-files.yaml", "ca.pem"):
             (tmp_path / name).write_text("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: acr-sync\n")
         ended = subprocess.run(
             ["kubectl", *arguments, "--server=http://127.0.0.1:1"],
@@ -204,6 +210,32 @@ def test_patch_of_the_page_puts_the_files_on_the_claim(calls):
     kubernetes_validate.validate(document, KUBERNETES, strict=True)
     claims = [entry["metadata"]["name"] for entry in applied(calls) if entry["kind"] == "PersistentVolumeClaim"]
     assert change["value"]["persistentVolumeClaim"]["claimName"] in claims
+
+
+def with_fragment(pod, fragment):
+    """Adds a fragment of docs/network.md to a pod: lists are joined, and containers are the same if they have the same name."""
+    (container,) = pod["containers"]
+    own = next((entry for entry in fragment.get("containers", []) if entry["name"] == container["name"]), fragment)
+    for key in ("env", "envFrom", "volumeMounts"):
+        container[key] = container.get(key, []) + [entry for entry in own.get(key, []) if entry not in container.get(key, [])]
+    pod["volumes"] += fragment.get("volumes", [])
+
+
+def test_fragments_of_the_network_page_fit_into_the_cronjob(root, calls):
+    created = {(arguments[1], option(arguments, "--namespace"), arguments[3 if arguments[1] == "secret" else 2])
+               for arguments in of(calls, "kubectl", "create") if arguments[1] in ("secret", "configmap")}
+    cronjob = next(entry for entry in applied(calls) if entry["metadata"]["name"] == "acr-sync-sli")
+    pod = cronjob["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    for fragment in blocks(root, "network.md", "yaml"):
+        with_fragment(pod, yaml.safe_load(fragment))
+    kubernetes_validate.validate(cronjob, KUBERNETES, strict=True)
+    (container,) = pod["containers"]
+    namespace = cronjob["metadata"]["namespace"]
+    secrets = {("secret", namespace, entry["secretRef"]["name"]) for entry in container["envFrom"] if "secretRef" in entry}
+    maps = {("configmap", namespace, entry["configMap"]["name"]) for entry in pod["volumes"] if "configMap" in entry}
+    assert created == secrets | maps
+    (file,) = [entry["value"] for entry in container["env"] if entry["name"] == "SSL_CERT_FILE"]
+    assert os.path.dirname(file) in [mount["mountPath"] for mount in container["volumeMounts"]]
 
 
 def test_identity_role_and_image_of_the_commands_are_those_of_the_manifests(root, calls):
