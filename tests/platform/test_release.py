@@ -140,8 +140,11 @@ def test_notes_of_a_release_are_its_part_of_the_changelog(root, checkout):
 def test_images_of_a_release_are_those_that_the_documents_name(root):
     registry = "ghcr.io/runwhen-contrib/azure-rw-acr-sync"
     script = (root / ".ci" / "release").read_text()
-    for name in re.findall(rf"{registry}/(\w+):", (root / "docs" / "aks.md").read_text()):
+    named = re.findall(rf"{registry}/(\w+):([\d.]+)", (root / "docs" / "aks.md").read_text())
+    assert named
+    for name, version in named:
         assert f"{name}:Dockerfile" in script
+        assert f'\nversion = "{version}"\n' in (root / "Cargo.toml").read_text()
 
 
 def test_newest_published_chart_is_downloaded_and_compared_with_the_index(root, world, tmp_path):
