@@ -52,7 +52,7 @@ def calls(root, tmp_path_factory):
         program = folder / "bin" / name
         program.parent.mkdir(exist_ok=True)
         script = pathlib.Path(__file__).with_name("recorded_program.py").read_text()
-        program.write_text(f"#!{sys.executable}\n{script}")
+        program.write_text(f"#!{sys.executable} -IS\n{script}")
         program.chmod(0o755)
     environment = {
         "PATH": f"{folder / 'bin'}:/usr/bin:/bin",

@@ -12,7 +12,7 @@ import yaml
 
 DIGEST = f"sha256:{'7' * 64}"
 # Records the call, and does what .ci/release needs of docker.
-PROGRAM = f"""#!{sys.executable}
+PROGRAM = f"""#!{sys.executable} -IS
 import json, os, pathlib, sys
 name, arguments = pathlib.Path(sys.argv[0]).name, sys.argv[1:]
 with open(os.environ["CALLS"], "a") as calls:
