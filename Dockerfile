@@ -1,12 +1,15 @@
 # The image in which RunWhen's workers run the codebundle: the platform's runtime, the repository's codebundles at
 # /home/runwhen/collection, and the executables at ACR_SYNC_HOME. To run without the platform, see Dockerfile.minimal.
 #
+#   az acr build --registry myacr --image azure-rw-acr-sync:main .
 #   docker buildx build --platform linux/amd64,linux/arm64 --tag myacr.azurecr.io/azure-rw-acr-sync:main .
+#
+# `az acr build` does not have BuildKit, so this file uses only what every builder understands. A test checks this.
 #
 # Both base images can be pinned by digest. Find the digest of each, and give it after the tag:
 #
 #   docker buildx imagetools inspect docker.io/library/rust:1.89-bookworm --format '{{.Manifest.Digest}}'
-#   docker buildx build … \
+#   az acr build … \
 #     --build-arg RUST_IMAGE=docker.io/library/rust:1.89-bookworm@sha256:… \
 #     --build-arg BASE_IMAGE=ghcr.io/runwhen-contrib/rw-base-runtime:latest@sha256:…
 #
@@ -15,12 +18,9 @@ ARG RUST_IMAGE=docker.io/library/rust:1.89-bookworm
 ARG BASE_IMAGE=ghcr.io/runwhen-contrib/rw-base-runtime:latest
 
 FROM ${RUST_IMAGE} AS build
-ARG TARGETARCH
 WORKDIR /source
 COPY . .
-RUN --mount=type=cache,target=/usr/local/cargo/registry \
-    --mount=type=cache,target=/source/target,id=target-${TARGETARCH} \
-    cargo build --release --locked --package sli --package taskset \
+RUN cargo build --release --locked --package sli --package taskset \
     && install -D --target-directory=/out --strip target/release/sli target/release/taskset \
     && /out/sli --version && /out/taskset --version
 

@@ -2,7 +2,7 @@
 ci:
     CI=true bash .ci/run
 
-# Run one stage of it: lint, test, rust-version or advisories.
+# Run one stage of it: lint, test, rust-version, advisories or published-chart.
 stage name:
     CI=true bash .ci/run {{name}}
 

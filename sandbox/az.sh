@@ -2,17 +2,17 @@
 # Runs the real Azure CLI against the sandbox: login, lists, imports, and refusals.
 #
 # Uses `az` from PATH. If it is missing, the script installs PyPI's azure-cli (730 MB, a few minutes) in a virtual environment
-# in AZ_VENV, by default a folder in Cargo's target folder, and uses it from then on.
+# in ACR_SYNC_AZ_VENV, by default a folder in Cargo's target folder, and uses it from then on.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 target="${CARGO_TARGET_DIR:-target}"
 if ! command -v az >/dev/null; then
-  venv="${AZ_VENV:-$target/az-venv}"
+  venv="${ACR_SYNC_AZ_VENV:-$target/az-venv}"
   if [ ! -x "$venv/bin/az" ]; then
     echo "az.sh: installing azure-cli into $venv" >&2
     python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check azure-cli
+    "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/platform/azure-cli.txt
   fi
   PATH="$(cd "$venv/bin" && pwd):$PATH"
 fi

@@ -65,3 +65,24 @@ impl Cloud {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clouds_of_the_network_page_have_these_hosts() {
+        let page = include_str!("../../docs/network.md");
+        for cloud in Cloud::ALL {
+            let host = |url: &str| url.trim_start_matches("https://").to_owned();
+            let row = format!(
+                "| {} | `{}` | `{}` | `<registry>{}` |",
+                cloud.name(),
+                host(cloud.authority()),
+                host(cloud.resource_manager()),
+                cloud.registry_suffix()
+            );
+            assert!(page.contains(&row), "{row}");
+        }
+    }
+}

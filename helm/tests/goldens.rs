@@ -5,12 +5,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use helm_render::{Capabilities, Chart, Release, Rendered, Values};
 use libtest_mimic::Arguments;
-use needs::{Need, published_charts};
+use needs::{Need, newest_chart, published_charts};
 use serde_json::Value as Tree;
 
 #[path = "../../tests/support/needs.rs"]
@@ -44,6 +45,11 @@ fn main() -> ExitCode {
             "a_missing_dependency_is_named_and_can_be_added",
             &charts,
             a_missing_dependency_is_named_and_can_be_added,
+        ),
+        needs::test(
+            "newest_chart_renders_byte_for_byte",
+            &[Need::newest_chart()],
+            newest_chart_renders_byte_for_byte,
         ),
     ];
     libtest_mimic::run(&arguments, trials).exit_code()
@@ -93,6 +99,16 @@ fn published_charts_render_byte_for_byte() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+fn newest_chart_renders_byte_for_byte() {
+    let expected = std::fs::read_to_string(newest_chart().join("expected.json")).unwrap();
+    let expected: BTreeMap<String, String> = serde_json::from_str(&expected).unwrap();
+    let mut values = Values::new();
+    values.set("runner.enabled=true").unwrap();
+    let rendered = render(&newest_chart().join("chart.tgz"), &values).unwrap();
+    assert_eq!(*rendered.files(), expected);
+    assert!(!rendered.images().is_empty());
 }
 
 fn the_torture_chart_renders_byte_for_byte() {

@@ -7,6 +7,7 @@ mod case;
 mod check;
 mod endpoint;
 mod failure;
+mod network;
 mod page;
 mod setup;
 mod statement;

@@ -14,15 +14,15 @@ use serde::Deserialize;
 
 use crate::needs::{self, Need};
 
-/// Names another virtual environment than the one that `.ci/run` creates.
+/// Name other virtual environments than those that `.ci/run` creates: the platform's, and the Azure CLI's.
 const VENV: &str = "ACR_SYNC_PLATFORM_VENV";
+const AZ_VENV: &str = "ACR_SYNC_AZ_VENV";
 /// Python tests at the same time: they wait for the platform's timers more than they compute.
 const WORKERS: &str = "4";
 
 /// The Python tests; those that cargo's arguments choose run together, in one call of pytest.
 pub fn trials(arguments: &Arguments) -> Vec<Trial> {
     let python = venv().join("bin/python");
-    let need = Need::file(&python, "the platform's Python packages", "bash .ci/run");
     let names = tests();
     let chosen: Vec<String> = names
         .iter()
@@ -34,7 +34,7 @@ pub fn trials(arguments: &Arguments) -> Vec<Trial> {
         .into_iter()
         .map(|name| {
             let (python, chosen, results) = (python.clone(), chosen.clone(), Arc::clone(&results));
-            needs::test(&name.clone(), std::slice::from_ref(&need), move || {
+            needs::test(&name.clone(), &needs_of(&name, &python), move || {
                 results
                     .get_or_init(|| run(&python, &chosen))
                     .assert_passed(&name)
@@ -43,12 +43,37 @@ pub fn trials(arguments: &Arguments) -> Vec<Trial> {
         .collect()
 }
 
+/// Every test needs the platform's packages. The name of a test says which program it also needs.
+fn needs_of(name: &str, python: &Path) -> Vec<Need> {
+    let mut needs = vec![Need::file(
+        python,
+        "the platform's Python packages",
+        "bash .ci/run test",
+    )];
+    let needs_program = |program: &str| name.split('_').any(|word| word == program);
+    if needs_program("az") {
+        let file = az_venv().join("bin/az");
+        needs.push(Need::file(&file, "the Azure CLI", "bash .ci/run test"));
+    }
+    if needs_program("kubectl") {
+        needs.push(Need::tool("kubectl", "kubernetes-client"));
+    }
+    if needs_program("shellcheck") {
+        needs.push(Need::tool("shellcheck", "shellcheck"));
+    }
+    needs
+}
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 fn venv() -> PathBuf {
     std::env::var_os(VENV).map_or_else(|| root().join("target/platform-venv"), PathBuf::from)
+}
+
+fn az_venv() -> PathBuf {
+    std::env::var_os(AZ_VENV).map_or_else(|| root().join("target/az-venv"), PathBuf::from)
 }
 
 /// The Python tests as pytest names them, `file::function`, read from the files so that they are listed without Python.
@@ -147,6 +172,7 @@ fn run(python: &Path, chosen: &[String]) -> Results {
         .args(chosen)
         .current_dir(root().join("tests/platform"))
         .env("ACR_SYNC_EXECUTABLES", executables)
+        .env(AZ_VENV, az_venv())
         .env("ACR_SYNC_REPORTS", &reports)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()

@@ -72,12 +72,14 @@ def test_own_collector_gets_only_checked_categories(sli, collector):
     assert collector.headers[0]["content-type"] == PROTOBUF
 
 
-def test_settings_of_the_cronjob_push_the_metric(root, sli, collector):
-    documents = list(yaml.safe_load_all((root / "deploy" / "cronjob.yaml").read_text()))
-    (job,) = [document for document in documents if document["metadata"]["name"] == "acr-sync-sli"]
-    (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
-    given = {entry["name"]: entry["value"] for entry in container["env"]}
-    process = sli(**{"PUSH_METRIC": "", **given, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.base})
+def test_settings_of_the_cronjob_push_nothing_until_push_metric_is_true(root, sli, collector):
+    documents = yaml.safe_load_all((root / "deploy" / "cronjob.yaml").read_text())
+    (settings,) = [document["data"] for document in documents if document["kind"] == "ConfigMap"]
+    # As it is: without a collector, the Job succeeds.
+    process = sli(**settings)
+    assert (process.returncode, process.stdout) == (0, "8\n"), process.stderr
+    assert settings.keys() >= {"PUSH_METRIC", "OTEL_EXPORTER_OTLP_ENDPOINT"}
+    process = sli(**settings | {"PUSH_METRIC": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.base})
     assert process.returncode == 0, process.stderr
     assert collector.gauges()["rw_acr_images_needing_sync"][0] == 8
 

@@ -13,7 +13,7 @@ import yaml
 from dockerfile_parse import DockerfileParser
 
 DOCKERFILES = ["Dockerfile", "Dockerfile.minimal"]
-MANIFESTS = ["cronjob.yaml", "indexed-job.yaml"]
+MANIFESTS = ["cronjob.yaml", "indexed-job.yaml", "report-files.yaml"]
 UNPRIVILEGED = 65532
 CI = os.environ.get("CI") == "true"
 
@@ -44,6 +44,54 @@ def test_dockerfile_has_a_build_stage_and_a_final_stage_without_root(root, name,
     # The images can be built for every architecture.
     assert not re.search(r"amd64|x86_64|--platform", "".join(value for _, value in build + final))
     assert not [value for what, value in final if what == "ADD"]
+
+
+# Instructions, options and arguments that only BuildKit has: https://github.com/Azure/acr/issues/721.
+BUILDKIT_ONLY = re.compile(
+    r"--(?:mount|network|security|chmod|link|parents|exclude|checksum|keep-git-dir|unpack|start-interval|platform)\b"
+    r"|<<-?[\"']?\w"
+    r"|\b(?:BUILD|TARGET)(?:PLATFORM|OS|OSVERSION|ARCH|VARIANT)\b"
+)
+KNOWN_TO_EVERY_BUILDER = {"ARG", "FROM", "RUN", "COPY", "ENV", "USER", "WORKDIR", "CMD", "ENTRYPOINT", "LABEL", "EXPOSE"}
+
+
+def only_with_buildkit(text):
+    """Returns the lines of a Dockerfile that `az acr build`, which does not have BuildKit, refuses or reads differently."""
+    found = [line for line in text.splitlines() if re.match(r"# *(?:syntax|check) *=", line, re.IGNORECASE)]
+    instructions = re.sub(r"^\s*#.*\n", "", text, flags=re.MULTILINE).replace("\\\n", " ").splitlines()
+    for line in filter(str.strip, instructions):
+        words = line.split()
+        # ACR also reads the FROM lines itself, to find the base images.
+        is_from = words[0] == "FROM"
+        is_readable = not is_from or len(words) == 2 or (len(words) == 4 and words[2].lower() == "as")
+        if words[0] not in KNOWN_TO_EVERY_BUILDER or not is_readable or BUILDKIT_ONLY.search(line):
+            found.append(line)
+    return found
+
+
+@pytest.mark.parametrize("name", DOCKERFILES)
+def test_dockerfile_needs_no_buildkit(root, name):
+    assert only_with_buildkit((root / name).read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# syntax=docker/dockerfile:1",
+        "RUN --mount=type=cache,target=/root/.cargo cargo build",
+        "RUN true \\\n    --mount=type=secret,id=token",
+        "RUN <<EOF",
+        "COPY --link a b",
+        "COPY --chmod=755 a b",
+        "FROM --platform=linux/amd64 debian",
+        "FROM debian as",
+        "ARG TARGETARCH",
+        "ADD https://example.com/a /a",
+        "from debian",
+    ],
+)
+def test_line_that_needs_buildkit_is_found(line):
+    assert only_with_buildkit(f"FROM debian AS build\n{line}\nRUN true\n"), line
 
 
 @pytest.mark.parametrize("name", DOCKERFILES)
@@ -77,10 +125,11 @@ def documents(root, name):
 
 
 def pods(document):
-    """The pod templates of a document: one for a Job or CronJob, otherwise none."""
-    if document["kind"] == "CronJob":
-        return [document["spec"]["jobTemplate"]["spec"]["template"]]
-    return [document["spec"]["template"]] if document["kind"] == "Job" else []
+    """The pods and pod templates of a document: one for a Pod, Job or CronJob, otherwise none."""
+    kind, spec = document["kind"], document.get("spec", {})
+    if kind == "CronJob":
+        return [spec["jobTemplate"]["spec"]["template"]]
+    return [document] if kind == "Pod" else [spec["template"]] if kind == "Job" else []
 
 
 @pytest.mark.parametrize("name", MANIFESTS)
@@ -90,13 +139,16 @@ def test_manifest_is_valid_for_kubernetes(root, name):
 
 
 @pytest.mark.parametrize("name", MANIFESTS)
-def test_pods_are_restricted_and_use_workload_identity(root, name):
-    found = [pod for document in documents(root, name) for pod in pods(document)]
+def test_pods_are_restricted_and_only_those_of_the_program_have_an_identity(root, name):
+    found = [(document["kind"], pod) for document in documents(root, name) for pod in pods(document)]
     assert found
-    for pod in found:
-        assert pod["metadata"]["labels"]["azure.workload.identity/use"] == "true"
+    for kind, pod in found:
         spec = pod["spec"]
-        assert spec["serviceAccountName"] == "acr-sync"
+        if kind == "Pod":
+            assert "labels" not in pod["metadata"] and spec["automountServiceAccountToken"] is False
+        else:
+            assert pod["metadata"]["labels"]["azure.workload.identity/use"] == "true"
+            assert spec["serviceAccountName"] == "acr-sync"
         assert spec["securityContext"]["runAsNonRoot"] is True
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         for container in spec["containers"]:
@@ -115,6 +167,23 @@ def test_job_deadline_is_later_than_the_deadline_of_the_program(root):
         if document["kind"] == "CronJob":
             job = document["spec"]["jobTemplate"]["spec"]
             assert job["activeDeadlineSeconds"] > int(settings["TIMEOUT_SECONDS"])
+
+
+def test_documents_of_all_manifests_are_in_the_namespace_that_the_cronjobs_create(root):
+    found = [document for name in MANIFESTS for document in documents(root, name)]
+    (namespace,) = [document["metadata"] for document in found if document["kind"] == "Namespace"]
+    assert namespace["labels"] == {"pod-security.kubernetes.io/enforce": "restricted"}
+    others = {document["metadata"].get("namespace") for document in found if document["kind"] != "Namespace"}
+    assert others == {namespace["name"]}
+
+
+def test_reports_in_the_log_are_kept_for_a_week(root):
+    jobs = {document["metadata"]["name"]: document["spec"] for document in documents(root, "cronjob.yaml")
+            if document["kind"] == "CronJob"}
+    sync = jobs["acr-sync-taskset"]
+    assert re.fullmatch(r"\d+ \d+ \* \* \*", sync["schedule"])
+    assert sync["successfulJobsHistoryLimit"] == sync["failedJobsHistoryLimit"] == 7
+    assert sync["jobTemplate"]["spec"]["ttlSecondsAfterFinished"] == 7 * 24 * 3600
 
 
 def test_every_setting_of_the_manifests_is_in_help(root, executables):

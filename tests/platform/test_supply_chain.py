@@ -6,7 +6,12 @@ import subprocess
 import pytest
 import yaml
 
-WORKFLOWS = ["ci.yaml", "advisories.yaml"]
+WORKFLOWS = ["ci.yaml", "advisories.yaml", "published-chart.yaml", "release.yaml"]
+# Jobs that may write: all others may only read the repository.
+WRITERS = {
+    ("release.yaml", "build"): {"contents": "read", "packages": "write"},
+    ("release.yaml", "publish"): {"contents": "write", "packages": "write"},
+}
 DOCKERFILES = ["Dockerfile", "Dockerfile.minimal"]
 
 
@@ -23,11 +28,11 @@ def test_every_workflow_is_checked_here(root):
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_workflow_may_only_read_the_repository(root, name):
+def test_only_jobs_of_a_release_may_write(root, name):
     workflow = yaml.safe_load(read(root, name))
     assert workflow["permissions"] == {"contents": "read"}
-    # A job could take more than its workflow.
-    assert not [job for job in workflow["jobs"].values() if "permissions" in job]
+    for job_name, job in workflow["jobs"].items():
+        assert job.get("permissions") == WRITERS.get((name, job_name))
     for step in steps(workflow):
         if step.get("uses", "").startswith("actions/checkout@"):
             assert step["with"]["persist-credentials"] is False
@@ -45,12 +50,13 @@ def test_actions_are_pinned_by_commit_with_their_version(root, name):
 
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_workflow_runs_only_stages_of_the_script(root, name):
-    script = (root / ".ci" / "run").read_text()
     for entry in steps(yaml.safe_load(read(root, name))):
         if "run" in entry:
-            stage = re.fullmatch(r"(?:sudo \S+ )?bash \.ci/run (\S+)", entry["run"])
+            # So no text of an event becomes a part of a script.
+            stage = re.fullmatch(r"(?:sudo \S+ )?bash \.ci/(run|release) ([\w-]+)(?: release)?", entry["run"])
             assert stage, entry["run"]
-            assert f"\n    {stage[1]}) " in script
+            assert f"\n    {stage[2]}) " in (root / ".ci" / stage[1]).read_text()
+            assert entry.get("env", {}) in ({}, {"GITHUB_TOKEN": "${{ github.token }}"})
 
 
 def test_lint_tests_and_the_declared_compiler_are_jobs_of_their_own(root):
@@ -68,7 +74,7 @@ def test_the_readme_names_the_declared_compiler(root):
 def test_unknown_stage_is_refused_with_the_known_ones(root):
     ended = subprocess.run([root / ".ci" / "run", "other"], capture_output=True, text=True, check=False)
     assert ended.returncode == 2
-    for stage in ["lint", "test", "rust-version", "advisories"]:
+    for stage in ["lint", "test", "rust-version", "advisories", "published-chart"]:
         assert f".ci/run {stage} " in ended.stderr
 
 

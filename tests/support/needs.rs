@@ -14,6 +14,8 @@ use libtest_mimic::Trial;
 
 /// Names the folder of published charts; without it, `../shared/charts` next to the checkout is used.
 const PUBLISHED_CHARTS: &str = "PUBLISHED_CHARTS";
+/// Names the folder with the newest chart, which `.ci/published-chart` downloads.
+const NEWEST_CHART: &str = "NEWEST_CHART";
 
 /// A tool, file or folder that a test requires.
 #[derive(Clone, Debug)]
@@ -57,6 +59,21 @@ impl Need {
             required_in_ci: std::env::var_os(PUBLISHED_CHARTS).is_some(),
         }
     }
+
+    /// The newest chart: only the scheduled workflow has it.
+    pub fn newest_chart() -> Self {
+        let is_set = std::env::var_os(NEWEST_CHART).is_some();
+        Self {
+            missing: (!is_set)
+                .then(|| "needs the newest chart: bash .ci/run published-chart".to_owned()),
+            required_in_ci: false,
+        }
+    }
+}
+
+/// The folder of the newest chart.
+pub fn newest_chart() -> PathBuf {
+    std::env::var_os(NEWEST_CHART).map_or_else(PathBuf::new, PathBuf::from)
 }
 
 /// The folder of the published charts, which may be absent.

@@ -111,13 +111,24 @@ fn signals_in_the_readme_are_those_of_the_help() {
     assert!(words(&read("README.md")).contains(&words(signals)));
 }
 
+/// The anchor that GitHub gives a heading.
+fn anchor(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = text
+        .chars()
+        .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.collect::<String>().replace(' ', "-")
+}
+
 #[test]
-fn links_of_documents_lead_to_files() {
+fn links_of_documents_lead_to_files_and_sections() {
     for document in [
         "README.md",
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
         "tests/README.md",
+        "docs/aks.md",
+        "docs/network.md",
     ] {
         let text = read(document);
         let folder = root()
@@ -130,8 +141,16 @@ fn links_of_documents_lead_to_files() {
             .skip(1)
             .filter_map(|rest| rest.split(')').next())
         {
+            if target.starts_with("http") {
+                continue;
+            }
+            let (file, section) = target.split_once('#').unwrap_or((target, ""));
+            let file = folder.join(file);
+            assert!(file.exists(), "{document}: {target}");
+            let text = std::fs::read_to_string(&file).unwrap_or_default();
+            let mut headings = text.lines().filter(|line| line.starts_with('#'));
             assert!(
-                target.starts_with("http") || folder.join(target).exists(),
+                section.is_empty() || headings.any(|heading| anchor(heading) == section),
                 "{document}: {target}"
             );
         }
