@@ -78,7 +78,7 @@ mod tests {
             let row = format!(
                 "| {} | `{}` | `{}` | `<registry>{}` |",
                 cloud.name(),
-                host(cloud.authority()),
+                host(cloud.entra_host()),
                 host(cloud.resource_manager()),
                 cloud.registry_suffix()
             );
