@@ -36,6 +36,7 @@ mod delivery;
 mod distribution;
 mod entra;
 mod fault;
+mod fault_table;
 mod faulty_response;
 mod http1;
 pub mod image;
@@ -45,8 +46,13 @@ mod initial_state;
 mod internet;
 mod journal;
 mod managed_identity;
+mod manifest_upload;
 mod message;
+mod oci_login;
+pub mod oci_registry;
 mod proxy;
+mod received;
+mod referrers;
 pub mod registry;
 mod registry_error;
 mod registry_path;
@@ -57,18 +63,22 @@ mod tag_list;
 mod token;
 mod token_service;
 mod upload;
+mod upload_body;
 mod world;
+mod writing;
 
 pub use azure::{ImportFailure, ImportResult, ImportRule, Permission};
 pub use change::{Change, ChangeError};
 pub use fault::{
-    ArmedFault, ConnectionFault, DamagedResponse, Fault, FaultKind, RedirectTarget,
-    ReplacedResponse, RetryAfter,
+    ConnectionFault, DamagedResponse, Fault, FaultKind, RedirectTarget, ReplacedResponse,
+    RetryAfter,
 };
+pub use fault_table::ArmedFault;
 pub use journal::{ConnectionState, RecordedConnection, RecordedRequest};
 pub use registry::Upload;
 pub use scenario::{AcrContent, Scenario, StableTag};
 pub use world::{File, World};
+pub use writing::{ChunkRules, RateLimit, TokenLimit, UploadRules};
 
 use certificate_authority::{CertificateAuthority, CertificateError};
 use shared::Shared;
