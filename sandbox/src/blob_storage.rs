@@ -45,7 +45,7 @@ pub fn same_host_address(host: &str, repository: &str, digest: &Digest) -> Strin
 }
 
 /// Answers a request to a storage host, or to Google's downloads.
-pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
+pub fn answer(world: &mut World, host: &str, ranges: bool, request: &Request) -> Response {
     let same_host = request.path.starts_with(SAME_HOST_PREFIX);
     if !same_host && request.header("authorization").is_some() {
         world.violations.push(format!(
@@ -82,7 +82,7 @@ pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
         );
     }
     match world.store.get(&digest) {
-        Some(bytes) => content(bytes, true, request),
+        Some(bytes) => content(bytes, ranges, request),
         None => storage_error(404, "BlobNotFound", "The specified blob does not exist."),
     }
 }

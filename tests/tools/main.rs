@@ -377,7 +377,7 @@ fn registries_with_token_services_can_be_added() {
             RegistryKind::Token(settings) => {
                 settings.pull_limit.as_ref().map(|limit| limit.remaining)
             }
-            RegistryKind::Google(_) | RegistryKind::Azure(_) => None,
+            RegistryKind::Google(_) | RegistryKind::Azure(_) | RegistryKind::Oci(_) => None,
         },
     );
     // The index and the manifest of one platform.
