@@ -7,12 +7,13 @@ use tokio::sync::OnceCell;
 
 use crate::azure::{
     AcrTokens, Identity, KnownSubscription, RegistryResource, ResourceManager, RoleMode,
+    unlock_advice,
 };
 use crate::cloud::ACR_SCOPE;
 use crate::config::{Config, RegistryName};
-use crate::name::{Registry, Repository};
+use crate::name::{DestinationTag, Registry, Repository};
 use crate::problem::{Cause, Problem, Side};
-use crate::registry::{RegistryClient, Scope};
+use crate::registry::{RegistryClient, Scope, UploadRules};
 use crate::wire::Wire;
 
 /// The destination of a run. Each fact about it is requested once, when it is first needed.
@@ -78,6 +79,36 @@ impl Destination {
     /// If the login server is not known.
     pub async fn client(&self) -> Result<&RegistryClient, Problem> {
         self.data_plane().await.map(|data_plane| &data_plane.client)
+    }
+
+    /// How the registry takes blobs.
+    pub fn upload_rules(&self) -> UploadRules {
+        UploadRules::Acr
+    }
+
+    /// The client that copies to the registry.
+    ///
+    /// # Errors
+    /// If the login server is not known.
+    pub async fn copy_client(&self) -> Result<RegistryClient, Problem> {
+        self.client().await.map(RegistryClient::copying)
+    }
+
+    /// Requests one token to write all these repositories, which is also needed to mount from one to another.
+    pub async fn prepare_copy(&self, repositories: &BTreeSet<Repository>) {
+        if let Ok(data_plane) = self.data_plane().await {
+            let scopes = repositories.iter().map(Scope::push).collect();
+            // The first request gets the same problem.
+            data_plane.tokens.prepare(&scopes).await;
+        }
+    }
+
+    /// What to do if the registry refuses to set these tags.
+    pub fn refused_tag_advice(&self, targets: &[DestinationTag]) -> Option<String> {
+        Some(unlock_advice(
+            self.config.target.registry.resource_name(),
+            targets,
+        ))
     }
 
     /// Finds the registry in Resource Manager before the first import.

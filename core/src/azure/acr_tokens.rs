@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use tokio::sync::Mutex;
@@ -167,6 +167,19 @@ impl AcrTokens {
         }
     }
 
+    /// The smallest role for copies. A registry in ABAC mode ignores AcrPush.
+    fn role_to_copy(&self) -> &'static str {
+        match self.roles {
+            RoleMode::Rbac => "AcrPush",
+            RoleMode::Abac => {
+                "'Container Registry Repository Writer' (the registry is in ABAC mode)"
+            }
+            RoleMode::Unknown => {
+                "AcrPush, or in a registry in ABAC mode 'Container Registry Repository Writer',"
+            }
+        }
+    }
+
     /// The smallest role for checks. A registry in ABAC mode ignores AcrPull.
     fn roles_to_check(&self) -> &'static str {
         match self.roles {
@@ -234,6 +247,24 @@ impl Tokens for AcrTokens {
                  on the registry; {}",
                 self.roles_to_check()
             )),
+            _ => problem,
+        }
+    }
+
+    fn explain_write_refusal(&self, response: &Response) -> Problem {
+        let problem = self.explain_refusal(response);
+        let message = response.service_message().unwrap_or_default();
+        let is_firewall = client_refused_by_firewall(&message).is_some();
+        match (problem.cause, response.status) {
+            (Cause::AccessDenied, _) if !is_firewall => problem.advise(format!(
+                "the identity lacks the role to write to this registry: grant it {} on the registry, or \
+                 'Container Registry Data Importer and Data Reader' to import instead of copying (SYNC_METHOD=import)",
+                self.role_to_copy()
+            )),
+            // The text of an ACR is "The operation is disallowed on this registry, repository or image."
+            (_, StatusCode::METHOD_NOT_ALLOWED) => problem.advise(
+                "the tag, its repository or the registry is locked: see 'az acr repository show'",
+            ),
             _ => problem,
         }
     }

@@ -80,6 +80,27 @@ impl Inputs<'_> {
     }
 }
 
+/// How images come to the destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncMethod {
+    /// An import, and a copy if the import is refused for a reason that a copy gets around.
+    Auto,
+    /// Azure imports them.
+    Import,
+    /// This program copies them.
+    Copy,
+}
+
+impl SyncMethod {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Import => "import",
+            Self::Copy => "copy",
+        }
+    }
+}
+
 /// A registry that the images are imported to.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -100,6 +121,10 @@ pub struct Config {
     pub target: Target,
     /// Whether to import.
     pub sync_images: bool,
+    /// How images are synced.
+    pub sync_method: SyncMethod,
+    /// Whether to copy the artifacts that refer to an image.
+    pub copy_referrers: bool,
     /// The images to check.
     pub images: BTreeSet<Category>,
     /// The branch of the CodeCollections, which is the prefix of their tags.
@@ -229,6 +254,8 @@ impl Reader<'_> {
             program: Some(self.program),
             target: destination,
             sync_images: self.read(&variables::SYNC_IMAGES),
+            sync_method: self.read(&variables::SYNC_METHOD),
+            copy_referrers: self.read(&variables::COPY_REFERRERS),
             images: self.read(&variables::IMAGES),
             git_ref: self.read(&variables::REF),
             sync_ref_latest: self.read(&variables::SYNC_REF_LATEST),

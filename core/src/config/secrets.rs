@@ -24,6 +24,8 @@ impl Config {
             verify_children: _,
             target,
             sync_images: _,
+            sync_method: _,
+            copy_referrers: _,
             images: _,
             git_ref: _,
             sync_ref_latest: _,
@@ -101,6 +103,8 @@ fn of_network(network: &Network) -> Vec<SecretString> {
         proxy,
         no_proxy: _,
         ca_bundle: _,
+        insecure: _,
+        copy_concurrency: _,
     } = network;
     let url = proxy
         .as_ref()

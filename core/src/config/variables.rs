@@ -9,10 +9,10 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::setting::{Setting, Variable, settings};
-use super::{ChartSource, Program, RegistryName, chart, metric_push, values};
+use super::{ChartSource, Program, RegistryName, SyncMethod, chart, metric_push, values};
 use crate::category::Category;
 use crate::cloud::Cloud;
-use crate::name::{Repository, Tag};
+use crate::name::{Registry, Repository, Tag};
 use crate::platform::Platform;
 
 settings! {
@@ -52,6 +52,15 @@ settings! {
         )
         .defaults("false", "true")
         .in_report(|config| config.sync_images.to_string());
+
+        SYNC_METHOD: SyncMethod = Setting::new(
+            "SYNC_METHOD",
+            "auto|import|copy",
+            values::sync_method,
+            "How images are synced: imported by Azure, copied by this program, or (auto) copied if an import is refused.",
+        )
+        .default("auto")
+        .in_report(|config| config.sync_method.name().to_owned());
 
         IMAGES: BTreeSet<Category> = Setting::new(
             "IMAGES",
@@ -198,6 +207,31 @@ settings! {
             "How much is logged to stderr.",
         )
         .default("info");
+    }
+
+    "Copying" {
+        COPY_REFERRERS: bool = Setting::switch(
+            "COPY_REFERRERS",
+            "Whether to copy signatures, SBOMs and other artifacts that refer to an image.",
+        )
+        .default("true")
+        .in_report(|config| config.copy_referrers.to_string());
+
+        COPY_CONCURRENCY: usize = Setting::new(
+            "COPY_CONCURRENCY",
+            "COUNT",
+            values::copy_concurrency,
+            "The most requests of a copy to one registry at the same time, each for reading and for writing.",
+        )
+        .default("24")
+        .in_report(|config| config.network.copy_concurrency.to_string());
+
+        REGISTRY_INSECURE: BTreeSet<Registry> = Setting::new(
+            "REGISTRY_INSECURE",
+            "HOSTS",
+            values::registries,
+            "Registries (host:port, separated by commas) to reach over plain HTTP.",
+        );
     }
 
     "Azure credentials (the first form that is begun is used)" {

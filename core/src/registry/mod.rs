@@ -5,6 +5,7 @@
 
 mod absence;
 mod account;
+mod blob;
 mod bounded_vec;
 mod children;
 mod client;
@@ -17,9 +18,11 @@ mod tag_list;
 #[cfg(test)]
 mod test_response;
 mod tokens;
+mod write;
 
 pub(crate) use absence::{Subject, states_absence};
 pub use account::Account;
+pub(crate) use blob::{Blob, BlobReader};
 pub use client::RegistryClient;
 pub(crate) use client::uncached;
 pub use manifest::{Manifest, ManifestKind};
@@ -27,3 +30,4 @@ pub use public_tokens::Sources;
 pub use tag_list::TagList;
 pub(crate) use tokens::CachedToken;
 pub use tokens::{Scope, Tokens};
+pub(crate) use write::{Begun, UploadRules};

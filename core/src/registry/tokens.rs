@@ -27,6 +27,14 @@ impl Scope {
             actions: "pull",
         }
     }
+
+    /// To read and write a repository.
+    pub fn push(repository: &Repository) -> Self {
+        Self {
+            repository: repository.clone(),
+            actions: "pull,push",
+        }
+    }
 }
 
 impl fmt::Display for Scope {
@@ -58,6 +66,11 @@ pub trait Tokens: Send + Sync {
     /// The problem of a refusal by the registry, with advice.
     fn explain_refusal(&self, response: &Response) -> Problem;
 
+    /// The same for a request that writes.
+    fn explain_write_refusal(&self, response: &Response) -> Problem {
+        self.explain_refusal(response)
+    }
+
     /// Adds the advice of this kind of registry to the problem of a failed request.
     fn explain_failure(&self, problem: Problem) -> Problem {
         problem
@@ -72,11 +85,11 @@ pub(crate) struct CachedToken {
 }
 
 impl CachedToken {
-    /// `lifetime` starts now; the token is renewed `margin` before its end.
+    /// `lifetime` starts now; the token is renewed `margin` before its end, but not in its first half.
     pub(crate) fn new(text: SecretString, lifetime: Duration, margin: Duration) -> Self {
         Self {
             text,
-            renew_at: Instant::now() + lifetime.saturating_sub(margin),
+            renew_at: Instant::now() + lifetime.saturating_sub(margin).max(lifetime / 2),
         }
     }
 
