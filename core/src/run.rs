@@ -8,6 +8,7 @@ use crate::apply::{ArmImporter, AutoImporter, CopyImporter, Importer, apply};
 use crate::check::Check;
 use crate::clients::Clients;
 use crate::config::{Config, SyncMethod};
+use crate::destination::Destination;
 use crate::observe::CHECK_TIMEOUT;
 use crate::plan::plan;
 use crate::registry::Sources;
@@ -71,9 +72,13 @@ impl Run<'_> {
     fn importer(&self, clients: &Clients, plan: &Plan) -> Box<dyn Importer> {
         let destination = || Arc::clone(&clients.destination);
         let docker = || self.config.docker.clone();
-        let import = || ArmImporter::new(destination(), docker(), self.config.architecture.clone());
         let sources = || Sources::new(&clients.wire, docker());
         let copy = || CopyImporter::new(destination(), sources(), plan);
+        let Destination::Acr(acr) = &*clients.destination else {
+            return Box::new(copy());
+        };
+        let platform = self.config.architecture.clone();
+        let import = || ArmImporter::new(Arc::clone(acr), docker(), platform);
         match self.config.sync_method {
             SyncMethod::Import => Box::new(import()),
             SyncMethod::Copy => Box::new(copy()),

@@ -1,6 +1,7 @@
 //! `taskset` as it copies images from registry to registry.
 
 mod loads;
+mod registries;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::verify::{LONGEST_RECHECK, RECHECK, State, arrives_within, read_targets};
 use super::{Attempt, Ending, Importer, Method};
 use crate::azure::{ImportRequest, Progress, RegistryResource, Start};
-use crate::destination::Destination;
+use crate::destination::Acr;
 use crate::name::DOCKER_HUB;
 use crate::plan::Action;
 use crate::platform::Platform;
@@ -45,7 +45,7 @@ pub(super) type OnAnswer<'a> = &'a (dyn Fn(Option<&Problem>) + Sync);
 
 /// Imports through Azure Resource Manager.
 pub struct ArmImporter {
-    destination: Arc<Destination>,
+    destination: Arc<Acr>,
     docker: Option<Account>,
     platform: Platform,
     /// The number of imports that run.
@@ -55,7 +55,7 @@ pub struct ArmImporter {
 impl ArmImporter {
     /// The Docker Hub account is sent only with images of Docker Hub. After an import, the destination must have the
     /// manifest for `platform`.
-    pub fn new(destination: Arc<Destination>, docker: Option<Account>, platform: Platform) -> Self {
+    pub fn new(destination: Arc<Acr>, docker: Option<Account>, platform: Platform) -> Self {
         Self {
             destination,
             docker,

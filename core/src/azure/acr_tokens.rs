@@ -22,7 +22,7 @@ use super::refusal::client_refused_by_firewall;
 use crate::cloud::ACR_SCOPE;
 use crate::name::Registry;
 use crate::problem::{Cause, Problem, Side};
-use crate::registry::{CachedToken, Scope, Tokens};
+use crate::registry::{Authorization, CachedToken, Scope, Tokens};
 use crate::wire::{Request, Response, Wire};
 
 /// Scopes in one access token.
@@ -197,10 +197,13 @@ impl AcrTokens {
 
 #[async_trait]
 impl Tokens for AcrTokens {
-    async fn token(&self, scope: &Scope) -> Result<Option<SecretString>, Problem> {
+    async fn token(&self, scope: &Scope) -> Result<Option<Authorization>, Problem> {
         let group = self.group(&BTreeSet::from([scope.clone()]));
         match group.first() {
-            Some(group) => self.access(group).await.map(Some),
+            Some(group) => {
+                let token = self.access(group).await?;
+                Ok(Some(Authorization::Bearer(token)))
+            }
             None => Err(Problem::new(
                 Side::Local,
                 Cause::Invalid,
@@ -214,9 +217,9 @@ impl Tokens for AcrTokens {
         &self,
         _refusal: &Response,
         scope: &Scope,
-        refused: Option<SecretString>,
+        refused: Option<Authorization>,
     ) -> Result<bool, Problem> {
-        let Some(refused) = refused else {
+        let Some(Authorization::Bearer(refused)) = refused else {
             return Ok(true);
         };
         for group in self.group(&BTreeSet::from([scope.clone()])) {

@@ -8,9 +8,9 @@ use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use super::{Config, MetricPush, Target};
+use super::{Config, MetricPush, Target, TargetLogin};
 use crate::azure::{Credentials, Login};
-use crate::registry::Account;
+use crate::registry::{Account, RegistryCredentials};
 use crate::wire::Network;
 
 /// A shorter value of a header is not treated as a secret: a tenant's name, for example, occurs in other words.
@@ -48,7 +48,13 @@ impl Config {
             repository_path: _,
             subscription: _,
         } = target;
-        let mut secrets = of_login(login);
+        let mut secrets = match login {
+            TargetLogin::Azure(login) => of_login(login),
+            TargetLogin::Registry {
+                credentials,
+                origin: _,
+            } => credentials.iter().flat_map(of_registry).collect(),
+        };
         secrets.extend(docker.iter().flat_map(of_docker));
         secrets.extend(of_network(network));
         secrets.extend(metric_push.iter().flat_map(of_metric_push));
@@ -95,6 +101,13 @@ fn of_docker(account: &Account) -> Vec<SecretString> {
     let Account { username, token } = account;
     let pair = format!("{}:{}", username.expose_secret(), token.expose_secret());
     vec![token.clone(), BASE64.encode(pair).into()]
+}
+
+fn of_registry(credentials: &RegistryCredentials) -> Vec<SecretString> {
+    match credentials {
+        RegistryCredentials::Password(account) => of_docker(account),
+        RegistryCredentials::IdentityToken(token) => vec![token.clone()],
+    }
 }
 
 /// The proxy's password as in the URL, and decoded.

@@ -17,6 +17,7 @@ fn read_as(program: Program, variables: &[(&str, &str)]) -> Result<Config, Mista
         &Inputs {
             variable: &variable,
             file: &file,
+            docker_login: &|_, _| Ok(None),
         },
     )
 }
@@ -251,6 +252,7 @@ fn url_in_a_variable_never_shows_its_user_password_or_query() {
             let inputs = Inputs {
                 variable: &given,
                 file: &file,
+                docker_login: &|_, _| Ok(None),
             };
             let text = match Config::read(Program::Sli, &inputs) {
                 Ok(config) => format!("{:?}", config.settings()),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
-use super::SyncMethod;
+use super::{RegistryType, SyncMethod};
 use crate::category::Category;
 use crate::cloud::Cloud;
 use crate::name::{NameError, Registry, Repository, Tag};
@@ -128,6 +128,15 @@ pub(super) fn sync_method(text: &str) -> Result<SyncMethod, String> {
         .into_iter()
         .find(|method| method.name() == text)
         .ok_or_else(|| "it must be auto, import or copy".to_owned())
+}
+
+pub(super) fn registry_type(text: &str) -> Result<RegistryType, String> {
+    let text = text.to_ascii_lowercase();
+    let types = [RegistryType::Acr, RegistryType::Oci];
+    types
+        .into_iter()
+        .find(|kind| kind.name() == text)
+        .ok_or_else(|| "it must be acr or oci".to_owned())
 }
 
 pub(super) fn log_level(text: &str) -> Result<String, String> {

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use reqwest::header::{ACCEPT, CACHE_CONTROL, HeaderValue};
 use reqwest::{Method, StatusCode};
-use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
@@ -14,7 +13,7 @@ use super::absence::{self, Subject, is_of_registry, states_absence};
 use super::link;
 use super::manifest::{self, Manifest, ManifestKind};
 use super::tag_list::{MOST_OF_GOOGLE, MOST_TAGS, TagList};
-use super::tokens::{Scope, Tokens};
+use super::tokens::{Authorization, Scope, Tokens};
 use crate::name::{Digest, Registry, Repository, Tag, TagOrDigest};
 use crate::platform::Platform;
 use crate::problem::{Cause, Problem, Side};
@@ -413,10 +412,7 @@ impl RegistryClient {
         let mut is_renewed = false;
         loop {
             let token = self.tokens.token(&scope).await?;
-            let request = Request {
-                bearer: token.clone(),
-                ..request.clone()
-            };
+            let request = Authorization::apply(token.clone(), request.clone());
             let opened = self.wire.open(request).await;
             let opened = opened.map_err(|problem| self.tokens.explain_failure(problem))?;
             match &opened {
@@ -440,10 +436,7 @@ impl RegistryClient {
         let mut is_renewed = false;
         loop {
             let token = self.tokens.token(&scope).await?;
-            let request = Request {
-                bearer: token.clone(),
-                ..request.clone()
-            };
+            let request = Authorization::apply(token.clone(), request.clone());
             let response = self.wire.upload(request, body().await).await;
             let response = response.map_err(|problem| self.tokens.explain_failure(problem))?;
             if response.status != StatusCode::UNAUTHORIZED
@@ -458,13 +451,10 @@ impl RegistryClient {
 
     async fn send_with(
         &self,
-        token: Option<SecretString>,
+        token: Option<Authorization>,
         request: Request,
     ) -> Result<Response, Problem> {
-        let request = Request {
-            bearer: token,
-            ..request
-        };
+        let request = Authorization::apply(token, request);
         // A blob is verified by its digest, on whatever host it is.
         let reads = request.method == Method::GET || request.method == Method::HEAD;
         let response = if reads && request.url.path().contains("/blobs/") {

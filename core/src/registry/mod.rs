@@ -13,7 +13,8 @@ mod link;
 mod manifest;
 #[cfg(test)]
 mod property_tests;
-mod public_tokens;
+mod registry_tokens;
+mod sources;
 mod tag_list;
 #[cfg(test)]
 mod test_response;
@@ -21,13 +22,14 @@ mod tokens;
 mod write;
 
 pub(crate) use absence::{Subject, states_absence};
-pub use account::Account;
+pub use account::{Account, RegistryCredentials};
 pub(crate) use blob::{Blob, BlobReader};
 pub use client::RegistryClient;
 pub(crate) use client::uncached;
 pub use manifest::{Manifest, ManifestKind};
-pub use public_tokens::Sources;
+pub use registry_tokens::RegistryTokens;
+pub use sources::Sources;
 pub use tag_list::TagList;
 pub(crate) use tokens::CachedToken;
-pub use tokens::{Scope, Tokens};
+pub use tokens::{Authorization, Scope, Tokens};
 pub(crate) use write::{Begun, UploadRules};

@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 
+use super::Account;
 use crate::name::Repository;
 use crate::problem::Problem;
-use crate::wire::Response;
+use crate::wire::{Request, Response};
 
 /// What a token permits: actions on one repository (distribution specification, "token scope").
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +44,29 @@ impl fmt::Display for Scope {
     }
 }
 
+/// What a request is sent with.
+#[derive(Clone, Debug)]
+pub enum Authorization {
+    Bearer(SecretString),
+    Basic(Account),
+}
+
+impl Authorization {
+    /// The request with this authorization, or without any.
+    pub(super) fn apply(authorization: Option<Self>, request: Request) -> Request {
+        let (bearer, basic) = match authorization {
+            None => (None, None),
+            Some(Self::Bearer(token)) => (Some(token), None),
+            Some(Self::Basic(Account { username, token })) => (None, Some((username, token))),
+        };
+        Request {
+            bearer,
+            basic,
+            ..request
+        }
+    }
+}
+
 /// The tokens of one registry: public ones, or those of an Azure Container Registry.
 #[async_trait]
 pub trait Tokens: Send + Sync {
@@ -50,7 +74,7 @@ pub trait Tokens: Send + Sync {
     ///
     /// # Errors
     /// If the token service refuses or cannot be reached.
-    async fn token(&self, scope: &Scope) -> Result<Option<SecretString>, Problem>;
+    async fn token(&self, scope: &Scope) -> Result<Option<Authorization>, Problem>;
 
     /// Handles a 401 to a request with this token. True if another request may succeed with another token.
     ///
@@ -60,7 +84,7 @@ pub trait Tokens: Send + Sync {
         &self,
         refusal: &Response,
         scope: &Scope,
-        refused: Option<SecretString>,
+        refused: Option<Authorization>,
     ) -> Result<bool, Problem>;
 
     /// The problem of a refusal by the registry, with advice.
