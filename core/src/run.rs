@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::apply::{ArmImporter, AutoImporter, CopyImporter, Importer, apply};
+use crate::apply::{ArmImporter, AutoImporter, CopyImporter, Importer, WithReferrers, apply};
 use crate::check::Check;
 use crate::clients::Clients;
 use crate::config::{Config, SyncMethod};
@@ -70,19 +70,24 @@ impl Run<'_> {
     }
 
     fn importer(&self, clients: &Clients, plan: &Plan) -> Box<dyn Importer> {
-        let destination = || Arc::clone(&clients.destination);
         let docker = || self.config.docker.clone();
-        let sources = || Sources::new(&clients.wire, docker());
-        let copy = || CopyImporter::new(destination(), sources(), plan);
-        let Destination::Acr(acr) = &*clients.destination else {
-            return Box::new(copy());
-        };
+        let sources = Sources::new(&clients.wire, docker());
+        let copy = CopyImporter::new(Arc::clone(&clients.destination), sources, plan);
+        let copy = Arc::new(copy);
         let platform = self.config.architecture.clone();
-        let import = || ArmImporter::new(Arc::clone(acr), docker(), platform);
-        match self.config.sync_method {
-            SyncMethod::Import => Box::new(import()),
-            SyncMethod::Copy => Box::new(copy()),
-            SyncMethod::Auto => Box::new(AutoImporter::new(import(), copy())),
+        let import = |acr| ArmImporter::new(Arc::clone(acr), docker(), platform);
+        let importer: Box<dyn Importer> = match (&*clients.destination, self.config.sync_method) {
+            (Destination::Acr(acr), SyncMethod::Import) => Box::new(import(acr)),
+            (Destination::Acr(acr), SyncMethod::Auto) => {
+                Box::new(AutoImporter::new(import(acr), Arc::clone(&copy)))
+            }
+            (Destination::Acr(_), SyncMethod::Copy) | (Destination::Plain(_), _) => {
+                Box::new(Arc::clone(&copy))
+            }
+        };
+        match self.config.copy_referrers {
+            true => Box::new(WithReferrers { importer, copy }),
+            false => importer,
         }
     }
 

@@ -1,5 +1,6 @@
 //! `taskset` as it copies images from registry to registry.
 
+mod content;
 mod loads;
 mod registries;
 #[path = "../support/mod.rs"]

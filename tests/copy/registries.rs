@@ -66,7 +66,9 @@ fn every_kind_of_login_syncs_and_a_second_run_copies_nothing() {
         let traffic = world.traffic();
         assert_eq!(traffic.uploaded, traffic.downloaded, "{login:?}");
         world.clear_log();
-        logged_in(oci(&world, HARBOR), login).end().expect(0, &["UpToDate"]);
+        logged_in(oci(&world, HARBOR), login)
+            .end()
+            .expect(0, &["UpToDate"]);
         let traffic = world.traffic();
         assert_eq!((traffic.uploaded, traffic.manifests), (0, 0), "{login:?}");
     }

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::verify::{LONGEST_RECHECK, RECHECK, State, arrives_within, read_targets};
-use super::{Attempt, Ending, Importer, Method};
+use super::{Attempt, Ending, Importer, Method, Referrers};
 use crate::azure::{ImportRequest, Progress, RegistryResource, Start};
 use crate::destination::Acr;
 use crate::name::DOCKER_HUB;
@@ -94,6 +94,7 @@ impl ArmImporter {
             ending,
             method: Method::Import,
             fallback: None,
+            referrers: Referrers::default(),
         }
     }
 

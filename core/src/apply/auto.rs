@@ -3,7 +3,7 @@
 //! The first import shows whether Azure lets this identity import at all; the others wait for that answer.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,7 +22,7 @@ const LONGEST_IMPORT: Duration = Duration::from_secs(300);
 /// Imports, or copies where an import does not work.
 pub struct AutoImporter {
     import: ArmImporter,
-    copy: CopyImporter,
+    copy: Arc<CopyImporter>,
     has_begun: AtomicBool,
     answered: watch::Sender<bool>,
     /// The refusal that holds for all images of the run.
@@ -30,7 +30,7 @@ pub struct AutoImporter {
 }
 
 impl AutoImporter {
-    pub fn new(import: ArmImporter, copy: CopyImporter) -> Self {
+    pub fn new(import: ArmImporter, copy: Arc<CopyImporter>) -> Self {
         Self {
             import,
             copy,

@@ -7,6 +7,7 @@ mod auto;
 mod copy;
 mod verify;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,7 +20,7 @@ use crate::problem::Problem;
 use crate::wire::Limit;
 pub use arm::ArmImporter;
 pub use auto::AutoImporter;
-pub use copy::{Copied, CopyImporter};
+pub use copy::{Copied, CopyImporter, Referrers};
 
 /// Longest time for the import of one image, from its request to its verification.
 const IMPORT: Duration = Duration::from_secs(900);
@@ -60,6 +61,8 @@ pub struct Attempt {
     pub method: Method,
     /// Why the image was copied instead of imported.
     pub fallback: Option<Problem>,
+    /// The artifacts that refer to the image.
+    pub referrers: Referrers,
 }
 
 /// A way of an image into the destination.
@@ -67,6 +70,31 @@ pub struct Attempt {
 pub trait Importer: Send + Sync {
     /// Imports one image, and verifies the digest of every target and the presence of the platform's manifest.
     async fn import(&self, action: &Action, limit: &Limit) -> Attempt;
+}
+
+/// Brings what refers to an image after the image itself, whatever way the image took.
+pub struct WithReferrers {
+    pub importer: Box<dyn Importer>,
+    pub copy: Arc<CopyImporter>,
+}
+
+#[async_trait]
+impl Importer for WithReferrers {
+    async fn import(&self, action: &Action, limit: &Limit) -> Attempt {
+        let attempt = self.importer.import(action, limit).await;
+        if attempt.ending != Ending::Imported {
+            return attempt;
+        }
+        let work = async { Ok(self.copy.bring_referrers(action).await) };
+        let referrers = limit.guard(work).await.unwrap_or_else(|problem| Referrers {
+            copied: 0,
+            problems: vec![problem],
+        });
+        Attempt {
+            referrers,
+            ..attempt
+        }
+    }
 }
 
 /// Applies a plan, and calls `done` for each outcome when its import ends.

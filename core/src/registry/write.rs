@@ -46,6 +46,14 @@ impl UploadRules {
     }
 }
 
+/// Whether a registry adds an artifact to the list of its subject's referrers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Indexed {
+    ByRegistry,
+    /// It has no subject, or the client has to keep the list.
+    No,
+}
+
 /// The response to the request for an upload.
 pub(crate) enum Begun {
     /// The registry has the blob in the other repository, and now in this one too.
@@ -187,7 +195,7 @@ impl RegistryClient {
         repository: &Repository,
         reference: &TagOrDigest,
         manifest: &Manifest,
-    ) -> Result<(), Problem> {
+    ) -> Result<Indexed, Problem> {
         let url = self.url(&format!("/v2/{repository}/manifests/{reference}"))?;
         let mut request = self.request(Method::PUT, url);
         let media_type = HeaderValue::from_str(&manifest.media_type);
@@ -204,7 +212,10 @@ impl RegistryClient {
                 let what = format!("the registry stored {other} instead of {}", manifest.digest);
                 Err(response.invalid(what))
             }
-            Some(_) | None => Ok(()),
+            Some(_) | None => Ok(match response.header("oci-subject") {
+                Some(_) => Indexed::ByRegistry,
+                None => Indexed::No,
+            }),
         }
     }
 

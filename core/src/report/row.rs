@@ -172,9 +172,11 @@ pub(super) fn row(
         verdict: entry.verdict.clone(),
         reason: entry.reason(),
         done,
+        note: blocked
+            .or_else(|| transfer.as_ref().and_then(Transfer::note))
+            .or_else(|| entry.note.clone()),
         transfer,
         wanted_by: desired.wanted_by.clone(),
-        note: blocked.or_else(|| entry.note.clone()),
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::table::{Table, bytes};
 use super::{Report, Row};
-use crate::apply::{Copied, Method, Outcome};
+use crate::apply::{Copied, Method, Outcome, Referrers};
 use crate::plan::{Entry, Step};
 use crate::problem::Problem;
 
@@ -16,6 +16,8 @@ pub struct Transfer {
     pub method: Method,
     /// Why the image was copied instead of imported.
     pub fallback: Option<Problem>,
+    /// The artifacts that refer to the image.
+    pub referrers: Referrers,
     pub duration: Duration,
 }
 
@@ -30,6 +32,7 @@ impl Transfer {
         Some(Self {
             method: outcome.attempt.method,
             fallback: outcome.attempt.fallback.clone(),
+            referrers: outcome.attempt.referrers.clone(),
             duration: outcome.duration,
         })
     }
@@ -57,7 +60,24 @@ impl Transfer {
                 "bytes_per_second": rate(copied, self.duration),
             }),
         };
-        json!({"method": self.method_name(), "fallback": self.fallback, "copied": copied})
+        let Referrers {
+            copied: referrers,
+            problems,
+        } = &self.referrers;
+        json!({
+            "method": self.method_name(),
+            "fallback": self.fallback,
+            "copied": copied,
+            "referrers": {"copied": referrers, "problems": problems},
+        })
+    }
+
+    /// A warning about artifacts that were not copied.
+    pub(super) fn note(&self) -> Option<String> {
+        let problems = &self.referrers.problems;
+        let first = problems.first()?;
+        let what = "signatures or other artifacts of this image were not copied";
+        Some(format!("{what} ({} problems): {first}", problems.len()))
     }
 }
 

@@ -7,6 +7,8 @@ mod contents;
 mod graph;
 mod order;
 mod placing;
+mod referrers;
+mod way;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,10 +29,11 @@ use crate::plan::{Action, Plan};
 use crate::problem::{Cause, Problem};
 use crate::registry::{RegistryClient, Sources};
 use crate::wire::Limit;
-use contents::Part;
-use graph::{Graph, Node};
-use order::{Order, Reading, Turns};
-use placing::{Arrival, Origin, Placing};
+use graph::Graph;
+use order::{Order, Reading};
+use placing::{Origin, Placing};
+pub use referrers::Referrers;
+use way::Way;
 
 /// Time for which the destination may show another digest after it accepted a tag.
 const LAG: Duration = Duration::from_secs(10);
@@ -106,7 +109,7 @@ impl CopyImporter {
 }
 
 #[async_trait]
-impl Importer for CopyImporter {
+impl Importer for Arc<CopyImporter> {
     async fn import(&self, action: &Action, limit: &Limit) -> Attempt {
         let copy = Copy {
             importer: self,
@@ -123,6 +126,7 @@ impl Importer for CopyImporter {
             ending,
             method: Method::Copy(*lock(&copy.copied)),
             fallback: None,
+            referrers: Referrers::default(),
         }
     }
 }
@@ -134,17 +138,6 @@ struct Copy<'a> {
     copied: Mutex<Copied>,
     /// True as soon as a tag may have been set.
     is_tagging: AtomicBool,
-}
-
-/// The way of an image from its source into one repository.
-struct Way<'a> {
-    copy: &'a Copy<'a>,
-    source: &'a RegistryClient,
-    destination: &'a RegistryClient,
-    repository: &'a Repository,
-    turns: &'a Mutex<Turns>,
-    /// The manifests that the repository had before.
-    there: Mutex<BTreeSet<Digest>>,
 }
 
 impl Copy<'_> {
@@ -170,14 +163,18 @@ impl Copy<'_> {
         let repositories: BTreeSet<_> = targets.map(|target| &target.repository).collect();
         for repository in repositories {
             let way = Way {
-                copy: self,
-                source: &source,
+                importer,
+                origin: Origin {
+                    client: &source,
+                    repository: &location.repository,
+                },
                 destination: &destination,
                 repository,
                 turns: &turns,
+                copied: &self.copied,
                 there: Mutex::default(),
             };
-            way.bring(&graph).await?;
+            way.bring_below(&graph).await?;
         }
         self.tag(&destination, &graph).await?;
         self.verify(&destination).await
@@ -247,74 +244,6 @@ impl Copy<'_> {
 
     fn count(&self, change: impl FnOnce(&mut Copied)) {
         change(&mut lock(&self.copied));
-    }
-}
-
-impl Way<'_> {
-    /// Brings everything but the tags, and the manifest that they point at.
-    async fn bring(&self, graph: &Graph) -> Result<(), Problem> {
-        for level in &graph.levels {
-            let nodes = level.iter().map(|node| async {
-                let is_new = self.bring_blobs(node).await?;
-                let is_root = node.manifest.digest == self.copy.action.digest;
-                match is_root {
-                    true => Ok(()),
-                    false => self.bring_manifest(node, is_new).await,
-                }
-            });
-            all(nodes).await?;
-        }
-        Ok(())
-    }
-
-    /// Brings the blobs of one manifest. True if one of them was not in the repository.
-    async fn bring_blobs(&self, node: &Node) -> Result<bool, Problem> {
-        let arrivals = all(node.blobs.iter().map(|part| self.bring_blob(part))).await?;
-        Ok(arrivals.contains(&Arrival::Sent))
-    }
-
-    async fn bring_blob(&self, part: &Part) -> Result<Arrival, Problem> {
-        let digest = &part.blob.digest;
-        let turn = lock(self.turns).remove(digest);
-        if turn.is_none() {
-            self.copy.importer.order.wait_for(digest).await;
-        }
-        let origin = Origin {
-            client: self.source,
-            repository: &self.copy.action.source.location.repository,
-        };
-        let placing = &self.copy.importer.placing;
-        let arrival = placing
-            .place(self.destination, self.repository, part, origin)
-            .await?;
-        let size = part.blob.size;
-        self.copy.count(|copied| match arrival {
-            Arrival::Skipped => copied.bytes_skipped += size,
-            Arrival::Mounted => copied.bytes_mounted += size,
-            Arrival::Sent => copied.bytes_sent += size,
-        });
-        Ok(arrival)
-    }
-
-    async fn bring_manifest(&self, node: &Node, is_new: bool) -> Result<(), Problem> {
-        let digest = &node.manifest.digest;
-        let size = node.manifest.bytes.len() as u64;
-        // A registry has no manifest without its content, so the question would be a waste.
-        let may_exist = !is_new && {
-            let there = lock(&self.there);
-            node.children.iter().all(|child| there.contains(child))
-        };
-        if may_exist && self.destination.exists(self.repository, digest).await? {
-            lock(&self.there).insert(digest.clone());
-            self.copy.count(|copied| copied.bytes_skipped += size);
-            return Ok(());
-        }
-        let reference = TagOrDigest::Digest(digest.clone());
-        self.destination
-            .put_manifest(self.repository, &reference, &node.manifest)
-            .await?;
-        self.copy.count(|copied| copied.bytes_sent += size);
-        Ok(())
     }
 }
 
