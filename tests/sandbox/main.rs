@@ -7,3 +7,4 @@ mod demo;
 mod faults;
 mod imports;
 mod services;
+mod uploads;
