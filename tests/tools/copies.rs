@@ -3,7 +3,7 @@
 use crate::{DockerRegistry, skopeo};
 use sandbox::registry::Registry;
 use sandbox::scenario::{CLIENT_ID, CLIENT_SECRET};
-use sandbox::{Login, OciSettings, Sandbox, Scenario, TokenLimit};
+use sandbox::{Login, OciSettings, Sandbox, Scenario};
 
 const SOURCE: &str = "source.example";
 const DESTINATION: &str = "registry.example:5000";
@@ -99,14 +99,12 @@ pub fn skopeo_copies_over_plain_http() {
     assert_eq!(sandbox.violations(), Vec::<String>::new());
 }
 
-/// The token ends during the copy, and mounts are refused.
-pub fn skopeo_copies_into_a_hostile_acr() {
+pub fn skopeo_copies_into_an_acr_that_refuses_mounts() {
     let (sandbox, examples) = start();
     let acr = sandbox.login_server();
     sandbox.edit(|world| {
         if let Some(registry) = world.registries.get_mut(&acr) {
             registry.uploads.mounts = false;
-            registry.token_limit = Some(TokenLimit::new(12));
         }
     });
     let credentials = format!("{CLIENT_ID}:{CLIENT_SECRET}");

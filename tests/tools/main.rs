@@ -73,9 +73,9 @@ fn main() -> ExitCode {
             copies::skopeo_copies_over_plain_http,
         ),
         needs::test(
-            "skopeo_copies_into_a_hostile_acr",
+            "skopeo_copies_into_an_acr_that_refuses_mounts",
             &[skopeo()],
-            copies::skopeo_copies_into_a_hostile_acr,
+            copies::skopeo_copies_into_an_acr_that_refuses_mounts,
         ),
         needs::test(
             "skopeo_copies_between_the_sandbox_and_docker_registry",

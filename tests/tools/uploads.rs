@@ -129,11 +129,12 @@ pub fn uploads_are_answered_as_by_docker_registry() {
     pair.compare("GET", &locations(&first), &[], "");
     let put = with_digest(&locations(&first), &digest);
     pair.compare("PUT", &put, &[OCTETS], " world");
-    pair.compare("PUT", &put, &[OCTETS], " world");
+    pair.compare("PUT", &put, &[OCTETS], "");
 
     let stale = locations(&start(""));
     pair.compare("PATCH", &stale, &[OCTETS], "hello");
-    pair.compare("PATCH", &stale, &[OCTETS], "hello");
+    // Without a body, because a real registry may reset the connection when it does not read the body.
+    pair.compare("PATCH", &stale, &[OCTETS], "");
     let wrong = with_digest(&locations(&start("")), &digest);
     pair.compare("PUT", &wrong, &[OCTETS], "hello");
     let deleted = locations(&start(""));
