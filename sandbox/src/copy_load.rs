@@ -1,4 +1,4 @@
-//! The loads of the copy benchmark (`just bench-copy`), generated in the same way in every run.
+//! The loads of the copy benchmark (`just bench-copy`). Their digests are the same in every run.
 
 use crate::artifact::Author;
 use crate::image::{Layer, layer};
