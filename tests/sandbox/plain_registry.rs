@@ -252,6 +252,41 @@ fn tags_are_not_sorted_and_all_pages_contain_each_once() {
     assert!(!tags.is_sorted(), "{tags:?}");
 }
 
+/// The second registry redirects to another host.
+#[test]
+fn registry_without_ranges_sends_the_whole_blob() {
+    let sandbox = start(settings(Login::Anonymous));
+    let digest = sandbox.edit(|world| {
+        let digest = world.author(HOST, REPOSITORY).blob("text/plain", "a blob")["digest"].clone();
+        world
+            .author("ghcr.io", REPOSITORY)
+            .blob("text/plain", "a blob");
+        digest.as_str().unwrap().to_owned()
+    });
+    let token_url = format!("https://ghcr.io/token?scope=repository:{REPOSITORY}:pull");
+    let token = get(&sandbox, &token_url, &[]).unwrap().json();
+    let token = format!("Bearer {}", token["token"].as_str().unwrap());
+    let target = format!("/v2/{REPOSITORY}/blobs/{digest}");
+    let url = format!("https://ghcr.io{target}");
+    let redirect = get(&sandbox, &url, &[("Authorization", &token)]).unwrap();
+    let storage = redirect.header("location").unwrap().to_owned();
+    let range = [("Range", "bytes=2-")];
+    for (ranges, status, length) in [(true, 206, 4), (false, 200, 6)] {
+        for host in [HOST, "ghcr.io"] {
+            sandbox.edit(|world| {
+                if let Some(registry) = world.registries.get_mut(host) {
+                    registry.ranges = ranges;
+                }
+            });
+        }
+        for url in [&format!("https://{HOST}{target}"), &storage] {
+            let response = get(&sandbox, url, &range).unwrap();
+            assert_eq!((response.status, response.body.len()), (status, length));
+            assert_eq!(response.header("accept-ranges").is_some(), ranges);
+        }
+    }
+}
+
 #[test]
 fn registry_with_plain_http_is_at_its_address_and_not_in_a_tunnel() {
     let sandbox = start(settings(Login::Docker));
