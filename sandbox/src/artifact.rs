@@ -23,6 +23,9 @@ pub struct Author<'a> {
     repository: String,
 }
 
+/// Adds an example and returns its descriptor.
+type Maker<'a> = fn(&mut Author<'a>) -> Value;
+
 /// The tag and the digest of an example.
 #[derive(Debug, Clone)]
 pub struct Example {
@@ -43,7 +46,7 @@ impl World {
     }
 }
 
-impl Author<'_> {
+impl<'a> Author<'a> {
     /// Adds a blob and returns its descriptor.
     pub fn blob(&mut self, media_type: &str, bytes: impl Into<Bytes>) -> Value {
         let bytes = bytes.into();
@@ -159,7 +162,7 @@ impl Author<'_> {
 
     /// Adds one example of each kind of manifest, with the kind as its tag.
     pub fn examples(&mut self) -> Vec<Example> {
-        let makers: [(&'static str, fn(&mut Self) -> Value); 13] = [
+        let makers: [(&'static str, Maker<'a>); 13] = [
             ("image", |author| author.image("image")),
             ("docker", Self::docker),
             ("zstd", Self::zstd),

@@ -92,12 +92,13 @@ pub fn answer(world: &mut World, host: &str, ranges: bool, request: &Request) ->
 pub fn content(bytes: Bytes, ranges: bool, request: &Request) -> Response {
     let length = bytes.len();
     let media_type = "application/octet-stream";
-    let range = if ranges {
-        request.header("range")
-    } else {
-        None
-    };
-    match range.map(|range| parse_range(range, length)) {
+    if !ranges {
+        return Response::new(200, media_type, bytes);
+    }
+    match request
+        .header("range")
+        .map(|range| parse_range(range, length))
+    {
         None | Some(Range::Whole) => {
             Response::new(200, media_type, bytes).with("Accept-Ranges", "bytes")
         }

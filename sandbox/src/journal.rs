@@ -120,6 +120,8 @@ struct Entries {
     /// The number of deleted requests, because numbers continue after a deletion.
     deleted_requests: u64,
     deleted_connections: u64,
+    /// The number of requests that have not ended.
+    open: usize,
     listeners: Vec<Sender<RecordedRequest>>,
 }
 
@@ -169,6 +171,14 @@ impl Journal {
     #[must_use]
     pub fn connections(&self) -> Vec<RecordedConnection> {
         self.lock().connections.clone()
+    }
+
+    /// Waits until every request has ended, but not longer than this.
+    pub fn wait_for_end(&self, longest: Duration) {
+        let end = Instant::now() + longest;
+        while self.lock().open > 0 && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Deletes all entries. Numbers continue.
@@ -238,6 +248,7 @@ impl Journal {
         let at = self.start.elapsed();
         let mut entries = self.lock();
         let number = entries.deleted_requests + entries.requests.len() as u64 + 1;
+        entries.open += 1;
         entries.requests.push(RecordedRequest {
             number,
             scheme,
@@ -275,6 +286,7 @@ impl Journal {
     pub fn answered(&self, number: u64, outcome: Outcome) {
         let now = self.start.elapsed();
         let mut entries = self.lock();
+        entries.open = entries.open.saturating_sub(1);
         let Some(at) = index_of(number, entries.deleted_requests) else {
             return;
         };

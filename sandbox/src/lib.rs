@@ -301,9 +301,11 @@ impl Sandbox {
         host
     }
 
-    /// Returns the sums of the log's requests about blobs and manifests.
+    /// Returns the sums of the log's requests about blobs and manifests. Waits for the end of the requests, because a client
+    /// may read a response before its request is recorded as answered; but not longer than a second.
     #[must_use]
     pub fn traffic(&self) -> Traffic {
+        self.shared.journal.wait_for_end(Duration::from_secs(1));
         Traffic::of(&self.requests())
     }
 
