@@ -6,7 +6,7 @@ use sandbox::registry::{Referrers, Registry};
 use sandbox::{Fault, Login, OciSettings, Sandbox, Scenario};
 
 use crate::support::{ACR, Ended, Run, response};
-use crate::{copy, start};
+use crate::{chart, copy, start};
 
 /// It has the referrers API.
 const HUB: &str = "registry-1.docker.io";
@@ -18,21 +18,12 @@ const TARGET: &str = "runwhen/all";
 /// A run of a chart that names every example.
 fn examples<'a>(world: &'a Sandbox, source: &str, run: impl Fn(&'a Sandbox) -> Run<'a>) -> Run<'a> {
     let examples = world.edit(|world| world.author(source, REPOSITORY).examples());
-    let run = run(world).set("IMAGES", "runwhen-local");
-    let chart = run.folder().join("chart");
-    std::fs::create_dir_all(chart.join("templates")).unwrap();
-    let metadata = "apiVersion: v2\nname: runwhen-local\nversion: 1.0.0\n";
-    std::fs::write(chart.join("Chart.yaml"), metadata).unwrap();
     let name = if source == HUB { "docker.io" } else { source };
-    let pods = examples.iter().map(|example| {
-        let tag = example.tag;
-        format!(
-            "apiVersion: v1\nkind: Pod\nmetadata: {{name: pod-{tag}}}\nspec: {{containers: [{{name: c, image: '{name}/{REPOSITORY}:{tag}'}}]}}\n---\n"
-        )
-    });
-    std::fs::write(chart.join("templates/pods.yaml"), pods.collect::<String>()).unwrap();
-    let chart = chart.display().to_string();
-    run.set("HELM_REPO_URL", chart).unset(&["COPY_REFERRERS"])
+    let images = examples
+        .iter()
+        .map(|example| format!("{name}/{REPOSITORY}:{}", example.tag));
+    let images: Vec<_> = images.collect();
+    chart(run(world), &images).unset(&["COPY_REFERRERS"])
 }
 
 /// Manifests and blobs of a repository.

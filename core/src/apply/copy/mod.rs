@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use serde::Serialize;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
@@ -247,11 +247,18 @@ impl Copy<'_> {
     }
 }
 
-/// All results, or the first problem. A failure does not stop the others, so that the next run has less to do.
+/// All results, or the first problem. A failure does not stop the others, so that the next run has less to do, unless
+/// they would fail in the same way.
 async fn all<T>(
     work: impl Iterator<Item = impl Future<Output = Result<T, Problem>>>,
 ) -> Result<Vec<T>, Problem> {
-    join_all(work).await.into_iter().collect()
+    let work = work.map(|one| async {
+        match one.await {
+            Err(problem) if problem.cause == Cause::AccessDenied => Err(problem),
+            result => Ok(result),
+        }
+    });
+    try_join_all(work).await?.into_iter().collect()
 }
 
 fn unconfirmed(problem: Problem) -> Problem {
