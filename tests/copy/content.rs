@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use sandbox::registry::{Referrers, Registry};
 use sandbox::{Fault, Login, OciSettings, Sandbox, Scenario};
 
+use crate::support::chart::with_images;
 use crate::support::{ACR, Ended, Run, response};
-use crate::{chart, copy, start};
+use crate::{copy, start};
 
 /// It has the referrers API.
 const HUB: &str = "registry-1.docker.io";
@@ -23,7 +24,7 @@ fn examples<'a>(world: &'a Sandbox, source: &str, run: impl Fn(&'a Sandbox) -> R
         .iter()
         .map(|example| format!("{name}/{REPOSITORY}:{}", example.tag));
     let images: Vec<_> = images.collect();
-    chart(run(world), &images).unset(&["COPY_REFERRERS"])
+    with_images(run(world), &images).unset(&["COPY_REFERRERS"])
 }
 
 /// Manifests and blobs of a repository.

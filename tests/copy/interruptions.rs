@@ -8,8 +8,9 @@ use sandbox::{
     UploadRules, copy_load,
 };
 
+use crate::support::chart::with_images;
 use crate::support::{ACR, Run, signal};
-use crate::{copy, one_image, start};
+use crate::{copy, start};
 
 const TARGET: &str = "runwhen/layer";
 const LAYER: u64 = 64 << 20;
@@ -38,7 +39,7 @@ fn run(world: &Sandbox) -> Run<'_> {
         copy_load::LAYER_REPOSITORY,
         copy_load::TAG
     );
-    one_image(copy(world), &image)
+    with_images(copy(world), &[image])
 }
 
 fn to_harbor(world: &Sandbox) -> Run<'_> {
