@@ -60,6 +60,15 @@ fn incomplete_credentials_end_the_run_at_once_and_no_other_identity_is_used() {
     let cases: &[(&[(&str, &str)], &str)] = &[
         (&[client, secret], "AZURE_TENANT_ID: it is required"),
         (&[tenant, secret], "AZURE_CLIENT_ID: it is required"),
+        (
+            &[tenant, client],
+            "AZURE_CLIENT_SECRET: it is required, because AZURE_TENANT_ID and AZURE_CLIENT_ID are set, or \
+             AZURE_FEDERATED_TOKEN_FILE for workload identity; unset AZURE_TENANT_ID to use a managed identity",
+        ),
+        (
+            &[tenant, client, ("AZURE_CONFIG_DIR", &az)],
+            "AZURE_CLIENT_SECRET: it is required",
+        ),
         (&[secret], "AZURE_TENANT_ID: it is required"),
         (
             &[secret, client, ("AZURE_TENANT_ID", "")],
@@ -133,10 +142,6 @@ fn variables_that_start_no_form_leave_the_managed_identity() {
         &[],
         &[("AZURE_CLIENT_ID", CLIENT_ID)],
         &[("AZURE_TENANT_ID", TENANT_ID)],
-        &[
-            ("AZURE_TENANT_ID", TENANT_ID),
-            ("AZURE_CLIENT_ID", CLIENT_ID),
-        ],
         &[("AZURE_SUBSCRIPTION_ID", SUBSCRIPTION_ID)],
         &[(
             "azure_credentials",

@@ -7,8 +7,8 @@
 //! 5. managed identity, which is known to exist only after a request.
 //!
 //! The first form that is begun is used. If it is incomplete or cannot be read, that is a mistake: with the next form
-//! the run would continue as another identity. Two variables do not begin a form: `AZURE_CLIENT_ID` may choose a managed
-//! identity, and `AZURE_TENANT_ID` may be set together with it.
+//! the run would continue as another identity. `AZURE_CLIENT_ID` alone does not begin a form, because it may choose a managed
+//! identity. Together with `AZURE_TENANT_ID` it needs a secret or a federated token.
 
 mod azure_cli;
 mod principal_text;
@@ -40,10 +40,9 @@ pub(super) fn find(inputs: &Inputs<'_>) -> Result<Login, Vec<Mistake>> {
             });
         }
     }
-    let login = machine(inputs, &mut passed_over);
     Ok(Login {
         passed_over,
-        ..login
+        ..machine(inputs)
     })
 }
 
@@ -145,10 +144,24 @@ fn from_secret(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Found {
 
 fn workload_identity(inputs: &Inputs<'_>, _: &mut Vec<String>) -> Found {
     let variable = &variables::AZURE_FEDERATED_TOKEN_FILE;
+    let PrincipalVariables {
+        tenant,
+        client,
+        secret,
+        ..
+    } = &AZURE_PRINCIPAL;
     let Some(path) = inputs.get(variable) else {
-        return Ok(None);
+        let is_begun = inputs.get(tenant).is_some() && inputs.get(client).is_some();
+        let reason = format!(
+            "it is required, because {} and {} are set, or {} for workload identity; unset {} to use a managed identity",
+            tenant.name, client.name, variable.name, tenant.name
+        );
+        return if is_begun {
+            Err(vec![mistake(secret, reason)])
+        } else {
+            Ok(None)
+        };
     };
-    let PrincipalVariables { tenant, client, .. } = &AZURE_PRINCIPAL;
     let unreadable = match (inputs.file)(Path::new(&path)) {
         Ok(token) if token.trim().is_empty() => Some("the file is empty".to_owned()),
         Ok(_) => None,
@@ -172,32 +185,16 @@ fn workload_identity(inputs: &Inputs<'_>, _: &mut Vec<String>) -> Found {
 }
 
 /// Returns the machine's managed identity, which remains when no form is begun.
-fn machine(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Login {
-    let PrincipalVariables {
-        tenant,
-        client,
-        secret,
-        ..
-    } = &AZURE_PRINCIPAL;
-    let Some(id) = inputs.get(client) else {
-        let identity = ManagedIdentity::System;
-        let credentials = Credentials::ManagedIdentity { identity };
-        return Login::new(credentials, "managed identity of this machine");
+fn machine(inputs: &Inputs<'_>) -> Login {
+    let client = &AZURE_PRINCIPAL.client;
+    let (identity, chosen) = match inputs.get(client) {
+        Some(id) => (
+            ManagedIdentity::Client(id),
+            format!(", chosen by {}", client.name),
+        ),
+        None => (ManagedIdentity::System, String::new()),
     };
-    if inputs.get(tenant).is_some() {
-        passed_over.push(format!(
-            "{} and {} are set without {} or {}: they are used for a managed identity",
-            tenant.name,
-            client.name,
-            secret.name,
-            variables::AZURE_FEDERATED_TOKEN_FILE.name
-        ));
-    }
-    let identity = ManagedIdentity::Client(id);
-    let origin = format!(
-        "managed identity of this machine, chosen by {}",
-        client.name
-    );
+    let origin = format!("managed identity of this machine{chosen}");
     Login::new(Credentials::ManagedIdentity { identity }, origin)
 }
 

@@ -72,7 +72,7 @@ impl StableTag {
     }
 
     /// The rank of a tag; `None` if it cannot be the stable tag.
-    pub fn judge(&self, tag: &Tag) -> Option<Choice> {
+    pub fn rank(&self, tag: &Tag) -> Option<Choice> {
         let text = tag.as_str();
         if self.first.is_match(text) {
             return Some(Choice::First);
@@ -91,7 +91,7 @@ impl StableTag {
     ) -> Option<(Choice, &'a Tag)> {
         siblings
             .into_iter()
-            .filter_map(|tag| Some((self.judge(tag)?, tag)))
+            .filter_map(|tag| Some((self.rank(tag)?, tag)))
             .min()
     }
 }

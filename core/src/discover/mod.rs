@@ -202,7 +202,7 @@ fn owner_of(config: &Config, desired: &Desired) -> Option<ImageName> {
             tag: Some(tag),
             digest: None,
             ..
-        } => owner == desired.source && rule.judge(tag).is_some(),
+        } => owner == desired.source && rule.rank(tag).is_some(),
         TagSelector::Image { .. } | TagSelector::StableTag => false,
     };
     (!is_its_own).then_some(owner)

@@ -232,7 +232,7 @@ impl Search<'_> {
             .collect();
         let wanted = list.tags.iter();
         let mut wanted: Vec<&Tag> = wanted
-            .filter(|tag| self.rule.judge(tag) == Some(choice))
+            .filter(|tag| self.rule.rank(tag) == Some(choice))
             .collect();
         wanted.sort_by_key(|tag| (Reverse(times.get(tag).copied().unwrap_or_default()), *tag));
         wanted.dedup();

@@ -93,7 +93,8 @@ fn decide(observed: Observed) -> Entry {
             Verdict::Missing | Verdict::Outdated | Verdict::Drifted,
             SourceState::Published(published),
         ) => step(&observed, published),
-        _ => Step::Nothing,
+        (Verdict::UpToDate | Verdict::NotPublished(_) | Verdict::Unknown(_), _)
+        | (_, SourceState::NotPublished(_) | SourceState::Unknown(_)) => Step::Nothing,
     };
     let note = note(&observed);
     Entry {

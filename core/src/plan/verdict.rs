@@ -82,7 +82,7 @@ fn compare(
     if state.has(published) {
         return (Verdict::UpToDate, Evidence::SameDigest { tag });
     }
-    judge_neighbours(state, published, wanted).unwrap_or_else(|| judge_tag(state, published))
+    compare_other_tags(state, published, wanted).unwrap_or_else(|| compare_tag(state, published))
 }
 
 /// The verdict that follows from the other tags of the repository; `None` if they decide nothing.
@@ -90,7 +90,7 @@ fn compare(
 /// Digests come first: the same content under another tag is up to date, whatever the dates. If the source was built
 /// after the newest tag, the image is outdated. Otherwise it is up to date only for `latest`: a tag that the chart
 /// names and the destination lacks is missing, whatever else the repository contains.
-fn judge_neighbours(
+fn compare_other_tags(
     state: &DestinationState,
     published: &SourceImage,
     wanted: &TagSelector,
@@ -139,7 +139,7 @@ fn judge_neighbours(
     Some((Verdict::UpToDate, evidence))
 }
 
-fn judge_tag(state: &DestinationState, published: &SourceImage) -> (Verdict, Evidence) {
+fn compare_tag(state: &DestinationState, published: &SourceImage) -> (Verdict, Evidence) {
     let SourceImage {
         target,
         alias,
