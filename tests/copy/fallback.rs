@@ -53,7 +53,7 @@ fn import_that_works_is_not_a_copy() {
 }
 
 #[test]
-fn missing_role_to_import_is_asked_once_and_every_image_is_copied() {
+fn missing_role_to_import_costs_one_request_and_every_image_is_copied() {
     let world = world(|world| {
         let revoke = |permission| Change::Revoke { permission };
         world
@@ -129,7 +129,7 @@ fn copy_is_not_tried_where_it_does_not_help() {
 }
 
 #[test]
-fn identity_that_may_neither_import_nor_push_is_told_both_roles() {
+fn identity_that_may_neither_import_nor_push_sees_both_roles() {
     let world = world(|world| {
         for permission in [Permission::ImportImage, Permission::Push] {
             world

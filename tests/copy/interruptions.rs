@@ -116,7 +116,7 @@ fn broken_download_continues_from_a_source_without_ranges() {
 }
 
 #[test]
-fn broken_upload_is_begun_anew_where_the_registry_forgot_it() {
+fn broken_upload_begins_again_where_the_registry_forgot_it() {
     let world = one_layer();
     let chunk = Fault::on(ACR)
         .method("PATCH")

@@ -1,6 +1,6 @@
 //! Imports an image, and copies it if the import is refused or fails for a reason that a copy gets around.
 //!
-//! The first import shows whether Azure lets this identity import at all; the others wait for that answer.
+//! The first import shows whether Azure lets this identity import at all; the others wait for that response.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,8 +14,8 @@ use crate::plan::Action;
 use crate::problem::{Cause, Problem, Side};
 use crate::wire::Limit;
 
-/// Longest wait for the answer to the first import.
-const FIRST_ANSWER: Duration = Duration::from_secs(5);
+/// Longest wait for the response to the first import.
+const FIRST_RESPONSE: Duration = Duration::from_secs(5);
 /// Longest time of an import, which may hang; at most half of the time that is left, so that a copy has the other half.
 const LONGEST_IMPORT: Duration = Duration::from_secs(300);
 
@@ -45,7 +45,7 @@ impl AutoImporter {
         refusal.clone()
     }
 
-    /// Notes the answer to the request for an import.
+    /// Notes the response to the request for an import.
     fn note(&self, refusal: Option<&Problem>) {
         if let Some(problem) = refusal
             && copy_helps(problem) == Help::EveryImage
@@ -72,7 +72,7 @@ impl Importer for AutoImporter {
         if self.has_begun.swap(true, Ordering::Relaxed) {
             let mut answered = self.answered.subscribe();
             let answer = answered.wait_for(|is_answered| *is_answered);
-            let _ = tokio::time::timeout(FIRST_ANSWER, answer).await;
+            let _ = tokio::time::timeout(FIRST_RESPONSE, answer).await;
         }
         if let Some(problem) = self.refusal() {
             return self.copy_because(action, limit, problem).await;

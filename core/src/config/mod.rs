@@ -71,8 +71,11 @@ pub struct Inputs<'a> {
     pub file: &'a dyn Fn(&Path) -> io::Result<String>,
     /// Returns the login for a host from the text of Docker's configuration file, which may name a program to run. The
     /// error says what is wrong, without secrets.
-    pub docker_login: &'a dyn Fn(&str, &str) -> Result<Option<RegistryCredentials>, String>,
+    pub docker_login: DockerLogin<'a>,
 }
+
+/// Finds the login for a host in the text of Docker's configuration file.
+pub type DockerLogin<'a> = &'a dyn Fn(&str, &str) -> Result<Option<RegistryCredentials>, String>;
 
 impl Inputs<'_> {
     /// Returns the value under the first name that is set. An empty value and the platform's placeholder are unset.
@@ -103,7 +106,7 @@ impl RegistryType {
     }
 }
 
-/// How images come to the destination.
+/// The way of images to the destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncMethod {
     /// An import, and a copy if the import is refused for a reason that a copy gets around.

@@ -67,9 +67,11 @@ fn settings_of_the_report_keep_their_order() {
     let names: Vec<_> = settings.into_iter().map(|(name, _)| name).collect();
     let expected = [
         "REGISTRY_NAME",
+        "REGISTRY_TYPE",
         "REGISTRY_REPOSITORY_PATH",
         "AZURE_RESOURCE_SUBSCRIPTION_ID",
         "SYNC_IMAGES",
+        "SYNC_METHOD",
         "IMAGES",
         "REF",
         "SYNC_REF_LATEST",
@@ -81,6 +83,9 @@ fn settings_of_the_report_keep_their_order() {
         "USE_DATE_TAG",
         "USE_DOCKER_AUTH",
         "TIMEOUT_SECONDS",
+        "COPY_REFERRERS",
+        "COPY_CONCURRENCY",
+        "REGISTRY_INSECURE",
         "AZURE_CLOUD",
         "credentials",
     ];

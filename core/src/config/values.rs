@@ -110,7 +110,10 @@ pub(super) fn registries(text: &str) -> Result<BTreeSet<Registry>, String> {
     let names = text.split([',', ' ']).map(str::trim);
     names
         .filter(|name| !name.is_empty())
-        .map(|name| name.parse().map_err(|error: NameError| error.to_string()))
+        .map(|name| {
+            name.parse()
+                .map_err(|error: NameError| error.reason().to_owned())
+        })
         .collect()
 }
 

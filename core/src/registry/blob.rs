@@ -1,4 +1,4 @@
-//! Blobs that are read to be sent on: in order, hashed on the way, and continued after an interruption.
+//! Blobs that are read to be sent on: in order, hashed, and continued after an interruption.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ enum Content {
     Whole(Bytes),
     Streamed {
         /// The response that is being read.
-        download: Option<Download>,
+        download: Option<Box<Download>>,
         /// Bytes that were received and not returned yet.
         rest: Bytes,
     },
@@ -302,7 +302,7 @@ impl RegistryClient {
         repository: &Repository,
         blob: &Blob,
         offset: u64,
-    ) -> Result<Download, Problem> {
+    ) -> Result<Box<Download>, Problem> {
         let url = self.url(&format!("/v2/{repository}/blobs/{}", blob.digest))?;
         let mut request = self.request(Method::GET, url);
         if offset > 0

@@ -185,7 +185,6 @@ pub(super) fn read(response: &Response, version: &TagOrDigest) -> Result<Manifes
         #[derive(Deserialize)]
         struct Image {
             config: Descriptor,
-            #[serde(default)]
             layers: BoundedVec<Descriptor, MOST_ENTRIES>,
         }
         let Image { config, layers } = response.json()?;

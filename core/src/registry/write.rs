@@ -1,7 +1,7 @@
 //! The requests that write to a registry (distribution specification, "Pushing").
 //!
 //! An ACR accepts no body above 20 MB, wants chunks in order with a `Content-Range` without unit, and forgets an upload
-//! whose chunk failed. Other registries get a blob in one request and are asked where a broken upload can continue.
+//! whose chunk failed. Other registries get a blob in one request, and report where a broken upload can continue.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ const ATTEMPTS: u32 = 4;
 /// How a registry takes blobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UploadRules {
-    /// As an Azure Container Registry: large blobs in chunks, and a broken upload is begun anew.
+    /// As an Azure Container Registry: large blobs in chunks, and a broken upload begins again.
     Acr,
     /// As the specification says: in one request, and a broken upload continues if the registry knows where.
     Specification,

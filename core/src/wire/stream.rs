@@ -23,9 +23,9 @@ const STALL: Duration = Duration::from_secs(30);
 /// A response to a request for content.
 pub(crate) enum Opened {
     /// 200 or 206: the content can be read.
-    Content(Download),
+    Content(Box<Download>),
     /// Any other response, read whole.
-    Other(Response),
+    Other(Box<Response>),
 }
 
 /// Content that is being read.
@@ -85,18 +85,18 @@ impl Wire {
             result.unwrap_or_else(|_| Err(self.too_slow(request, "no response", ATTEMPT)))?;
         let head = self.examined(request, host, &place, opened, head)?;
         Ok(match body {
-            Some(body) => Opened::Content(Download {
+            Some(body) => Opened::Content(Box::new(Download {
                 wire: self.clone(),
                 request: request.clone(),
                 head,
                 body,
                 opened,
                 _place: place,
-            }),
+            })),
             None => {
                 let ledger = &self.inner.ledger;
                 ledger.took(&request.host(), opened.elapsed());
-                Opened::Other(head)
+                Opened::Other(Box::new(head))
             }
         })
     }

@@ -87,7 +87,7 @@ impl CopyImporter {
         }
     }
 
-    /// Gets the token for all repositories, and reads which blobs they have. What cannot be read is not known.
+    /// Gets the token for all repositories, and reads which blobs they have. An image that cannot be read is ignored.
     async fn learn(&self, client: &RegistryClient) {
         let neighbours = self.neighbours.iter();
         let neighbours = neighbours.map(|(repository, _)| repository.clone());

@@ -114,10 +114,11 @@ mod tests {
         let order = Order::new();
         let digest = Digest::sha256(b"shared");
         let shared = || BTreeSet::from([digest.clone()]);
+        let (b, a) = (targets("b"), targets("a"));
         let (later, earlier) = (order.begin(), order.begin());
         let (later, earlier) = tokio::join!(
-            order.turns(later, &targets("b"), shared()),
-            order.turns(earlier, &targets("a"), shared()),
+            order.turns(later, &b, shared()),
+            order.turns(earlier, &a, shared()),
         );
         assert_eq!((earlier.len(), later.len()), (1, 0));
         let wait = order.wait_for(&digest);

@@ -138,18 +138,18 @@ impl Transfer<'_> {
     async fn first(&self) -> Result<Arrival, Problem> {
         let mut arrival = None;
         let mounts = self.placing.mounts.get_or_try_init(|| async {
-            arrival = Some(self.ask_and_send().await?);
+            arrival = Some(self.check_and_send().await?);
             Ok::<_, Problem>(self.probe().await)
         });
         let mounts = *mounts.await?;
         match (arrival, mounts) {
             (Some(arrival), _) => Ok(arrival),
             (None, Mounts::Within) => self.mount_or_send(self.repository, Arrival::Skipped).await,
-            (None, Mounts::No) => self.ask_and_send().await,
+            (None, Mounts::No) => self.check_and_send().await,
         }
     }
 
-    async fn ask_and_send(&self) -> Result<Arrival, Problem> {
+    async fn check_and_send(&self) -> Result<Arrival, Problem> {
         if self.client.has_blob(self.repository, self.blob()).await? {
             return Ok(Arrival::Skipped);
         }
