@@ -1,4 +1,4 @@
-//! What is copied, and from where to where.
+//! The images that are copied, and their destinations.
 
 use anyhow::Result;
 use sandbox::registry::{Registry, RegistryKind};
@@ -13,7 +13,7 @@ const PLAIN: &str = "registry.example";
 /// The ACR into which the third load is copied.
 const ACR: &str = "myacr.azurecr.io";
 
-/// What is copied.
+/// The images of a measurement, and their destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Load {
     /// Eight images into a plain registry.

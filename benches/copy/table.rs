@@ -39,7 +39,7 @@ pub fn of(load: Load, contestants: &[Contestant], runs: usize) -> Result<String>
     Ok(text)
 }
 
-/// Returns the cells of a row: times at both round trips, and the other numbers without latency.
+/// Returns the columns of a row: times at both round trips, and the other numbers without latency.
 fn row(near: &[Cost], far: &[Cost]) -> Option<String> {
     let seconds = |costs: &[Cost], of: fn(&Cost) -> Duration| {
         median(costs.iter().map(of).collect()).map(|time| time.as_secs_f64())

@@ -182,10 +182,8 @@ impl Contestant {
             ("SYNC_METHOD", text("copy")),
             ("REGISTRY_NAME", text(load.destination())),
         ];
-        match load {
-            Load::Images => settings.push(("REGISTRY_TYPE", text("oci"))),
-            Load::Large => settings.push(("REGISTRY_TYPE", text("oci"))),
-            Load::Layer => {}
+        if load != Load::Layer {
+            settings.push(("REGISTRY_TYPE", text("oci")));
         }
         if load != Load::Images {
             settings.push(("IMAGES", text("runwhen-local")));

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use std::fmt;
 
 /// The size of the largest upload whose content is kept.
-const LARGEST_KEPT: u64 = 96 * 1024 * 1024;
+const LARGEST_KEPT: u64 = 32 * 1024 * 1024;
 
 /// The received part of an upload: its digest so far, and its content unless it is very large.
 #[derive(Clone)]
@@ -34,7 +34,7 @@ impl Received {
         self.length
     }
 
-    /// Returns the digest of all bytes, and the bytes unless they are more than 96 MB.
+    /// Returns the digest of all bytes, and the bytes unless they are more than 32 MB.
     #[must_use]
     pub fn finish(self) -> (Digest, Option<Bytes>) {
         let hash = self.hash.finish();

@@ -194,7 +194,7 @@ fn complete(
         Some(content) => world.store.insert(received, content),
         None if world.store.get(digest).is_some() => {}
         None => {
-            let message = "the sandbox stores a new blob only up to 96 MB";
+            let message = "the sandbox stores a new blob only up to 32 MB";
             return Response::registry_error(413, "SIZE_INVALID", message, Value::Null);
         }
     }

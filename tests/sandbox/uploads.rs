@@ -434,3 +434,19 @@ fn refused_upload_is_not_invited_to_send_its_body() {
     assert_eq!(response.status, 416);
     assert_eq!(sandbox.traffic().uploaded, 0);
 }
+
+/// The sandbox does not keep the bytes of a large upload, but it checks them.
+#[test]
+fn large_blob_is_accepted_only_if_its_content_is_known() {
+    let sandbox = start();
+    let client = Client::plain(&sandbox);
+    let body = vec![7; 33 * 1024 * 1024];
+    let digest = Digest::of(&body);
+    let unknown = client.put(&client.start(), &digest, &body);
+    assert_eq!(error(&unknown), (413, "SIZE_INVALID".into()));
+    sandbox.edit(|world| world.store.put(body.clone()));
+    let wrong = client.put(&client.start(), &Digest::of(b"other"), &body);
+    assert_eq!(error(&wrong), (400, "DIGEST_INVALID".into()));
+    assert_eq!(client.put(&client.start(), &digest, &body).status, 201);
+    assert!(has_blob(&sandbox, PLAIN, &digest));
+}
