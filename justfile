@@ -45,6 +45,11 @@ az:
 bench-sli write="0":
     UPDATE_DOCS={{write}} cargo bench --package sli
 
+# Compare copies by taskset with those of skopeo, and of crane, regctl, oras and ocync if they are on the PATH;
+# `just bench-copy 1` also updates docs/performance.md, BENCH_RUNS sets the number of runs (5).
+bench-copy write="0":
+    UPDATE_DOCS={{write}} cargo bench --package taskset --bench copy
+
 # Run the whole fault matrix, write docs/faults.md and print it. (--test cost makes cargo build sli too.)
 faults:
     FAULTS=all UPDATE_DOCS=1 cargo test --release --package taskset --package sli --test faults --test cost -- no_fault --nocapture

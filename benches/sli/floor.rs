@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use sandbox::{Sandbox, Scenario};
 
-use super::process::{SLI, command, median, megabytes, milliseconds, run};
+use super::measure::{median, megabytes};
+use super::process::{SLI, command, milliseconds, run};
 
 /// Much longer than the time that the machine itself needs between two requests.
 const ROUND_TRIP: Duration = Duration::from_millis(200);

@@ -12,7 +12,8 @@ use sandbox::scenario::{DESTINATION_PATH, GOOGLE_HOST};
 use sandbox::{AcrContent, Sandbox, Scenario};
 
 use super::document;
-use super::process::{ACR, megabytes, milliseconds, run};
+use super::measure::megabytes;
+use super::process::{ACR, milliseconds, run};
 
 /// Numbers of tags in each of the five repositories.
 const TAGS: [usize; 3] = [10, 1_000, 10_000];

@@ -11,6 +11,7 @@ mod document;
 mod floor;
 mod growth;
 mod imports;
+mod measure;
 mod original;
 mod process;
 
@@ -20,9 +21,9 @@ fn main() -> Result<()> {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     if arguments
         .first()
-        .is_some_and(|first| first == process::MEASURE)
+        .is_some_and(|first| first == measure::MEASURE)
     {
-        return process::measure(&arguments[1..]);
+        return measure::measure(&arguments[1..]);
     }
     let sections = [
         ("floor", floor::section as fn() -> Result<String>),

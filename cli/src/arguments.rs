@@ -9,7 +9,7 @@ use acr_sync_core::file::read_text;
 use acr_sync_core::report::Status;
 use clap::{Arg, ArgMatches, Command};
 
-use crate::signal;
+use crate::{docker_login, signal};
 
 /// Reads flags and environment. Without a configuration, returns the exit code; the reason is printed already.
 pub(crate) fn read(program: Program) -> Result<Config, ExitCode> {
@@ -29,6 +29,7 @@ pub(crate) fn read(program: Program) -> Result<Config, ExitCode> {
         &Inputs {
             variable: &variable,
             file: &read_text,
+            docker_login: &docker_login::find,
         },
     )
     .map_err(|mistakes| {

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod commands;
+mod docker_login;
 mod files;
 mod log;
 mod outputs;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use acr_sync_core::config::Login;
+use acr_sync_core::config::TargetLogin;
 use acr_sync_core::report::Issue;
 use indicatif::ProgressBar;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -31,9 +31,9 @@ pub(crate) fn start(level: &str, progress: &ProgressBar) {
 }
 
 /// Logs which credentials are used, and which settings contain none.
-pub(crate) fn login(login: &Login) {
-    tracing::info!("credentials: {}", login.origin);
-    for reason in &login.passed_over {
+pub(crate) fn login(login: &TargetLogin) {
+    tracing::info!("credentials: {}", login.origin());
+    for reason in login.azure().iter().flat_map(|login| &login.passed_over) {
         tracing::info!("credentials passed over: {reason}");
     }
 }

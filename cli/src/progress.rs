@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use acr_sync_core::run::{Action, Ending, Entry, Event, Outcome, Step, Verdict};
+use acr_sync_core::run::{Action, Ending, Entry, Event, Method, Outcome, Step, Verdict};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Hidden until it is shown, and always if stderr is not a terminal.
@@ -105,11 +105,15 @@ fn log_entry(entry: &Entry) {
 fn log_import(action: &Action, outcome: &Outcome) {
     let name = action.short_name();
     let seconds = outcome.duration.as_secs_f64();
-    match &outcome.ending {
-        Ending::Imported => tracing::info!("{name}: imported and verified in {seconds:.1} s"),
+    let (noun, done) = match outcome.attempt.method {
+        Method::Import => ("import", "imported"),
+        Method::Copy(_) => ("copy", "copied"),
+    };
+    match &outcome.attempt.ending {
+        Ending::Imported => tracing::info!("{name}: {done} and verified in {seconds:.1} s"),
         Ending::Uncertain(problem) => {
-            tracing::warn!("{name}: import not confirmed: {}", problem.fact());
+            tracing::warn!("{name}: {noun} not confirmed: {}", problem.fact());
         }
-        Ending::Failed(problem) => tracing::warn!("{name}: import failed: {}", problem.fact()),
+        Ending::Failed(problem) => tracing::warn!("{name}: {noun} failed: {}", problem.fact()),
     }
 }

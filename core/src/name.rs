@@ -196,12 +196,9 @@ impl Digest {
 
     /// True if the digest of these bytes is this one.
     pub fn matches(&self, bytes: &[u8]) -> bool {
-        let actual = if self.0.starts_with("sha512:") {
-            Self::of(&ring::digest::SHA512, "sha512", bytes)
-        } else {
-            Self::sha256(bytes)
-        };
-        actual == *self
+        let mut hasher = DigestHasher::new(self);
+        hasher.update(bytes);
+        hasher.is(self)
     }
 
     /// The first twelve hexadecimal digits, for tables and messages.
@@ -211,13 +208,48 @@ impl Digest {
     }
 
     fn of(algorithm: &'static ring::digest::Algorithm, name: &str, bytes: &[u8]) -> Self {
+        Self::written(name, &ring::digest::digest(algorithm, bytes))
+    }
+
+    fn written(name: &str, hash: &ring::digest::Digest) -> Self {
         use fmt::Write as _;
         let mut text = format!("{name}:");
-        for byte in ring::digest::digest(algorithm, bytes).as_ref() {
+        for byte in hash.as_ref() {
             // Writing to a String cannot fail.
             let _ = write!(text, "{byte:02x}");
         }
         Self(text)
+    }
+}
+
+/// Computes the digest of bytes that arrive in pieces.
+#[derive(Clone)]
+pub(crate) struct DigestHasher {
+    name: &'static str,
+    context: ring::digest::Context,
+}
+
+impl DigestHasher {
+    /// With the algorithm of this digest.
+    pub fn new(digest: &Digest) -> Self {
+        let (name, algorithm) = if digest.0.starts_with("sha512:") {
+            ("sha512", &ring::digest::SHA512)
+        } else {
+            ("sha256", &ring::digest::SHA256)
+        };
+        Self {
+            name,
+            context: ring::digest::Context::new(algorithm),
+        }
+    }
+
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.context.update(bytes);
+    }
+
+    /// True if the bytes so far have this digest.
+    pub fn is(&self, digest: &Digest) -> bool {
+        Digest::written(self.name, &self.context.clone().finish()) == *digest
     }
 }
 

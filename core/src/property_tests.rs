@@ -93,6 +93,7 @@ fn environment(text: &str) -> Result<Config, String> {
     let inputs = Inputs {
         variable: &|name| variables.get(name).map(|value| (*value).to_owned()),
         file: &|_| Err(io::ErrorKind::NotFound.into()),
+        docker_login: &|_, _| Ok(None),
     };
     Config::read(Program::Taskset, &inputs).map_err(|mistakes| {
         let message = mistakes.to_string();

@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::apply::{ArmImporter, apply};
+use crate::apply::{ArmImporter, AutoImporter, CopyImporter, Importer, WithReferrers, apply};
 use crate::check::Check;
 use crate::clients::Clients;
-use crate::config::Config;
+use crate::config::{Config, SyncMethod};
+use crate::destination::Destination;
 use crate::observe::CHECK_TIMEOUT;
 use crate::plan::plan;
+use crate::registry::Sources;
 use crate::report::Report;
 use crate::wire::{Limit, SetupError};
 
-pub use crate::apply::{Ending, Outcome};
+pub use crate::apply::{Attempt, Copied, Ending, Method, Outcome};
 pub use crate::event::{Event, OnEvent};
 pub use crate::plan::{Action, Entry, Plan, Step, Verdict};
 
@@ -51,22 +53,42 @@ impl Run<'_> {
         let timeout = CHECK_TIMEOUT.min(self.config.timeout / 2);
         let (plan, chart) = self
             .plan(&clients, &self.limit.for_image(timeout), &|event| {
-                clients.prepare_import(event);
+                if self.config.sync_method != SyncMethod::Copy {
+                    clients.prepare_import(event);
+                }
                 (self.on_event)(event);
             })
             .await;
         let check_duration = clients.elapsed();
         (self.on_event)(Event::Importing(plan.actions().count()));
-        let importer = ArmImporter::new(
-            Arc::clone(&clients.destination),
-            self.config.docker.clone(),
-            self.config.architecture.clone(),
-        );
+        let importer = self.importer(&clients, &plan);
         let on_outcome =
             |action: &Action, outcome: &Outcome| (self.on_event)(Event::Imported(action, outcome));
-        let outcomes = apply(&plan, &importer, &self.limit, &on_outcome).await;
+        let outcomes = apply(&plan, &*importer, &self.limit, &on_outcome).await;
         let info = clients.run_info(self.config, self.started, chart, check_duration);
         Ok(Report::new(&plan, Some(&outcomes), info.await))
+    }
+
+    fn importer(&self, clients: &Clients, plan: &Plan) -> Box<dyn Importer> {
+        let docker = || self.config.docker.clone();
+        let sources = Sources::new(&clients.wire, docker());
+        let copy = CopyImporter::new(Arc::clone(&clients.destination), sources, plan);
+        let copy = Arc::new(copy);
+        let platform = self.config.architecture.clone();
+        let import = |acr| ArmImporter::new(Arc::clone(acr), docker(), platform);
+        let importer: Box<dyn Importer> = match (&*clients.destination, self.config.sync_method) {
+            (Destination::Acr(acr), SyncMethod::Import) => Box::new(import(acr)),
+            (Destination::Acr(acr), SyncMethod::Auto) => {
+                Box::new(AutoImporter::new(import(acr), Arc::clone(&copy)))
+            }
+            (Destination::Acr(_), SyncMethod::Copy) | (Destination::Plain(_), _) => {
+                Box::new(Arc::clone(&copy))
+            }
+        };
+        match self.config.copy_referrers {
+            true => Box::new(WithReferrers { importer, copy }),
+            false => importer,
+        }
     }
 
     /// Discovers and observes the images, and decides. Also returns name and version of the chart.

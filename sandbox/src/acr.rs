@@ -8,6 +8,7 @@ use crate::azure::Permission;
 use crate::entra;
 use crate::message::{Request, Response};
 use crate::registry::RegistryKind;
+use crate::registry_path::Need;
 use crate::token;
 use crate::world::World;
 use serde_json::{Value, json};
@@ -30,22 +31,16 @@ pub fn firewall_refusal() -> Response {
 
 /// Returns the 401 with the challenge; `error` is `invalid_token` or `insufficient_scope` if the request had a token.
 #[must_use]
-pub fn challenge(
-    host: &str,
-    repository: Option<&str>,
-    action: &str,
-    error: Option<&str>,
-) -> Response {
+pub fn challenge(host: &str, needs: &[Need], error: Option<&str>) -> Response {
     let mut header = format!("Bearer realm=\"https://{host}/oauth2/token\",service=\"{host}\"");
     let mut detail = Value::Null;
-    if let Some(repository) = repository {
-        let actions = if action == "push" {
-            "pull,push"
-        } else {
-            action
-        };
-        header.push_str(&format!(",scope=\"repository:{repository}:{actions}\""));
-        detail = json!([{"Type": "repository", "Name": repository, "Action": action}]);
+    if !needs.is_empty() {
+        let scopes: Vec<String> = needs.iter().map(scope).collect();
+        header.push_str(&format!(",scope=\"{}\"", scopes.join(" ")));
+        detail = needs
+            .iter()
+            .map(|(name, action)| json!({"Type": "repository", "Name": name, "Action": action}))
+            .collect();
     }
     if let Some(error) = error {
         header.push_str(&format!(",error=\"{error}\""));
@@ -54,21 +49,29 @@ pub fn challenge(
         .with("WWW-Authenticate", header)
 }
 
-/// Checks that the request's token, or its user and password, allows an action on a repository.
+fn scope((repository, action): &Need) -> String {
+    let actions = if *action == "push" {
+        "pull,push"
+    } else {
+        action
+    };
+    format!("repository:{repository}:{actions}")
+}
+
+/// Checks that the request's token, or its user and password, has all permissions that a request requires.
 pub fn authorize(
     world: &World,
     host: &str,
     request: &Request,
-    repository: Option<&str>,
-    action: &str,
+    needs: &[Need],
 ) -> Result<(), Response> {
-    let refused = |error| Err(challenge(host, repository, action, error));
+    let refused = |error| Err(challenge(host, needs, error));
     if let Some((user, password)) = request.basic_credentials() {
         let Some(client) = sign_in(world, host, &user, &password) else {
             return refused(None);
         };
-        let allowed = repository.is_none() || allowed_actions(world, &client).contains(&action);
-        return if allowed {
+        let allowed = allowed_actions(world, &client);
+        return if needs.iter().all(|(_, action)| allowed.contains(action)) {
             Ok(())
         } else {
             refused(Some("insufficient_scope"))
@@ -80,22 +83,7 @@ pub fn authorize(
     let Some(claims) = registry_token(world, host, given, "access_token") else {
         return refused(Some("invalid_token"));
     };
-    let Some(repository) = repository else {
-        return Ok(());
-    };
-    let allowed = claims["access"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .any(|entry| {
-            entry["name"] == repository
-                && entry["actions"]
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .any(|item| item == action)
-        });
-    if allowed {
+    if needs.iter().all(|need| token::grants(&claims, need)) {
         Ok(())
     } else {
         refused(Some("insufficient_scope"))
@@ -127,7 +115,9 @@ fn exchange(world: &mut World, host: &str, request: &Request) -> Response {
         .and_then(|given| token::verify(&given));
     let arm_tokens = match world.registries.get(host).map(|registry| &registry.kind) {
         Some(RegistryKind::Azure(settings)) => settings.arm_tokens_accepted,
-        Some(RegistryKind::Google(_) | RegistryKind::Token(_)) | None => false,
+        Some(RegistryKind::Google(_) | RegistryKind::Token(_) | RegistryKind::Oci(_)) | None => {
+            false
+        }
     };
     let accepted = claims.filter(|claims| {
         let audience = claims["aud"].as_str().unwrap_or_default();

@@ -42,7 +42,7 @@ pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
     } else {
         "metadata_read"
     };
-    if let Err(refusal) = acr::authorize(world, host, request, Some(&repository), action) {
+    if let Err(refusal) = acr::authorize(world, host, request, &[(repository.clone(), action)]) {
         return refusal;
     }
     match resource {

@@ -45,7 +45,7 @@ pub fn same_host_address(host: &str, repository: &str, digest: &Digest) -> Strin
 }
 
 /// Answers a request to a storage host, or to Google's downloads.
-pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
+pub fn answer(world: &mut World, host: &str, ranges: bool, request: &Request) -> Response {
     let same_host = request.path.starts_with(SAME_HOST_PREFIX);
     if !same_host && request.header("authorization").is_some() {
         world.violations.push(format!(
@@ -82,7 +82,7 @@ pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
         );
     }
     match world.store.get(&digest) {
-        Some(bytes) => content(bytes, true, request),
+        Some(bytes) => content(bytes, ranges, request),
         None => storage_error(404, "BlobNotFound", "The specified blob does not exist."),
     }
 }
@@ -92,12 +92,13 @@ pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
 pub fn content(bytes: Bytes, ranges: bool, request: &Request) -> Response {
     let length = bytes.len();
     let media_type = "application/octet-stream";
-    let range = if ranges {
-        request.header("range")
-    } else {
-        None
-    };
-    match range.map(|range| parse_range(range, length)) {
+    if !ranges {
+        return Response::new(200, media_type, bytes);
+    }
+    match request
+        .header("range")
+        .map(|range| parse_range(range, length))
+    {
         None | Some(Range::Whole) => {
             Response::new(200, media_type, bytes).with("Accept-Ranges", "bytes")
         }

@@ -263,7 +263,7 @@ impl World {
     fn set_firewall(&mut self, registry: String, closed: bool) -> Result<(), ChangeError> {
         match &mut self.registry(&registry)?.kind {
             RegistryKind::Azure(settings) => settings.firewall_closed = closed,
-            RegistryKind::Google(_) | RegistryKind::Token(_) => {
+            RegistryKind::Google(_) | RegistryKind::Token(_) | RegistryKind::Oci(_) => {
                 return Err(ChangeError::Registry(registry));
             }
         }
@@ -279,7 +279,7 @@ impl World {
         let found = self.registry(&registry)?;
         match &mut found.kind {
             RegistryKind::Google(settings) => settings.extended_list = extended,
-            RegistryKind::Azure(_) | RegistryKind::Token(_) => {
+            RegistryKind::Azure(_) | RegistryKind::Token(_) | RegistryKind::Oci(_) => {
                 return Err(ChangeError::Registry(registry));
             }
         }

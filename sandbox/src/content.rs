@@ -19,7 +19,12 @@ impl Digest {
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         let hash = ring::digest::digest(&ring::digest::SHA256, bytes);
-        Self(format!("sha256:{}", hexadecimal(hash.as_ref())))
+        Self::of_hash(&hexadecimal(hash.as_ref()))
+    }
+
+    /// Returns the digest with these hexadecimal digits.
+    pub(crate) fn of_hash(hexadecimal: &str) -> Self {
+        Self(format!("sha256:{hexadecimal}"))
     }
 
     /// Parses `sha256:` and 64 lower-case hexadecimal digits.
@@ -76,6 +81,11 @@ impl ContentStore {
         let digest = Digest::of(&bytes);
         self.content.insert(digest.clone(), bytes);
         digest
+    }
+
+    /// Stores bytes whose digest is known.
+    pub(crate) fn insert(&mut self, digest: Digest, bytes: Bytes) {
+        self.content.entry(digest).or_insert(bytes);
     }
 
     /// Returns the bytes with this digest.

@@ -2,7 +2,7 @@
 //! for clients in any language. Each endpoint corresponds to a method of [`crate::Sandbox`]; see the README.
 
 use crate::change::Change;
-use crate::fault::ArmedFault;
+use crate::fault_table::ArmedFault;
 use crate::import;
 use crate::message::{Request, Response};
 use crate::scenario::Scenario;

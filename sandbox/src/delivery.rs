@@ -44,6 +44,8 @@ pub enum SendMode {
     Nothing(Ending),
     /// The head and half of the body.
     Half(Ending),
+    /// The head and this many bytes of the body.
+    Part(usize, Ending),
     /// Head and body; `Content-Length` differs from the correct length by this number.
     WrongLength(i64),
     /// The head, then one byte of the body each time this time has passed.
@@ -94,6 +96,7 @@ where
         stream,
         control,
         sent: 0,
+        head: 0,
     };
     let step = wire.send_response(delivery, request, now).await?;
     let wants_close = request
@@ -108,6 +111,7 @@ where
     let outcome = Outcome {
         status: has_status.then_some(delivery.response.status),
         bytes_out: wire.sent,
+        body_out: wire.sent.saturating_sub(wire.head),
     };
     Ok((outcome, step))
 }
@@ -124,7 +128,9 @@ fn head(delivery: &Delivery, now: i64) -> Vec<u8> {
         }
         // Half of an empty body would be a complete response.
         SendMode::Half(_) => Some(length.max(16)),
-        SendMode::Whole(_) | SendMode::Nothing(_) | SendMode::Bytewise(_) => Some(length),
+        SendMode::Whole(_) | SendMode::Nothing(_) | SendMode::Part(..) | SendMode::Bytewise(_) => {
+            Some(length)
+        }
     };
     match declared {
         None => headers.push(("Transfer-Encoding".to_owned(), "chunked".to_owned())),
@@ -143,6 +149,8 @@ struct Wire<'a, S> {
     stream: &'a mut S,
     control: &'a StreamControl,
     sent: u64,
+    /// The size of the response's head.
+    head: u64,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<'_, S> {
@@ -153,6 +161,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<'_, S> {
         now: i64,
     ) -> io::Result<NextStep> {
         let head = head(delivery, now);
+        self.head = head.len() as u64;
         let body: &[u8] = if has_body(request, delivery.response.status) {
             &delivery.response.body
         } else {
@@ -166,6 +175,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<'_, S> {
             }
             SendMode::Half(ending) => {
                 self.send_together(&head, &body[..body.len() / 2]).await?;
+                return Ok(self.end(ending).await);
+            }
+            SendMode::Part(bytes, ending) => {
+                self.send_together(&head, &body[..bytes.min(body.len())])
+                    .await?;
                 return Ok(self.end(ending).await);
             }
             SendMode::WrongLength(difference) => {

@@ -10,7 +10,7 @@ use crate::registry::{BlobDelivery, RegistryKind};
 use crate::registry_error::manifest_unknown;
 use crate::registry_path::RegistryPath;
 use crate::world::World;
-use crate::{acr, blob_storage, tag_list, token_service, upload};
+use crate::{acr, blob_storage, oci_login, referrers, tag_list, token_service, upload};
 use serde_json::{Value, json};
 
 /// Answers a request under `/v2/`.
@@ -40,24 +40,42 @@ fn allowed(world: &mut World, host: &str, request: &Request, path: &RegistryPath
             blob(world, host, repository, digest, request)
         }
         (RegistryPath::Referrers(repository, digest), "GET" | "HEAD") => {
-            referrers(world, host, repository, digest)
+            referrers::answer(world, host, repository, digest, request)
         }
         _ => upload::answer(world, host, path, request),
     }
 }
 
+/// Checks the head of a PATCH or PUT of an upload, before its body is received. Returns the upload's ID.
+pub fn admit_upload(world: &mut World, host: &str, request: &Request) -> Result<String, Response> {
+    let path = RegistryPath::parse(request).unwrap_or(RegistryPath::Ping);
+    let RegistryPath::Upload(_, id) = &path else {
+        return Err(Response::empty(404));
+    };
+    authorize(world, host, request, &path)?;
+    upload::admit(world, host, &path, request)?;
+    Ok(id.clone())
+}
+
+/// Answers a PATCH or PUT of an upload whose body was received.
+pub fn conclude_upload(world: &mut World, host: &str, request: &Request) -> Response {
+    let path = RegistryPath::parse(request).unwrap_or(RegistryPath::Ping);
+    upload::conclude(world, host, &path, request)
+        .with("Docker-Distribution-Api-Version", "registry/2.0")
+}
+
 /// Returns this host's 401 for a request without valid credentials.
 pub fn challenge_for(world: &World, host: &str, request: &Request) -> Response {
     let path = RegistryPath::parse(request).unwrap_or(RegistryPath::Ping);
-    let action = path.action(&request.method);
-    match world.registries.get(host).map(|registry| &registry.kind) {
-        Some(RegistryKind::Azure(_)) => acr::challenge(
-            host,
-            path.repository(),
-            action,
-            request.bearer_token().map(|_| "invalid_token"),
-        ),
-        Some(RegistryKind::Google(_) | RegistryKind::Token(_)) | None => {
+    let needs = path.needs(request);
+    let error = request.bearer_token().map(|_| "invalid_token");
+    let Some(registry) = world.registries.get(host) else {
+        return Response::empty(401);
+    };
+    match &registry.kind {
+        RegistryKind::Azure(_) => acr::challenge(host, &needs, error),
+        RegistryKind::Oci(settings) => oci_login::challenge(registry, settings, &needs, error),
+        RegistryKind::Google(_) | RegistryKind::Token(_) => {
             token_service::challenge(world, host, path.repository())
         }
     }
@@ -70,15 +88,31 @@ fn authorize(
     path: &RegistryPath,
 ) -> Result<(), Response> {
     let now = world.now();
+    let needs = path.needs(request);
     let Some(registry) = world.registries.get(host) else {
         return Err(Response::empty(502));
     };
-    let action = path.action(&request.method);
     match &registry.kind {
-        RegistryKind::Azure(_) => acr::authorize(world, host, request, path.repository(), action),
+        RegistryKind::Azure(_) => acr::authorize(world, host, request, &needs),
+        RegistryKind::Oci(settings) => {
+            oci_login::authorize(world, registry, settings, request, &needs)
+        }
         RegistryKind::Google(_) | RegistryKind::Token(_) => {
+            let action = needs.first().map_or("pull", |(_, action)| action);
             token_service::authorize(world, registry, request, path, action, now)
         }
+    }?;
+    let limit = world
+        .registries
+        .get_mut(host)
+        .and_then(|registry| registry.token_limit.as_mut());
+    let is_used_up = limit
+        .zip(request.bearer_token())
+        .is_some_and(|(limit, token)| !limit.count(token));
+    if is_used_up {
+        Err(challenge_for(world, host, request))
+    } else {
+        Ok(())
     }
 }
 
@@ -192,26 +226,4 @@ fn blob(world: &World, host: &str, repository: &str, digest: &str, request: &Req
             blob_storage::signed_address(storage, host, &digest, world.now()),
         ),
     }
-}
-
-fn referrers(world: &World, host: &str, repository: &str, digest: &str) -> Response {
-    let known = world
-        .registries
-        .get(host)
-        .and_then(|registry| registry.repositories.get(repository));
-    let manifests: Vec<Value> = known
-        .into_iter()
-        .flat_map(|repository| &repository.manifests)
-        .filter_map(|(referrer, entry)| {
-            let body = world.store.get(referrer)?;
-            let manifest: Value = serde_json::from_slice(&body).ok()?;
-            (manifest["subject"]["digest"] == digest).then(|| {
-                json!({"mediaType": entry.media_type, "digest": referrer, "size": body.len(),
-                    "artifactType": manifest["artifactType"]})
-            })
-        })
-        .collect();
-    let media_type = "application/vnd.oci.image.index.v1+json";
-    let index = json!({"schemaVersion": 2, "mediaType": media_type, "manifests": manifests});
-    Response::new(200, media_type, index.to_string())
 }

@@ -89,6 +89,14 @@ pub fn damaged(fault: &DamagedResponse, mut response: Response) -> Delivery {
             response.remove_header("docker-content-digest");
             response.into()
         }
+        DamagedResponse::ResetAfter { bytes } => {
+            response.sent(SendMode::Part(*bytes, Ending::Reset))
+        }
+        DamagedResponse::StallAfter { bytes } => {
+            response.sent(SendMode::Part(*bytes, Ending::Silence))
+        }
+        DamagedResponse::UploadReset { .. } => response.sent(SendMode::Nothing(Ending::Reset)),
+        DamagedResponse::UploadStall { .. } => response.sent(SendMode::Nothing(Ending::Silence)),
     }
 }
 

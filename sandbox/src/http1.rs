@@ -13,6 +13,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 const LARGEST_HEAD: usize = 256 * 1024;
 /// The largest accepted body: a pushed layer.
 const LARGEST_BODY: usize = 1024 * 1024 * 1024;
+/// The space for a piece of a body.
+const PIECE: usize = 64 * 1024;
 
 /// A request without its body, and how the body ends.
 #[derive(Debug)]
@@ -72,20 +74,138 @@ pub async fn read_body<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    if head
-        .request
-        .header("expect")
-        .is_some_and(|value| value.eq_ignore_ascii_case("100-continue"))
-    {
+    invite_body(stream, head).await?;
+    let mut reader = BodyReader::new(head.framing);
+    let mut body = BytesMut::new();
+    while let Some(piece) = reader.next(stream, buffer).await? {
+        if body.len() + piece.len() > LARGEST_BODY {
+            return Err(invalid("the body is too large"));
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok((body.freeze(), reader.wire_size))
+}
+
+/// Answers `Expect: 100-continue`, after which the client sends the body.
+///
+/// # Errors
+/// If the connection breaks.
+pub async fn invite_body<S>(stream: &mut S, head: &Head) -> io::Result<()>
+where
+    S: AsyncWrite + Unpin,
+{
+    if expects_invitation(head) {
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
         stream.flush().await?;
     }
-    match head.framing {
-        Framing::Length(length) => {
-            fill(stream, buffer, length).await?;
-            Ok((buffer.split_to(length).freeze(), length as u64))
+    Ok(())
+}
+
+/// True if the client sends the body only after `100 Continue`.
+#[must_use]
+pub fn expects_invitation(head: &Head) -> bool {
+    let expect = head.request.header("expect").unwrap_or_default();
+    expect.eq_ignore_ascii_case("100-continue")
+}
+
+/// Reads a body piece by piece, as it arrives.
+#[derive(Debug)]
+pub struct BodyReader {
+    framing: Framing,
+    /// The rest of the body, or of the current chunk.
+    remaining: usize,
+    ended: bool,
+    /// The size of the read part on the connection, with the framing of chunks.
+    pub wire_size: u64,
+}
+
+impl BodyReader {
+    /// Reads a body with this framing from its start.
+    #[must_use]
+    pub fn new(framing: Framing) -> Self {
+        let remaining = match framing {
+            Framing::Length(length) => length,
+            Framing::Chunked => 0,
+        };
+        Self {
+            framing,
+            remaining,
+            ended: false,
+            wire_size: 0,
         }
-        Framing::Chunked => read_chunks(stream, buffer).await,
+    }
+
+    /// Returns the next bytes of the body; `None` after its end.
+    ///
+    /// # Errors
+    /// If the connection breaks, or the body does not have the declared framing.
+    pub async fn next<S>(
+        &mut self,
+        stream: &mut S,
+        buffer: &mut BytesMut,
+    ) -> io::Result<Option<Bytes>>
+    where
+        S: AsyncRead + Unpin,
+    {
+        if self.remaining == 0 && !self.ended {
+            match self.framing {
+                Framing::Length(_) => self.ended = true,
+                Framing::Chunked => self.read_chunk_size(stream, buffer).await?,
+            }
+        }
+        if self.ended {
+            return Ok(None);
+        }
+        if buffer.is_empty() {
+            buffer.reserve(PIECE);
+        }
+        fill(stream, buffer, 1).await?;
+        let piece = buffer.split_to(buffer.len().min(self.remaining)).freeze();
+        self.remaining -= piece.len();
+        self.wire_size += piece.len() as u64;
+        if self.remaining == 0 && self.framing == Framing::Chunked {
+            self.skip(stream, buffer, 2).await?;
+        }
+        Ok(Some(piece))
+    }
+
+    async fn read_chunk_size<S>(&mut self, stream: &mut S, buffer: &mut BytesMut) -> io::Result<()>
+    where
+        S: AsyncRead + Unpin,
+    {
+        let line_end = loop {
+            if let Some(at) = buffer.windows(2).position(|pair| pair == b"\r\n") {
+                break at;
+            }
+            if stream.read_buf(buffer).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        };
+        let line = String::from_utf8_lossy(&buffer[..line_end]).into_owned();
+        let digits = line.split(';').next().unwrap_or_default().trim();
+        self.remaining = usize::from_str_radix(digits, 16)
+            .map_err(|_| invalid("the length of a chunk is not hexadecimal"))?;
+        self.skip(stream, buffer, line_end + 2).await?;
+        if self.remaining == 0 {
+            self.ended = true;
+            self.skip(stream, buffer, 2).await?;
+        }
+        Ok(())
+    }
+
+    async fn skip<S>(
+        &mut self,
+        stream: &mut S,
+        buffer: &mut BytesMut,
+        count: usize,
+    ) -> io::Result<()>
+    where
+        S: AsyncRead + Unpin,
+    {
+        fill(stream, buffer, count).await?;
+        buffer.advance(count);
+        self.wire_size += count as u64;
+        Ok(())
     }
 }
 
@@ -164,39 +284,6 @@ fn framing(request: &Request) -> io::Result<Framing> {
     Ok(Framing::Length(length))
 }
 
-async fn read_chunks<S>(stream: &mut S, buffer: &mut BytesMut) -> io::Result<(Bytes, u64)>
-where
-    S: AsyncRead + Unpin,
-{
-    let mut body = BytesMut::new();
-    let mut wire_size = 0;
-    loop {
-        let line_end = loop {
-            if let Some(at) = buffer.windows(2).position(|pair| pair == b"\r\n") {
-                break at;
-            }
-            if stream.read_buf(buffer).await? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-        };
-        let line = String::from_utf8_lossy(&buffer[..line_end]).into_owned();
-        let digits = line.split(';').next().unwrap_or_default().trim();
-        let length = usize::from_str_radix(digits, 16)
-            .map_err(|_| invalid("the length of a chunk is not hexadecimal"))?;
-        if body.len() + length > LARGEST_BODY {
-            return Err(invalid("the body is too large"));
-        }
-        buffer.advance(line_end + 2);
-        fill(stream, buffer, length + 2).await?;
-        body.extend_from_slice(&buffer[..length]);
-        buffer.advance(length + 2);
-        wire_size += (line_end + length + 4) as u64;
-        if length == 0 {
-            return Ok((body.freeze(), wire_size));
-        }
-    }
-}
-
 async fn fill<S>(stream: &mut S, buffer: &mut BytesMut, length: usize) -> io::Result<()>
 where
     S: AsyncRead + Unpin,
@@ -235,6 +322,7 @@ fn reason(status: u16) -> &'static str {
         406 => "Not Acceptable",
         408 => "Request Timeout",
         409 => "Conflict",
+        411 => "Length Required",
         413 => "Content Too Large",
         416 => "Range Not Satisfiable",
         429 => "Too Many Requests",

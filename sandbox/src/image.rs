@@ -107,13 +107,11 @@ impl ImageRecipe {
         repository: &mut Repository,
     ) -> (Digest, usize) {
         let contents = [
-            layer(&format!("{} {architecture}", self.base), self.layer_size),
-            layer(&format!("{} {architecture}", self.seed), self.layer_size),
-        ];
-        let difference_ids: Vec<Digest> = contents
-            .iter()
-            .map(|layer| Digest::of(&layer.archive))
-            .collect();
+            format!("{} {architecture}", self.base),
+            format!("{} {architecture}", self.seed),
+        ]
+        .map(|seed| layer(&seed, self.layer_size, Compression::fast()));
+        let difference_ids = contents.each_ref().map(|layer| &layer.difference_id);
         let config = json!({
             "created": rfc3339(self.created), "architecture": architecture, "os": "linux",
             "config": {"Env": ["PATH=/usr/local/bin:/usr/bin"], "Cmd": ["/bin/true"],
@@ -236,13 +234,16 @@ pub fn rfc3339(seconds: i64) -> String {
         .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }
 
-struct Layer {
-    archive: Vec<u8>,
-    compressed: Vec<u8>,
+/// A layer of an image.
+pub(crate) struct Layer {
+    /// The digest before the compression.
+    pub difference_id: Digest,
+    /// The compressed archive.
+    pub compressed: Vec<u8>,
 }
 
 /// Returns an archive of one file whose content is generated from the seed.
-fn layer(seed: &str, size: usize) -> Layer {
+pub(crate) fn layer(seed: &str, size: usize, compression: Compression) -> Layer {
     let mut content = Vec::with_capacity(size + 32);
     let mut block = ring::digest::digest(&ring::digest::SHA256, seed.as_bytes());
     while content.len() < size {
@@ -253,16 +254,18 @@ fn layer(seed: &str, size: usize) -> Layer {
     let mut archive = archive_header("sandbox.bin", size).to_vec();
     archive.extend_from_slice(&content);
     archive.resize(archive.len().next_multiple_of(512) + 1024, 0);
-    let mut encoder = GzBuilder::new()
-        .mtime(0)
-        .write(Vec::new(), Compression::fast());
-    // Writing to a vector does not fail.
-    let _ = encoder.write_all(&archive);
-    let compressed = encoder.finish().unwrap_or_default();
     Layer {
-        archive,
-        compressed,
+        difference_id: Digest::of(&archive),
+        compressed: gzip(&archive, compression),
     }
+}
+
+/// Compresses bytes; the result is the same in every run.
+pub(crate) fn gzip(bytes: &[u8], compression: Compression) -> Vec<u8> {
+    let mut encoder = GzBuilder::new().mtime(0).write(Vec::new(), compression);
+    // Writing to a vector does not fail.
+    let _ = encoder.write_all(bytes);
+    encoder.finish().unwrap_or_default()
 }
 
 /// Returns the header of a file in a POSIX ustar archive (pax(1)).

@@ -10,11 +10,11 @@ use crate::azure::{
 };
 use crate::content::Digest;
 use crate::import_failure;
+use crate::manifest_upload;
 use crate::message::{Request, Response};
 use crate::registry::{ManifestEntry, RegistryKind, Repository, split_reference};
 use crate::registry_error;
 use crate::token;
-use crate::upload;
 use crate::world::World;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -432,7 +432,7 @@ fn collect(
     picked.manifests.insert(digest.clone(), entry.clone());
     let manifest: Value =
         serde_json::from_slice(&body).map_err(|_| ImportFailure::UnexpectedStatus)?;
-    for (reference, is_manifest) in upload::references(&manifest) {
+    for (reference, is_manifest) in manifest_upload::references(&manifest) {
         if is_manifest {
             collect(world, source, &reference, picked)?;
         } else if source.blobs.contains(&reference) {

@@ -6,7 +6,7 @@ use crate::scenario::{
     CLIENT_ID, CLIENT_SECRET, FEDERATED_TOKEN, GOOGLE_HOST, SUBSCRIPTION_ID, Scenario, TENANT_ID,
 };
 use crate::world::World;
-use crate::{code_collections, runwhen_local};
+use crate::{code_collections, copy_load, runwhen_local};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ impl Scenario {
         );
         code_collections::add(self, &mut world);
         runwhen_local::add(self, &mut world);
+        copy_load::add(self, &mut world);
         world
     }
 

@@ -3,9 +3,12 @@
 //! Every service is a function of the [`World`] and a request.
 
 use crate::message::{Request, Response};
-use crate::registry::{BlobDelivery, Registry, RegistryKind};
+use crate::registry::{BlobDelivery, Registry, RegistryKind, Transport};
 use crate::world::{File, World};
-use crate::{acr, acr_metadata, arm, blob_storage, distribution, entra, import, token_service};
+use crate::{
+    acr, acr_metadata, arm, blob_storage, distribution, entra, import, oci_login, token_service,
+};
+use std::time::Instant;
 
 /// The service at a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +17,7 @@ enum Service {
     Arm,
     Registry,
     Tokens { registry: String },
-    BlobStorage,
+    BlobStorage { ranges: bool },
     Files,
 }
 
@@ -22,6 +25,13 @@ enum Service {
 #[must_use]
 pub fn knows(world: &World, host: &str) -> bool {
     service(world, host).is_some()
+}
+
+/// True if the host speaks TLS in a tunnel. A registry with plain HTTP does not.
+#[must_use]
+pub fn has_tls(world: &World, host: &str) -> bool {
+    let registry = world.registries.get(host);
+    knows(world, host) && registry.is_none_or(|registry| registry.transport == Transport::Tls)
 }
 
 /// Returns the response of the service at this host; 502 for an unknown host.
@@ -32,7 +42,7 @@ pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
         Some(Service::Arm) => arm::answer(world, host, request),
         Some(Service::Registry) => answer_registry(world, host, request),
         Some(Service::Tokens { registry }) => token_service::answer(world, &registry, request),
-        Some(Service::BlobStorage) => blob_storage::answer(world, host, request),
+        Some(Service::BlobStorage { ranges }) => blob_storage::answer(world, host, ranges, request),
         Some(Service::Files) => answer_file(world, host, request),
         None => Response::new(502, "text/plain", format!("no such host: {host}\n")),
     }
@@ -44,7 +54,10 @@ pub fn unauthorized(world: &mut World, host: &str, request: &Request) -> Respons
         Some(Service::Arm) => arm::expired_token(world),
         Some(Service::Entra) => entra::invalid_secret(world, request),
         Some(
-            Service::Registry | Service::Tokens { .. } | Service::BlobStorage | Service::Files,
+            Service::Registry
+            | Service::Tokens { .. }
+            | Service::BlobStorage { .. }
+            | Service::Files,
         )
         | None => distribution::challenge_for(world, host, request),
     }
@@ -98,17 +111,21 @@ fn satellite(registry: &Registry, host: &str) -> Option<Service> {
     if let BlobDelivery::OtherHost { host: storage, .. } = &registry.blob_delivery
         && storage == host
     {
-        return Some(Service::BlobStorage);
+        return Some(Service::BlobStorage {
+            ranges: registry.ranges,
+        });
     }
     None
 }
 
 fn answer_registry(world: &mut World, host: &str, request: &Request) -> Response {
+    if let Some(refusal) = refuse(world, host, request) {
+        return refusal;
+    }
     let Some(registry) = world.registries.get(host) else {
         return Response::empty(502);
     };
     match &registry.kind {
-        RegistryKind::Azure(settings) if settings.firewall_closed => acr::firewall_refusal(),
         RegistryKind::Azure(_) if request.path.starts_with("/oauth2/") => {
             acr::answer_oauth(world, host, request)
         }
@@ -123,13 +140,46 @@ fn answer_registry(world: &mut World, host: &str, request: &Request) -> Response
         {
             token_service::answer(world, host, request)
         }
+        RegistryKind::Oci(_) if request.path == oci_login::TOKEN_PATH => {
+            oci_login::answer(world, host, request)
+        }
         RegistryKind::Google(_) if request.path.starts_with(blob_storage::SAME_HOST_PREFIX) => {
-            blob_storage::answer(world, host, request)
+            let ranges = registry.ranges;
+            blob_storage::answer(world, host, ranges, request)
         }
-        RegistryKind::Google(_) | RegistryKind::Azure(_) | RegistryKind::Token(_) => {
-            distribution::answer(world, host, request)
-        }
+        RegistryKind::Google(_)
+        | RegistryKind::Azure(_)
+        | RegistryKind::Token(_)
+        | RegistryKind::Oci(_) => distribution::answer(world, host, request),
     }
+}
+
+/// Checks the head of a PATCH or PUT of an upload, before its body is received. Returns the upload's ID.
+pub fn admit_upload(world: &mut World, host: &str, request: &Request) -> Result<String, Response> {
+    match refuse(world, host, request) {
+        Some(refusal) => Err(refusal),
+        None => distribution::admit_upload(world, host, request),
+    }
+}
+
+/// Returns the refusal of a registry that does not depend on the request: by its firewall, or by its limit on requests.
+fn refuse(world: &mut World, host: &str, request: &Request) -> Option<Response> {
+    let registry = world.registries.get_mut(host)?;
+    if let RegistryKind::Azure(settings) = &registry.kind
+        && settings.firewall_closed
+    {
+        return Some(acr::firewall_refusal());
+    }
+    let is_limited = request.path.starts_with("/v2/") || request.path.starts_with("/acr/");
+    let limit = registry.rate_limit.as_mut().filter(|_| is_limited)?;
+    let seconds = limit.count(Instant::now())?;
+    let refusal = Response::registry_error(
+        429,
+        "TOOMANYREQUESTS",
+        "too many requests",
+        serde_json::Value::Null,
+    );
+    Some(refusal.with("Retry-After", seconds.to_string()))
 }
 
 fn answer_file(world: &World, host: &str, request: &Request) -> Response {

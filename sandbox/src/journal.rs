@@ -42,6 +42,10 @@ pub struct RecordedRequest {
     pub bytes_in: u64,
     /// The size of the response's head and body, inside TLS.
     pub bytes_out: u64,
+    /// The received size of the request's body, without the framing of chunks.
+    pub body_in: u64,
+    /// The sent size of the response's body.
+    pub body_out: u64,
     /// The time of its arrival since the sandbox's start.
     #[serde(rename = "at_seconds", serialize_with = "as_seconds")]
     pub at: Duration,
@@ -116,6 +120,8 @@ struct Entries {
     /// The number of deleted requests, because numbers continue after a deletion.
     deleted_requests: u64,
     deleted_connections: u64,
+    /// The number of requests that have not ended.
+    open: usize,
     listeners: Vec<Sender<RecordedRequest>>,
 }
 
@@ -126,6 +132,17 @@ pub struct Outcome {
     pub status: Option<u16>,
     /// The size of the response.
     pub bytes_out: u64,
+    /// The size of the response's body.
+    pub body_out: u64,
+}
+
+impl Outcome {
+    /// The connection ended without a response.
+    pub const NONE: Self = Self {
+        status: None,
+        bytes_out: 0,
+        body_out: 0,
+    };
 }
 
 impl Journal {
@@ -154,6 +171,14 @@ impl Journal {
     #[must_use]
     pub fn connections(&self) -> Vec<RecordedConnection> {
         self.lock().connections.clone()
+    }
+
+    /// Waits until every request has ended, but not longer than this.
+    pub fn wait_for_end(&self, longest: Duration) {
+        let end = Instant::now() + longest;
+        while self.lock().open > 0 && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Deletes all entries. Numbers continue.
@@ -223,6 +248,7 @@ impl Journal {
         let at = self.start.elapsed();
         let mut entries = self.lock();
         let number = entries.deleted_requests + entries.requests.len() as u64 + 1;
+        entries.open += 1;
         entries.requests.push(RecordedRequest {
             number,
             scheme,
@@ -238,16 +264,29 @@ impl Journal {
             connection,
             bytes_in,
             bytes_out: 0,
+            body_in: request.body.len() as u64,
+            body_out: 0,
             at,
             took: Duration::ZERO,
         });
         number
     }
 
+    /// Adds the size of a body that arrived after the request was added: on the connection, and without the framing of chunks.
+    pub fn received(&self, number: u64, wire_size: u64, body_size: u64) {
+        let mut entries = self.lock();
+        let at = index_of(number, entries.deleted_requests);
+        if let Some(request) = at.and_then(|at| entries.requests.get_mut(at)) {
+            request.bytes_in += wire_size;
+            request.body_in += body_size;
+        }
+    }
+
     /// Adds the result to a request.
     pub fn answered(&self, number: u64, outcome: Outcome) {
         let now = self.start.elapsed();
         let mut entries = self.lock();
+        entries.open = entries.open.saturating_sub(1);
         let Some(at) = index_of(number, entries.deleted_requests) else {
             return;
         };
@@ -256,6 +295,7 @@ impl Journal {
         };
         request.status = outcome.status;
         request.bytes_out = outcome.bytes_out;
+        request.body_out = outcome.body_out;
         request.took = now.saturating_sub(request.at);
         let request = request.clone();
         entries

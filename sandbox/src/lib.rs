@@ -24,6 +24,7 @@ mod acr;
 mod acr_metadata;
 mod arm;
 mod arm_error;
+pub mod artifact;
 pub mod azure;
 mod blob_storage;
 mod certificate_authority;
@@ -31,11 +32,13 @@ mod change;
 mod code_collections;
 pub mod content;
 mod control;
+pub mod copy_load;
 mod delayed_stream;
 mod delivery;
 mod distribution;
 mod entra;
 mod fault;
+mod fault_table;
 mod faulty_response;
 mod http1;
 pub mod image;
@@ -45,8 +48,13 @@ mod initial_state;
 mod internet;
 mod journal;
 mod managed_identity;
+mod manifest_upload;
 mod message;
+mod oci_login;
+pub mod oci_registry;
 mod proxy;
+mod received;
+mod referrers;
 pub mod registry;
 mod registry_error;
 mod registry_path;
@@ -56,21 +64,29 @@ mod shared;
 mod tag_list;
 mod token;
 mod token_service;
+mod traffic;
 mod upload;
+mod upload_body;
 mod world;
+mod writing;
 
 pub use azure::{ImportFailure, ImportResult, ImportRule, Permission};
 pub use change::{Change, ChangeError};
 pub use fault::{
-    ArmedFault, ConnectionFault, DamagedResponse, Fault, FaultKind, RedirectTarget,
-    ReplacedResponse, RetryAfter,
+    ConnectionFault, DamagedResponse, Fault, FaultKind, RedirectTarget, ReplacedResponse,
+    RetryAfter,
 };
+pub use fault_table::ArmedFault;
 pub use journal::{ConnectionState, RecordedConnection, RecordedRequest};
+pub use oci_registry::{Account, Login, OciSettings};
 pub use registry::Upload;
-pub use scenario::{AcrContent, Scenario, StableTag};
+pub use scenario::{AcrContent, CopyLoad, Scenario, StableTag};
+pub use traffic::Traffic;
 pub use world::{File, World};
+pub use writing::{ChunkRules, RateLimit, TokenLimit, UploadRules};
 
 use certificate_authority::{CertificateAuthority, CertificateError};
+use registry::{Registry, Transport};
 use shared::Shared;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -268,6 +284,29 @@ impl Sandbox {
         let mut world = self.shared.world();
         import::advance(&mut world);
         change(&mut world)
+    }
+
+    /// Adds a registry to the simulated internet, or replaces the one at its host.
+    pub fn add_registry(&self, registry: Registry) {
+        self.edit(|world| world.registries.insert(registry.host.clone(), registry));
+    }
+
+    /// Adds a plain registry without TLS at the sandbox's own address. Returns its host, `127.0.0.1:PORT`.
+    pub fn add_plain_http_registry(&self, settings: OciSettings) -> String {
+        let host = self.shared.address.to_string();
+        self.add_registry(Registry {
+            transport: Transport::PlainHttp,
+            ..Registry::oci(&host, settings)
+        });
+        host
+    }
+
+    /// Returns the sums of the log's requests about blobs and manifests. Waits for the end of the requests, because a client
+    /// may read a response before its request is recorded as answered; but not longer than a second.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.shared.journal.wait_for_end(Duration::from_secs(1));
+        Traffic::of(&self.requests())
     }
 
     /// Returns the digest to which a tag of the scenario's ACR points.

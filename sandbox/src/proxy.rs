@@ -14,7 +14,9 @@ use crate::internet;
 use crate::journal::{ConnectionState, Outcome};
 use crate::managed_identity;
 use crate::message::{Request, Response};
+use crate::registry::Transport;
 use crate::shared::Shared;
+use crate::upload_body;
 use crate::world::World;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -67,12 +69,16 @@ async fn answer_plain(
     mut head: Head,
     shared: &Shared,
 ) -> io::Result<NextStep> {
-    let (body, body_size) = http1::read_body(stream, buffer, &head).await?;
-    head.request.body = body;
     let own_address = format!("http://{}", shared.address);
     if let Some(path) = head.request.path.strip_prefix(&own_address) {
         head.request.path = path.to_owned();
     }
+    if let Some(host) = plain_registry(shared, &mut head.request) {
+        let arrival = Arrival::new("http", &host, 0);
+        return arrival.serve(stream, buffer, control, shared, head).await;
+    }
+    let (body, body_size) = http1::read_body(stream, buffer, &head).await?;
+    head.request.body = body;
     let request = head.request;
     if request.path.starts_with(control::PREFIX) {
         let response = control::answer(shared, &request).into();
@@ -94,14 +100,32 @@ async fn answer_plain(
     } else {
         &PlainHttp
     };
-    let arrival = Arrival {
-        scheme: "http",
-        host: &host,
-        connection: 0,
-        request: &request,
-        size: head.size + body_size,
+    let arrival = Arrival::new("http", &host, 0);
+    let size = head.size + body_size;
+    arrival
+        .answer(stream, control, shared, service, &request, size)
+        .await
+}
+
+/// Returns the host of a registry with plain HTTP to which the request goes, and makes the request's path relative.
+fn plain_registry(shared: &Shared, request: &mut Request) -> Option<String> {
+    let (host, path) = match request.path.strip_prefix("http://") {
+        Some(rest) => rest.split_at(rest.find('/').unwrap_or(rest.len())),
+        None => ("", request.path.as_str()),
     };
-    arrival.answer(stream, control, shared, service).await
+    let host = if host.is_empty() {
+        shared.address.to_string()
+    } else {
+        host.to_ascii_lowercase()
+    };
+    let world = shared.world();
+    let registry = world.registries.get(&host)?;
+    let is_own_path = path.starts_with(control::PREFIX) || path == managed_identity::PATH;
+    if registry.transport == Transport::Tls || is_own_path {
+        return None;
+    }
+    request.path = path.to_owned();
+    Some(host)
 }
 
 /// Plain HTTP is a violation if the host exists.
@@ -182,7 +206,7 @@ fn tunnel(
         fault.tunnel(world.now())
     });
     match tunnel {
-        Tunnel::Open(_) if !internet::knows(&world, host) => Tunnel::Refused(502),
+        Tunnel::Open(_) if !internet::has_tls(&world, host) => Tunnel::Refused(502),
         Tunnel::Open(_) | Tunnel::Refused(_) => tunnel,
     }
 }
@@ -199,17 +223,10 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut buffer = BytesMut::new();
-    while let Some(mut head) = http1::read_head(stream, &mut buffer).await? {
-        let (body, body_size) = http1::read_body(stream, &mut buffer, &head).await?;
-        head.request.body = body;
-        let arrival = Arrival {
-            scheme: "https",
-            host,
-            connection,
-            request: &head.request,
-            size: head.size + body_size,
-        };
-        match arrival.answer(stream, control, shared, &Host).await? {
+    let arrival = Arrival::new("https", host, connection);
+    while let Some(head) = http1::read_head(stream, &mut buffer).await? {
+        let step = arrival.serve(stream, &mut buffer, control, shared, head);
+        match step.await? {
             NextStep::KeepOpen => {}
             step @ (NextStep::Close | NextStep::Drop) => return Ok(step),
         }
@@ -217,29 +234,57 @@ where
     Ok(NextStep::Close)
 }
 
-/// A request with the connection on which it arrived.
-struct Arrival<'a> {
-    scheme: &'static str,
-    host: &'a str,
-    connection: u64,
-    request: &'a Request,
-    /// The size of head and body.
-    size: u64,
+/// The connection on which requests arrive.
+pub struct Arrival<'a> {
+    pub scheme: &'static str,
+    pub host: &'a str,
+    pub connection: u64,
 }
 
-impl Arrival<'_> {
-    /// Sends the response of the service or of a fault, and records both in the journal.
+impl<'a> Arrival<'a> {
+    fn new(scheme: &'static str, host: &'a str, connection: u64) -> Self {
+        Self {
+            scheme,
+            host,
+            connection,
+        }
+    }
+
+    /// Reads the body of a request to a host, and answers.
+    async fn serve<S>(
+        &self,
+        stream: &mut S,
+        buffer: &mut BytesMut,
+        control: &StreamControl,
+        shared: &Shared,
+        mut head: Head,
+    ) -> io::Result<NextStep>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        if upload_body::is_upload(&head.request) {
+            return upload_body::receive(stream, buffer, control, shared, self, &head).await;
+        }
+        let (body, body_size) = http1::read_body(stream, buffer, &head).await?;
+        head.request.body = body;
+        let size = head.size + body_size;
+        self.answer(stream, control, shared, &Host, &head.request, size)
+            .await
+    }
+
+    /// Sends the response of the service or of a fault, and records both in the journal. `size` is that of head and body.
     async fn answer<S>(
         &self,
         stream: &mut S,
         control: &StreamControl,
         shared: &Shared,
         service: &(dyn Service + Sync),
+        request: &Request,
+        size: u64,
     ) -> io::Result<NextStep>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let request = self.request;
         let target = format!("{}?{}", request.path, request.query);
         let subject = internet::subject(&shared.world(), self.host, request);
         let fault = shared.faults().on_request(
@@ -253,19 +298,13 @@ impl Arrival<'_> {
             self.host,
             request,
             self.connection,
-            self.size,
+            size,
             fault.as_ref().map(ToString::to_string),
         );
-        let delivery = self.respond(shared, fault.as_ref(), service);
+        let delivery = self.respond(shared, fault.as_ref(), service, request);
         let now = shared.world().now();
         let sent = delivery::deliver(stream, control, request, &delivery, now).await;
-        let outcome = sent.as_ref().map_or(
-            Outcome {
-                status: None,
-                bytes_out: 0,
-            },
-            |(outcome, _)| *outcome,
-        );
+        let outcome = sent.as_ref().map_or(Outcome::NONE, |(outcome, _)| *outcome);
         shared.journal.answered(number, outcome);
         sent.map(|(_, step)| step)
     }
@@ -276,9 +315,10 @@ impl Arrival<'_> {
         shared: &Shared,
         fault: Option<&FaultKind>,
         service: &dyn Service,
+        request: &Request,
     ) -> Delivery {
         let world = &mut *shared.world();
-        let (host, request, now) = (self.host, self.request, world.now());
+        let (host, now) = (self.host, world.now());
         match fault {
             Some(FaultKind::Replaced(fault)) => {
                 faulty_response::replaced(fault, host, request, now, || {

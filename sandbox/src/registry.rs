@@ -4,6 +4,9 @@
 //! constructor here and a line in `initial_state.rs` or `runwhen_local.rs`.
 
 use crate::content::Digest;
+use crate::oci_registry::OciSettings;
+use crate::received::Received;
+use crate::writing::{RateLimit, TokenLimit, UploadRules};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A registry: a host with repositories.
@@ -19,6 +22,18 @@ pub struct Registry {
     pub blob_delivery: BlobDelivery,
     /// True if blobs support `Range`, which ARM's import requires.
     pub ranges: bool,
+    /// TLS through the proxy, or plain HTTP.
+    pub transport: Transport,
+    /// The order of `tags/list`.
+    pub tag_order: TagOrder,
+    /// Whether the registry has the referrers API.
+    pub referrers: Referrers,
+    /// The rules for uploads.
+    pub uploads: UploadRules,
+    /// The limit on requests; `None` for unlimited requests.
+    pub rate_limit: Option<RateLimit>,
+    /// The limit on the requests of a token; `None` if only its `exp` counts.
+    pub token_limit: Option<TokenLimit>,
     /// The repositories by name.
     pub repositories: BTreeMap<String, Repository>,
 }
@@ -32,6 +47,46 @@ pub enum RegistryKind {
     Azure(AcrSettings),
     /// A registry that requires a token, which clients can get anonymously: ghcr.io, Docker Hub.
     Token(TokenSettings),
+    /// A plain registry: Harbor, Artifactory, `registry:2`.
+    Oci(OciSettings),
+}
+
+/// How clients reach a registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// By TLS in a tunnel of the proxy.
+    Tls,
+    /// By plain HTTP: through the proxy, or at the proxy's own address if that is the registry's host.
+    PlainHttp,
+}
+
+impl Transport {
+    /// Returns the scheme of the registry's addresses.
+    #[must_use]
+    pub fn scheme(self) -> &'static str {
+        match self {
+            Self::Tls => "https",
+            Self::PlainHttp => "http",
+        }
+    }
+}
+
+/// The order of `tags/list`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TagOrder {
+    /// By name.
+    Sorted,
+    /// Always the same one, but not by name.
+    Unsorted,
+}
+
+/// Whether a registry has the referrers API of OCI 1.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Referrers {
+    /// It has.
+    Api,
+    /// The path gets 404, and a manifest with a subject gets no `OCI-Subject`. Clients use the tag `sha256-<hex>` instead.
+    Missing,
 }
 
 /// Settings of a Google Artifact Registry.
@@ -48,8 +103,6 @@ pub struct AcrSettings {
     pub firewall_closed: bool,
     /// True if the registry also accepts Entra tokens for ARM (`azureADAuthenticationAsArmPolicy`).
     pub arm_tokens_accepted: bool,
-    /// The largest body of a PUT of a blob (about 20 MB). Chunks by PATCH do not have a limit.
-    pub largest_put: usize,
 }
 
 /// Settings of a registry with its own token service.
@@ -141,7 +194,7 @@ pub struct Upload {
     /// The repository of the blob.
     pub repository: String,
     /// The received part of the blob.
-    pub content: Vec<u8>,
+    pub received: Received,
 }
 
 impl Registry {
@@ -160,18 +213,21 @@ impl Registry {
         let settings = AcrSettings {
             firewall_closed: false,
             arm_tokens_accepted: true,
-            largest_put: 20 * 1024 * 1024,
         };
         let storage = BlobDelivery::OtherHost {
             host: "wus2managed17.blob.core.windows.net".into(),
             status: 307,
         };
-        Self::new(
-            login_server,
-            RegistryKind::Azure(settings),
-            Some(100),
-            storage,
-        )
+        Self {
+            uploads: UploadRules::acr(),
+            referrers: Referrers::Api,
+            ..Self::new(
+                login_server,
+                RegistryKind::Azure(settings),
+                Some(100),
+                storage,
+            )
+        }
     }
 
     /// Creates a registry with its own token service.
@@ -224,10 +280,14 @@ impl Registry {
             host: "production.cloudflare.docker.com".into(),
             status: 307,
         };
-        Self::with_tokens("registry-1.docker.io", settings, blobs)
+        Self {
+            referrers: Referrers::Api,
+            ..Self::with_tokens("registry-1.docker.io", settings, blobs)
+        }
     }
 
-    fn new(
+    /// Creates a registry without the referrers API, whose other settings are those of the distribution project.
+    pub(crate) fn new(
         host: &str,
         kind: RegistryKind,
         page_size: Option<usize>,
@@ -240,6 +300,12 @@ impl Registry {
             page_size,
             blob_delivery,
             ranges: true,
+            transport: Transport::Tls,
+            tag_order: TagOrder::Sorted,
+            referrers: Referrers::Missing,
+            uploads: UploadRules::distribution(),
+            rate_limit: None,
+            token_limit: None,
             repositories,
         }
     }

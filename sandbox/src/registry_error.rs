@@ -25,7 +25,7 @@ pub fn name_unknown(registry: &Registry, repository: &str) -> Response {
             format!("repository \"{repository}\" is not found"),
             json!({"name": repository}),
         ),
-        RegistryKind::Token(_) => (
+        RegistryKind::Token(_) | RegistryKind::Oci(_) => (
             "repository name not known to registry".to_owned(),
             json!({"name": repository}),
         ),
@@ -45,7 +45,9 @@ pub fn manifest_unknown(registry: &Registry, repository: &str, reference: &str) 
             let message = format!("manifest {kind} \"{reference}\" is not found");
             (message, detail)
         }
-        RegistryKind::Token(_) => ("manifest unknown".to_owned(), json!({"Tag": reference})),
+        RegistryKind::Token(_) | RegistryKind::Oci(_) => {
+            ("manifest unknown".to_owned(), json!({"Tag": reference}))
+        }
     };
     Response::registry_error(404, "MANIFEST_UNKNOWN", &message, detail)
 }

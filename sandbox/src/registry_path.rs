@@ -2,6 +2,9 @@
 
 use crate::message::Request;
 
+/// A permission that a request requires: a repository, and ACR's name of the action.
+pub type Need = (String, &'static str);
+
 /// The resource that a path under `/v2/` names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RegistryPath {
@@ -68,9 +71,30 @@ impl RegistryPath {
         }
     }
 
-    /// Returns ACR's name of the action that a token must allow.
+    /// Returns the permissions that a request requires. A mount also requires a pull from the other repository.
     #[must_use]
-    pub fn action(&self, method: &str) -> &'static str {
+    pub fn needs(&self, request: &Request) -> Vec<Need> {
+        let Some(repository) = self.repository() else {
+            return Vec::new();
+        };
+        let own = (repository.to_owned(), self.action(&request.method));
+        let from = match self {
+            Self::NewUpload(_) if request.parameter("mount").is_some() => request.parameter("from"),
+            Self::Ping
+            | Self::Tags(_)
+            | Self::Manifest(..)
+            | Self::Blob(..)
+            | Self::NewUpload(_)
+            | Self::Upload(..)
+            | Self::Referrers(..) => None,
+        };
+        std::iter::once(own)
+            .chain(from.map(|from| (from, "pull")))
+            .collect()
+    }
+
+    /// Returns ACR's name of the action that a token must allow.
+    fn action(&self, method: &str) -> &'static str {
         match (self, method) {
             (Self::Tags(_), _) => "metadata_read",
             (Self::NewUpload(_) | Self::Upload(..), _) | (_, "PUT" | "POST" | "PATCH") => "push",

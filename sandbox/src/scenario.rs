@@ -54,6 +54,22 @@ pub struct Scenario {
     pub import_milliseconds: u64,
     /// The `Retry-After` of ARM's responses to imports, in seconds.
     pub import_retry_after: u64,
+    /// The content of the copy benchmark.
+    pub load: CopyLoad,
+}
+
+/// The content of the copy benchmark, which is the same in every run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CopyLoad {
+    /// The small images of the other scenarios.
+    None,
+    /// Larger images in the same eight repositories: 28 manifests, 202 blobs of which 130 are different, 14 MB.
+    EightImages,
+    /// Also an image with four layers of 256 MB.
+    LargeLayers,
+    /// Also an image with one layer of 64 MB.
+    OneLayer,
 }
 
 /// The content of the ACR when the sandbox starts.
@@ -95,13 +111,14 @@ impl Default for Scenario {
             bare_chart: false,
             import_milliseconds: 2000,
             import_retry_after: 10,
+            load: CopyLoad::None,
         }
     }
 }
 
 impl Scenario {
     /// The names for [`Scenario::named`] with descriptions.
-    pub const NAMES: [(&str, &str); 9] = [
+    pub const NAMES: [(&str, &str); 10] = [
         (
             "outdated",
             "eight images to import: the ACR has only older images (the default)",
@@ -129,6 +146,10 @@ impl Scenario {
             "bare-chart",
             "the chart's archive does not contain the chart's dependency",
         ),
+        (
+            "copy",
+            "the eight images of the copy benchmark, 14 MB; the ACR is empty",
+        ),
     ];
 
     /// Returns the default scenario, with eight images to import.
@@ -142,6 +163,16 @@ impl Scenario {
     pub fn up_to_date() -> Self {
         Self {
             acr: AcrContent::UpToDate,
+            ..Self::default()
+        }
+    }
+
+    /// Returns the scenario of the copy benchmark's first load: eight images of 14 MB, and an empty ACR.
+    #[must_use]
+    pub fn copy() -> Self {
+        Self {
+            acr: AcrContent::Empty,
+            load: CopyLoad::EightImages,
             ..Self::default()
         }
     }
@@ -160,6 +191,7 @@ impl Scenario {
                 acr: AcrContent::Empty,
                 ..Self::default()
             }),
+            "copy" => Some(Self::copy()),
             "plain-list" => Some(Self {
                 google_extended_list: false,
                 ..Self::default()

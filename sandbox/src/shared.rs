@@ -1,7 +1,7 @@
 //! The state that all connections of a sandbox share.
 
 use crate::certificate_authority::CertificateAuthority;
-use crate::fault::FaultTable;
+use crate::fault_table::FaultTable;
 use crate::journal::Journal;
 use crate::scenario::{self, Scenario};
 use crate::world::World;

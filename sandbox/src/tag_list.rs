@@ -2,7 +2,7 @@
 
 use crate::content::Digest;
 use crate::message::{Request, Response};
-use crate::registry::{RegistryKind, Repository};
+use crate::registry::{RegistryKind, Repository, TagOrder};
 use crate::registry_error::name_unknown;
 use crate::world::World;
 use serde_json::{Value, json};
@@ -25,16 +25,10 @@ pub fn answer(world: &World, host: &str, name: &str, request: &Request) -> Respo
         .and_then(|n| n.parse::<usize>().ok())
         .filter(|n| *n > 0);
     let last = request.parameter("last").unwrap_or_default();
-    // Use the map's range, because a test reads 200,000 tags in pages.
-    let after_last = if last.is_empty() {
-        Bound::Unbounded
-    } else {
-        Bound::Excluded(last.as_str())
+    let mut remaining = match registry.tag_order {
+        TagOrder::Sorted => sorted(repository, &last),
+        TagOrder::Unsorted => unsorted(repository, &last),
     };
-    let mut remaining = repository
-        .tags
-        .range::<str, _>((after_last, Bound::Unbounded))
-        .map(|(tag, _)| tag.as_str());
     let (google, limit) = match (&registry.kind, registry.page_size) {
         (RegistryKind::Google(settings), None) => (
             Some(settings),
@@ -46,7 +40,7 @@ pub fn answer(world: &World, host: &str, name: &str, request: &Request) -> Respo
             (Some(settings), requested.unwrap_or(size).min(size))
         }
         // ACR and the others accept a larger `n`, up to 1000.
-        (RegistryKind::Azure(_) | RegistryKind::Token(_), size) => {
+        (RegistryKind::Azure(_) | RegistryKind::Token(_) | RegistryKind::Oci(_), size) => {
             (None, requested.or(size).unwrap_or(1000).min(1000))
         }
     };
@@ -67,6 +61,33 @@ pub fn answer(world: &World, host: &str, name: &str, request: &Request) -> Respo
         ),
         _ => response,
     }
+}
+
+/// Returns the tags after `last` by name.
+fn sorted<'a>(repository: &'a Repository, last: &str) -> Box<dyn Iterator<Item = &'a str> + 'a> {
+    let after_last = if last.is_empty() {
+        Bound::Unbounded
+    } else {
+        Bound::Excluded(last)
+    };
+    // Use the map's range, because a test reads 200,000 tags in pages.
+    let tags = repository
+        .tags
+        .range::<str, _>((after_last, Bound::Unbounded));
+    Box::new(tags.map(|(tag, _)| tag.as_str()))
+}
+
+/// Returns the tags after `last` in the order of the digests of their names.
+fn unsorted<'a>(repository: &'a Repository, last: &str) -> Box<dyn Iterator<Item = &'a str> + 'a> {
+    let mut tags: Vec<(Digest, &str)> = repository
+        .tags
+        .keys()
+        .map(|tag| (Digest::of(tag.as_bytes()), tag.as_str()))
+        .collect();
+    tags.sort();
+    let last = (!last.is_empty()).then(|| Digest::of(last.as_bytes()));
+    tags.retain(|(key, _)| last.as_ref().is_none_or(|last| key > last));
+    Box::new(tags.into_iter().map(|(_, tag)| tag))
 }
 
 /// Returns Google's map from digests to properties of the manifests. All numbers are strings.

@@ -3,6 +3,7 @@
 //! Clients read `exp` in ACR's tokens, because the responses do not have `expires_in`. The signature is an HMAC instead of
 //! Entra's RSA, because the clients do not verify it.
 
+use crate::registry_path::Need;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
@@ -24,6 +25,16 @@ pub fn verify(token: &str) -> Option<Value> {
     let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
     hmac::verify(&key(), signed.as_bytes(), &signature).ok()?;
     payload(token)
+}
+
+/// True if the claim `access` of a registry's token contains this permission.
+#[must_use]
+pub fn grants(claims: &Value, (repository, action): &Need) -> bool {
+    let mut entries = claims["access"].as_array().into_iter().flatten();
+    entries.any(|entry| {
+        let mut actions = entry["actions"].as_array().into_iter().flatten();
+        entry["name"] == *repository && actions.any(|item| item == action)
+    })
 }
 
 /// Returns the claims of any token without verification, for client assertions.

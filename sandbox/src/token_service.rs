@@ -29,7 +29,7 @@ pub fn answer(world: &World, registry: &str, request: &Request) -> Response {
                 trusted,
             )
         }
-        RegistryKind::Google(_) | RegistryKind::Azure(_) => {
+        RegistryKind::Google(_) | RegistryKind::Azure(_) | RegistryKind::Oci(_) => {
             (registry.host.as_str(), 3600, given.is_none(), true)
         }
     };
@@ -61,7 +61,7 @@ pub fn challenge(world: &World, host: &str, repository: Option<&str>) -> Respons
             format!("https://{}{}", settings.realm_host, settings.realm_path),
             settings.service.as_str(),
         ),
-        RegistryKind::Google(_) | RegistryKind::Azure(_) => {
+        RegistryKind::Google(_) | RegistryKind::Azure(_) | RegistryKind::Oci(_) => {
             (format!("https://{host}/v2/token"), host)
         }
     };
@@ -97,10 +97,17 @@ pub fn authorize(
     let challenge = || challenge(world, &registry.host, path.repository());
     match (&registry.kind, path.repository()) {
         (RegistryKind::Google(_), Some(_)) => Ok(()),
-        (RegistryKind::Google(_) | RegistryKind::Azure(_) | RegistryKind::Token(_), None) => {
-            claims.map(|_| ()).ok_or_else(challenge)
-        }
-        (RegistryKind::Azure(_) | RegistryKind::Token(_), Some(repository)) => {
+        (
+            RegistryKind::Google(_)
+            | RegistryKind::Azure(_)
+            | RegistryKind::Token(_)
+            | RegistryKind::Oci(_),
+            None,
+        ) => claims.map(|_| ()).ok_or_else(challenge),
+        (
+            RegistryKind::Azure(_) | RegistryKind::Token(_) | RegistryKind::Oci(_),
+            Some(repository),
+        ) => {
             let allowed = claims.is_some_and(|claims| {
                 let mut entries = claims["access"].as_array().into_iter().flatten();
                 entries.any(|entry| entry["name"] == repository)

@@ -1,26 +1,30 @@
-//! The distribution API (`/v2/`) for writing: uploads, mounts, manifests, deletion.
+//! Uploads of blobs: mounts, chunks, and their limits.
 //!
-//! Only an ACR accepts writes. The limits are those of ACR: a single PUT of more than about 20 MB gets 413, chunks must be in
-//! order, and a failed upload no longer exists (404 `BLOB_UPLOAD_INVALID`).
+//! Each registry has its own [`UploadRules`](crate::UploadRules). The body of a PATCH or PUT arrives piece by piece
+//! (`upload_body.rs`): [`admit`] checks its head, [`receive`] takes the pieces, and [`conclude`] answers. Compared with Debian's
+//! docker-registry in `tests/tools/uploads.rs`.
 
 use crate::content::Digest;
+use crate::manifest_upload;
 use crate::message::{Request, Response};
-use crate::registry::{ManifestEntry, RegistryKind, Repository, Upload};
-use crate::registry_error;
+use crate::received::Received;
+use crate::registry::{Registry, RegistryKind, Upload};
 use crate::registry_path::RegistryPath;
 use crate::world::World;
+use crate::writing::ChunkRules;
 use serde_json::{Value, json};
 
-/// Answers a request that writes.
+/// Answers a request that writes. Its body is complete.
 pub fn answer(world: &mut World, host: &str, path: &RegistryPath, request: &Request) -> Response {
     match (path, request.method.as_str()) {
         (RegistryPath::NewUpload(repository), "POST") => start(world, host, repository, request),
-        (RegistryPath::Upload(repository, id), "PATCH") => {
-            append(world, host, repository, id, request)
-        }
-        (RegistryPath::Upload(repository, id), "PUT") => {
-            finish(world, host, repository, id, request)
-        }
+        (RegistryPath::Upload(_, id), "PATCH" | "PUT") => match admit(world, host, path, request) {
+            Ok(()) => {
+                receive(world, id, &request.body);
+                conclude(world, host, path, request)
+            }
+            Err(refusal) => refusal,
+        },
         (RegistryPath::Upload(repository, id), "GET" | "HEAD") => {
             status(world, host, repository, id)
         }
@@ -29,10 +33,13 @@ pub fn answer(world: &mut World, host: &str, path: &RegistryPath, request: &Requ
             Response::empty(204)
         }
         (RegistryPath::Manifest(repository, reference), "PUT") => {
-            put_manifest(world, host, repository, reference, request)
+            manifest_upload::put(world, host, repository, reference, request)
         }
         (RegistryPath::Manifest(repository, reference), "DELETE") => {
-            delete_manifest(world, host, repository, reference)
+            manifest_upload::delete(world, host, repository, reference)
+        }
+        (RegistryPath::Blob(repository, digest), "DELETE") => {
+            delete_blob(world, host, repository, digest)
         }
         (
             RegistryPath::Ping
@@ -53,87 +60,118 @@ pub fn answer(world: &mut World, host: &str, path: &RegistryPath, request: &Requ
 }
 
 fn start(world: &mut World, host: &str, repository: &str, request: &Request) -> Response {
-    let (mount, from) = (request.parameter("mount"), request.parameter("from"));
-    if let (Some(digest), Some(from)) = (mount.as_deref().and_then(Digest::parse), from) {
-        let source = world
-            .registries
-            .get(host)
-            .and_then(|registry| registry.repositories.get(&from));
-        if source.is_some_and(|source| source.blobs.contains(&digest)) {
-            add_blob(world, host, repository, &digest);
-            return created(repository, &digest);
+    let Some(registry) = world.registries.get(host) else {
+        return Response::empty(502);
+    };
+    let rules = registry.uploads.clone();
+    let digest_of = |name: &str| Digest::parse(&request.parameter(name)?);
+    if let (Some(digest), Some(from)) = (digest_of("mount"), request.parameter("from")) {
+        let source = registry.repositories.get(&from);
+        if rules.mounts && source.is_some_and(|source| source.blobs.contains(&digest)) {
+            return add_blob(world, host, repository, &digest);
         }
     }
     let id = world.new_guid();
     let upload = Upload {
         host: host.to_owned(),
         repository: repository.to_owned(),
-        content: Vec::new(),
+        received: Received::default(),
     };
     world.uploads.insert(id.clone(), upload);
-    if let Some(digest) = request
-        .parameter("digest")
-        .and_then(|digest| Digest::parse(&digest))
-    {
-        return complete(world, host, repository, &id, &digest, &request.body);
+    if let (true, Some(digest)) = (rules.single_post, digest_of("digest")) {
+        receive(world, &id, &request.body);
+        return complete(world, host, repository, &id, &digest);
     }
-    accepted(repository, &id, 0)
+    accepted(world, host, &id)
 }
 
-fn append(
+/// Checks the head of a PATCH or PUT, before its body is received.
+pub fn admit(
     world: &mut World,
     host: &str,
-    repository: &str,
-    id: &str,
+    path: &RegistryPath,
     request: &Request,
-) -> Response {
+) -> Result<(), Response> {
+    let RegistryPath::Upload(repository, id) = path else {
+        return Ok(());
+    };
+    let registry = world.registries.get(host).ok_or(Response::empty(502))?;
     let Some(upload) = find(world, host, repository, id) else {
-        return upload_unknown();
+        return Err(upload_unknown(registry));
     };
-    let length = upload.content.len();
-    // ACR's `Content-Range` is `first-last`, without the prefix `bytes ` of RFC 9110.
-    let first = request
-        .header("content-range")
-        .map(|range| range.split('-').next().unwrap_or_default().to_owned());
-    if first.is_some_and(|first| first.parse() != Ok(length)) {
-        world.uploads.remove(id);
-        return Response::registry_error(
-            416,
-            "BLOB_UPLOAD_INVALID",
-            "blob upload invalid",
-            Value::Null,
-        );
+    let length = upload.received.length();
+    // The client must use the `Location` of the last response, which contains the length.
+    if request.parameter("_state") != Some(length.to_string()) {
+        return Err(upload_invalid());
     }
-    upload.content.extend_from_slice(&request.body);
-    let length = upload.content.len();
-    accepted(repository, id, length)
+    let is_chunk = request.method == "PATCH";
+    let is_strict = is_chunk && registry.uploads.chunks == ChunkRules::Strict;
+    let declared = request
+        .header("content-length")
+        .and_then(|length| length.parse::<u64>().ok());
+    let refusal = if is_strict && declared.is_none() {
+        Some(length_required())
+    } else if !is_next_range(request, length, declared, is_strict) {
+        Some(range_invalid(registry, repository, id, length))
+    } else if (is_strict || !is_chunk)
+        && declared.is_some_and(|declared| declared > registry.uploads.largest_body as u64)
+    {
+        Some(too_large())
+    } else {
+        None
+    };
+    match refusal {
+        Some(refusal) => {
+            interrupt(world, host, id);
+            Err(refusal)
+        }
+        None => Ok(()),
+    }
 }
 
-fn finish(
-    world: &mut World,
-    host: &str,
-    repository: &str,
-    id: &str,
-    request: &Request,
-) -> Response {
-    if find(world, host, repository, id).is_none() {
-        return upload_unknown();
-    }
-    let limit = match world.registries.get(host).map(|registry| &registry.kind) {
-        Some(RegistryKind::Azure(settings)) => settings.largest_put,
-        Some(RegistryKind::Google(_) | RegistryKind::Token(_)) | None => usize::MAX,
+/// True if the `Content-Range` of the request continues the upload. It is `first-last`, without the prefix `bytes ` of RFC 9110.
+fn is_next_range(request: &Request, length: u64, declared: Option<u64>, required: bool) -> bool {
+    let Some(range) = request.header("content-range") else {
+        return !required;
     };
-    if request.body.len() > limit {
-        world.uploads.remove(id);
-        let page =
-            "<html>\r\n<head><title>413 Request Entity Too Large</title></head>\r\n</html>\r\n";
-        return Response::new(413, "text/html", page);
+    let Some((first, last)) = range.split_once('-') else {
+        return false;
+    };
+    let (first, last) = (first.parse::<u64>(), last.parse::<u64>());
+    let (Ok(first), Ok(last)) = (first, last) else {
+        return false;
+    };
+    let is_consistent = declared
+        .is_none_or(|declared| last.checked_sub(first).map(|rest| rest + 1) == Some(declared));
+    first == length && is_consistent
+}
+
+/// Adds the next bytes to an upload.
+pub fn receive(world: &mut World, id: &str, bytes: &[u8]) {
+    if let Some(upload) = world.uploads.get_mut(id) {
+        upload.received.append(bytes);
     }
-    match request
-        .parameter("digest")
-        .and_then(|digest| Digest::parse(&digest))
-    {
-        Some(digest) => complete(world, host, repository, id, &digest, &request.body),
+}
+
+/// Ends an upload whose chunk failed, unless the registry lets clients continue it.
+pub fn interrupt(world: &mut World, host: &str, id: &str) {
+    let registry = world.registries.get(host);
+    if registry.is_some_and(|registry| !registry.uploads.resumable) {
+        world.uploads.remove(id);
+    }
+}
+
+/// Answers a PATCH or PUT whose body was received.
+pub fn conclude(world: &mut World, host: &str, path: &RegistryPath, request: &Request) -> Response {
+    let RegistryPath::Upload(repository, id) = path else {
+        return Response::empty(404);
+    };
+    if request.method == "PATCH" {
+        return accepted(world, host, id);
+    }
+    let digest = request.parameter("digest");
+    match digest.and_then(|digest| Digest::parse(&digest)) {
+        Some(digest) => complete(world, host, repository, id, &digest),
         None => digest_invalid(),
     }
 }
@@ -144,207 +182,141 @@ fn complete(
     repository: &str,
     id: &str,
     digest: &Digest,
-    rest: &[u8],
 ) -> Response {
-    let Some(mut upload) = world.uploads.remove(id) else {
-        return upload_unknown();
+    let Some(upload) = world.uploads.remove(id) else {
+        return upload_invalid();
     };
-    upload.content.extend_from_slice(rest);
-    if Digest::of(&upload.content) != *digest {
+    let (received, content) = upload.received.finish();
+    if received != *digest {
         return digest_invalid();
     }
-    world.store.put(upload.content);
-    add_blob(world, host, repository, digest);
-    created(repository, digest)
-}
-
-fn status(world: &mut World, host: &str, repository: &str, id: &str) -> Response {
-    match find(world, host, repository, id) {
-        Some(upload) => {
-            let last = upload.content.len().saturating_sub(1);
-            Response::empty(204)
-                .with("Range", format!("0-{last}"))
-                .with("Docker-Upload-Uuid", id)
+    match content {
+        Some(content) => world.store.insert(received, content),
+        None if world.store.get(digest).is_some() => {}
+        None => {
+            let message = "the sandbox stores a new blob only up to 32 MB";
+            return Response::registry_error(413, "SIZE_INVALID", message, Value::Null);
         }
-        None => upload_unknown(),
     }
+    add_blob(world, host, repository, digest)
 }
 
-fn put_manifest(
-    world: &mut World,
-    host: &str,
-    repository: &str,
-    reference: &str,
-    request: &Request,
-) -> Response {
-    let Ok(manifest) = serde_json::from_slice::<Value>(&request.body) else {
-        return Response::registry_error(400, "MANIFEST_INVALID", "manifest invalid", Value::Null);
-    };
-    let digest = Digest::of(&request.body);
-    if Digest::parse(reference).is_some_and(|named| named != digest) {
-        return digest_invalid();
-    }
-    let now = world.now();
-    let Some(registry) = world.registries.get_mut(host) else {
+fn status(world: &World, host: &str, repository: &str, id: &str) -> Response {
+    let Some(registry) = world.registries.get(host) else {
         return Response::empty(502);
     };
-    let known = registry.repository(repository);
-    if let Some(refusal) = missing_reference(known, &manifest) {
-        return refusal;
-    }
-    let tag = Digest::parse(reference).is_none().then_some(reference);
-    if tag
-        .and_then(|tag| known.tags.get(tag))
-        .is_some_and(|entry| entry.locked)
-    {
-        return registry_error::disallowed();
-    }
-    let media_type = request
-        .header("content-type")
-        .or(manifest["mediaType"].as_str())
-        .unwrap_or_default()
-        .to_owned();
-    known.manifests.insert(
-        digest.clone(),
-        ManifestEntry {
-            media_type,
-            uploaded: now,
-            created: now,
+    match find(world, host, repository, id) {
+        Some(upload) => Response {
+            status: 204,
+            ..progress(registry, repository, id, upload.received.length())
         },
-    );
-    if let Some(tag) = tag {
-        known.set_tag(tag, &digest, now);
-    }
-    world.store.put(request.body.clone());
-    let response = Response::empty(201)
-        .with("Location", format!("/v2/{repository}/manifests/{digest}"))
-        .with("Docker-Content-Digest", digest.as_str());
-    match manifest["subject"]["digest"].as_str() {
-        Some(subject) => response.with("OCI-Subject", subject),
-        None => response,
+        None => upload_unknown(registry),
     }
 }
 
-/// Returns the refusal of a manifest if its repository does not have all referenced content.
-fn missing_reference(repository: &Repository, manifest: &Value) -> Option<Response> {
-    let (digest, is_manifest) =
-        references(manifest)
-            .into_iter()
-            .find(|(digest, is_manifest)| {
-                if *is_manifest {
-                    !repository.manifests.contains_key(digest)
-                } else {
-                    !repository.blobs.contains(digest)
-                }
-            })?;
-    let code = if is_manifest {
-        "MANIFEST_UNKNOWN"
-    } else {
-        "MANIFEST_BLOB_UNKNOWN"
-    };
-    let detail = json!({"digest": digest});
-    Some(Response::registry_error(
-        400,
-        code,
-        "blob unknown to registry",
-        detail,
-    ))
-}
-
-/// Returns the digests to which a manifest refers, each with true if it is a manifest.
-pub fn references(manifest: &Value) -> Vec<(Digest, bool)> {
-    let digest = |descriptor: &Value| Digest::parse(descriptor["digest"].as_str()?);
-    let children = manifest["manifests"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(digest);
-    let config = std::iter::once(&manifest["config"]).filter_map(digest);
-    let layers = manifest["layers"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(digest);
-    children
-        .map(|child| (child, true))
-        .chain(config.chain(layers).map(|blob| (blob, false)))
-        .collect()
-}
-
-fn delete_manifest(world: &mut World, host: &str, repository: &str, reference: &str) -> Response {
-    let unknown = || {
-        Response::registry_error(
-            404,
-            "MANIFEST_UNKNOWN",
-            "manifest unknown",
-            json!({"Reference": reference}),
-        )
-    };
+fn delete_blob(world: &mut World, host: &str, repository: &str, digest: &str) -> Response {
     let known = world
         .registries
         .get_mut(host)
         .and_then(|registry| registry.repositories.get_mut(repository));
-    let Some(known) = known else { return unknown() };
-    if known.tags.get(reference).is_some_and(|entry| entry.locked) {
-        return registry_error::disallowed();
+    let removed = known
+        .zip(Digest::parse(digest))
+        .is_some_and(|(known, digest)| known.blobs.remove(&digest));
+    if removed {
+        return Response::empty(202);
     }
-    let Some(digest) = known.resolve(reference) else {
-        return unknown();
+    let detail = json!({"digest": digest});
+    Response::registry_error(404, "BLOB_UNKNOWN", "blob unknown to registry", detail)
+}
+
+/// Adds a blob to a repository, and returns the response to its upload or mount.
+fn add_blob(world: &mut World, host: &str, repository: &str, digest: &Digest) -> Response {
+    let Some(registry) = world.registries.get_mut(host) else {
+        return Response::empty(502);
     };
-    if Digest::parse(reference).is_some() {
-        known.manifests.remove(&digest);
-        known.tags.retain(|_, entry| entry.digest != digest);
-    } else {
-        known.tags.remove(reference);
-    }
-    Response::empty(202)
-}
-
-fn add_blob(world: &mut World, host: &str, repository: &str, digest: &Digest) {
-    if let Some(registry) = world.registries.get_mut(host) {
-        registry.repository(repository).blobs.insert(digest.clone());
-    }
-}
-
-fn find<'a>(
-    world: &'a mut World,
-    host: &str,
-    repository: &str,
-    id: &str,
-) -> Option<&'a mut Upload> {
-    world
-        .uploads
-        .get_mut(id)
-        .filter(|upload| upload.host == host && upload.repository == repository)
-}
-
-fn accepted(repository: &str, id: &str, length: usize) -> Response {
-    let last = length.saturating_sub(1);
-    Response::empty(202)
-        .with(
-            "Location",
-            format!("/v2/{repository}/blobs/uploads/{id}?_nouploadcache=false&_state={length}"),
-        )
-        .with("Docker-Upload-Uuid", id)
-        .with("Range", format!("0-{last}"))
-}
-
-fn created(repository: &str, digest: &Digest) -> Response {
+    registry.repository(repository).blobs.insert(digest.clone());
+    let location = format!(
+        "{}/v2/{repository}/blobs/{digest}",
+        location_prefix(registry)
+    );
     Response::empty(201)
-        .with("Location", format!("/v2/{repository}/blobs/{digest}"))
+        .with("Location", location)
         .with("Docker-Content-Digest", digest.as_str())
 }
 
-fn upload_unknown() -> Response {
-    Response::registry_error(
-        404,
-        "BLOB_UPLOAD_INVALID",
-        "blob upload invalid",
-        Value::Null,
-    )
+fn find<'a>(world: &'a World, host: &str, repository: &str, id: &str) -> Option<&'a Upload> {
+    world
+        .uploads
+        .get(id)
+        .filter(|upload| upload.host == host && upload.repository == repository)
 }
 
-fn digest_invalid() -> Response {
+fn accepted(world: &World, host: &str, id: &str) -> Response {
+    match (world.registries.get(host), world.uploads.get(id)) {
+        (Some(registry), Some(upload)) => {
+            progress(registry, &upload.repository, id, upload.received.length())
+        }
+        _ => upload_invalid(),
+    }
+}
+
+/// Returns 202 with the received part of an upload and the `Location` of the next request.
+fn progress(registry: &Registry, repository: &str, id: &str, length: u64) -> Response {
+    let location = format!(
+        "{}/v2/{repository}/blobs/uploads/{id}?_nouploadcache=false&_state={length}",
+        location_prefix(registry)
+    );
+    Response::empty(202)
+        .with("Location", location)
+        .with("Docker-Upload-Uuid", id)
+        .with("Range", format!("0-{}", length.saturating_sub(1)))
+}
+
+fn location_prefix(registry: &Registry) -> String {
+    if registry.uploads.absolute_locations {
+        format!("{}://{}", registry.transport.scheme(), registry.host)
+    } else {
+        String::new()
+    }
+}
+
+fn upload_unknown(registry: &Registry) -> Response {
+    match registry.kind {
+        RegistryKind::Azure(_) => upload_invalid(),
+        RegistryKind::Google(_) | RegistryKind::Token(_) | RegistryKind::Oci(_) => {
+            let message = "blob upload unknown to registry";
+            Response::registry_error(404, "BLOB_UPLOAD_UNKNOWN", message, json!({}))
+        }
+    }
+}
+
+fn upload_invalid() -> Response {
+    let message = "blob upload invalid";
+    Response::registry_error(404, "BLOB_UPLOAD_INVALID", message, Value::Null)
+}
+
+fn range_invalid(registry: &Registry, repository: &str, id: &str, length: u64) -> Response {
+    let message = "blob upload invalid";
+    let mut response = Response::registry_error(416, "BLOB_UPLOAD_INVALID", message, Value::Null);
+    if registry.uploads.resumable {
+        let progress = progress(registry, repository, id, length);
+        response.headers.extend(progress.headers);
+    }
+    response
+}
+
+fn length_required() -> Response {
+    let page = "<html>\r\n<head><title>411 Length Required</title></head>\r\n</html>\r\n";
+    Response::new(411, "text/html", page)
+}
+
+fn too_large() -> Response {
+    let page = "<html>\r\n<head><title>413 Request Entity Too Large</title></head>\r\n</html>\r\n";
+    Response::new(413, "text/html", page)
+}
+
+/// Returns the refusal of content that does not have the named digest.
+pub fn digest_invalid() -> Response {
     let message = "provided digest did not match uploaded content";
     Response::registry_error(400, "DIGEST_INVALID", message, Value::Null)
 }

@@ -2,6 +2,7 @@
 //!
 //! They run under `libtest-mimic`, which reports a test whose tool is absent as ignored (`support/needs.rs`).
 
+mod docker_registry;
 #[path = "../support/needs.rs"]
 mod needs;
 mod python;
@@ -19,5 +20,6 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let mut trials = python::trials(&arguments);
     trials.extend(tools::trials());
+    trials.extend(docker_registry::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }

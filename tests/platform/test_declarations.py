@@ -9,7 +9,8 @@ import yaml
 from declarations import configured, declared, documented, readme
 from templates import render
 
-# Variables that a user of the platform does not set: the wrappers or the worker set them, or they are secrets there.
+# Variables that a user of the platform does not set: the wrappers or the worker set them, they are secrets there, or they
+# are for registries that are not in Azure.
 NOT_SET_BY_USERS = {
     "OUTPUT_DIR",
     "CODEBUNDLE_TEMP_DIR",
@@ -20,9 +21,18 @@ NOT_SET_BY_USERS = {
     "AZURE_CONFIG_DIR",
     "NO_PROXY",
     "SSL_CERT_FILE",
+    "REGISTRY_TYPE",
+    "REGISTRY_INSECURE",
+    "DOCKER_CONFIG",
 }
 # Secrets of the environment that are not secrets of the platform.
-NOT_PLATFORM_SECRETS = {"AZURE_CLIENT_SECRET", "HTTPS_PROXY", "OTEL_EXPORTER_OTLP_HEADERS"}
+NOT_PLATFORM_SECRETS = {
+    "AZURE_CLIENT_SECRET",
+    "HTTPS_PROXY",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "REGISTRY_USERNAME",
+    "REGISTRY_PASSWORD",
+}
 # Defaults that describe a rule instead of a value; they are empty on the platform.
 DESCRIBED_DEFAULTS = {"detected", "the cloud's", "the highest release", ""}
 WRAPPERS = [("sli.robot", "sli", "sli"), ("runbook.robot", "taskset", "taskset")]

@@ -200,7 +200,8 @@ pub fn acr_authorization(sandbox: &Sandbox, scopes: &[&str]) -> String {
     )
 }
 
-fn read_response(stream: &mut impl Read, method: &str) -> io::Result<Response> {
+/// Reads the response to a request with this method.
+pub fn read_response(stream: &mut impl Read, method: &str) -> io::Result<Response> {
     let (head, rest) = read_head(stream)?;
     let mut lines = head.lines();
     let status = lines

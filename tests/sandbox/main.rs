@@ -6,4 +6,6 @@ mod client;
 mod demo;
 mod faults;
 mod imports;
+mod plain_registry;
 mod services;
+mod uploads;

@@ -74,6 +74,9 @@ pub fn run<'a>(executable: &'a str, world: &'a Sandbox) -> Run<'a> {
     environment.insert("REGISTRY_NAME".to_owned(), ACR.to_owned());
     // Tests of both categories unset this.
     environment.insert("IMAGES".to_owned(), "codecollection".to_owned());
+    // Tests of copies set other ones.
+    environment.insert("SYNC_METHOD".to_owned(), "import".to_owned());
+    environment.insert("COPY_REFERRERS".to_owned(), "false".to_owned());
     environment.insert("OUTPUT_DIR".to_owned(), folder.path().display().to_string());
     Run {
         executable,

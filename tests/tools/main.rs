@@ -5,8 +5,10 @@
 
 #[path = "../sandbox/client.rs"]
 mod client;
+mod copies;
 #[path = "../support/needs.rs"]
 mod needs;
+mod uploads;
 
 use client::{Response, acr_authorization, request};
 use libtest_mimic::Arguments;
@@ -54,6 +56,41 @@ fn main() -> ExitCode {
             "registries_with_token_services_can_be_added",
             &[skopeo()],
             registries_with_token_services_can_be_added,
+        ),
+        needs::test(
+            "skopeo_copies_with_every_login",
+            &[skopeo()],
+            copies::skopeo_copies_with_every_login,
+        ),
+        needs::test(
+            "skopeo_copies_each_kind_of_manifest_unchanged",
+            &[skopeo()],
+            copies::skopeo_copies_each_kind_of_manifest_unchanged,
+        ),
+        needs::test(
+            "skopeo_copies_over_plain_http",
+            &[skopeo()],
+            copies::skopeo_copies_over_plain_http,
+        ),
+        needs::test(
+            "skopeo_copies_into_an_acr_that_refuses_mounts",
+            &[skopeo()],
+            copies::skopeo_copies_into_an_acr_that_refuses_mounts,
+        ),
+        needs::test(
+            "skopeo_copies_between_the_sandbox_and_docker_registry",
+            &[skopeo(), registry()],
+            copies::skopeo_copies_between_the_sandbox_and_docker_registry,
+        ),
+        needs::test(
+            "uploads_are_answered_as_by_docker_registry",
+            &[registry()],
+            uploads::uploads_are_answered_as_by_docker_registry,
+        ),
+        needs::test(
+            "manifests_are_answered_as_by_docker_registry",
+            &[registry()],
+            uploads::manifests_are_answered_as_by_docker_registry,
         ),
     ];
     libtest_mimic::run(&arguments, trials).exit_code()
@@ -235,12 +272,20 @@ impl DockerRegistry {
     }
 
     fn request(&self, method: &str, target: &str, accept: &str) -> Response {
+        self.send(method, target, &[("Accept", accept)], b"")
+    }
+
+    fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        write!(
-            stream,
-            "{method} {target} HTTP/1.0\r\nHost: x\r\nAccept: {accept}\r\n\r\n"
-        )
-        .unwrap();
+        let mut head = format!(
+            "{method} {target} HTTP/1.0\r\nHost: x\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        write!(stream, "{head}\r\n").unwrap();
+        stream.write_all(body).unwrap();
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();
         let end = bytes
@@ -377,7 +422,7 @@ fn registries_with_token_services_can_be_added() {
             RegistryKind::Token(settings) => {
                 settings.pull_limit.as_ref().map(|limit| limit.remaining)
             }
-            RegistryKind::Google(_) | RegistryKind::Azure(_) => None,
+            RegistryKind::Google(_) | RegistryKind::Azure(_) | RegistryKind::Oci(_) => None,
         },
     );
     // The index and the manifest of one platform.

@@ -12,9 +12,9 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::verify::{LONGEST_RECHECK, RECHECK, State, arrives_within, read_targets};
-use super::{Ending, Importer};
+use super::{Attempt, Ending, Importer, Method, Referrers};
 use crate::azure::{ImportRequest, Progress, RegistryResource, Start};
-use crate::destination::Destination;
+use crate::destination::Acr;
 use crate::name::DOCKER_HUB;
 use crate::plan::Action;
 use crate::platform::Platform;
@@ -40,9 +40,12 @@ const UNCERTAIN_TIMEOUT: Duration = Duration::from_secs(60);
 /// Wait between two attempts to start an import while another run imports the same target.
 const BUSY_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Receives the refusal of an import, or `None` if it was accepted.
+pub(super) type OnAnswer<'a> = &'a (dyn Fn(Option<&Problem>) + Sync);
+
 /// Imports through Azure Resource Manager.
 pub struct ArmImporter {
-    destination: Arc<Destination>,
+    destination: Arc<Acr>,
     docker: Option<Account>,
     platform: Platform,
     /// The number of imports that run.
@@ -52,7 +55,7 @@ pub struct ArmImporter {
 impl ArmImporter {
     /// The Docker Hub account is sent only with images of Docker Hub. After an import, the destination must have the
     /// manifest for `platform`.
-    pub fn new(destination: Arc<Destination>, docker: Option<Account>, platform: Platform) -> Self {
+    pub fn new(destination: Arc<Acr>, docker: Option<Account>, platform: Platform) -> Self {
         Self {
             destination,
             docker,
@@ -61,13 +64,51 @@ impl ArmImporter {
         }
     }
 
+    /// Imports one image, and calls `note` with the refusal, or without one, as soon as Azure answers the request.
+    pub(super) async fn import_noting(
+        &self,
+        action: &Action,
+        limit: &Limit,
+        note: OnAnswer<'_>,
+    ) -> Attempt {
+        let _counted = Counted::new(&self.running);
+        let ending = match limit.guard(self.request(action, note)).await {
+            Ok(Requested::Verified) => Ending::Imported,
+            Ok(Requested::Succeeded) => {
+                let mut last = None;
+                match limit.guard(self.wait_until_verified(action, &mut last)).await {
+                    Ok(None) => Ending::Imported,
+                    Ok(Some(wrong)) => Ending::Failed(wrong),
+                    // The last state of the destination says more than the timeout.
+                    Err(problem) => Ending::Uncertain(unconfirmed(last.unwrap_or(problem))),
+                }
+            }
+            Err(problem) => Ending::Failed(match problem.cause {
+                Cause::Deadline | Cause::Interrupted => problem.acted().advise(
+                    "the import may still succeed in Azure: run again in a few minutes; images that have arrived by then are not imported again",
+                ),
+                _ => problem,
+            }),
+        };
+        Attempt {
+            ending,
+            method: Method::Import,
+            fallback: None,
+            referrers: Referrers::default(),
+        }
+    }
+
     /// Starts an import and polls it until it ends.
     ///
     /// An error is final: the destination was read after it.
-    async fn request(&self, action: &Action) -> Result<Requested, Problem> {
-        let registry = self.destination.resource().await?;
+    async fn request(&self, action: &Action, note: OnAnswer<'_>) -> Result<Requested, Problem> {
+        let registry = self
+            .destination
+            .resource()
+            .await
+            .inspect_err(|problem| note(Some(problem)))?;
         let client = self.destination.client().await?;
-        match self.start(registry, action, client).await? {
+        match self.start(registry, action, client, note).await? {
             None => Ok(Requested::Verified),
             Some(progress) => match self
                 .poll_until_ended(progress, registry, action, client)
@@ -85,6 +126,7 @@ impl ArmImporter {
         registry: &RegistryResource,
         action: &Action,
         client: &RegistryClient,
+        note: OnAnswer<'_>,
     ) -> Result<Option<Progress>, Problem> {
         let docker = self
             .docker
@@ -94,7 +136,9 @@ impl ArmImporter {
         let request = request_of(action);
         let started = Instant::now();
         loop {
-            match manager.start_import(registry, &request, docker).await {
+            let answer = manager.start_import(registry, &request, docker).await;
+            note(answer.as_ref().err());
+            match answer {
                 Ok(Start::Begun(progress)) => return Ok(Some(progress)),
                 Ok(Start::Busy(problem)) => {
                     let name = action.short_name();
@@ -207,26 +251,8 @@ impl ArmImporter {
 
 #[async_trait]
 impl Importer for ArmImporter {
-    async fn import(&self, action: &Action, limit: &Limit) -> Ending {
-        let _counted = Counted::new(&self.running);
-        match limit.guard(self.request(action)).await {
-            Ok(Requested::Verified) => Ending::Imported,
-            Ok(Requested::Succeeded) => {
-                let mut last = None;
-                match limit.guard(self.wait_until_verified(action, &mut last)).await {
-                    Ok(None) => Ending::Imported,
-                    Ok(Some(wrong)) => Ending::Failed(wrong),
-                    // The last state of the destination says more than the timeout.
-                    Err(problem) => Ending::Uncertain(unconfirmed(last.unwrap_or(problem))),
-                }
-            }
-            Err(problem) => Ending::Failed(match problem.cause {
-                Cause::Deadline | Cause::Interrupted => problem.acted().advise(
-                    "the import may still succeed in Azure: run again in a few minutes; images that have arrived by then are not imported again",
-                ),
-                _ => problem,
-            }),
-        }
+    async fn import(&self, action: &Action, limit: &Limit) -> Attempt {
+        self.import_noting(action, limit, &|_| {}).await
     }
 }
 

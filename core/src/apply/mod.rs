@@ -3,8 +3,11 @@
 //! A failed import does not stop the others. A check does not call this module.
 
 mod arm;
+mod auto;
+mod copy;
 mod verify;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,6 +19,8 @@ use crate::plan::{Action, Plan};
 use crate::problem::Problem;
 use crate::wire::Limit;
 pub use arm::ArmImporter;
+pub use auto::AutoImporter;
+pub use copy::{Copied, CopyImporter, Referrers};
 
 /// Longest time for the import of one image, from its request to its verification.
 const IMPORT: Duration = Duration::from_secs(900);
@@ -36,15 +41,60 @@ pub enum Ending {
 pub struct Outcome {
     /// The targets of the action. No other action of the plan has them.
     pub targets: Vec<DestinationTag>,
-    pub ending: Ending,
+    pub attempt: Attempt,
     pub duration: Duration,
+}
+
+/// The way that an image took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Azure imported it.
+    Import,
+    /// This program copied it.
+    Copy(Copied),
+}
+
+/// The end of the last attempt to bring an image to the destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    pub ending: Ending,
+    pub method: Method,
+    /// Why the image was copied instead of imported.
+    pub fallback: Option<Problem>,
+    /// The artifacts that refer to the image.
+    pub referrers: Referrers,
 }
 
 /// A way of an image into the destination.
 #[async_trait]
 pub trait Importer: Send + Sync {
     /// Imports one image, and verifies the digest of every target and the presence of the platform's manifest.
-    async fn import(&self, action: &Action, limit: &Limit) -> Ending;
+    async fn import(&self, action: &Action, limit: &Limit) -> Attempt;
+}
+
+/// Brings what refers to an image after the image itself, whatever way the image took.
+pub struct WithReferrers {
+    pub importer: Box<dyn Importer>,
+    pub copy: Arc<CopyImporter>,
+}
+
+#[async_trait]
+impl Importer for WithReferrers {
+    async fn import(&self, action: &Action, limit: &Limit) -> Attempt {
+        let attempt = self.importer.import(action, limit).await;
+        if attempt.ending != Ending::Imported {
+            return attempt;
+        }
+        let work = async { Ok(self.copy.bring_referrers(action).await) };
+        let referrers = limit.guard(work).await.unwrap_or_else(|problem| Referrers {
+            copied: 0,
+            problems: vec![problem],
+        });
+        Attempt {
+            referrers,
+            ..attempt
+        }
+    }
 }
 
 /// Applies a plan, and calls `done` for each outcome when its import ends.
@@ -56,10 +106,10 @@ pub async fn apply(
 ) -> Vec<Outcome> {
     let imports = plan.actions().map(|action| async move {
         let started = Instant::now();
-        let ending = importer.import(action, &limit.for_image(IMPORT)).await;
+        let attempt = importer.import(action, &limit.for_image(IMPORT)).await;
         let outcome = Outcome {
             targets: action.targets.clone(),
-            ending,
+            attempt,
             duration: started.elapsed(),
         };
         done(action, &outcome);

@@ -51,12 +51,20 @@ pub(super) async fn arrives_within(
     }
 }
 
-/// Reads every target. A wrong digest counts more than a missing tag.
+/// Reads every target, and the platform's manifest.
 pub(super) async fn read_targets(
     action: &Action,
     client: &RegistryClient,
     platform: &Platform,
 ) -> Result<State, Problem> {
+    match read_tags(action, client).await? {
+        State::There => verify_children(action, client, platform).await,
+        state @ (State::NotYet(_) | State::Wrong(_)) => Ok(state),
+    }
+}
+
+/// Reads the digest of every target. A wrong digest counts more than a missing tag.
+pub(super) async fn read_tags(action: &Action, client: &RegistryClient) -> Result<State, Problem> {
     let mut state = State::There;
     for target in &action.targets {
         let found = client.resolve(&target.repository, &target.tag).await?;
@@ -78,10 +86,7 @@ pub(super) async fn read_targets(
             }
         }
     }
-    match state {
-        State::There => verify_children(action, client, platform).await,
-        State::NotYet(_) | State::Wrong(_) => Ok(state),
-    }
+    Ok(state)
 }
 
 /// Checks that the platform's manifest exists, because an index alone cannot be pulled. An import into a registry that

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use tokio::sync::Mutex;
@@ -22,7 +22,7 @@ use super::refusal::client_refused_by_firewall;
 use crate::cloud::ACR_SCOPE;
 use crate::name::Registry;
 use crate::problem::{Cause, Problem, Side};
-use crate::registry::{CachedToken, Scope, Tokens};
+use crate::registry::{Authorization, CachedToken, Scope, Tokens};
 use crate::wire::{Request, Response, Wire};
 
 /// Scopes in one access token.
@@ -167,6 +167,19 @@ impl AcrTokens {
         }
     }
 
+    /// The smallest role for copies. A registry in ABAC mode ignores AcrPush.
+    fn role_to_copy(&self) -> &'static str {
+        match self.roles {
+            RoleMode::Rbac => "AcrPush",
+            RoleMode::Abac => {
+                "'Container Registry Repository Writer' (the registry is in ABAC mode)"
+            }
+            RoleMode::Unknown => {
+                "AcrPush, or in a registry in ABAC mode 'Container Registry Repository Writer',"
+            }
+        }
+    }
+
     /// The smallest role for checks. A registry in ABAC mode ignores AcrPull.
     fn roles_to_check(&self) -> &'static str {
         match self.roles {
@@ -184,10 +197,13 @@ impl AcrTokens {
 
 #[async_trait]
 impl Tokens for AcrTokens {
-    async fn token(&self, scope: &Scope) -> Result<Option<SecretString>, Problem> {
+    async fn token(&self, scope: &Scope) -> Result<Option<Authorization>, Problem> {
         let group = self.group(&BTreeSet::from([scope.clone()]));
         match group.first() {
-            Some(group) => self.access(group).await.map(Some),
+            Some(group) => {
+                let token = self.access(group).await?;
+                Ok(Some(Authorization::Bearer(token)))
+            }
             None => Err(Problem::new(
                 Side::Local,
                 Cause::Invalid,
@@ -201,9 +217,9 @@ impl Tokens for AcrTokens {
         &self,
         _refusal: &Response,
         scope: &Scope,
-        refused: Option<SecretString>,
+        refused: Option<Authorization>,
     ) -> Result<bool, Problem> {
-        let Some(refused) = refused else {
+        let Some(Authorization::Bearer(refused)) = refused else {
             return Ok(true);
         };
         for group in self.group(&BTreeSet::from([scope.clone()])) {
@@ -234,6 +250,24 @@ impl Tokens for AcrTokens {
                  on the registry; {}",
                 self.roles_to_check()
             )),
+            _ => problem,
+        }
+    }
+
+    fn explain_write_refusal(&self, response: &Response) -> Problem {
+        let problem = self.explain_refusal(response);
+        let message = response.service_message().unwrap_or_default();
+        let is_firewall = client_refused_by_firewall(&message).is_some();
+        match (problem.cause, response.status) {
+            (Cause::AccessDenied, _) if !is_firewall => problem.advise(format!(
+                "the identity lacks the role to write to this registry: grant it {} on the registry, or \
+                 'Container Registry Data Importer and Data Reader' to import instead of copying (SYNC_METHOD=import)",
+                self.role_to_copy()
+            )),
+            // The text of an ACR is "The operation is disallowed on this registry, repository or image."
+            (_, StatusCode::METHOD_NOT_ALLOWED) => problem.advise(
+                "the tag, its repository or the registry is locked: see 'az acr repository show'",
+            ),
             _ => problem,
         }
     }

@@ -10,6 +10,7 @@ mod chart;
 mod credentials;
 mod metric_push;
 mod reader;
+mod registry_login;
 mod registry_name;
 mod secrets;
 mod setting;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 pub use chart::{ChartRequest, ChartSource};
 pub use metric_push::MetricPush;
+pub use registry_login::TargetLogin;
 pub use registry_name::RegistryName;
 pub use setting::{Unset, Variable};
 pub use variables::VARIABLES;
@@ -33,7 +35,7 @@ use crate::category::Category;
 use crate::cloud::Cloud;
 use crate::name::{Repository, Tag};
 use crate::platform::Platform;
-use crate::registry::Account;
+pub use crate::registry::{Account, RegistryCredentials};
 use crate::text::refused_value;
 use crate::text::strip_control;
 use crate::wire::Network;
@@ -67,7 +69,13 @@ pub struct Inputs<'a> {
     pub variable: &'a dyn Fn(&str) -> Option<String>,
     /// Returns the text of a file that a variable names.
     pub file: &'a dyn Fn(&Path) -> io::Result<String>,
+    /// Returns the login for a host from the text of Docker's configuration file, which may name a program to run. The
+    /// error says what is wrong, without secrets.
+    pub docker_login: DockerLogin<'a>,
 }
+
+/// Finds the login for a host in the text of Docker's configuration file.
+pub type DockerLogin<'a> = &'a dyn Fn(&str, &str) -> Result<Option<RegistryCredentials>, String>;
 
 impl Inputs<'_> {
     /// Returns the value under the first name that is set. An empty value and the platform's placeholder are unset.
@@ -77,6 +85,45 @@ impl Inputs<'_> {
             .filter_map(|name| (self.variable)(name))
             .map(|value| value.trim().to_owned())
             .find(|value| !value.is_empty() && value != PLACEHOLDER)
+    }
+}
+
+/// The kind of a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegistryType {
+    /// An Azure Container Registry.
+    Acr,
+    /// Any other registry.
+    Oci,
+}
+
+impl RegistryType {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Acr => "acr",
+            Self::Oci => "oci",
+        }
+    }
+}
+
+/// The way of images to the destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncMethod {
+    /// An import, and a copy if the import is refused for a reason that a copy gets around.
+    Auto,
+    /// Azure imports them.
+    Import,
+    /// This program copies them.
+    Copy,
+}
+
+impl SyncMethod {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Import => "import",
+            Self::Copy => "copy",
+        }
     }
 }
 
@@ -100,6 +147,10 @@ pub struct Config {
     pub target: Target,
     /// Whether to import.
     pub sync_images: bool,
+    /// How images are synced.
+    pub sync_method: SyncMethod,
+    /// Whether to copy the artifacts that refer to an image.
+    pub copy_referrers: bool,
     /// The images to check.
     pub images: BTreeSet<Category>,
     /// The branch of the CodeCollections, which is the prefix of their tags.
@@ -116,8 +167,8 @@ pub struct Config {
     pub use_date_tag: bool,
     /// The account to use at Docker Hub.
     pub docker: Option<Account>,
-    /// The identity of this run in Azure.
-    pub login: Login,
+    /// The login of the destination.
+    pub login: TargetLogin,
     /// The folder of reports and artifacts.
     pub output_dir: PathBuf,
     /// The folder of the artifact that the original wrote to its working folder.
@@ -200,35 +251,68 @@ impl Config {
         let render = |variable: &Variable| Some((variable.name, variable.in_report?(self)));
         let variables = VARIABLES.iter().filter_map(render);
         variables
-            .chain([("credentials", self.login.origin.clone())])
+            .chain([("credentials", self.login.origin().to_owned())])
             .collect()
     }
 }
 
 impl Reader<'_> {
+    fn registry_name(&mut self) -> Option<RegistryName> {
+        let text = self.read(&variables::REGISTRY_NAME);
+        let parsed = match self.read(&variables::REGISTRY_TYPE)? {
+            RegistryType::Acr => RegistryName::parse(&text?),
+            RegistryType::Oci => RegistryName::parse_host(&text?),
+        };
+        let text = self.inputs.get(&variables::REGISTRY_NAME);
+        parsed
+            .map_err(|reason| self.mistake(&variables::REGISTRY_NAME, text.as_deref(), reason))
+            .ok()
+    }
+
     fn target(&mut self) -> Option<Target> {
         build!(Target {
-            registry: self.read(&variables::REGISTRY_NAME),
+            registry: self.registry_name(),
             repository_path: self.read(&variables::REGISTRY_REPOSITORY_PATH),
             subscription: Some(self.read(&variables::AZURE_RESOURCE_SUBSCRIPTION_ID)),
         })
     }
 
+    /// Only Azure can import.
+    fn sync_method(&mut self, is_azure: bool) -> Option<SyncMethod> {
+        let variable = &variables::SYNC_METHOD;
+        match (self.read(variable)?, is_azure) {
+            (SyncMethod::Import, false) => {
+                let reason = "only an Azure Container Registry imports; with REGISTRY_TYPE=oci it must be auto or copy";
+                self.mistake(variable, Some(SyncMethod::Import.name()), reason);
+                None
+            }
+            (_, false) => Some(SyncMethod::Copy),
+            (method, true) => Some(method),
+        }
+    }
+
     fn config(&mut self) -> Option<Config> {
         let destination = self.target();
-        let found_login = self.login();
+        let name = destination.as_ref().map(|target| &target.registry);
+        let is_azure = name.is_none_or(|name| name.kind() == RegistryType::Acr);
+        let found_login = match name.filter(|_| !is_azure) {
+            Some(name) => self.registry_login(name),
+            None => self.login().map(TargetLogin::Azure),
+        };
         let given_cloud = self.read(&variables::AZURE_CLOUD);
         let cloud = destination
             .as_ref()
             .and_then(|target| target.registry.cloud())
             .or(given_cloud)
-            .or(found_login.as_ref().and_then(|login| login.cloud));
+            .or(found_login.as_ref().and_then(|login| login.azure()?.cloud));
         let output = self.read(&variables::OUTPUT_DIR);
         let temp = self.read(&variables::CODEBUNDLE_TEMP_DIR);
         build!(Config {
             program: Some(self.program),
             target: destination,
             sync_images: self.read(&variables::SYNC_IMAGES),
+            sync_method: self.sync_method(is_azure),
+            copy_referrers: self.read(&variables::COPY_REFERRERS),
             images: self.read(&variables::IMAGES),
             git_ref: self.read(&variables::REF),
             sync_ref_latest: self.read(&variables::SYNC_REF_LATEST),

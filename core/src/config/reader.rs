@@ -78,6 +78,8 @@ impl Reader<'_> {
                 NoProxy::default()
             }),
             ca_bundle: self.read(&variables::SSL_CERT_FILE),
+            insecure: self.read(&variables::REGISTRY_INSECURE).unwrap_or_default(),
+            copy_concurrency: self.read(&variables::COPY_CONCURRENCY).unwrap_or(1),
         }
     }
 }

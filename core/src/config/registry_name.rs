@@ -1,5 +1,6 @@
 //! The value of `REGISTRY_NAME`: a registry's name or its login server.
 
+use super::RegistryType;
 use crate::cloud::Cloud;
 use crate::name::Registry;
 use crate::text::refused_value;
@@ -16,6 +17,8 @@ pub enum RegistryName {
         /// The cloud that its suffix belongs to.
         cloud: Cloud,
     },
+    /// `registry.example:5000`: any other registry (`REGISTRY_TYPE=oci`).
+    Host(Registry),
 }
 
 impl RegistryName {
@@ -46,26 +49,56 @@ impl RegistryName {
         }
     }
 
+    /// The same for a registry that is not an Azure Container Registry.
+    pub(super) fn parse_host(text: &str) -> Result<Self, String> {
+        let text = refused_value(text.trim_end_matches(['/', '.']));
+        if let Some((_, rest)) = text.split_once("://") {
+            let rest = rest.rsplit('@').next().unwrap_or_default();
+            return Err(format!(
+                "this is a URL; give the host, with a port or without, here {rest:?}"
+            ));
+        }
+        if let Some((host, path)) = text.split_once('/') {
+            return Err(format!(
+                "this has a path; give {host:?} here and {path:?} as REGISTRY_REPOSITORY_PATH"
+            ));
+        }
+        let host = text.parse();
+        host.map(Self::Host)
+            .map_err(|error: crate::name::NameError| error.reason().to_owned())
+    }
+
     /// The text that the user gave, in lower case.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Name(name) => name,
+            Self::Host(server) => server.as_str(),
             Self::LoginServer { server, .. } => server.as_str(),
+        }
+    }
+
+    pub fn kind(&self) -> RegistryType {
+        match self {
+            Self::Name(_) | Self::LoginServer { .. } => RegistryType::Acr,
+            Self::Host(_) => RegistryType::Oci,
         }
     }
 
     /// The cloud of the login server; none for a name.
     pub(super) fn cloud(&self) -> Option<Cloud> {
         match self {
-            Self::Name(_) => None,
+            Self::Name(_) | Self::Host(_) => None,
             Self::LoginServer { cloud, .. } => Some(*cloud),
         }
     }
 
     /// The name of the resource in Azure, as `az acr` takes it: `myacr` of `myacr-c5gkd3e4.azurecr.io`.
     pub fn resource_name(&self) -> &str {
-        // The name of a registry contains neither '.' nor '-'.
         let text = self.as_str();
+        if matches!(self, Self::Host(_)) {
+            return text;
+        }
+        // The name of a registry contains neither '.' nor '-'.
         text.split(['.', '-']).next().unwrap_or(text)
     }
 }
@@ -146,6 +179,25 @@ mod tests {
     fn resource_name_is_before_the_domain_name_label() {
         for text in ["MyAcr", "myacr.azurecr.io", "myacr-c5gkd3e4.azurecr.io"] {
             assert_eq!(RegistryName::parse(text).unwrap().resource_name(), "myacr");
+        }
+    }
+
+    #[test]
+    fn host_of_another_registry_has_a_port_and_no_path() {
+        for text in ["harbor.example", "Registry.example:5000", "localhost:5000"] {
+            let host = text.parse().unwrap();
+            assert_eq!(RegistryName::parse_host(text), Ok(RegistryName::Host(host)));
+        }
+        for (text, part) in [
+            ("https://u:p@harbor.example", "here \"harbor.example\""),
+            (
+                "harbor.example/team",
+                "\"team\" as REGISTRY_REPOSITORY_PATH",
+            ),
+            ("harbor example", "host name"),
+        ] {
+            let error = RegistryName::parse_host(text).unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
         }
     }
 

@@ -8,9 +8,9 @@ use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use super::{Config, MetricPush, Target};
+use super::{Config, MetricPush, Target, TargetLogin};
 use crate::azure::{Credentials, Login};
-use crate::registry::Account;
+use crate::registry::{Account, RegistryCredentials};
 use crate::wire::Network;
 
 /// A shorter value of a header is not treated as a secret: a tenant's name, for example, occurs in other words.
@@ -24,6 +24,8 @@ impl Config {
             verify_children: _,
             target,
             sync_images: _,
+            sync_method: _,
+            copy_referrers: _,
             images: _,
             git_ref: _,
             sync_ref_latest: _,
@@ -46,7 +48,13 @@ impl Config {
             repository_path: _,
             subscription: _,
         } = target;
-        let mut secrets = of_login(login);
+        let mut secrets = match login {
+            TargetLogin::Azure(login) => of_login(login),
+            TargetLogin::Registry {
+                credentials,
+                origin: _,
+            } => credentials.iter().flat_map(of_registry).collect(),
+        };
         secrets.extend(docker.iter().flat_map(of_docker));
         secrets.extend(of_network(network));
         secrets.extend(metric_push.iter().flat_map(of_metric_push));
@@ -95,12 +103,21 @@ fn of_docker(account: &Account) -> Vec<SecretString> {
     vec![token.clone(), BASE64.encode(pair).into()]
 }
 
+fn of_registry(credentials: &RegistryCredentials) -> Vec<SecretString> {
+    match credentials {
+        RegistryCredentials::Password(account) => of_docker(account),
+        RegistryCredentials::IdentityToken(token) => vec![token.clone()],
+    }
+}
+
 /// The proxy's password as in the URL, and decoded.
 fn of_network(network: &Network) -> Vec<SecretString> {
     let Network {
         proxy,
         no_proxy: _,
         ca_bundle: _,
+        insecure: _,
+        copy_concurrency: _,
     } = network;
     let url = proxy
         .as_ref()

@@ -17,6 +17,7 @@ fn read_as(program: Program, variables: &[(&str, &str)]) -> Result<Config, Mista
         &Inputs {
             variable: &variable,
             file: &file,
+            docker_login: &|_, _| Ok(None),
         },
     )
 }
@@ -66,9 +67,11 @@ fn settings_of_the_report_keep_their_order() {
     let names: Vec<_> = settings.into_iter().map(|(name, _)| name).collect();
     let expected = [
         "REGISTRY_NAME",
+        "REGISTRY_TYPE",
         "REGISTRY_REPOSITORY_PATH",
         "AZURE_RESOURCE_SUBSCRIPTION_ID",
         "SYNC_IMAGES",
+        "SYNC_METHOD",
         "IMAGES",
         "REF",
         "SYNC_REF_LATEST",
@@ -80,6 +83,9 @@ fn settings_of_the_report_keep_their_order() {
         "USE_DATE_TAG",
         "USE_DOCKER_AUTH",
         "TIMEOUT_SECONDS",
+        "COPY_REFERRERS",
+        "COPY_CONCURRENCY",
+        "REGISTRY_INSECURE",
         "AZURE_CLOUD",
         "credentials",
     ];
@@ -251,6 +257,7 @@ fn url_in_a_variable_never_shows_its_user_password_or_query() {
             let inputs = Inputs {
                 variable: &given,
                 file: &file,
+                docker_login: &|_, _| Ok(None),
             };
             let text = match Config::read(Program::Sli, &inputs) {
                 Ok(config) => format!("{:?}", config.settings()),

@@ -8,9 +8,10 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+use super::{RegistryType, SyncMethod};
 use crate::category::Category;
 use crate::cloud::Cloud;
-use crate::name::{Repository, Tag};
+use crate::name::{NameError, Registry, Repository, Tag};
 use crate::text::refused_value;
 
 pub(super) fn text(text: &str) -> Result<String, String> {
@@ -102,6 +103,43 @@ pub(super) fn timeout(text: &str) -> Result<Duration, String> {
         Ok(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
         _ => Err("it must be a whole number of seconds from 1 to 86400".to_owned()),
     }
+}
+
+/// The registries that `REGISTRY_INSECURE` names, separated by commas or blanks.
+pub(super) fn registries(text: &str) -> Result<BTreeSet<Registry>, String> {
+    let names = text.split([',', ' ']).map(str::trim);
+    names
+        .filter(|name| !name.is_empty())
+        .map(|name| {
+            name.parse()
+                .map_err(|error: NameError| error.reason().to_owned())
+        })
+        .collect()
+}
+
+pub(super) fn copy_concurrency(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..=64) => Ok(count),
+        _ => Err("it must be a whole number from 1 to 64".to_owned()),
+    }
+}
+
+pub(super) fn sync_method(text: &str) -> Result<SyncMethod, String> {
+    let text = text.to_ascii_lowercase();
+    let methods = [SyncMethod::Auto, SyncMethod::Import, SyncMethod::Copy];
+    methods
+        .into_iter()
+        .find(|method| method.name() == text)
+        .ok_or_else(|| "it must be auto, import or copy".to_owned())
+}
+
+pub(super) fn registry_type(text: &str) -> Result<RegistryType, String> {
+    let text = text.to_ascii_lowercase();
+    let types = [RegistryType::Acr, RegistryType::Oci];
+    types
+        .into_iter()
+        .find(|kind| kind.name() == text)
+        .ok_or_else(|| "it must be acr or oci".to_owned())
 }
 
 pub(super) fn log_level(text: &str) -> Result<String, String> {

@@ -9,22 +9,32 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::setting::{Setting, Variable, settings};
-use super::{ChartSource, Program, RegistryName, chart, metric_push, values};
+use super::{ChartSource, Program, RegistryType, SyncMethod, chart, metric_push, values};
 use crate::category::Category;
 use crate::cloud::Cloud;
-use crate::name::{Repository, Tag};
+use crate::name::{Registry, Repository, Tag};
 use crate::platform::Platform;
 
 settings! {
     "What to keep in sync" {
-        REGISTRY_NAME: RegistryName = Setting::new(
+        REGISTRY_NAME: String = Setting::new(
             "REGISTRY_NAME",
             "NAME|LOGIN_SERVER",
-            RegistryName::parse,
-            "The Azure Container Registry: its name (myacr) or its login server (myacr.azurecr.io). Required.",
+            values::text,
+            "The Azure Container Registry: its name (myacr) or its login server (myacr.azurecr.io); with REGISTRY_TYPE=oci \
+             the host of the registry (host[:port]). Required.",
         )
         .required("the registry's name (myacr) or login server (myacr.azurecr.io)")
         .in_report(|config| config.target.registry.as_str().to_owned());
+
+        REGISTRY_TYPE: RegistryType = Setting::new(
+            "REGISTRY_TYPE",
+            "acr|oci",
+            values::registry_type,
+            "The kind of the registry: an Azure Container Registry, or any other registry of the OCI specification.",
+        )
+        .default("acr")
+        .in_report(|config| config.target.registry.kind().name().to_owned());
 
         REGISTRY_REPOSITORY_PATH: Repository = Setting::new(
             "REGISTRY_REPOSITORY_PATH",
@@ -42,7 +52,8 @@ settings! {
             "The subscription that holds the registry. Detected when unset.",
         )
         .in_report(|config| {
-            let given = config.target.subscription.as_ref().or(config.login.subscription.as_ref());
+            let of_login = config.login.azure().and_then(|login| login.subscription.as_ref());
+            let given = config.target.subscription.as_ref().or(of_login);
             given.map_or("detected", String::as_str).to_owned()
         });
 
@@ -52,6 +63,15 @@ settings! {
         )
         .defaults("false", "true")
         .in_report(|config| config.sync_images.to_string());
+
+        SYNC_METHOD: SyncMethod = Setting::new(
+            "SYNC_METHOD",
+            "auto|import|copy",
+            values::sync_method,
+            "How images are synced: imported by Azure, copied by this program, or (auto) copied if an import is refused.",
+        )
+        .default("auto")
+        .in_report(|config| config.sync_method.name().to_owned());
 
         IMAGES: BTreeSet<Category> = Setting::new(
             "IMAGES",
@@ -198,6 +218,56 @@ settings! {
             "How much is logged to stderr.",
         )
         .default("info");
+    }
+
+    "Copying, and registries that are not in Azure" {
+        COPY_REFERRERS: bool = Setting::switch(
+            "COPY_REFERRERS",
+            "Whether to copy signatures, SBOMs and other artifacts that refer to an image.",
+        )
+        .default("true")
+        .in_report(|config| config.copy_referrers.to_string());
+
+        COPY_CONCURRENCY: usize = Setting::new(
+            "COPY_CONCURRENCY",
+            "COUNT",
+            values::copy_concurrency,
+            "The most requests of a copy to one registry at the same time, each for reading and for writing.",
+        )
+        .default("24")
+        .in_report(|config| config.network.copy_concurrency.to_string());
+
+        REGISTRY_INSECURE: BTreeSet<Registry> = Setting::new(
+            "REGISTRY_INSECURE",
+            "HOSTS",
+            values::registries,
+            "Registries (host:port, separated by commas) to reach over plain HTTP.",
+        )
+        .in_report(|config| {
+            let names: Vec<_> = config.network.insecure.iter().map(Registry::as_str).collect();
+            names.join(", ")
+        });
+
+        REGISTRY_USERNAME: SecretString = Setting::new(
+            "REGISTRY_USERNAME",
+            "NAME",
+            values::secret,
+            "User of the registry, with REGISTRY_TYPE=oci.",
+        )
+        .secret();
+
+        REGISTRY_PASSWORD: SecretString = Setting::hidden(
+            "REGISTRY_PASSWORD",
+            "Password or access token of the registry, with REGISTRY_TYPE=oci.",
+        );
+
+        DOCKER_CONFIG: PathBuf = Setting::new(
+            "DOCKER_CONFIG",
+            "DIR",
+            values::path,
+            "Folder of Docker's config.json, whose login is used with REGISTRY_TYPE=oci if REGISTRY_USERNAME is unset.",
+        )
+        .unset_means("~/.docker");
     }
 
     "Azure credentials (the first form that is begun is used)" {

@@ -4,6 +4,7 @@
 //! longest chain of round trips. A failed read is data of its image.
 
 mod observed;
+mod plain_tags;
 mod stable_tag;
 
 use std::time::Duration;
@@ -143,10 +144,16 @@ impl Observer<'_> {
             repository_tags: None,
         };
         if let (TagSelector::Image { .. }, false) = (&desired.wanted, state.has(published)) {
-            state.repository_tags = Some(
-                self.repository_tags(source, client, desired, published)
-                    .await?,
-            );
+            let tags = match self.destination {
+                Destination::Acr(_) => {
+                    self.repository_tags(source, client, desired, published)
+                        .await?
+                }
+                Destination::Plain(_) => {
+                    Box::pin(self.plain_repository_tags(source, client, desired, published)).await?
+                }
+            };
+            state.repository_tags = Some(tags);
         }
         if self.config.verify_children && state.has_digest(published) {
             let architecture = &self.config.architecture;
@@ -167,6 +174,9 @@ impl Observer<'_> {
         state: &DestinationState,
         published: &SourceImage,
     ) -> Option<Problem> {
+        let Destination::Acr(acr) = self.destination else {
+            return None;
+        };
         let mut locked = Vec::new();
         for (tag, _) in state.overwritten(published) {
             let is_locked = async { Ok(is_locked(client, repository, tag).await) };
@@ -182,7 +192,7 @@ impl Observer<'_> {
             .iter()
             .map(|target| format!("{target} must be overwritten, but is locked"));
         let what = facts.collect::<Vec<_>>().join("; ");
-        let advice = unlock_advice(self.config.target.registry.resource_name(), &locked);
+        let advice = unlock_advice(acr.resource_name(), &locked);
         let problem = Problem::new(Side::Destination, Cause::Rejected, what).advise(advice);
         (!locked.is_empty()).then_some(problem)
     }

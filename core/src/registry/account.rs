@@ -6,3 +6,11 @@ pub struct Account {
     pub username: SecretString,
     pub token: SecretString,
 }
+
+/// What a registry or its token service accepts as a login.
+#[derive(Clone, Debug)]
+pub enum RegistryCredentials {
+    Password(Account),
+    /// A refresh token of Docker's OAuth 2 specification.
+    IdentityToken(SecretString),
+}

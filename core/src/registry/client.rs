@@ -6,7 +6,6 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use reqwest::header::{ACCEPT, CACHE_CONTROL, HeaderValue};
 use reqwest::{Method, StatusCode};
-use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
@@ -14,11 +13,11 @@ use super::absence::{self, Subject, is_of_registry, states_absence};
 use super::link;
 use super::manifest::{self, Manifest, ManifestKind};
 use super::tag_list::{MOST_OF_GOOGLE, MOST_TAGS, TagList};
-use super::tokens::{Scope, Tokens};
-use crate::name::{Digest, NameError, Registry, Repository, Tag, TagOrDigest};
+use super::tokens::{Authorization, Scope, Tokens};
+use crate::name::{Digest, Registry, Repository, Tag, TagOrDigest};
 use crate::platform::Platform;
 use crate::problem::{Cause, Problem, Side};
-use crate::wire::{Limit, Request, Response, Wire};
+use crate::wire::{Limit, Opened, Request, Response, Traffic, UploadBody, Wire};
 
 /// Docker's and the image specification's manifests and indexes.
 const MANIFEST_TYPES: &str = "application/vnd.oci.image.index.v1+json, \
@@ -41,6 +40,7 @@ pub struct RegistryClient {
     registry: Registry,
     side: Side,
     tokens: Arc<dyn Tokens>,
+    traffic: Traffic,
 }
 
 impl RegistryClient {
@@ -51,6 +51,20 @@ impl RegistryClient {
             registry,
             side,
             tokens,
+            traffic: Traffic::Check,
+        }
+    }
+
+    /// The same client for a copy, whose requests do not count with those of checks.
+    #[must_use]
+    pub(crate) fn copying(&self) -> Self {
+        let traffic = match self.side {
+            Side::Destination => Traffic::Upload,
+            _ => Traffic::Download,
+        };
+        Self {
+            traffic,
+            ..self.clone()
         }
     }
 
@@ -239,7 +253,6 @@ impl RegistryClient {
         cap: usize,
     ) -> Result<Option<Bytes>, Problem> {
         let url = self.url(&format!("/v2/{repository}/blobs/{digest}"))?;
-        let server = url.host_str().unwrap_or_default().to_owned();
         let request = Request {
             cap,
             ..self.request(Method::GET, url)
@@ -250,14 +263,21 @@ impl RegistryClient {
             StatusCode::OK => Err(response.invalid(format!(
                 "the blob's bytes do not match their digest {digest}"
             ))),
-            // Only the registry itself can report absence, not the storage that it redirects to.
-            _ if response.url.host_str() == Some(&server)
-                && states_absence(&response, Subject::Blob(repository, digest)) =>
-            {
-                Ok(None)
-            }
+            _ if self.lacks_blob(&response, repository, digest) => Ok(None),
             _ => Err(self.refused(&response)),
         }
+    }
+
+    /// True if the registry itself reports the blob as absent, not the storage that it redirects to.
+    pub(super) fn lacks_blob(
+        &self,
+        response: &Response,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> bool {
+        let server = self.url("/").ok();
+        server.is_some_and(|server| server.host() == response.url.host())
+            && states_absence(response, Subject::Blob(repository, digest))
     }
 
     /// The build date in an image's configuration, of an index in the configuration for the platform. None if it is
@@ -317,7 +337,7 @@ impl RegistryClient {
         &self,
         repository: &Repository,
         version: impl std::fmt::Display,
-        error: &NameError,
+        error: &dyn std::fmt::Display,
     ) -> Problem {
         let what = format!(
             "{error} (in manifest {version} of {}/{repository})",
@@ -339,12 +359,32 @@ impl RegistryClient {
             .advise("the tag may have been moved during the check: run again"))
     }
 
+    /// The problem of content that another manifest names and the registry does not have.
+    pub(crate) fn lacks(&self, repository: &Repository, digest: &Digest) -> Problem {
+        let what = format!(
+            "{}/{repository} does not have {digest}, which the image refers to",
+            self.registry
+        );
+        Problem::new(self.side, Cause::NotFound, what)
+    }
+
+    /// The problem of content that is not what its manifest states.
+    pub(super) fn damaged(&self, repository: &Repository, what: impl std::fmt::Display) -> Problem {
+        let what = format!("{}/{repository}: {what}", self.registry);
+        Problem::new(self.side, Cause::Invalid, what)
+            .advise("do not trust this content; something between here and the registry changes it, or the registry is damaged")
+    }
+
     pub(crate) fn request(&self, method: Method, url: Url) -> Request {
-        Request::new(self.side, method, url)
+        Request {
+            traffic: self.traffic,
+            ..Request::new(self.side, method, url)
+        }
     }
 
     pub(crate) fn url(&self, path: &str) -> Result<Url, Problem> {
-        Url::parse(&format!("https://{}{path}", self.registry)).map_err(|error| {
+        let scheme = self.wire.scheme(&self.registry);
+        Url::parse(&format!("{scheme}://{}{path}", self.registry)).map_err(|error| {
             Problem::new(
                 self.side,
                 Cause::Invalid,
@@ -367,17 +407,57 @@ impl RegistryClient {
         self.send_with(token, request).await
     }
 
+    /// Opens content, which is verified by its digest, on whatever host it is.
+    pub(super) async fn open(&self, scope: Scope, request: Request) -> Result<Opened, Problem> {
+        let mut is_renewed = false;
+        loop {
+            let token = self.tokens.token(&scope).await?;
+            let request = Authorization::apply(token.clone(), request.clone());
+            let opened = self.wire.open(request).await;
+            let opened = opened.map_err(|problem| self.tokens.explain_failure(problem))?;
+            match &opened {
+                Opened::Other(response)
+                    if response.status == StatusCode::UNAUTHORIZED
+                        && !is_renewed
+                        && self.tokens.renew(response, &scope, token).await? => {}
+                Opened::Other(_) | Opened::Content(_) => return Ok(opened),
+            }
+            is_renewed = true;
+        }
+    }
+
+    /// Sends a body that is read while it is sent, which `body` begins. It is begun once more if the token has ended.
+    pub(super) async fn upload<F: Future<Output = UploadBody>>(
+        &self,
+        scope: Scope,
+        request: Request,
+        body: impl Fn() -> F,
+    ) -> Result<Response, Problem> {
+        let mut is_renewed = false;
+        loop {
+            let token = self.tokens.token(&scope).await?;
+            let request = Authorization::apply(token.clone(), request.clone());
+            let response = self.wire.upload(request, body().await).await;
+            let response = response.map_err(|problem| self.tokens.explain_failure(problem))?;
+            if response.status != StatusCode::UNAUTHORIZED
+                || is_renewed
+                || !self.tokens.renew(&response, &scope, token).await?
+            {
+                return Ok(response);
+            }
+            is_renewed = true;
+        }
+    }
+
     async fn send_with(
         &self,
-        token: Option<SecretString>,
+        token: Option<Authorization>,
         request: Request,
     ) -> Result<Response, Problem> {
-        let request = Request {
-            bearer: token,
-            ..request
-        };
+        let request = Authorization::apply(token, request);
         // A blob is verified by its digest, on whatever host it is.
-        let response = if request.url.path().contains("/blobs/") {
+        let reads = request.method == Method::GET || request.method == Method::HEAD;
+        let response = if reads && request.url.path().contains("/blobs/") {
             self.wire.send_following(request).await
         } else {
             self.wire.send(request).await
@@ -390,6 +470,11 @@ impl RegistryClient {
             return absence::unproven(response);
         }
         self.tokens.explain_refusal(response)
+    }
+
+    /// The problem of a request that writes.
+    pub(super) fn refused_write(&self, response: &Response) -> Problem {
+        self.tokens.explain_write_refusal(response)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use oci_distribution::manifest::{IMAGE_MANIFEST_LIST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -26,6 +27,9 @@ const MOST_ENTRIES: usize = 10_000;
 pub struct Manifest {
     /// The digest of its bytes.
     pub digest: Digest,
+    pub bytes: Bytes,
+    /// As the manifest states it, otherwise as the registry does.
+    pub media_type: String,
     pub kind: ManifestKind,
 }
 
@@ -191,6 +195,8 @@ pub(super) fn read(response: &Response, version: &TagOrDigest) -> Result<Manifes
     };
     Ok(Manifest {
         digest: claimed.unwrap_or(digest),
+        bytes: response.body.clone(),
+        media_type: media_type.unwrap_or_default(),
         kind,
     })
 }

@@ -5,6 +5,7 @@
 
 mod absence;
 mod account;
+mod blob;
 mod bounded_vec;
 mod children;
 mod client;
@@ -12,18 +13,25 @@ mod link;
 mod manifest;
 #[cfg(test)]
 mod property_tests;
-mod public_tokens;
+mod referrers;
+mod registry_tokens;
+mod sources;
 mod tag_list;
 #[cfg(test)]
 mod test_response;
 mod tokens;
+mod write;
 
 pub(crate) use absence::{Subject, states_absence};
-pub use account::Account;
+pub use account::{Account, RegistryCredentials};
+pub(crate) use blob::{Blob, BlobReader};
 pub use client::RegistryClient;
 pub(crate) use client::uncached;
 pub use manifest::{Manifest, ManifestKind};
-pub use public_tokens::Sources;
+pub(crate) use referrers::{Referrer, cosign_tags, referrers_tag};
+pub use registry_tokens::RegistryTokens;
+pub use sources::Sources;
 pub use tag_list::TagList;
 pub(crate) use tokens::CachedToken;
-pub use tokens::{Scope, Tokens};
+pub use tokens::{Authorization, Scope, Tokens};
+pub(crate) use write::{Begun, Indexed, UploadRules};

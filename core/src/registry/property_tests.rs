@@ -6,7 +6,7 @@ use reqwest::header::HeaderValue;
 use url::Url;
 
 use super::link::{next_link, next_page};
-use super::public_tokens::{belongs_to, parse_challenge};
+use super::registry_tokens::{belongs_to, parse_challenge};
 use super::test_response::response;
 use super::{Manifest, ManifestKind, TagList, manifest};
 use crate::name::{Digest, Registry, TagOrDigest};

@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 
+use super::Account;
 use crate::name::Repository;
 use crate::problem::Problem;
-use crate::wire::Response;
+use crate::wire::{Request, Response};
 
 /// What a token permits: actions on one repository (distribution specification, "token scope").
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,11 +28,42 @@ impl Scope {
             actions: "pull",
         }
     }
+
+    /// To read and write a repository.
+    pub fn push(repository: &Repository) -> Self {
+        Self {
+            repository: repository.clone(),
+            actions: "pull,push",
+        }
+    }
 }
 
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "repository:{}:{}", self.repository, self.actions)
+    }
+}
+
+/// What a request is sent with.
+#[derive(Clone, Debug)]
+pub enum Authorization {
+    Bearer(SecretString),
+    Basic(Account),
+}
+
+impl Authorization {
+    /// The request with this authorization, or without any.
+    pub(super) fn apply(authorization: Option<Self>, request: Request) -> Request {
+        let (bearer, basic) = match authorization {
+            None => (None, None),
+            Some(Self::Bearer(token)) => (Some(token), None),
+            Some(Self::Basic(Account { username, token })) => (None, Some((username, token))),
+        };
+        Request {
+            bearer,
+            basic,
+            ..request
+        }
     }
 }
 
@@ -42,7 +74,7 @@ pub trait Tokens: Send + Sync {
     ///
     /// # Errors
     /// If the token service refuses or cannot be reached.
-    async fn token(&self, scope: &Scope) -> Result<Option<SecretString>, Problem>;
+    async fn token(&self, scope: &Scope) -> Result<Option<Authorization>, Problem>;
 
     /// Handles a 401 to a request with this token. True if another request may succeed with another token.
     ///
@@ -52,11 +84,16 @@ pub trait Tokens: Send + Sync {
         &self,
         refusal: &Response,
         scope: &Scope,
-        refused: Option<SecretString>,
+        refused: Option<Authorization>,
     ) -> Result<bool, Problem>;
 
     /// The problem of a refusal by the registry, with advice.
     fn explain_refusal(&self, response: &Response) -> Problem;
+
+    /// The same for a request that writes.
+    fn explain_write_refusal(&self, response: &Response) -> Problem {
+        self.explain_refusal(response)
+    }
 
     /// Adds the advice of this kind of registry to the problem of a failed request.
     fn explain_failure(&self, problem: Problem) -> Problem {
@@ -72,11 +109,11 @@ pub(crate) struct CachedToken {
 }
 
 impl CachedToken {
-    /// `lifetime` starts now; the token is renewed `margin` before its end.
+    /// `lifetime` starts now; the token is renewed `margin` before its end, but not in its first half.
     pub(crate) fn new(text: SecretString, lifetime: Duration, margin: Duration) -> Self {
         Self {
             text,
-            renew_at: Instant::now() + lifetime.saturating_sub(margin),
+            renew_at: Instant::now() + lifetime.saturating_sub(margin).max(lifetime / 2),
         }
     }
 

@@ -183,6 +183,7 @@ fn image(row: &Row) -> Value {
         "reason": row.reason,
         "outcome": outcome,
         "import_ms": duration,
+        "transfer": row.transfer.as_ref().map(super::Transfer::artifact),
         "problem": row.problem(),
         "wanted_by": row.wanted_by,
         "note": row.note,

@@ -7,6 +7,7 @@ mod render;
 mod row;
 mod status;
 mod table;
+mod transfer;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,6 +20,7 @@ pub use issue::Issue;
 pub use render::{RenderError, html, markdown};
 pub use row::{ActionResult, Row};
 pub use status::Status;
+pub use transfer::Transfer;
 
 use crate::apply::Outcome;
 use crate::plan::Plan;
@@ -78,7 +80,11 @@ impl Report {
             None => row::not_requested(entry),
         };
         let entries = plan.entries.iter();
-        let known = entries.map(|entry| row::row(&info.registry, entry, done(entry)));
+        let transfer = |entry| Transfer::of(entry, outcomes?);
+        let known = entries.map(|entry| {
+            let (done, transfer) = (done(entry), transfer(entry));
+            row::row(&info.registry, entry, done, transfer)
+        });
         let undiscovered = plan.undiscovered.iter();
         let unknown = undiscovered.map(|one| row::undiscovered_row(&info.registry, one));
         let rows = known.chain(unknown).collect();

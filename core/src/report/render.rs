@@ -6,6 +6,7 @@ use handlebars::{
 use serde::Serialize;
 
 use super::table::{self, Table};
+use super::transfer;
 use super::{Issue, Report};
 
 /// A template does not fit its data, which is a fault of this program.
@@ -86,6 +87,7 @@ fn page(report: &Report) -> Page<'_> {
         issues: report.issues.iter().map(shown_issue).collect(),
         others: table::wanted_by(report)
             .into_iter()
+            .chain(transfer::table(report))
             .chain([table::settings(report), table::hosts(report)])
             .collect(),
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Transfer;
 use crate::apply::{Ending, Outcome};
 use crate::discover::{Category, TagSelector, Undiscovered};
 use crate::name::{Digest, Tag, full_name};
@@ -50,6 +51,8 @@ pub struct Row {
     /// The reason for the verdict, as a sentence.
     pub reason: String,
     pub done: ActionResult,
+    /// The way that the image took; `None` if nothing was tried.
+    pub transfer: Option<Transfer>,
     /// The workloads of the chart that use it.
     pub wanted_by: Vec<String>,
     /// A warning to the user that does not change the verdict.
@@ -104,7 +107,7 @@ pub(super) fn done(entry: &Entry, outcomes: &[Outcome]) -> ActionResult {
     };
     let mut outcomes = outcomes.iter();
     match outcomes.find(|outcome| outcome.targets == action.targets) {
-        Some(outcome) => match &outcome.ending {
+        Some(outcome) => match &outcome.attempt.ending {
             Ending::Imported => ActionResult::Imported(outcome.duration),
             Ending::Uncertain(problem) => ActionResult::Uncertain {
                 problem: problem.clone(),
@@ -129,7 +132,12 @@ pub(super) fn done(entry: &Entry, outcomes: &[Outcome]) -> ActionResult {
     }
 }
 
-pub(super) fn row(registry: &str, entry: &Entry, done: ActionResult) -> Row {
+pub(super) fn row(
+    registry: &str,
+    entry: &Entry,
+    done: ActionResult,
+    transfer: Option<Transfer>,
+) -> Row {
     let desired = &entry.observed.desired;
     let published = match &entry.observed.source {
         SourceState::Published(published) => Some(published),
@@ -164,8 +172,11 @@ pub(super) fn row(registry: &str, entry: &Entry, done: ActionResult) -> Row {
         verdict: entry.verdict.clone(),
         reason: entry.reason(),
         done,
+        note: blocked
+            .or_else(|| transfer.as_ref().and_then(Transfer::note))
+            .or_else(|| entry.note.clone()),
+        transfer,
         wanted_by: desired.wanted_by.clone(),
-        note: blocked.or_else(|| entry.note.clone()),
     }
 }
 
@@ -204,6 +215,7 @@ pub(super) fn undiscovered_row(registry: &str, undiscovered: &Undiscovered) -> R
         verdict: Verdict::Unknown(problem.clone()),
         reason: problem.fact(),
         done: ActionResult::Nothing,
+        transfer: None,
         wanted_by: Vec::new(),
         note: None,
     }

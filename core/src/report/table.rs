@@ -27,7 +27,7 @@ pub(super) struct Field {
 }
 
 impl Table {
-    fn new(
+    pub(super) fn new(
         title: impl Into<String>,
         head: &[&'static str],
         rows: Vec<Vec<(String, &'static str)>>,
@@ -47,8 +47,8 @@ impl Table {
     }
 }
 
-const PLAIN: &str = "";
-const NOTHING: &str = "–";
+pub(super) const PLAIN: &str = "";
+pub(super) const NOTHING: &str = "–";
 
 pub(super) fn images(report: &Report) -> Table {
     let head = [
@@ -64,17 +64,20 @@ fn image(row: &Row) -> Vec<(String, &'static str)> {
         Some(tag) => row.source.replacen(&format!(":{tag}"), "", 1),
         None => row.source.clone(),
     };
+    let is_copy = matches!(&row.transfer, Some(transfer) if transfer.is_copy());
+    let (way, arrived) = match is_copy {
+        true => ("copy", "copied, verified"),
+        false => ("import", "imported, verified"),
+    };
     let (action, outcome, mood, duration) = match &row.done {
         ActionResult::Nothing => ("none", NOTHING, PLAIN, None),
         ActionResult::NotRequested => ("none (SYNC_IMAGES=false)", NOTHING, PLAIN, None),
-        ActionResult::Imported(duration) => {
-            ("import", "imported, verified", "good", Some(*duration))
-        }
+        ActionResult::Imported(duration) => (way, arrived, "good", Some(*duration)),
         ActionResult::Uncertain { duration, .. } => {
-            ("import", "not confirmed yet", "bad", Some(*duration))
+            (way, "not confirmed yet", "bad", Some(*duration))
         }
         ActionResult::Failed { duration: None, .. } => ("none", "not possible", "bad", None),
-        ActionResult::Failed { duration, .. } => ("import", "failed", "bad", *duration),
+        ActionResult::Failed { duration, .. } => (way, "failed", "bad", *duration),
     };
     vec![
         (source, PLAIN),
@@ -155,6 +158,15 @@ pub(super) fn settings(report: &Report) -> Table {
 /// Seconds with one decimal.
 pub(super) fn seconds(duration: Duration) -> String {
     format!("{:.1} s", duration.as_secs_f64())
+}
+
+/// Bytes in the unit that fits.
+pub(super) fn bytes(count: u64) -> String {
+    match count {
+        0..1_024 => format!("{count} B"),
+        1_024..1_048_576 => format!("{:.1} KiB", kibibytes(count)),
+        _ => format!("{:.1} MiB", kibibytes(count) / 1024.0),
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]

@@ -34,6 +34,11 @@ impl Ledger {
         });
     }
 
+    /// Bytes of the body of a request that is being sent.
+    pub(super) fn uploaded(&self, host: &str, bytes: usize) {
+        self.update(host, |entry| entry.bytes_sent += bytes as u64);
+    }
+
     pub(super) fn retried(&self, host: &str) {
         self.update(host, |entry| entry.retries += 1);
     }

@@ -52,6 +52,11 @@ impl Limit {
         }
     }
 
+    /// The time until the deadline.
+    pub fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
     /// True if the deadline has passed.
     pub fn is_over(&self) -> bool {
         Instant::now() >= self.deadline

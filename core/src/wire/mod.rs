@@ -7,6 +7,7 @@
 
 mod broken;
 mod clock;
+mod host;
 mod ledger;
 mod limit;
 mod network;
@@ -18,9 +19,10 @@ mod request;
 mod retry;
 mod secrets;
 mod service_error;
+mod stream;
 mod tls;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::error::Error as StdError;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -29,10 +31,8 @@ use std::time::Duration;
 
 use backon::Retryable as _;
 use bytes::{Bytes, BytesMut};
-use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 pub(crate) use ledger::{HostLedger, Ledger};
@@ -40,12 +40,15 @@ pub use limit::Limit;
 pub(crate) use network::Network;
 pub(crate) use no_proxy::NoProxy;
 pub(crate) use redact::redacted;
-pub(crate) use request::{Repeat, Request, Response, has_no_userinfo, same_origin};
+pub(crate) use request::{Repeat, Request, Response, Traffic, has_no_userinfo, same_origin};
 pub(crate) use retry::retry_after;
 pub(crate) use secrets::Secrets;
+pub(crate) use stream::{Download, Opened, UploadBody};
 
+use crate::name::Registry;
 use crate::problem::{Cause, Problem};
 use clock::Clock;
+use host::{Host, Place};
 use proxy::ForwardProxy;
 
 /// Longest time for one try of one call, from connecting to the last byte.
@@ -56,8 +59,6 @@ const CONNECT: Duration = Duration::from_secs(10);
 const REDIRECTS: usize = 5;
 /// How much of a refusal's body is read: error messages are short, and the status alone is enough.
 const REFUSAL_CAP: usize = 64 << 10;
-/// Requests to one host at the same time.
-const AT_ONCE: usize = 8;
 
 /// The reason why no connection can be opened at all.
 #[derive(Debug, thiserror::Error)]
@@ -95,12 +96,9 @@ struct Inner {
     ledger: Ledger,
     secrets: Secrets,
     hosts: Mutex<HashMap<String, Arc<Host>>>,
-}
-
-/// The state of one host during a run.
-struct Host {
-    places: Semaphore,
-    paused_until: Mutex<Option<Instant>>,
+    /// The most requests of a copy to one host at the same time.
+    copies: usize,
+    insecure: BTreeSet<Registry>,
 }
 
 impl std::fmt::Debug for Wire {
@@ -146,6 +144,8 @@ impl Wire {
             ledger: Ledger::default(),
             secrets: Secrets::default(),
             hosts: Mutex::default(),
+            copies: network.copy_concurrency,
+            insecure: network.insecure.clone(),
         };
         secrets
             .into_iter()
@@ -190,13 +190,23 @@ impl Wire {
     /// Any other status is a response.
     pub async fn send(&self, request: Request) -> Result<Response, Problem> {
         let host = self.host(&request.host());
+        self.retrying(&request, || self.attempt(&request, &host))
+            .await
+    }
+
+    /// Calls `attempt`, again if that may help, until the end of the run.
+    async fn retrying<T, F: Future<Output = Result<T, Failure>>>(
+        &self,
+        request: &Request,
+        attempt: impl Fn() -> F,
+    ) -> Result<T, Problem> {
         let started = Instant::now();
         let tries = AtomicU32::new(0);
         let work = (|| {
             if tries.fetch_add(1, Ordering::Relaxed) > 0 {
                 self.inner.ledger.retried(&request.host());
             }
-            self.attempt(&request, &host)
+            attempt()
         })
         .retry(retry::delays())
         .when(|failure: &Failure| {
@@ -223,7 +233,7 @@ impl Wire {
                 })
             })
             .await;
-        result.map_err(|problem| self.finish(problem, tries.load(Ordering::Relaxed), &request))
+        result.map_err(|problem| self.finish(problem, tries.load(Ordering::Relaxed), request))
     }
 
     /// Like [`Wire::send`], and follows redirects: over https only, and to another host without the token.
@@ -235,24 +245,54 @@ impl Wire {
     pub async fn send_following(&self, mut request: Request) -> Result<Response, Problem> {
         for _ in 0..=REDIRECTS {
             let response = self.send(request.clone()).await?;
-            if !response.status.is_redirection() || response.status == StatusCode::NOT_MODIFIED {
-                return Ok(response);
+            match self.redirected(request, &response)? {
+                Some(next) => request = next,
+                None => return Ok(response),
             }
-            let target = response
-                .header("location")
-                .and_then(|text| response.url.join(text).ok());
-            let is_usable =
-                |url: &url::Url| url.scheme() == "https" && url.has_host() && has_no_userinfo(url);
-            let Some(target) = target.filter(is_usable) else {
-                return Err(response.invalid("the redirect target is not a valid https URL"));
-            };
-            if target.origin() != request.url.origin() {
-                (request.bearer, request.basic) = (None, None);
-            }
-            request.url = target;
         }
-        let reason = format!("more than {REDIRECTS} redirects");
-        Err(request.problem(Cause::Invalid, &reason))
+        Err(too_many_redirects(&request))
+    }
+
+    /// The request to the target of a redirect. `None` if the response is not a redirect.
+    fn redirected(
+        &self,
+        mut request: Request,
+        response: &Response,
+    ) -> Result<Option<Request>, Problem> {
+        if !response.status.is_redirection() || response.status == StatusCode::NOT_MODIFIED {
+            return Ok(None);
+        }
+        let target = response
+            .header("location")
+            .and_then(|text| response.url.join(text).ok());
+        let is_usable =
+            |url: &url::Url| self.is_allowed(url) && url.has_host() && has_no_userinfo(url);
+        let Some(target) = target.filter(is_usable) else {
+            return Err(response.invalid("the redirect target is not a valid https URL"));
+        };
+        if target.origin() != request.url.origin() {
+            (request.bearer, request.basic) = (None, None);
+        }
+        request.url = target;
+        Ok(Some(request))
+    }
+
+    /// `https`, or `http` for a registry that `REGISTRY_INSECURE` names.
+    pub(crate) fn scheme(&self, registry: &Registry) -> &'static str {
+        match self.inner.insecure.contains(registry) {
+            true => "http",
+            false => "https",
+        }
+    }
+
+    /// True if requests may be sent there: over https, or over http to a registry that `REGISTRY_INSECURE` names.
+    pub(crate) fn is_allowed(&self, url: &url::Url) -> bool {
+        let registry = || request::host(url).parse().ok();
+        match url.scheme() {
+            "https" => true,
+            "http" => registry().is_some_and(|registry| self.inner.insecure.contains(&registry)),
+            _ => false,
+        }
     }
 
     fn finish(&self, mut problem: Problem, tries: u32, request: &Request) -> Problem {
@@ -266,22 +306,37 @@ impl Wire {
     }
 
     async fn attempt(&self, request: &Request, host: &Host) -> Result<Response, Failure> {
-        host.wait_for_turn().await;
+        let place = host.place(request.traffic).await;
         let name = request.host();
-        let _place = host.places.acquire().await;
         self.inner
             .ledger
             .sent(&name, request.body.as_ref().map_or(0, Bytes::len));
         let started = Instant::now();
         // Boxed: the futures of a run nest deeply, and this one is the innermost and the largest.
-        let exchange = Box::pin(self.exchange(request));
+        let exchange = Box::pin(async {
+            let body = request.body.clone().map(reqwest::Body::from);
+            let response = self.connect(request, body).await?;
+            self.read(request, response).await
+        });
         let result = match tokio::time::timeout(ATTEMPT, exchange).await {
             Ok(result) => result,
-            Err(_) => Err(self.too_slow(request)),
+            Err(_) => Err(self.too_slow(request, "no complete response", ATTEMPT)),
         };
         self.inner.ledger.took(&name, started.elapsed());
-        let response = result?;
+        self.examined(request, host, &place, started, result?)
+    }
+
+    /// Learns from a response, and refuses one that may be different a moment later.
+    fn examined(
+        &self,
+        request: &Request,
+        host: &Host,
+        place: &Place,
+        started: Instant,
+        response: Response,
+    ) -> Result<Response, Failure> {
         self.inner.clock.compare(&response);
+        place.answered(response.status);
         tracing::debug!(
             "{}: {} in {} ms",
             self.scrub(&response.request),
@@ -289,7 +344,7 @@ impl Wire {
             started.elapsed().as_millis()
         );
         if let Some(remaining) = response.header("ratelimit-remaining") {
-            self.inner.ledger.rate_limit(&name, remaining);
+            self.inner.ledger.rate_limit(&request.host(), remaining);
         }
         if retry::is_transient(response.status) && !(request.is_final)(&response) {
             return Err(host.refused(&response));
@@ -297,7 +352,12 @@ impl Wire {
         Ok(response)
     }
 
-    async fn exchange(&self, request: &Request) -> Result<Response, Failure> {
+    /// Sends a request, and waits for the head of the response.
+    async fn connect(
+        &self,
+        request: &Request,
+        body: Option<reqwest::Body>,
+    ) -> Result<reqwest::Response, Failure> {
         let mut builder = self
             .inner
             .client
@@ -309,20 +369,28 @@ impl Wire {
         if let Some((user, password)) = &request.basic {
             builder = builder.basic_auth(user.expose_secret(), Some(password.expose_secret()));
         }
-        if let Some(body) = &request.body {
-            builder = builder.body(body.clone());
+        if let Some(body) = body {
+            builder = builder.body(body);
         }
-        let mut response = match builder.send().await {
-            Ok(response) => response,
-            Err(error) => return Err(self.broken(request, &error, None).await),
-        };
-        let (status, headers) = (response.status(), response.headers().clone());
+        match builder.send().await {
+            Ok(response) => Ok(response),
+            Err(error) => Err(self.broken(request, &error, None).await),
+        }
+    }
+
+    /// Reads the whole body of a response.
+    async fn read(
+        &self,
+        request: &Request,
+        mut response: reqwest::Response,
+    ) -> Result<Response, Failure> {
+        let mut head = self.head(request, &response);
         let mut body = BytesMut::new();
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) => {
                     self.inner.ledger.received(&request.host(), chunk.len());
-                    if !status.is_success() && body.len() + chunk.len() > REFUSAL_CAP {
+                    if !head.status.is_success() && body.len() + chunk.len() > REFUSAL_CAP {
                         break;
                     }
                     if body.len() + chunk.len() > request.cap {
@@ -331,19 +399,24 @@ impl Wire {
                     body.extend_from_slice(&chunk);
                 }
                 Ok(None) => break,
-                Err(error) => return Err(self.broken(request, &error, Some(status)).await),
+                Err(error) => return Err(self.broken(request, &error, Some(head.status)).await),
             }
         }
-        let (side, url, name) = (request.side, request.url.clone(), request.name());
-        Ok(Response {
-            side,
-            request: name,
-            url,
-            status,
-            headers,
-            body: body.freeze(),
+        head.body = body.freeze();
+        Ok(head)
+    }
+
+    /// A response without its body.
+    fn head(&self, request: &Request, response: &reqwest::Response) -> Response {
+        Response {
+            side: request.side,
+            request: request.name(),
+            url: request.url.clone(),
+            status: response.status(),
+            headers: response.headers().clone(),
+            body: Bytes::new(),
             secrets: self.inner.secrets.clone(),
-        })
+        }
     }
 
     async fn broken(
@@ -356,14 +429,12 @@ impl Wire {
         broken::failure(request, error, status, proxy.as_ref(), clock).await
     }
 
-    fn too_slow(&self, request: &Request) -> Failure {
+    /// `missing` is what did not come in time: "no complete response in 20 s".
+    fn too_slow(&self, request: &Request, missing: &str, time: Duration) -> Failure {
         let proxy = self.inner.proxy.as_ref();
         let proxy = proxy.filter(|proxy| proxy.takes(&request.url));
-        let reason = format!(
-            "no complete response in {} s{}",
-            ATTEMPT.as_secs(),
-            broken::through(proxy)
-        );
+        let (seconds, through) = (time.as_secs(), broken::through(proxy));
+        let reason = format!("{missing} in {seconds} s{through}");
         let advice = match proxy {
             Some(_) => {
                 "the service, the proxy or the network is slow: try again later, or check NO_PROXY"
@@ -384,66 +455,16 @@ impl Wire {
             .hosts
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let host = hosts.entry(name.to_owned()).or_insert_with(|| {
-            Arc::new(Host {
-                places: Semaphore::new(AT_ONCE),
-                paused_until: Mutex::new(None),
-            })
-        });
+        let host = hosts
+            .entry(name.to_owned())
+            .or_insert_with(|| Arc::new(Host::new(self.inner.copies)));
         Arc::clone(host)
     }
 }
 
-impl Host {
-    /// After a 429, all requests to the host wait for the time that it named.
-    async fn wait_for_turn(&self) {
-        loop {
-            let until = *self
-                .paused_until
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            match until {
-                Some(until) if until > Instant::now() => tokio::time::sleep_until(until).await,
-                Some(_) | None => return,
-            }
-        }
-    }
-
-    fn refused(&self, response: &Response) -> Failure {
-        let wait = response
-            .header(RETRY_AFTER.as_str())
-            .and_then(|value| retry_after(value, response.date()));
-        let throttled = response.status == StatusCode::TOO_MANY_REQUESTS;
-        if let (true, Some(wait)) = (throttled, wait.filter(|wait| *wait <= retry::LONGEST_WAIT)) {
-            *self
-                .paused_until
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + wait);
-        }
-        let cause = if throttled {
-            Cause::Throttled
-        } else {
-            Cause::Unavailable
-        };
-        let mut problem = response.refusal(cause);
-        if let Some(wait) = wait {
-            problem.what = format!("{}, retry after {} s", problem.what, wait.as_secs());
-        }
-        let advice = if throttled {
-            "too many requests: try again later"
-        } else {
-            "the service has a failure: try again later"
-        };
-        Failure {
-            problem: problem.advise(advice),
-            transient: true,
-            received: !matches!(
-                response.status,
-                StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-            ),
-            wait,
-        }
-    }
+fn too_many_redirects(request: &Request) -> Problem {
+    let reason = format!("more than {REDIRECTS} redirects");
+    request.problem(Cause::Invalid, &reason)
 }
 
 fn too_large(request: &Request) -> Failure {

@@ -22,6 +22,20 @@ pub enum Repeat {
     UnlessReceived,
 }
 
+/// The purpose of a request. The requests of one purpose to one host count together.
+///
+/// An upload waits for the download that it sends on, and a download for a token, which is a request of a check. None of
+/// them waits for one of the same kind or for a later one in this list, so they cannot wait for each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Traffic {
+    /// Everything else.
+    Check,
+    /// Reads what is copied.
+    Download,
+    /// Writes what is copied.
+    Upload,
+}
+
 /// One request.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -39,6 +53,7 @@ pub struct Request {
     /// The largest response body that is read, in bytes.
     pub cap: usize,
     pub repeat: Repeat,
+    pub traffic: Traffic,
     /// True for a 408, 429 or 5xx that a retry does not change: the result of an operation, not of the request.
     pub is_final: fn(&Response) -> bool,
 }
@@ -56,6 +71,7 @@ impl Request {
             body: None,
             cap: 1 << 20,
             repeat: Repeat::Always,
+            traffic: Traffic::Check,
             is_final: |_| false,
         }
     }
@@ -230,7 +246,7 @@ fn beginning(text: &str) -> &str {
 }
 
 /// `host[:port]` of a URL.
-fn host(url: &Url) -> String {
+pub(super) fn host(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port()
         .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))

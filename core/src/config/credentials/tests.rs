@@ -32,6 +32,7 @@ fn read(variables: &[(&str, &str)], files: &[(&str, &str)]) -> Result<Login, Vec
     find(&Inputs {
         variable: &variable,
         file: &file,
+        docker_login: &|_, _| Ok(None),
     })
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 use crate::azure::{
-    AcrTokens, Identity, KnownSubscription, RegistryResource, ResourceManager, RoleMode,
+    AcrTokens, Identity, KnownSubscription, Login, RegistryResource, ResourceManager, RoleMode,
 };
 use crate::cloud::ACR_SCOPE;
 use crate::config::{Config, RegistryName};
@@ -15,10 +15,11 @@ use crate::problem::{Cause, Problem, Side};
 use crate::registry::{RegistryClient, Scope};
 use crate::wire::Wire;
 
-/// The destination of a run. Each fact about it is requested once, when it is first needed.
-pub struct Destination {
+/// The registry and its resource. Each fact about it is requested once, when it is first needed.
+pub struct Acr {
     config: Config,
     wire: Wire,
+    subscription_of_login: Option<String>,
     identity: Arc<Identity>,
     manager: Arc<ResourceManager>,
     resource: OnceCell<Result<RegistryResource, Problem>>,
@@ -30,18 +31,19 @@ struct DataPlane {
     client: RegistryClient,
 }
 
-impl Destination {
+impl Acr {
     /// Sends no request.
-    pub fn new(config: &Config, wire: &Wire) -> Self {
+    pub(super) fn new(config: &Config, login: &Login, wire: &Wire) -> Self {
         let entra_host = config
             .entra_host
             .as_deref()
             .unwrap_or_else(|| config.cloud.entra_host());
-        let identity = Arc::new(Identity::new(&config.login, entra_host, wire));
+        let identity = Arc::new(Identity::new(login, entra_host, wire));
         let manager = ResourceManager::new(config.cloud, wire, Arc::clone(&identity));
         Self {
             config: config.clone(),
             wire: wire.clone(),
+            subscription_of_login: login.subscription.clone(),
             identity,
             manager: Arc::new(manager),
             resource: OnceCell::new(),
@@ -63,7 +65,7 @@ impl Destination {
             .get_or_init(|| async {
                 let subscription = KnownSubscription {
                     configured: self.config.target.subscription.clone(),
-                    of_credentials: self.config.login.subscription.clone(),
+                    of_credentials: self.subscription_of_login.clone(),
                 };
                 let name = self.config.target.registry.as_str();
                 self.manager.find_registry(name, &subscription).await
@@ -78,6 +80,20 @@ impl Destination {
     /// If the login server is not known.
     pub async fn client(&self) -> Result<&RegistryClient, Problem> {
         self.data_plane().await.map(|data_plane| &data_plane.client)
+    }
+
+    /// Requests one token to write all these repositories, which is also needed to mount from one to another.
+    pub async fn prepare_copy(&self, repositories: &BTreeSet<Repository>) {
+        if let Ok(data_plane) = self.data_plane().await {
+            let scopes = repositories.iter().map(Scope::push).collect();
+            // The first request gets the same problem.
+            data_plane.tokens.prepare(&scopes).await;
+        }
+    }
+
+    /// The name in `az acr --name`.
+    pub fn resource_name(&self) -> &str {
+        self.config.target.registry.resource_name()
     }
 
     /// Finds the registry in Resource Manager before the first import.
@@ -135,7 +151,9 @@ impl Destination {
 
     async fn login_server(&self) -> Result<Registry, Problem> {
         let name = match &self.config.target.registry {
-            RegistryName::LoginServer { server, .. } => return Ok(server.clone()),
+            RegistryName::LoginServer { server, .. } | RegistryName::Host(server) => {
+                return Ok(server.clone());
+            }
             RegistryName::Name(name) => name,
         };
         match self.resource().await {

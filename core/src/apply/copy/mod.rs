@@ -1,0 +1,276 @@
+//! Copies an image from registry to registry, byte by byte: every manifest of it and everything that they refer to.
+//!
+//! Children are written before their index, and the tags last, so that nothing incomplete is ever under a tag. The digests
+//! of the targets are read back at the end.
+
+mod contents;
+mod graph;
+mod order;
+mod placing;
+mod referrers;
+mod way;
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::{join_all, try_join_all};
+use serde::Serialize;
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+use super::verify::{LONGEST_RECHECK, RECHECK, State, read_tags};
+use super::{Attempt, Ending, Importer, Method};
+use crate::destination::Destination;
+use crate::name::{Digest, Repository, TagOrDigest};
+use crate::plan::{Action, Plan};
+use crate::problem::{Cause, Problem};
+use crate::registry::{RegistryClient, Sources};
+use crate::wire::Limit;
+use graph::Graph;
+use order::{Order, Reading};
+use placing::{Origin, Placing};
+pub use referrers::Referrers;
+use way::Way;
+
+/// Time for which the destination may show another digest after it accepted a tag.
+const LAG: Duration = Duration::from_secs(10);
+/// Longest time to learn what the destination has.
+const LEARNING: Duration = Duration::from_secs(5);
+
+/// What a copy did with the bytes of an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Copied {
+    /// Of blobs and manifests.
+    pub bytes_sent: u64,
+    /// Of blobs that another repository of the destination had.
+    pub bytes_mounted: u64,
+    /// Of blobs and manifests that the repository had.
+    pub bytes_skipped: u64,
+}
+
+/// Copies images to one destination. Shared by all images of a run.
+pub struct CopyImporter {
+    destination: Arc<Destination>,
+    sources: Sources,
+    placing: Placing,
+    order: Order,
+    /// The repositories that images are copied to.
+    targets: BTreeSet<Repository>,
+    /// Images of the destination, whose blobs can be mounted.
+    neighbours: Vec<(Repository, Digest)>,
+    learned: OnceCell<()>,
+}
+
+impl CopyImporter {
+    /// For the images of this plan.
+    pub fn new(destination: Arc<Destination>, sources: Sources, plan: &Plan) -> Self {
+        let targets = plan.actions().flat_map(|action| &action.targets);
+        let targets = targets.map(|target| target.repository.clone()).collect();
+        let states = plan.entries.iter().filter_map(|entry| {
+            let state = entry.observed.destination.as_ref()?.as_ref().ok()?;
+            Some((
+                entry.observed.desired.destination.clone(),
+                state.digest.clone()?,
+            ))
+        });
+        Self {
+            placing: Placing::new(destination.upload_rules()),
+            destination,
+            sources,
+            order: Order::new(),
+            targets,
+            neighbours: states.collect(),
+            learned: OnceCell::new(),
+        }
+    }
+
+    /// Gets the token for all repositories, and reads which blobs they have. An image that cannot be read is ignored.
+    async fn learn(&self, client: &RegistryClient) {
+        let neighbours = self.neighbours.iter();
+        let neighbours = neighbours.map(|(repository, _)| repository.clone());
+        let repositories = self.targets.iter().cloned().chain(neighbours).collect();
+        let prepared = self.destination.prepare_copy(&repositories);
+        let reads = self
+            .neighbours
+            .iter()
+            .map(|(repository, digest)| async move {
+                let Ok(graph) = graph::read(client, repository, digest).await else {
+                    return;
+                };
+                let parts = graph.nodes().flat_map(|node| &node.blobs);
+                parts.for_each(|part| self.placing.learn(&part.blob.digest, repository));
+            });
+        let work = futures_util::future::join(prepared, join_all(reads));
+        let _ = tokio::time::timeout(LEARNING, work).await;
+    }
+}
+
+#[async_trait]
+impl Importer for Arc<CopyImporter> {
+    async fn import(&self, action: &Action, limit: &Limit) -> Attempt {
+        let copy = Copy {
+            importer: self,
+            action,
+            copied: Mutex::default(),
+            is_tagging: AtomicBool::new(false),
+        };
+        let reading = self.order.begin();
+        let ending = match limit.guard(copy.run(reading)).await {
+            Ok(ending) => ending,
+            Err(problem) => Ending::Failed(copy.explain(problem)),
+        };
+        Attempt {
+            ending,
+            method: Method::Copy(*lock(&copy.copied)),
+            fallback: None,
+            referrers: Referrers::default(),
+        }
+    }
+}
+
+/// The copy of one image.
+struct Copy<'a> {
+    importer: &'a CopyImporter,
+    action: &'a Action,
+    copied: Mutex<Copied>,
+    /// True as soon as a tag may have been set.
+    is_tagging: AtomicBool,
+}
+
+impl Copy<'_> {
+    async fn run(&self, reading: Reading<'_>) -> Result<Ending, Problem> {
+        let importer = self.importer;
+        let destination = importer.destination.copy_client().await?;
+        let location = &self.action.source.location;
+        let source = importer.sources.client(&location.registry).copying();
+        let learned = importer
+            .learned
+            .get_or_init(|| importer.learn(&destination));
+        let graph = graph::read(&source, &location.repository, &self.action.digest);
+        let (graph, _) = tokio::join!(graph, learned);
+        let graph = graph?;
+        let parts = graph.nodes().flat_map(|node| &node.blobs);
+        let blobs = parts.map(|part| part.blob.digest.clone()).collect();
+        let turns = importer
+            .order
+            .turns(reading, &self.action.targets, blobs)
+            .await;
+        let turns = Mutex::new(turns);
+        let targets = self.action.targets.iter();
+        let repositories: BTreeSet<_> = targets.map(|target| &target.repository).collect();
+        for repository in repositories {
+            let way = Way {
+                importer,
+                origin: Origin {
+                    client: &source,
+                    repository: &location.repository,
+                },
+                destination: &destination,
+                repository,
+                turns: &turns,
+                copied: &self.copied,
+                there: Mutex::default(),
+            };
+            way.bring_below(&graph).await?;
+        }
+        self.tag(&destination, &graph).await?;
+        self.verify(&destination).await
+    }
+
+    /// Sets the tags, after everything that they need has arrived.
+    async fn tag(&self, destination: &RegistryClient, graph: &Graph) -> Result<(), Problem> {
+        let Some(root) = graph.root() else {
+            return Ok(());
+        };
+        for target in &self.action.targets {
+            self.is_tagging.store(true, Ordering::Relaxed);
+            let tag = TagOrDigest::Tag(target.tag.clone());
+            let put = destination.put_manifest(&target.repository, &tag, &root.manifest);
+            put.await.map_err(|problem| {
+                let advice = self
+                    .importer
+                    .destination
+                    .refused_tag_advice(&self.action.targets);
+                match (problem.cause, advice) {
+                    (Cause::Rejected, Some(advice)) => problem.advise(advice),
+                    _ => problem,
+                }
+            })?;
+            self.count(|copied| copied.bytes_sent += root.manifest.bytes.len() as u64);
+        }
+        Ok(())
+    }
+
+    /// Reads the targets back.
+    async fn verify(&self, destination: &RegistryClient) -> Result<Ending, Problem> {
+        let started = Instant::now();
+        let mut pause = RECHECK;
+        loop {
+            let is_over = started.elapsed() >= LAG;
+            match read_tags(self.action, destination).await {
+                Ok(State::There) => return Ok(Ending::Imported),
+                Ok(State::Wrong(problem)) if is_over => return Ok(Ending::Failed(problem)),
+                Ok(State::NotYet(problem)) | Err(problem)
+                    if is_over || problem.cause == Cause::AccessDenied =>
+                {
+                    return Ok(Ending::Uncertain(unconfirmed(problem)));
+                }
+                Ok(State::Wrong(_) | State::NotYet(_)) | Err(_) => {}
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 3 / 2).min(LONGEST_RECHECK);
+        }
+    }
+
+    fn explain(&self, problem: Problem) -> Problem {
+        let is_cut_off = matches!(problem.cause, Cause::Deadline | Cause::Interrupted);
+        if !is_cut_off {
+            // Without its tags, nothing that a copy has done is visible.
+            let may_have_acted = problem.may_have_acted && self.is_tagging.load(Ordering::Relaxed);
+            return Problem {
+                may_have_acted,
+                ..problem
+            };
+        }
+        let problem = problem.advise("run again: what has arrived is not sent again");
+        match self.is_tagging.load(Ordering::Relaxed) {
+            true => problem.acted(),
+            false => problem,
+        }
+    }
+
+    fn count(&self, change: impl FnOnce(&mut Copied)) {
+        change(&mut lock(&self.copied));
+    }
+}
+
+/// All results, or the first problem. A failure does not stop the others, so that the next run has less to do, unless
+/// they would fail in the same way.
+async fn all<T>(
+    work: impl Iterator<Item = impl Future<Output = Result<T, Problem>>>,
+) -> Result<Vec<T>, Problem> {
+    let work = work.map(|one| async {
+        match one.await {
+            Err(problem) if problem.cause == Cause::AccessDenied => Err(problem),
+            result => Ok(result),
+        }
+    });
+    try_join_all(work).await?.into_iter().collect()
+}
+
+fn unconfirmed(problem: Problem) -> Problem {
+    let what = format!(
+        "the copy is complete, but the registry does not confirm it: {}",
+        problem.what
+    );
+    Problem { what, ..problem }
+        .acted()
+        .advise("a replica of the registry may lag: run again in a few minutes")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,94 @@
+//! The login of a registry that is not an Azure Container Registry: two variables, or Docker's configuration file.
+
+use std::path::{Path, PathBuf};
+
+use super::reader::Reader;
+use super::{RegistryName, variables};
+use crate::azure::Login;
+use crate::registry::{Account, RegistryCredentials};
+
+/// The login of the destination.
+#[derive(Clone, Debug)]
+pub enum TargetLogin {
+    /// An identity of Entra, for an Azure Container Registry.
+    Azure(Login),
+    /// For any other registry; without credentials, requests are anonymous.
+    Registry {
+        credentials: Option<RegistryCredentials>,
+        /// Where the credentials are from.
+        origin: String,
+    },
+}
+
+impl TargetLogin {
+    /// Where the credentials are from.
+    pub fn origin(&self) -> &str {
+        match self {
+            Self::Azure(login) => &login.origin,
+            Self::Registry { origin, .. } => origin,
+        }
+    }
+
+    /// The identity in Azure, if one is used.
+    pub fn azure(&self) -> Option<&Login> {
+        match self {
+            Self::Azure(login) => Some(login),
+            Self::Registry { .. } => None,
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// The first login that is given: the two variables, or the entry of the registry in Docker's file.
+    pub(super) fn registry_login(&mut self, registry: &RegistryName) -> Option<TargetLogin> {
+        let (username, password) = (&variables::REGISTRY_USERNAME, &variables::REGISTRY_PASSWORD);
+        let is_given = self.inputs.get(username).is_some() || self.inputs.get(password).is_some();
+        if is_given {
+            let account = Account {
+                username: self.read_required(username, password.name)?,
+                token: self.read_required(password, username.name)?,
+            };
+            return Some(TargetLogin::Registry {
+                credentials: Some(RegistryCredentials::Password(account)),
+                origin: format!("{} and {}", username.name, password.name),
+            });
+        }
+        let found = self.docker_file(registry.as_str());
+        match found {
+            Ok(Some((credentials, file))) => Some(TargetLogin::Registry {
+                credentials: Some(credentials),
+                origin: format!("Docker's configuration {}", file.display()),
+            }),
+            Ok(None) => Some(TargetLogin::Registry {
+                credentials: None,
+                origin: "none: requests are anonymous".to_owned(),
+            }),
+            Err(reason) => {
+                self.mistake(&variables::DOCKER_CONFIG, None, reason);
+                None
+            }
+        }
+    }
+
+    /// The entry for this registry, and the file. A file that the user did not name may be missing.
+    fn docker_file(
+        &mut self,
+        host: &str,
+    ) -> Result<Option<(RegistryCredentials, PathBuf)>, String> {
+        let named = self.read(&variables::DOCKER_CONFIG);
+        let is_named = named.is_some();
+        let home = || Some(Path::new(&(self.inputs.variable)("HOME")?).join(".docker"));
+        let Some(folder) = named.or_else(home) else {
+            return Ok(None);
+        };
+        let file = folder.join("config.json");
+        let text = match (self.inputs.file)(&file) {
+            Ok(text) => text,
+            Err(_) if !is_named => return Ok(None),
+            Err(error) => return Err(format!("{} cannot be read: {error}", file.display())),
+        };
+        let found = (self.inputs.docker_login)(&text, host);
+        let found = found.map_err(|reason| format!("{}: {reason}", file.display()))?;
+        Ok(found.map(|credentials| (credentials, file)))
+    }
+}

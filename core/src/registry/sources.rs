@@ -1,0 +1,55 @@
+//! The clients of the source registries.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::registry_tokens::RegistryTokens;
+use super::{Account, RegistryClient, RegistryCredentials};
+use crate::name::{DOCKER_HUB, Registry};
+use crate::problem::Side;
+use crate::wire::Wire;
+
+/// The host of Docker Hub's registry API.
+const DOCKER_HUB_SERVER: &str = "registry-1.docker.io";
+
+/// The clients of the source registries, each created when first used.
+pub struct Sources {
+    wire: Wire,
+    docker: Option<Account>,
+    clients: Mutex<BTreeMap<Registry, RegistryClient>>,
+}
+
+impl Sources {
+    /// The account is for Docker Hub.
+    pub fn new(wire: &Wire, docker: Option<Account>) -> Self {
+        Self {
+            wire: wire.clone(),
+            docker,
+            clients: Mutex::default(),
+        }
+    }
+
+    pub fn client(&self, registry: &Registry) -> RegistryClient {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = clients.entry(registry.clone()).or_insert_with(|| {
+            let docker = self.docker.clone();
+            let docker = docker.filter(|_| registry.as_str() == DOCKER_HUB);
+            let credentials = docker.map(RegistryCredentials::Password);
+            let tokens = RegistryTokens::new(&self.wire, Side::Source, registry, credentials);
+            let server = server_of(registry);
+            RegistryClient::new(&self.wire, server, Side::Source, Arc::new(tokens))
+        });
+        made.clone()
+    }
+}
+
+/// The host of a registry's API. Docker Hub's differs from the one in image names.
+fn server_of(registry: &Registry) -> Registry {
+    if registry.as_str() == DOCKER_HUB {
+        DOCKER_HUB_SERVER
+            .parse()
+            .unwrap_or_else(|_| registry.clone())
+    } else {
+        registry.clone()
+    }
+}

@@ -1,0 +1,131 @@
+//! What a copy takes along: every kind of content, unchanged, and what refers to it.
+
+use std::collections::BTreeSet;
+
+use sandbox::registry::{Referrers, Registry};
+use sandbox::{Fault, Login, OciSettings, Sandbox, Scenario};
+
+use crate::support::chart::with_images;
+use crate::support::{ACR, Ended, Run, response};
+use crate::{copy, start};
+
+/// It has the referrers API.
+const HUB: &str = "registry-1.docker.io";
+/// It does not.
+const GOOGLE: &str = "us-docker.pkg.dev";
+const REPOSITORY: &str = "team/all";
+const TARGET: &str = "runwhen/all";
+
+/// A run of a chart that names every example.
+fn examples<'a>(world: &'a Sandbox, source: &str, run: impl Fn(&'a Sandbox) -> Run<'a>) -> Run<'a> {
+    let examples = world.edit(|world| world.author(source, REPOSITORY).examples());
+    let name = if source == HUB { "docker.io" } else { source };
+    let images = examples
+        .iter()
+        .map(|example| format!("{name}/{REPOSITORY}:{}", example.tag));
+    let images: Vec<_> = images.collect();
+    with_images(run(world), &images).unset(&["COPY_REFERRERS"])
+}
+
+/// Manifests and blobs of a repository.
+fn content(world: &Sandbox, host: &str, repository: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+    world.edit(|world| {
+        let registry = world.registries.get(host).expect("a registry");
+        let repository = registry.repositories.get(repository).expect("a repository");
+        (
+            repository
+                .manifests
+                .keys()
+                .map(ToString::to_string)
+                .collect(),
+            repository.blobs.iter().map(ToString::to_string).collect(),
+        )
+    })
+}
+
+fn tags(world: &Sandbox, host: &str, repository: &str) -> BTreeSet<(String, String)> {
+    world.edit(|world| {
+        let repository = &world.registries[host].repositories[repository];
+        let tags = repository.tags.iter();
+        tags.map(|(tag, entry)| (tag.clone(), entry.digest.to_string()))
+            .collect()
+    })
+}
+
+#[track_caller]
+fn assert_whole(world: &Sandbox, source: &str, destination: &str, ended: &Ended) {
+    ended.expect(0, &["13 images"]);
+    let of = |host, repository| {
+        (
+            content(world, host, repository),
+            tags(world, host, repository),
+        )
+    };
+    assert_eq!(of(destination, TARGET), of(source, REPOSITORY));
+}
+
+#[test]
+fn every_kind_of_image_arrives_unchanged_with_its_signatures() {
+    let world = start(Scenario::copy());
+    let ended = examples(&world, HUB, copy).end();
+    assert_whole(&world, HUB, ACR, &ended);
+    let report = ended.json("taskset.json");
+    let images = report["images"].as_array().unwrap();
+    let signed = images
+        .iter()
+        .find(|image| image["tag"] == "signed")
+        .unwrap();
+    assert_eq!(
+        signed["transfer"]["referrers"]["problems"],
+        serde_json::json!([])
+    );
+    assert!(
+        signed["transfer"]["referrers"]["copied"].as_u64().unwrap() >= 3,
+        "{signed}"
+    );
+}
+
+#[test]
+fn destination_without_the_referrers_api_gets_the_index() {
+    let world = start(Scenario::copy());
+    let mut registry = Registry::oci("plain.example", OciSettings::new(Login::Anonymous));
+    registry.referrers = Referrers::Missing;
+    world.add_registry(registry);
+    let run = |world| {
+        copy(world)
+            .set("REGISTRY_TYPE", "oci")
+            .set("REGISTRY_NAME", "plain.example")
+    };
+    let ended = examples(&world, GOOGLE, run).end();
+    ended.expect(0, &[]);
+    let tags = tags(&world, "plain.example", TARGET);
+    let indexes = tags
+        .iter()
+        .filter(|(tag, _)| tag.starts_with("sha256-") && tag.len() == 71);
+    assert!(indexes.count() >= 1, "{tags:?}");
+}
+
+#[test]
+fn signature_that_cannot_be_copied_is_reported_and_the_image_is_complete() {
+    let world = start(Scenario::copy());
+    let run = examples(&world, HUB, copy);
+    let refused = response(
+        403,
+        &[],
+        r#"{"errors":[{"code":"DENIED","message":"no signatures here"}]}"#,
+    );
+    world.inject(Fault::on(ACR).method("PUT").path_contains(".sig"), refused);
+    let ended = run.end();
+    ended.expect(0, &["an artifact was not copied", "no signatures here"]);
+    let report = ended.json("taskset.json");
+    let images = report["images"].as_array().unwrap();
+    let signed = images
+        .iter()
+        .find(|image| image["tag"] == "signed")
+        .unwrap();
+    assert_eq!(signed["outcome"], "imported");
+    assert!(
+        signed["note"].as_str().unwrap().contains("were not copied"),
+        "{signed}"
+    );
+}

@@ -1,0 +1,250 @@
+//! Copies that are interrupted, throttled or refused in the middle.
+
+use std::time::{Duration, Instant};
+
+use sandbox::registry::Registry;
+use sandbox::{
+    CopyLoad, DamagedResponse, Fault, Login, OciSettings, RateLimit, Sandbox, Scenario, TokenLimit,
+    UploadRules, copy_load,
+};
+
+use crate::support::chart::with_images;
+use crate::support::{ACR, Run, signal};
+use crate::{copy, start};
+
+const TARGET: &str = "runwhen/layer";
+const LAYER: u64 = 64 << 20;
+const HARBOR: &str = "harbor.example";
+
+/// One image with a layer of 64 MB, and a strict ACR.
+fn one_layer() -> Sandbox {
+    let world = start(Scenario {
+        load: CopyLoad::OneLayer,
+        ..Scenario::copy()
+    });
+    edit(&world, ACR, |registry| {
+        registry.uploads = UploadRules::strict_acr()
+    });
+    world
+}
+
+fn edit(world: &Sandbox, host: &str, change: impl FnOnce(&mut Registry)) {
+    world.edit(|world| change(world.registries.get_mut(host).expect("a registry")));
+}
+
+fn run(world: &Sandbox) -> Run<'_> {
+    let image = format!(
+        "{}/{}:{}",
+        copy_load::HOST,
+        copy_load::LAYER_REPOSITORY,
+        copy_load::TAG
+    );
+    with_images(copy(world), &[image])
+}
+
+fn to_harbor(world: &Sandbox) -> Run<'_> {
+    world.add_registry(Registry::oci(HARBOR, OciSettings::new(Login::Anonymous)));
+    run(world)
+        .set("REGISTRY_TYPE", "oci")
+        .set("REGISTRY_NAME", HARBOR)
+}
+
+#[track_caller]
+fn assert_equal(world: &Sandbox, host: &str) {
+    let source = world.tag(copy_load::HOST, copy_load::LAYER_REPOSITORY, copy_load::TAG);
+    assert!(source.is_some());
+    assert_eq!(world.tag(host, TARGET, copy_load::TAG), source);
+}
+
+#[test]
+fn large_layer_goes_to_a_strict_acr_in_chunks_and_no_byte_twice() {
+    let world = one_layer();
+    run(&world).end().expect(0, &["copied and verified"]);
+    assert_equal(&world, ACR);
+    let traffic = world.traffic();
+    let config = traffic.uploaded - LAYER;
+    assert!(config < 2_000, "{traffic:?}");
+    assert_eq!(traffic.downloaded, traffic.uploaded);
+    let requests = world.requests();
+    let chunks: Vec<_> = requests
+        .iter()
+        .filter(|request| request.method == "PATCH")
+        .collect();
+    assert_eq!(chunks.len(), 8);
+    assert!(chunks.iter().all(|chunk| chunk.body_in == 8 << 20));
+}
+
+#[test]
+fn broken_download_continues_where_it_broke() {
+    let world = one_layer();
+    let blob = Fault::on(copy_load::HOST)
+        .method("GET")
+        .path_contains("/artifacts-downloads/");
+    world.inject(
+        blob.after(1).once(),
+        DamagedResponse::ResetAfter { bytes: 5_000_000 },
+    );
+    run(&world)
+        .end()
+        .expect(0, &["continuing the download at byte"]);
+    assert_equal(&world, ACR);
+    let traffic = world.traffic();
+    assert!(traffic.uploaded < LAYER + 2_000, "{traffic:?}");
+    let requests = world.requests();
+    let continued = requests
+        .iter()
+        .filter(|request| request.status == Some(206));
+    assert_eq!(continued.count(), 1);
+}
+
+#[test]
+fn broken_download_continues_from_a_source_without_ranges() {
+    let world = one_layer();
+    edit(&world, copy_load::HOST, |registry| registry.ranges = false);
+    let blob = Fault::on(copy_load::HOST)
+        .method("GET")
+        .path_contains("/artifacts-downloads/");
+    world.inject(
+        blob.after(1).once(),
+        DamagedResponse::ResetAfter { bytes: 5_000_000 },
+    );
+    run(&world)
+        .end()
+        .expect(0, &["continuing the download at byte"]);
+    assert_equal(&world, ACR);
+    assert!(world.traffic().uploaded < LAYER + 2_000);
+}
+
+#[test]
+fn broken_upload_begins_again_where_the_registry_forgot_it() {
+    let world = one_layer();
+    let chunk = Fault::on(ACR)
+        .method("PATCH")
+        .path_contains("/blobs/uploads/");
+    world.inject(
+        chunk.after(2).once(),
+        DamagedResponse::UploadReset { bytes: 1_000_000 },
+    );
+    run(&world)
+        .end()
+        .expect(0, &["beginning the upload of", "again"]);
+    assert_equal(&world, ACR);
+}
+
+#[test]
+fn broken_upload_continues_where_the_registry_knows_it() {
+    let world = one_layer();
+    let run = to_harbor(&world);
+    let upload = Fault::on(HARBOR)
+        .method("PUT")
+        .path_contains("/blobs/uploads/");
+    world.inject(
+        upload.after(1).once(),
+        DamagedResponse::UploadReset { bytes: 30_000_000 },
+    );
+    run.end().expect(0, &["continuing the upload of"]);
+    assert_equal(&world, HARBOR);
+    let traffic = world.traffic();
+    assert!(traffic.uploaded < LAYER + 2_000_000, "{traffic:?}");
+}
+
+#[test]
+fn tokens_that_end_in_the_middle_are_renewed() {
+    let world = one_layer();
+    edit(&world, ACR, |registry| {
+        registry.token_limit = Some(TokenLimit::new(3))
+    });
+    run(&world).end().expect(0, &["copied and verified"]);
+    assert_equal(&world, ACR);
+    let traffic = world.traffic();
+    assert!(traffic.uploaded < LAYER + 20 * (8 << 20), "{traffic:?}");
+}
+
+#[test]
+fn throttled_registry_gets_fewer_requests_and_everything_arrives() {
+    let world = start(Scenario::copy());
+    edit(&world, ACR, |registry| {
+        registry.rate_limit = Some(RateLimit::new(60, Duration::from_secs(1)));
+    });
+    let ended = copy(&world).end();
+    ended.expect(0, &["copied and verified"]);
+    assert!(
+        world
+            .requests()
+            .iter()
+            .any(|request| request.status == Some(429))
+    );
+}
+
+#[test]
+fn killed_copy_is_completed_by_the_next_run_without_sending_a_byte_twice() {
+    let world = start(Scenario::copy());
+    world.set_latency(Duration::from_millis(20));
+    let first = copy(&world);
+    let child = first.spawn();
+    // Kill it as soon as some blobs have arrived.
+    let started = Instant::now();
+    while world.traffic().blobs < 40 && started.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    signal(&child, "KILL");
+    let ended = first.wait(child, started);
+    assert_eq!(ended.code, 137);
+    let had: std::collections::BTreeSet<_> = stored(&world);
+    assert!(had.len() >= 40);
+    world.clear_log();
+    copy(&world).end().expect(0, &["copied and verified"]);
+    let sent = world.requests().into_iter().filter(|request| {
+        request.method == "PUT"
+            && request.path.contains("/blobs/uploads/")
+            && request.status == Some(201)
+    });
+    for request in sent {
+        let digest = request.query.rsplit("digest=").next().unwrap_or_default();
+        let digest = digest.replace("%3A", ":");
+        assert!(
+            !had.contains(&digest),
+            "{digest} was sent although the registry has it"
+        );
+    }
+}
+
+/// The blobs of the ACR.
+fn stored(world: &Sandbox) -> std::collections::BTreeSet<String> {
+    world.edit(|world| {
+        let repositories = world.registries[ACR].repositories.values();
+        let blobs = repositories.flat_map(|repository| &repository.blobs);
+        blobs.map(ToString::to_string).collect()
+    })
+}
+
+#[test]
+fn deadline_leaves_no_tag_and_says_that_a_new_run_continues() {
+    let world = one_layer();
+    let chunk = Fault::on(ACR)
+        .method("PATCH")
+        .path_contains("/blobs/uploads/");
+    world.inject(
+        chunk.after(3),
+        DamagedResponse::UploadStall { bytes: 1_000_000 },
+    );
+    let ended = run(&world).set("TIMEOUT_SECONDS", "4").end();
+    ended.expect(4, &["copy failed", "the deadline of the run"]);
+    assert_eq!(world.tag(ACR, TARGET, copy_load::TAG), None);
+    world.clear_faults();
+    run(&world).end().expect(0, &[]);
+    assert_equal(&world, ACR);
+}
+
+#[test]
+fn damaged_blob_is_never_complete_at_the_destination() {
+    let world = one_layer();
+    let blob = Fault::on(copy_load::HOST)
+        .method("GET")
+        .path_contains("/artifacts-downloads/");
+    world.inject(blob.after(1), DamagedResponse::WrongDigest);
+    run(&world).end().expect(4, &["do not match their digest"]);
+    assert_eq!(world.tag(ACR, TARGET, copy_load::TAG), None);
+    let layers = stored(&world);
+    assert!(layers.len() <= 1, "{layers:?}");
+}

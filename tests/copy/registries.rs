@@ -1,0 +1,173 @@
+//! Registries that are not in Azure, as destination: their logins, the check, and plain HTTP.
+
+use sandbox::registry::Registry;
+use sandbox::{Login, OciSettings, Sandbox, Scenario, scenario};
+
+use crate::support::{ENTRA, Ended, Run, run, secrets};
+use crate::{TASKSET, start};
+
+const HARBOR: &str = "harbor.example:8443";
+const PASSWORD: &str = "harbor-password-17";
+const REFRESH: &str = "harbor-refresh-token-18";
+
+fn settings(login: Login) -> OciSettings {
+    let mut settings = OciSettings::new(login).with_account("robot", PASSWORD, true);
+    settings.refresh_tokens = vec![(REFRESH.to_owned(), "robot".to_owned())];
+    settings
+}
+
+fn world(login: Login) -> Sandbox {
+    let world = start(Scenario::copy());
+    world.add_registry(Registry::oci(HARBOR, settings(login)));
+    world
+}
+
+/// A run without any Azure setting.
+fn oci<'a>(world: &'a Sandbox, host: &str) -> Run<'a> {
+    run(TASKSET, world)
+        .unset(&[
+            "AZURE_TENANT_ID",
+            "AZURE_CLIENT_ID",
+            "AZURE_CLIENT_SECRET",
+            "AZURE_SUBSCRIPTION_ID",
+            "SYNC_METHOD",
+        ])
+        .set("REGISTRY_TYPE", "oci")
+        .set("REGISTRY_NAME", host)
+}
+
+fn logged_in(run: Run<'_>, login: Login) -> Run<'_> {
+    match login {
+        Login::Anonymous => run,
+        Login::Basic | Login::Docker | Login::OAuth2 => run
+            .set("REGISTRY_USERNAME", "robot")
+            .set("REGISTRY_PASSWORD", PASSWORD),
+    }
+}
+
+fn assert_synced(world: &Sandbox, host: &str, ended: &Ended) {
+    ended.expect(0, &["copied and verified"]);
+    for name in scenario::CODE_COLLECTIONS {
+        let tag = Scenario::newest_tag(name);
+        let source = format!("{}/{name}", scenario::GOOGLE_PATH);
+        let published = world.tag(scenario::GOOGLE_HOST, &source, &tag);
+        assert!(published.is_some());
+        assert_eq!(world.tag(host, &format!("runwhen/{name}"), &tag), published);
+    }
+    assert!(world.requests().iter().all(|request| request.host != ENTRA));
+}
+
+#[test]
+fn every_kind_of_login_syncs_and_a_second_run_copies_nothing() {
+    for login in [Login::Anonymous, Login::Basic, Login::Docker, Login::OAuth2] {
+        let world = world(login);
+        let ended = logged_in(oci(&world, HARBOR), login).end();
+        assert_synced(&world, HARBOR, &ended);
+        let traffic = world.traffic();
+        assert_eq!(traffic.uploaded, traffic.downloaded, "{login:?}");
+        world.clear_log();
+        logged_in(oci(&world, HARBOR), login)
+            .end()
+            .expect(0, &["UpToDate"]);
+        let traffic = world.traffic();
+        assert_eq!((traffic.uploaded, traffic.manifests), (0, 0), "{login:?}");
+    }
+}
+
+#[test]
+fn login_comes_from_dockers_file_or_its_helper() {
+    for (file, login) in [
+        (
+            r#"{"auths": {"harbor.example:8443": {"auth": "cm9ib3Q6aGFyYm9yLXBhc3N3b3JkLTE3"}}}"#,
+            Login::Docker,
+        ),
+        (
+            r#"{"auths": {"harbor.example:8443": {"identitytoken": "harbor-refresh-token-18"}}}"#,
+            Login::OAuth2,
+        ),
+        (
+            r#"{"credHelpers": {"harbor.example:8443": "of-the-test"}}"#,
+            Login::Basic,
+        ),
+        (r#"{"credsStore": "of-the-test"}"#, Login::Docker),
+    ] {
+        let world = world(login);
+        let run = oci(&world, HARBOR);
+        let folder = run.folder().to_owned();
+        std::fs::write(folder.join("config.json"), file).unwrap();
+        let helper = folder.join("docker-credential-of-the-test");
+        let answer = format!(
+            "#!/bin/sh\necho '{{\"ServerURL\": \"x\", \"Username\": \"robot\", \"Secret\": \"{PASSWORD}\"}}'\n"
+        );
+        std::fs::write(&helper, answer).unwrap();
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(&helper, executable).unwrap();
+        let path = folder.display().to_string();
+        let ended = run
+            .set("DOCKER_CONFIG", &path)
+            .set("PATH", format!("{path}:/usr/bin:/bin"));
+        let child = ended.spawn();
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{file}\n{stderr}");
+        for secret in [PASSWORD, REFRESH] {
+            for trace in secrets::traces_of(secret) {
+                assert!(!stderr.contains(&trace), "{stderr}");
+            }
+        }
+    }
+}
+
+#[test]
+fn plain_http_is_used_only_for_a_host_that_is_named() {
+    let world = start(Scenario::copy());
+    let host = world.add_plain_http_registry(OciSettings::new(Login::Anonymous));
+    let refused = oci(&world, &host).end();
+    refused.expect(3, &[]);
+    assert_eq!(
+        world.tag(
+            &host,
+            "runwhen/runwhen-contrib-rw-workspace-utils",
+            "main-729cf76"
+        ),
+        None
+    );
+    let ended = oci(&world, &host).set("REGISTRY_INSECURE", &host).end();
+    assert_synced(&world, &host, &ended);
+}
+
+#[test]
+fn wrong_password_and_an_account_without_push_end_with_the_variables_to_check() {
+    let world = world(Login::Docker);
+    let wrong = oci(&world, HARBOR)
+        .set("REGISTRY_USERNAME", "robot")
+        .set("REGISTRY_PASSWORD", "not-the-password");
+    wrong
+        .end()
+        .expect(5, &["check REGISTRY_USERNAME and REGISTRY_PASSWORD"]);
+    let reader = start(Scenario::copy());
+    let settings = OciSettings::new(Login::Docker).with_account("robot", PASSWORD, false);
+    reader.add_registry(Registry::oci(HARBOR, settings));
+    let ended = oci(&reader, HARBOR)
+        .set("REGISTRY_USERNAME", "robot")
+        .set("REGISTRY_PASSWORD", PASSWORD)
+        .end();
+    ended.expect(5, &["copy failed", "what the account may do"]);
+    assert_eq!(reader.traffic().manifests, 0);
+}
+
+#[test]
+fn settings_that_exclude_each_other_are_mistakes() {
+    let world = world(Login::Anonymous);
+    let ended = oci(&world, HARBOR)
+        .set("SYNC_METHOD", "import")
+        .set("REGISTRY_USERNAME", "robot")
+        .end();
+    ended.expect(
+        2,
+        &[
+            "only an Azure Container Registry imports",
+            "REGISTRY_PASSWORD: it is required",
+        ],
+    );
+}
