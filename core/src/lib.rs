@@ -21,6 +21,7 @@
 
 mod apply;
 mod azure;
+mod catalog;
 pub mod chart;
 mod check;
 mod clients;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::discover::chart_images::LATEST;
-use crate::discover::{TagSelector, Undiscovered};
+use crate::discover::{Absence, TagSelector, Undiscovered};
 use crate::name::{Digest, Reference, Repository, Tag};
 use crate::observe::{
     DestinationState, Observed, RepositoryTags, SourceImage, SourceState, TagAge,
@@ -22,7 +22,7 @@ pub enum Verdict {
     /// The destination has the tag with another digest, or an index that lacks a manifest.
     Drifted,
     /// The source has nothing to sync.
-    NotPublished(String),
+    NotPublished(Absence),
     /// The image could not be checked. Never counted as up to date or as outdated.
     Unknown(Problem),
 }
@@ -193,8 +193,9 @@ fn decide(observed: Observed) -> Entry {
 fn judge(observed: &Observed) -> (Verdict, String) {
     let published = match &observed.source {
         SourceState::Published(published) => published,
-        SourceState::NotPublished(reason) => {
-            return (Verdict::NotPublished(reason.clone()), reason.clone());
+        SourceState::NotPublished(absence) => {
+            let reason = absence.reason.clone();
+            return (Verdict::NotPublished(absence.clone()), reason);
         }
         SourceState::Unknown(problem) => {
             return (Verdict::Unknown(problem.clone()), problem.fact());
@@ -406,10 +407,12 @@ fn wanted_tags(entry: &Entry) -> (Vec<&Tag>, Option<&Digest>) {
                 ..
             },
         ) => (vec![target], digest.as_ref()),
-        (SourceState::Unknown(_), TagSelector::StableTag)
+        (SourceState::Unknown(_), TagSelector::StableTag | TagSelector::Catalog(_))
         | (
             SourceState::NotPublished(_),
-            TagSelector::StableTag | TagSelector::Image { digest: None, .. },
+            TagSelector::StableTag
+            | TagSelector::Catalog(_)
+            | TagSelector::Image { digest: None, .. },
         ) => (Vec::new(), None),
     }
 }

@@ -25,6 +25,13 @@ fn observed(
     }
 }
 
+fn absence() -> Absence {
+    Absence {
+        reason: "no".to_owned(),
+        advice: "check REF",
+    }
+}
+
 fn published() -> SourceState {
     let tag: Tag = "main-abc1234".parse().unwrap();
     SourceState::Published(SourceImage {
@@ -114,7 +121,7 @@ fn verdicts_follow_from_digests() {
         (published(), state(None, false), "Missing"),
         (published(), Some(Err(problem())), "Unknown"),
         (published(), None, "Unknown"),
-        (SourceState::NotPublished("no".into()), None, "NotPublished"),
+        (SourceState::NotPublished(absence()), None, "NotPublished"),
         (SourceState::Unknown(problem()), None, "Unknown"),
     ] {
         let plan = plan(vec![observed(0, source, destination)], vec![]);
@@ -341,7 +348,7 @@ fn rival_that_cannot_be_read_makes_both_unknown() {
 #[test]
 fn rival_that_is_not_published_is_not_in_conflict() {
     let mut absent = rival(1, b"b", None);
-    absent.source = SourceState::NotPublished("no".into());
+    absent.source = SourceState::NotPublished(absence());
     let plan = plan(vec![rival(0, b"a", None), absent], vec![]);
     assert_eq!(plan.actions().count(), 1);
 }
@@ -424,7 +431,7 @@ fn tag_that_another_import_overwrites_is_not_the_same_image() {
 #[test]
 fn pinned_digest_that_is_not_published_is_in_conflict_with_the_tag() {
     let mut pinned = rival(1, b"b", None);
-    pinned.source = SourceState::NotPublished("no".into());
+    pinned.source = SourceState::NotPublished(absence());
     if let TagSelector::Image { digest, .. } = &mut pinned.desired.wanted {
         *digest = Some(Digest::sha256(b"b"));
     }
