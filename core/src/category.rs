@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// A kind of images: where their list comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Category {
-    /// The images of RunWhen's CodeCollections.
+    /// The images of RunWhen's CodeCollections: those of five repositories, or those that the catalog names.
     #[serde(rename = "codecollection")]
     CodeCollection,
     /// The images that the RunWhen Local chart names.

@@ -6,7 +6,8 @@ use crate::message::{Request, Response};
 use crate::registry::{BlobDelivery, Registry, RegistryKind, Transport};
 use crate::world::{File, World};
 use crate::{
-    acr, acr_metadata, arm, blob_storage, distribution, entra, import, oci_login, token_service,
+    acr, acr_metadata, arm, blob_storage, catalog, distribution, entra, import, oci_login,
+    token_service,
 };
 use std::time::Instant;
 
@@ -15,6 +16,7 @@ use std::time::Instant;
 enum Service {
     Entra,
     Arm,
+    Catalog,
     Registry,
     Tokens { registry: String },
     BlobStorage { ranges: bool },
@@ -40,6 +42,7 @@ pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
     match service(world, host) {
         Some(Service::Entra) => entra::answer(world, host, request),
         Some(Service::Arm) => arm::answer(world, host, request),
+        Some(Service::Catalog) => catalog::answer(world, request),
         Some(Service::Registry) => answer_registry(world, host, request),
         Some(Service::Tokens { registry }) => token_service::answer(world, &registry, request),
         Some(Service::BlobStorage { ranges }) => blob_storage::answer(world, host, ranges, request),
@@ -54,7 +57,8 @@ pub fn unauthorized(world: &mut World, host: &str, request: &Request) -> Respons
         Some(Service::Arm) => arm::expired_token(world),
         Some(Service::Entra) => entra::invalid_secret(world, request),
         Some(
-            Service::Registry
+            Service::Catalog
+            | Service::Registry
             | Service::Tokens { .. }
             | Service::BlobStorage { .. }
             | Service::Files,
@@ -84,6 +88,9 @@ fn service(world: &World, host: &str) -> Option<Service> {
     }
     if arm::HOSTS.contains(&host) {
         return Some(Service::Arm);
+    }
+    if host == catalog::HOST {
+        return Some(Service::Catalog);
     }
     if world.registries.contains_key(host) {
         return Some(Service::Registry);

@@ -1,6 +1,6 @@
 //! Scenarios: settings for the state with which the sandbox starts.
 //!
-//! Every scenario has five CodeCollection repositories at Google, the chart's images at their registries, and one ACR. Dates
+//! Every scenario has five CodeCollection repositories at Google or six in the catalog, the chart's images at their registries, and one ACR. Dates
 //! and digests are the same in every run.
 
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,8 @@ pub struct Scenario {
     pub registry_name: String,
     /// The registry's login server.
     pub login_server: String,
+    /// The place where CodeCollections are published.
+    pub code_collections: Publisher,
     /// The content of the ACR.
     pub acr: AcrContent,
     /// True if Google's `tags/list` has the `manifest` map.
@@ -72,6 +74,16 @@ pub enum CopyLoad {
     OneLayer,
 }
 
+/// The place where CodeCollections are published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Publisher {
+    /// Google Artifact Registry, with tags of branches.
+    Google,
+    /// ghcr.io, with RunWhen's catalog of them. Google's repositories do not exist.
+    Catalog,
+}
+
 /// The content of the ACR when the sandbox starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -103,6 +115,7 @@ impl Default for Scenario {
         Self {
             registry_name: "myacr".into(),
             login_server: "myacr.azurecr.io".into(),
+            code_collections: Publisher::Google,
             acr: AcrContent::Older,
             google_extended_list: true,
             google_page_size: None,
@@ -118,7 +131,7 @@ impl Default for Scenario {
 
 impl Scenario {
     /// The names for [`Scenario::named`] with descriptions.
-    pub const NAMES: [(&str, &str); 10] = [
+    pub const NAMES: [(&str, &str); 11] = [
         (
             "outdated",
             "eight images to import: the ACR has only older images (the default)",
@@ -141,6 +154,10 @@ impl Scenario {
         (
             "login-server-label",
             "the login server has a domain name label: myacr-c5gkd3e4.azurecr.io",
+        ),
+        (
+            "catalog",
+            "like outdated, but the CodeCollections are in RunWhen's catalog: nine images to import",
         ),
         (
             "bare-chart",
@@ -203,6 +220,10 @@ impl Scenario {
             }),
             "same-children" => Some(Self {
                 stable_tag: StableTag::SameChildren,
+                ..Self::default()
+            }),
+            "catalog" => Some(Self {
+                code_collections: Publisher::Catalog,
                 ..Self::default()
             }),
             "bare-chart" => Some(Self {

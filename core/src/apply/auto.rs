@@ -136,7 +136,7 @@ fn copy_helps(problem: &Problem) -> Help {
         ) => Help::ThisImage,
         // The image is gone, or the destination takes it in no way: a locked tag, a firewall, full storage.
         (Side::Source, Cause::NotFound | Cause::Invalid | Cause::Configuration)
-        | (Side::Destination | Side::ChartRepository | Side::Collector, _)
+        | (Side::Destination | Side::Catalog | Side::ChartRepository | Side::Collector, _)
         | (_, Cause::Deadline | Cause::Interrupted)
         | (Side::Local, _) => Help::No,
     }

@@ -28,6 +28,8 @@ impl Config {
             copy_referrers: _,
             images: _,
             git_ref: _,
+            codecollection_source: _,
+            catalog: _,
             sync_ref_latest: _,
             chart: _,
             architecture: _,
