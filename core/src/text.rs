@@ -36,11 +36,11 @@ pub(crate) const PUBLIC_PARAMETERS: [&str; 9] = [
 /// access. Parts of a signature are also found without the rest of their URL.
 fn without_signatures(text: &str) -> String {
     static PARAMETER: LazyLock<Regex> = LazyLock::new(|| {
-        pattern(r#"(?i)([?&;]|\\u0026|%3f|%26)([a-z][a-z0-9._-]*)(=|%3d|\\u003d)([^\s&"'<>\\]+)"#)
+        pattern(r#"(?i)([?&;]|\\u0026|%3f|%26)([a-z][a-z0-9._-]*)(=|%3d|\\u003d)([^\s&"'<>‹\\]+)"#)
     });
     static SIGNATURE: LazyLock<Regex> = LazyLock::new(|| {
         pattern(
-            r#"(?i)\b(sig|se|sp|sv|sr|st|spr|sks|skt|ske|skv|skoid|sktid|signature|sharedaccesssignature|accountkey|awsaccesskeyid|x-(?:amz|goog|oss|ms)-[a-z-]+)(=|%3d|\\u003d)([^\s&"'<>\\]+)"#,
+            r#"(?i)\b(sig|se|sp|sv|sr|st|spr|sks|skt|ske|skv|skoid|sktid|signature|sharedaccesssignature|accountkey|awsaccesskeyid|x-(?:amz|goog|oss|ms)-[a-z-]+)(=|%3d|\\u003d)([^\s&"'<>‹\\]+)"#,
         )
     });
     static USER_INFO: LazyLock<Regex> = LazyLock::new(|| pattern(r"://[^/\s@?#]+@"));

@@ -86,7 +86,6 @@ fn settings_of_the_report_keep_their_order() {
         "TIMEOUT_SECONDS",
         "COPY_REFERRERS",
         "COPY_CONCURRENCY",
-        "REGISTRY_INSECURE",
         "AZURE_CLOUD",
         "credentials",
     ];

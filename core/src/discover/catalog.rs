@@ -11,7 +11,7 @@ use std::str::FromStr;
 use std::sync::LazyLock;
 
 use regex::Regex;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Serialize};
 
 use super::Absence;
 use super::codecollections::few_of;
@@ -46,7 +46,8 @@ pub fn known_collections() -> Vec<ImageName> {
 const LONGEST_SLUG: usize = 64;
 
 /// The name of a collection in the catalog, and of its repository in the ACR.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Slug(String);
 
 impl Slug {
@@ -67,19 +68,6 @@ impl fmt::Display for Slug {
     }
 }
 
-impl Serialize for Slug {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Slug {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(de::Error::custom)
-    }
-}
-
 impl FromStr for Slug {
     type Err = String;
 
@@ -92,6 +80,20 @@ impl FromStr for Slug {
             "its slug {:?} is not up to {LONGEST_SLUG} of a-z and 0-9 with single . _ - between them",
             shortened(text, LONGEST_SLUG)
         ))
+    }
+}
+
+impl TryFrom<String> for Slug {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Slug> for String {
+    fn from(slug: Slug) -> Self {
+        slug.0
     }
 }
 

@@ -475,3 +475,18 @@ fn pinned_digest_that_is_not_published_is_in_conflict_with_the_tag() {
         ["Unknown", "NotPublished"]
     );
 }
+
+#[test]
+fn image_of_the_catalog_is_judged_by_its_digest() {
+    for (content, verdict) in [
+        (None, "Missing"),
+        (Some(&b"new"[..]), "UpToDate"),
+        (Some(b"old"), "Drifted"),
+    ] {
+        let mut image = observed(0, published(), state(content, false));
+        let entry = r#"{"slug": "rw-cli-codecollection", "image_registry": null}"#;
+        image.desired.wanted = TagSelector::Catalog(serde_json::from_str(entry).unwrap());
+        let plan = plan(vec![image], vec![]);
+        assert_eq!(plan.entries[0].verdict.name(), verdict);
+    }
+}
