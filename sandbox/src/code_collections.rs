@@ -103,7 +103,7 @@ impl Scenario {
         }
     }
 
-    fn recipe(&self, repository: &str, number: usize, age: usize) -> ImageRecipe {
+    pub(crate) fn recipe(&self, repository: &str, number: usize, age: usize) -> ImageRecipe {
         let weeks = i64::try_from(self.older_tags.saturating_sub(age)).unwrap_or_default();
         ImageRecipe {
             base: repository.to_owned(),
@@ -144,6 +144,6 @@ fn publish(
 }
 
 /// Returns the abbreviated commit (seven hexadecimal digits) of a repository's image. The newest image has age 0.
-fn commit(repository: &str, age: usize) -> String {
+pub(crate) fn commit(repository: &str, age: usize) -> String {
     Digest::of(format!("commit {age} of {repository}").as_bytes()).hex()[..7].to_owned()
 }

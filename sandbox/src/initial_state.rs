@@ -3,10 +3,11 @@
 use crate::azure::{Azure, ImportSettings, Permission, Principal, RegistryResource, Subscription};
 use crate::registry::{Registry, RegistryKind};
 use crate::scenario::{
-    CLIENT_ID, CLIENT_SECRET, FEDERATED_TOKEN, GOOGLE_HOST, SUBSCRIPTION_ID, Scenario, TENANT_ID,
+    CLIENT_ID, CLIENT_SECRET, FEDERATED_TOKEN, GOOGLE_HOST, Publisher, SUBSCRIPTION_ID, Scenario,
+    TENANT_ID,
 };
 use crate::world::World;
-use crate::{code_collections, runwhen_local};
+use crate::{catalog, code_collections, runwhen_local};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -25,8 +26,11 @@ impl Scenario {
             self.login_server.clone(),
             Registry::azure(&self.login_server),
         );
-        code_collections::add(self, &mut world);
         runwhen_local::add(self, &mut world);
+        match self.code_collections {
+            Publisher::Google => code_collections::add(self, &mut world),
+            Publisher::Catalog => catalog::add(self, &mut world),
+        }
         world
     }
 

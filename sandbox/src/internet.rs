@@ -5,13 +5,16 @@
 use crate::message::{Request, Response};
 use crate::registry::{BlobDelivery, Registry, RegistryKind};
 use crate::world::{File, World};
-use crate::{acr, acr_metadata, arm, blob_storage, distribution, entra, import, token_service};
+use crate::{
+    acr, acr_metadata, arm, blob_storage, catalog, distribution, entra, import, token_service,
+};
 
 /// The service at a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Service {
     Entra,
     Arm,
+    Catalog,
     Registry,
     Tokens { registry: String },
     BlobStorage,
@@ -30,6 +33,7 @@ pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
     match service(world, host) {
         Some(Service::Entra) => entra::answer(world, host, request),
         Some(Service::Arm) => arm::answer(world, host, request),
+        Some(Service::Catalog) => catalog::answer(world, request),
         Some(Service::Registry) => answer_registry(world, host, request),
         Some(Service::Tokens { registry }) => token_service::answer(world, &registry, request),
         Some(Service::BlobStorage) => blob_storage::answer(world, host, request),
@@ -44,7 +48,11 @@ pub fn unauthorized(world: &mut World, host: &str, request: &Request) -> Respons
         Some(Service::Arm) => arm::expired_token(world),
         Some(Service::Entra) => entra::invalid_secret(world, request),
         Some(
-            Service::Registry | Service::Tokens { .. } | Service::BlobStorage | Service::Files,
+            Service::Catalog
+            | Service::Registry
+            | Service::Tokens { .. }
+            | Service::BlobStorage
+            | Service::Files,
         )
         | None => distribution::challenge_for(world, host, request),
     }
@@ -71,6 +79,9 @@ fn service(world: &World, host: &str) -> Option<Service> {
     }
     if arm::HOSTS.contains(&host) {
         return Some(Service::Arm);
+    }
+    if host == catalog::HOST {
+        return Some(Service::Catalog);
     }
     if world.registries.contains_key(host) {
         return Some(Service::Registry);

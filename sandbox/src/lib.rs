@@ -26,6 +26,7 @@ mod arm;
 mod arm_error;
 pub mod azure;
 mod blob_storage;
+pub mod catalog;
 mod certificate_authority;
 mod change;
 mod code_collections;
@@ -67,7 +68,7 @@ pub use fault::{
 };
 pub use journal::{ConnectionState, RecordedConnection, RecordedRequest};
 pub use registry::Upload;
-pub use scenario::{AcrContent, Scenario, StableTag};
+pub use scenario::{AcrContent, Publisher, Scenario, StableTag};
 pub use world::{File, World};
 
 use certificate_authority::{CertificateAuthority, CertificateError};

@@ -1,6 +1,6 @@
 //! Scenarios: settings for the state with which the sandbox starts.
 //!
-//! Every scenario has five CodeCollection repositories at Google, the chart's images at their registries, and one ACR. Dates
+//! Every scenario has five CodeCollection repositories at Google or six in the catalog, the chart's images at their registries, and one ACR. Dates
 //! and digests are the same in every run.
 
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,8 @@ pub struct Scenario {
     pub registry_name: String,
     /// The registry's login server.
     pub login_server: String,
+    /// The place where CodeCollections are published.
+    pub code_collections: Publisher,
     /// The content of the ACR.
     pub acr: AcrContent,
     /// True if Google's `tags/list` has the `manifest` map.
@@ -54,6 +56,16 @@ pub struct Scenario {
     pub import_milliseconds: u64,
     /// The `Retry-After` of ARM's responses to imports, in seconds.
     pub import_retry_after: u64,
+}
+
+/// The place where CodeCollections are published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Publisher {
+    /// Google Artifact Registry, with tags of branches.
+    Google,
+    /// ghcr.io, with RunWhen's catalog of them. Google's repositories do not exist.
+    Catalog,
 }
 
 /// The content of the ACR when the sandbox starts.
@@ -87,6 +99,7 @@ impl Default for Scenario {
         Self {
             registry_name: "myacr".into(),
             login_server: "myacr.azurecr.io".into(),
+            code_collections: Publisher::Google,
             acr: AcrContent::Older,
             google_extended_list: true,
             google_page_size: None,
@@ -101,7 +114,7 @@ impl Default for Scenario {
 
 impl Scenario {
     /// The names for [`Scenario::named`] with descriptions.
-    pub const NAMES: [(&str, &str); 9] = [
+    pub const NAMES: [(&str, &str); 10] = [
         (
             "outdated",
             "eight images to import: the ACR has only older images (the default)",
@@ -124,6 +137,10 @@ impl Scenario {
         (
             "login-server-label",
             "the login server has a domain name label: myacr-c5gkd3e4.azurecr.io",
+        ),
+        (
+            "catalog",
+            "like outdated, but the CodeCollections are in RunWhen's catalog: nine images to import",
         ),
         (
             "bare-chart",
@@ -171,6 +188,10 @@ impl Scenario {
             }),
             "same-children" => Some(Self {
                 stable_tag: StableTag::SameChildren,
+                ..Self::default()
+            }),
+            "catalog" => Some(Self {
+                code_collections: Publisher::Catalog,
                 ..Self::default()
             }),
             "bare-chart" => Some(Self {

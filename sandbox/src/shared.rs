@@ -3,7 +3,7 @@
 use crate::certificate_authority::CertificateAuthority;
 use crate::fault::FaultTable;
 use crate::journal::Journal;
-use crate::scenario::{self, Scenario};
+use crate::scenario::{self, Publisher, Scenario};
 use crate::world::World;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -73,7 +73,7 @@ impl Shared {
     /// Returns the environment variables for a client.
     pub fn environment(&self) -> Vec<(String, String)> {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        vec![
+        let mut variables = vec![
             pair("HTTPS_PROXY", &format!("http://{}", self.address)),
             pair("SSL_CERT_FILE", &self.ca_file.display().to_string()),
             pair("REGISTRY_NAME", &self.scenario().registry_name),
@@ -81,7 +81,11 @@ impl Shared {
             pair("AZURE_CLIENT_ID", scenario::CLIENT_ID),
             pair("AZURE_CLIENT_SECRET", scenario::CLIENT_SECRET),
             pair("AZURE_SUBSCRIPTION_ID", scenario::SUBSCRIPTION_ID),
-        ]
+        ];
+        if self.scenario().code_collections == Publisher::Catalog {
+            variables.push(pair("CODECOLLECTION_SOURCE", "catalog"));
+        }
+        variables
     }
 
     /// Locks the faults.

@@ -3,6 +3,7 @@
 //! It is under one lock, so that a test can edit it between two requests.
 
 use crate::azure::{Azure, Permission, Principal};
+use crate::catalog::Catalog;
 use crate::content::{ContentStore, Digest};
 use crate::image::{ImageRecipe, PublishedImage};
 use crate::registry::{Registry, Upload};
@@ -18,6 +19,8 @@ pub struct World {
     pub registries: BTreeMap<String, Registry>,
     /// The state of Entra and ARM, with the imports.
     pub azure: Azure,
+    /// RunWhen's catalog of CodeCollections; empty in the scenarios without it.
+    pub catalog: Catalog,
     /// Static files by host and path, such as chart repositories.
     pub files: BTreeMap<(String, String), File>,
     /// Unfinished uploads into registries.
@@ -59,6 +62,7 @@ impl World {
             store: ContentStore::default(),
             registries: BTreeMap::new(),
             azure,
+            catalog: Catalog::default(),
             files: BTreeMap::new(),
             uploads: BTreeMap::new(),
             clock_offset: 0,
