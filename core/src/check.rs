@@ -2,17 +2,23 @@
 //! the registry's token is fetched at the same time.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::catalog::Catalog;
 use crate::chart;
-use crate::config::Config;
+use crate::config::{CodeCollectionSource, Config};
 use crate::destination::Destination;
-use crate::discover::{self, Category, Desired, Undiscovered};
+use crate::discover::{self, Category, Desired, Owner, Undiscovered};
 use crate::event::{Event, OnEvent};
+use crate::name::Repository;
 use crate::observe::{Observed, Observer};
 use crate::registry::Sources;
 use crate::wire::Wire;
+
+/// Longest time that the chart's images wait for the list of the catalog.
+const RESERVATION: Duration = Duration::from_secs(10);
 
 /// The inputs of a check.
 pub struct Check<'a> {
@@ -36,33 +42,71 @@ impl Check<'_> {
     /// Discovers and observes all images.
     pub async fn run(&self) -> Checked {
         let sources = Sources::new(self.wire, self.config.docker.clone());
-        let codecollections = discover::codecollections(self.config);
-        let mut likely: BTreeSet<_> = codecollections
-            .iter()
-            .map(|desired| desired.destination.clone())
-            .collect();
+        let catalog = Catalog::new(self.config, self.wire);
+        let mut likely = BTreeSet::new();
+        if self.config.images.contains(&Category::CodeCollection) {
+            likely.extend(discover::known_codecollections(self.config));
+        }
         if self.config.images.contains(&Category::RunWhenLocal) {
             likely.extend(discover::likely_destinations(self.config));
         }
-        let ((), observed, mut checked) = tokio::join!(
+        let ((), collections, mut checked) = tokio::join!(
             self.destination.prepare(&likely),
-            self.observe(&sources, codecollections),
-            self.runwhen_local(&sources),
+            self.codecollections(&sources, &catalog, &likely),
+            self.runwhen_local(&sources, &catalog),
         );
-        checked.observed.extend(observed);
+        checked.observed.extend(collections.observed);
+        // The catalog comes before the chart, as in the plan.
+        checked.undiscovered.splice(0..0, collections.undiscovered);
         checked
     }
 
-    async fn runwhen_local(&self, sources: &Sources) -> Checked {
+    async fn codecollections(
+        &self,
+        sources: &Sources,
+        catalog: &Catalog,
+        prepared: &BTreeSet<Repository>,
+    ) -> Checked {
+        if !self.config.images.contains(&Category::CodeCollection) {
+            return Checked::default();
+        }
+        let (desired, undiscovered) = match self.config.codecollection_source {
+            CodeCollectionSource::Tags => (discover::codecollections(self.config), Vec::new()),
+            CodeCollectionSource::Catalog => match catalog.list().await {
+                Ok(listing) => discover::catalog_collections(self.config, listing),
+                Err(problem) => {
+                    let catalog = discover::undiscovered_catalog(self.config, problem);
+                    (Vec::new(), vec![catalog])
+                }
+            },
+        };
+        let destinations = desired.iter().map(|desired| desired.destination.clone());
+        let others = destinations.filter(|one| !prepared.contains(one)).collect();
+        let ((), observed) = tokio::join!(
+            self.destination.prepare(&others),
+            self.observe(sources, catalog, desired),
+        );
+        Checked {
+            observed,
+            undiscovered,
+            chart: None,
+        }
+    }
+
+    async fn runwhen_local(&self, sources: &Sources, catalog: &Catalog) -> Checked {
         if !self.config.images.contains(&Category::RunWhenLocal) {
             return Checked::default();
         }
-        match chart::render(self.config, self.wire, sources).await {
+        let (rendered, owners) = tokio::join!(
+            chart::render(self.config, self.wire, sources),
+            self.owners(catalog)
+        );
+        match rendered {
             Ok(rendered) => {
                 let (desired, undiscovered) =
-                    discover::runwhen_local(self.config, &rendered.images, self.started);
+                    discover::runwhen_local(self.config, &rendered.images, &owners, self.started);
                 Checked {
-                    observed: self.observe(sources, desired).await,
+                    observed: self.observe(sources, catalog, desired).await,
                     undiscovered,
                     chart: Some(rendered.title),
                 }
@@ -74,11 +118,35 @@ impl Check<'_> {
         }
     }
 
-    async fn observe(&self, sources: &Sources, desired: Vec<Desired>) -> Vec<Observed> {
+    /// The CodeCollections whose repositories are reserved.
+    async fn owners(&self, catalog: &Catalog) -> Vec<Owner> {
+        let limit = self.wire.limit().for_image(RESERVATION);
+        let listing = match self.config.codecollection_source {
+            CodeCollectionSource::Tags => None,
+            CodeCollectionSource::Catalog => match limit.guard(catalog.list()).await {
+                Ok(listing) => Some(listing),
+                Err(problem) => {
+                    tracing::warn!(
+                        "only the repositories of the CodeCollections that are known without the catalog are reserved: {problem}"
+                    );
+                    None
+                }
+            },
+        };
+        discover::owners(self.config, listing)
+    }
+
+    async fn observe(
+        &self,
+        sources: &Sources,
+        catalog: &Catalog,
+        desired: Vec<Desired>,
+    ) -> Vec<Observed> {
         (self.on_event)(Event::Checking(desired.len()));
         let observer = Observer {
             config: self.config,
             sources,
+            catalog,
             destination: self.destination,
             started: self.started,
         };

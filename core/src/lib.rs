@@ -21,6 +21,7 @@
 
 mod apply;
 mod azure;
+mod catalog;
 mod category;
 pub mod chart;
 mod check;

@@ -23,6 +23,8 @@ pub enum Side {
     ResourceManager,
     /// The repository of the Helm chart.
     ChartRepository,
+    /// The catalog of CodeCollections.
+    Catalog,
     /// The collector that the number is pushed to.
     Collector,
     /// This program and the machine it runs on.
@@ -38,6 +40,7 @@ impl fmt::Display for Side {
             Self::Entra => "Microsoft Entra login",
             Self::ResourceManager => "Azure Resource Manager",
             Self::ChartRepository => "chart repository",
+            Self::Catalog => "CodeCollection catalog",
             Self::Collector => "metrics collector (OTLP)",
             Self::Local => "this run",
         })
@@ -123,7 +126,10 @@ impl Problem {
     /// True if Azure refused this run, not if a source refused an image.
     pub fn is_denied_by_azure(&self) -> bool {
         self.cause == Cause::AccessDenied
-            && !matches!(self.side, Side::Source | Side::ChartRepository)
+            && !matches!(
+                self.side,
+                Side::Source | Side::ChartRepository | Side::Catalog
+            )
     }
 }
 
@@ -156,5 +162,6 @@ mod tests {
             "source registry: it is gone (GET https://x/y: 404); check REF"
         );
         assert!(!problem.is_denied_by_azure());
+        assert!(!Problem::new(Side::Catalog, Cause::AccessDenied, "no").is_denied_by_azure());
     }
 }

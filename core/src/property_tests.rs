@@ -14,6 +14,7 @@ use proptest::prelude::*;
 
 use crate::chart::index::versions_of;
 use crate::config::{Config, Inputs, Program};
+use crate::discover::catalog::public_collections;
 use crate::discover::chart_images::parse;
 use crate::name::{Digest, ImageName, NameError, Registry, Repository, Tag};
 use crate::text::{for_message, neutralize_markup, strip_control};
@@ -121,6 +122,25 @@ fn corpus_is_read_as_its_file_names_say() {
     corpus("retry-after", |text| retry_after(text, now()).is_some());
     corpus("indexes", |text| versions_of(text, "mine").is_ok());
     corpus("configurations", is_configuration);
+    corpus("catalogs", |text| {
+        public_collections(text.as_bytes()).is_ok()
+    });
+}
+
+#[test]
+fn list_of_collections_takes_linear_time() {
+    let entry = r#"{"slug":"a","visibility":"hidden"},"#;
+    for (head, piece, tail) in [
+        ("[", entry, "null]"),
+        ("[{\"visibility\":\"public\",\"slug\":\"", "a-", "\"}]"),
+        ("[{\"visibility\":\"public\",\"slug\":\"", "<", "\"}]"),
+        ("[{\"slug\":", "[", ""),
+    ] {
+        let make = |length: usize| format!("{head}{}{tail}", piece.repeat(length / piece.len()));
+        grows_with_its_input(&format!("list of {piece:?}"), 1 << 15, make, |text| {
+            public_collections(text.as_bytes()).is_ok()
+        });
+    }
 }
 
 #[test]

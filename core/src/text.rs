@@ -18,8 +18,17 @@ pub fn strip_control(text: &str) -> String {
 
 /// Query parameters whose values are not secret. All other values are hidden: Azure signs the addresses of
 /// operations and blobs in the query, and other clouds do the same.
-pub(crate) const PUBLIC_PARAMETERS: [&str; 6] =
-    ["api-version", "last", "n", "orderby", "ref", "service"];
+pub(crate) const PUBLIC_PARAMETERS: [&str; 9] = [
+    "api-version",
+    "include_inactive",
+    "last",
+    "n",
+    "orderby",
+    "pointer",
+    "ref",
+    "service",
+    "visibility",
+];
 
 /// The text without the values of query parameters and without the user info of URLs.
 ///

@@ -9,7 +9,7 @@ use crate::support::{ACR, Ended, ONE, Run, run};
 use sandbox::image::ImageRecipe;
 use sandbox::runwhen_local::{CHART_HOST, CHART_IMAGES, INDEX_PATH};
 use sandbox::scenario::{GOOGLE_HOST, GOOGLE_PATH};
-use sandbox::{File, Sandbox, Scenario};
+use sandbox::{Fault, File, ReplacedResponse, Sandbox, Scenario, catalog};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -205,6 +205,57 @@ fn chart_cannot_write_to_a_codecollection_in_any_mode() {
             // The other images are imported.
             assert_eq!(imports.len(), if images == "all" { 6 } else { 1 });
         }
+    }
+}
+
+#[test]
+fn chart_cannot_write_to_a_collection_of_the_catalog() {
+    const KNOWN: &str = "rw-cli-codecollection";
+    for (slug, images, is_down) in [
+        (KNOWN, "all", false),
+        (KNOWN, "runwhen-local", false),
+        // A collection that only the list names.
+        ("new-utils", "runwhen-local", false),
+        // Without the list, the known collections are still reserved.
+        (KNOWN, "runwhen-local", true),
+    ] {
+        let world = world("catalog");
+        world.edit(|state| {
+            state.azure.imports.duration = std::time::Duration::from_millis(200);
+            let mut new = state.collection(KNOWN).expect("a collection").clone();
+            new.slug = "new-utils".to_owned();
+            new.refs.clear();
+            state.catalog.collections.push(new);
+        });
+        if is_down {
+            world.inject(Fault::on(catalog::HOST), ReplacedResponse::Html);
+        }
+        let evil = format!("evil/{slug}");
+        publish(&world, HUB, &evil, "evil", 1_790_000_000, &["9.9"]);
+        let chart = pod_of(&[LOCAL, &format!("{evil}:9.9")]);
+        let ended = check_chart_in(&world, &chart)
+            .set("IMAGES", images)
+            .set("SYNC_IMAGES", "true")
+            .end();
+        ended.expect(2, &["conflict", "reserved for the CodeCollection"]);
+        assert_eq!(ended.stdout, "");
+        let imports = imports(&world);
+        assert!(
+            imports.iter().all(|body| !body.contains("evil")),
+            "{imports:?}"
+        );
+        assert_eq!(imports.len(), if images == "all" { 7 } else { 1 });
+    }
+}
+
+#[test]
+fn chart_may_name_the_image_of_a_collection_by_the_tag_of_a_build() {
+    let slug = "rw-cli-codecollection";
+    let world = world("catalog");
+    let build = Scenario::catalog_tag(slug);
+    for (tag, code) in [(build.as_str(), 0), ("main", 2)] {
+        let chart = pod_of(&[&format!("ghcr.io/runwhen-contrib/{slug}:{tag}")]);
+        check_chart_in(&world, &chart).end().expect(code, &[]);
     }
 }
 

@@ -132,7 +132,15 @@ fn same_child_in_another_index_is_the_same_image() {
 fn branch_without_images_is_a_wrong_setting() {
     let world = world("outdated");
     let ended = run(SLI, &world).set("REF", "no-such-branch").end();
-    ended.expect(2, &["No no-such-branch-latest found in", "check REF"]);
+    ended.expect(
+        2,
+        &[
+            "No no-such-branch-latest found in",
+            "which has these branches: feature-x, main",
+            "check REF",
+        ],
+    );
+    assert!(!ended.stderr.contains("CODECOLLECTION_SOURCE"));
     assert_eq!(ended.stdout, "");
     assert!(
         ended

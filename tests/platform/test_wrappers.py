@@ -28,6 +28,14 @@ def test_up_to_date_registry_pushes_zero(robot, world):
     assert run.pushed() == {"codecollection": 0, "runwhen_local": 0, None: 0}, run.console
 
 
+def test_variables_of_the_catalog_are_passed_to_the_program(robot, world):
+    world.scenario("catalog")
+    run = robot.run("sli.robot", CODECOLLECTION_SOURCE="catalog", CATALOG_POINTER="stable")
+    assert run.pushed() == {"codecollection": 6, "runwhen_local": 3, None: 9}, run.console
+    resolves = [request for request in world.requests() if request["path"].endswith("/resolve")]
+    assert {request["query"] for request in resolves} == {"pointer=stable"}
+
+
 def test_indicator_after_a_sync_pushes_zero(robot):
     run = robot.run("runbook.robot")
     assert run.status == dict.fromkeys([SYNC_CODECOLLECTION, SYNC_LOCAL], "PASS"), run.console

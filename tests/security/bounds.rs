@@ -148,6 +148,56 @@ fn json_of_unexpected_content_is_bounded() {
 }
 
 #[test]
+fn responses_of_the_catalog_are_bounded() {
+    let zeros = "0,".repeat(2_000_000);
+    let hidden: Vec<_> = (0..100_000)
+        .map(|number| format!("{{\"slug\":\"c{number}\",\"visibility\":\"hidden\"}}"))
+        .collect();
+    let public = format!("[{}]", hidden.join(",")).replace("hidden", "public");
+    let ok = |body: String| FaultKind::from(response(200, &[], body));
+    let details = format!("{{\"detail\":[{zeros}0]}}");
+    for (path, fault, part) in [
+        (
+            "/codecollections?",
+            ok(format!("[{zeros}0]")),
+            "not a list of collections",
+        ),
+        (
+            "/codecollections?",
+            ok(format!("[{}]", hidden.join(","))),
+            "no public collection",
+        ),
+        ("/codecollections?", ok(public), "more than 200"),
+        (
+            "/codecollections?",
+            ReplacedResponse::GzipBomb { bytes: 1 << 30 }.into(),
+            "not a list of collections",
+        ),
+        (
+            "/codecollections?",
+            response(403, &[], details).into(),
+            "403 Forbidden",
+        ),
+        (
+            "/resolve?",
+            ok(format!("{{\"x\":[{zeros}0]}}")),
+            "larger than 64 KiB",
+        ),
+        (
+            "/resolve?",
+            ReplacedResponse::HugeJson { bytes: 100 << 20 }.into(),
+            "larger than 64 KiB",
+        ),
+    ] {
+        let world = world("catalog");
+        world.inject(Fault::on(sandbox::catalog::HOST).path_contains(path), fault);
+        let (ended, peak) = end_with_peak(run(SLI, &world));
+        ended.expect(3, &["CodeCollection catalog", part]);
+        assert!(peak < MOST_MEMORY, "{part}: {peak} MiB");
+    }
+}
+
+#[test]
 fn refusal_of_any_size_shows_its_status() {
     let zeros = "0,".repeat(7_500_000);
     let body = format!("{{\"errors\":[{zeros}0]}}");

@@ -6,6 +6,7 @@
 //!
 //! A new variable is a declaration in `variables.rs`, a field of a struct, and the line that fills the field.
 
+mod catalog;
 mod chart;
 mod credentials;
 mod metric_push;
@@ -22,6 +23,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use catalog::{
+    AllowedImages, CatalogPointer, CatalogRequest, CatalogUrl, CatalogWanted, CodeCollectionSource,
+};
 pub use chart::{ChartRequest, ChartSource};
 pub use metric_push::MetricPush;
 pub use registry_name::RegistryName;
@@ -104,6 +108,10 @@ pub struct Config {
     pub images: BTreeSet<Category>,
     /// The branch of the CodeCollections, which is the prefix of their tags.
     pub git_ref: Tag,
+    /// Where the CodeCollections are found.
+    pub codecollection_source: CodeCollectionSource,
+    /// The catalog of CodeCollections. Not used with [`CodeCollectionSource::Tags`].
+    pub catalog: CatalogRequest,
     /// Whether to keep `${REF}-latest` in the registry too.
     pub sync_ref_latest: bool,
     /// The chart that names the RunWhen Local images.
@@ -195,13 +203,24 @@ impl Config {
         }
     }
 
-    /// The settings of this run without secrets, for the report.
+    /// The settings of this run without secrets, for the report. Settings that do not apply are left out.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         let render = |variable: &Variable| Some((variable.name, variable.in_report?(self)));
-        let variables = VARIABLES.iter().filter_map(render);
+        let variables = VARIABLES
+            .iter()
+            .filter_map(render)
+            .filter(|(_, value)| !value.is_empty());
         variables
             .chain([("credentials", self.login.origin.clone())])
             .collect()
+    }
+
+    /// A setting of the catalog for the report; empty if the catalog is not used.
+    fn of_catalog(&self, render: impl Fn(&CatalogRequest) -> String) -> String {
+        match self.codecollection_source {
+            CodeCollectionSource::Catalog => render(&self.catalog),
+            CodeCollectionSource::Tags => String::new(),
+        }
     }
 }
 
@@ -223,6 +242,8 @@ impl Reader<'_> {
             .and_then(|target| target.registry.cloud())
             .or(given_cloud)
             .or(found_login.as_ref().and_then(|login| login.cloud));
+        let source = self.codecollection_source();
+        let branch = self.git_ref(source);
         let output = self.read(&variables::OUTPUT_DIR);
         let temp = self.read(&variables::CODEBUNDLE_TEMP_DIR);
         build!(Config {
@@ -230,8 +251,10 @@ impl Reader<'_> {
             target: destination,
             sync_images: self.read(&variables::SYNC_IMAGES),
             images: self.read(&variables::IMAGES),
-            git_ref: self.read(&variables::REF),
-            sync_ref_latest: self.read(&variables::SYNC_REF_LATEST),
+            catalog: self.catalog(source, branch.as_ref()),
+            git_ref: branch,
+            codecollection_source: source,
+            sync_ref_latest: self.sync_ref_latest(source),
             chart: self.chart(),
             architecture: self.read(&variables::IMAGE_ARCHITECTURE),
             verify_children: self.read(&variables::VERIFY_CHILDREN),

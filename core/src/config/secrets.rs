@@ -26,6 +26,8 @@ impl Config {
             sync_images: _,
             images: _,
             git_ref: _,
+            codecollection_source: _,
+            catalog: _,
             sync_ref_latest: _,
             chart: _,
             architecture: _,

@@ -72,6 +72,7 @@ fn settings_of_the_report_keep_their_order() {
         "IMAGES",
         "REF",
         "SYNC_REF_LATEST",
+        "CODECOLLECTION_SOURCE",
         "HELM_REPO_URL",
         "HELM_CHART_NAME",
         "CHART_VERSION",
@@ -84,6 +85,52 @@ fn settings_of_the_report_keep_their_order() {
         "credentials",
     ];
     assert_eq!(names, expected);
+}
+
+#[test]
+fn settings_of_the_catalog_apply_only_to_the_catalog() {
+    let catalog = ("CODECOLLECTION_SOURCE", "catalog");
+    let config = read(&[NAME]).unwrap();
+    assert_eq!(config.codecollection_source, CodeCollectionSource::Tags);
+    let config = read(&[NAME, catalog, ("REF", "feature/x")]).unwrap();
+    assert_eq!(config.catalog.wanted.parameter(), ("ref", "feature-x"));
+    let settings = config.settings();
+    let value = |name| settings.iter().find(|(known, _)| *known == name);
+    assert_eq!(
+        value("REGISTRY_CATALOG_URL").unwrap().1,
+        "https://registry.runwhen.com"
+    );
+    assert_eq!(value("CATALOG_HOSTS").unwrap().1, "ghcr.io/runwhen-contrib");
+    assert!(value("CATALOG_POINTER").is_none());
+    let config = read(&[NAME, catalog, ("CATALOG_POINTER", "Stable")]).unwrap();
+    assert_eq!(config.catalog.wanted.parameter(), ("pointer", "stable"));
+    for (wrong, part) in [
+        (vec![NAME, ("REF", "feature/x")], "\"feature-x\""),
+        (
+            vec![NAME, ("CATALOG_POINTER", "stable")],
+            "CATALOG_POINTER=\"stable\": it needs CODECOLLECTION_SOURCE=catalog",
+        ),
+        (
+            vec![NAME, catalog, ("SYNC_REF_LATEST", "true")],
+            "it must be false",
+        ),
+        (
+            vec![NAME, catalog, ("CATALOG_POINTER", "newest")],
+            "latest, stable or empty",
+        ),
+        (
+            vec![NAME, ("CODECOLLECTION_SOURCE", "google")],
+            "tags or catalog",
+        ),
+        (
+            vec![NAME, catalog, ("REGISTRY_CATALOG_URL", "http://x")],
+            "https URL",
+        ),
+        (vec![NAME, catalog, ("CATALOG_HOSTS", "a b!c")], "\"b!c\""),
+    ] {
+        let text = mistakes(&wrong);
+        assert!(text.contains(part), "{text}");
+    }
 }
 
 #[test]

@@ -9,7 +9,10 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::setting::{Setting, Variable, settings};
-use super::{ChartSource, Program, RegistryName, chart, metric_push, values};
+use super::{
+    AllowedImages, CatalogPointer, CatalogRequest, CatalogUrl, ChartSource, CodeCollectionSource,
+    Program, RegistryName, catalog, chart, metric_push, values,
+};
 use crate::category::Category;
 use crate::cloud::Cloud;
 use crate::name::{Repository, Tag};
@@ -73,9 +76,53 @@ settings! {
 
         SYNC_REF_LATEST: bool = Setting::switch(
             "SYNC_REF_LATEST",
-            "Also keep ${REF}-latest of the CodeCollections in the registry, on the stable tag's digest.",
+            "Also keep ${REF}-latest of the CodeCollections in the registry, on the stable tag's digest, for \
+             azure-rw-acr-helm-update at 80f8ef7; not with CODECOLLECTION_SOURCE=catalog.",
         )
         .in_report(|config| config.sync_ref_latest.to_string());
+
+        CODECOLLECTION_SOURCE: CodeCollectionSource = Setting::new(
+            "CODECOLLECTION_SOURCE",
+            "tags|catalog",
+            catalog::parse_source,
+            "Where the CodeCollections are found: five repositories by their tags, or RunWhen's catalog.",
+        )
+        .default("tags")
+        .in_report(|config| config.codecollection_source.name().to_owned());
+
+        REGISTRY_CATALOG_URL: CatalogUrl = Setting::new(
+            "REGISTRY_CATALOG_URL",
+            "URL",
+            CatalogUrl::parse,
+            "The address of the catalog; https only.",
+        )
+        .default("https://registry.runwhen.com")
+        .in_report(|config| config.of_catalog(|catalog| catalog.url.to_string()));
+
+        CATALOG_POINTER: CatalogPointer = Setting::new(
+            "CATALOG_POINTER",
+            "latest|stable",
+            catalog::parse_pointer,
+            "Take the images that the catalog calls latest or stable instead of those of REF.",
+        )
+        .in_report(|config| {
+            let name = |catalog: &CatalogRequest| Some(catalog.wanted.pointer()?.name().to_owned());
+            config.of_catalog(|catalog| name(catalog).unwrap_or_default())
+        });
+
+        CATALOG_HOSTS: Vec<AllowedImages> = Setting::new(
+            "CATALOG_HOSTS",
+            "HOST/PATH,…",
+            catalog::parse_hosts,
+            "The hosts, or hosts with the beginning of a path, from which the catalog's images may come.",
+        )
+        .default("ghcr.io/runwhen-contrib")
+        .in_report(|config| {
+            config.of_catalog(|catalog| {
+                let hosts = catalog.hosts.iter().map(ToString::to_string);
+                hosts.collect::<Vec<_>>().join(",")
+            })
+        });
     }
 
     "The RunWhen Local chart" {

@@ -4,6 +4,8 @@
 //! manifest for the wanted architecture has the same digest; the first choice is `^${REF}-[0-9a-f]{7,}$`, the
 //! second choice is any other tag that is not an alias.
 
+use std::collections::BTreeSet;
+
 use regex::Regex;
 
 use crate::name::{ImageName, Repository, Tag, pattern};
@@ -11,6 +13,9 @@ use crate::name::{ImageName, Repository, Tag, pattern};
 /// The registry in which RunWhen publishes the CodeCollections.
 const REGISTRY: &str = "us-west1-docker.pkg.dev";
 const PROJECT: &str = "runwhen-nonprod-beta/public-images";
+
+/// The most names of branches in a message.
+const MOST_NAMES: usize = 10;
 
 /// The five repositories, ordered by name.
 const NAMES: [&str; 5] = [
@@ -31,6 +36,30 @@ pub fn sources() -> Vec<ImageName> {
         repository: project.join(name).expect("a constant repository"),
     };
     NAMES.iter().map(|name| location(name)).collect()
+}
+
+/// The branches with a tag `<branch>-latest` in a repository, ordered by name, without the aliases of manifests.
+pub fn branches<'a>(tags: impl IntoIterator<Item = &'a Tag>) -> Vec<String> {
+    let names: BTreeSet<_> = tags
+        .into_iter()
+        .filter_map(|tag| tag.as_str().strip_suffix("-latest"))
+        .filter(|name| !name.is_empty() && !is_of_one_manifest(name))
+        .map(str::to_owned)
+        .collect();
+    names.into_iter().collect()
+}
+
+/// The first of these names, for a message.
+pub fn few_of(names: &[String]) -> String {
+    let few = &names[..names.len().min(MOST_NAMES)];
+    match names.len() - few.len() {
+        0 => few.join(", "),
+        more => format!("{} and {more} more", few.join(", ")),
+    }
+}
+
+fn is_of_one_manifest(tag: &str) -> bool {
+    tag.starts_with("amd64-") || tag.starts_with("arm64-")
 }
 
 /// The rank of a tag as the stable tag; the lower value is preferred.
@@ -79,8 +108,7 @@ impl StableTag {
         }
         let is_alias = *tag == self.latest
             || matches!(text, "main-latest" | "tester")
-            || text.starts_with("amd64-")
-            || text.starts_with("arm64-");
+            || is_of_one_manifest(text);
         (!is_alias).then_some(Choice::Second)
     }
 
@@ -143,6 +171,22 @@ mod tests {
             best("main", &["main-abc123", "main-xyz1234"]).as_deref(),
             Some("main-abc123")
         );
+    }
+
+    #[test]
+    fn branches_are_the_tags_that_end_in_latest() {
+        let tags = tags(&[
+            "main-latest",
+            "feature-x-latest",
+            "amd64-main-latest",
+            "main-abc1234",
+            "latest",
+            "main-latest",
+        ]);
+        assert_eq!(branches(&tags), ["feature-x", "main"]);
+        let many: Vec<_> = (10..22).map(|number| format!("b{number}")).collect();
+        let text = few_of(&many);
+        assert!(text.ends_with("b18, b19 and 2 more"), "{text}");
     }
 
     #[test]

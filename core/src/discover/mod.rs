@@ -1,11 +1,14 @@
 //! Lists the images that the destination should contain.
 //!
-//! The CodeCollections are known by name; the RunWhen Local images are those of the rendered chart. The tag of
-//! a CodeCollection depends on its source, so `observe` finds it.
+//! The CodeCollections are known by name or listed by the catalog; the RunWhen Local images are those of the rendered
+//! chart. The tag of a CodeCollection depends on its source or on the catalog, so `observe` finds it.
 
+pub(crate) mod catalog;
 pub(crate) mod chart_images;
 pub(crate) mod codecollections;
+mod reservation;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -13,16 +16,20 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::category::Category;
 use crate::config::Config;
-use crate::name::{Digest, ImageName, Repository, Tag, full_name};
+use crate::name::{Digest, ImageName, Repository, Tag};
 use crate::problem::{Cause, Problem, Side};
+use catalog::{CatalogEntry, Listing, Slug};
 use chart_images::{ChartImage, LATEST, UnreadableImage, images};
-use codecollections::StableTag;
+
+pub use reservation::{Owner, owners};
 
 /// Selects the wanted image of a repository.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum TagSelector {
     /// The stable tag with the same digest as `${REF}-latest`.
     StableTag,
+    /// The image that the catalog names for this collection.
+    Catalog(CatalogEntry),
     /// The image that a chart names.
     Image {
         tag: Option<Tag>,
@@ -42,7 +49,8 @@ impl TagSelector {
             Self::Image {
                 digest: Some(_), ..
             }
-            | Self::StableTag => false,
+            | Self::StableTag
+            | Self::Catalog(_) => false,
         }
     }
 }
@@ -51,6 +59,7 @@ impl fmt::Display for TagSelector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::StableTag => f.write_str("stable tag"),
+            Self::Catalog(entry) => write!(f, "image of {}", entry.slug),
             Self::Image {
                 digest: Some(digest),
                 ..
@@ -65,19 +74,39 @@ impl fmt::Display for TagSelector {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Desired {
     pub category: Category,
+    /// For a collection of the catalog, `<host of the catalog>/<slug>` until the catalog names its registry.
     pub source: ImageName,
     pub wanted: TagSelector,
-    /// `${REGISTRY_REPOSITORY_PATH}/<last segment of the source>`.
+    /// `${REGISTRY_REPOSITORY_PATH}/<last segment of the source>`, or the slug of the catalog in its place.
     pub destination: Repository,
     /// The workloads of the chart that use it; empty for a CodeCollection, which the platform itself runs.
     pub wanted_by: Vec<String>,
 }
 
-/// A chart, or a text in it, whose images are not known.
+impl Desired {
+    /// The name in the catalog; `None` for an image that does not come from it.
+    pub fn slug(&self) -> Option<&Slug> {
+        match &self.wanted {
+            TagSelector::Catalog(entry) => Some(&entry.slug),
+            TagSelector::StableTag | TagSelector::Image { .. } => None,
+        }
+    }
+}
+
+/// Why a source has no image to sync. This is known, unlike a [`Problem`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absence {
+    /// The reason of one image.
+    pub reason: String,
+    /// What the user can do; the same for all images with the same cause.
+    pub advice: String,
+}
+
+/// The catalog or a chart, or a text in either, whose images are not known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undiscovered {
     pub category: Category,
-    /// The chart, or a text in it.
+    /// The catalog, the chart, or the text.
     pub what: String,
     /// The repository and tag that the image would have, if they are known.
     pub destination: Option<(Repository, Tag)>,
@@ -85,14 +114,11 @@ pub struct Undiscovered {
     pub problem: Problem,
 }
 
-/// The configured CodeCollection images.
+/// The CodeCollection images of the five repositories.
 pub fn codecollections(config: &Config) -> Vec<Desired> {
-    if !config.images.contains(&Category::CodeCollection) {
-        return Vec::new();
-    }
     let desired = |source: ImageName| Desired {
         category: Category::CodeCollection,
-        destination: destination(&config.target.repository_path, &source),
+        destination: destination(config, source.repository.last_segment()),
         source,
         wanted: TagSelector::StableTag,
         wanted_by: Vec::new(),
@@ -100,6 +126,49 @@ pub fn codecollections(config: &Config) -> Vec<Desired> {
     codecollections::sources()
         .into_iter()
         .map(desired)
+        .collect()
+}
+
+/// The CodeCollection images of the catalog.
+pub fn catalog_collections(
+    config: &Config,
+    listing: &Listing,
+) -> (Vec<Desired>, Vec<Undiscovered>) {
+    let desired = |entry: &CatalogEntry| Desired {
+        category: Category::CodeCollection,
+        source: entry.listed_image().unwrap_or_else(|| ImageName {
+            registry: config.catalog.url.host().clone(),
+            repository: entry.slug.repository(),
+        }),
+        wanted: TagSelector::Catalog(entry.clone()),
+        destination: destination(config, entry.slug.as_str()),
+        wanted_by: Vec::new(),
+    };
+    let unusable = |reason: &String| {
+        let what = format!("a collection cannot be checked: {reason}");
+        undiscovered_catalog(config, Problem::new(Side::Catalog, Cause::Invalid, what))
+    };
+    (
+        listing.collections.iter().map(desired).collect(),
+        listing.unusable.iter().map(unusable).collect(),
+    )
+}
+
+/// The catalog itself, if its collections are not known.
+pub fn undiscovered_catalog(config: &Config, problem: Problem) -> Undiscovered {
+    Undiscovered {
+        category: Category::CodeCollection,
+        what: format!("catalog {}", config.catalog.url),
+        destination: None,
+        problem,
+    }
+}
+
+/// The destinations of the CodeCollections that are known before any request.
+pub fn known_codecollections(config: &Config) -> BTreeSet<Repository> {
+    reservation::owners(config, None)
+        .into_iter()
+        .map(|owner| owner.destination)
         .collect()
 }
 
@@ -113,10 +182,11 @@ pub fn likely_destinations(config: &Config) -> Vec<Repository> {
         .collect()
 }
 
-/// The images of a rendered chart. `started` is the time in date tags.
+/// The images of a rendered chart. `owners` are the CodeCollections whose repositories are reserved, `started` is the time in date tags.
 pub fn runwhen_local(
     config: &Config,
     uses: &[helm::ImageUse],
+    owners: &[Owner],
     started: DateTime<Utc>,
 ) -> (Vec<Desired>, Vec<Undiscovered>) {
     if uses.is_empty() {
@@ -130,8 +200,8 @@ pub fn runwhen_local(
         match config.target.repository_path.join(name) {
             Ok(destination) => {
                 let one = at_destination(config, image, destination, started);
-                match owner_of(config, &one) {
-                    Some(owner) => undiscovered.push(reserved(&one, &owner)),
+                match reservation::owner_of(config, owners, &one) {
+                    Some(owner) => undiscovered.push(reservation::reserved(&one, owner)),
                     None => desired.push(one),
                 }
             }
@@ -190,58 +260,6 @@ fn at_destination(
     }
 }
 
-/// The CodeCollection whose repository a chart's image would be written to, also if the CodeCollections are not
-/// configured. A chart may name the CodeCollection's own image by a tag, because the content is the same.
-fn owner_of(config: &Config, desired: &Desired) -> Option<ImageName> {
-    let owner = codecollections::sources()
-        .into_iter()
-        .find(|owner| destination(&config.target.repository_path, owner) == desired.destination)?;
-    let rule = StableTag::new(&config.git_ref);
-    let is_its_own = match &desired.wanted {
-        TagSelector::Image {
-            tag: Some(tag),
-            digest: None,
-            ..
-        } => owner == desired.source && rule.rank(tag).is_some(),
-        TagSelector::Image { .. } | TagSelector::StableTag => false,
-    };
-    (!is_its_own).then_some(owner)
-}
-
-fn reserved(desired: &Desired, owner: &ImageName) -> Undiscovered {
-    let Desired {
-        category,
-        source,
-        wanted,
-        destination,
-        wanted_by,
-    } = desired;
-    let what = format!(
-        "conflict: {source} would be written to {destination}, which is reserved for the CodeCollection {owner} (used by {})",
-        wanted_by.join("; ")
-    );
-    let problem = Problem::new(Side::ChartRepository, Cause::Configuration, what);
-    let (name, target) = match wanted {
-        TagSelector::Image {
-            tag,
-            digest,
-            target,
-        } => (
-            full_name(source, tag.as_ref(), digest.as_ref()),
-            Some(target.clone()),
-        ),
-        TagSelector::StableTag => (source.to_string(), None),
-    };
-    Undiscovered {
-        category: *category,
-        what: name,
-        destination: target.map(|target| (destination.clone(), target)),
-        problem: problem.advise(
-            "change the chart's values (CHART_VALUES, CHART_SET) so that it names another image",
-        ),
-    }
-}
-
 fn unreadable(other: UnreadableImage) -> Undiscovered {
     let UnreadableImage {
         text,
@@ -285,11 +303,13 @@ fn made_of(text: &str) -> Tag {
     text.parse().expect("a tag made of letters and digits")
 }
 
+/// `${REGISTRY_REPOSITORY_PATH}/<name>` for the name of a CodeCollection.
 #[expect(
     clippy::expect_used,
-    reason = "`Config` limits the path so that one more segment fits"
+    reason = "`Config` limits the path so that one more segment fits, and `Slug` limits the segment"
 )]
-fn destination(path: &Repository, source: &ImageName) -> Repository {
-    path.join(source.repository.last_segment())
+fn destination(config: &Config, name: &str) -> Repository {
+    let path = &config.target.repository_path;
+    path.join(name)
         .expect("a path with one more segment is a repository")
 }

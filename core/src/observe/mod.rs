@@ -12,12 +12,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 
 use crate::azure::{is_locked, newest_tags, unlock_advice};
+use crate::catalog::{Catalog, Resolution};
 use crate::config::Config;
 use crate::destination::Destination;
+use crate::discover::catalog::CatalogImage;
 use crate::discover::chart_images::LATEST;
 use crate::discover::codecollections::StableTag;
-use crate::discover::{Desired, TagSelector};
-use crate::name::{DestinationTag, Digest, Repository, Tag};
+use crate::discover::{Absence, Desired, TagSelector};
+use crate::name::{DestinationTag, Digest, ImageName, Repository, Tag, full_name};
 use crate::problem::{Cause, Problem, Side};
 use crate::registry::{RegistryClient, Sources};
 
@@ -33,6 +35,8 @@ pub struct Observer<'a> {
     pub config: &'a Config,
     /// The registries that images come from.
     pub sources: &'a Sources,
+    /// The catalog that names the images of CodeCollections.
+    pub catalog: &'a Catalog,
     /// The registry that images go to.
     pub destination: &'a Destination,
     /// The start of the run. A later build date is not plausible.
@@ -55,36 +59,25 @@ impl Observer<'_> {
     }
 
     // The parts are boxed, so that an image that waits does not hold the memory of its later parts.
-    async fn observe_one(&self, desired: Desired) -> Observed {
-        let client = self.sources.client(&desired.source.registry);
+    async fn observe_one(&self, mut desired: Desired) -> Observed {
         let source = match &desired.wanted {
-            TagSelector::StableTag => {
-                let rule = StableTag::new(&self.config.git_ref);
-                self.with_alias(
-                    Box::pin(stable_tag::stable_tag(
-                        &client,
-                        &desired.source.repository,
-                        &rule,
-                        &self.config.architecture,
-                    ))
-                    .await,
-                    &rule,
-                )
-            }
+            TagSelector::StableTag => Box::pin(self.stable_tag(&desired.source)).await,
+            TagSelector::Catalog(entry) => match Box::pin(self.catalog.resolve(entry)).await {
+                Ok(Resolution::Image(image)) => {
+                    desired.source = image.source.clone();
+                    Box::pin(self.catalog_image(&image)).await
+                }
+                Ok(Resolution::NotPublished(absence)) => Ok(SourceState::NotPublished(absence)),
+                Err(problem) => Err(problem),
+            },
             TagSelector::Image {
                 tag,
                 digest,
                 target,
-            } => Box::pin(named_image(
-                &client,
-                &desired,
-                tag.as_ref(),
-                digest.as_ref(),
-                target,
-            ))
-            .await
-            .unwrap_or_else(SourceState::Unknown),
+            } => Box::pin(self.chart_image(&desired, tag.as_ref(), digest.as_ref(), target)).await,
         };
+        let source = source.unwrap_or_else(SourceState::Unknown);
+        let client = self.sources.client(&desired.source.registry);
         let destination = match &source {
             SourceState::Published(published) => {
                 let limit = client.limit();
@@ -102,6 +95,71 @@ impl Observer<'_> {
             desired,
             source,
             destination,
+        }
+    }
+
+    async fn stable_tag(&self, source: &ImageName) -> Result<SourceState, Problem> {
+        let client = self.sources.client(&source.registry);
+        let rule = StableTag::new(&self.config.git_ref);
+        let architecture = &self.config.architecture;
+        let found =
+            stable_tag::stable_tag(&client, &source.repository, &rule, architecture).await?;
+        Ok(self.with_alias(found, &rule))
+    }
+
+    /// Reads the image that the catalog names at its source. It is requested by its digest if the catalog knows that.
+    async fn catalog_image(&self, image: &CatalogImage) -> Result<SourceState, Problem> {
+        let CatalogImage {
+            source,
+            tag,
+            digest,
+        } = image;
+        if let Some(digest) = self.digest(source, Some(tag), digest.as_ref()).await? {
+            return Ok(published(Some(tag), tag, digest));
+        }
+        let named = full_name(source, Some(tag), digest.as_ref());
+        Ok(SourceState::NotPublished(Absence {
+            reason: format!("the catalog names {named}, which the registry no longer has"),
+            advice: "the catalog may be about to be refreshed: run again in a few minutes"
+                .to_owned(),
+        }))
+    }
+
+    /// Reads the image that a chart names at its source.
+    async fn chart_image(
+        &self,
+        desired: &Desired,
+        tag: Option<&Tag>,
+        digest: Option<&Digest>,
+        target: &Tag,
+    ) -> Result<SourceState, Problem> {
+        let Desired { source, wanted, .. } = desired;
+        if let Some(digest) = self.digest(source, tag, digest).await? {
+            return Ok(published(tag, target, digest));
+        }
+        Ok(SourceState::NotPublished(Absence {
+            reason: format!("No {wanted} found in {source}"),
+            advice: "the chart names an image that does not exist: check CHART_SET, CHART_VALUES and CHART_VERSION".to_owned(),
+        }))
+    }
+
+    /// The digest of an image at its source: the given one if it exists there, otherwise that of the tag.
+    async fn digest(
+        &self,
+        source: &ImageName,
+        tag: Option<&Tag>,
+        digest: Option<&Digest>,
+    ) -> Result<Option<Digest>, Problem> {
+        let client = self.sources.client(&source.registry);
+        let repository = &source.repository;
+        match (digest, tag) {
+            // A cluster runs the pinned digest, whatever the tag points at now.
+            (Some(digest), _) => {
+                let exists = client.exists(repository, digest).await?;
+                Ok(exists.then(|| digest.clone()))
+            }
+            (None, Some(tag)) => client.resolve(repository, tag).await,
+            (None, None) => Ok(None),
         }
     }
 
@@ -142,11 +200,13 @@ impl Observer<'_> {
             locked: None,
             repository_tags: None,
         };
-        if let (TagSelector::Image { .. }, false) = (&desired.wanted, state.has(published)) {
-            state.repository_tags = Some(
-                self.repository_tags(source, client, desired, published)
-                    .await?,
-            );
+        match (&desired.wanted, state.has(published)) {
+            (TagSelector::Image { .. }, false) => {
+                let tags = self.repository_tags(source, client, desired, published);
+                state.repository_tags = Some(tags.await?);
+            }
+            (TagSelector::Catalog(_), false) => confirm(source, desired, published).await?,
+            (TagSelector::StableTag, false) | (_, true) => {}
         }
         if self.config.verify_children && state.has_digest(published) {
             let architecture = &self.config.architecture;
@@ -247,34 +307,28 @@ impl Observer<'_> {
     }
 }
 
-/// Reads the image that a chart names at its source.
-async fn named_image(
-    client: &RegistryClient,
+/// Checks that the source has the digest that a HEAD has stated for a tag, before the image is counted as missing.
+///
+/// The header of a HEAD cannot be verified, and the list of tags and the dates of other images are not read here.
+async fn confirm(
+    source: &RegistryClient,
     desired: &Desired,
-    tag: Option<&Tag>,
-    digest: Option<&Digest>,
-    target: &Tag,
-) -> Result<SourceState, Problem> {
-    let repository = &desired.source.repository;
-    let found = match (digest, tag) {
-        // A cluster runs the pinned digest, whatever the tag points at now.
-        (Some(digest), _) => client
-            .exists(repository, digest)
-            .await?
-            .then(|| digest.clone()),
-        (None, Some(tag)) => client.resolve(repository, tag).await?,
-        (None, None) => None,
-    };
-    let Some(digest) = found else {
-        return Ok(SourceState::NotPublished(format!(
-            "No {} found in {}",
-            desired.wanted, desired.source
-        )));
-    };
-    Ok(SourceState::Published(SourceImage {
+    published: &SourceImage,
+) -> Result<(), Problem> {
+    let Desired { source: place, .. } = desired;
+    if source.exists(&place.repository, &published.digest).await? {
+        return Ok(());
+    }
+    let what = format!("{place}@{} was stated and does not exist", published.digest);
+    Err(Problem::new(Side::Source, Cause::NotFound, what)
+        .advise("the tag may have been moved during the check: run again"))
+}
+
+fn published(tag: Option<&Tag>, target: &Tag, digest: Digest) -> SourceState {
+    SourceState::Published(SourceImage {
         alias: None,
         tag: tag.cloned(),
         target: target.clone(),
         digest,
-    }))
+    })
 }

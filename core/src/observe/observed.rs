@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::discover::{Desired, TagSelector};
+use crate::discover::{Absence, Desired, TagSelector};
 use crate::name::{Digest, Tag};
 use crate::problem::Problem;
 
@@ -32,7 +32,7 @@ impl SourceImage {
 pub enum SourceState {
     Published(SourceImage),
     /// The source has no image to sync, for this reason.
-    NotPublished(String),
+    NotPublished(Absence),
     /// The source could not be read.
     Unknown(Problem),
 }
@@ -129,7 +129,9 @@ impl Observed {
         };
         match (&self.desired.wanted, stable) {
             (TagSelector::Image { tag: Some(tag), .. }, _)
-            | (TagSelector::StableTag, Some(tag)) => format!("{name}:{tag}"),
+            | (TagSelector::StableTag | TagSelector::Catalog(_), Some(tag)) => {
+                format!("{name}:{tag}")
+            }
             (
                 TagSelector::Image {
                     digest: Some(digest),
@@ -137,7 +139,9 @@ impl Observed {
                 },
                 _,
             ) => format!("{name}@{}", digest.short()),
-            (TagSelector::Image { .. } | TagSelector::StableTag, _) => name.to_owned(),
+            (TagSelector::Image { .. } | TagSelector::StableTag | TagSelector::Catalog(_), _) => {
+                name.to_owned()
+            }
         }
     }
 

@@ -14,7 +14,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{CHECK_TIMEOUT, SourceImage, SourceState};
-use crate::discover::codecollections::{Choice, StableTag};
+use crate::discover::Absence;
+use crate::discover::codecollections::{Choice, StableTag, branches, few_of};
 use crate::name::{Digest, Repository, Tag, TagOrDigest};
 use crate::platform::Platform;
 use crate::problem::{Cause, Problem, Side};
@@ -33,14 +34,14 @@ pub(crate) async fn stable_tag(
     repository: &Repository,
     rule: &StableTag,
     platform: &Platform,
-) -> SourceState {
+) -> Result<SourceState, Problem> {
     let search = Search {
         client,
         repository,
         rule,
         platform,
     };
-    search.run().await.unwrap_or_else(SourceState::Unknown)
+    search.run().await
 }
 
 struct Search<'a> {
@@ -87,7 +88,7 @@ impl Search<'_> {
         let place = self.place();
         let latest = self.rule.latest();
         let Some(list) = self.client.tags(self.repository).await? else {
-            return Ok(SourceState::NotPublished(format!(
+            return Ok(no_repository(format!(
                 "No {latest} found in {place}: the repository does not exist"
             )));
         };
@@ -99,9 +100,7 @@ impl Search<'_> {
         } else {
             let found = self.client.digest_of(self.repository, latest).await?;
             let Some(digest) = found else {
-                return Ok(SourceState::NotPublished(format!(
-                    "No {latest} found in {place}"
-                )));
+                return Ok(without_latest(latest, &place, &list));
             };
             Some(digest)
         };
@@ -186,7 +185,11 @@ impl Search<'_> {
                 let what = format!("{what}, but {reason}");
                 Err(Problem::new(Side::Source, Cause::Invalid, what).advise(advice))
             }
-            None => Ok(SourceState::NotPublished(what)),
+            None => Ok(SourceState::NotPublished(Absence {
+                reason: what,
+                advice: "the image may not be built for this branch yet: run again later"
+                    .to_owned(),
+            })),
         }
     }
 
@@ -356,6 +359,32 @@ impl Search<'_> {
     fn place(&self) -> String {
         format!("{}/{}", self.client.registry(), self.repository)
     }
+}
+
+/// The state of a repository that does not exist or is empty: its collection is published elsewhere.
+fn no_repository(reason: String) -> SourceState {
+    SourceState::NotPublished(Absence {
+        reason,
+        advice:
+            "RunWhen has moved its CodeCollections to a catalog; set CODECOLLECTION_SOURCE=catalog"
+                .to_owned(),
+    })
+}
+
+/// The state of a repository without `latest`.
+fn without_latest(latest: &Tag, place: &str, list: &TagList) -> SourceState {
+    let what = format!("No {latest} found in {place}");
+    if list.count() == 0 {
+        return no_repository(format!("{what}: the repository is empty"));
+    }
+    let has = match branches(&list.tags)[..] {
+        [] => "no branches".to_owned(),
+        ref names => format!("these branches: {}", few_of(names)),
+    };
+    SourceState::NotPublished(Absence {
+        reason: format!("{what}, which has {has}"),
+        advice: "check REF: it must be a branch for which images are built".to_owned(),
+    })
 }
 
 impl Doubt {

@@ -112,10 +112,12 @@ fn wanted_tags(entry: &Entry) -> (Vec<&Tag>, Option<&Digest>) {
                 ..
             },
         ) => (vec![target], digest.as_ref()),
-        (SourceState::Unknown(_), TagSelector::StableTag)
+        (SourceState::Unknown(_), TagSelector::StableTag | TagSelector::Catalog(_))
         | (
             SourceState::NotPublished(_),
-            TagSelector::StableTag | TagSelector::Image { digest: None, .. },
+            TagSelector::StableTag
+            | TagSelector::Catalog(_)
+            | TagSelector::Image { digest: None, .. },
         ) => (Vec::new(), None),
     }
 }

@@ -34,7 +34,7 @@ impl Entry {
     /// The reason for the verdict, as a sentence.
     pub fn reason(&self) -> String {
         match (&self.verdict, &self.evidence) {
-            (Verdict::NotPublished(reason), _) => reason.clone(),
+            (Verdict::NotPublished(absence), _) => absence.reason.clone(),
             (Verdict::Unknown(problem), _) => problem.fact(),
             (
                 Verdict::UpToDate | Verdict::Missing | Verdict::Outdated | Verdict::Drifted,

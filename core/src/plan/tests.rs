@@ -1,6 +1,6 @@
 use super::*;
 use crate::discover::codecollections;
-use crate::discover::{Category, Desired};
+use crate::discover::{Absence, Category, Desired};
 use crate::name::{Digest, Tag};
 use crate::observe::TagAge;
 use crate::problem::{Cause, Problem, Side};
@@ -53,6 +53,13 @@ fn observed(
         desired,
         source,
         destination,
+    }
+}
+
+fn absence() -> Absence {
+    Absence {
+        reason: "no".to_owned(),
+        advice: "check REF".to_owned(),
     }
 }
 
@@ -145,7 +152,7 @@ fn verdicts_follow_from_digests() {
         (published(), state(None, false), "Missing"),
         (published(), Some(Err(problem())), "Unknown"),
         (published(), None, "Unknown"),
-        (SourceState::NotPublished("no".into()), None, "NotPublished"),
+        (SourceState::NotPublished(absence()), None, "NotPublished"),
         (SourceState::Unknown(problem()), None, "Unknown"),
     ] {
         let plan = plan(vec![observed(0, source, destination)], vec![]);
@@ -372,7 +379,7 @@ fn rival_that_cannot_be_read_makes_both_unknown() {
 #[test]
 fn rival_that_is_not_published_is_not_in_conflict() {
     let mut absent = rival(1, b"b", None);
-    absent.source = SourceState::NotPublished("no".into());
+    absent.source = SourceState::NotPublished(absence());
     let plan = plan(vec![rival(0, b"a", None), absent], vec![]);
     assert_eq!(plan.actions().count(), 1);
 }
@@ -459,7 +466,7 @@ fn tag_that_another_import_overwrites_is_not_the_same_image() {
 #[test]
 fn pinned_digest_that_is_not_published_is_in_conflict_with_the_tag() {
     let mut pinned = rival(1, b"b", None);
-    pinned.source = SourceState::NotPublished("no".into());
+    pinned.source = SourceState::NotPublished(absence());
     if let TagSelector::Image { digest, .. } = &mut pinned.desired.wanted {
         *digest = Some(Digest::sha256(b"b"));
     }
@@ -467,4 +474,19 @@ fn pinned_digest_that_is_not_published_is_in_conflict_with_the_tag() {
         refused(vec![rival(0, b"a", None), pinned]),
         ["Unknown", "NotPublished"]
     );
+}
+
+#[test]
+fn image_of_the_catalog_is_judged_by_its_digest() {
+    for (content, verdict) in [
+        (None, "Missing"),
+        (Some(&b"new"[..]), "UpToDate"),
+        (Some(b"old"), "Drifted"),
+    ] {
+        let mut image = observed(0, published(), state(content, false));
+        let entry = r#"{"slug": "rw-cli-codecollection", "image_registry": null}"#;
+        image.desired.wanted = TagSelector::Catalog(serde_json::from_str(entry).unwrap());
+        let plan = plan(vec![image], vec![]);
+        assert_eq!(plan.entries[0].verdict.name(), verdict);
+    }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Evidence;
-use crate::discover::TagSelector;
+use crate::discover::{Absence, TagSelector};
 use crate::observe::{
     DestinationState, Observed, RepositoryTags, SourceImage, SourceState, TagAge,
 };
@@ -21,7 +21,7 @@ pub enum Verdict {
     /// The destination has the tag with another digest, or an index that lacks a manifest.
     Drifted,
     /// The source has nothing to sync.
-    NotPublished(String),
+    NotPublished(Absence),
     /// The image could not be checked. Never counted as up to date or as outdated.
     Unknown(Problem),
 }
@@ -52,8 +52,8 @@ impl Verdict {
 pub(super) fn judge(observed: &Observed) -> (Verdict, Option<Evidence>) {
     let published = match &observed.source {
         SourceState::Published(published) => published,
-        SourceState::NotPublished(reason) => {
-            return (Verdict::NotPublished(reason.clone()), None);
+        SourceState::NotPublished(absence) => {
+            return (Verdict::NotPublished(absence.clone()), None);
         }
         SourceState::Unknown(problem) => return (Verdict::Unknown(problem.clone()), None),
     };

@@ -172,7 +172,7 @@ fn image(row: &Row) -> Value {
     let previous: serde_json::Map<_, _> = previous
         .map(|(tag, digest)| (tag.to_string(), json!(digest)))
         .collect();
-    json!({
+    let mut image = json!({
         "category": row.category,
         "source": row.source,
         "destination": row.destination,
@@ -186,7 +186,11 @@ fn image(row: &Row) -> Value {
         "problem": row.problem(),
         "wanted_by": row.wanted_by,
         "note": row.note,
-    })
+    });
+    if let Some(slug) = &row.slug {
+        image["slug"] = json!(slug);
+    }
+    image
 }
 
 fn milliseconds(duration: std::time::Duration) -> u64 {

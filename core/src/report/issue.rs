@@ -112,34 +112,39 @@ fn from_problem(report: &Report, problem: &Problem, rows: &[&Row], what: &str) -
     issue(report, severity, rows, what, problem.fact(), advice)
 }
 
-fn not_published(report: &Report) -> Option<Issue> {
-    let rows: Vec<_> = report
-        .rows
-        .iter()
-        .filter(|row| matches!(row.verdict, Verdict::NotPublished(_)))
-        .collect();
-    let first = rows.first()?;
-    let (severity, advice) = if report.nothing_is_published() {
-        (2, "no CodeCollection has this branch: check REF".to_owned())
-    } else if rows
-        .iter()
-        .any(|row| row.category == Category::RunWhenLocal)
-    {
-        (2, "the chart names an image that does not exist: check CHART_SET, CHART_VALUES and CHART_VERSION; check REF".to_owned())
-    } else {
-        (
-            4,
-            "check REF; the image may not be built for this branch yet".to_owned(),
+/// One issue for each advice: the reasons of images with the same cause may differ.
+fn not_published(report: &Report) -> Vec<Issue> {
+    let mut groups: Vec<(&str, Vec<&Row>)> = Vec::new();
+    for row in &report.rows {
+        let Verdict::NotPublished(absence) = &row.verdict else {
+            continue;
+        };
+        match groups
+            .iter_mut()
+            .find(|(known, _)| *known == absence.advice)
+        {
+            Some((_, rows)) => rows.push(row),
+            None => groups.push((&absence.advice, vec![row])),
+        }
+    }
+    let of_group = |(advice, rows): (&str, Vec<&Row>)| {
+        let is_of_chart = |row: &&Row| row.category == Category::RunWhenLocal;
+        let severity = match report.nothing_is_published() || rows.iter().any(is_of_chart) {
+            true => 2,
+            false => 4,
+        };
+        let actual = rows.first().map(|row| row.reason.clone());
+        let actual = actual.unwrap_or_default();
+        issue(
+            report,
+            severity,
+            &rows,
+            "not published",
+            actual,
+            advice.to_owned(),
         )
     };
-    Some(issue(
-        report,
-        severity,
-        &rows,
-        "not published",
-        first.reason.clone(),
-        advice,
-    ))
+    groups.into_iter().map(of_group).collect()
 }
 
 fn not_synced(report: &Report) -> Option<Issue> {

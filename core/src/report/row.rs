@@ -37,6 +37,8 @@ pub enum ActionResult {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     pub category: Category,
+    /// The name in the catalog; `None` for an image that does not come from it.
+    pub slug: Option<String>,
     /// The full name at the source, with its tag if that is known.
     pub source: String,
     pub tag: Option<Tag>,
@@ -149,13 +151,14 @@ pub(super) fn row(registry: &str, entry: &Entry, done: ActionResult) -> Row {
             },
             _,
         ) => (tag.clone(), digest.clone(), Some(target)),
-        (TagSelector::StableTag, Some(published)) => {
+        (TagSelector::StableTag | TagSelector::Catalog(_), Some(published)) => {
             (published.tag.clone(), None, Some(&published.target))
         }
-        (TagSelector::StableTag, None) => (None, None, None),
+        (TagSelector::StableTag | TagSelector::Catalog(_), None) => (None, None, None),
     };
     Row {
         category: desired.category,
+        slug: desired.slug().map(ToString::to_string),
         source: full_name(&desired.source, tag.as_ref(), digest.as_ref()),
         destination: full_name(&format!("{registry}/{}", desired.destination), target, None),
         previous: previous(entry),
@@ -190,6 +193,7 @@ pub(super) fn undiscovered_row(registry: &str, undiscovered: &Undiscovered) -> R
     } = undiscovered;
     Row {
         category: *category,
+        slug: None,
         source: what.clone(),
         tag: None,
         digest: None,

@@ -1,0 +1,103 @@
+//! The repositories in the ACR that are reserved for CodeCollections: a chart's image must not be written to them.
+//!
+//! They are reserved also if the CodeCollections themselves are not configured.
+
+use super::catalog::{Listing, is_build, known_collections};
+use super::codecollections::{StableTag, sources};
+use super::{Desired, TagSelector, Undiscovered, destination};
+use crate::config::{CodeCollectionSource, Config};
+use crate::name::{ImageName, Repository, full_name};
+use crate::problem::{Cause, Problem, Side};
+
+/// A CodeCollection and its repository in the ACR.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    image: ImageName,
+    pub(super) destination: Repository,
+}
+
+/// The CodeCollections of the configured source. Without the list of the catalog, those that are known to be in it.
+pub fn owners(config: &Config, listing: Option<&Listing>) -> Vec<Owner> {
+    let by_name = |image: ImageName| Owner {
+        destination: destination(config, image.repository.last_segment()),
+        image,
+    };
+    match (config.codecollection_source, listing) {
+        (CodeCollectionSource::Tags, _) => sources().into_iter().map(by_name).collect(),
+        (CodeCollectionSource::Catalog, None) => {
+            known_collections().into_iter().map(by_name).collect()
+        }
+        (CodeCollectionSource::Catalog, Some(listing)) => {
+            let (collections, _) = super::catalog_collections(config, listing);
+            let owner = |desired: Desired| Owner {
+                image: desired.source,
+                destination: desired.destination,
+            };
+            collections.into_iter().map(owner).collect()
+        }
+    }
+}
+
+/// The CodeCollection whose repository a chart's image would be written to. A chart may name the CodeCollection's own
+/// image by a tag that does not move, because the content is the same.
+pub(super) fn owner_of<'a>(
+    config: &Config,
+    owners: &'a [Owner],
+    desired: &Desired,
+) -> Option<&'a Owner> {
+    let owner = owners
+        .iter()
+        .find(|owner| owner.destination == desired.destination)?;
+    let is_its_own = match &desired.wanted {
+        TagSelector::Image {
+            tag: Some(tag),
+            digest: None,
+            ..
+        } => {
+            owner.image == desired.source
+                && match config.codecollection_source {
+                    CodeCollectionSource::Tags => {
+                        StableTag::new(&config.git_ref).rank(tag).is_some()
+                    }
+                    CodeCollectionSource::Catalog => is_build(tag),
+                }
+        }
+        TagSelector::Image { .. } | TagSelector::StableTag | TagSelector::Catalog(_) => false,
+    };
+    (!is_its_own).then_some(owner)
+}
+
+pub(super) fn reserved(desired: &Desired, owner: &Owner) -> Undiscovered {
+    let Desired {
+        category,
+        source,
+        wanted,
+        destination,
+        wanted_by,
+    } = desired;
+    let what = format!(
+        "conflict: {source} would be written to {destination}, which is reserved for the CodeCollection {} (used by {})",
+        owner.image,
+        wanted_by.join("; ")
+    );
+    let problem = Problem::new(Side::ChartRepository, Cause::Configuration, what);
+    let (name, target) = match wanted {
+        TagSelector::Image {
+            tag,
+            digest,
+            target,
+        } => (
+            full_name(source, tag.as_ref(), digest.as_ref()),
+            Some(target.clone()),
+        ),
+        TagSelector::StableTag | TagSelector::Catalog(_) => (source.to_string(), None),
+    };
+    Undiscovered {
+        category: *category,
+        what: name,
+        destination: target.map(|target| (destination.clone(), target)),
+        problem: problem.advise(
+            "change the chart's values (CHART_VALUES, CHART_SET) so that it names another image",
+        ),
+    }
+}
