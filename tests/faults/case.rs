@@ -208,7 +208,7 @@ impl Fixture {
         if case.failure == Failure::Refused {
             // All images that need the host.
             match host.as_str() {
-                ENTRA | ARM | ACR | SOURCE => return all(),
+                ENTRA | ARM | ACR | SOURCE | sandbox::catalog::HOST => return all(),
                 "wus2managed17.blob.core.windows.net" => return names(&[COLLECTOR, RUNNER]),
                 _ => {}
             }

@@ -3,7 +3,10 @@
 use sandbox::scenario::TENANT_ID;
 use sandbox::{Fault, Scenario};
 
-use super::setup::{COLLECTOR, CURRENT, DRIFTED, LOCAL, MISSING, RUNNER, Setup, UNPUBLISHED};
+use super::setup::{
+    CATALOG_CURRENT, CATALOG_MISSING, COLLECTOR, CURRENT, DRIFTED, LOCAL, MISSING, RUNNER, Setup,
+    UNPUBLISHED,
+};
 use super::support::{ACR, ARM, ENTRA, SOURCE};
 
 /// The body of a response, which decides the possible failures.
@@ -73,6 +76,7 @@ use Affected::{All, Chart, NoImage, One};
 use Body::{Content, DigestHeader, Headers, Json, Manifest, Text};
 use Phase::{Check, Import};
 
+const CATALOG: &str = sandbox::catalog::HOST;
 const HUB: &str = "registry-1.docker.io";
 const GOOGLE: &str = "us-docker.pkg.dev";
 const HUB_REPOSITORY: &str = "otel/opentelemetry-collector";
@@ -129,7 +133,7 @@ fn stable(host: &str, name: &str) -> Fault {
 
 /// All endpoints, in the order of their use.
 pub fn endpoints() -> Vec<Endpoint> {
-    [azure(), sources(), chart(), acr(), imports()].concat()
+    [azure(), sources(), catalog(), chart(), acr(), imports()].concat()
 }
 
 #[rustfmt::skip] // a table
@@ -199,6 +203,27 @@ fn sources() -> Vec<Endpoint> {
             Everything, Check, Headers, One(RUNNER), |_| of(GOOGLE, "GET", &format!("{RUNNER_SOURCE}/blobs/"))),
         endpoint("Google: where blobs are", "GET /artifacts-downloads/…",
             Everything, Check, Content, One(RUNNER), |_| of(GOOGLE, "GET", "/artifacts-downloads/")),
+    ]
+}
+
+#[rustfmt::skip] // a table
+fn catalog() -> Vec<Endpoint> {
+    use Setup::Catalog;
+    vec![
+        endpoint("Catalog: the list", "GET registry.runwhen.com/api/v1/catalog/codecollections",
+            Catalog, Check, Json, All, |_| of(CATALOG, "GET", "/codecollections?")),
+        endpoint("Catalog: the image of a collection that is missing", "GET …/codecollections/{slug}/resolve",
+            Catalog, Check, Json, One(CATALOG_MISSING), |_| of(CATALOG, "GET", &format!("/{CATALOG_MISSING}/resolve"))),
+        endpoint("Catalog: the image of a collection that is up to date", "GET …/codecollections/{slug}/resolve",
+            Catalog, Check, Json, One(CATALOG_CURRENT), |_| of(CATALOG, "GET", &format!("/{CATALOG_CURRENT}/resolve"))),
+        endpoint("Catalog: the refs of a collection that lacks the wanted one", "GET …/codecollections/{slug}/refs",
+            Catalog, Check, Json, NoImage, |_| of(CATALOG, "GET", "/refs?")),
+        endpoint("ghcr.io: the digest of a collection that is up to date", "HEAD /v2/{name}/manifests/{tag}",
+            Catalog, Check, DigestHeader, One(CATALOG_CURRENT),
+            |_| of("ghcr.io", "HEAD", &format!("/{CATALOG_CURRENT}/manifests/"))),
+        endpoint("ghcr.io: the digest of a collection that is missing, before it is counted", "HEAD /v2/{name}/manifests/{digest}",
+            Catalog, Check, DigestHeader, One(CATALOG_MISSING),
+            |_| of("ghcr.io", "HEAD", &format!("/{CATALOG_MISSING}/manifests/sha256:"))),
     ]
 }
 

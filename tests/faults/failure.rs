@@ -317,10 +317,10 @@ fn status(host: &str, code: u16) -> FaultKind {
         409 => "Conflict",
         _ => "Failure",
     };
-    let body = if host == ARM {
-        json!({"error": {"code": name, "message": "the fault says so"}})
-    } else {
-        json!({"errors": [{"code": name, "message": "the fault says so"}]})
+    let body = match host {
+        ARM => json!({"error": {"code": name, "message": "the fault says so"}}),
+        sandbox::catalog::HOST => json!({"detail": "the fault says so"}),
+        _ => json!({"errors": [{"code": name, "message": "the fault says so"}]}),
     };
     let version = ("Docker-Distribution-Api-Version", "registry/2.0");
     let headers = [version].map(|(name, value)| (name.to_owned(), value.to_owned()));

@@ -243,6 +243,14 @@ fn check_mixture(setup: Setup, truth: &Truth) {
         (setup::DRIFTED, "Drifted"),
         (setup::UNPUBLISHED, "NotPublished"),
     ];
+    let six = [
+        (setup::CATALOG_MISSING, "Missing"),
+        (setup::CATALOG_ALSO_MISSING, "Missing"),
+        (setup::CATALOG_CURRENT, "UpToDate"),
+        (setup::CATALOG_ALSO_CURRENT, "UpToDate"),
+        (setup::CATALOG_DRIFTED, "Drifted"),
+        (setup::CATALOG_UNPUBLISHED, "NotPublished"),
+    ];
     let three = [
         (setup::COLLECTOR, "Outdated"),
         (setup::RUNNER, "UpToDate"),
@@ -252,7 +260,12 @@ fn check_mixture(setup: Setup, truth: &Truth) {
         setup,
         Setup::All | Setup::BareChart | Setup::ChartInRegistry
     );
-    let wanted = five.iter().chain(three.iter().filter(|_| has_chart));
+    let collections = if setup == Setup::Catalog {
+        &six[..]
+    } else {
+        &five[..]
+    };
+    let wanted = collections.iter().chain(three.iter().filter(|_| has_chart));
     let wanted: BTreeMap<_, _> = wanted.copied().collect();
     let found = truth
         .iter()

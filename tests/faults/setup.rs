@@ -29,6 +29,15 @@ pub const RUNNER: &str = "runner";
 /// In the ACR with the same digest (ghcr.io).
 pub const LOCAL: &str = "runwhen-local";
 
+/// The same roles in the catalog; the sixth collection is up to date too.
+pub const CATALOG_MISSING: &str = "rw-cli-codecollection";
+pub const CATALOG_ALSO_MISSING: &str = "rw-workspace-utils";
+pub const CATALOG_CURRENT: &str = "rw-public-codecollection";
+pub const CATALOG_ALSO_CURRENT: &str = "aws-c7n-codecollection";
+pub const CATALOG_DRIFTED: &str = "rw-generic-codecollection";
+/// It does not have the branch.
+pub const CATALOG_UNPUBLISHED: &str = "azure-c7n-codecollection";
+
 /// A world and its settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Setup {
@@ -52,10 +61,12 @@ pub enum Setup {
     BareChart,
     /// The chart is in a registry.
     ChartInRegistry,
+    /// The six collections of the catalog.
+    Catalog,
 }
 
 impl Setup {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::CodeCollections,
         Self::ShortName,
         Self::AnySubscription,
@@ -66,6 +77,7 @@ impl Setup {
         Self::All,
         Self::BareChart,
         Self::ChartInRegistry,
+        Self::Catalog,
     ];
 
     /// The initial world; its imports take 200 ms.
@@ -78,6 +90,7 @@ impl Setup {
             }),
             Self::PagedList => Scenario::named("paged"),
             Self::BareChart => Scenario::named("bare-chart"),
+            Self::Catalog => Scenario::named("catalog"),
             Self::CodeCollections
             | Self::ShortName
             | Self::AnySubscription
@@ -92,7 +105,11 @@ impl Setup {
             ..scenario.expect("a scenario")
         };
         let mut world = scenario.build();
-        mix_codecollections(&mut world);
+        if self == Self::Catalog {
+            mix_catalog(&mut world);
+        } else {
+            mix_codecollections(&mut world);
+        }
         mix_chart_images(&mut world);
         if self == Self::ChartInRegistry {
             put_chart_into_registry(&mut world);
@@ -106,6 +123,7 @@ impl Setup {
         match self {
             Self::CodeCollections => run.set("VERIFY_CHILDREN", "true"),
             Self::PlainList | Self::SameChildren | Self::PagedList => run,
+            Self::Catalog => run.set("CODECOLLECTION_SOURCE", "catalog"),
             Self::ShortName => run.set("REGISTRY_NAME", "myacr"),
             Self::AnySubscription => run
                 .set("REGISTRY_NAME", "myacr")
@@ -136,16 +154,32 @@ fn mix_codecollections(world: &mut World) {
     for name in [MISSING, ALSO_MISSING] {
         remove_tag(world, ACR, &destination(name), &Scenario::newest_tag(name));
     }
-    let repository = destination(DRIFTED);
-    let newest = Scenario::newest_tag(DRIFTED);
-    let acr = world.registries.get_mut(ACR).expect("the ACR");
-    let repository = acr.repository(&repository);
-    let mut others = repository.tags.iter().filter(|(tag, _)| **tag != newest);
-    let older = others.next().expect("an older tag").1.digest.clone();
-    repository.set_tag(&newest, &older, 1);
+    move_tag(world, &destination(DRIFTED), &Scenario::newest_tag(DRIFTED));
     assert!(CODE_COLLECTIONS.contains(&UNPUBLISHED));
     let source = format!("{GOOGLE_PATH}/{UNPUBLISHED}");
     remove_tag(world, GOOGLE_HOST, &source, "main-latest");
+}
+
+/// Of the six collections of the catalog: two missing, one drifted, one not published, two up to date.
+fn mix_catalog(world: &mut World) {
+    let destination = |slug: &str| format!("{DESTINATION_PATH}/{slug}");
+    for slug in [CATALOG_MISSING, CATALOG_ALSO_MISSING] {
+        remove_tag(world, ACR, &destination(slug), &Scenario::catalog_tag(slug));
+    }
+    let tag = Scenario::catalog_tag(CATALOG_DRIFTED);
+    move_tag(world, &destination(CATALOG_DRIFTED), &tag);
+    let unpublished = world.collection(CATALOG_UNPUBLISHED);
+    let refs = &mut unpublished.expect("a collection").refs;
+    refs.retain(|one| one.name != "main");
+}
+
+/// Points a tag of the ACR at another image of its repository.
+fn move_tag(world: &mut World, repository: &str, tag: &str) {
+    let acr = world.registries.get_mut(ACR).expect("the ACR");
+    let repository = acr.repository(repository);
+    let mut others = repository.tags.iter().filter(|(other, _)| **other != tag);
+    let older = others.next().expect("an older tag").1.digest.clone();
+    repository.set_tag(tag, &older, 1);
 }
 
 /// Of the three images of the chart: one outdated, one up to date by its digest, one by its date.
