@@ -52,10 +52,16 @@ pub enum Setup {
     BareChart,
     /// The chart is in a registry.
     ChartInRegistry,
+    /// The five CodeCollections, which are copied.
+    Copies,
+    /// The same, and the ACR does not mount blobs.
+    CopiesWithoutMounts,
+    /// The same as copies, with their signatures.
+    CopiesWithReferrers,
 }
 
 impl Setup {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::CodeCollections,
         Self::ShortName,
         Self::AnySubscription,
@@ -66,6 +72,9 @@ impl Setup {
         Self::All,
         Self::BareChart,
         Self::ChartInRegistry,
+        Self::Copies,
+        Self::CopiesWithoutMounts,
+        Self::CopiesWithReferrers,
     ];
 
     /// The initial world; its imports take 200 ms.
@@ -83,7 +92,10 @@ impl Setup {
             | Self::AnySubscription
             | Self::ManagedIdentity
             | Self::All
-            | Self::ChartInRegistry => Scenario::named("up-to-date"),
+            | Self::ChartInRegistry
+            | Self::Copies
+            | Self::CopiesWithoutMounts
+            | Self::CopiesWithReferrers => Scenario::named("up-to-date"),
         };
         let scenario = Scenario {
             acr: sandbox::AcrContent::UpToDate,
@@ -94,6 +106,10 @@ impl Setup {
         let mut world = scenario.build();
         mix_codecollections(&mut world);
         mix_chart_images(&mut world);
+        if self == Self::CopiesWithoutMounts {
+            let acr = world.registries.get_mut(ACR).expect("the ACR");
+            acr.uploads.mounts = false;
+        }
         if self == Self::ChartInRegistry {
             put_chart_into_registry(&mut world);
         }
@@ -117,6 +133,11 @@ impl Setup {
                     .identity_environment()
                     .into_iter()
                     .fold(run, |run, (name, value)| run.set(&name, value))
+            }
+            Self::Copies | Self::CopiesWithoutMounts => run.set("SYNC_METHOD", "copy"),
+            Self::CopiesWithReferrers => {
+                let run = run.set("SYNC_METHOD", "copy");
+                run.set("COPY_REFERRERS", "true")
             }
             Self::All | Self::BareChart => with_chart(run),
             Self::ChartInRegistry => with_chart(run).set("HELM_REPO_URL", "oci://ghcr.io/charts"),
