@@ -106,14 +106,24 @@ impl Setup {
         let mut world = scenario.build();
         mix_codecollections(&mut world);
         mix_chart_images(&mut world);
-        if self == Self::CopiesWithoutMounts {
+        if self.copies() {
             let acr = world.registries.get_mut(ACR).expect("the ACR");
-            acr.uploads.mounts = false;
+            // Otherwise it has all blobs, and only the tag is missing.
+            acr.repositories
+                .remove(&format!("{DESTINATION_PATH}/{MISSING}"));
+            acr.uploads.mounts = self != Self::CopiesWithoutMounts;
         }
         if self == Self::ChartInRegistry {
             put_chart_into_registry(&mut world);
         }
         world
+    }
+
+    fn copies(self) -> bool {
+        matches!(
+            self,
+            Self::Copies | Self::CopiesWithoutMounts | Self::CopiesWithReferrers
+        )
     }
 
     /// A run in this world.
