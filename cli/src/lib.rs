@@ -30,7 +30,7 @@ pub fn execute(program: Program) -> ExitCode {
         Err(code) => return code,
     };
     let progress = Progress::new();
-    log::start(&config.log_level, progress.bar());
+    log::start(&config.log_level, progress.display());
     let status = run(config, progress).unwrap_or_else(|error| {
         tracing::error!("{error:#}");
         if error.is::<SetupError>() || error.is::<files::NotWritable>() {

@@ -4,13 +4,13 @@ use std::io::{self, Write};
 
 use acr_sync_core::config::TargetLogin;
 use acr_sync_core::report::Issue;
-use indicatif::ProgressBar;
+use indicatif::MultiProgress;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Starts logging at this level. Each line suspends the progress display.
-pub(crate) fn start(level: &str, progress: &ProgressBar) {
+pub(crate) fn start(level: &str, progress: &MultiProgress) {
     let level: LevelFilter = level.parse().unwrap_or(LevelFilter::INFO);
     // Libraries are left out: some of them log whole requests.
     let ours = ["acr_sync_core", "acr_sync_cli"].map(|target| (target, level));
@@ -50,7 +50,7 @@ pub(crate) fn issues(issues: &[Issue]) {
     }
 }
 
-struct LogWriter(ProgressBar);
+struct LogWriter(MultiProgress);
 
 impl Write for LogWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

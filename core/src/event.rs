@@ -1,6 +1,6 @@
 //! The events of a run, for the display of its progress.
 
-use crate::apply::Outcome;
+use crate::apply::{CopyProgress, Outcome};
 use crate::observe::Observed;
 use crate::plan::{Action, Plan};
 
@@ -15,7 +15,9 @@ pub enum Event<'a> {
     Planned(&'a Plan),
     /// The import of this many images begins.
     Importing(usize),
-    /// An import ended.
+    /// A copy goes on.
+    Copying(&'a Action, CopyProgress),
+    /// An import or a copy ended.
     Imported(&'a Action, &'a Outcome),
 }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::apply::{ArmImporter, AutoImporter, CopyImporter, Importer, WithReferrers, apply};
+use crate::apply::{
+    ArmImporter, AutoImporter, CopyImporter, Importer, OnProgress, WithReferrers, apply,
+};
 use crate::check::Check;
 use crate::clients::Clients;
 use crate::config::{Config, SyncMethod};
@@ -15,7 +17,7 @@ use crate::registry::Sources;
 use crate::report::Report;
 use crate::wire::{Limit, SetupError};
 
-pub use crate::apply::{Attempt, Copied, Ending, Method, Outcome};
+pub use crate::apply::{Attempt, Copied, CopyProgress, Ending, Method, Outcome};
 pub use crate::event::{Event, OnEvent};
 pub use crate::plan::{Action, Entry, Plan, Step, Verdict};
 
@@ -61,7 +63,9 @@ impl Run<'_> {
             .await;
         let check_duration = clients.elapsed();
         (self.on_event)(Event::Importing(plan.actions().count()));
-        let importer = self.importer(&clients, &plan);
+        let on_progress =
+            |action: &Action, progress| (self.on_event)(Event::Copying(action, progress));
+        let importer = self.importer(&clients, &plan, &on_progress);
         let on_outcome =
             |action: &Action, outcome: &Outcome| (self.on_event)(Event::Imported(action, outcome));
         let outcomes = apply(&plan, &*importer, &self.limit, &on_outcome).await;
@@ -69,22 +73,29 @@ impl Run<'_> {
         Ok(Report::new(&plan, Some(&outcomes), info.await))
     }
 
-    fn importer(&self, clients: &Clients, plan: &Plan) -> Box<dyn Importer> {
+    fn importer<'b>(
+        &self,
+        clients: &Clients,
+        plan: &Plan,
+        on_progress: OnProgress<'b>,
+    ) -> Box<dyn Importer + 'b> {
         let docker = || self.config.docker.clone();
         let sources = Sources::new(&clients.wire, docker());
-        let copy = CopyImporter::new(Arc::clone(&clients.destination), sources, plan);
+        let destination = Arc::clone(&clients.destination);
+        let copy = CopyImporter::new(destination, sources, plan, on_progress);
         let copy = Arc::new(copy);
         let platform = self.config.architecture.clone();
         let import = |acr| ArmImporter::new(Arc::clone(acr), docker(), platform);
-        let importer: Box<dyn Importer> = match (&*clients.destination, self.config.sync_method) {
-            (Destination::Acr(acr), SyncMethod::Import) => Box::new(import(acr)),
-            (Destination::Acr(acr), SyncMethod::Auto) => {
-                Box::new(AutoImporter::new(import(acr), Arc::clone(&copy)))
-            }
-            (Destination::Acr(_), SyncMethod::Copy) | (Destination::Plain(_), _) => {
-                Box::new(Arc::clone(&copy))
-            }
-        };
+        let importer: Box<dyn Importer + 'b> =
+            match (&*clients.destination, self.config.sync_method) {
+                (Destination::Acr(acr), SyncMethod::Import) => Box::new(import(acr)),
+                (Destination::Acr(acr), SyncMethod::Auto) => {
+                    Box::new(AutoImporter::new(import(acr), Arc::clone(&copy)))
+                }
+                (Destination::Acr(_), SyncMethod::Copy) | (Destination::Plain(_), _) => {
+                    Box::new(Arc::clone(&copy))
+                }
+            };
         match self.config.copy_referrers {
             true => Box::new(WithReferrers { importer, copy }),
             false => importer,

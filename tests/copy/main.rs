@@ -4,6 +4,7 @@ mod content;
 mod fallback;
 mod interruptions;
 mod loads;
+mod properties;
 mod registries;
 #[path = "../support/mod.rs"]
 mod support;

@@ -133,7 +133,16 @@ fn stable(host: &str, name: &str) -> Fault {
 
 /// All endpoints, in the order of their use.
 pub fn endpoints() -> Vec<Endpoint> {
-    [azure(), sources(), catalog(), chart(), acr(), imports()].concat()
+    [
+        azure(),
+        sources(),
+        catalog(),
+        chart(),
+        acr(),
+        imports(),
+        copies(),
+    ]
+    .concat()
 }
 
 #[rustfmt::skip] // a table
@@ -300,5 +309,30 @@ fn imports() -> Vec<Endpoint> {
             CodeCollections, Import, Manifest, One(MISSING), |_| of(ACR, "GET", &format!("{MISSING}/manifests/sha256:"))),
         endpoint("ACR: a child after an import", "HEAD /v2/{name}/manifests/{digest}",
             CodeCollections, Import, DigestHeader, One(MISSING), |_| of(ACR, "HEAD", &format!("{MISSING}/manifests/sha256:"))),
+    ]
+}
+
+#[rustfmt::skip] // a table
+fn copies() -> Vec<Endpoint> {
+    use Setup::{Copies, CopiesWithReferrers, CopiesWithoutMounts};
+    vec![
+        endpoint("Copy: the index at the source", "GET /v2/{name}/manifests/{digest}",
+            Copies, Import, Manifest, One(MISSING), |_| of(SOURCE, "GET", &format!("{MISSING}/manifests/sha256:"))),
+        endpoint("Copy: a blob at the source", "GET /v2/{name}/blobs/{digest} → redirect",
+            Copies, Import, Headers, One(MISSING), |_| of(SOURCE, "GET", &format!("{MISSING}/blobs/"))),
+        endpoint("Copy: whether the ACR has a blob", "HEAD /v2/{name}/blobs/{digest}",
+            CopiesWithoutMounts, Import, DigestHeader, One(MISSING), |_| of(ACR, "HEAD", &format!("{MISSING}/blobs/"))),
+        endpoint("Copy: a mount, or the start of an upload", "POST /v2/{name}/blobs/uploads/",
+            Copies, Import, Headers, One(MISSING), |_| of(ACR, "POST", &format!("{MISSING}/blobs/uploads/"))),
+        endpoint("Copy: a blob", "PUT /v2/{name}/blobs/uploads/{id}",
+            CopiesWithoutMounts, Import, Headers, One(MISSING), |_| of(ACR, "PUT", &format!("{MISSING}/blobs/uploads/"))),
+        endpoint("Copy: the manifest of a platform", "PUT /v2/{name}/manifests/{digest}",
+            Copies, Import, Headers, One(MISSING), |_| of(ACR, "PUT", &format!("{MISSING}/manifests/sha256:"))),
+        endpoint("Copy: the tag", "PUT /v2/{name}/manifests/{tag}",
+            Copies, Import, Headers, One(MISSING), |_| of(ACR, "PUT", &format!("{MISSING}/manifests/main-"))),
+        endpoint("Copy: the tag, read back", "HEAD /v2/{name}/manifests/{tag}",
+            Copies, Import, DigestHeader, One(MISSING), |_| stable(ACR, MISSING).after(1)),
+        endpoint("Copy: the referrers of the image", "GET /v2/{name}/referrers/{digest}",
+            CopiesWithReferrers, Import, Json, NoImage, |_| of(SOURCE, "GET", &format!("{MISSING}/referrers/"))),
     ]
 }

@@ -63,10 +63,16 @@ pub enum Setup {
     ChartInRegistry,
     /// The six collections of the catalog.
     Catalog,
+    /// The five CodeCollections, which are copied.
+    Copies,
+    /// The same, and the ACR does not mount blobs.
+    CopiesWithoutMounts,
+    /// The same as copies, with their signatures.
+    CopiesWithReferrers,
 }
 
 impl Setup {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::CodeCollections,
         Self::ShortName,
         Self::AnySubscription,
@@ -78,6 +84,9 @@ impl Setup {
         Self::BareChart,
         Self::ChartInRegistry,
         Self::Catalog,
+        Self::Copies,
+        Self::CopiesWithoutMounts,
+        Self::CopiesWithReferrers,
     ];
 
     /// The initial world; its imports take 200 ms.
@@ -96,7 +105,10 @@ impl Setup {
             | Self::AnySubscription
             | Self::ManagedIdentity
             | Self::All
-            | Self::ChartInRegistry => Scenario::named("up-to-date"),
+            | Self::ChartInRegistry
+            | Self::Copies
+            | Self::CopiesWithoutMounts
+            | Self::CopiesWithReferrers => Scenario::named("up-to-date"),
         };
         let scenario = Scenario {
             acr: sandbox::AcrContent::UpToDate,
@@ -111,10 +123,24 @@ impl Setup {
             mix_codecollections(&mut world);
         }
         mix_chart_images(&mut world);
+        if self.copies() {
+            let acr = world.registries.get_mut(ACR).expect("the ACR");
+            // Otherwise it has all blobs, and only the tag is missing.
+            acr.repositories
+                .remove(&format!("{DESTINATION_PATH}/{MISSING}"));
+            acr.uploads.mounts = self != Self::CopiesWithoutMounts;
+        }
         if self == Self::ChartInRegistry {
             put_chart_into_registry(&mut world);
         }
         world
+    }
+
+    fn copies(self) -> bool {
+        matches!(
+            self,
+            Self::Copies | Self::CopiesWithoutMounts | Self::CopiesWithReferrers
+        )
     }
 
     /// A run in this world.
@@ -135,6 +161,11 @@ impl Setup {
                     .identity_environment()
                     .into_iter()
                     .fold(run, |run, (name, value)| run.set(&name, value))
+            }
+            Self::Copies | Self::CopiesWithoutMounts => run.set("SYNC_METHOD", "copy"),
+            Self::CopiesWithReferrers => {
+                let run = run.set("SYNC_METHOD", "copy");
+                run.set("COPY_REFERRERS", "true")
             }
             Self::All | Self::BareChart => with_chart(run),
             Self::ChartInRegistry => with_chart(run).set("HELM_REPO_URL", "oci://ghcr.io/charts"),

@@ -19,6 +19,11 @@ pub fn trials() -> Vec<Trial> {
             terminal_shows_progress,
         ),
         needs::test(
+            "terminal_shows_a_bar_for_each_copy",
+            &[Need::tool("script", "bsdutils")],
+            terminal_shows_a_bar_for_each_copy,
+        ),
+        needs::test(
             "published_chart_names_three_images",
             &[Need::published_charts()],
             published_chart_names_three_images,
@@ -33,12 +38,40 @@ pub fn trials() -> Vec<Trial> {
 
 fn terminal_shows_progress() {
     let world = Sandbox::start(Scenario::default()).expect("a sandbox");
+    let text = on_a_terminal(&world, "import");
+    for part in [
+        "checking images: 8 of 8 done",
+        "importing images: 0 of 8 done",
+        "importing images: 8 of 8 done",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in {text:?}");
+    }
+}
+
+fn terminal_shows_a_bar_for_each_copy() {
+    let world = Sandbox::start(Scenario::copy()).expect("a sandbox");
+    world.set_latency(std::time::Duration::from_millis(100));
+    let text = on_a_terminal(&world, "copy");
+    for part in [
+        "runwhen-local:0.11.5",
+        "iB/s",
+        " copied (",
+        "importing images: 8 of 8 done",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in {text:?}");
+    }
+}
+
+/// The text that a run writes to a terminal.
+fn on_a_terminal(world: &Sandbox, method: &str) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let mut child = Command::new("script")
         .args(["-qec", TASKSET, "/dev/null"])
         .envs(world.environment())
         .env("REGISTRY_NAME", ACR)
         .env("OUTPUT_DIR", folder.path())
+        .env("SYNC_METHOD", method)
+        .env("COPY_REFERRERS", "false")
         .env("TERM", "xterm")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -52,13 +85,7 @@ fn terminal_shows_progress() {
         .read_to_string(&mut text)
         .expect("UTF-8");
     assert!(child.wait().expect("it ends").success());
-    for part in [
-        "checking images: 8 of 8 done",
-        "importing images: 0 of 8 done",
-        "importing images: 8 of 8 done",
-    ] {
-        assert!(text.contains(part), "{part:?} is not in {text:?}");
-    }
+    text
 }
 
 fn published_chart_names_three_images() {

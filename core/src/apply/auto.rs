@@ -20,17 +20,17 @@ const FIRST_RESPONSE: Duration = Duration::from_secs(5);
 const LONGEST_IMPORT: Duration = Duration::from_secs(300);
 
 /// Imports, or copies where an import does not work.
-pub struct AutoImporter {
+pub struct AutoImporter<'a> {
     import: ArmImporter,
-    copy: Arc<CopyImporter>,
+    copy: Arc<CopyImporter<'a>>,
     has_begun: AtomicBool,
     answered: watch::Sender<bool>,
     /// The refusal that holds for all images of the run.
     refusal: Mutex<Option<Problem>>,
 }
 
-impl AutoImporter {
-    pub fn new(import: ArmImporter, copy: Arc<CopyImporter>) -> Self {
+impl<'a> AutoImporter<'a> {
+    pub fn new(import: ArmImporter, copy: Arc<CopyImporter<'a>>) -> Self {
         Self {
             import,
             copy,
@@ -67,7 +67,7 @@ impl AutoImporter {
 }
 
 #[async_trait]
-impl Importer for AutoImporter {
+impl Importer for AutoImporter<'_> {
     async fn import(&self, action: &Action, limit: &Limit) -> Attempt {
         if self.has_begun.swap(true, Ordering::Relaxed) {
             let mut answered = self.answered.subscribe();

@@ -20,7 +20,7 @@ use crate::problem::Problem;
 use crate::wire::Limit;
 pub use arm::ArmImporter;
 pub use auto::AutoImporter;
-pub use copy::{Copied, CopyImporter, Referrers};
+pub use copy::{Copied, CopyImporter, CopyProgress, OnProgress, Referrers};
 
 /// Longest time for the import of one image, from its request to its verification.
 const IMPORT: Duration = Duration::from_secs(900);
@@ -73,13 +73,13 @@ pub trait Importer: Send + Sync {
 }
 
 /// Brings what refers to an image after the image itself, whatever way the image took.
-pub struct WithReferrers {
-    pub importer: Box<dyn Importer>,
-    pub copy: Arc<CopyImporter>,
+pub struct WithReferrers<'a> {
+    pub importer: Box<dyn Importer + 'a>,
+    pub copy: Arc<CopyImporter<'a>>,
 }
 
 #[async_trait]
-impl Importer for WithReferrers {
+impl Importer for WithReferrers<'_> {
     async fn import(&self, action: &Action, limit: &Limit) -> Attempt {
         let attempt = self.importer.import(action, limit).await;
         if attempt.ending != Ending::Imported {

@@ -1,5 +1,7 @@
 //! Blobs that are read to be sent on: in order, hashed, and continued after an interruption.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -42,6 +44,7 @@ pub(crate) struct BlobReader {
     content: Content,
     at: Position,
     interruptions: u32,
+    read: Arc<AtomicU64>,
 }
 
 enum Content {
@@ -85,6 +88,7 @@ impl BlobReader {
                 hash: DigestHasher::new(&blob.digest),
             },
             interruptions: 0,
+            read: Arc::default(),
         };
         match &reader.content {
             Content::Whole(bytes) if bytes.len() as u64 != blob.size => Err(reader
@@ -113,7 +117,13 @@ impl BlobReader {
                 hash: DigestHasher::new(&blob.digest),
             },
             interruptions: 0,
+            read: Arc::default(),
         }
+    }
+
+    /// The same reader, which adds the bytes that it returns to this number.
+    pub(crate) fn counted(self, read: Arc<AtomicU64>) -> Self {
+        Self { read, ..self }
     }
 
     pub(crate) fn blob(&self) -> &Blob {
@@ -163,16 +173,21 @@ impl BlobReader {
         if let Content::Whole(bytes) = &self.content {
             let start = usize::try_from(self.at.offset).unwrap_or(usize::MAX);
             let piece = bytes.slice(start..bytes.len().min(start.saturating_add(most)));
-            self.at.offset += piece.len() as u64;
+            self.advance(&piece);
             return Ok(Some(piece));
         }
         let piece = self.received(most).await?;
         self.at.hash.update(&piece);
-        self.at.offset += piece.len() as u64;
+        self.advance(&piece);
         if self.at.offset == self.blob.size {
             self.verify()?;
         }
         Ok(Some(piece))
+    }
+
+    fn advance(&mut self, piece: &Bytes) {
+        self.at.offset += piece.len() as u64;
+        self.read.fetch_add(piece.len() as u64, Ordering::Relaxed);
     }
 
     /// Bytes from the connection, which is opened again after an interruption.

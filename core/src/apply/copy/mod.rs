@@ -10,8 +10,8 @@ mod placing;
 mod referrers;
 mod way;
 
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +37,8 @@ use way::Way;
 
 /// Time for which the destination may show another digest after it accepted a tag.
 const LAG: Duration = Duration::from_secs(10);
+/// Time between two reports of the progress.
+const SHOWN: Duration = Duration::from_millis(200);
 /// Longest time to learn what the destination has.
 const LEARNING: Duration = Duration::from_secs(5);
 
@@ -51,8 +53,23 @@ pub struct Copied {
     pub bytes_skipped: u64,
 }
 
+/// The state of a copy that is running.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CopyProgress {
+    /// The bytes of the image's blobs; zero until its manifests are read.
+    pub total: u64,
+    /// The part of `total` that has arrived, or is on its way.
+    pub done: u64,
+    /// The bytes that were read from the source so far.
+    pub read: u64,
+}
+
+/// Receives the state of running copies, a few times a second.
+pub type OnProgress<'a> = &'a (dyn Fn(&Action, CopyProgress) + Sync);
+
 /// Copies images to one destination. Shared by all images of a run.
-pub struct CopyImporter {
+pub struct CopyImporter<'a> {
+    on_progress: OnProgress<'a>,
     destination: Arc<Destination>,
     sources: Sources,
     placing: Placing,
@@ -64,9 +81,14 @@ pub struct CopyImporter {
     learned: OnceCell<()>,
 }
 
-impl CopyImporter {
+impl<'a> CopyImporter<'a> {
     /// For the images of this plan.
-    pub fn new(destination: Arc<Destination>, sources: Sources, plan: &Plan) -> Self {
+    pub fn new(
+        destination: Arc<Destination>,
+        sources: Sources,
+        plan: &Plan,
+        on_progress: OnProgress<'a>,
+    ) -> Self {
         let targets = plan.actions().flat_map(|action| &action.targets);
         let targets = targets.map(|target| target.repository.clone()).collect();
         let states = plan.entries.iter().filter_map(|entry| {
@@ -77,6 +99,7 @@ impl CopyImporter {
             ))
         });
         Self {
+            on_progress,
             placing: Placing::new(destination.upload_rules()),
             destination,
             sources,
@@ -109,16 +132,22 @@ impl CopyImporter {
 }
 
 #[async_trait]
-impl Importer for Arc<CopyImporter> {
+impl Importer for Arc<CopyImporter<'_>> {
     async fn import(&self, action: &Action, limit: &Limit) -> Attempt {
         let copy = Copy {
             importer: self,
             action,
             copied: Mutex::default(),
+            total: AtomicU64::new(0),
+            read: Arc::default(),
             is_tagging: AtomicBool::new(false),
         };
         let reading = self.order.begin();
-        let ending = match limit.guard(copy.run(reading)).await {
+        let result = tokio::select! {
+            result = limit.guard(copy.run(reading)) => result,
+            never = copy.show() => never,
+        };
+        let ending = match result {
             Ok(ending) => ending,
             Err(problem) => Ending::Failed(copy.explain(problem)),
         };
@@ -133,14 +162,35 @@ impl Importer for Arc<CopyImporter> {
 
 /// The copy of one image.
 struct Copy<'a> {
-    importer: &'a CopyImporter,
+    importer: &'a CopyImporter<'a>,
     action: &'a Action,
     copied: Mutex<Copied>,
+    /// The bytes of the image's blobs.
+    total: AtomicU64,
+    /// The bytes that were read from the source.
+    read: Arc<AtomicU64>,
     /// True as soon as a tag may have been set.
     is_tagging: AtomicBool,
 }
 
 impl Copy<'_> {
+    /// Reports the progress until the copy ends.
+    async fn show<T>(&self) -> T {
+        loop {
+            tokio::time::sleep(SHOWN).await;
+            let copied = *lock(&self.copied);
+            let total = self.total.load(Ordering::Relaxed);
+            let read = self.read.load(Ordering::Relaxed);
+            let arrived = copied.bytes_skipped + copied.bytes_mounted + read;
+            let progress = CopyProgress {
+                total,
+                done: arrived.min(total),
+                read,
+            };
+            (self.importer.on_progress)(self.action, progress);
+        }
+    }
+
     async fn run(&self, reading: Reading<'_>) -> Result<Ending, Problem> {
         let importer = self.importer;
         let destination = importer.destination.copy_client().await?;
@@ -153,7 +203,11 @@ impl Copy<'_> {
         let (graph, _) = tokio::join!(graph, learned);
         let graph = graph?;
         let parts = graph.nodes().flat_map(|node| &node.blobs);
-        let blobs = parts.map(|part| part.blob.digest.clone()).collect();
+        let sizes: BTreeMap<_, _> = parts
+            .map(|part| (part.blob.digest.clone(), part.blob.size))
+            .collect();
+        self.total.store(sizes.values().sum(), Ordering::Relaxed);
+        let blobs = sizes.into_keys().collect();
         let turns = importer
             .order
             .turns(reading, &self.action.targets, blobs)
@@ -167,6 +221,7 @@ impl Copy<'_> {
                 origin: Origin {
                     client: &source,
                     repository: &location.repository,
+                    read: &self.read,
                 },
                 destination: &destination,
                 repository,

@@ -7,6 +7,7 @@
 //! The first blob of a run finds out whether the registry answers it; otherwise every blob costs a HEAD.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
@@ -36,6 +37,8 @@ enum Mounts {
 pub(super) struct Origin<'a> {
     pub client: &'a RegistryClient,
     pub repository: &'a Repository,
+    /// Counts the bytes that are read.
+    pub read: &'a Arc<AtomicU64>,
 }
 
 /// The blobs of the destination, as far as the run knows them.
@@ -168,11 +171,16 @@ impl Transfer<'_> {
             Begun::Mounted => return Ok(mounted),
             Begun::Session(session) => session,
         };
-        let Origin { client, repository } = self.origin;
+        let Origin {
+            client,
+            repository,
+            read,
+        } = self.origin;
         let reader = match &self.part.data {
             Some(data) => BlobReader::embedded(client, repository, self.blob(), data.clone()),
             None => BlobReader::open(client, repository, self.blob()).await?,
         };
+        let reader = reader.counted(Arc::clone(read));
         self.client
             .upload_blob(self.repository, self.placing.rules, session, reader)
             .await?;

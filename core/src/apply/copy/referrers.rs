@@ -3,7 +3,7 @@
 //! What the run promises is the image. An artifact that cannot be copied is reported, and the image is still complete.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ pub struct Referrers {
     pub problems: Vec<Problem>,
 }
 
-impl CopyImporter {
+impl CopyImporter<'_> {
     /// Copies what refers to the image of this action, which the destination has.
     pub(in crate::apply) async fn bring_referrers(&self, action: &Action) -> Referrers {
         let location = &action.source.location;
@@ -55,6 +55,7 @@ impl CopyImporter {
                 origin: Origin {
                     client: &source,
                     repository: &location.repository,
+                    read: &Arc::default(),
                 },
                 destination: &destination,
                 repository,
@@ -68,7 +69,7 @@ impl CopyImporter {
 
 /// The artifacts of one image on their way into one repository.
 struct Attachments<'a> {
-    importer: &'a CopyImporter,
+    importer: &'a CopyImporter<'a>,
     origin: Origin<'a>,
     destination: &'a RegistryClient,
     repository: &'a Repository,
@@ -96,7 +97,9 @@ impl Attachments<'_> {
 
     /// Brings the artifacts of one manifest, and returns their digests.
     async fn bring_of(&self, subject: &Digest) -> Vec<Digest> {
-        let Origin { client, repository } = self.origin;
+        let Origin {
+            client, repository, ..
+        } = self.origin;
         let tags = cosign_tags(subject);
         let tagged = futures_util::future::join_all(tags.iter().map(|tag| self.bring_tag(tag)));
         let (listed, tagged) = tokio::join!(client.referrers(repository, subject), tagged);
@@ -125,7 +128,9 @@ impl Attachments<'_> {
 
     /// Brings what a tag of cosign points at, if it exists.
     async fn bring_tag(&self, tag: &Tag) -> Option<Digest> {
-        let Origin { client, repository } = self.origin;
+        let Origin {
+            client, repository, ..
+        } = self.origin;
         let work = async {
             let Some(digest) = client.digest_of(repository, tag).await? else {
                 return Ok(None);
@@ -140,7 +145,9 @@ impl Attachments<'_> {
     }
 
     async fn bring(&self, digest: &Digest, reference: &TagOrDigest) -> Result<Indexed, Problem> {
-        let Origin { client, repository } = self.origin;
+        let Origin {
+            client, repository, ..
+        } = self.origin;
         let graph: Graph = graph::read(client, repository, digest).await?;
         let way = Way {
             importer: self.importer,

@@ -13,7 +13,7 @@ use crate::problem::Problem;
 use crate::registry::{Indexed, RegistryClient};
 
 pub(super) struct Way<'a> {
-    pub importer: &'a CopyImporter,
+    pub importer: &'a CopyImporter<'a>,
     pub origin: Origin<'a>,
     pub destination: &'a RegistryClient,
     pub repository: &'a Repository,
