@@ -41,11 +41,24 @@ impl Check<'_> {
             .iter()
             .map(|desired| desired.destination.clone())
             .collect();
+        // The images of a chart are known later than the CodeCollections, and then use the same connections, unless each
+        // image needs several requests.
+        let mut at_once = likely.len();
         if discover::wants_runwhen_local(self.config) {
-            likely.extend(discover::likely_destinations(self.config));
+            let of_chart = discover::likely_destinations(self.config);
+            at_once = if self.config.verify_children {
+                at_once + of_chart.len()
+            } else {
+                at_once.max(of_chart.len())
+            };
+            likely.extend(of_chart);
+            chart::prepare(self.config, self.wire);
+            for image in discover::likely_sources(self.config) {
+                sources.prepare(&image);
+            }
         }
         let ((), observed, mut checked) = tokio::join!(
-            self.destination.prepare(&likely),
+            self.destination.prepare(&likely, at_once),
             self.observe(&sources, codecollections),
             self.runwhen_local(&sources),
         );

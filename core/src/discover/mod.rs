@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
 use crate::config::{Config, Images};
-use crate::name::{Digest, ImageName, Repository, Tag, full_name};
+use crate::name::{DOCKER_HUB, Digest, ImageName, Repository, Tag, full_name};
 use crate::problem::{Cause, Problem, Side};
 use chart_images::{ChartImage, LATEST, UnreadableImage, images};
 use codecollections::StableTag;
@@ -143,14 +143,45 @@ pub fn wants_runwhen_local(config: &Config) -> bool {
     }
 }
 
+/// The sources of the RunWhen Local images in the chart that RunWhen publishes.
+const PUBLISHED: [(&str, &str); 3] = [
+    (DOCKER_HUB, "otel/opentelemetry-collector"),
+    (
+        "us-docker.pkg.dev",
+        "runwhen-nonprod-shared/public-images/runner",
+    ),
+    ("ghcr.io", "runwhen-contrib/runwhen-local"),
+];
+
 /// Guesses the destinations of the RunWhen Local images before the chart is rendered, so that one token can be
 /// requested early. A wrong guess costs one more token.
 pub fn likely_destinations(config: &Config) -> Vec<Repository> {
-    let names = ["opentelemetry-collector", "runner", "runwhen-local"];
-    names
-        .iter()
-        .filter_map(|name| config.target.repository_path.join(name).ok())
+    published()
+        .filter_map(|source| {
+            let name = source.repository.last_segment();
+            config.target.repository_path.join(name).ok()
+        })
         .collect()
+}
+
+/// Guesses the sources of the RunWhen Local images before the chart is rendered, so that connections can be opened and
+/// tokens requested early. Empty unless the chart and its values are such that the published chart's own images are expected:
+/// a company that mirrors them does not see connections to their hosts.
+pub fn likely_sources(config: &Config) -> Vec<ImageName> {
+    if config.chart.names_published_images() {
+        published().collect()
+    } else {
+        Vec::new()
+    }
+}
+
+fn published() -> impl Iterator<Item = ImageName> {
+    PUBLISHED.iter().filter_map(|(registry, repository)| {
+        Some(ImageName {
+            registry: registry.parse().ok()?,
+            repository: repository.parse().ok()?,
+        })
+    })
 }
 
 /// The images of a rendered chart. `started` is the time in date tags.

@@ -13,6 +13,7 @@ use url::Url;
 use super::absence::{self, Subject, is_of_registry, states_absence};
 use super::link;
 use super::manifest::{self, Manifest, ManifestKind};
+use super::public_tokens::DOCKER_HUB_SERVER;
 use super::tag_list::{MOST_OF_GOOGLE, MOST_TAGS, TagList};
 use super::tokens::Tokens;
 use crate::name::{Digest, NameError, Registry, Repository, Tag, TagOrDigest};
@@ -33,6 +34,12 @@ const CONFIG_CAP: usize = 4 << 20;
 const TAG_PAGE_CAP: usize = 16 << 20;
 /// The most pages of tags that are read: the most tags, with Docker Hub's 100 per page.
 const MOST_PAGES: usize = 2_000;
+
+/// The hosts to which registries redirect requests for blobs.
+const STORAGE_HOSTS: [(&str, &str); 2] = [
+    (DOCKER_HUB_SERVER, "production.cloudflare.docker.com"),
+    ("ghcr.io", "pkg-containers.githubusercontent.com"),
+];
 
 /// A client of one registry. Cheap to clone.
 #[derive(Clone)]
@@ -56,6 +63,35 @@ impl RegistryClient {
 
     pub fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// Prepares requests for a repository that is likely to be read: its token, and a connection to the registry. Nothing
+    /// waits for them, and nothing depends on them.
+    pub fn prepare(&self, repository: &Repository) {
+        let requested = self.tokens.prepare(repository);
+        if requested.as_deref() != Some(self.registry.as_str()) {
+            self.open_ahead(1);
+        }
+    }
+
+    /// Opens connections that later requests will need.
+    pub fn open_ahead(&self, connections: usize) {
+        self.wire.open_ahead(self.registry.as_str(), connections);
+    }
+
+    /// True if the registry counts each manifest that is read and limits their number: Docker Hub's pulls.
+    pub fn counts_reads(&self) -> bool {
+        self.registry.as_str() == DOCKER_HUB_SERVER
+    }
+
+    /// Opens the connection that a blob will need, if the registry redirects to a host that is known.
+    fn open_storage_ahead(&self) {
+        let storage = STORAGE_HOSTS
+            .iter()
+            .find(|(server, _)| *server == self.registry.as_str());
+        if let Some((_, storage)) = storage {
+            self.wire.open_ahead(storage, 1);
+        }
     }
 
     /// The time that this client has.
@@ -271,6 +307,7 @@ impl RegistryClient {
         digest: &Digest,
         platform: &Platform,
     ) -> Result<Option<DateTime<Utc>>, Problem> {
+        self.open_storage_ahead();
         let pinned = TagOrDigest::Digest(digest.clone());
         let Some(manifest) = self.manifest(repository, &pinned).await? else {
             return self.gone(repository, digest);

@@ -13,17 +13,17 @@ use async_trait::async_trait;
 use reqwest::Method;
 use secrecy::SecretString;
 use serde::Deserialize;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::{Mutex, OnceCell, SetOnce};
 use url::Url;
 
 use super::tokens::{CachedToken, Tokens};
 use super::{Account, RegistryClient};
-use crate::name::{DOCKER_HUB, Registry, Repository};
+use crate::name::{DOCKER_HUB, ImageName, Registry, Repository};
 use crate::problem::{Cause, Problem, Side};
 use crate::wire::{Request, Response, Wire, has_no_userinfo};
 
 /// The host of Docker Hub's registry API.
-const DOCKER_HUB_SERVER: &str = "registry-1.docker.io";
+pub(super) const DOCKER_HUB_SERVER: &str = "registry-1.docker.io";
 /// A token without `expires_in` lasts for a minute (distribution specification).
 const SHORTEST_LIFETIME: u64 = 60;
 /// A token is renewed this long before its end.
@@ -44,6 +44,13 @@ impl Sources {
             docker,
             clients: StdMutex::default(),
         }
+    }
+
+    /// Prepares the check of an image that is likely to be wanted: requests its token if no account is needed for it, and
+    /// opens connections. Nothing waits for them, and nothing depends on them.
+    pub fn prepare(&self, image: &ImageName) {
+        let client = self.client(&image.registry);
+        client.prepare(&image.repository);
     }
 
     pub fn client(&self, registry: &Registry) -> RegistryClient {
@@ -88,7 +95,15 @@ pub struct PublicTokens {
     registry: Registry,
     docker: Option<Account>,
     service: OnceCell<TokenService>,
-    tokens: StdMutex<HashMap<Repository, Arc<Mutex<Option<CachedToken>>>>>,
+    tokens: StdMutex<HashMap<Repository, Arc<Slot>>>,
+}
+
+/// The token of one repository.
+#[derive(Default)]
+struct Slot {
+    current: Mutex<Option<CachedToken>>,
+    /// The token that was requested before it was needed.
+    ahead: SetOnce<CachedToken>,
 }
 
 impl PublicTokens {
@@ -113,18 +128,17 @@ impl PublicTokens {
         }
     }
 
+    fn slot(&self, repository: &Repository) -> Arc<Slot> {
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(tokens.entry(repository.clone()).or_default())
+    }
+
     async fn request_token(
         &self,
         service: &TokenService,
         repository: &Repository,
     ) -> Result<CachedToken, Problem> {
-        let mut url = service.realm.clone();
-        if let Some(name) = &service.service {
-            url.query_pairs_mut().append_pair("service", name);
-        }
-        url.query_pairs_mut()
-            .append_pair("scope", &format!("repository:{repository}:pull"));
-        let mut request = Request::new(Side::Source, Method::GET, url);
+        let mut request = token_request(service, repository);
         request.basic = self
             .docker
             .as_ref()
@@ -140,25 +154,39 @@ impl PublicTokens {
                 _ => problem,
             });
         }
-        #[derive(Deserialize)]
-        struct TokenResponse {
-            token: Option<String>,
-            access_token: Option<String>,
-            expires_in: Option<u64>,
-        }
-        let TokenResponse {
-            token,
-            access_token,
-            expires_in,
-        } = response.json()?;
-        let text = token.or(access_token).ok_or_else(|| {
-            response.invalid("the response of the token service does not contain a token")
-        })?;
-        let text = SecretString::from(text);
-        self.wire.learn_secret(&text);
-        let lifetime = Duration::from_secs(expires_in.unwrap_or(SHORTEST_LIFETIME).min(86_400));
-        Ok(CachedToken::new(text, lifetime, MARGIN))
+        read_token(&response, &self.wire)
     }
+}
+
+fn token_request(service: &TokenService, repository: &Repository) -> Request {
+    let mut url = service.realm.clone();
+    if let Some(name) = &service.service {
+        url.query_pairs_mut().append_pair("service", name);
+    }
+    url.query_pairs_mut()
+        .append_pair("scope", &format!("repository:{repository}:pull"));
+    Request::new(Side::Source, Method::GET, url)
+}
+
+fn read_token(response: &Response, wire: &Wire) -> Result<CachedToken, Problem> {
+    #[derive(Deserialize)]
+    struct TokenResponse {
+        token: Option<String>,
+        access_token: Option<String>,
+        expires_in: Option<u64>,
+    }
+    let TokenResponse {
+        token,
+        access_token,
+        expires_in,
+    } = response.json()?;
+    let text = token.or(access_token).ok_or_else(|| {
+        response.invalid("the response of the token service does not contain a token")
+    })?;
+    let text = SecretString::from(text);
+    wire.learn_secret(&text);
+    let lifetime = Duration::from_secs(expires_in.unwrap_or(SHORTEST_LIFETIME).min(86_400));
+    Ok(CachedToken::new(text, lifetime, MARGIN))
 }
 
 #[async_trait]
@@ -167,17 +195,44 @@ impl Tokens for PublicTokens {
         let Some(service) = self.service.get() else {
             return Ok(None);
         };
-        let slot = {
-            let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(tokens.entry(repository.clone()).or_default())
-        };
-        let mut cached = slot.lock().await;
-        if let Some(token) = cached.as_ref().filter(|token| token.is_fresh()) {
+        let slot = self.slot(repository);
+        let mut current = slot.current.lock().await;
+        if let Some(token) = current.as_ref().filter(|token| token.is_fresh()) {
             return Ok(Some(token.text()));
         }
-        let token = self.request_token(service, repository).await?;
-        *cached = Some(token.clone());
+        let ahead = async {
+            match slot.ahead.wait().await {
+                token if token.is_fresh() => token.clone(),
+                _ => std::future::pending().await,
+            }
+        };
+        let token = tokio::select! {
+            biased;
+            token = ahead => token,
+            token = self.request_token(service, repository) => token?,
+        };
+        *current = Some(token.clone());
         Ok(Some(token.text()))
+    }
+
+    /// Without an account, requests the token. Otherwise only opens a connection, because a request that may be in vain must
+    /// not have credentials.
+    fn prepare(&self, repository: &Repository) -> Option<String> {
+        let service = self.service.get()?;
+        if self.docker.is_some() {
+            self.wire.open_ahead(service.realm.authority(), 1);
+            return None;
+        }
+        let (wire, slot) = (self.wire.clone(), self.slot(repository));
+        let request = token_request(service, repository);
+        tokio::spawn(async move {
+            let response = wire.send_ahead(&request).await;
+            if let Some(token) = response.and_then(|response| read_token(&response, &wire).ok()) {
+                // Only this task sets it.
+                let _ = slot.ahead.set(token);
+            }
+        });
+        Some(service.realm.authority().to_owned())
     }
 
     /// The challenge of the first refusal names the token service. A later refusal means that the token is not accepted any

@@ -19,6 +19,12 @@ pub trait Tokens: Send + Sync {
     /// If the token service refuses or cannot be reached.
     async fn token(&self, repository: &Repository) -> Result<Option<SecretString>, Problem>;
 
+    /// Prepares the request for the token of a repository that is likely to be read. Nothing waits for it. Returns the host
+    /// to which a request is sent now, whose connection is open afterwards.
+    fn prepare(&self, _repository: &Repository) -> Option<String> {
+        None
+    }
+
     /// Handles a 401 to a request with this token. True if another request may succeed with another token.
     ///
     /// # Errors

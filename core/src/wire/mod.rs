@@ -5,6 +5,7 @@
 //! few requests at a time, and one that stalls must not delay the others. Redirects are followed
 //! only for content that is verified by its digest, and never with a token to another host.
 
+mod ahead;
 mod broken;
 mod clock;
 mod ledger;
@@ -45,6 +46,7 @@ pub(crate) use retry::retry_after;
 pub(crate) use secrets::Secrets;
 
 use crate::problem::{Cause, Problem};
+use ahead::{Kept, Role};
 use clock::Clock;
 use proxy::ForwardProxy;
 
@@ -90,6 +92,8 @@ pub struct Wire {
 
 struct Inner {
     client: Client,
+    /// Opens the connections that `client` uses later.
+    opener: Client,
     proxy: Option<ForwardProxy>,
     clock: Clock,
     ledger: Ledger,
@@ -128,19 +132,29 @@ impl Wire {
         secrets: Vec<SecretString>,
         limit: Limit,
     ) -> Result<Self, SetupError> {
-        let mut builder = Client::builder()
-            .tls_backend_preconfigured(tls::client_config(network.authorities.as_deref())?)
-            .user_agent(concat!("azure-rw-acr-sync/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT)
-            .http1_only()
-            .no_proxy();
+        let tls = tls::client_config(network.authorities.as_deref())?;
         let proxy = ForwardProxy::new(network)?;
-        if let Some(proxy) = &proxy {
-            builder = builder.proxy(proxy.rule());
-        }
+        let kept = Kept::default();
+        let builder = || {
+            let builder = Client::builder()
+                .tls_backend_preconfigured(tls.clone())
+                .user_agent(concat!("azure-rw-acr-sync/", env!("CARGO_PKG_VERSION")))
+                .redirect(reqwest::redirect::Policy::none())
+                .connect_timeout(CONNECT)
+                .http1_only()
+                .no_proxy();
+            match &proxy {
+                Some(proxy) => builder.proxy(proxy.rule()),
+                None => builder,
+            }
+        };
         let inner = Inner {
-            client: builder.build()?,
+            client: builder().connector_layer(kept.layer(Role::Use)).build()?,
+            // Without a pool, each request opens a connection.
+            opener: builder()
+                .connector_layer(kept.layer(Role::Keep))
+                .pool_max_idle_per_host(0)
+                .build()?,
             proxy,
             clock: Clock::default(),
             ledger: Ledger::default(),
@@ -181,6 +195,29 @@ impl Wire {
     /// A text from a third party without the secrets of this run.
     pub fn scrub(&self, text: &str) -> String {
         self.inner.secrets.scrub(text)
+    }
+
+    /// Opens connections to a host that later requests will need. Nothing waits for them, and nothing depends on them.
+    pub(crate) fn open_ahead(&self, host: &str, connections: usize) {
+        let Ok(url) = url::Url::parse(&format!("https://{host}/")) else {
+            return;
+        };
+        for _ in 0..connections.min(AT_ONCE) {
+            let (opener, url) = (self.inner.opener.clone(), url.clone());
+            tokio::spawn(async move { ahead::open(&opener, url).await });
+        }
+    }
+
+    /// Sends a request once, for a result that a later request can get too. Nothing waits for it, so that a failure is
+    /// not reported, and neither holds a place of its host nor delays its other requests.
+    pub(crate) async fn send_ahead(&self, request: &Request) -> Option<Response> {
+        let name = request.host();
+        self.inner.ledger.sent(&name, 0);
+        let started = Instant::now();
+        let exchange = tokio::time::timeout(ATTEMPT, Box::pin(self.exchange(request)));
+        let response = exchange.await.ok()?.ok()?;
+        self.inner.ledger.took(&name, started.elapsed());
+        response.status.is_success().then_some(response)
     }
 
     /// Sends a request, with retries if they may help, and reads the whole response.
@@ -312,7 +349,7 @@ impl Wire {
         if let Some(body) = &request.body {
             builder = builder.body(body.clone());
         }
-        let mut response = match builder.send().await {
+        let mut response = match ahead::send(builder, &request.url).await {
             Ok(response) => response,
             Err(error) => return Err(self.broken(request, &error, None).await),
         };
