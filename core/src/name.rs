@@ -137,16 +137,23 @@ impl FromStr for Repository {
 pub struct Tag(String);
 string_newtype!(Tag);
 
-impl FromStr for Tag {
-    type Err = NameError;
-
-    fn from_str(text: &str) -> Result<Self, NameError> {
+impl Tag {
+    /// True if this text is a tag.
+    pub(crate) fn is_valid(text: &str) -> bool {
         let mut bytes = text.bytes();
         let first = bytes
             .next()
             .is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
         let rest = bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
-        if first && rest && text.len() <= 128 {
+        first && rest && text.len() <= 128
+    }
+}
+
+impl FromStr for Tag {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if Self::is_valid(text) {
             Ok(Self(text.to_owned()))
         } else {
             Err(NameError::new(
@@ -185,12 +192,36 @@ impl Digest {
         hex.get(..12).unwrap_or(hex)
     }
 
+    /// The bytes of the hash: half of the text.
+    pub(crate) fn hash(&self) -> Vec<u8> {
+        let hex = self.0.split(':').nth(1).unwrap_or_default().as_bytes();
+        let digit = |byte: u8| match byte {
+            b'0'..=b'9' => byte - b'0',
+            _ => byte - b'a' + 10,
+        };
+        hex.chunks_exact(2)
+            .map(|pair| digit(pair[0]) << 4 | digit(pair[1]))
+            .collect()
+    }
+
+    /// The digest with this hash. The length shows the algorithm.
+    pub(crate) fn of_hash(hash: &[u8]) -> Self {
+        let name = if hash.len() == 64 { "sha512" } else { "sha256" };
+        Self::written(name, hash)
+    }
+
     fn of(algorithm: &'static ring::digest::Algorithm, name: &str, bytes: &[u8]) -> Self {
-        use fmt::Write as _;
-        let mut text = format!("{name}:");
-        for byte in ring::digest::digest(algorithm, bytes).as_ref() {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
+        Self::written(name, ring::digest::digest(algorithm, bytes).as_ref())
+    }
+
+    fn written(name: &str, hash: &[u8]) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = String::with_capacity(name.len() + 1 + 2 * hash.len());
+        text.push_str(name);
+        text.push(':');
+        for byte in hash {
+            text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+            text.push(char::from(DIGITS[usize::from(byte & 15)]));
         }
         Self(text)
     }

@@ -202,14 +202,10 @@ impl Fetch<'_> {
         let location = chart_location(parent, name)?;
         let client = self.sources.client(&location.registry);
         let tags = client.tags(&location.repository).await?;
-        let tags = tags
-            .ok_or_else(|| not_found(format!("there is no chart at oci://{location}")))?
-            .tags;
+        let tags =
+            tags.ok_or_else(|| not_found(format!("there is no chart at oci://{location}")))?;
         // A tag cannot hold the `+` of a version.
-        let versions: Vec<_> = tags
-            .iter()
-            .map(|tag| tag.as_str().replace('_', "+"))
-            .collect();
+        let versions: Vec<_> = tags.tags().map(|tag| tag.text.replace('_', "+")).collect();
         let best = helm::newest_version(versions.iter().map(String::as_str), version);
         let best = best.ok_or_else(|| {
             not_found(format!(

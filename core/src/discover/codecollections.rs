@@ -73,11 +73,15 @@ impl StableTag {
 
     /// The rank of a tag; `None` if it cannot be the stable tag.
     pub fn judge(&self, tag: &Tag) -> Option<Choice> {
-        let text = tag.as_str();
+        self.judge_text(tag.as_str())
+    }
+
+    /// The same for the text of a tag.
+    pub fn judge_text(&self, text: &str) -> Option<Choice> {
         if self.first.is_match(text) {
             return Some(Choice::First);
         }
-        let is_alias = *tag == self.latest
+        let is_alias = text == self.latest.as_str()
             || matches!(text, "main-latest" | "tester")
             || text.starts_with("amd64-")
             || text.starts_with("arm64-");

@@ -15,11 +15,12 @@ use super::link;
 use super::manifest::{self, Manifest, ManifestKind};
 use super::public_tokens::DOCKER_HUB_SERVER;
 use super::tag_list::{MOST_OF_GOOGLE, MOST_TAGS, TagList};
+use super::tag_page::TagPage;
 use super::tokens::Tokens;
 use crate::name::{Digest, NameError, Registry, Repository, Tag, TagOrDigest};
 use crate::platform::Platform;
 use crate::problem::{Cause, Problem, Side};
-use crate::wire::{Limit, Request, Response, Wire};
+use crate::wire::{Limit, Request, Response, Sink, Wire};
 
 /// Docker's and the image specification's manifests and indexes.
 const MANIFEST_TYPES: &str = "application/vnd.oci.image.index.v1+json, \
@@ -29,9 +30,8 @@ const MANIFEST_TYPES: &str = "application/vnd.oci.image.index.v1+json, \
 const MANIFEST_CAP: usize = 4 << 20;
 /// The largest configuration of an image that is read.
 const CONFIG_CAP: usize = 4 << 20;
-/// The largest page of tags: about 50,000 manifests as Google describes them, or the most tags of
-/// eighty characters.
-const TAG_PAGE_CAP: usize = 16 << 20;
+/// The largest page of tags: about a million manifests as Google describes them. It is not held in memory.
+const TAG_PAGE_CAP: usize = 256 << 20;
 /// The most pages of tags that are read: the most tags, with Docker Hub's 100 per page.
 const MOST_PAGES: usize = 2_000;
 
@@ -110,21 +110,23 @@ impl RegistryClient {
         let mut list = TagList::default();
         let mut pages = 0;
         while let Some(url) = next.take() {
+            let before = list.count();
+            let page = Sink::new(TagPage::after(list));
             let request = Request {
                 cap: TAG_PAGE_CAP,
+                sink: Some(page.erased()),
                 ..uncached(self.request(Method::GET, url))
             };
             let response = self.send(repository, request).await?;
             match response.status {
                 StatusCode::OK => {}
                 // A repository with one page of tags exists, whatever the response for the next page is.
-                _ if list.count() == 0 && states_absence(&response, Subject::Tags(repository)) => {
+                _ if before == 0 && states_absence(&response, Subject::Tags(repository)) => {
                     return Ok(None);
                 }
                 _ => return Err(self.refused(&response)),
             }
-            let before = list.count();
-            list.add_page(&response)?;
+            list = page.lock().end(&response)?;
             next = link::next_page(&response)?;
             pages += 1;
             let is_endless = list.count() == before

@@ -14,6 +14,7 @@ mod manifest;
 mod property_tests;
 mod public_tokens;
 mod tag_list;
+mod tag_page;
 #[cfg(test)]
 mod test_response;
 mod tokens;
@@ -24,6 +25,6 @@ pub use client::RegistryClient;
 pub(crate) use client::uncached;
 pub use manifest::{Manifest, ManifestKind};
 pub use public_tokens::Sources;
-pub use tag_list::TagList;
+pub use tag_list::{ListedTag, TagList};
 pub(crate) use tokens::CachedToken;
 pub use tokens::Tokens;

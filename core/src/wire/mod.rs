@@ -19,6 +19,7 @@ mod request;
 mod retry;
 mod secrets;
 mod service_error;
+mod sink;
 mod tls;
 
 use std::collections::HashMap;
@@ -44,6 +45,7 @@ pub(crate) use redact::redacted;
 pub(crate) use request::{Repeat, Request, Response, has_no_userinfo, same_origin};
 pub(crate) use retry::retry_after;
 pub(crate) use secrets::Secrets;
+pub(crate) use sink::{Receive, Sink};
 
 use crate::problem::{Cause, Problem};
 use ahead::{Kept, Role};
@@ -354,18 +356,27 @@ impl Wire {
             Err(error) => return Err(self.broken(request, &error, None).await),
         };
         let (status, headers) = (response.status(), response.headers().clone());
-        let mut body = BytesMut::new();
+        let sink = request.sink.as_ref().filter(|_| status.is_success());
+        if let Some(sink) = sink {
+            sink.lock().restart();
+        }
+        let (mut body, mut length) = (BytesMut::new(), 0);
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) => {
                     self.inner.ledger.received(&request.host(), chunk.len());
-                    if !status.is_success() && body.len() + chunk.len() > REFUSAL_CAP {
+                    length += chunk.len();
+                    if !status.is_success() && length > REFUSAL_CAP {
                         break;
                     }
-                    if body.len() + chunk.len() > request.cap {
+                    if length > request.cap {
                         return Err(too_large(request));
                     }
-                    body.extend_from_slice(&chunk);
+                    match sink {
+                        None => body.extend_from_slice(&chunk),
+                        Some(sink) if sink.lock().receive(&chunk).is_break() => break,
+                        Some(_) => {}
+                    }
                 }
                 Ok(None) => break,
                 Err(error) => return Err(self.broken(request, &error, Some(status)).await),

@@ -10,6 +10,7 @@ use url::Url;
 use super::redact::redacted;
 use super::secrets::Secrets;
 use super::service_error::service_error;
+use super::sink::{Receive, Sink};
 use crate::problem::{Cause, Problem, Side};
 use crate::text::for_message;
 
@@ -38,6 +39,8 @@ pub struct Request {
     pub body: Option<Bytes>,
     /// The largest response body that is read, in bytes.
     pub cap: usize,
+    /// Reads the body of a successful response, in place of [`Response::body`].
+    pub sink: Option<Sink<dyn Receive>>,
     pub repeat: Repeat,
     /// True for a 408, 429 or 5xx that a retry does not change: the result of an operation, not of the request.
     pub is_final: fn(&Response) -> bool,
@@ -55,6 +58,7 @@ impl Request {
             basic: None,
             body: None,
             cap: 1 << 20,
+            sink: None,
             repeat: Repeat::Always,
             is_final: |_| false,
         }
@@ -201,14 +205,17 @@ impl Response {
     /// # Errors
     /// [`Response::invalid`] if it has another shape.
     pub fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, Problem> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            if self.is_html() {
-                return self.invalid("the body is HTML where JSON was expected").advise(
-                    "a proxy or gateway may answer in place of the service: check HTTPS_PROXY and NO_PROXY",
-                );
-            }
-            self.invalid(format!("the body is not the expected JSON: {error}"))
-        })
+        serde_json::from_slice(&self.body).map_err(|error| self.not_json(self.is_html(), error))
+    }
+
+    /// The problem of a body that is not the expected JSON.
+    pub(crate) fn not_json(&self, is_html: bool, error: impl std::fmt::Display) -> Problem {
+        if is_html {
+            return self.invalid("the body is HTML where JSON was expected").advise(
+                "a proxy or gateway may answer in place of the service: check HTTPS_PROXY and NO_PROXY",
+            );
+        }
+        self.invalid(format!("the body is not the expected JSON: {error}"))
     }
 }
 
