@@ -185,9 +185,10 @@ impl Fixture {
             self.stored[&place].as_str()
         });
         let fault = (case.endpoint.place)(stored.unwrap_or_default());
-        let fault = match case.failure {
-            Failure::Refused => Fault::on(&fault.host),
-            _ => fault,
+        let fault = if case.failure.is_of_connection() {
+            Fault::on(&fault.host)
+        } else {
+            fault
         };
         match case.count.times() {
             Some(times) => fault.times(times),
@@ -200,7 +201,8 @@ impl Fixture {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let all = || self.truths[&case.endpoint.setup].keys().cloned().collect();
         let host = (case.endpoint.place)("").host;
-        if case.failure == Failure::Refused {
+        let is_needed = case.endpoint.setup != Setup::NotNeeded;
+        if case.failure.is_of_connection() && is_needed {
             // All images that need the host.
             match host.as_str() {
                 ENTRA | ARM | ACR | SOURCE => return all(),
