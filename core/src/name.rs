@@ -5,12 +5,15 @@
 //!
 //! Grammar: <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests>.
 
+mod grammar;
+
 use std::fmt;
 use std::str::FromStr;
-use std::sync::LazyLock;
 
 use regex::Regex;
 use serde::Serialize;
+
+use grammar::{is_host, is_path_component};
 
 /// The longest repository name that all registries accept, in bytes.
 const REPOSITORY_MAX: usize = 255;
@@ -68,13 +71,8 @@ impl FromStr for Registry {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        static HOST: LazyLock<Regex> = LazyLock::new(|| {
-            pattern(
-                r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:[0-9]{1,5})?$",
-            )
-        });
         let lower = text.to_ascii_lowercase();
-        if lower.len() <= 253 && HOST.is_match(&lower) {
+        if lower.len() <= 253 && is_host(&lower) {
             Ok(Self(lower))
         } else {
             Err(NameError::new(
@@ -110,9 +108,6 @@ impl FromStr for Repository {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        static PATH: LazyLock<Regex> = LazyLock::new(|| {
-            pattern(r"^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$")
-        });
         if text.len() > REPOSITORY_MAX {
             return Err(NameError::new(
                 "repository",
@@ -120,7 +115,7 @@ impl FromStr for Repository {
                 "it is longer than 255 characters",
             ));
         }
-        if PATH.is_match(text) {
+        if text.split('/').all(is_path_component) {
             return Ok(Self(text.to_owned()));
         }
         let reason = if text.chars().any(|c| c.is_ascii_uppercase()) {

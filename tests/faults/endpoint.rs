@@ -248,7 +248,7 @@ fn acr() -> Vec<Endpoint> {
     ]
 }
 
-/// What is opened or requested before it is known to be needed, in a world that does not need it.
+/// Connections and tokens that are prepared before it is known that they are needed, in a world that does not need them.
 #[rustfmt::skip] // a table
 fn ahead() -> Vec<Endpoint> {
     use Setup::NotNeeded;

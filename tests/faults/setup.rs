@@ -53,7 +53,7 @@ pub enum Setup {
     /// The chart is in a registry.
     ChartInRegistry,
     /// The archive is on the host of the index, and the chart names only the image of ghcr.io: connections to the other
-    /// hosts are opened in vain.
+    /// hosts are opened and not needed.
     NotNeeded,
 }
 

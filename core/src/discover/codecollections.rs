@@ -4,9 +4,7 @@
 //! manifest for the wanted architecture has the same digest; the first choice is `^${REF}-[0-9a-f]{7,}$`, the
 //! second choice is any other tag that is not an alias.
 
-use regex::Regex;
-
-use crate::name::{ImageName, Repository, Tag, pattern};
+use crate::name::{ImageName, Repository, Tag};
 
 /// The registry in which RunWhen publishes the CodeCollections.
 const REGISTRY: &str = "us-west1-docker.pkg.dev";
@@ -45,7 +43,8 @@ pub enum Choice {
 /// The rule for one branch.
 pub struct StableTag {
     latest: Tag,
-    first: Regex,
+    /// `${REF}-`.
+    prefix: String,
 }
 
 impl StableTag {
@@ -59,10 +58,7 @@ impl StableTag {
             latest: format!("{git_ref}-latest")
                 .parse()
                 .expect("a tag with a short suffix is a tag"),
-            first: pattern(&format!(
-                "^{}-[0-9a-f]{{7,}}$",
-                regex::escape(git_ref.as_str())
-            )),
+            prefix: format!("{git_ref}-"),
         }
     }
 
@@ -78,7 +74,13 @@ impl StableTag {
 
     /// The same for the text of a tag.
     pub fn judge_text(&self, text: &str) -> Option<Choice> {
-        if self.first.is_match(text) {
+        // `^${REF}-[0-9a-f]{7,}$`
+        let commit = text.strip_prefix(&self.prefix).unwrap_or_default();
+        if commit.len() >= 7
+            && commit
+                .bytes()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        {
             return Some(Choice::First);
         }
         let is_alias = text == self.latest.as_str()

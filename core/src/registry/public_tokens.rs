@@ -215,8 +215,8 @@ impl Tokens for PublicTokens {
         Ok(Some(token.text()))
     }
 
-    /// Without an account, requests the token. Otherwise only opens a connection, because a request that may be in vain must
-    /// not have credentials.
+    /// Without an account, requests the token. With one, only opens a connection: credentials are not sent before it is known
+    /// that they are needed.
     fn prepare(&self, repository: &Repository) -> Option<String> {
         let service = self.service.get()?;
         if self.docker.is_some() {

@@ -30,7 +30,7 @@ pub(super) struct TagPage {
     error: Option<String>,
 }
 
-/// What was read so far, and where.
+/// The list that was read so far, and the position in the body.
 struct Content {
     list: TagList,
     /// The list before this page.

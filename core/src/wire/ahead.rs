@@ -22,14 +22,14 @@ use std::time::Duration;
 
 use futures_util::future::{Either, ready, select};
 use hyper::rt::{Read, ReadBuf};
-use reqwest::{Client, Response};
+use reqwest::Client;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
 use url::Url;
 
-use super::proxy::host_and_port;
+use super::{AT_ONCE, ATTEMPT, Request, Response, Wire};
 
 /// A kept connection that is older is not used: a server may be about to close it.
 const LONGEST_IDLE: Duration = Duration::from_secs(30);
@@ -37,15 +37,40 @@ const LONGEST_IDLE: Duration = Duration::from_secs(30);
 const GRACE: Duration = Duration::from_millis(20);
 
 tokio::task_local! {
-    /// Host and port of the request that is being sent. The connector's own argument does not show them.
+    /// The origin of the request that is being sent. The connector's own argument does not show it.
     static TARGET: String;
 }
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
+impl Wire {
+    /// Opens connections to a host that later requests will need. Nothing waits for them, and nothing depends on them.
+    pub(crate) fn open_ahead(&self, host: &str, connections: usize) {
+        let Ok(url) = Url::parse(&format!("https://{host}/")) else {
+            return;
+        };
+        for _ in 0..connections.min(AT_ONCE) {
+            let (opener, url) = (self.inner.opener.clone(), url.clone());
+            tokio::spawn(async move { open(&opener, url).await });
+        }
+    }
+
+    /// Sends a request once, for a result that a later request can get too. Nothing waits for it: a failure is not
+    /// reported, and the request neither takes a place at its host nor pauses the host's other requests.
+    pub(crate) async fn send_ahead(&self, request: &Request) -> Option<Response> {
+        let name = request.host();
+        self.inner.ledger.sent(&name, 0);
+        let started = Instant::now();
+        let exchange = tokio::time::timeout(ATTEMPT, Box::pin(self.exchange(request)));
+        let response = exchange.await.ok()?.ok()?;
+        self.inner.ledger.took(&name, started.elapsed());
+        response.status.is_success().then_some(response)
+    }
+}
+
 /// Opens a connection and keeps it, without a result.
-pub(super) async fn open(client: &Client, url: Url) {
-    let target = host_and_port(&url);
+async fn open(client: &Client, url: Url) {
+    let target = url.origin().ascii_serialization();
     // The connector fails this request when the connection is open or cannot be opened.
     let _ = TARGET.scope(target, client.head(url).send()).await;
 }
@@ -54,8 +79,9 @@ pub(super) async fn open(client: &Client, url: Url) {
 pub(super) async fn send(
     request: reqwest::RequestBuilder,
     url: &Url,
-) -> Result<Response, reqwest::Error> {
-    TARGET.scope(host_and_port(url), request.send()).await
+) -> Result<reqwest::Response, reqwest::Error> {
+    let target = url.origin().ascii_serialization();
+    TARGET.scope(target, request.send()).await
 }
 
 /// The kept connections, shared by the connectors of both clients. `C` is the library's type, which has no public name.

@@ -199,29 +199,6 @@ impl Wire {
         self.inner.secrets.scrub(text)
     }
 
-    /// Opens connections to a host that later requests will need. Nothing waits for them, and nothing depends on them.
-    pub(crate) fn open_ahead(&self, host: &str, connections: usize) {
-        let Ok(url) = url::Url::parse(&format!("https://{host}/")) else {
-            return;
-        };
-        for _ in 0..connections.min(AT_ONCE) {
-            let (opener, url) = (self.inner.opener.clone(), url.clone());
-            tokio::spawn(async move { ahead::open(&opener, url).await });
-        }
-    }
-
-    /// Sends a request once, for a result that a later request can get too. Nothing waits for it, so that a failure is
-    /// not reported, and neither holds a place of its host nor delays its other requests.
-    pub(crate) async fn send_ahead(&self, request: &Request) -> Option<Response> {
-        let name = request.host();
-        self.inner.ledger.sent(&name, 0);
-        let started = Instant::now();
-        let exchange = tokio::time::timeout(ATTEMPT, Box::pin(self.exchange(request)));
-        let response = exchange.await.ok()?.ok()?;
-        self.inner.ledger.took(&name, started.elapsed());
-        response.status.is_success().then_some(response)
-    }
-
     /// Sends a request, with retries if they may help, and reads the whole response.
     ///
     /// # Errors
@@ -323,7 +300,7 @@ impl Wire {
         self.inner.clock.compare(&response);
         tracing::debug!(
             "{}: {} in {} ms",
-            self.scrub(&response.request),
+            self.scrub(&response.request()),
             response.status,
             started.elapsed().as_millis()
         );
@@ -382,11 +359,10 @@ impl Wire {
                 Err(error) => return Err(self.broken(request, &error, Some(status)).await),
             }
         }
-        let (side, url, name) = (request.side, request.url.clone(), request.name());
         Ok(Response {
-            side,
-            request: name,
-            url,
+            side: request.side,
+            method: request.method.clone(),
+            url: request.url.clone(),
             status,
             headers,
             body: body.freeze(),

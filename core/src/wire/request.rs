@@ -82,7 +82,7 @@ impl Request {
 
     /// `METHOD URL`, redacted.
     pub(super) fn name(&self) -> String {
-        format!("{} {}", self.method, redacted(&self.url))
+        name(&self.method, &self.url)
     }
 
     /// A problem of a request that got no complete response: the reason, then the request.
@@ -100,8 +100,8 @@ impl Request {
 pub struct Response {
     /// The side that sent it.
     pub side: Side,
-    /// `METHOD URL`, redacted.
-    pub request: String,
+    /// The method of the request.
+    pub method: Method,
     /// The URL of the request, not redacted.
     pub url: Url,
     pub status: StatusCode,
@@ -139,7 +139,12 @@ impl Response {
 
     /// The request and the status, for the end of a message.
     pub(crate) fn exchange(&self) -> String {
-        format!("({}: {})", self.request, self.status)
+        format!("({}: {})", self.request(), self.status)
+    }
+
+    /// `METHOD URL`, redacted. Only messages need it, and to hide parts of a URL takes time.
+    pub(super) fn request(&self) -> String {
+        name(&self.method, &self.url)
     }
 
     /// `HOST refused the request: CODE: message (METHOD URL: STATUS)`.
@@ -234,6 +239,10 @@ fn beginning(text: &str) -> &str {
     const LONGEST: usize = 4_000;
     let end = text.char_indices().nth(LONGEST);
     end.map_or(text, |(end, _)| &text[..end])
+}
+
+fn name(method: &Method, url: &Url) -> String {
+    format!("{method} {}", redacted(url))
 }
 
 /// `host[:port]` of a URL.
