@@ -7,7 +7,9 @@ use anyhow::{Context as _, Result};
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
+use sandbox::content::Digest;
 use sandbox::image::ImageRecipe;
+use sandbox::registry::ManifestEntry;
 use sandbox::scenario::{DESTINATION_PATH, GOOGLE_HOST};
 use sandbox::{AcrContent, Sandbox, Scenario};
 
@@ -19,12 +21,18 @@ use super::process::{ACR, milliseconds, run};
 const TAGS: [usize; 3] = [10, 1_000, 10_000];
 /// Numbers of images, including the five CodeCollections.
 const IMAGES: [usize; 3] = [8, 80, 800];
-/// Formats of the source's tag list: name, scenario, page size.
-const LISTS: [(&str, &str, Option<usize>); 4] = [
-    ("Google's list", "up-to-date", None),
-    ("Google's list in pages of 100", "up-to-date", Some(100)),
-    ("plain list", "plain-list", None),
-    ("plain list in pages of 100", "plain-list", Some(100)),
+/// Formats of the source's tag list: name, scenario, page size, manifests without a tag for each tag.
+const LISTS: [(&str, &str, Option<usize>, usize); 5] = [
+    ("Google's list", "up-to-date", None, 0),
+    (
+        "Google's list with three manifests for each tag",
+        "up-to-date",
+        None,
+        2,
+    ),
+    ("Google's list in pages of 100", "up-to-date", Some(100), 0),
+    ("plain list", "plain-list", None, 0),
+    ("plain list in pages of 100", "plain-list", Some(100), 0),
 ];
 /// A registry that does not require a token, so that only the images add requests.
 const HOST: &str = "us-docker.pkg.dev";
@@ -49,8 +57,8 @@ struct Series {
 }
 
 pub fn section() -> Result<String> {
-    let tags = LISTS.map(|(name, scenario, page)| {
-        let points = TAGS.map(|count| of_tags(scenario, page, count));
+    let tags = LISTS.map(|(name, scenario, page, untagged)| {
+        let points = TAGS.map(|count| of_tags(scenario, page, untagged, count));
         let points = points.into_iter().collect::<Result<_>>()?;
         Ok(Series { name, points })
     });
@@ -74,7 +82,7 @@ pub fn section() -> Result<String> {
     Ok(text)
 }
 
-fn of_tags(scenario: &str, page: Option<usize>, count: usize) -> Result<Point> {
+fn of_tags(scenario: &str, page: Option<usize>, untagged: usize, count: usize) -> Result<Point> {
     let world = Sandbox::start(Scenario {
         // An older image has three tags (its own and one per architecture), and a repository has a few other tags.
         older_tags: (count / 3).saturating_sub(5),
@@ -84,9 +92,23 @@ fn of_tags(scenario: &str, page: Option<usize>, count: usize) -> Result<Point> {
     world.edit(|world| {
         if let Some(registry) = world.registries.get_mut(GOOGLE_HOST) {
             registry.page_size = page;
+            for repository in registry.repositories.values_mut() {
+                let digests = (0..count * untagged).map(|number| Digest::of(&number.to_be_bytes()));
+                repository
+                    .manifests
+                    .extend(digests.map(|digest| (digest, untagged_manifest())));
+            }
         }
     });
     point(count, &world, &[("IMAGES", "codecollection")])
+}
+
+fn untagged_manifest() -> ManifestEntry {
+    ManifestEntry {
+        media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
+        uploaded: 1,
+        created: 1,
+    }
 }
 
 fn of_images(count: usize) -> Result<Point> {

@@ -47,11 +47,24 @@ impl Check<'_> {
         if self.config.images.contains(&Category::CodeCollection) {
             likely.extend(discover::known_codecollections(self.config));
         }
+        // The images of a chart are known later than the CodeCollections, and then use the same connections, unless each
+        // image needs several requests.
+        let mut at_once = likely.len();
         if self.config.images.contains(&Category::RunWhenLocal) {
-            likely.extend(discover::likely_destinations(self.config));
+            let of_chart = discover::likely_destinations(self.config);
+            at_once = if self.config.verify_children {
+                at_once + of_chart.len()
+            } else {
+                at_once.max(of_chart.len())
+            };
+            likely.extend(of_chart);
+            chart::prepare(self.config, self.wire);
+            for image in discover::likely_sources(self.config) {
+                sources.prepare(&image);
+            }
         }
         let ((), collections, mut checked) = tokio::join!(
-            self.destination.prepare(&likely),
+            self.destination.prepare(&likely, at_once),
             self.codecollections(&sources, &catalog, &likely),
             self.runwhen_local(&sources, &catalog),
         );
@@ -83,7 +96,7 @@ impl Check<'_> {
         let destinations = desired.iter().map(|desired| desired.destination.clone());
         let others = destinations.filter(|one| !prepared.contains(one)).collect();
         let ((), observed) = tokio::join!(
-            self.destination.prepare(&others),
+            self.destination.prepare(&others, 0),
             self.observe(sources, catalog, desired),
         );
         Checked {

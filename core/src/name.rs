@@ -5,15 +5,18 @@
 //!
 //! Grammar: <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests>.
 
+mod grammar;
+
 use std::fmt;
 use std::str::FromStr;
-use std::sync::LazyLock;
 
 use regex::Regex;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 pub(crate) use reference::full_name;
 pub use reference::{DestinationTag, ImageName, Reference, TagOrDigest, parse_familiar};
+
+use grammar::{is_host, is_path_component};
 
 /// The longest repository name that all registries accept, in bytes.
 const REPOSITORY_MAX: usize = 255;
@@ -93,13 +96,8 @@ impl FromStr for Registry {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        static HOST: LazyLock<Regex> = LazyLock::new(|| {
-            pattern(
-                r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:[0-9]{1,5})?$",
-            )
-        });
         let lower = text.to_ascii_lowercase();
-        if lower.len() <= 253 && HOST.is_match(&lower) {
+        if lower.len() <= 253 && is_host(&lower) {
             Ok(Self(lower))
         } else {
             Err(NameError::new(
@@ -135,9 +133,6 @@ impl FromStr for Repository {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        static PATH: LazyLock<Regex> = LazyLock::new(|| {
-            pattern(r"^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$")
-        });
         if text.len() > REPOSITORY_MAX {
             return Err(NameError::new(
                 "repository",
@@ -145,7 +140,7 @@ impl FromStr for Repository {
                 "it is longer than 255 characters",
             ));
         }
-        if PATH.is_match(text) {
+        if text.split('/').all(is_path_component) {
             return Ok(Self(text.to_owned()));
         }
         let reason = if text.chars().any(|c| c.is_ascii_uppercase()) {
@@ -162,16 +157,23 @@ impl FromStr for Repository {
 pub struct Tag(String);
 string_newtype!(Tag);
 
-impl FromStr for Tag {
-    type Err = NameError;
-
-    fn from_str(text: &str) -> Result<Self, NameError> {
+impl Tag {
+    /// True if this text is a tag.
+    pub(crate) fn is_valid(text: &str) -> bool {
         let mut bytes = text.bytes();
         let first = bytes
             .next()
             .is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
         let rest = bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
-        if first && rest && text.len() <= 128 {
+        first && rest && text.len() <= 128
+    }
+}
+
+impl FromStr for Tag {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if Self::is_valid(text) {
             Ok(Self(text.to_owned()))
         } else {
             Err(NameError::new(
@@ -207,16 +209,36 @@ impl Digest {
         hex.get(..12).unwrap_or(hex)
     }
 
-    fn of(algorithm: &'static ring::digest::Algorithm, name: &str, bytes: &[u8]) -> Self {
-        Self::written(name, &ring::digest::digest(algorithm, bytes))
+    /// The bytes of the hash: half of the text.
+    pub(crate) fn hash(&self) -> Vec<u8> {
+        let hex = self.0.split(':').nth(1).unwrap_or_default().as_bytes();
+        let digit = |byte: u8| match byte {
+            b'0'..=b'9' => byte - b'0',
+            _ => byte - b'a' + 10,
+        };
+        hex.chunks_exact(2)
+            .map(|pair| digit(pair[0]) << 4 | digit(pair[1]))
+            .collect()
     }
 
-    fn written(name: &str, hash: &ring::digest::Digest) -> Self {
-        use fmt::Write as _;
-        let mut text = format!("{name}:");
-        for byte in hash.as_ref() {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
+    /// The digest with this hash. The length shows the algorithm.
+    pub(crate) fn of_hash(hash: &[u8]) -> Self {
+        let name = if hash.len() == 64 { "sha512" } else { "sha256" };
+        Self::written(name, hash)
+    }
+
+    fn of(algorithm: &'static ring::digest::Algorithm, name: &str, bytes: &[u8]) -> Self {
+        Self::written(name, ring::digest::digest(algorithm, bytes).as_ref())
+    }
+
+    fn written(name: &str, hash: &[u8]) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = String::with_capacity(name.len() + 1 + 2 * hash.len());
+        text.push_str(name);
+        text.push(':');
+        for byte in hash {
+            text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+            text.push(char::from(DIGITS[usize::from(byte & 15)]));
         }
         Self(text)
     }
@@ -249,7 +271,7 @@ impl DigestHasher {
 
     /// True if the bytes so far have this digest.
     pub fn is(&self, digest: &Digest) -> bool {
-        Digest::written(self.name, &self.context.clone().finish()) == *digest
+        Digest::written(self.name, self.context.clone().finish().as_ref()) == *digest
     }
 }
 

@@ -44,6 +44,13 @@ fn without_signatures(text: &str) -> String {
         )
     });
     static USER_INFO: LazyLock<Regex> = LazyLock::new(|| pattern(r"://[^/\s@?#]+@"));
+    // To compile the patterns takes longer than the rest of a run's texts together, and most texts need none.
+    if !may_have_value(text) {
+        return match text.contains("://") {
+            true => USER_INFO.replace_all(text, "://…@").into_owned(),
+            false => text.to_owned(),
+        };
+    }
     // A value that is hidden already, with the punctuation after it.
     let is_hidden = |value: &str| {
         let rest = value.strip_prefix(CUT);
@@ -60,6 +67,15 @@ fn without_signatures(text: &str) -> String {
         false => format!("{}{}…", &found[1], &found[2]),
     });
     USER_INFO.replace_all(&text, "://…@").into_owned()
+}
+
+/// False if the text has none of the equals signs that the patterns of parameters and signatures require.
+fn may_have_value(text: &str) -> bool {
+    let is_escape = |escape: &str| {
+        let windows = text.as_bytes().windows(escape.len());
+        { windows }.any(|window| window.eq_ignore_ascii_case(escape.as_bytes()))
+    };
+    text.contains('=') || is_escape("%3d") || is_escape("\\u003d")
 }
 
 /// [`strip_control`], without signatures, and without the start of an HTML tag or a Markdown link: issues are

@@ -131,6 +131,8 @@ pub enum ConnectionFault {
         /// The status code.
         code: u16,
     },
+    /// The proxy does not answer CONNECT; the connection stays open.
+    ConnectStalled,
     /// The certificate is signed by an authority that clients do not trust.
     CertificateOfForeignAuthority,
     /// The certificate is for another host.
@@ -290,6 +292,8 @@ pub enum RedirectTarget {
 pub enum Tunnel {
     /// The proxy refuses with this status.
     Refused(u16),
+    /// The proxy does not answer.
+    Stalled,
     /// The host presents a certificate with this flaw.
     Open(CertificateFlaw),
 }
@@ -301,6 +305,7 @@ impl ConnectionFault {
         match self {
             Self::Refused => Tunnel::Refused(502),
             Self::TunnelRefused { code } => Tunnel::Refused(*code),
+            Self::ConnectStalled => Tunnel::Stalled,
             Self::CertificateOfForeignAuthority => Tunnel::Open(CertificateFlaw::ForeignAuthority),
             Self::CertificateForOtherHost => Tunnel::Open(CertificateFlaw::OtherHost),
             Self::CertificateExpired => Tunnel::Open(CertificateFlaw::Expired),

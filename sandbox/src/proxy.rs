@@ -154,6 +154,12 @@ async fn serve_tunnel(
     tokio::time::sleep(shared.round_trip()).await;
     let flaw = match tunnel(shared, request, &host, fault.as_ref()) {
         Tunnel::Open(flaw) => flaw,
+        Tunnel::Stalled => {
+            // Until the client closes the connection.
+            tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
+            record(ConnectionState::Closed);
+            return Ok(());
+        }
         Tunnel::Refused(status) => {
             record(ConnectionState::Refused);
             let response = format!(
@@ -207,7 +213,7 @@ fn tunnel(
     });
     match tunnel {
         Tunnel::Open(_) if !internet::has_tls(&world, host) => Tunnel::Refused(502),
-        Tunnel::Open(_) | Tunnel::Refused(_) => tunnel,
+        Tunnel::Open(_) | Tunnel::Refused(_) | Tunnel::Stalled => tunnel,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What runs of `sli` cost: the requests of one run, and what many runs at once or in sequence leave.
 
+mod ahead;
 mod many_runs;
 mod requests;
 #[path = "../support/mod.rs"]

@@ -190,9 +190,10 @@ impl Fixture {
             }
         });
         let fault = (case.endpoint.place)(&stored.unwrap_or_default());
-        let fault = match case.failure {
-            Failure::Refused => Fault::on(&fault.host),
-            _ => fault,
+        let fault = if case.failure.is_of_connection() {
+            Fault::on(&fault.host)
+        } else {
+            fault
         };
         match case.count.times() {
             Some(times) => fault.times(times),
@@ -205,7 +206,8 @@ impl Fixture {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let all = || self.truths[&case.endpoint.setup].keys().cloned().collect();
         let host = (case.endpoint.place)("").host;
-        if case.failure == Failure::Refused {
+        let is_needed = case.endpoint.setup != Setup::NotNeeded;
+        if case.failure.is_of_connection() && is_needed {
             // All images that need the host.
             match host.as_str() {
                 ENTRA | ARM | ACR | SOURCE | sandbox::catalog::HOST => return all(),

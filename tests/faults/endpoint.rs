@@ -24,6 +24,8 @@ pub enum Body {
     Headers,
     /// None, and a digest in the headers.
     DigestHeader,
+    /// No response: only a connection.
+    Connection,
 }
 
 /// The images that a failure of the endpoint may make unknown.
@@ -35,7 +37,7 @@ pub enum Affected {
     Chart,
     /// All.
     All,
-    /// None: only whether a tag is locked.
+    /// None: only whether a tag is locked, or nothing at all.
     NoImage,
 }
 
@@ -73,7 +75,7 @@ pub enum Stored {
 }
 
 use Affected::{All, Chart, NoImage, One};
-use Body::{Content, DigestHeader, Headers, Json, Manifest, Text};
+use Body::{Connection, Content, DigestHeader, Headers, Json, Manifest, Text};
 use Phase::{Check, Import};
 
 const CATALOG: &str = sandbox::catalog::HOST;
@@ -141,6 +143,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         acr(),
         imports(),
         copies(),
+        ahead(),
     ]
     .concat()
 }
@@ -288,6 +291,25 @@ fn acr() -> Vec<Endpoint> {
             Everything, Check, Headers, One(RUNNER), |_| of(ACR, "GET", &format!("{RUNNER_TARGET}/blobs/"))),
         storage("ACR: where blobs are", "GET wus2managed17.blob.core.windows.net/…",
             Everything, One(RUNNER), (ACR, RUNNER_TARGET), |hex| of("wus2managed17.blob.core.windows.net", "GET", hex)),
+    ]
+}
+
+/// Connections and tokens that are prepared before it is known that they are needed, in a world that does not need them.
+#[rustfmt::skip] // a table
+fn ahead() -> Vec<Endpoint> {
+    use Setup::NotNeeded;
+    let connection = |name, request, place| endpoint(name, request, NotNeeded, Check, Connection, NoImage, place);
+    vec![
+        endpoint("Not needed: Docker Hub's token", "GET auth.docker.io/token",
+            NotNeeded, Check, Json, NoImage, |_| of("auth.docker.io", "GET", "/token")),
+        connection("Not needed: a connection to Docker Hub's token service", "CONNECT auth.docker.io",
+            |_| Fault::on("auth.docker.io")),
+        connection("Not needed: a connection to Docker Hub", "CONNECT registry-1.docker.io", |_| Fault::on(HUB)),
+        connection("Not needed: a connection to Google", "CONNECT us-docker.pkg.dev", |_| Fault::on(GOOGLE)),
+        connection("Not needed: a connection to the archive's address", "CONNECT github.com",
+            |_| Fault::on("github.com")),
+        connection("Not needed: a connection to the archive's storage", "CONNECT release-assets.githubusercontent.com",
+            |_| Fault::on("release-assets.githubusercontent.com")),
     ]
 }
 

@@ -40,6 +40,8 @@ impl Count {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
     Refused,
+    /// The connection is neither opened nor refused: a firewall that drops packets.
+    ConnectStalled,
     ResetBeforeHeaders,
     ResetAfterHeaders,
     Stalled,
@@ -86,8 +88,9 @@ const HOUR: i64 = 3600;
 
 impl Failure {
     /// In the order of the page; without [`Self::LAST`].
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::Refused,
+        Self::ConnectStalled,
         Self::ResetBeforeHeaders,
         Self::ResetAfterHeaders,
         Self::Stalled,
@@ -138,6 +141,7 @@ impl Failure {
     pub fn name(self) -> String {
         match self {
             Self::Refused => "connection refused",
+            Self::ConnectStalled => "connection stalled",
             Self::ResetBeforeHeaders => "reset before the headers",
             Self::ResetAfterHeaders => "reset after the headers",
             Self::Stalled => "stalled",
@@ -181,6 +185,7 @@ impl Failure {
         let redirect = |to| FaultKind::from(ReplacedResponse::Redirect { to });
         match self {
             Self::Refused => ConnectionFault::Refused.into(),
+            Self::ConnectStalled => ConnectionFault::ConnectStalled.into(),
             Self::ResetBeforeHeaders => ReplacedResponse::ResetBeforeHeaders.into(),
             Self::ResetAfterHeaders => DamagedResponse::ResetAfterHeaders.into(),
             Self::Stalled => ReplacedResponse::Stall.into(),
@@ -235,19 +240,35 @@ impl Failure {
     pub fn is_slow(self) -> bool {
         matches!(
             self,
-            Self::Stalled | Self::StalledInBody | Self::SlowDrip | Self::LengthTooLong
+            Self::ConnectStalled
+                | Self::Stalled
+                | Self::StalledInBody
+                | Self::SlowDrip
+                | Self::LengthTooLong
         )
+    }
+
+    /// Whether it is a failure of connections, which affects every endpoint of a host.
+    pub fn is_of_connection(self) -> bool {
+        matches!(self, Self::Refused | Self::ConnectStalled)
     }
 
     /// Whether the failure is possible at this endpoint.
     pub fn applies_to(self, endpoint: &Endpoint, is_first_of_its_host: bool) -> bool {
-        let has_body = !matches!(endpoint.body, Body::Headers | Body::DigestHeader);
+        let has_body = !matches!(
+            endpoint.body,
+            Body::Headers | Body::DigestHeader | Body::Connection
+        );
         let is_json = matches!(endpoint.body, Body::Json | Body::Manifest);
         let is_plain = endpoint.request.contains("IDENTITY_ENDPOINT");
+        if endpoint.body == Body::Connection {
+            return self.is_of_connection();
+        }
         match self {
-            // A refused connection affects all endpoints of a host. The endpoint of the managed identity is not behind
-            // the proxy.
-            Self::Refused => is_first_of_its_host && endpoint.phase == Phase::Check && !is_plain,
+            // The endpoint of the managed identity is not behind the proxy.
+            Self::Refused | Self::ConnectStalled => {
+                is_first_of_its_host && endpoint.phase == Phase::Check && !is_plain
+            }
             Self::OperationThrottled => endpoint.request.contains("operationResults"),
             // These need a body.
             Self::SlowDrip | Self::Empty | Self::Truncated | Self::LengthTooShort => has_body,

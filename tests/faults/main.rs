@@ -257,16 +257,27 @@ fn check_mixture(setup: Setup, truth: &Truth) {
         (setup::RUNNER, "UpToDate"),
         (setup::LOCAL, "UpToDate"),
     ];
-    let has_chart = matches!(
-        setup,
-        Setup::All | Setup::BareChart | Setup::ChartInRegistry
-    );
+    let of_chart: &[_] = match setup {
+        Setup::All | Setup::BareChart | Setup::ChartInRegistry => &three,
+        Setup::NotNeeded => &three[2..],
+        Setup::CodeCollections
+        | Setup::ShortName
+        | Setup::AnySubscription
+        | Setup::ManagedIdentity
+        | Setup::PlainList
+        | Setup::SameChildren
+        | Setup::PagedList
+        | Setup::Catalog
+        | Setup::Copies
+        | Setup::CopiesWithoutMounts
+        | Setup::CopiesWithReferrers => &[],
+    };
     let collections = if setup == Setup::Catalog {
         &six[..]
     } else {
         &five[..]
     };
-    let wanted = collections.iter().chain(three.iter().filter(|_| has_chart));
+    let wanted = collections.iter().chain(of_chart);
     let wanted: BTreeMap<_, _> = wanted.copied().collect();
     let found = truth
         .iter()

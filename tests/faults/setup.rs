@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use sandbox::image::ImageRecipe;
-use sandbox::runwhen_local::{CHART_IMAGES, STORAGE_HOST};
+use sandbox::runwhen_local::{CHART_HOST, CHART_IMAGES, INDEX_PATH, STORAGE_HOST};
 use sandbox::scenario::{CODE_COLLECTIONS, DESTINATION_PATH, GOOGLE_HOST, GOOGLE_PATH};
 use sandbox::{File, Sandbox, Scenario, World};
 
@@ -69,10 +69,13 @@ pub enum Setup {
     CopiesWithoutMounts,
     /// The same as copies, with their signatures.
     CopiesWithReferrers,
+    /// The archive is on the host of the index, and the chart names only the image of ghcr.io: connections to the other
+    /// hosts are opened and not needed.
+    NotNeeded,
 }
 
 impl Setup {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::CodeCollections,
         Self::ShortName,
         Self::AnySubscription,
@@ -87,6 +90,7 @@ impl Setup {
         Self::Copies,
         Self::CopiesWithoutMounts,
         Self::CopiesWithReferrers,
+        Self::NotNeeded,
     ];
 
     /// The initial world; its imports take 200 ms.
@@ -108,7 +112,8 @@ impl Setup {
             | Self::ChartInRegistry
             | Self::Copies
             | Self::CopiesWithoutMounts
-            | Self::CopiesWithReferrers => Scenario::named("up-to-date"),
+            | Self::CopiesWithReferrers
+            | Self::NotNeeded => Scenario::named("up-to-date"),
         };
         let scenario = Scenario {
             acr: sandbox::AcrContent::UpToDate,
@@ -132,6 +137,9 @@ impl Setup {
         }
         if self == Self::ChartInRegistry {
             put_chart_into_registry(&mut world);
+        }
+        if self == Self::NotNeeded {
+            put_archive_next_to_index(&mut world);
         }
         world
     }
@@ -168,6 +176,9 @@ impl Setup {
                 run.set("COPY_REFERRERS", "true")
             }
             Self::All | Self::BareChart => with_chart(run),
+            Self::NotNeeded => run
+                .unset(&["IMAGES"])
+                .set("CHART_SET", "runner.enabled=false"),
             Self::ChartInRegistry => with_chart(run).set("HELM_REPO_URL", "oci://ghcr.io/charts"),
         }
     }
@@ -236,18 +247,43 @@ fn remove_tag(world: &mut World, host: &str, repository: &str, tag: &str) {
     assert!(removed.is_some(), "{host}/{repository}:{tag} was absent");
 }
 
-/// The chart's archive as the layer of a manifest at ghcr.io (HIP-6).
-fn put_chart_into_registry(world: &mut World) {
+/// The chart's archive on the host of the index, with a relative URL.
+fn put_archive_next_to_index(world: &mut World) {
+    let archive = archive(world);
+    let place = (
+        CHART_HOST.to_owned(),
+        "/helm-charts/runwhen-local.tgz".to_owned(),
+    );
+    let index = format!(
+        "apiVersion: v1\nentries:\n  runwhen-local:\n  - version: 0.6.7\n    digest: {}\n    urls: [runwhen-local.tgz]\n",
+        sandbox::content::Digest::of(&archive).hex()
+    );
+    let content = |body: Vec<u8>| File::Content {
+        media_type: "text/yaml".to_owned(),
+        body: body.into(),
+    };
+    world.files.insert(place, content(archive));
+    let index_place = (CHART_HOST.to_owned(), INDEX_PATH.to_owned());
+    world.files.insert(index_place, content(index.into_bytes()));
+}
+
+/// The chart's archive.
+fn archive(world: &World) -> Vec<u8> {
     let is_archive =
         |host: &str, path: &str| host == STORAGE_HOST && path.contains("runwhen-local");
     let archive = world
         .files
         .iter()
         .find_map(|((host, path), file)| match file {
-            File::Content { body, .. } if is_archive(host, path) => Some(body.clone()),
+            File::Content { body, .. } if is_archive(host, path) => Some(body.to_vec()),
             File::Content { .. } | File::Redirect { .. } => None,
         });
-    let archive = archive.expect("the chart's archive");
+    archive.expect("the chart's archive")
+}
+
+/// The chart's archive as the layer of a manifest at ghcr.io (HIP-6).
+fn put_chart_into_registry(world: &mut World) {
+    let archive = archive(world);
     let descriptor = |media_type: &str, bytes: &[u8]| {
         let digest = sandbox::content::Digest::of(bytes);
         serde_json::json!({"mediaType": media_type, "digest": digest.as_str(), "size": bytes.len()})
@@ -259,7 +295,7 @@ fn put_chart_into_registry(world: &mut World) {
         "layers": [descriptor("application/vnd.cncf.helm.chart.content.v1.tar+gzip", &archive)],
     });
     let manifest = manifest.to_string().into_bytes();
-    let blobs = [b"{}".to_vec(), archive.to_vec()].map(|blob| world.store.put(blob));
+    let blobs = [b"{}".to_vec(), archive].map(|blob| world.store.put(blob));
     let digest = world.store.put(manifest);
     let registry = world.registries.get_mut("ghcr.io").expect("ghcr.io");
     let repository = registry.repository("charts/runwhen-local");

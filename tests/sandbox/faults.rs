@@ -300,6 +300,29 @@ fn connection_faults_fail_and_are_logged() {
 }
 
 #[test]
+fn stalled_connect_ends_with_the_client() {
+    let sandbox = start();
+    sandbox.inject(
+        Fault::on(GOOGLE_HOST).times(1),
+        ConnectionFault::ConnectStalled,
+    );
+    let address = sandbox.proxy_url().replace("http://", "");
+    let mut stalled = std::net::TcpStream::connect(address).expect("the proxy");
+    let request = format!("CONNECT {GOOGLE_HOST}:443 HTTP/1.1\r\n\r\n");
+    std::io::Write::write_all(&mut stalled, request.as_bytes()).expect("a request");
+    while sandbox.connections().is_empty() {
+        std::thread::yield_now();
+    }
+    assert_eq!(get(&sandbox, &tags_url(), &[]).unwrap().status, 200);
+    let state = || sandbox.connections()[0].state;
+    assert_eq!(state(), ConnectionState::Opening);
+    drop(stalled);
+    while state() != ConnectionState::Closed {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
 fn unknown_host_is_refused_by_the_proxy() {
     let sandbox = start();
     let error = get(&sandbox, "https://nowhere.example/", &[]).unwrap_err();

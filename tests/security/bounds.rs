@@ -7,6 +7,7 @@ use crate::support::hostile::*;
 use crate::support::peak::end_with_peak;
 use crate::support::{ACR, ONE, SOURCE, one_list, response, run};
 use sandbox::content::Digest;
+use sandbox::registry::ManifestEntry;
 use sandbox::{Change, Fault, FaultKind, ReplacedResponse, Sandbox, Scenario};
 use serde_json::json;
 
@@ -54,6 +55,29 @@ fn hundred_fifty_thousand_tags_are_read() {
     let (ended, peak) = end_with_peak(run(SLI, &world));
     assert_eq!(ended.expect(0, &[]).stdout, "5\n");
     assert!(peak < MOST_MEMORY, "{peak} MiB");
+}
+
+#[test]
+fn list_with_a_hundred_thousand_manifests_is_read_with_little_memory() {
+    let world = world("outdated");
+    world.edit(|state| {
+        let repository = state
+            .repository(SOURCE, &source_of(ONE))
+            .expect("a repository");
+        let untagged = ManifestEntry {
+            media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
+            uploaded: 1,
+            created: 1,
+        };
+        let digests = (0..100_000_u32).map(|number| Digest::of(&number.to_be_bytes()));
+        let untagged = digests.map(|digest| (digest, untagged.clone()));
+        repository.manifests.extend(untagged);
+    });
+    let (ended, peak) = end_with_peak(run(SLI, &world));
+    assert_eq!(ended.expect(0, &[]).stdout, "5\n");
+    let received = ended.json("sli.json")["hosts"][SOURCE]["bytes_received"].as_u64();
+    assert!(received > Some(20_000_000), "{received:?} bytes");
+    assert!(peak < 32, "{peak} MiB");
 }
 
 #[test]
@@ -116,7 +140,7 @@ fn page_of_too_many_tags_is_bounded() {
 fn hundred_megabytes_of_tags_are_bounded() {
     one_response_is_bounded(
         ReplacedResponse::HugeJson { bytes: 100_000_000 },
-        &["is larger than"],
+        &["a list of more than 200000 items"],
     );
     one_response_is_bounded(
         ReplacedResponse::GzipBomb { bytes: 1 << 30 },

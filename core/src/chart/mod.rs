@@ -31,6 +31,10 @@ const DEPTH: usize = 4;
 /// The media type of the layer with the chart (Helm, HIP-6).
 const CHART_LAYER: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
 
+/// The hosts of the archives of a chart repository on GitHub Pages: releases, and the storage that they redirect to. (GitHub
+/// does not serve the index and the releases of a repository from one host.)
+const RELEASE_HOSTS: [&str; 2] = ["github.com", "release-assets.githubusercontent.com"];
+
 /// A rendered chart.
 #[derive(Clone, Debug)]
 pub struct RenderedChart {
@@ -38,6 +42,19 @@ pub struct RenderedChart {
     pub title: String,
     /// The images as the manifests name them, with the workloads that use them.
     pub images: Vec<helm::ImageUse>,
+}
+
+/// Opens the connections that the archive of the configured chart will need, if its host follows from the configuration.
+pub fn prepare(config: &Config, wire: &Wire) {
+    let host = match &config.chart.source {
+        ChartSource::Repository(url) => url.host_str().unwrap_or_default(),
+        ChartSource::Oci(_) | ChartSource::Path(_) => return,
+    };
+    if host.ends_with(".github.io") {
+        for host in RELEASE_HOSTS {
+            wire.open_ahead(host, 1);
+        }
+    }
 }
 
 /// Fetches and renders the chart that the configuration names.
@@ -185,14 +202,10 @@ impl Fetch<'_> {
         let location = chart_location(parent, name)?;
         let client = self.sources.client(&location.registry);
         let tags = client.tags(&location.repository).await?;
-        let tags = tags
-            .ok_or_else(|| not_found(format!("there is no chart at oci://{location}")))?
-            .tags;
+        let tags =
+            tags.ok_or_else(|| not_found(format!("there is no chart at oci://{location}")))?;
         // A tag cannot hold the `+` of a version.
-        let versions: Vec<_> = tags
-            .iter()
-            .map(|tag| tag.as_str().replace('_', "+"))
-            .collect();
+        let versions: Vec<_> = tags.tags().map(|tag| tag.text.replace('_', "+")).collect();
         let best = helm::newest_version(versions.iter().map(String::as_str), version);
         let best = best.ok_or_else(|| {
             not_found(format!(

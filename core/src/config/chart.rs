@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value as Tree;
 use url::Url;
 
 use super::reader::{Reader, build};
@@ -29,6 +30,32 @@ pub struct ChartRequest {
     pub version: Option<String>,
     /// The values to render it with.
     pub values: helm::Values,
+}
+
+impl ChartRequest {
+    /// True if this is the chart that RunWhen publishes, with values that do not name other registries or repositories.
+    pub fn names_published_images(&self) -> bool {
+        let source = variables::HELM_REPO_URL.variable.default();
+        let is_published = ChartSource::parse(&source).as_ref() == Ok(&self.source)
+            && variables::HELM_CHART_NAME.variable.default() == self.name;
+        is_published && !names_a_source(self.values.tree())
+    }
+}
+
+/// True if a key of these values is that of a registry or a repository, or of an image as one text.
+fn names_a_source(values: &Tree) -> bool {
+    let is_source = |(key, value): (&String, &Tree)| {
+        let key = key.to_ascii_lowercase();
+        key.contains("registry")
+            || key.contains("repository")
+            || (key.ends_with("image") && value.is_string())
+            || names_a_source(value)
+    };
+    match values {
+        Tree::Object(entries) => entries.iter().any(is_source),
+        Tree::Array(items) => items.iter().any(names_a_source),
+        Tree::Null | Tree::Bool(_) | Tree::Number(_) | Tree::String(_) => false,
+    }
 }
 
 /// The place of a chart.
@@ -201,6 +228,40 @@ mod tests {
         ] {
             assert!(ChartSource::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn published_images_are_expected_only_of_the_published_chart_with_its_own_sources() {
+        let published = |source: &str, name: &str, set: &str| {
+            let request = ChartRequest {
+                source: ChartSource::parse(source).unwrap(),
+                name: name.to_owned(),
+                version: None,
+                values: merged(None, Some(set)).unwrap(),
+            };
+            request.names_published_images()
+        };
+        const URL: &str = "https://runwhen-contrib.github.io/helm-charts";
+        for set in [
+            "",
+            "runner.image.tag=latest",
+            "runwhenLocal.image.pullPolicy=Always",
+        ] {
+            assert!(published(URL, "runwhen-local", set), "{set}");
+        }
+        for set in [
+            "runner.image.repository=mirror.example/runner",
+            "runner.image.registry=mirror.example",
+            "global.imageRegistry=mirror.example",
+            "runner.image=mirror.example/runner:1",
+            "extra[0].image=mirror.example/runner:1",
+        ] {
+            assert!(!published(URL, "runwhen-local", set), "{set}");
+        }
+        assert!(!published(URL, "other", ""));
+        assert!(!published("https://charts.example", "runwhen-local", ""));
+        assert!(!published("oci://ghcr.io/charts", "runwhen-local", ""));
+        assert!(!published("./chart", "runwhen-local", ""));
     }
 
     #[test]

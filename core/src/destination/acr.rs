@@ -102,11 +102,12 @@ impl Acr {
         let _ = self.resource().await;
     }
 
-    /// Requests the tokens for these repositories early.
-    pub async fn prepare(&self, repositories: &BTreeSet<Repository>) {
+    /// Requests the tokens for these repositories early, and opens connections for `at_once` concurrent requests.
+    pub async fn prepare(&self, repositories: &BTreeSet<Repository>, at_once: usize) {
         // The first request that needs the client or a token gets the same problem.
         let tokens = async {
             if let Ok(data_plane) = self.data_plane().await {
+                data_plane.client.open_ahead(at_once);
                 let scopes = repositories.iter().map(Scope::pull).collect();
                 data_plane.tokens.prepare(&scopes).await;
             }

@@ -54,10 +54,10 @@ impl Destination {
         self.client().await.map(RegistryClient::copying)
     }
 
-    /// Requests the tokens to read these repositories early.
-    pub async fn prepare(&self, repositories: &BTreeSet<Repository>) {
+    /// Requests the tokens to read these repositories early, and opens connections for `at_once` concurrent requests.
+    pub async fn prepare(&self, repositories: &BTreeSet<Repository>, at_once: usize) {
         match self {
-            Self::Acr(acr) => acr.prepare(repositories).await,
+            Self::Acr(acr) => acr.prepare(repositories, at_once).await,
             Self::Plain(_) => {}
         }
     }

@@ -6,9 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use regex::Regex;
-
-use crate::name::{ImageName, Repository, Tag, pattern};
+use crate::name::{ImageName, Repository, Tag};
 
 /// The registry in which RunWhen publishes the CodeCollections.
 const REGISTRY: &str = "us-west1-docker.pkg.dev";
@@ -39,10 +37,10 @@ pub fn sources() -> Vec<ImageName> {
 }
 
 /// The branches with a tag `<branch>-latest` in a repository, ordered by name, without the aliases of manifests.
-pub fn branches<'a>(tags: impl IntoIterator<Item = &'a Tag>) -> Vec<String> {
+pub fn branches<'a>(tags: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let names: BTreeSet<_> = tags
         .into_iter()
-        .filter_map(|tag| tag.as_str().strip_suffix("-latest"))
+        .filter_map(|tag| tag.strip_suffix("-latest"))
         .filter(|name| !name.is_empty() && !is_of_one_manifest(name))
         .map(str::to_owned)
         .collect();
@@ -74,7 +72,8 @@ pub enum Choice {
 /// The rule for one branch.
 pub struct StableTag {
     latest: Tag,
-    first: Regex,
+    /// `${REF}-`.
+    prefix: String,
 }
 
 impl StableTag {
@@ -88,10 +87,7 @@ impl StableTag {
             latest: format!("{git_ref}-latest")
                 .parse()
                 .expect("a tag with a short suffix is a tag"),
-            first: pattern(&format!(
-                "^{}-[0-9a-f]{{7,}}$",
-                regex::escape(git_ref.as_str())
-            )),
+            prefix: format!("{git_ref}-"),
         }
     }
 
@@ -102,11 +98,21 @@ impl StableTag {
 
     /// The rank of a tag; `None` if it cannot be the stable tag.
     pub fn rank(&self, tag: &Tag) -> Option<Choice> {
-        let text = tag.as_str();
-        if self.first.is_match(text) {
+        self.rank_text(tag.as_str())
+    }
+
+    /// The same for the text of a tag.
+    pub fn rank_text(&self, text: &str) -> Option<Choice> {
+        // `^${REF}-[0-9a-f]{7,}$`
+        let commit = text.strip_prefix(&self.prefix).unwrap_or_default();
+        if commit.len() >= 7
+            && commit
+                .bytes()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        {
             return Some(Choice::First);
         }
-        let is_alias = *tag == self.latest
+        let is_alias = text == self.latest.as_str()
             || matches!(text, "main-latest" | "tester")
             || is_of_one_manifest(text);
         (!is_alias).then_some(Choice::Second)
@@ -175,15 +181,15 @@ mod tests {
 
     #[test]
     fn branches_are_the_tags_that_end_in_latest() {
-        let tags = tags(&[
+        let tags = [
             "main-latest",
             "feature-x-latest",
             "amd64-main-latest",
             "main-abc1234",
             "latest",
             "main-latest",
-        ]);
-        assert_eq!(branches(&tags), ["feature-x", "main"]);
+        ];
+        assert_eq!(branches(tags), ["feature-x", "main"]);
         let many: Vec<_> = (10..22).map(|number| format!("b{number}")).collect();
         let text = few_of(&many);
         assert!(text.ends_with("b18, b19 and 2 more"), "{text}");

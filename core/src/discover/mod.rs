@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::category::Category;
 use crate::config::Config;
-use crate::name::{Digest, ImageName, Repository, Tag};
+use crate::name::{DOCKER_HUB, Digest, ImageName, Repository, Tag};
 use crate::problem::{Cause, Problem, Side};
 use catalog::{CatalogEntry, Listing, Slug};
 use chart_images::{ChartImage, LATEST, UnreadableImage, images};
@@ -171,15 +171,45 @@ pub fn known_codecollections(config: &Config) -> BTreeSet<Repository> {
         .map(|owner| owner.destination)
         .collect()
 }
+/// The sources of the RunWhen Local images in the chart that RunWhen publishes.
+const PUBLISHED: [(&str, &str); 3] = [
+    (DOCKER_HUB, "otel/opentelemetry-collector"),
+    (
+        "us-docker.pkg.dev",
+        "runwhen-nonprod-shared/public-images/runner",
+    ),
+    ("ghcr.io", "runwhen-contrib/runwhen-local"),
+];
 
 /// Guesses the destinations of the RunWhen Local images before the chart is rendered, so that one token can be
 /// requested early. A wrong guess costs one more token.
 pub fn likely_destinations(config: &Config) -> Vec<Repository> {
-    let names = ["opentelemetry-collector", "runner", "runwhen-local"];
-    names
-        .iter()
-        .filter_map(|name| config.target.repository_path.join(name).ok())
+    published()
+        .filter_map(|source| {
+            let name = source.repository.last_segment();
+            config.target.repository_path.join(name).ok()
+        })
         .collect()
+}
+
+/// Guesses the sources of the RunWhen Local images before the chart is rendered, so that connections can be opened and
+/// tokens requested early. Empty unless the chart and its values are such that the published chart's own images are expected:
+/// a company that mirrors them does not see connections to their hosts.
+pub fn likely_sources(config: &Config) -> Vec<ImageName> {
+    if config.chart.names_published_images() {
+        published().collect()
+    } else {
+        Vec::new()
+    }
+}
+
+fn published() -> impl Iterator<Item = ImageName> {
+    PUBLISHED.iter().filter_map(|(registry, repository)| {
+        Some(ImageName {
+            registry: registry.parse().ok()?,
+            repository: repository.parse().ok()?,
+        })
+    })
 }
 
 /// The images of a rendered chart. `owners` are the CodeCollections whose repositories are reserved, `started` is the time in date tags.

@@ -7,10 +7,11 @@ mod observed;
 mod plain_tags;
 mod stable_tag;
 
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::future::join_all;
+use futures_util::future::{Either, join_all, select};
 
 use crate::azure::{is_locked, newest_tags, unlock_advice};
 use crate::catalog::{Catalog, Resolution};
@@ -184,8 +185,7 @@ impl Observer<'_> {
         let client = self.destination.client().await?;
         let (repository, target) = (&desired.destination, &published.target);
         // A date tag is always new, so there is no need for a request.
-        let is_dated = published.tag.as_ref().is_some_and(|tag| tag != target);
-        let digest = if is_dated {
+        let digest = if published.is_dated() {
             None
         } else {
             client.resolve(repository, target).await?
@@ -268,7 +268,13 @@ impl Observer<'_> {
         desired: &Desired,
         published: &SourceImage,
     ) -> Result<RepositoryTags, Problem> {
-        let tags = newest_tags(client, &desired.destination).await?;
+        let mut built = pin!(self.built(source, &desired.source.repository, &published.digest));
+        // The date of an image that is wanted under a date tag is seldom needed, and Docker Hub counts each read.
+        let (tags, built_early) = if published.is_dated() || source.counts_reads() {
+            (newest_tags(client, &desired.destination).await?, None)
+        } else {
+            with_early(newest_tags(client, &desired.destination), built.as_mut()).await?
+        };
         let same = tags
             .iter()
             .find(|row| row.digest == published.digest)
@@ -285,18 +291,32 @@ impl Observer<'_> {
             return Ok(repository_tags);
         };
         repository_tags.newest = Some(newest.tag.clone());
-        let here = self
-            .built(source, &desired.source.repository, &published.digest)
-            .await?;
+        let built = async {
+            match built_early {
+                Some(built) => built,
+                None => built.await,
+            }
+        };
+        let mut newest_built = pin!(self.built(client, &desired.destination, &newest.digest));
+        // Only for `latest` do dates decide the verdict, so that both are read at the same time. For other tags the time of the
+        // push is mostly enough.
+        let (here, newest_early) = if desired.wanted.is_latest() {
+            with_early(built, newest_built.as_mut()).await?
+        } else {
+            (built.await?, None)
+        };
         repository_tags.source_created = here;
         repository_tags.newest_age = match (here, newest.updated) {
             // One date alone decides nothing.
             (None, _) => None,
             (Some(built), Some(set)) if set < built => Some(TagAge::PushedAt(set)),
-            (Some(_), _) => self
-                .built(client, &desired.destination, &newest.digest)
-                .await?
-                .map(TagAge::BuiltAt),
+            (Some(_), _) => {
+                let there = match newest_early {
+                    Some(there) => there?,
+                    None => newest_built.await?,
+                };
+                there.map(TagAge::BuiltAt)
+            }
         };
         Ok(repository_tags)
     }
@@ -317,6 +337,18 @@ impl Observer<'_> {
     fn is_plausible(&self, date: DateTime<Utc>) -> bool {
         const YEAR_2000: i64 = 946_684_800;
         date.timestamp() > YEAR_2000 && date < self.started + TimeDelta::days(1)
+    }
+}
+
+/// The result of `first`, and that of `early` if it ended before. `early` must not delay `first` or make it fail.
+async fn with_early<T, E, U>(
+    first: impl Future<Output = Result<T, E>>,
+    early: Pin<&mut (impl Future<Output = U> + ?Sized)>,
+) -> Result<(T, Option<U>), E> {
+    let mut first = pin!(first);
+    match select(first.as_mut(), early).await {
+        Either::Left((first, _)) => Ok((first?, None)),
+        Either::Right((early, first)) => Ok((first.await?, Some(early))),
     }
 }
 

@@ -21,6 +21,11 @@ pub struct SourceImage {
 }
 
 impl SourceImage {
+    /// True if the tag at the destination is a date (`USE_DATE_TAG`).
+    pub fn is_dated(&self) -> bool {
+        self.tag.as_ref().is_some_and(|tag| *tag != self.target)
+    }
+
     /// Every tag that the image gets at the destination.
     pub fn targets(&self) -> impl Iterator<Item = &Tag> {
         std::iter::once(&self.target).chain(&self.alias)

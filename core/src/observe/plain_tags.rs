@@ -83,11 +83,8 @@ async fn digests(
         return Ok(BTreeMap::new());
     };
     let is_attachment = |tag: &Tag| tag.as_str().starts_with("sha256-") && tag.as_str().len() > 70;
-    let tags: Vec<_> = list
-        .tags
-        .into_iter()
-        .filter(|tag| !is_attachment(tag))
-        .collect();
+    let tags = list.tags().filter_map(|tag| tag.text.parse().ok());
+    let tags: Vec<Tag> = tags.filter(|tag| !is_attachment(tag)).collect();
     if tags.len() > MOST_TAGS {
         return Err(too_many(client, repository, tags.len(), "tags"));
     }

@@ -19,7 +19,7 @@ use crate::discover::codecollections::{Choice, StableTag, branches, few_of};
 use crate::name::{Digest, Repository, Tag, TagOrDigest};
 use crate::platform::Platform;
 use crate::problem::{Cause, Problem, Side};
-use crate::registry::{Manifest, RegistryClient, TagList};
+use crate::registry::{ListedTag, Manifest, RegistryClient, TagList};
 
 /// Candidates of each choice that are compared.
 const MOST_CANDIDATES: usize = 1_000;
@@ -92,8 +92,8 @@ impl Search<'_> {
                 "No {latest} found in {place}: the repository does not exist"
             )));
         };
-        let listed = list.listed(latest).map(|(digest, _)| digest.clone());
-        let is_listed = listed.is_some() || list.tags.contains(latest);
+        let listed = list.digest_of(latest);
+        let is_listed = listed.is_some() || list.contains(latest);
         // A list may be truncated or empty although the tag exists, so the tag itself is requested.
         let digest = if is_listed {
             listed
@@ -105,8 +105,8 @@ impl Search<'_> {
             Some(digest)
         };
         let sibling = digest.as_ref().and_then(|digest| {
-            let siblings = &list.manifests.get(digest)?.tags;
-            let (choice, tag) = self.rule.best(siblings)?;
+            let siblings = list.tags_of(digest);
+            let (choice, tag) = self.rule.best(&siblings)?;
             Some((choice, published(tag, digest)))
         });
         match sibling {
@@ -227,34 +227,28 @@ impl Search<'_> {
 
     /// Tags of this choice that may share the child of `latest`: the newest first if the list has times, else by name.
     fn candidates(&self, list: &TagList, choice: Choice) -> Candidates {
-        let aliases: BTreeSet<&Tag> = self.aliases(list).into_iter().flatten().collect();
-        let times: HashMap<&Tag, u64> = list
-            .manifests
-            .values()
-            .flat_map(|listed| listed.tags.iter().map(|tag| (tag, listed.uploaded)))
-            .collect();
-        let wanted = list.tags.iter();
-        let mut wanted: Vec<&Tag> = wanted
-            .filter(|tag| self.rule.rank(tag) == Some(choice))
-            .collect();
-        wanted.sort_by_key(|tag| (Reverse(times.get(tag).copied().unwrap_or_default()), *tag));
-        wanted.dedup();
-        let is_aliased = |tag: &&Tag| {
+        let aliases: BTreeSet<Tag> = self.aliases(list).into_iter().flatten().collect();
+        let mut uploaded: BTreeMap<&str, u64> = BTreeMap::new();
+        let of_choice = |text| self.rule.rank_text(text) == Some(choice);
+        for tag in list.tags().filter(|tag| of_choice(tag.text)) {
+            let known = uploaded.entry(tag.text).or_default();
+            *known = tag.uploaded.max(*known);
+        }
+        let mut wanted: Vec<_> = uploaded.into_iter().collect();
+        wanted.sort_by_key(|(text, uploaded)| (Reverse(*uploaded), *text));
+        let wanted = wanted.into_iter().filter_map(|(text, _)| text.parse().ok());
+        let is_aliased = |tag: &Tag| {
             self.alias_of(tag)
                 .is_some_and(|alias| aliases.contains(&alias))
         };
-        let (aliased, others): (Vec<&Tag>, Vec<&Tag>) = wanted.into_iter().partition(is_aliased);
-        Candidates {
-            aliased: aliased.into_iter().cloned().collect(),
-            others: others.into_iter().cloned().collect(),
-        }
+        let (aliased, others) = wanted.partition(is_aliased);
+        Candidates { aliased, others }
     }
 
     /// The alias tags on the child of `latest`, if upstream keeps such tags.
-    fn aliases<'l>(&self, list: &'l TagList) -> Option<&'l [Tag]> {
+    fn aliases(&self, list: &TagList) -> Option<Vec<Tag>> {
         let alias = self.alias_of(self.rule.latest())?;
-        list.listed(&alias)
-            .map(|(_, listed)| listed.tags.as_slice())
+        Some(list.tags_of(&list.digest_of(&alias)?))
     }
 
     fn alias_of(&self, tag: &Tag) -> Option<Tag> {
@@ -271,14 +265,14 @@ impl Search<'_> {
         latest: &Latest,
         gone: &mut usize,
     ) -> Result<Compared, Problem> {
-        let listed: HashMap<&Tag, &Digest> = list
-            .manifests
-            .iter()
-            .flat_map(|(digest, listed)| listed.tags.iter().map(move |tag| (tag, digest)))
+        let listed: HashMap<&str, ListedTag<'_>> = list
+            .tags()
+            .filter(ListedTag::has_digest)
+            .map(|tag| (tag.text, tag))
             .collect();
         let mut found = stream::iter(candidates)
             .map(|tag| {
-                let listed = listed.get(&tag).map(|digest| (*digest).clone());
+                let listed = listed.get(tag.as_str()).and_then(ListedTag::digest);
                 async move {
                     let digest = match listed {
                         Some(digest) => Some(digest),
@@ -330,8 +324,8 @@ impl Search<'_> {
         while let Some((digest, child)) = reads.next().await {
             match child {
                 Ok(Some(child)) if child == latest.child => {
-                    let listed = list.manifests.get(&digest);
-                    let best = listed.and_then(|listed| self.rule.best(&listed.tags));
+                    let siblings = list.tags_of(&digest);
+                    let best = self.rule.best(&siblings);
                     let tag = best.map(|(_, tag)| tag).or(first_by_name.get(&digest));
                     return Ok(tag.map(|tag| published(tag, &digest)));
                 }
@@ -377,7 +371,7 @@ fn without_latest(latest: &Tag, place: &str, list: &TagList) -> SourceState {
     if list.count() == 0 {
         return no_repository(format!("{what}: the repository is empty"));
     }
-    let has = match branches(&list.tags)[..] {
+    let has = match branches(list.tags().map(|tag| tag.text))[..] {
         [] => "no branches".to_owned(),
         ref names => format!("these branches: {}", few_of(names)),
     };

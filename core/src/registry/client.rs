@@ -12,12 +12,14 @@ use url::Url;
 use super::absence::{self, Subject, is_of_registry, states_absence};
 use super::link;
 use super::manifest::{self, Manifest, ManifestKind};
+use super::sources::DOCKER_HUB_SERVER;
 use super::tag_list::{MOST_OF_GOOGLE, MOST_TAGS, TagList};
+use super::tag_page::TagPage;
 use super::tokens::{Authorization, Scope, Tokens};
 use crate::name::{Digest, Registry, Repository, Tag, TagOrDigest};
 use crate::platform::Platform;
 use crate::problem::{Cause, Problem, Side};
-use crate::wire::{Limit, Opened, Request, Response, Traffic, UploadBody, Wire};
+use crate::wire::{Limit, Opened, Request, Response, Sink, Traffic, UploadBody, Wire};
 
 /// Docker's and the image specification's manifests and indexes.
 const MANIFEST_TYPES: &str = "application/vnd.oci.image.index.v1+json, \
@@ -27,11 +29,16 @@ const MANIFEST_TYPES: &str = "application/vnd.oci.image.index.v1+json, \
 const MANIFEST_CAP: usize = 4 << 20;
 /// The largest configuration of an image that is read.
 const CONFIG_CAP: usize = 4 << 20;
-/// The largest page of tags: about 50,000 manifests as Google describes them, or the most tags of
-/// eighty characters.
-const TAG_PAGE_CAP: usize = 16 << 20;
+/// The largest page of tags: about a million manifests as Google describes them. It is not held in memory.
+const TAG_PAGE_CAP: usize = 256 << 20;
 /// The most pages of tags that are read: the most tags, with Docker Hub's 100 per page.
 const MOST_PAGES: usize = 2_000;
+
+/// The hosts to which registries redirect requests for blobs.
+const STORAGE_HOSTS: [(&str, &str); 2] = [
+    (DOCKER_HUB_SERVER, "production.cloudflare.docker.com"),
+    ("ghcr.io", "pkg-containers.githubusercontent.com"),
+];
 
 /// A client of one registry. Cheap to clone.
 #[derive(Clone)]
@@ -72,6 +79,35 @@ impl RegistryClient {
         &self.registry
     }
 
+    /// Prepares requests for a repository that is likely to be read: its token, and a connection to the registry. Nothing
+    /// waits for them, and nothing depends on them.
+    pub fn prepare(&self, repository: &Repository) {
+        let requested = self.tokens.prepare(&Scope::pull(repository));
+        if requested.as_deref() != Some(self.registry.as_str()) {
+            self.open_ahead(1);
+        }
+    }
+
+    /// Opens connections that later requests will need.
+    pub fn open_ahead(&self, connections: usize) {
+        self.wire.open_ahead(self.registry.as_str(), connections);
+    }
+
+    /// True if the registry counts each manifest that is read and limits their number: Docker Hub's pulls.
+    pub fn counts_reads(&self) -> bool {
+        self.registry.as_str() == DOCKER_HUB_SERVER
+    }
+
+    /// Opens the connection that a blob will need, if the registry redirects to a host that is known.
+    fn open_storage_ahead(&self) {
+        let storage = STORAGE_HOSTS
+            .iter()
+            .find(|(server, _)| *server == self.registry.as_str());
+        if let Some((_, storage)) = storage {
+            self.wire.open_ahead(storage, 1);
+        }
+    }
+
     /// The time that this client has.
     pub fn limit(&self) -> &Limit {
         self.wire.limit()
@@ -88,21 +124,23 @@ impl RegistryClient {
         let mut list = TagList::default();
         let mut pages = 0;
         while let Some(url) = next.take() {
+            let before = list.count();
+            let page = Sink::new(TagPage::after(list));
             let request = Request {
                 cap: TAG_PAGE_CAP,
+                sink: Some(page.erased()),
                 ..uncached(self.request(Method::GET, url))
             };
             let response = self.send(Scope::pull(repository), request).await?;
             match response.status {
                 StatusCode::OK => {}
                 // A repository with one page of tags exists, whatever the response for the next page is.
-                _ if list.count() == 0 && states_absence(&response, Subject::Tags(repository)) => {
+                _ if before == 0 && states_absence(&response, Subject::Tags(repository)) => {
                     return Ok(None);
                 }
                 _ => return Err(self.refused(&response)),
             }
-            let before = list.count();
-            list.add_page(&response)?;
+            list = page.lock().end(&response)?;
             next = link::next_page(&response)?;
             pages += 1;
             let is_endless = list.count() == before
@@ -291,6 +329,7 @@ impl RegistryClient {
         digest: &Digest,
         platform: &Platform,
     ) -> Result<Option<DateTime<Utc>>, Problem> {
+        self.open_storage_ahead();
         let pinned = TagOrDigest::Digest(digest.clone());
         let Some(manifest) = self.manifest(repository, &pinned).await? else {
             return self.gone(repository, digest);

@@ -17,6 +17,7 @@ mod referrers;
 mod registry_tokens;
 mod sources;
 mod tag_list;
+mod tag_page;
 #[cfg(test)]
 mod test_response;
 mod tokens;
@@ -31,7 +32,7 @@ pub use manifest::{Manifest, ManifestKind};
 pub(crate) use referrers::{Referrer, cosign_tags, referrers_tag};
 pub use registry_tokens::RegistryTokens;
 pub use sources::Sources;
-pub use tag_list::TagList;
+pub use tag_list::{ListedTag, TagList};
 pub(crate) use tokens::CachedToken;
 pub use tokens::{Authorization, Scope, Tokens};
 pub(crate) use write::{Begun, Indexed, UploadRules};

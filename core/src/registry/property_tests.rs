@@ -7,12 +7,13 @@ use url::Url;
 
 use super::link::{next_link, next_page};
 use super::registry_tokens::{belongs_to, parse_challenge};
+use super::tag_page::TagPage;
 use super::test_response::response;
 use super::{Manifest, ManifestKind, TagList, manifest};
-use crate::name::{Digest, Registry, TagOrDigest};
+use crate::name::{Digest, Registry, Tag, TagOrDigest};
 use crate::platform::Platform;
 use crate::property_tests::{corpus, grows_with_its_input};
-use crate::wire::Response;
+use crate::wire::{Receive as _, Response};
 
 fn latest() -> TagOrDigest {
     TagOrDigest::Tag("latest".parse().unwrap())
@@ -55,10 +56,17 @@ fn the_library_reads_the_same(text: &str, manifest: &Manifest) {
     assert!(ours.is_none_or(known), "{text}");
 }
 
+/// The list, which is the same in whatever parts the text arrives.
 fn read_tags(text: &str) -> Option<TagList> {
-    let mut list = TagList::default();
-    list.add_page(&response(text)).ok()?;
-    Some(list)
+    let read = |size: usize| {
+        let mut page = TagPage::after(TagList::default());
+        let mut parts = text.as_bytes().chunks(size);
+        let _ = parts.try_for_each(|part| page.receive(part));
+        page.end(&response("")).ok()
+    };
+    let list = read(16_384);
+    assert_eq!(list, read(if text.len() < 1000 { 1 } else { 1000 }));
+    list
 }
 
 fn linking(link: &str) -> Option<Response> {
@@ -235,7 +243,8 @@ proptest! {
     fn tags_that_are_read_are_tags(names in proptest::collection::vec(".{0,20}|[a-zA-Z0-9_.-]{0,140}", 0..30)) {
         let list = read_tags(&serde_json::json!({"tags": names}).to_string()).unwrap();
         let valid: Vec<_> = names.iter().filter_map(|name| name.parse().ok()).collect();
-        prop_assert_eq!(list.tags, valid);
+        let read: Vec<Tag> = list.tags().filter_map(|tag| tag.text.parse().ok()).collect();
+        prop_assert_eq!(read, valid);
     }
 
     #[test]

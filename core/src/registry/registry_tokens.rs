@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::{Mutex, OnceCell, SetOnce};
 use url::Url;
 use url::form_urlencoded::Serializer;
 
@@ -61,6 +61,8 @@ pub struct RegistryTokens {
 struct Group {
     scopes: Vec<Scope>,
     token: Mutex<Option<CachedToken>>,
+    /// The token that was requested before it was needed.
+    ahead: SetOnce<CachedToken>,
 }
 
 impl RegistryTokens {
@@ -142,7 +144,7 @@ impl RegistryTokens {
         if !response.status.is_success() {
             return Err(self.refused_token(&response));
         }
-        self.read_token(&response)
+        read_token(&response, &self.wire)
     }
 
     async fn get_token(
@@ -151,6 +153,13 @@ impl RegistryTokens {
         scopes: &[Scope],
         account: Option<&Account>,
     ) -> Result<Response, Problem> {
+        let mut request = self.token_request(service, scopes);
+        request.basic = account.map(|account| (account.username.clone(), account.token.clone()));
+        let response = self.wire.send(request).await;
+        response.map_err(|problem| self.explain_failure(problem))
+    }
+
+    fn token_request(&self, service: &TokenService, scopes: &[Scope]) -> Request {
         let mut url = service.realm.clone();
         if let Some(name) = &service.service {
             url.query_pairs_mut().append_pair("service", name);
@@ -159,10 +168,7 @@ impl RegistryTokens {
             url.query_pairs_mut()
                 .append_pair("scope", &scope.to_string());
         }
-        let mut request = Request::new(self.side, Method::GET, url);
-        request.basic = account.map(|account| (account.username.clone(), account.token.clone()));
-        let response = self.wire.send(request).await;
-        response.map_err(|problem| self.explain_failure(problem))
+        Request::new(self.side, Method::GET, url)
     }
 
     async fn post_token(
@@ -193,27 +199,6 @@ impl RegistryTokens {
         }
     }
 
-    fn read_token(&self, response: &Response) -> Result<CachedToken, Problem> {
-        #[derive(Deserialize)]
-        struct TokenResponse {
-            token: Option<String>,
-            access_token: Option<String>,
-            expires_in: Option<u64>,
-        }
-        let TokenResponse {
-            token,
-            access_token,
-            expires_in,
-        } = response.json()?;
-        let text = token.or(access_token).ok_or_else(|| {
-            response.invalid("the response of the token service does not contain a token")
-        })?;
-        let text = SecretString::from(text);
-        self.wire.learn_secret(&text);
-        let lifetime = Duration::from_secs(expires_in.unwrap_or(SHORTEST_LIFETIME).min(86_400));
-        Ok(CachedToken::new(text, lifetime, MARGIN))
-    }
-
     /// True if the realm belongs to the registry: over http, it must be the registry itself, which the user named.
     fn may_use(&self, realm: &Url) -> bool {
         let host = self.registry.as_str().split(':').next();
@@ -236,6 +221,27 @@ impl RegistryTokens {
     }
 }
 
+fn read_token(response: &Response, wire: &Wire) -> Result<CachedToken, Problem> {
+    #[derive(Deserialize)]
+    struct TokenResponse {
+        token: Option<String>,
+        access_token: Option<String>,
+        expires_in: Option<u64>,
+    }
+    let TokenResponse {
+        token,
+        access_token,
+        expires_in,
+    } = response.json()?;
+    let text = token.or(access_token).ok_or_else(|| {
+        response.invalid("the response of the token service does not contain a token")
+    })?;
+    let text = SecretString::from(text);
+    wire.learn_secret(&text);
+    let lifetime = Duration::from_secs(expires_in.unwrap_or(SHORTEST_LIFETIME).min(86_400));
+    Ok(CachedToken::new(text, lifetime, MARGIN))
+}
+
 /// What to do if the destination does not accept the login.
 const LOGIN_ADVICE: &str = "check REGISTRY_USERNAME and REGISTRY_PASSWORD, or the login in DOCKER_CONFIG, and what the account may do in this repository";
 
@@ -244,6 +250,7 @@ impl Group {
         Self {
             scopes: scopes.to_vec(),
             token: Mutex::default(),
+            ahead: SetOnce::new(),
         }
     }
 }
@@ -261,9 +268,41 @@ impl Tokens for RegistryTokens {
         if let Some(token) = cached.as_ref().filter(|token| token.is_fresh()) {
             return Ok(Some(Authorization::Bearer(token.text())));
         }
-        let token = self.request_token(service, &group.scopes).await?;
+        let ahead = async {
+            match group.ahead.wait().await {
+                token if token.is_fresh() => token.clone(),
+                _ => std::future::pending().await,
+            }
+        };
+        let token = tokio::select! {
+            biased;
+            token = ahead => token,
+            token = self.request_token(service, &group.scopes) => token?,
+        };
         *cached = Some(token.clone());
         Ok(Some(Authorization::Bearer(token.text())))
+    }
+
+    /// Without an account, requests the token. With one, only opens a connection: credentials are not sent before it is known
+    /// that they are needed.
+    fn prepare(&self, scope: &Scope) -> Option<String> {
+        let Some(Challenge::Token(service)) = self.challenge.get() else {
+            return None;
+        };
+        if self.credentials.is_some() {
+            self.wire.open_ahead(service.realm.authority(), 1);
+            return None;
+        }
+        let (wire, group) = (self.wire.clone(), self.group_of(scope));
+        let request = self.token_request(service, &group.scopes);
+        tokio::spawn(async move {
+            let response = wire.send_ahead(&request).await;
+            if let Some(token) = response.and_then(|response| read_token(&response, &wire).ok()) {
+                // Only this task sets it.
+                let _ = group.ahead.set(token);
+            }
+        });
+        Some(service.realm.authority().to_owned())
     }
 
     /// The challenge of the first refusal names the token service. A later refusal means that the token is not accepted any
@@ -277,10 +316,10 @@ impl Tokens for RegistryTokens {
         match (self.challenge.get(), refused) {
             (Some(Challenge::Token(_)), Some(Authorization::Bearer(refused))) => {
                 let group = self.group_of(scope);
-                let mut cached = group.token.lock().await;
+                let cached = group.token.lock().await;
                 // A concurrent request may have renewed it.
                 if matches!(&*cached, Some(token) if token.is(&refused)) {
-                    *cached = None;
+                    self.group(&group.scopes.iter().cloned().collect());
                 }
                 return Ok(true);
             }

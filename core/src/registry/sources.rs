@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::registry_tokens::RegistryTokens;
 use super::{Account, RegistryClient, RegistryCredentials};
-use crate::name::{DOCKER_HUB, Registry};
+use crate::name::{DOCKER_HUB, ImageName, Registry};
 use crate::problem::Side;
 use crate::wire::Wire;
 
 /// The host of Docker Hub's registry API.
-const DOCKER_HUB_SERVER: &str = "registry-1.docker.io";
+pub(super) const DOCKER_HUB_SERVER: &str = "registry-1.docker.io";
 
 /// The clients of the source registries, each created when first used.
 pub struct Sources {
@@ -27,6 +27,13 @@ impl Sources {
             docker,
             clients: Mutex::default(),
         }
+    }
+
+    /// Prepares the check of an image that is likely to be wanted: requests its token if no account is needed for it, and
+    /// opens connections. Nothing waits for them, and nothing depends on them.
+    pub fn prepare(&self, image: &ImageName) {
+        let client = self.client(&image.registry);
+        client.prepare(&image.repository);
     }
 
     pub fn client(&self, registry: &Registry) -> RegistryClient {

@@ -1,134 +1,102 @@
 //! The list of a repository's tags, with the manifests that Google Artifact Registry adds.
+//!
+//! A list of 10,000 tags takes half a megabyte: texts and hashes are one after another, without an allocation for each.
 
-use std::collections::BTreeMap;
-use std::fmt;
-
-use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
-use super::bounded_vec::BoundedVec;
 use crate::name::{Digest, Tag};
-use crate::problem::Problem;
-use crate::wire::Response;
 
 /// The most tags in one of Google's lists, which have no pages.
 pub(super) const MOST_OF_GOOGLE: usize = 10_000;
 /// The most tags of one repository that are read.
 pub(super) const MOST_TAGS: usize = 200_000;
-/// The most manifests of one repository that are kept. Google lists fewer tags.
+/// The most manifests with a tag that are kept. Google lists fewer tags.
 const MOST_LISTED: usize = 50_000;
+/// The most bytes of tags that are kept: the most tags of eighty characters.
+const MOST_BYTES: usize = 16 << 20;
 
-/// A manifest in Google's extended list.
+/// Byte strings, one after another.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Listed {
-    pub tags: Vec<Tag>,
+struct Strings {
+    bytes: Vec<u8>,
+    /// The end of each.
+    ends: Vec<u32>,
+}
+
+impl Strings {
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        // `MOST_BYTES` fits.
+        self.ends.push(self.bytes.len() as u32);
+    }
+
+    fn get(&self, position: usize) -> &[u8] {
+        let end = |position: usize| self.ends[position] as usize;
+        let start = position.checked_sub(1).map_or(0, end);
+        &self.bytes[start..end(position)]
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.len()).map(|position| self.get(position))
+    }
+
+    fn truncate(&mut self, count: usize) {
+        self.ends.truncate(count);
+        self.bytes
+            .truncate(self.ends.last().map_or(0, |end| *end as usize));
+    }
+}
+
+/// A manifest in Google's extended list; its hash is at the same position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Listed {
+    /// The time of the upload in milliseconds since 1970, or 0 if unknown.
+    uploaded: u64,
+    /// The end of its tags, which begin at the end of the previous manifest's.
+    tags_end: u32,
+}
+
+/// A tag in a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListedTag<'a> {
+    pub text: &'a str,
+    /// The hash of the manifest, by Google's description.
+    hash: Option<&'a [u8]>,
     /// The time of the upload in milliseconds since 1970, or 0 if unknown.
     pub uploaded: u64,
 }
 
+impl ListedTag<'_> {
+    /// True if Google describes its manifest.
+    pub fn has_digest(&self) -> bool {
+        self.hash.is_some()
+    }
+
+    /// The digest of the manifest, by Google's description.
+    pub fn digest(&self) -> Option<Digest> {
+        self.hash.map(Digest::of_hash)
+    }
+}
+
+/// Tags without texts that are not valid.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TagList {
-    /// In the registry's order, without texts that are not valid tags.
-    pub tags: Vec<Tag>,
-    /// Google's description of every manifest that has a tag. Empty for other registries.
-    pub manifests: BTreeMap<Digest, Listed>,
-}
-
-/// The body of `tags/list`: the specification's part and Google's, whose numbers are strings.
-#[derive(Deserialize)]
-struct Page<'a> {
-    /// Null if a repository has no tags (Docker's registry).
-    #[serde(default, deserialize_with = "present")]
-    tags: Option<BoundedVec<MaybeTag, MOST_TAGS>>,
-    /// Parsed separately: if it does not have Google's form, it is ignored and the tags are still used.
-    #[serde(default, borrow)]
-    manifest: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct PageManifest<'a> {
-    #[serde(default, borrow)]
-    tag: Option<&'a RawValue>,
-    #[serde(default, borrow, rename = "timeUploadedMs")]
-    uploaded: Option<&'a RawValue>,
-}
-
-/// None if the text is not a valid tag.
-struct MaybeTag(Option<Tag>);
-
-impl<'de> Deserialize<'de> for MaybeTag {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Ok(Self(text.parse().ok()))
-    }
-}
-
-/// Google's map of manifests, without those that have no tag.
-#[derive(Default)]
-struct Manifests(BTreeMap<Digest, Listed>);
-
-impl<'de> Deserialize<'de> for Manifests {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Entries)
-    }
-}
-
-struct Entries;
-
-impl<'de> Visitor<'de> for Entries {
-    type Value = Manifests;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a map of manifests by digest")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Manifests, A::Error> {
-        let mut kept = BTreeMap::new();
-        while let Some((digest, manifest)) = map.next_entry::<String, &RawValue>()? {
-            let (Ok(digest), listed) = (digest.parse::<Digest>(), listed(manifest)) else {
-                continue;
-            };
-            if !listed.tags.is_empty() {
-                kept.insert(digest, listed);
-            }
-            if kept.len() > MOST_LISTED {
-                return Err(A::Error::custom("more manifests than Google lists"));
-            }
-        }
-        Ok(Manifests(kept))
-    }
-}
-
-fn listed(manifest: &RawValue) -> Listed {
-    let Some(PageManifest { tag, uploaded }) = lenient(Some(manifest)) else {
-        return Listed::default();
-    };
-    let tags: BoundedVec<MaybeTag, MOST_OF_GOOGLE> = lenient(tag).unwrap_or_default();
-    let uploaded: Option<String> = lenient(uploaded);
-    Listed {
-        tags: valid(tags.0).collect(),
-        uploaded: uploaded
-            .and_then(|text| text.parse().ok())
-            .unwrap_or_default(),
-    }
-}
-
-/// None if this part of the body has another form.
-fn lenient<'a, T: Deserialize<'a>>(part: Option<&'a RawValue>) -> Option<T> {
-    serde_json::from_str(part?.get()).ok()
-}
-
-/// Distinguishes a field that is null from one that is missing.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
+    /// The tags of Google's manifests.
+    of_manifests: Strings,
+    /// Google's manifests that have a tag.
+    manifests: Vec<Listed>,
+    hashes: Strings,
+    /// Tags that are not among those of the manifests, or were listed before them.
+    others: Strings,
+    /// Tags in the registry's list of tags.
+    count: usize,
 }
 
 impl TagList {
     pub fn count(&self) -> usize {
-        self.tags.len()
+        self.count
     }
 
     /// True if there may be more tags: Google truncates its list without a notice.
@@ -136,91 +104,241 @@ impl TagList {
         self.count() >= MOST_OF_GOOGLE
     }
 
-    /// The manifest that a tag points at, by Google's description.
-    pub fn listed(&self, tag: &Tag) -> Option<(&Digest, &Listed)> {
-        self.manifests
-            .iter()
-            .find(|(_, listed)| listed.tags.contains(tag))
+    /// All tags, those of Google's manifests first. A tag may occur twice.
+    pub fn tags(&self) -> impl Iterator<Item = ListedTag<'_>> {
+        let starts = std::iter::once(0).chain(self.manifests.iter().map(|listed| listed.tags_end));
+        let of_manifests = starts
+            .zip(&self.manifests)
+            .zip(self.hashes.iter())
+            .flat_map(move |((start, listed), hash)| {
+                (start..listed.tags_end).map(move |position| ListedTag {
+                    text: text(self.of_manifests.get(position as usize)),
+                    hash: Some(hash),
+                    uploaded: listed.uploaded,
+                })
+            });
+        let others = self.others.iter().map(|bytes| ListedTag {
+            text: text(bytes),
+            hash: None,
+            uploaded: 0,
+        });
+        of_manifests.chain(others)
     }
 
-    pub(super) fn add_page(&mut self, response: &Response) -> Result<(), Problem> {
-        let page: Page<'_> = response.json()?;
-        let Manifests(manifests) = lenient(page.manifest).unwrap_or_default();
-        let Some(BoundedVec(tags)) = page.tags.or_else(|| {
-            // Google's part alone contains the tags too.
-            (!manifests.is_empty()).then(BoundedVec::default)
-        }) else {
-            return Err(response.invalid("the list has no tags field"));
-        };
-        self.tags.extend(valid(tags));
-        if self.manifests.len() + manifests.len() <= MOST_LISTED {
-            // The tags of one manifest may be on several pages.
-            for (digest, listed) in manifests {
-                let known = self.manifests.entry(digest).or_default();
-                known.tags.extend(listed.tags);
-                known.uploaded = known.uploaded.max(listed.uploaded);
-            }
+    pub fn contains(&self, tag: &Tag) -> bool {
+        self.tags().any(|listed| listed.text == tag.as_str())
+    }
+
+    /// The manifest that a tag points at, by Google's description.
+    pub fn digest_of(&self, tag: &Tag) -> Option<Digest> {
+        self.tags()
+            .find(|listed| listed.hash.is_some() && listed.text == tag.as_str())?
+            .digest()
+    }
+
+    /// The tags of a manifest, by Google's description.
+    pub fn tags_of(&self, digest: &Digest) -> Vec<Tag> {
+        let hash = digest.hash();
+        self.tags()
+            .filter(|listed| listed.hash == Some(&hash))
+            .filter_map(|listed| listed.text.parse().ok())
+            .collect()
+    }
+
+    /// Adds a tag of the registry's list. `known` finds the tags of the manifests. False if there are too many.
+    pub(super) fn add_tag(&mut self, tag: &str, known: &Known) -> bool {
+        self.count += 1;
+        if !known.contains(self, tag) {
+            self.others.push(tag.as_bytes());
         }
-        Ok(())
+        self.is_small()
+    }
+
+    /// Adds a tag of the manifest that [`TagList::add_manifest`] adds next.
+    pub(super) fn add_tag_of_manifest(&mut self, tag: &str) {
+        self.of_manifests.push(tag.as_bytes());
+    }
+
+    /// Adds a manifest with the tags since the last one, if there are any. False if there are too many.
+    pub(super) fn add_manifest(&mut self, digest: &Digest, uploaded: u64) -> bool {
+        let tags_end = self.of_manifests.len() as u32;
+        if tags_end > self.last_end() {
+            self.hashes.push(&digest.hash());
+            self.manifests.push(Listed { uploaded, tags_end });
+        }
+        self.is_small()
+    }
+
+    /// Removes the tags since the last manifest.
+    pub(super) fn forget_tags_of_manifest(&mut self) {
+        self.of_manifests.truncate(self.last_end() as usize);
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            tags_of_manifests: self.of_manifests.len(),
+            manifests: self.manifests.len(),
+            others: self.others.len(),
+            count: self.count,
+        }
+    }
+
+    /// Removes everything since the mark.
+    pub(super) fn return_to(&mut self, mark: Mark) {
+        self.forget_manifests_since(mark);
+        self.others.truncate(mark.others);
+        self.count = mark.count;
+    }
+
+    pub(super) fn forget_manifests_since(&mut self, mark: Mark) {
+        self.manifests.truncate(mark.manifests);
+        self.hashes.truncate(mark.manifests);
+        self.forget_tags_of_manifest();
+    }
+
+    /// The end of the last manifest's tags.
+    fn last_end(&self) -> u32 {
+        self.manifests.last().map_or(0, |listed| listed.tags_end)
+    }
+
+    fn is_small(&self) -> bool {
+        self.manifests.len() <= MOST_LISTED
+            && self.of_manifests.bytes.len() + self.others.bytes.len() <= MOST_BYTES
     }
 }
 
-fn valid(tags: Vec<MaybeTag>) -> impl Iterator<Item = Tag> {
-    tags.into_iter().filter_map(|MaybeTag(tag)| tag)
+/// A state of a list to return to: the numbers of its parts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mark {
+    tags_of_manifests: usize,
+    pub manifests: usize,
+    others: usize,
+    pub count: usize,
+}
+
+/// The positions of the manifests' tags, ordered by their texts.
+#[derive(Default)]
+pub(super) struct Known(Vec<u32>);
+
+impl Known {
+    /// Of the manifests since the mark.
+    pub(super) fn since(mark: Mark, list: &TagList) -> Self {
+        let all = mark.tags_of_manifests as u32..list.of_manifests.len() as u32;
+        let mut positions: Vec<_> = all.collect();
+        positions.sort_unstable_by_key(|position| list.of_manifests.get(*position as usize));
+        Self(positions)
+    }
+
+    fn contains(&self, list: &TagList, tag: &str) -> bool {
+        let text = |position: &u32| list.of_manifests.get(*position as usize);
+        self.0.binary_search_by_key(&tag.as_bytes(), text).is_ok()
+    }
+}
+
+fn text(bytes: &[u8]) -> &str {
+    // Only valid tags are kept, which are ASCII.
+    std::str::from_utf8(bytes).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::ops::ControlFlow;
 
-    fn page(body: &str) -> Option<TagList> {
-        let mut list = TagList::default();
-        list.add_page(&crate::registry::test_response::response(body))
-            .ok()?;
-        Some(list)
+    use super::super::tag_page::TagPage;
+    use super::super::test_response::response;
+    use super::*;
+    use crate::wire::Receive as _;
+
+    /// The list after another page, which arrives in parts of this size.
+    fn with_page(list: TagList, body: &str, size: usize) -> Result<TagList, String> {
+        let mut page = TagPage::after(list);
+        page.restart();
+        for part in body.as_bytes().chunks(size) {
+            if page.receive(part) == ControlFlow::Break(()) {
+                break;
+            }
+        }
+        page.end(&response("")).map_err(|problem| problem.what)
+    }
+
+    fn page(body: &str) -> Result<TagList, String> {
+        with_page(TagList::default(), body, 10)
+    }
+
+    fn tag(text: &str) -> Tag {
+        text.parse().unwrap()
     }
 
     #[test]
     fn part_without_the_form_of_google_is_ignored() {
         let digest = Digest::sha256(b"");
+        let described =
+            |entry: &str| format!(r#"{{"tags":["a"],"manifest":{{"{digest}":{entry}}}}}"#);
         for (body, tags, manifests) in [
             (r#"{"name":"r","tags":null}"#.to_owned(), 0, 0),
             (r#"{"tags":["a","<b>"],"manifest":7}"#.to_owned(), 1, 0),
+            (r#"{"tags":["a"],"manifest":[{"a":[]}]}"#.to_owned(), 1, 0),
             (
                 r#"{"tags":["a"],"manifest":{"md5:x":{"tag":["a"]}}}"#.to_owned(),
                 1,
                 0,
             ),
+            (described("7"), 1, 0),
+            (described(r#"{"tag":null,"timeUploadedMs":5}"#), 1, 0),
+            (described(r#"{"tag":["a",{"b":["c"]}]}"#), 1, 0),
+            (described(r#"{"tag":{"a":"a"}}"#), 1, 0),
+            (described(r#"{"tag":["<b>"]}"#), 1, 0),
+            (described(r#"{"tag":["a"],"timeUploadedMs":5}"#), 1, 1),
             (
-                format!(r#"{{"tags":["a"],"manifest":{{"{digest}":7}}}}"#),
-                1,
-                0,
-            ),
-            (
-                format!(
-                    r#"{{"tags":[],"manifest":{{"{digest}":{{"tag":null,"timeUploadedMs":5}}}}}}"#
-                ),
-                0,
-                0,
-            ),
-            (
-                format!(
-                    r#"{{"tags":["a"],"manifest":{{"{digest}":{{"tag":["a"],"timeUploadedMs":5}}}}}}"#
-                ),
+                described(r#"{"timeUploadedMs":["7"],"x":{"tag":[1]},"tag":["a"]}"#),
                 1,
                 1,
             ),
         ] {
             let list = page(&body).expect(&body);
-            assert_eq!(
-                (list.count(), list.manifests.len()),
-                (tags, manifests),
-                "{body}"
-            );
-            assert!(list.manifests.values().all(|listed| listed.uploaded == 0));
+            let digests = list.tags().filter_map(|tag| tag.digest());
+            assert_eq!((list.count(), digests.count()), (tags, manifests), "{body}");
+            assert!(list.tags().all(|tag| tag.uploaded == 0), "{body}");
         }
-        assert!(page(r#"{"unexpected":[1]}"#).is_none());
-        assert!(page(r#"{"tags":[1]}"#).is_none());
+        for body in [
+            r#"{"unexpected":[1]}"#,
+            r#"{"tags":[1]}"#,
+            r#"{"tags":"a"}"#,
+            r#"{"tags":[],"tags":[]}"#,
+            r#"{"tags":[]"#,
+            r#"{"tags":[]}]"#,
+            "[]",
+            "",
+        ] {
+            assert!(page(body).is_err(), "{body}");
+        }
+        assert!(page(" <html>").unwrap_err().contains("HTML"));
+    }
+
+    #[test]
+    fn tags_are_found_by_digest_and_by_text_in_either_order_of_the_fields() {
+        let (one, two) = (Digest::sha256(b"1"), Digest::sha256(b"2"));
+        let manifest = format!(
+            r#""manifest":{{"{one}":{{"tag":["main-1234567","main-latest"],"timeUploadedMs":"7"}},"{two}":{{"tag":["v1"]}}}}"#
+        );
+        let tags = r#""tags":["main-1234567","main-latest","v1","other"]"#;
+        for body in [
+            format!("{{{manifest},{tags}}}"),
+            format!("{{{tags},{manifest}}}"),
+        ] {
+            for size in [1, 7, 10_000] {
+                let list = with_page(TagList::default(), &body, size).unwrap();
+                assert_eq!(list.count(), 4);
+                assert_eq!(list.digest_of(&tag("main-latest")), Some(one.clone()));
+                assert_eq!(list.digest_of(&tag("other")), None);
+                assert!(list.contains(&tag("other")) && list.contains(&tag("v1")));
+                assert!(!list.contains(&tag("absent")));
+                let of_one = [tag("main-1234567"), tag("main-latest")];
+                assert_eq!(list.tags_of(&one), of_one);
+                let uploaded = list.tags().find(|tag| tag.text == "main-latest").unwrap();
+                assert_eq!(uploaded.uploaded, 7);
+            }
+        }
     }
 
     #[test]
@@ -231,22 +349,60 @@ mod tests {
             let body = format!(
                 r#"{{"tags":["{tag}"],"manifest":{{"{digest}":{{"tag":["{tag}"],"timeUploadedMs":"7"}}}}}}"#
             );
-            list.add_page(&crate::registry::test_response::response(&body))
-                .unwrap();
+            list = with_page(list, &body, 10).unwrap();
         }
-        let tags = list.manifests[&digest].tags.iter().map(Tag::as_str);
-        assert_eq!(tags.collect::<Vec<_>>(), ["main-1234567", "main-latest"]);
-        assert_eq!(list.manifests[&digest].uploaded, 7);
+        assert_eq!(
+            list.tags_of(&digest),
+            [tag("main-1234567"), tag("main-latest")]
+        );
+        assert_eq!(list.count(), 2);
     }
 
     #[test]
-    fn list_with_too_many_tags_is_an_error() {
+    fn page_that_is_sent_again_is_read_once() {
+        let digest = Digest::sha256(b"");
+        let first = with_page(TagList::default(), r#"{"tags":["a"]}"#, 10).unwrap();
+        let body = format!(r#"{{"manifest":{{"{digest}":{{"tag":["b"]}}}},"tags":["b","c"]}}"#);
+        let mut page = TagPage::after(first.clone());
+        assert!(
+            page.receive(&body.as_bytes()[..body.len() - 2])
+                .is_continue()
+        );
+        page.restart();
+        assert!(page.receive(body.as_bytes()).is_continue());
+        let list = page.end(&response("")).unwrap();
+        assert_eq!(list, with_page(first, &body, 3).unwrap());
+        assert_eq!((list.count(), list.tags().count()), (3, 3));
+    }
+
+    #[test]
+    fn sha512_digest_is_kept_whole() {
+        let digest: Digest = format!("sha512:{}", "0f".repeat(64)).parse().unwrap();
+        let list = page(&format!(r#"{{"manifest":{{"{digest}":{{"tag":["a"]}}}}}}"#)).unwrap();
+        assert_eq!(list.digest_of(&tag("a")), Some(digest));
+    }
+
+    #[test]
+    fn list_that_is_too_long_is_an_error_or_without_manifests() {
         let tags = vec!["t"; MOST_TAGS + 1];
-        let problem = TagList::default()
-            .add_page(&crate::registry::test_response::response(
-                &serde_json::json!({"tags": tags}).to_string(),
-            ))
-            .unwrap_err();
-        assert!(problem.what.contains("more than 200000"), "{problem}");
+        let error = page(&serde_json::json!({"tags": tags}).to_string()).unwrap_err();
+        assert!(error.contains("more than 200000"), "{error}");
+        let longest = "t".repeat(128);
+        let tags = vec![longest.as_str(); MOST_BYTES / 128 + 1];
+        let error = page(&serde_json::json!({"tags": tags}).to_string()).unwrap_err();
+        assert!(error.contains("too long"), "{error}");
+        let entries: Vec<_> = (0..=MOST_LISTED + 5)
+            .map(|number| {
+                format!(
+                    r#""{}":{{"tag":["t{number}"]}}"#,
+                    Digest::sha256(&number.to_be_bytes())
+                )
+            })
+            .collect();
+        let body = format!(r#"{{"tags":["t1"],"manifest":{{{}}}}}"#, entries.join(","));
+        let list = page(&body).unwrap();
+        assert_eq!(list.tags().map(|tag| tag.text).collect::<Vec<_>>(), ["t1"]);
+        let error = page(&format!(r#"{{"tags":["{}"]}}"#, "t".repeat(100_000))).unwrap_err();
+        assert!(error.contains("too long"), "{error}");
     }
 }

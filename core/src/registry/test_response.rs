@@ -11,7 +11,7 @@ use crate::wire::Response;
 pub(super) fn response(body: &str) -> Response {
     Response {
         side: Side::Source,
-        request: "GET https://registry.example/v2/r/tags/list".to_owned(),
+        method: reqwest::Method::GET,
         url: Url::parse("https://registry.example/v2/r/tags/list").unwrap(),
         status: StatusCode::OK,
         headers: reqwest::header::HeaderMap::new(),

@@ -76,6 +76,12 @@ pub trait Tokens: Send + Sync {
     /// If the token service refuses or cannot be reached.
     async fn token(&self, scope: &Scope) -> Result<Option<Authorization>, Problem>;
 
+    /// Prepares the request for a token that is likely to be needed. Nothing waits for it. Returns the host
+    /// to which a request is sent now, whose connection is open afterwards.
+    fn prepare(&self, _scope: &Scope) -> Option<String> {
+        None
+    }
+
     /// Handles a 401 to a request with this token. True if another request may succeed with another token.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use super::{Failure, retry_after};
 use crate::problem::Cause;
 
 /// Requests of a check to one host at the same time.
-const OF_CHECK: usize = 8;
+pub(super) const OF_CHECK: usize = 8;
 /// Requests of a copy with which a host is tried at first.
 const COPY_START: usize = 4;
 

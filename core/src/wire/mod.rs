@@ -5,6 +5,7 @@
 //! few requests at a time, and one that stalls must not delay the others. Redirects are followed
 //! only for content that is verified by its digest, and never with a token to another host.
 
+mod ahead;
 mod broken;
 mod clock;
 mod host;
@@ -19,6 +20,7 @@ mod request;
 mod retry;
 mod secrets;
 mod service_error;
+mod sink;
 mod stream;
 mod tls;
 
@@ -43,10 +45,12 @@ pub(crate) use redact::redacted;
 pub(crate) use request::{Repeat, Request, Response, Traffic, has_no_userinfo, same_origin};
 pub(crate) use retry::retry_after;
 pub(crate) use secrets::Secrets;
+pub(crate) use sink::{Receive, Sink};
 pub(crate) use stream::{Download, Opened, UploadBody};
 
 use crate::name::Registry;
 use crate::problem::{Cause, Problem};
+use ahead::{Kept, Role};
 use clock::Clock;
 use host::{Host, Place};
 use proxy::ForwardProxy;
@@ -91,6 +95,8 @@ pub struct Wire {
 
 struct Inner {
     client: Client,
+    /// Opens the connections that `client` uses later.
+    opener: Client,
     proxy: Option<ForwardProxy>,
     clock: Clock,
     ledger: Ledger,
@@ -126,19 +132,29 @@ impl Wire {
         secrets: Vec<SecretString>,
         limit: Limit,
     ) -> Result<Self, SetupError> {
-        let mut builder = Client::builder()
-            .tls_backend_preconfigured(tls::client_config(network.ca_bundle.as_deref())?)
-            .user_agent(concat!("azure-rw-acr-sync/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT)
-            .http1_only()
-            .no_proxy();
+        let tls = tls::client_config(network.ca_bundle.as_deref())?;
         let proxy = ForwardProxy::new(network)?;
-        if let Some(proxy) = &proxy {
-            builder = builder.proxy(proxy.rule());
-        }
+        let kept = Kept::default();
+        let builder = || {
+            let builder = Client::builder()
+                .tls_backend_preconfigured(tls.clone())
+                .user_agent(concat!("azure-rw-acr-sync/", env!("CARGO_PKG_VERSION")))
+                .redirect(reqwest::redirect::Policy::none())
+                .connect_timeout(CONNECT)
+                .http1_only()
+                .no_proxy();
+            match &proxy {
+                Some(proxy) => builder.proxy(proxy.rule()),
+                None => builder,
+            }
+        };
         let inner = Inner {
-            client: builder.build()?,
+            client: builder().connector_layer(kept.layer(Role::Use)).build()?,
+            // Without a pool, each request opens a connection.
+            opener: builder()
+                .connector_layer(kept.layer(Role::Keep))
+                .pool_max_idle_per_host(0)
+                .build()?,
             proxy,
             clock: Clock::default(),
             ledger: Ledger::default(),
@@ -339,7 +355,7 @@ impl Wire {
         place.answered(response.status);
         tracing::debug!(
             "{}: {} in {} ms",
-            self.scrub(&response.request),
+            self.scrub(&response.request()),
             response.status,
             started.elapsed().as_millis()
         );
@@ -372,31 +388,40 @@ impl Wire {
         if let Some(body) = body {
             builder = builder.body(body);
         }
-        match builder.send().await {
+        match ahead::send(builder, &request.url).await {
             Ok(response) => Ok(response),
             Err(error) => Err(self.broken(request, &error, None).await),
         }
     }
 
-    /// Reads the whole body of a response.
+    /// Reads the whole body of a response, or lets the request's receiver read it.
     async fn read(
         &self,
         request: &Request,
         mut response: reqwest::Response,
     ) -> Result<Response, Failure> {
         let mut head = self.head(request, &response);
-        let mut body = BytesMut::new();
+        let sink = request.sink.as_ref().filter(|_| head.status.is_success());
+        if let Some(sink) = sink {
+            sink.lock().restart();
+        }
+        let (mut body, mut length) = (BytesMut::new(), 0);
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) => {
                     self.inner.ledger.received(&request.host(), chunk.len());
-                    if !head.status.is_success() && body.len() + chunk.len() > REFUSAL_CAP {
+                    length += chunk.len();
+                    if !head.status.is_success() && length > REFUSAL_CAP {
                         break;
                     }
-                    if body.len() + chunk.len() > request.cap {
+                    if length > request.cap {
                         return Err(too_large(request));
                     }
-                    body.extend_from_slice(&chunk);
+                    match sink {
+                        None => body.extend_from_slice(&chunk),
+                        Some(sink) if sink.lock().receive(&chunk).is_break() => break,
+                        Some(_) => {}
+                    }
                 }
                 Ok(None) => break,
                 Err(error) => return Err(self.broken(request, &error, Some(head.status)).await),
@@ -410,7 +435,7 @@ impl Wire {
     fn head(&self, request: &Request, response: &reqwest::Response) -> Response {
         Response {
             side: request.side,
-            request: request.name(),
+            method: request.method.clone(),
             url: request.url.clone(),
             status: response.status(),
             headers: response.headers().clone(),

@@ -10,6 +10,7 @@ use url::Url;
 use super::redact::redacted;
 use super::secrets::Secrets;
 use super::service_error::service_error;
+use super::sink::{Receive, Sink};
 use crate::problem::{Cause, Problem, Side};
 use crate::text::for_message;
 
@@ -52,6 +53,8 @@ pub struct Request {
     pub body: Option<Bytes>,
     /// The largest response body that is read, in bytes.
     pub cap: usize,
+    /// Reads the body of a successful response, in place of [`Response::body`].
+    pub sink: Option<Sink<dyn Receive>>,
     pub repeat: Repeat,
     pub traffic: Traffic,
     /// True for a 408, 429 or 5xx that a retry does not change: the result of an operation, not of the request.
@@ -70,6 +73,7 @@ impl Request {
             basic: None,
             body: None,
             cap: 1 << 20,
+            sink: None,
             repeat: Repeat::Always,
             traffic: Traffic::Check,
             is_final: |_| false,
@@ -94,7 +98,7 @@ impl Request {
 
     /// `METHOD URL`, redacted.
     pub(super) fn name(&self) -> String {
-        format!("{} {}", self.method, redacted(&self.url))
+        name(&self.method, &self.url)
     }
 
     /// A problem of a request that got no complete response: the reason, then the request.
@@ -112,8 +116,8 @@ impl Request {
 pub struct Response {
     /// The side that sent it.
     pub side: Side,
-    /// `METHOD URL`, redacted.
-    pub request: String,
+    /// The method of the request.
+    pub method: Method,
     /// The URL of the request, not redacted.
     pub url: Url,
     pub status: StatusCode,
@@ -151,7 +155,12 @@ impl Response {
 
     /// The request and the status, for the end of a message.
     pub(crate) fn exchange(&self) -> String {
-        format!("({}: {})", self.request, self.status)
+        format!("({}: {})", self.request(), self.status)
+    }
+
+    /// `METHOD URL`, redacted. Only messages need it, and to hide parts of a URL takes time.
+    pub(super) fn request(&self) -> String {
+        name(&self.method, &self.url)
     }
 
     /// `HOST refused the request: CODE: message (METHOD URL: STATUS)`.
@@ -217,14 +226,17 @@ impl Response {
     /// # Errors
     /// [`Response::invalid`] if it has another shape.
     pub fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, Problem> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            if self.is_html() {
-                return self.invalid("the body is HTML where JSON was expected").advise(
-                    "a proxy or gateway may answer in place of the service: check HTTPS_PROXY and NO_PROXY",
-                );
-            }
-            self.invalid(format!("the body is not the expected JSON: {error}"))
-        })
+        serde_json::from_slice(&self.body).map_err(|error| self.not_json(self.is_html(), error))
+    }
+
+    /// The problem of a body that is not the expected JSON.
+    pub(crate) fn not_json(&self, is_html: bool, error: impl std::fmt::Display) -> Problem {
+        if is_html {
+            return self.invalid("the body is HTML where JSON was expected").advise(
+                "a proxy or gateway may answer in place of the service: check HTTPS_PROXY and NO_PROXY",
+            );
+        }
+        self.invalid(format!("the body is not the expected JSON: {error}"))
     }
 }
 
@@ -243,6 +255,10 @@ fn beginning(text: &str) -> &str {
     const LONGEST: usize = 4_000;
     let end = text.char_indices().nth(LONGEST);
     end.map_or(text, |(end, _)| &text[..end])
+}
+
+fn name(method: &Method, url: &Url) -> String {
+    format!("{method} {}", redacted(url))
 }
 
 /// `host[:port]` of a URL.

@@ -86,7 +86,7 @@ fn message_of_azure_gives_side_and_cause() {
 fn response(status: u16, body: &Value) -> Response {
     Response {
         side: Side::ResourceManager,
-        request: "GET https://management.azure.com/x".to_owned(),
+        method: reqwest::Method::GET,
         url: "https://management.azure.com/x".parse().unwrap(),
         status: StatusCode::from_u16(status).unwrap(),
         headers: reqwest::header::HeaderMap::new(),
