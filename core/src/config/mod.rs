@@ -7,10 +7,12 @@
 //! A new variable is a declaration in `variables.rs`, a field of a struct, and the line that fills the field.
 
 mod chart;
+mod command;
 mod credentials;
 mod metric_push;
 mod reader;
 mod registry_name;
+mod secret_places;
 mod secrets;
 mod setting;
 mod values;
@@ -61,6 +63,8 @@ impl Program {
 
 /// The sources of a configuration.
 pub struct Inputs<'a> {
+    /// The path of the executable, for the command that repeats the run.
+    pub executable: &'a str,
     /// Returns the value of a variable if it is set.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
     /// Returns the text of a file that a variable names.
@@ -90,7 +94,8 @@ pub enum Images {
 }
 
 impl Images {
-    fn name(self) -> &'static str {
+    /// As the user writes it.
+    pub fn name(self) -> &'static str {
         match self {
             Self::All => "all",
             Self::CodeCollection => "codecollection",
@@ -153,6 +158,8 @@ pub struct Config {
     pub network: Network,
     /// The collector to which the number is pushed.
     pub metric_push: Option<MetricPush>,
+    /// The command that repeats this run, without secrets.
+    pub command: String,
 }
 
 /// A variable with a value that cannot be used.
@@ -265,6 +272,7 @@ impl Reader<'_> {
             authority: Some(self.read(&variables::AZURE_AUTHORITY_HOST)),
             network: Some(self.network()),
             metric_push: Some(self.metric_push()),
+            command: Some(self.command()),
         })
     }
 }

@@ -40,6 +40,7 @@ impl Config {
             authority: _,
             network,
             metric_push,
+            command: _,
         } = self;
         let Target {
             registry: _,
@@ -58,6 +59,7 @@ fn of_login(login: &Login) -> Vec<SecretString> {
     let Login {
         credentials,
         origin: _,
+        places: _,
         subscription: _,
         cloud: _,
         passed_over: _,

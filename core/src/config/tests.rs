@@ -15,6 +15,7 @@ fn read_as(program: Program, variables: &[(&str, &str)]) -> Result<Config, Mista
     Config::read(
         program,
         &Inputs {
+            executable: "/opt/acr-sync/bin/taskset",
             variable: &variable,
             file: &file,
         },
@@ -249,6 +250,7 @@ fn url_in_a_variable_never_shows_its_user_password_or_query() {
             };
             let file = |_: &Path| Err(io::ErrorKind::NotFound.into());
             let inputs = Inputs {
+                executable: "sli",
                 variable: &given,
                 file: &file,
             };

@@ -365,7 +365,7 @@ impl Doubt {
         if self.left_out > 0 {
             return Some((
                 format!("{} of its {count} tags were not compared", self.left_out),
-                "the registry does not show which tags have the same digest, and there are too many to compare",
+                "the registry does not show which tags have the same digest, and there are too many to compare: delete tags that are not needed",
             ));
         }
         if self.incomplete {

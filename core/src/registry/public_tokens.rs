@@ -202,7 +202,7 @@ impl Tokens for PublicTokens {
                     "the registry requires a token from {}, which does not belong to it",
                     crate::wire::redacted(&service.realm)
                 ))
-                .advise("no request was sent there; check the image's name"));
+                .advise("check the image's name; no request was sent there"));
         }
         // A concurrent request may have set the same value first.
         let _ = self.service.set(service);
@@ -213,7 +213,7 @@ impl Tokens for PublicTokens {
         let problem = response.unexpected();
         match problem.cause {
             Cause::AccessDenied => problem
-                .advise("the image is private, its name is wrong, or a proxy blocks the request"),
+                .advise("the image is private, its name is wrong, or a proxy blocks the request: check the image's name and the proxy's rules"),
             _ => problem,
         }
     }

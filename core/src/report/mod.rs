@@ -3,14 +3,17 @@
 mod artifact;
 mod issue;
 mod render;
+mod short;
+mod steps;
 mod table;
+mod title;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-pub use artifact::{Artifact, FOLDER, Place, artifacts};
+pub use artifact::{Artifact, FOLDER, Place, artifacts, folder};
 pub use issue::Issue;
 pub use render::{RenderError, html, markdown};
 
@@ -187,6 +190,8 @@ pub struct Row {
     pub wanted_by: Vec<String>,
     /// A warning to the user that does not change the verdict.
     pub note: Option<String>,
+    /// Why an import that was not requested would fail.
+    pub blocked: Option<Problem>,
 }
 
 impl Row {
@@ -220,6 +225,10 @@ impl Row {
 pub struct Report {
     /// `sli` or `taskset`.
     pub program: &'static str,
+    /// The folder of its own files, below `OUTPUT_DIR`.
+    pub folder: String,
+    /// The command that repeats the run.
+    pub command: String,
     /// The registry's login server; `REGISTRY_NAME` if that is not known.
     pub registry: String,
     /// The registry's name in `az acr --name`.
@@ -310,6 +319,8 @@ impl Report {
         } = facts;
         let mut report = Self {
             program: config.program.name(),
+            folder: folder(config.images),
+            command: config.command.clone(),
             registry,
             resource_name: config.target.registry.resource_name().to_owned(),
             chart,
@@ -345,13 +356,13 @@ impl Report {
     /// The number of images that need a sync when the run ends; `None` if something is unknown.
     pub fn metric(&self) -> Option<usize> {
         let known = self.counts().number();
-        known.filter(|_| !self.nothing_is_published())
+        known.filter(|_| !self.lacks_a_category())
     }
 
     /// The same for one category.
     pub fn metric_of(&self, category: Category) -> Option<usize> {
         let known = self.counts_of(category).number();
-        known.filter(|_| category != Category::CodeCollection || !self.nothing_is_published())
+        known.filter(|_| !self.nothing_is_published(category))
     }
 
     /// The status of the run: the most severe one.
@@ -362,7 +373,7 @@ impl Report {
                 || (problem.cause == Cause::NotFound && problem.side == Side::ResourceManager)
         };
         let counts = self.counts();
-        if self.nothing_is_published() || problems().any(is_missing) {
+        if self.lacks_a_category() || problems().any(is_missing) {
             Status::Configuration
         } else if problems().any(Problem::is_denied_by_azure) {
             Status::AccessDenied
@@ -375,10 +386,15 @@ impl Report {
         }
     }
 
-    /// True if no CodeCollection has the branch, so that the setting `REF` must be wrong.
-    fn nothing_is_published(&self) -> bool {
-        let counts = self.counts_of(Category::CodeCollection);
+    /// True if the source has none of the images of a category, so that a setting must be wrong: the branch, or the chart.
+    fn nothing_is_published(&self, category: Category) -> bool {
+        let counts = self.counts_of(category);
         counts.total > 0 && counts.not_published == counts.total
+    }
+
+    fn lacks_a_category(&self) -> bool {
+        let mut categories = Category::ALL.into_iter();
+        categories.any(|category| self.nothing_is_published(category))
     }
 }
 
@@ -431,7 +447,7 @@ fn row(registry: &str, entry: &Entry, done: ActionResult) -> Row {
     };
     // A check also reports the problem that will block the import.
     let blocked = match (&entry.step, &done) {
-        (Step::Blocked(problem), ActionResult::NotRequested) => Some(problem.to_string()),
+        (Step::Blocked(problem), ActionResult::NotRequested) => Some(problem.clone()),
         _ => None,
     };
     let (tag, digest, target) = match (&desired.wanted, published) {
@@ -459,7 +475,11 @@ fn row(registry: &str, entry: &Entry, done: ActionResult) -> Row {
         reason: entry.reason.clone(),
         done,
         wanted_by: desired.wanted_by.clone(),
-        note: blocked.or_else(|| entry.note.clone()),
+        note: blocked
+            .as_ref()
+            .map(ToString::to_string)
+            .or_else(|| entry.note.clone()),
+        blocked,
     }
 }
 
@@ -500,5 +520,6 @@ fn undiscovered_row(registry: &str, undiscovered: &Undiscovered) -> Row {
         done: ActionResult::Nothing,
         wanted_by: Vec::new(),
         note: None,
+        blocked: None,
     }
 }

@@ -85,8 +85,8 @@ impl NotValid {
     /// What the user can do. `difference` is a server's time minus this machine's.
     pub(super) fn advice(self, now: DateTime<Utc>, difference: Option<TimeDelta>) -> String {
         let renew = match self {
-            Self::Before(_) => "the operator of that host must correct its certificate",
-            Self::After(_) => "the operator of that host must renew its certificate",
+            Self::Before(_) => "let the operator of that host correct its certificate",
+            Self::After(_) => "let the operator of that host renew its certificate",
         };
         let Some(difference) = difference else {
             return format!(
