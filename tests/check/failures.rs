@@ -177,6 +177,10 @@ fn azure_refusal_makes_every_image_unknown_and_is_one_issue() {
             );
             let issues = ended.json("issues.json");
             assert_eq!(issues.as_array().map(Vec::len), Some(1), "{issues}");
+            let details = issues[0]["details"].as_str().unwrap_or_default();
+            let command =
+                details.contains("az role assignment create --role \"Container Registry Data");
+            assert_eq!(command, case.name == "role to pull", "{details}");
         },
     );
 }

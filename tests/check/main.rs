@@ -2,6 +2,7 @@
 //! network or this machine fails.
 
 mod failures;
+mod issues;
 mod machine;
 mod outputs;
 mod registry_responses;

@@ -389,14 +389,6 @@ fn destination_has_its_registry_in_every_artifact() {
     assert!(issues.contains(&format!(" to {ACR}/runwhen:")), "{issues}");
 }
 
-/// The issues of `issues.json`, and one field of each.
-fn texts(ended: &Ended, field: &str) -> Vec<String> {
-    let issues = ended.json("issues.json");
-    let issues = issues.as_array().expect("a list");
-    let text = |issue: &serde_json::Value| issue[field].as_str().unwrap_or_default().to_owned();
-    issues.iter().map(text).collect()
-}
-
 #[test]
 fn runs_of_each_category_do_not_overwrite_results_of_the_other() {
     let world = world("outdated");
@@ -420,100 +412,4 @@ fn runs_of_each_category_do_not_overwrite_results_of_the_other() {
     ] {
         assert!(shared.path().join(name).is_file(), "{name}");
     }
-}
-
-#[test]
-fn issues_name_their_category_and_one_cause_of_the_run_has_one_title() {
-    let world = world("outdated");
-    let ended = run(SLI, &world).unset(&["IMAGES"]).end();
-    assert_eq!(
-        texts(&ended, "title"),
-        [
-            "5 CodeCollection images need a sync to ACR myacr.azurecr.io",
-            "3 RunWhen Local images need a sync to ACR myacr.azurecr.io",
-        ]
-    );
-    assert_eq!(
-        texts(&ended, "category"),
-        ["codecollection", "runwhen_local"]
-    );
-    let of = |images: &str| {
-        let run = run(SLI, &world).set("IMAGES", images);
-        let ended = run.set("AZURE_CLIENT_SECRET", "not-the-Secret").end();
-        ended.expect(5, &["AADSTS7000215"]);
-        let issues = ended.json("issues.json");
-        assert_eq!(issues[0]["category"], json!(null));
-        assert_eq!(
-            texts(&ended, "next_steps"),
-            [
-                "Put a valid client secret into AZURE_CLIENT_SECRET, then run the task again (the secret's value is needed, not its id)"
-            ]
-        );
-        let details = issues[0]["details"].as_str().unwrap_or_default();
-        assert!(
-            details.contains("- credentials: service principal of AZURE_CLIENT_SECRET"),
-            "{details}"
-        );
-        texts(&ended, "title")
-    };
-    let title = "Microsoft Entra refused the login for ACR myacr.azurecr.io";
-    for images in ["all", "codecollection", "runwhen-local"] {
-        assert_eq!(of(images), [title]);
-    }
-}
-
-#[test]
-fn next_step_names_the_secret_of_the_platform() {
-    let world = world("outdated");
-    let keys = json!({"az_clientSecret": "k8s:file@secret/azure-sp:clientSecret"});
-    let given = world.environment().into_iter();
-    let given: std::collections::HashMap<_, _> = given.collect();
-    let ended = run(SLI, &world)
-        .unset(&["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"])
-        .set("az_tenantId", &*given["AZURE_TENANT_ID"])
-        .set("az_clientId", &*given["AZURE_CLIENT_ID"])
-        .set("az_clientSecret", "not-the-Secret")
-        .set("RW_SECRETS_KEYS", keys.to_string())
-        .end();
-    ended.expect(
-        5,
-        &["Put a valid client secret into the Kubernetes secret azure-sp (key clientSecret), then run the task again"],
-    );
-}
-
-#[test]
-fn problem_of_one_image_is_named_in_the_title_with_its_cause() {
-    let world = world("outdated");
-    let (fault, kind) = refused(SOURCE);
-    world.inject(fault.path_contains(ONE), kind);
-    let ended = run(SLI, &world).unset(&["IMAGES"]).end();
-    ended.expect(3, &[]);
-    let title = format!(
-        "CodeCollection image {ONE} could not be checked for ACR {ACR}: the source registry refused access"
-    );
-    assert_eq!(texts(&ended, "title")[0], title);
-}
-
-#[test]
-fn reproduce_hint_is_this_executable_with_the_given_settings_and_no_secret() {
-    let world = world("outdated");
-    let ended = run(SLI, &world)
-        .set("REF", "main")
-        .set("CHART_VERSION", ">=0.6, <1")
-        .set("CHART_SET", "collector.token=hush-hush")
-        .set("LOG_LEVEL", "error")
-        .end();
-    let hint = format!(
-        "REGISTRY_NAME={ACR} IMAGES=codecollection CHART_VERSION='>=0.6, <1' CHART_SET=\"$CHART_SET\" {SLI} --log-level debug"
-    );
-    assert_eq!(texts(&ended, "reproduce_hint"), [hint.clone()]);
-    // The command finds the executable without PATH and repeats the check.
-    let output = Command::new("/bin/sh")
-        .args(["-c", &hint])
-        .env_clear()
-        .envs(world.environment())
-        .env("OUTPUT_DIR", ended.folder.path())
-        .output()
-        .expect("a shell");
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "5\n");
 }

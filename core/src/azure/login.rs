@@ -95,7 +95,7 @@ impl Login {
         let origin = origin.into();
         Self {
             credentials,
-            places: Places::all(&origin),
+            places: Places::all(&format!("the {origin}")),
             origin,
             subscription: None,
             cloud: None,

@@ -45,14 +45,11 @@ impl SubscriptionOrigin {
     /// What to do if it is the wrong one.
     pub(super) fn correction(self) -> &'static str {
         match self {
-            Self::Variable => {
+            Self::Variable | Self::Listed => {
                 "set AZURE_RESOURCE_SUBSCRIPTION_ID to the subscription that holds the registry"
             }
             Self::Credentials => {
                 "set AZURE_RESOURCE_SUBSCRIPTION_ID to the subscription that holds the registry (that of the credentials was used)"
-            }
-            Self::Listed => {
-                "set AZURE_RESOURCE_SUBSCRIPTION_ID to the subscription that holds the registry"
             }
         }
     }

@@ -96,6 +96,9 @@ fn of_the_run(report: &Report) -> Vec<Issue> {
             .filter(|(name, _)| SETTINGS_OF_ACCESS.contains(name))
             .map(|(name, value)| Line::new(format!("- {name}: {value}")))
             .collect();
+        if advice.iter().any(|text| text.contains(ROLE)) {
+            lines.push(Line::new(grant(report)));
+        }
         lines.extend(image_lines(&rows, &actual));
         Draft {
             severity: severity(&problem),
@@ -119,6 +122,17 @@ const SETTINGS_OF_ACCESS: [&str; 4] = [
     "AZURE_CLOUD",
     "credentials",
 ];
+
+/// The role that checks and imports need.
+const ROLE: &str = "Container Registry Data Importer and Data Reader";
+
+/// The command that grants the role.
+fn grant(report: &Report) -> String {
+    format!(
+        "- to grant the role: az role assignment create --role \"{ROLE}\" --assignee CLIENT_ID --scope \"$(az acr show --name {} --query id --output tsv)\"",
+        report.resource_name
+    )
+}
 
 /// Groups rows whose problems are of the same kind.
 fn grouped<'a, Kind: PartialEq>(

@@ -150,8 +150,16 @@ mod tests {
                 Some(days(-3)),
                 "3 days ahead",
             ),
-            (NotValid::After(now - days(2)), Some(days(-1)), "must renew"),
-            (NotValid::After(now - days(2)), Some(days(3)), "must renew"),
+            (
+                NotValid::After(now - days(2)),
+                Some(days(-1)),
+                "operator of that host renew",
+            ),
+            (
+                NotValid::After(now - days(2)),
+                Some(days(3)),
+                "operator of that host renew",
+            ),
             (
                 NotValid::After(now - days(2)),
                 Some(TimeDelta::zero()),
@@ -160,7 +168,7 @@ mod tests {
             (
                 NotValid::Before(now + days(2)),
                 Some(days(1)),
-                "must correct",
+                "operator of that host correct",
             ),
             (
                 NotValid::Before(now + TimeDelta::hours(1)),
