@@ -30,16 +30,15 @@ fn issues_name_their_category_and_one_cause_of_the_run_has_one_title() {
             "3 RunWhen Local images need a sync to ACR myacr.azurecr.io",
         ]
     );
-    assert_eq!(
-        texts(&ended, "category"),
-        ["codecollection", "runwhen_local"]
-    );
-    let of = |images: &str| {
+    let issues = ended.json("issues.json");
+    assert_eq!(issues[0]["categories"], json!(["codecollection"]));
+    assert_eq!(issues[1]["categories"], json!(["runwhen_local"]));
+    let of = |images: &str, categories: &[&str]| {
         let run = run(SLI, &world).set("IMAGES", images);
         let ended = run.set("AZURE_CLIENT_SECRET", "not-the-Secret").end();
         ended.expect(5, &["AADSTS7000215"]);
         let issues = ended.json("issues.json");
-        assert_eq!(issues[0]["category"], json!(null));
+        assert_eq!(issues[0]["categories"], json!(categories));
         assert_eq!(
             texts(&ended, "next_steps"),
             [
@@ -54,9 +53,9 @@ fn issues_name_their_category_and_one_cause_of_the_run_has_one_title() {
         texts(&ended, "title")
     };
     let title = "Microsoft Entra refused the login for ACR myacr.azurecr.io";
-    for images in ["all", "codecollection", "runwhen-local"] {
-        assert_eq!(of(images), [title]);
-    }
+    assert_eq!(of("all", &["codecollection", "runwhen_local"]), [title]);
+    assert_eq!(of("codecollection", &["codecollection"]), [title]);
+    assert_eq!(of("runwhen-local", &["runwhen_local"]), [title]);
 }
 
 #[test]
@@ -112,4 +111,20 @@ fn reproduce_hint_is_this_executable_with_the_given_settings_and_no_secret() {
         .output()
         .expect("a shell");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "5\n");
+}
+
+#[test]
+fn tag_latest_is_an_issue_whose_step_names_the_setting() {
+    let world = world("up-to-date");
+    let ended = run(SLI, &world)
+        .set("IMAGES", "runwhen-local")
+        .set("CHART_SET", "runwhenLocal.image.tag=latest")
+        .end();
+    let titles = texts(&ended, "title");
+    let title = format!(
+        "A tag latest hides RunWhen Local image runwhen-local in ACR {ACR} from azure-rw-acr-helm-update"
+    );
+    let position = titles.iter().position(|found| *found == title);
+    let steps = &texts(&ended, "next_steps")[position.expect("the issue")];
+    assert!(steps.starts_with("Set USE_DATE_TAG=true ("), "{steps}");
 }

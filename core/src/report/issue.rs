@@ -19,8 +19,8 @@ use crate::problem::{Cause, Problem};
 pub struct Issue {
     /// 1 outage, 2 major, 3 minor, 4 informational.
     pub severity: u8,
-    /// The category of its images; `None` if the cause concerns the whole run.
-    pub category: Option<Category>,
+    /// The categories of its images; only a cause that concerns the whole run has several.
+    pub categories: Vec<Category>,
     pub title: String,
     pub expected: String,
     pub actual: String,
@@ -102,7 +102,10 @@ fn of_the_run(report: &Report) -> Vec<Issue> {
         lines.extend(image_lines(&rows, &actual));
         Draft {
             severity: severity(&problem),
-            category: None,
+            categories: Category::ALL
+                .into_iter()
+                .filter(|category| rows.iter().any(|row| row.category == *category))
+                .collect(),
             title: title::of_the_run(&report.registry, &problem),
             steps: advice.join("; "),
             actual,
@@ -172,7 +175,7 @@ fn from_problem(report: &Report, effect: Effect, problem: &Problem, rows: &[&Row
             Effect::Blocked => 4,
             Effect::Unchecked | Effect::Failed | Effect::Uncertain => severity(problem),
         },
-        category: rows.first().map(|row| row.category),
+        categories: rows.first().map(|row| row.category).into_iter().collect(),
         title: title::of_images(report, rows, effect, problem),
         lines: image_lines(rows, &actual),
         actual: reason_of(rows, &actual),
@@ -203,7 +206,7 @@ fn not_published(report: &Report, category: Category, rows: &[&Row]) -> Option<I
     let actual = first.reason.clone();
     let draft = Draft {
         severity,
-        category: Some(category),
+        categories: vec![category],
         title: title::not_published(report, category, &absent),
         lines: image_lines(&absent, &actual),
         actual: reason_of(&absent, &actual),
@@ -218,7 +221,7 @@ fn not_synced(report: &Report, category: Category, rows: &[&Row]) -> Option<Issu
     let actual = rows.first()?.reason.clone();
     let draft = Draft {
         severity: 4,
-        category: Some(category),
+        categories: vec![category],
         title: title::not_synced(report, &rows),
         lines: image_lines(&rows, &actual),
         actual: reason_of(&rows, &actual),
@@ -245,7 +248,7 @@ fn overwritten(report: &Report, category: Category, rows: &[&Row]) -> Option<Iss
     });
     let draft = Draft {
         severity: 4,
-        category: Some(category),
+        categories: vec![category],
         title: title::overwritten(report, &rows),
         lines: commands.collect(),
         actual: reason_of(&rows, &actual),
@@ -273,16 +276,21 @@ fn notes(report: &Report, category: Category, rows: &[&Row]) -> Option<Issue> {
     let rows: Vec<_> = rows.iter().filter(has_note).copied().collect();
     let notes = rows.iter().filter_map(|row| row.note.clone());
     let notes: Vec<_> = notes.collect();
+    // A note is a reason with its step.
+    let steps: Vec<_> = notes
+        .iter()
+        .map(|note| note.replacen("; ", ": ", 1))
+        .collect();
     let draft = Draft {
         severity: 4,
-        category: Some(category),
+        categories: vec![category],
         title: title::notes(report, &rows),
         actual: notes.first()?.clone(),
         lines: notes
             .iter()
             .map(|note| Line::new(format!("- {note}")))
             .collect(),
-        steps: "do what the details say for each image".to_owned(),
+        steps: steps.join("; "),
     };
     Some(draft.finish(report))
 }
@@ -290,7 +298,7 @@ fn notes(report: &Report, category: Category, rows: &[&Row]) -> Option<Issue> {
 /// An issue before the parts that all issues have in common.
 struct Draft {
     severity: u8,
-    category: Option<Category>,
+    categories: Vec<Category>,
     title: String,
     actual: String,
     /// The advice, with `; ` between its clauses.
@@ -302,18 +310,21 @@ impl Draft {
     fn finish(self, report: &Report) -> Issue {
         let Self {
             severity,
-            category,
+            categories,
             title,
             actual,
             steps,
             lines,
         } = self;
-        let images = category.map_or_else(String::new, |category| format!("{} ", category.title()));
+        let images = match categories[..] {
+            [category] => format!("{} ", category.title()),
+            _ => String::new(),
+        };
         let texts = lines.iter().map(|line| line.text.as_str());
         let more = lines.iter().filter(|line| line.says_more_than_table);
         Issue {
             severity,
-            category,
+            categories,
             title,
             expected: format!(
                 "{} contains every published {images}image with its digest",
