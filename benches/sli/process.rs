@@ -62,7 +62,12 @@ pub fn run(world: &Sandbox, settings: &[(&str, &str)]) -> Result<Cost> {
     ensure!(world.violations().is_empty(), "{:?}", world.violations());
     let microseconds =
         |name: &str| Duration::from_micros(measured[name].as_u64().unwrap_or_default());
-    let report = std::fs::read(folder.path().join("azure-rw-acr-sync/sli.json"))?;
+    let artifacts = folder.path().join("azure-rw-acr-sync");
+    let of_category = artifacts.join("codecollection/sli.json");
+    let report = match of_category.is_file() {
+        true => std::fs::read(of_category)?,
+        false => std::fs::read(artifacts.join("sli.json"))?,
+    };
     Ok(Cost {
         wall: microseconds("wall"),
         cpu: microseconds("cpu"),

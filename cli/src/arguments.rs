@@ -24,9 +24,12 @@ pub(crate) fn read(program: Program) -> Result<Config, ExitCode> {
     })?;
     let variable =
         |name: &str| flag_value(&matches, name).or_else(|| environment(std::env::var_os(name)?));
+    let executable = std::env::current_exe().map(|path| path.display().to_string());
+    let executable = executable.unwrap_or_else(|_| program.name().to_owned());
     Config::read(
         program,
         &Inputs {
+            executable: &executable,
             variable: &variable,
             file: &read_text,
             docker_login: &docker_login::find,
@@ -104,11 +107,18 @@ fn after_help(program: Program) -> String {
     text.push_str(match program {
         Program::Sli => "  stdout: one number, or nothing when something is unknown; everything else goes to stderr\n",
         Program::Taskset => {
-            "  stdout: the report as Markdown; everything else goes to stderr\n  OUTPUT_DIR: report.md, report.html\n"
+            "  stdout: the report as Markdown; everything else goes to stderr\n"
         }
     });
+    let reports = match program {
+        Program::Sli => "",
+        Program::Taskset => ", sync-report.md, sync-report.html",
+    };
     text.push_str(&format!(
-        "  OUTPUT_DIR/azure-rw-acr-sync: {}.json, cc_images_to_update.json, issues.json\n",
+        "  OUTPUT_DIR/azure-rw-acr-sync: {}.json, issues.json{reports};\n  \
+           with IMAGES=codecollection or runwhen-local, in a folder of that name there\n  \
+         OUTPUT_DIR/azure-rw-acr-sync: cc_images_to_update.json\n  \
+         CODEBUNDLE_TEMP_DIR: images_to_update.json\n",
         program.name()
     ));
     text.push_str(

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::time::SystemTime;
 
 use acr_sync_core::config::Config;
-use acr_sync_core::report::{FOLDER, Place, Report, artifacts, html, markdown};
+use acr_sync_core::report::{FOLDER, Place, Report, artifacts, folder, html, markdown};
 use anyhow::Context as _;
 
 use crate::files;
@@ -14,12 +14,14 @@ pub(crate) fn prepare_folders(config: &Config) -> Result<(), files::NotWritable>
     let Config {
         output_dir,
         temp_dir,
+        images,
         ..
     } = config;
-    let artifacts = output_dir.join(FOLDER);
+    let (artifacts, own) = (output_dir.join(FOLDER), output_dir.join(folder(images)));
     files::check_writable("OUTPUT_DIR", &artifacts)?;
+    files::check_writable("OUTPUT_DIR", &own)?;
     files::check_writable("CODEBUNDLE_TEMP_DIR", temp_dir)?;
-    for folder in [output_dir, &artifacts, temp_dir] {
+    for folder in [output_dir, &artifacts, &own, temp_dir] {
         files::remove_leftovers(folder, SystemTime::now());
     }
     Ok(())
@@ -39,11 +41,11 @@ pub(crate) fn write_artifacts(config: &Config, report: &Report) -> anyhow::Resul
     written
 }
 
-/// Writes `report.md` and `report.html`.
+/// Writes `sync-report.md` and `sync-report.html`. Robot Framework itself writes a `report.html`.
 pub(crate) fn write_reports(config: &Config, report: &Report) -> anyhow::Result<()> {
-    let folder = &config.output_dir;
-    files::write(&folder.join("report.md"), &markdown(report)?)?;
-    files::write(&folder.join("report.html"), &html(report)?)
+    let folder = config.output_dir.join(&report.folder);
+    files::write(&folder.join("sync-report.md"), &markdown(report)?)?;
+    files::write(&folder.join("sync-report.html"), &html(report)?)
 }
 
 /// Writes a result to stdout. A closed pipe is not an error.

@@ -13,12 +13,12 @@ Suite Setup         Suite Initialization
 *** Tasks ***
 Sync CodeCollection Images to ACR Registry `${REGISTRY_NAME}`
     [Documentation]    Imports the stable CodeCollection images of the branch by digest.
-    [Tags]    acr    azure    codecollection    registry    sync    update    access:read-write    data:config
+    [Tags]    acr    azure    codecollection    registry    sync    update    utility    access:read-write    data:config
     Sync Category    codecollection    CodeCollection    ${ARTIFACTS}/cc_images_to_update.json
 
 Sync RunWhen Local Image Updates to ACR Registry `${REGISTRY_NAME}`
     [Documentation]    Imports the images of the RunWhen Local chart.
-    [Tags]    acr    azure    helm    registry    runwhen-local    sync    update    access:read-write    data:config
+    [Tags]    acr    azure    helm    registry    runwhen-local    sync    update    utility    access:read-write    data:config
     Sync Category    runwhen-local    RunWhen Local    %{CODEBUNDLE_TEMP_DIR=${OUTPUT DIR}}/images_to_update.json
 
 
@@ -30,39 +30,65 @@ Sync Category
         RW.Core.Add Pre To Report    IMAGES=${IMAGES} excludes the ${title} images.
         Pass Execution    IMAGES=${IMAGES} excludes the ${title} images
     END
+    ${executable}=    Taskset Executable
     # A user may run either task alone, so each task starts its own run.
     Remove File    ${list}
-    ${process}=    Run Program    taskset    IMAGES=${setting}
-    ${result}=    Read Artifact    ${ARTIFACTS}/taskset.json    ${{ {} }}
-    ${issues}=    Read Artifact    ${ARTIFACTS}/issues.json    ${{ [] }}
-    ${images}=    Read Artifact    ${list}    ${None}
-    Report    ${title}    ${process}    ${result}    ${images}
-    Raise Issues    ${title}    ${process}    ${issues}
-    IF    ${process.returncode} != 0
-        ${reason}=    Failure Reason    taskset    ${process}    ${issues}
-        Fail    ${reason}
-    END
-
-Report
-    [Documentation]    Adds the report as text and as a table, and the artifacts as JSON.
-    [Arguments]    ${title}    ${process}    ${result}    ${images}
-    IF    not $result
-        ${reason}=    Failure Reason    taskset    ${process}    ${{ [] }}
-        RW.Core.Add Pre To Report    ${reason}
+    ${process}=    Run Program    ${executable}    ${setting}
+    ${results}=    Results Folder    ${setting}
+    ${result}=    Read Artifact    ${results}/taskset.json    ${{ {} }}
+    ${issues}=    Read Artifact    ${results}/issues.json    ${{ [] }}
+    Report    ${process}    ${result}
+    Raise Issues    ${issues}
+    IF    ${process.returncode} == 0
+        Set Summary    ${title}    ${result}
         RETURN
     END
-    RW.Core.Add Pre To Report    ${process.stdout}
-    @{head}=    Create List    Source    Destination    Verdict    Outcome    Reason
-    @{body}=    Evaluate
-    ...    [[str(image.get(field) or "") for field in ("source", "destination", "verdict", "outcome", "reason")] for image in $result["images"]]
-    RW.Core.Add Table To Report    about=${title} images of ${result}[registry]    body=${body}    head=${head}
-    RW.Core.Add Json To Report    ${result}
-    # An incomplete check leaves `false` in place of the list; the report says why.
-    IF    isinstance($images, (list, dict))    RW.Core.Add Json To Report    ${images}
+    IF    not $issues
+        Raise Failure Of Program    ${process}    REGISTRY_NAME=${REGISTRY_NAME} IMAGES=${setting} ${executable} --log-level debug
+    END
+    ${reason}=    Failure Reason    taskset    ${process}    ${issues}
+    Fail    ${reason}
+
+Taskset Executable
+    [Documentation]    Returns the path of `taskset`. Raises an issue if it is missing, which only the owner of the image can change.
+    TRY
+        ${executable}=    Find Executable    taskset
+    EXCEPT    AS    ${error}
+        RW.Core.Add Issue
+        ...    severity=${2}
+        ...    title=The worker's image does not contain azure-rw-acr-sync
+        ...    expected=The worker's image contains the executables sli and taskset in the folder ACR_SYNC_HOME
+        ...    actual=${error}
+        ...    reproduce_hint=ls "$ACR_SYNC_HOME"
+        ...    next_steps=Build the worker's image with the Dockerfile of azure-rw-acr-sync, or set ACR_SYNC_HOME to the folder of the executables\nRun the task again
+        ...    details=ACR ${REGISTRY_NAME} was neither checked nor synced.
+        Fail    ${error}
+    END
+    RETURN    ${executable}
+
+Report
+    [Documentation]    Adds the report as text and all results as JSON. Each contains every image once.
+    [Arguments]    ${process}    ${result}
+    IF    $result
+        RW.Core.Add Pre To Report    ${process.stdout}
+        RW.Core.Add Json To Report    ${result}
+    ELSE
+        ${reason}=    Failure Reason    taskset    ${process}    ${{ [] }}
+        RW.Core.Add Pre To Report    ${reason}
+    END
+
+Set Summary
+    [Documentation]    Sets the message of a task that passes.
+    [Arguments]    ${title}    ${result}
+    ${counts}=    Set Variable    ${result}[counts]
+    ${parts}=    Evaluate
+    ...    [f"{count} {what}" for count, what in (($counts["up_to_date"], "up to date"), ($counts["imported"], "imported and verified"), ($result["needs_sync"], "to be synced"), ($counts["not_published"], "not published")) if count]
+    ${parts}=    Evaluate    ", ".join($parts)
+    Set Test Message    ${counts}[total] ${title} images: ${parts}
 
 Raise Issues
-    [Documentation]    Raises every issue that the program found. Raises one other issue if the program failed before it found any.
-    [Arguments]    ${title}    ${process}    ${issues}
+    [Documentation]    Raises every issue that the program found.
+    [Arguments]    ${issues}
     FOR    ${issue}    IN    @{issues}
         RW.Core.Add Issue
         ...    severity=${issue}[severity]
@@ -73,16 +99,29 @@ Raise Issues
         ...    next_steps=${issue}[next_steps]
         ...    details=${issue}[details]
     END
-    IF    $issues or ${process.returncode} == 0    RETURN
-    ${reason}=    Failure Reason    taskset    ${process}    ${issues}
+
+Raise Failure Of Program
+    [Documentation]    Raises one issue for a program that failed before it found any. Both tasks have the same cause and title.
+    [Arguments]    ${process}    ${reproduce_hint}
+    ${reason}=    Failure Reason    taskset    ${process}    ${{ [] }}
     ${log}=    Last Log Lines    ${process}
+    # Exit code 2: the configuration is wrong. The program names each variable with the values that are allowed.
+    IF    ${process.returncode} == 2
+        ${title}=    Set Variable    The settings of azure-rw-acr-sync are wrong for ACR ${REGISTRY_NAME}
+        ${steps}=    Set Variable
+        ...    Correct the variables that the details name, in the SLX or in the overrides of workspaceInfo.yaml\nRun the task again
+    ELSE
+        ${title}=    Set Variable    azure-rw-acr-sync did not finish for ACR ${REGISTRY_NAME}
+        ${steps}=    Set Variable
+        ...    Run the task again\nSet LOG_LEVEL to debug and report the log to the maintainers if it fails again
+    END
     RW.Core.Add Issue
     ...    severity=${2}
-    ...    title=${title} images could not be synced to ACR ${REGISTRY_NAME}
+    ...    title=${title}
     ...    expected=taskset checks every image and reports the result
     ...    actual=${reason}
-    ...    reproduce_hint=REGISTRY_NAME=${REGISTRY_NAME} taskset --log-level debug
-    ...    next_steps=Fix the problem that the details describe\nRun the task again
+    ...    reproduce_hint=${reproduce_hint}
+    ...    next_steps=${steps}
     ...    details=${log}
 
 Suite Initialization

@@ -20,12 +20,12 @@ ${CHECK}            ${None}
 Check for CodeCollection Updates against ACR Registry `${REGISTRY_NAME}`
     [Documentation]    Counts the CodeCollection images that need a sync.
     [Tags]    acr    azure    codecollection    update    utility    access:read-only    data:config
-    Check Category    codecollection    codecollection    CodeCollection
+    Check Category    codecollection    CodeCollection
 
 Check for RunWhen Local Image Updates against ACR Registry `${REGISTRY_NAME}`
     [Documentation]    Counts the images of the RunWhen Local chart that need a sync.
     [Tags]    acr    azure    runwhen-local    helm    update    utility    access:read-only    data:config
-    Check Category    runwhen_local    runwhen-local    RunWhen Local
+    Check Category    runwhen-local    RunWhen Local
 
 Count Images Needing Update and Push Metric
     [Documentation]    Pushes the number of images that need a sync, in total and per category. Pushes nothing if an image is unknown.
@@ -33,7 +33,8 @@ Count Images Needing Update and Push Metric
     Check Once
     ${total}=    Evaluate    $CHECK["result"].get("needs_sync")
     IF    $total is None
-        Fail    no metric: the check is incomplete. ${CHECK}[reason]
+        ${reason}=    Reason Of Check
+        Fail    No metric is pushed, because the number of images is not known.\n${reason}
     END
     FOR    ${name}    ${category}    IN    &{CHECK}[result][categories]
         # IMAGES can exclude a category from the check; it then has no number.
@@ -48,25 +49,35 @@ Count Images Needing Update and Push Metric
 Check Once
     [Documentation]    Runs `sli` once. Later calls use the same result.
     IF    $CHECK is not None    RETURN
-    ${process}=    Run Program    sli
-    ${result}=    Read Artifact    ${ARTIFACTS}/sli.json    ${{ {} }}
-    ${issues}=    Read Artifact    ${ARTIFACTS}/issues.json    ${{ [] }}
-    ${reason}=    Failure Reason    sli    ${process}    ${issues}
-    &{check}=    Create Dictionary    result=${result}    reason=${reason}
+    ${executable}=    Find Executable    sli
+    ${process}=    Run Program    ${executable}    ${IMAGES}
+    ${results}=    Results Folder    ${IMAGES}
+    ${result}=    Read Artifact    ${results}/sli.json    ${{ {} }}
+    ${issues}=    Read Artifact    ${results}/issues.json    ${{ [] }}
+    &{check}=    Create Dictionary    process=${process}    result=${result}    issues=${issues}
     Set Suite Variable    ${CHECK}    ${check}
 
+Reason Of Check
+    [Documentation]    Returns why a category, or the whole check, has no number.
+    [Arguments]    ${category}=${None}
+    ${reason}=    Failure Reason    sli    ${CHECK}[process]    ${CHECK}[issues]    ${category}
+    RETURN    ${reason}
+
 Check Category
-    [Documentation]    Passes if every image of the category was checked and every import succeeded.
-    [Arguments]    ${name}    ${setting}    ${title}
+    [Documentation]    Passes if images of the category are published, each one was checked, and every import succeeded.
+    [Arguments]    ${setting}    ${title}
     IF    $IMAGES.strip() in ("codecollection", "runwhen-local") and $IMAGES.strip() != $setting
         Pass Execution    IMAGES=${IMAGES} excludes the ${title} images
     END
     Check Once
+    ${name}=    Evaluate    $setting.replace("-", "_")
     ${category}=    Evaluate    $CHECK["result"].get("categories", {}).get($name)
-    IF    $category is None    Fail    ${CHECK}[reason]
+    IF    $category is None or $category["needs_sync"] is None or $category["counts"]["failed"] > 0
+        ${reason}=    Reason Of Check    ${name}
+        Fail    ${reason}
+    END
     ${counts}=    Set Variable    ${category}[counts]
-    Log    ${title}: ${category}[needs_sync] images need a sync; ${counts}
-    IF    $category["needs_sync"] is None or $counts["failed"] > 0    Fail    ${CHECK}[reason]
+    Set Test Message    ${category}[needs_sync] of ${counts}[total] ${title} images need a sync
 
 Suite Initialization
     ${REGISTRY_NAME}=    RW.Core.Import User Variable    REGISTRY_NAME

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::config::Config;
 use crate::destination::Destination;
 use crate::event::Event;
-use crate::report::RunInfo;
+use crate::report::{RunInfo, folder};
 use crate::wire::{Limit, SetupError, Wire};
 
 /// The clients that a run shares.
@@ -63,6 +63,8 @@ impl Clients {
         };
         RunInfo {
             program: config.program.name(),
+            folder: folder(&config.images),
+            command: config.command.clone(),
             registry,
             resource_name: name.resource_name().to_owned(),
             chart,

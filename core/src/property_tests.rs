@@ -92,6 +92,7 @@ fn environment(text: &str) -> Result<Config, String> {
     let lines = text.lines().filter_map(|line| line.split_once('='));
     let variables: HashMap<_, _> = lines.collect();
     let inputs = Inputs {
+        executable: "sli",
         variable: &|name| variables.get(name).map(|value| (*value).to_owned()),
         file: &|_| Err(io::ErrorKind::NotFound.into()),
         docker_login: &|_, _| Ok(None),

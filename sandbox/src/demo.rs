@@ -61,7 +61,13 @@ pub fn run(output: Option<PathBuf>) -> anyhow::Result<()> {
         "\nFrom {} to {}. The report is {}\n",
         demo.strong(&before.to_string()),
         demo.strong(&after.to_string()),
-        demo.strong(&demo.folder.join("report.html").display().to_string()),
+        demo.strong(
+            &demo
+                .folder
+                .join("azure-rw-acr-sync/sync-report.html")
+                .display()
+                .to_string()
+        ),
     ))
 }
 
@@ -207,8 +213,8 @@ impl Demo {
         for name in imported {
             self.say(&format!("               {name}\n"))?;
         }
-        for name in ["report.md", "report.html"] {
-            let path = self.folder.join(name);
+        for name in ["sync-report.md", "sync-report.html"] {
+            let path = self.folder.join("azure-rw-acr-sync").join(name);
             ensure!(path.is_file(), "taskset did not write {}", path.display());
         }
         Ok(())

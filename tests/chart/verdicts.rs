@@ -133,16 +133,20 @@ fn values_and_sets_change_the_images() {
             "runner.enabled=false,runwhenLocal.image.tag=no-such",
         )
         .end();
-    assert_eq!(
-        ended
-            .expect(
-                0,
-                &["No no-such found in ghcr.io/runwhen-contrib/runwhen-local"]
-            )
-            .stdout,
-        "0\n"
-    );
+    // It is the only image of the chart, so nothing is published and there is no number.
+    let title = "No RunWhen Local image is published at ghcr.io/runwhen-contrib";
+    let reason = "No no-such found in ghcr.io/runwhen-contrib/runwhen-local";
+    assert_eq!(ended.expect(2, &[title, reason]).stdout, "");
     assert_eq!(verdict(&ended, "runwhen-local"), "NotPublished");
+    assert_eq!(
+        ended.json("sli.json")["needs_sync"],
+        serde_json::json!(null)
+    );
+    let ended = check_chart(SLI, &world)
+        .set("CHART_SET", "runwhenLocal.image.tag=no-such")
+        .end();
+    let title = "RunWhen Local image runwhen-local is not published at ghcr.io/runwhen-contrib";
+    assert_eq!(ended.expect(0, &[title]).stdout, "2\n");
 }
 
 #[test]

@@ -109,20 +109,26 @@ fn azure_refusal_makes_every_image_unknown_and_is_one_issue() {
             message: &[
                 "Microsoft Entra login",
                 "AADSTS7000215",
-                "the client secret is wrong",
+                "put a valid client secret into AZURE_CLIENT_SECRET, then run",
             ],
         },
         Refusal {
             name: "unknown tenant",
             setting: Some(("AZURE_TENANT_ID", UNKNOWN_ID)),
             change: no_change,
-            message: &["AADSTS90002", "check AZURE_TENANT_ID"],
+            message: &[
+                "AADSTS90002",
+                "put the id of an existing tenant into AZURE_TENANT_ID",
+            ],
         },
         Refusal {
             name: "unknown application",
             setting: Some(("AZURE_CLIENT_ID", UNKNOWN_ID)),
             change: no_change,
-            message: &["AADSTS700016", "check AZURE_CLIENT_ID"],
+            message: &[
+                "AADSTS700016",
+                "put the id of an application of this tenant into AZURE_CLIENT_ID",
+            ],
         },
         Refusal {
             name: "firewall",
@@ -171,6 +177,10 @@ fn azure_refusal_makes_every_image_unknown_and_is_one_issue() {
             );
             let issues = ended.json("issues.json");
             assert_eq!(issues.as_array().map(Vec::len), Some(1), "{issues}");
+            let details = issues[0]["details"].as_str().unwrap_or_default();
+            let command =
+                details.contains("az role assignment create --role \"Container Registry Data");
+            assert_eq!(command, case.name == "role to pull", "{details}");
         },
     );
 }

@@ -4,6 +4,7 @@
 mod catalog;
 mod catalog_failures;
 mod failures;
+mod issues;
 mod machine;
 mod outputs;
 mod registry_responses;

@@ -16,7 +16,7 @@ fn world(scenario: &str) -> Sandbox {
 fn outdated_images_are_counted_and_stdout_is_only_the_number() {
     let world = world("outdated");
     let ended = run(SLI, &world).end();
-    ended.expect(0, &["to be synced"]);
+    ended.expect(0, &["5 CodeCollection images need a sync to ACR myacr"]);
     assert_eq!(ended.stdout, "5\n");
     let all = ended.json("sli.json");
     assert_eq!(all["needs_sync"], 5);
@@ -137,7 +137,7 @@ fn branch_without_images_is_a_wrong_setting() {
         &[
             "No no-such-branch-latest found in",
             "which has these branches: feature-x, main",
-            "check REF",
+            "Set REF to a branch",
         ],
     );
     assert!(!ended.stderr.contains("CODECOLLECTION_SOURCE"));
@@ -244,10 +244,7 @@ fn artifacts_are_where_other_tools_read_them() {
         })
         .collect();
     names.sort();
-    assert_eq!(
-        names,
-        ["cc_images_to_update.json", "issues.json", "sli.json"]
-    );
+    assert_eq!(names, ["cc_images_to_update.json", "codecollection"]);
 }
 
 /// The filters with which the original counts the two files, as in `[ -f … ] && cat … | jq … | tr -d '\\n'`.
@@ -359,7 +356,10 @@ fn filters_of_the_original_fail_on_artifacts_of_an_incomplete_check() {
 fn branch_that_no_source_has_is_not_an_empty_list() {
     let world = world("outdated");
     let ended = run(SLI, &world).set("REF", "nosuch").end();
-    ended.expect(2, &["check REF"]);
+    ended.expect(
+        2,
+        &["No CodeCollection image is published at us-west1-docker.pkg.dev/"],
+    );
     assert_eq!(ended.json("cc_images_to_update.json"), false);
     let all = ended.json("sli.json");
     assert_eq!(
@@ -391,8 +391,30 @@ fn destination_has_its_registry_in_every_artifact() {
         }
     }
     let issues = ended.json("issues.json").to_string();
-    assert!(
-        issues.contains(&format!(" for {ACR}/runwhen/{ONE}:")),
-        "{issues}"
-    );
+    assert!(issues.contains(&format!(" to {ACR}/runwhen:")), "{issues}");
+}
+
+#[test]
+fn runs_of_each_category_do_not_overwrite_results_of_the_other() {
+    let world = world("outdated");
+    let shared = tempfile::tempdir().expect("a folder");
+    let folder = shared.path().display().to_string();
+    for images in ["all", "codecollection", "runwhen-local"] {
+        let run = run(SLI, &world).set("IMAGES", images);
+        run.set("OUTPUT_DIR", &*folder).end().expect(0, &[]);
+    }
+    let count = |name: &str| {
+        let text = std::fs::read_to_string(shared.path().join(name)).expect("a file");
+        let all: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        all["needs_sync"].as_u64()
+    };
+    assert_eq!(count("azure-rw-acr-sync/sli.json"), Some(8));
+    assert_eq!(count("azure-rw-acr-sync/codecollection/sli.json"), Some(5));
+    assert_eq!(count("azure-rw-acr-sync/runwhen-local/sli.json"), Some(3));
+    for name in [
+        "azure-rw-acr-sync/cc_images_to_update.json",
+        "images_to_update.json",
+    ] {
+        assert!(shared.path().join(name).is_file(), "{name}");
+    }
 }

@@ -2,6 +2,7 @@
 
 import copy
 import re
+import textwrap
 
 import pytest
 import yaml
@@ -99,6 +100,17 @@ def test_identity_and_docker_keys_render_their_secrets(root, kind):
         {"name": "DOCKER_USERNAME", "workspaceKey": "hub_user"},
         {"name": "DOCKER_TOKEN", "workspaceKey": "hub_token"},
     ]
+    assert configured(render(root, kind, values))["USE_DOCKER_AUTH"] == "true"
+    # One key alone, or an empty one, is not an account.
+    for missing in ("docker_username_key", "docker_token_key"):
+        for value in (None, ""):
+            part = copy.deepcopy(values)
+            part["custom"][missing] = value
+            if value is None:
+                del part["custom"][missing]
+            rendered = render(root, kind, part, PlatformUndefined)
+            assert configured(rendered)["USE_DOCKER_AUTH"] == "false"
+            assert len(rendered["spec"]["secretsProvided"]) == 1
     # An older workspace builder does not have azure-auth.yaml.
     without = {name: text for name, text in INCLUDES.items() if name != "azure-auth.yaml"}
     assert not render(root, kind, includes=without)["spec"]["secretsProvided"]
@@ -107,7 +119,8 @@ def test_identity_and_docker_keys_render_their_secrets(root, kind):
 def test_indicator_only_checks_and_alerts_at_one_image(root):
     spec = render(root, "sli")["spec"]
     assert configured({"spec": spec})["SYNC_IMAGES"] == "false"
-    assert spec["alerts"] == {"warning": {"operator": ">=", "threshold": "1", "for": ""}}
+    # As upstream: a sync by the taskset has time before the alert.
+    assert spec["alerts"] == {"warning": {"operator": ">=", "threshold": "1", "for": "20m"}}
     assert "alertConfig" not in spec
     # A run must end before the next run starts.
     assert int(configured({"spec": spec})["TIMEOUT_SECONDS"]) < spec["intervalSeconds"]
@@ -122,19 +135,43 @@ def test_slx_has_all_fields(root):
     assert slx["spec"]["owners"] == ["me@example.com"]
 
 
+def blocks(root, document):
+    """The YAML of a document in docs/."""
+    parts = (root / "docs" / document).read_text().split("```yaml\n")[1:]
+    return [yaml.safe_load(textwrap.dedent(part.split("```")[0])) for part in parts]
+
+
 def test_documented_workspace_info_matches_rule_and_templates(root):
-    block = (root / "docs" / "workspaceInfo.md").read_text().split("```yaml\n")[1].split("```")[0]
-    info = yaml.safe_load(block)
+    info, upstream = blocks(root, "workspaceInfo.md")
     assert matches(root, "runner", info["custom"])
     assert {entry["type"] for entry in info["overrides"]["codebundles"]} == {"sli", "runbook"}
-    for entry in info["overrides"]["codebundles"]:
+    for entry in info["overrides"]["codebundles"] + upstream["overrides"]["codebundles"]:
         assert entry["codebundleDirectory"] == "azure-rw-acr-sync"
         assert entry["repoURL"] == EXAMPLE["repo_url"]
         kind = {"sli": "sli", "runbook": "taskset"}[entry["type"]]
         assert entry["configProvided"].keys() <= configured(render(root, kind)).keys()
 
 
-@pytest.mark.parametrize("document", ["docs/workspaceInfo.md", "codebundles/azure-rw-acr-sync/README.md"])
+def test_documented_overrides_bring_the_values_of_the_bash_codebundle(root):
+    given = {entry["type"]: entry["configProvided"] for entry in blocks(root, "workspaceInfo.md")[1]["overrides"]["codebundles"]}
+    # Upstream's templates have these two values, in the indicator and in the taskset.
+    upstream = {"SYNC_IMAGES": "true", "USE_DATE_TAG": "true"}
+    for kind, template in (("sli", "sli"), ("runbook", "taskset")):
+        rendered = configured(render(root, template)) | given[kind]
+        assert {name: rendered[name] for name in upstream} == upstream, kind
+
+
+def test_documented_migration_excludes_the_bash_codebundle(root):
+    (info,) = blocks(root, "migrating.md")
+    own, bash = info["codeCollections"]
+    assert own["repoURL"] == EXAMPLE["repo_url"]
+    # RunWhen Local takes the first pattern that matches.
+    assert bash["codeBundles"] == ["!azure-rw-acr-sync", "*"]
+
+
+@pytest.mark.parametrize(
+    "document", ["docs/workspaceInfo.md", "docs/migrating.md", "codebundles/azure-rw-acr-sync/README.md"]
+)
 def test_every_link_has_a_target(root, document):
     for target, anchor in re.findall(r"\]\(([^)#\s]+)(#[^)]+)?\)", (root / document).read_text()):
         if target.startswith("http"):

@@ -37,7 +37,7 @@ def test_incomplete_check_pushes_nothing(robot, world, collector):
     assert collector.gauges() == {}
 
 
-def test_sync_adds_report_table_and_artifacts(robot, collector):
+def test_sync_adds_report_and_all_results_with_each_image_once(robot, collector):
     run = robot.run("runbook.robot", production=True, **platform(collector))
     assert run.status == {SYNC_CODECOLLECTION: "PASS", SYNC_LOCAL: "PASS"}, run.console
     assert run.lines("issues.jsonl") == []
@@ -45,18 +45,18 @@ def test_sync_adds_report_table_and_artifacts(robot, collector):
     for line in run.lines("report.jsonl"):
         of_task.setdefault(line["taskName"].split(" to ACR ")[0], []).append(line)
     for name, count in ((SYNC_CODECOLLECTION, 5), (SYNC_LOCAL, 3)):
-        text, table, whole, images = of_task[name]
-        assert [line["fmt"] for line in of_task[name]] == ["pre", "table", "json", "json"]
+        text, whole = of_task[name]
+        assert [line["fmt"] for line in of_task[name]] == ["pre", "json"]
         assert f"{count} images: {count} imported and verified" in text["obj"]
         assert text["obj"].startswith("# RunWhen images in myacr.azurecr.io")
-        assert len(table["kwargs"]["body"]) == count
-        assert all(len(row) == len(table["kwargs"]["head"]) for row in table["kwargs"]["body"])
-        assert {row[3] for row in table["kwargs"]["body"]} == {"imported"}
+        assert max(len(line) for line in text["obj"].splitlines()) <= 105
         assert whole["obj"]["status"] == "complete"
         assert whole["obj"]["counts"]["imported"] == count
-        # After the sync, the artifact does not list an image that needs an update.
-        listed = images["obj"]
-        assert listed == [] or not any(image["update_required"] for image in listed.values())
+        assert len(whole["obj"]["images"]) == count
+        tables = text["obj"].split("## Settings")[0]
+        for image in whole["obj"]["images"]:
+            short = image["destination"].rsplit("/", 1)[1].split(":")[0]
+            assert tables.count(f"| {short} ") == 1
 
 
 def test_failed_import_raises_one_complete_issue(robot, world, collector):
@@ -69,7 +69,8 @@ def test_failed_import_raises_one_complete_issue(robot, world, collector):
     assert "could not be imported" in issue["title"]
     for field in ("expected", "actual", "reproduceHint", "nextSteps", "details"):
         assert issue[field], field
-    assert issue["reproduceHint"].startswith("REGISTRY_NAME=myacr.azurecr.io taskset")
+    hint = f"REGISTRY_NAME=myacr.azurecr.io IMAGES=codecollection {robot.executables}/taskset --log-level debug"
+    assert issue["reproduceHint"] == hint
     assert "workspace-utils" in issue["details"]
     assert [line for line in run.lines("report.jsonl") if line["fmt"] == "issue"]
 
@@ -93,6 +94,9 @@ def test_wrong_credentials_raise_one_issue_per_task(robot, collector):
     issues = run.lines("issues.jsonl")
     assert {issue["severity"] for issue in issues} == {2}
     assert len({issue["taskName"] for issue in issues}) == 2
+    # One cause in both tasks has one title.
+    assert [issue["title"] for issue in issues] == ["Microsoft Entra refused the login for ACR myacr.azurecr.io"] * 2
+    assert all(issue["nextSteps"].startswith("Put a valid client secret into ") for issue in issues)
     assert all("AADSTS7000215" in issue["actual"] + issue["details"] for issue in issues)
 
 
@@ -102,5 +106,15 @@ def test_invalid_setting_raises_one_issue_per_task(robot, collector):
     for issue in run.lines("issues.jsonl"):
         assert issue["severity"] == 2
         assert "SYNC_IMAGES" in issue["details"]
-        assert issue["nextSteps"].splitlines() == ["Fix the problem that the details describe", "Run the task again"]
+        assert issue["title"] == "The settings of azure-rw-acr-sync are wrong for ACR myacr.azurecr.io"
+        steps = issue["nextSteps"].splitlines()
+        assert steps[0].startswith("Correct the variables that the details name") and steps[1:] == ["Run the task again"]
+        assert issue["reproduceHint"].endswith(f" {robot.executables}/taskset --log-level debug")
     assert len(run.lines("issues.jsonl")) == 2
+
+
+def test_missing_executable_raises_one_issue_per_task(robot, collector):
+    run = robot.run("runbook.robot", production=True, ACR_SYNC_HOME="/nowhere", **platform(collector))
+    assert set(run.status.values()) == {"FAIL"}
+    titles = [issue["title"] for issue in run.lines("issues.jsonl")]
+    assert titles == ["The worker's image does not contain azure-rw-acr-sync"] * 2

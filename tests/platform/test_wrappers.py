@@ -41,6 +41,7 @@ def test_indicator_after_a_sync_pushes_zero(robot):
     assert run.status == dict.fromkeys([SYNC_CODECOLLECTION, SYNC_LOCAL], "PASS"), run.console
     assert "5 images: 5 imported and verified" in run.console
     assert "3 images: 3 imported and verified" in run.console
+    assert run.message[SYNC_LOCAL] == "3 RunWhen Local images: 3 imported and verified"
     assert robot.run("sli.robot").pushed() == {"codecollection": 0, "runwhen_local": 0, None: 0}
 
 
@@ -59,9 +60,33 @@ def test_incomplete_check_pushes_nothing_and_reports_the_reason(robot, world):
     run = robot.run("sli.robot")
     assert run.status == {CHECK_CODECOLLECTION: "FAIL", CHECK_LOCAL: "PASS", PUSH: "FAIL"}, run.console
     assert run.pushed() == {}
-    assert "no metric: the check is incomplete" in run.message[PUSH]
+    assert "No metric is pushed, because the number of images is not known" in run.message[PUSH]
     for name in (CHECK_CODECOLLECTION, PUSH):
         assert "HTML where JSON was expected" in run.message[name]
+        # Neither text mentions images of the other category, or those that only need a sync.
+        assert "RunWhen Local" not in run.message[name] and "need a sync" not in run.message[name]
+    assert run.message[CHECK_LOCAL] == "3 of 3 RunWhen Local images need a sync"
+
+
+def test_branch_without_images_fails_its_task_and_the_metric(robot):
+    run = robot.run("sli.robot", REF="nosuch")
+    assert run.status == {CHECK_CODECOLLECTION: "FAIL", CHECK_LOCAL: "PASS", PUSH: "FAIL"}, run.console
+    assert run.pushed() == {}
+    for name in (CHECK_CODECOLLECTION, PUSH):
+        assert "No CodeCollection image is published at us-west1-docker.pkg.dev/" in run.message[name]
+        assert "REF=nosuch" in run.message[name]
+        assert "RunWhen Local" not in run.message[name]
+    run = robot.run("runbook.robot", REF="nosuch")
+    assert run.status == {SYNC_CODECOLLECTION: "FAIL", SYNC_LOCAL: "PASS"}, run.console
+
+
+@pytest.mark.parametrize(("file", "task"), [("sli.robot", CHECK_LOCAL), ("runbook.robot", SYNC_LOCAL)])
+def test_chart_of_which_no_image_is_published_fails_its_task(robot, file, task):
+    run = robot.run(file, CHART_SET="runner.enabled=false,runwhenLocal.image.tag=nosuch")
+    assert run.status[task] == "FAIL", run.console
+    assert "No RunWhen Local image is published at ghcr.io/runwhen-contrib" in run.message[task]
+    assert "CodeCollection" not in run.message[task]
+    assert run.pushed() == {}
 
 
 def test_failed_import_fails_only_its_task_and_raises_one_issue(robot, world):
@@ -90,6 +115,11 @@ def test_wrong_credentials_fail_every_task_with_the_error_of_azure(robot):
     run = robot.run("runbook.robot", secrets=wrong)
     assert set(run.status.values()) == {"FAIL"}
     assert "AADSTS7000215" in run.message[SYNC_LOCAL]
+    # The platform knows where the secret is.
+    keys = json.dumps({"az_clientSecret": "k8s:file@secret/azure-sp:clientSecret"})
+    named = robot.run("sli.robot", secrets=wrong, RW_SECRETS_KEYS=keys)
+    step = "Put a valid client secret into the Kubernetes secret azure-sp (key clientSecret), then run the task again"
+    assert step in named.message[CHECK_LOCAL] and "CodeCollection" not in named.message[CHECK_LOCAL]
     assert "Raising Issue: Severity: 2" in run.console
 
 
@@ -192,7 +222,7 @@ def test_executables_next_to_the_file_or_on_path_are_found_but_not_those_of_util
     robot.bundle = bundle
     # The `taskset` of util-linux is on PATH.
     run = robot.run("runbook.robot", ACR_SYNC_HOME="")
-    assert "the executable taskset is neither in ACR_SYNC_HOME" in run.message[SYNC_LOCAL], run.console
+    assert "The executable taskset is neither in ACR_SYNC_HOME" in run.message[SYNC_LOCAL], run.console
     path = f"/usr/bin:/bin:{executables}"
     assert robot.run("sli.robot", ACR_SYNC_HOME="", PATH=path).pushed()[None] == 8
     (bundle / "sli").symlink_to(executables / "sli")
@@ -208,3 +238,18 @@ def test_artifacts_are_written_where_other_tools_read_them(robot):
     assert len(outdated) == 5
     images = json.loads((run.temporary / "images_to_update.json").read_text())
     assert len(images) == 3
+
+
+def test_files_of_a_task_are_not_overwritten_by_the_other_task_or_robot(robot):
+    run = robot.run("runbook.robot")
+    folder = run.output / "azure-rw-acr-sync"
+    for category, count in (("codecollection", 5), ("runwhen-local", 3)):
+        result = json.loads((folder / category / "taskset.json").read_text())
+        assert result["counts"]["imported"] == count
+        assert json.loads((folder / category / "issues.json").read_text()) == []
+        for name in ("sync-report.md", "sync-report.html"):
+            assert f"{count} images: {count} imported and verified" in (folder / category / name).read_text()
+    # Robot Framework's own report.
+    assert "robot" in (run.output / "report.html").read_text().lower()
+    assert json.loads((folder / "cc_images_to_update.json").read_text()) == []
+    assert len(json.loads((run.temporary / "images_to_update.json").read_text())) == 3

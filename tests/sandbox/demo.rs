@@ -28,7 +28,10 @@ fn demo_syncs_eight_images_and_writes_a_report() {
         !text.contains('\u{1b}'),
         "escape sequences without a terminal"
     );
-    for name in ["report.md", "report.html"] {
-        assert!(folder.path().join(name).is_file(), "{name}");
+    for name in ["sync-report.md", "sync-report.html"] {
+        assert!(
+            folder.path().join("azure-rw-acr-sync").join(name).is_file(),
+            "{name}"
+        );
     }
 }

@@ -246,7 +246,7 @@ fn refusal_with_line_breaks_and_quotes_is_shown_for_every_kind_of_credentials() 
             5,
             &[
                 "was refused: invalid_client: AADSTS7000215: Invalid client secret provided.",
-                "the client secret is wrong",
+                "put a valid client secret into ",
             ],
         );
         for part in ["borrowed", "Trace ID", "Timestamp"] {

@@ -86,16 +86,17 @@ const HOSTILE: [&str; 9] = [
 /// No output of a run has an effect where it is shown.
 #[track_caller]
 fn output_is_only_text(ended: &Ended) {
-    let folder = ended.folder.path().join("azure-rw-acr-sync");
-    let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("a file");
-    let (markdown, html) = (ended.report("report.md"), ended.report("report.html"));
+    let (markdown, html) = (
+        ended.report("sync-report.md"),
+        ended.report("sync-report.html"),
+    );
     let texts = [
         ("stdout", ended.stdout.clone()),
         ("stderr", ended.stderr.clone()),
-        ("report.md", markdown.clone()),
-        ("report.html", html.clone()),
-        ("issues.json", read("issues.json")),
-        ("taskset.json", read("taskset.json")),
+        ("sync-report.md", markdown.clone()),
+        ("sync-report.html", html.clone()),
+        ("issues.json", ended.report("issues.json")),
+        ("taskset.json", ended.report("taskset.json")),
     ];
     for (place, text) in &texts {
         let acts = |c: char| {

@@ -12,7 +12,7 @@ pub mod secrets;
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -215,15 +215,24 @@ fn secrets(world: &Sandbox, environment: &BTreeMap<String, String>) -> Vec<Strin
 impl Ended {
     /// The JSON artifact of this name.
     pub fn json(&self, name: &str) -> Value {
-        let path = self.folder.path().join("azure-rw-acr-sync").join(name);
+        let path = self.artifact(name);
         let text = std::fs::read_to_string(&path)
             .unwrap_or_else(|error| panic!("{}: {error}\n{}", path.display(), self.stderr));
         serde_json::from_str(&text).expect("an artifact is whole JSON")
     }
 
+    /// The path of an artifact or report: the run's own folder is that of its category, if it has only one.
+    fn artifact(&self, name: &str) -> PathBuf {
+        let folder = self.folder.path().join("azure-rw-acr-sync");
+        let own = ["codecollection", "runwhen-local"].map(|category| folder.join(category));
+        let found = own.into_iter().map(|own| own.join(name));
+        let found = found.into_iter().find(|path| path.is_file());
+        found.unwrap_or_else(|| folder.join(name))
+    }
+
     /// The text of a report.
     pub fn report(&self, name: &str) -> String {
-        std::fs::read_to_string(self.folder.path().join(name)).expect("a report")
+        std::fs::read_to_string(self.artifact(name)).expect("a report")
     }
 
     /// Verdicts by the last segment of the image's source.

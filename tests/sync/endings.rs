@@ -49,8 +49,8 @@ fn has_all_files(ended: &Ended) {
         "azure-rw-acr-sync/cc_images_to_update.json",
         "azure-rw-acr-sync/issues.json",
         "images_to_update.json",
-        "report.md",
-        "report.html",
+        "azure-rw-acr-sync/sync-report.md",
+        "azure-rw-acr-sync/sync-report.html",
     ] {
         assert!(ended.folder.path().join(name).is_file(), "{name}");
     }
@@ -119,7 +119,8 @@ fn full_pipe() -> (std::io::PipeReader, Stdio) {
 /// Waits until the run has written its last file, so that it is about to print its report.
 fn wait_until_it_prints(run: &Run<'_>) {
     let started = Instant::now();
-    while !run.folder().join("report.html").is_file() {
+    let report = "azure-rw-acr-sync/codecollection/sync-report.html";
+    while !run.folder().join(report).is_file() {
         assert!(started.elapsed() < Duration::from_secs(60), "no report");
         sleep(Duration::from_millis(20));
     }

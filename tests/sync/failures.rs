@@ -88,7 +88,7 @@ fn wrong_subscription_names_the_setting_to_correct() {
             "99999999-2222-3333-4444-555555555555",
         )
         .end();
-    let advice = "AZURE_RESOURCE_SUBSCRIPTION_ID must be the subscription that holds the registry: correct it";
+    let advice = "set AZURE_RESOURCE_SUBSCRIPTION_ID to the subscription that holds the registry";
     ended.expect(5, &["SubscriptionNotFound", advice]);
 }
 
@@ -151,7 +151,7 @@ fn locked_tag_is_reported_and_not_imported() {
         ],
     );
     assert_eq!(imports_of(&world, ONE), 0);
-    for text in [&ended.stdout, &ended.report("report.html")] {
+    for text in [&ended.stdout, &ended.report("sync-report.html")] {
         assert!(!text.contains("&lt;"), "{text}");
         assert!(
             text.contains(&command) || text.contains(&command.replace("--", "\\-\\-")),

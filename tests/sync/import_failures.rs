@@ -101,7 +101,11 @@ fn import_with_another_digest_has_failed() {
         "do not deploy the image",
     ];
     let ended = one_fails(&world, &parts);
-    assert!(ended.report("report.html").contains("after the import"));
+    assert!(
+        ended
+            .report("sync-report.html")
+            .contains("after the import")
+    );
 }
 
 #[test]
@@ -181,7 +185,7 @@ fn nested_details_of_a_failure_are_in_the_issue() {
         ended.json("taskset.json").to_string(),
         ended.stdout.clone(),
         ended.stderr.clone(),
-        ended.report("report.html").replace("&#x3D;", "="),
+        ended.report("sync-report.html").replace("&#x3D;", "="),
     ] {
         assert!(
             text.contains("CopyFailed") && text.contains("BlobTimeout"),
@@ -207,7 +211,7 @@ fn two_different_causes_are_both_in_the_report() {
     ended.expect(4, &[]);
     for text in [
         ended.stdout.clone(),
-        ended.report("report.html"),
+        ended.report("sync-report.html"),
         ended.json("issues.json").to_string(),
     ] {
         for cause in ["Error copying blobs", "Unexpected response status code"] {

@@ -43,7 +43,7 @@ fn missing_images_are_imported_by_digest_verified_and_reported() {
             "{body}"
         );
     }
-    assert_eq!(ended.report("report.md"), ended.stdout);
+    assert_eq!(ended.report("sync-report.md"), ended.stdout);
     assert!(
         ended.stdout.contains("5 images: 5 imported and verified."),
         "{}",
@@ -196,7 +196,7 @@ fn previous_digest_of_an_overwritten_tag_is_reported() {
         );
         for text in [
             ended.stdout.clone(),
-            ended.report("report.html"),
+            ended.report("sync-report.html"),
             ended.json("issues.json").to_string(),
         ] {
             assert!(text.contains(&previous), "{text}");
@@ -354,7 +354,7 @@ fn every_form_of_credentials_is_accepted() {
 #[test]
 fn html_report_needs_no_other_file() {
     let world = world("outdated");
-    let html = run(TASKSET, &world).end().report("report.html");
+    let html = run(TASKSET, &world).end().report("sync-report.html");
     for needed in [
         "prefers-color-scheme: dark",
         "@media print",
@@ -377,4 +377,31 @@ fn pipe_gets_no_progress_display() {
         "{:?}",
         ended.stderr
     );
+}
+
+#[test]
+fn text_of_the_report_has_each_image_once_in_lines_of_a_hundred_columns() {
+    for scenario in ["outdated", "up-to-date"] {
+        let world = world(scenario);
+        let ended = run(TASKSET, &world).unset(&["IMAGES"]).end();
+        ended.expect(0, &[]);
+        let longest = ended.stdout.lines().map(|line| line.chars().count()).max();
+        assert!(
+            longest.is_some_and(|longest| longest <= 105),
+            "{}",
+            ended.stdout
+        );
+        let text = ended.stdout.split("## Settings").next().unwrap_or_default();
+        let count = |part: &str| text.matches(part).count();
+        for name in scenario::CODE_COLLECTIONS {
+            assert_eq!(count(name), 1, "{}", ended.stdout);
+        }
+        for name in ["opentelemetry-collector ", "| runner ", "| runwhen-local "] {
+            assert_eq!(count(name), 1, "{}", ended.stdout);
+        }
+        assert_eq!(
+            count("us-west1-docker.pkg.dev/runwhen-nonprod-beta/public-images"),
+            1
+        );
+    }
 }

@@ -246,7 +246,7 @@ impl Tokens for AcrTokens {
         let problem = response.unexpected();
         match problem.cause {
             Cause::AccessDenied => problem.advise(format!(
-                "the identity lacks the role to read this registry: grant it 'Container Registry Data Importer and Data Reader' \
+                "the identity lacks the role to read this registry: grant the identity 'Container Registry Data Importer and Data Reader' \
                  on the registry; {}",
                 self.roles_to_check()
             )),

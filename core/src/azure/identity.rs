@@ -25,7 +25,7 @@ use serde::de::IgnoredAny;
 use url::form_urlencoded;
 
 use super::certificate::{CertificateAssertion, GivenAssertion};
-use super::{Credentials, Login, ManagedIdentity};
+use super::{Credentials, Login, ManagedIdentity, Places};
 use crate::problem::{Cause, Problem, Side};
 use crate::text::{for_message, strip_control};
 use crate::wire::{Request, Response, Wire, chain};
@@ -159,7 +159,8 @@ impl Identity {
             self.login.origin,
             for_message(reason)
         );
-        let advice = explained(reason).map_or_else(|| self.how_to_log_in(), ToOwned::to_owned);
+        let advice = explained(reason, &self.login.places);
+        let advice = advice.unwrap_or_else(|| self.how_to_log_in());
         Problem::new(Side::Entra, Cause::AccessDenied, what).advise(advice)
     }
 
@@ -177,25 +178,44 @@ impl Identity {
 }
 
 /// Advice for an error code of Entra. Source: Microsoft, "Entra authentication error codes".
-fn explained(reason: &str) -> Option<&'static str> {
+fn explained(reason: &str, places: &Places) -> Option<String> {
+    let Places {
+        tenant,
+        client,
+        secret,
+    } = places;
     let digits = reason.split("AADSTS").nth(1)?;
     let end = digits
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(digits.len());
-    Some(match digits[..end].parse().ok()? {
-        7_000_215 => "the client secret is wrong: use the secret's value, not its id",
-        7_000_222 => "the client secret has expired: create a new one",
-        90_002 => "the tenant does not exist: check AZURE_TENANT_ID and AZURE_CLOUD",
-        900_023 => "the tenant is not a valid id: check AZURE_TENANT_ID",
+    let text = match digits[..end].parse().ok()? {
+        7_000_215 => {
+            return Some(format!(
+                "put a valid client secret into {secret}, then run the task again; the secret's value is needed, not its id"
+            ));
+        }
+        7_000_222 => {
+            return Some(format!(
+                "create a new client secret for the application, put its value into {secret}, then run the task again"
+            ));
+        }
+        90_002 | 900_023 => {
+            return Some(format!(
+                "put the id of an existing tenant into {tenant}, then run the task again; check AZURE_CLOUD if the tenant is right"
+            ));
+        }
         700_016 => {
-            "the application does not exist in this tenant: check AZURE_CLIENT_ID and AZURE_TENANT_ID"
+            return Some(format!(
+                "put the id of an application of this tenant into {client}, then run the task again; check {tenant} if the \
+                 application is right"
+            ));
         }
         700_211 | 700_212 | 700_213 | 70_021 => {
-            "no federated credential matches this service account: check its issuer, subject and audience"
+            "add a federated credential with the issuer, subject and audience of this service account to the application"
         }
-        700_027 => "the certificate is not registered with the application, or has expired",
+        700_027 => "register the certificate with the application, or replace it if it has expired",
         700_024 => "the login was signed with a wrong time: set the clock of this machine",
-        7_000_112 => "the application is disabled in this tenant",
+        7_000_112 => "enable the application in this tenant, or use another one",
         // 53000 to 53002 require a managed device, which a service principal is not.
         53_000..=53_004 | 530_032..=530_035 => {
             "a Conditional Access policy of the tenant blocks this login, often because of the network it comes from: \
@@ -209,7 +229,8 @@ fn explained(reason: &str) -> Option<&'static str> {
              --namespace Microsoft.ContainerRegistry)"
         }
         _ => return None,
-    })
+    };
+    Some(text.to_owned())
 }
 
 /// The tenant of a token: its `tid` claim.
@@ -436,15 +457,16 @@ impl HttpClient for EntraTransport {
 
 #[cfg(test)]
 mod tests {
-    use super::explained;
+    use super::{Places, explained};
 
     #[test]
     fn only_a_whole_error_code_has_advice() {
-        let advice = |text: &str| explained(text).unwrap_or("none");
+        let places = Places::all("the secret azure-sp");
+        let advice = |text: &str| explained(text, &places).unwrap_or_else(|| "none".to_owned());
         for (reason, part) in [
             (
                 "invalid_client: AADSTS7000215: Invalid client secret",
-                "secret's value",
+                "put a valid client secret into the secret azure-sp, then run",
             ),
             ("AADSTS700021", "none"),
             ("AADSTS70021: no match", "federated"),

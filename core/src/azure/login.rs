@@ -60,6 +60,8 @@ pub struct Login {
     pub credentials: Credentials,
     /// The place where they were found, for the log and the report.
     pub origin: String,
+    /// The places that a next step names.
+    pub places: Places,
     /// The subscription that is stored with them.
     pub subscription: Option<String>,
     /// The cloud that is stored with them.
@@ -68,11 +70,33 @@ pub struct Login {
     pub passed_over: Vec<String>,
 }
 
+/// Where the parts of a service principal are stored, each as the object of a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    pub tenant: String,
+    pub client: String,
+    pub secret: String,
+}
+
+impl Places {
+    /// One place for all parts.
+    pub(crate) fn all(place: &str) -> Self {
+        Self {
+            tenant: place.to_owned(),
+            client: place.to_owned(),
+            secret: place.to_owned(),
+        }
+    }
+}
+
 impl Login {
+    /// The places are those of the origin.
     pub(crate) fn new(credentials: Credentials, origin: impl Into<String>) -> Self {
+        let origin = origin.into();
         Self {
             credentials,
-            origin: origin.into(),
+            places: Places::all(&format!("the {origin}")),
+            origin,
             subscription: None,
             cloud: None,
             passed_over: Vec::new(),

@@ -16,7 +16,7 @@ pub use acr_tags::{is_locked, newest_tags};
 pub use acr_tokens::AcrTokens;
 pub(crate) use certificate::check as check_certificate;
 pub use identity::Identity;
-pub use login::{Credentials, Login, ManagedIdentity};
+pub use login::{Credentials, Login, ManagedIdentity, Places};
 pub use progress::{Progress, Start};
 pub(crate) use refusal::unlock_advice;
 pub use resource_manager::{

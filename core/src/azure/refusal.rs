@@ -45,14 +45,11 @@ impl SubscriptionOrigin {
     /// What to do if it is the wrong one.
     pub(super) fn correction(self) -> &'static str {
         match self {
-            Self::Variable => {
-                "AZURE_RESOURCE_SUBSCRIPTION_ID must be the subscription that holds the registry: correct it"
+            Self::Variable | Self::Listed => {
+                "set AZURE_RESOURCE_SUBSCRIPTION_ID to the subscription that holds the registry"
             }
             Self::Credentials => {
-                "the subscription is the one of the credentials: set AZURE_RESOURCE_SUBSCRIPTION_ID to the one that holds the registry"
-            }
-            Self::Listed => {
-                "set AZURE_RESOURCE_SUBSCRIPTION_ID to the subscription that holds the registry"
+                "set AZURE_RESOURCE_SUBSCRIPTION_ID to the subscription that holds the registry (that of the credentials was used)"
             }
         }
     }
@@ -215,7 +212,7 @@ fn has(said: &str, alternatives: &str) -> bool {
     pattern(&format!(r"(?i)\b({alternatives})\b")).is_match(said)
 }
 
-const IMPORT_ROLE: &str = "the identity lacks the role for this: grant it 'Container Registry Data Importer and Data Reader' on the registry";
+const IMPORT_ROLE: &str = "the identity lacks the role for this: grant the identity 'Container Registry Data Importer and Data Reader' on the registry";
 
 fn meaning_of_access(said: &str, advice: String) -> Option<Meaning> {
     has(said, "AuthorizationFailed|does not have authorization").then_some((
@@ -229,7 +226,7 @@ fn meaning_of_subscription(said: &str, origin: SubscriptionOrigin) -> Option<Mea
     let correction = origin.correction();
     let advice = if has(said, "SubscriptionNotFound|InvalidSubscriptionId") {
         format!(
-            "the identity cannot see this subscription: check its role assignments; {correction}"
+            "the identity cannot see this subscription: check the identity's role assignments; {correction}"
         )
     } else if has(said, "InvalidAuthenticationTokenTenant") {
         format!("the subscription belongs to another tenant than the identity; {correction}")
@@ -265,7 +262,7 @@ fn meaning_of_target(said: &str, registry: &str, targets: &[DestinationTag]) -> 
     } else if has(said, "already exists in target registry") {
         (
             Cause::Rejected,
-            "the tag exists in the ACR and may not be replaced".to_owned(),
+            "the tag exists in the ACR and may not be replaced: delete it there, if it is not needed".to_owned(),
         )
     } else {
         return None;
@@ -293,7 +290,7 @@ fn meaning_of_source(said: &str) -> Option<Meaning> {
     } else if has(said, "UNAUTHORIZED|DENIED") {
         (
             Cause::AccessDenied,
-            "the image is private or its name is wrong, or the credentials for the source are wrong",
+            "the image is private or its name is wrong, or the credentials for the source are wrong: check the image's name, and USE_DOCKER_AUTH if it is from Docker Hub",
         )
     } else if has(
         said,
@@ -309,7 +306,7 @@ fn meaning_of_source(said: &str) -> Option<Meaning> {
     ) {
         (
             Cause::Rejected,
-            "Azure could not read the source's blobs; try again later",
+            "Azure could not read the source's blobs: try again later",
         )
     } else {
         return None;
@@ -326,7 +323,7 @@ pub(crate) fn unlock_advice(registry: &str, targets: &[DestinationTag]) -> Strin
     };
     let commands: Vec<_> = targets.iter().map(command).collect();
     format!(
-        "the tag is locked: unlock it with {}",
+        "the tag is locked: unlock the tag with {}",
         commands.join(" and ")
     )
 }

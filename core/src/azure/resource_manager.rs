@@ -271,7 +271,7 @@ impl ResourceManager {
             let what = "the identity cannot see an enabled subscription";
             return Err(
                 Problem::new(Side::ResourceManager, Cause::AccessDenied, what).advise(
-                    "grant it a role on the registry, or set AZURE_RESOURCE_SUBSCRIPTION_ID",
+                    "grant the identity a role on the registry, or set AZURE_RESOURCE_SUBSCRIPTION_ID",
                 ),
             );
         }
@@ -363,8 +363,8 @@ fn choose(
         (1, Some(found)) => Ok(found),
         (0, _) if count == 0 => Err(problem(Cause::AccessDenied, format!("the identity cannot see a registry in {places}"))
             .advise(format!(
-                "this usually means that the identity lacks registries/read: grant it 'Container Registry Data \
-                 Importer and Data Reader' on the registry; or another subscription holds it: {correction}"
+                "the identity probably lacks registries/read: grant the identity 'Container Registry Data Importer and \
+                 Data Reader' on the registry; if another subscription holds the registry, {correction}"
             ))),
         (0, _) => Err(problem(Cause::NotFound, format!(
             "registry {} is not among the {count} that the identity can see in {places}: {}", name, named(&others)

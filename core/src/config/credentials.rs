@@ -16,9 +16,10 @@ mod principal_text;
 use std::path::Path;
 
 use super::reader::Reader;
+use super::secret_places::SecretPlaces;
 use super::variables::{AZURE_PRINCIPAL, PLATFORM_PRINCIPAL, PrincipalVariables};
 use super::{Inputs, Mistake, Variable, values, variables};
-use crate::azure::{Credentials, Login, ManagedIdentity};
+use crate::azure::{Credentials, Login, ManagedIdentity, Places};
 use principal_text::PrincipalText;
 
 /// The result of reading one form: a login, none (the next form is read), or mistakes.
@@ -104,7 +105,13 @@ fn principal(
         secret: value.into(),
     };
     let origin = format!("service principal of {}", secret.name);
+    let places = secret_places(inputs);
     let mut login = Login::new(credentials, origin);
+    login.places = Places {
+        tenant: places.of(tenant),
+        client: places.of(client),
+        secret: places.of(secret),
+    };
     login.subscription = inputs.get(subscription);
     Ok(Some(login))
 }
@@ -115,12 +122,15 @@ fn from_secret(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Found {
         return Ok(None);
     };
     let wrong = |reason: String| vec![mistake(variable, reason)];
-    let (text, origin) = if looks_like_path(&text) {
+    let (text, origin, place) = if looks_like_path(&text) {
         let content = (inputs.file)(Path::new(&text))
             .map_err(|error| wrong(format!("the file that it names cannot be read: {error}")))?;
-        (content, format!("file named by {}", variable.name))
+        let origin = format!("file named by {}", variable.name);
+        let place = format!("the {origin}");
+        (content, origin, place)
     } else {
-        (text, variable.name.to_owned())
+        let place = secret_places(inputs).of(variable);
+        (text, variable.name.to_owned(), place)
     };
     let principal = match PrincipalText::parse(&text) {
         Ok(PrincipalText::Principal(principal)) => principal,
@@ -138,8 +148,14 @@ fn from_secret(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Found {
         secret: principal.secret,
     };
     let mut login = Login::new(credentials, origin);
+    login.places = Places::all(&place);
     login.subscription = principal.subscription;
     Ok(Some(login))
+}
+
+fn secret_places(inputs: &Inputs<'_>) -> SecretPlaces {
+    let keys = inputs.get(&variables::RW_SECRETS_KEYS);
+    SecretPlaces::parse(&keys.unwrap_or_default())
 }
 
 fn workload_identity(inputs: &Inputs<'_>, _: &mut Vec<String>) -> Found {
@@ -180,6 +196,11 @@ fn workload_identity(inputs: &Inputs<'_>, _: &mut Vec<String>) -> Found {
         token_file: path.into(),
     };
     let mut login = Login::new(credentials, "workload identity");
+    login.places = Places {
+        tenant: AZURE_PRINCIPAL.tenant.name.to_owned(),
+        client: AZURE_PRINCIPAL.client.name.to_owned(),
+        secret: variable.name.to_owned(),
+    };
     login.subscription = inputs.get(&AZURE_PRINCIPAL.subscription);
     Ok(Some(login))
 }

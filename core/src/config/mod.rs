@@ -8,11 +8,13 @@
 
 mod catalog;
 mod chart;
+mod command;
 mod credentials;
 mod metric_push;
 mod reader;
 mod registry_login;
 mod registry_name;
+mod secret_places;
 mod secrets;
 mod setting;
 mod values;
@@ -69,6 +71,8 @@ impl Program {
 
 /// The sources of a configuration.
 pub struct Inputs<'a> {
+    /// The path of the executable, for the command that repeats the run.
+    pub executable: &'a str,
     /// Returns the value of a variable if it is set.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
     /// Returns the text of a file that a variable names.
@@ -193,6 +197,8 @@ pub struct Config {
     pub network: Network,
     /// The collector to which the number is pushed.
     pub metric_push: Option<MetricPush>,
+    /// The command that repeats this run, without secrets.
+    pub command: String,
 }
 
 /// A variable with a value that cannot be used.
@@ -353,6 +359,7 @@ impl Reader<'_> {
             entra_host: Some(self.read(&variables::AZURE_AUTHORITY_HOST)),
             network: Some(self.network()),
             metric_push: Some(self.metric_push()),
+            command: Some(self.command()),
         })
     }
 }

@@ -44,6 +44,7 @@ impl Config {
             entra_host: _,
             network,
             metric_push,
+            command: _,
         } = self;
         let Target {
             registry: _,
@@ -68,6 +69,7 @@ fn of_login(login: &Login) -> Vec<SecretString> {
     let Login {
         credentials,
         origin: _,
+        places: _,
         subscription: _,
         cloud: _,
         passed_over: _,

@@ -15,6 +15,7 @@ fn read_as(program: Program, variables: &[(&str, &str)]) -> Result<Config, Mista
     Config::read(
         program,
         &Inputs {
+            executable: "/opt/acr-sync/bin/taskset",
             variable: &variable,
             file: &file,
             docker_login: &|_, _| Ok(None),
@@ -301,6 +302,7 @@ fn url_in_a_variable_never_shows_its_user_password_or_query() {
             };
             let file = |_: &Path| Err(io::ErrorKind::NotFound.into());
             let inputs = Inputs {
+                executable: "sli",
                 variable: &given,
                 file: &file,
                 docker_login: &|_, _| Ok(None),

@@ -237,7 +237,7 @@ settings! {
             "OUTPUT_DIR",
             "DIR",
             values::folder,
-            "Where report.md and report.html go, and the JSON artifacts, in a folder azure-rw-acr-sync.",
+            "Where reports and artifacts go, in a folder azure-rw-acr-sync.",
         )
         .default(".");
 
@@ -399,6 +399,13 @@ settings! {
             "Where tokens come from; https only.",
         )
         .unset_means("the cloud's");
+
+        RW_SECRETS_KEYS: String = Setting::new(
+            "RW_SECRETS_KEYS",
+            "JSON",
+            values::text,
+            "Where the platform reads each secret; the wrappers pass it, and next steps name these places.",
+        );
     }
 
     "Network" {

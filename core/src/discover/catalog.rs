@@ -346,7 +346,7 @@ impl NoImage {
         match (self, wanted) {
             (Self::NoImages, _) => Absence {
                 reason: format!("the catalog has no image of {slug}"),
-                advice: "the collection is not built yet: run again later".to_owned(),
+                advice: "wait until the collection is built, and run again".to_owned(),
             },
             (Self::NoSuchRef, CatalogWanted::Pointer(pointer)) => Absence {
                 reason: format!("the catalog has no {} image of {slug}", pointer.name()),
@@ -359,9 +359,8 @@ impl NoImage {
                 };
                 Absence {
                     reason: format!("the collection {slug} does not have the ref {git_ref}{has}"),
-                    advice:
-                        "check REF: it must be a branch, tag or release for which images are built"
-                            .to_owned(),
+                    advice: "set REF to a branch, tag or release of which images are published"
+                        .to_owned(),
                 }
             }
         }

@@ -122,7 +122,7 @@ impl Observer<'_> {
         let named = full_name(source, Some(tag), digest.as_ref());
         Ok(SourceState::NotPublished(Absence {
             reason: format!("the catalog names {named}, which the registry no longer has"),
-            advice: "the catalog may be about to be refreshed: run again in a few minutes"
+            advice: "run again in a few minutes: the catalog may be about to be refreshed"
                 .to_owned(),
         }))
     }
@@ -141,7 +141,7 @@ impl Observer<'_> {
         }
         Ok(SourceState::NotPublished(Absence {
             reason: format!("No {wanted} found in {source}"),
-            advice: "the chart names an image that does not exist: check CHART_SET, CHART_VALUES and CHART_VERSION".to_owned(),
+            advice: "correct the image in CHART_SET or CHART_VALUES, or choose another chart with CHART_VERSION".to_owned(),
         }))
     }
 

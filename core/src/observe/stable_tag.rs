@@ -187,8 +187,9 @@ impl Search<'_> {
             }
             None => Ok(SourceState::NotPublished(Absence {
                 reason: what,
-                advice: "the image may not be built for this branch yet: run again later"
-                    .to_owned(),
+                advice:
+                    "wait until the image is built for this branch, or set REF to another branch"
+                        .to_owned(),
             })),
         }
     }
@@ -360,7 +361,7 @@ fn no_repository(reason: String) -> SourceState {
     SourceState::NotPublished(Absence {
         reason,
         advice:
-            "RunWhen has moved its CodeCollections to a catalog; set CODECOLLECTION_SOURCE=catalog"
+            "set CODECOLLECTION_SOURCE=catalog: RunWhen has moved its CodeCollections to a catalog"
                 .to_owned(),
     })
 }
@@ -377,7 +378,7 @@ fn without_latest(latest: &Tag, place: &str, list: &TagList) -> SourceState {
     };
     SourceState::NotPublished(Absence {
         reason: format!("{what}, which has {has}"),
-        advice: "check REF: it must be a branch for which images are built".to_owned(),
+        advice: "set REF to a branch of which images are published, such as main".to_owned(),
     })
 }
 
@@ -388,7 +389,7 @@ impl Doubt {
         if self.left_out > 0 {
             return Some((
                 format!("{} of its {count} tags were not compared", self.left_out),
-                "the registry does not show which tags have the same digest, and there are too many to compare",
+                "the registry does not show which tags have the same digest, and there are too many to compare: delete tags that are not needed",
             ));
         }
         if self.incomplete {

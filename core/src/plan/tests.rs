@@ -301,7 +301,7 @@ fn latest_that_sorts_above_every_version_is_noted() {
     assert!(note(chart_image("latest", None, None, None)).contains("USE_DATE_TAG"));
     let mut image = chart_image("2.0", None, None, None);
     repository_tags(&mut image).has_latest = true;
-    assert!(note(image).contains("remove it"));
+    assert!(note(image).contains("remove the tag latest"));
     assert_eq!(note(chart_image("2.0", None, None, None)), "");
 }
 

@@ -82,7 +82,7 @@ pub(super) fn unproven(response: &Response) -> Problem {
         cause: Cause::NotFound,
         ..response.invalid(what)
     };
-    problem.advise("this response does not prove that the image is absent")
+    problem.advise("run again; this response does not prove that the image is absent")
 }
 
 fn errors(response: &Response) -> Vec<Stated> {

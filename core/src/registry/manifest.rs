@@ -134,7 +134,7 @@ pub(super) fn is_schema_1(response: &Response) -> bool {
 pub(super) fn schema_1(response: &Response) -> Problem {
     response
         .invalid("schema 1 manifests (Docker's format before 2016) cannot be verified or imported")
-        .advise("the publisher must push the image again with a current tool")
+        .advise("let the publisher push the image again with a current tool")
 }
 
 /// Reads a manifest and checks its bytes against every digest that was claimed for them.

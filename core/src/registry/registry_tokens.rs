@@ -341,7 +341,7 @@ impl Tokens for RegistryTokens {
                             "the registry requires a token from {}, which does not belong to it",
                             crate::wire::redacted(realm)
                         ))
-                        .advise("no request was sent there; check the image's name"));
+                        .advise("check the image's name; no request was sent there"));
                 }
                 true
             }
@@ -358,7 +358,7 @@ impl Tokens for RegistryTokens {
         match (problem.cause, self.side) {
             (Cause::AccessDenied, Side::Destination) => problem.advise(LOGIN_ADVICE),
             (Cause::AccessDenied, _) => problem
-                .advise("the image is private, its name is wrong, or a proxy blocks the request"),
+                .advise("the image is private, its name is wrong, or a proxy blocks the request: check the image's name and the proxy's rules"),
             _ => problem,
         }
     }

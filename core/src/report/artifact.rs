@@ -1,5 +1,7 @@
 //! The JSON files that a run writes for other programs.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::row::NOWHERE;
@@ -7,8 +9,17 @@ use super::{ActionResult, Report, Row};
 use crate::discover::Category;
 use crate::plan::Verdict;
 
-/// The folder of most artifacts, below `OUTPUT_DIR`.
+/// The folder of all files but `images_to_update.json`, below `OUTPUT_DIR`.
 pub const FOLDER: &str = "azure-rw-acr-sync";
+
+/// The folder of a run's own results, below `OUTPUT_DIR`: runs of one category each do not overwrite those of the other.
+pub fn folder(images: &BTreeSet<Category>) -> String {
+    let mut categories = images.iter();
+    match (categories.next(), categories.next()) {
+        (Some(only), None) => format!("{FOLDER}/{}", only.option()),
+        _ => FOLDER.to_owned(),
+    }
+}
 
 /// The folder of an artifact. Other tools read the original's files in these folders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,18 +51,18 @@ impl Artifact {
 
 /// All artifacts of a run.
 pub fn artifacts(report: &Report) -> Vec<Artifact> {
-    let below = |name: &str| format!("{FOLDER}/{name}");
+    let own = |name: &str| format!("{}/{name}", report.folder);
     let mut artifacts = vec![
         Artifact::json(
             Place::Output,
-            below(&format!("{}.json", report.program)),
+            own(&format!("{}.json", report.program)),
             &whole(report),
         ),
-        Artifact::json(Place::Output, below("issues.json"), &json!(report.issues)),
+        Artifact::json(Place::Output, own("issues.json"), &json!(report.issues)),
     ];
     // A category that was not checked must not have a file that means "nothing to do".
     if report.counts_of(Category::CodeCollection).total > 0 {
-        let path = below("cc_images_to_update.json");
+        let path = format!("{FOLDER}/cc_images_to_update.json");
         artifacts.push(Artifact::json(
             Place::Output,
             path,

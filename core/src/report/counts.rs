@@ -77,18 +77,23 @@ impl Report {
     /// The number of images that need a sync when the run ends; `None` if something is unknown.
     pub fn metric(&self) -> Option<usize> {
         let known = self.counts().number();
-        known.filter(|_| !self.nothing_is_published())
+        known.filter(|_| !self.lacks_a_category())
     }
 
     /// The same for one category.
     pub fn metric_of(&self, category: Category) -> Option<usize> {
         let known = self.counts_of(category).number();
-        known.filter(|_| category != Category::CodeCollection || !self.nothing_is_published())
+        known.filter(|_| !self.nothing_is_published(category))
     }
 
-    /// True if no CodeCollection has the branch, so that the setting `REF` must be wrong.
-    pub(super) fn nothing_is_published(&self) -> bool {
-        let counts = self.counts_of(Category::CodeCollection);
+    /// True if the source has none of the images of a category, so that a setting must be wrong: the branch, or the chart.
+    pub(super) fn nothing_is_published(&self, category: Category) -> bool {
+        let counts = self.counts_of(category);
         counts.total > 0 && counts.not_published == counts.total
+    }
+
+    pub(super) fn lacks_a_category(&self) -> bool {
+        let mut categories = Category::ALL.into_iter();
+        categories.any(|category| self.nothing_is_published(category))
     }
 }

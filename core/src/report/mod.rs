@@ -5,8 +5,11 @@ mod counts;
 mod issue;
 mod render;
 mod row;
+mod short;
 mod status;
+mod steps;
 mod table;
+mod title;
 mod transfer;
 
 use std::collections::BTreeMap;
@@ -14,7 +17,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-pub use artifact::{Artifact, FOLDER, Place, artifacts};
+pub use artifact::{Artifact, FOLDER, Place, artifacts, folder};
 pub use counts::Counts;
 pub use issue::Issue;
 pub use render::{RenderError, html, markdown};
@@ -31,6 +34,10 @@ use crate::wire::HostLedger;
 pub struct Report {
     /// `sli` or `taskset`.
     pub program: &'static str,
+    /// The folder of its own files, below `OUTPUT_DIR`.
+    pub folder: String,
+    /// The command that repeats the run.
+    pub command: String,
     /// The registry's login server; `REGISTRY_NAME` if that is not known.
     pub registry: String,
     /// The registry's name in `az acr --name`.
@@ -56,6 +63,10 @@ pub struct Report {
 pub struct RunInfo {
     /// `sli` or `taskset`.
     pub program: &'static str,
+    /// The folder of its own files, below `OUTPUT_DIR`.
+    pub folder: String,
+    /// The command that repeats the run.
+    pub command: String,
     /// The registry's login server; `REGISTRY_NAME` if that is not known.
     pub registry: String,
     /// The registry's name in `az acr --name`.
@@ -90,6 +101,8 @@ impl Report {
         let rows = known.chain(unknown).collect();
         let RunInfo {
             program,
+            folder,
+            command,
             registry,
             resource_name,
             chart,
@@ -101,6 +114,8 @@ impl Report {
         } = info;
         let mut report = Self {
             program,
+            folder,
+            command,
             registry,
             resource_name,
             chart,

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::table::{self, Table};
 use super::transfer;
 use super::{Issue, Report};
+use crate::discover::Category;
 
 /// A template does not fit its data, which is a fault of this program.
 #[derive(Debug, thiserror::Error)]
@@ -23,8 +24,18 @@ struct Page<'a> {
     duration: String,
     requests: u64,
     images: Table,
+    /// The same with short names, by category.
+    short_images: Vec<ShortImages>,
     issues: Vec<ShownIssue<'a>>,
-    others: Vec<Table>,
+    /// The tables after the issues; the workloads are too wide for text.
+    html_tables: Vec<Table>,
+    text_tables: Vec<Table>,
+}
+
+#[derive(Serialize)]
+struct ShortImages {
+    place: String,
+    table: Table,
 }
 
 #[derive(Serialize)]
@@ -69,6 +80,7 @@ fn render(
     handlebars.set_strict_mode(true);
     handlebars.register_escape_fn(escape);
     handlebars.register_helper("markdown_table", Box::new(markdown_table));
+    handlebars.register_helper("markdown_paragraph", Box::new(markdown_paragraph));
     handlebars
         .render_template(template, &page(report))
         .map_err(|error| RenderError(Box::new(error)))
@@ -76,6 +88,10 @@ fn render(
 
 fn page(report: &Report) -> Page<'_> {
     let (summary, mood) = summary(report);
+    let facts = transfer::table(report)
+        .into_iter()
+        .chain([table::settings(report), table::hosts(report)]);
+    let facts: Vec<_> = facts.collect();
     Page {
         title: format!("RunWhen images in {}", report.registry),
         summary,
@@ -84,12 +100,17 @@ fn page(report: &Report) -> Page<'_> {
         duration: table::seconds(report.duration),
         requests: report.hosts.values().map(|host| host.requests).sum(),
         images: table::images(report),
-        issues: report.issues.iter().map(shown_issue).collect(),
-        others: table::wanted_by(report)
+        short_images: Category::ALL
             .into_iter()
-            .chain(transfer::table(report))
-            .chain([table::settings(report), table::hosts(report)])
+            .filter_map(|category| table::short_images(report, category))
+            .map(|(place, table)| ShortImages { place, table })
             .collect(),
+        issues: report.issues.iter().map(shown_issue).collect(),
+        html_tables: table::wanted_by(report)
+            .into_iter()
+            .chain(facts.clone())
+            .collect(),
+        text_tables: facts,
     }
 }
 
@@ -100,8 +121,8 @@ fn shown_issue(issue: &Issue) -> ShownIssue<'_> {
         actual: &issue.actual,
         steps: issue.next_steps.lines().collect(),
         details: issue
-            .details
-            .lines()
+            .in_report
+            .iter()
             .map(|line| line.trim_start_matches("- "))
             .collect(),
     }
@@ -168,6 +189,35 @@ fn escape_markdown(text: &str) -> String {
         before = c;
     }
     out
+}
+
+/// The width of a paragraph in Markdown, which the platform shows as it is.
+const COLUMNS: usize = 100;
+
+/// Writes a text in lines of at most [`COLUMNS`] characters. A longer word has a line of its own.
+fn markdown_paragraph(
+    helper: &Helper<'_>,
+    _: &Handlebars<'_>,
+    _: &Context,
+    _: &mut RenderContext<'_, '_>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    let text = helper.param(0).and_then(|text| text.value().as_str());
+    let text = escape_markdown(text.unwrap_or_default());
+    let mut column = 0;
+    for word in text.split(' ') {
+        let width = word.chars().count();
+        if column > 0 && column + 1 + width > COLUMNS {
+            out.write("\n")?;
+            column = 0;
+        } else if column > 0 {
+            out.write(" ")?;
+            column += 1;
+        }
+        out.write(word)?;
+        column += width;
+    }
+    Ok(())
 }
 
 /// Writes a table with aligned columns, so that it is also readable as plain text.

@@ -59,6 +59,8 @@ pub struct Row {
     pub wanted_by: Vec<String>,
     /// A warning to the user that does not change the verdict.
     pub note: Option<String>,
+    /// Why an import that was not requested would fail.
+    pub blocked: Option<Problem>,
 }
 
 impl Row {
@@ -147,7 +149,7 @@ pub(super) fn row(
     };
     // A check also reports the problem that will block the import.
     let blocked = match (&entry.step, &done) {
-        (Step::Blocked(problem), ActionResult::NotRequested) => Some(problem.to_string()),
+        (Step::Blocked(problem), ActionResult::NotRequested) => Some(problem.clone()),
         _ => None,
     };
     let (tag, digest, target) = match (&desired.wanted, published) {
@@ -176,8 +178,11 @@ pub(super) fn row(
         reason: entry.reason(),
         done,
         note: blocked
+            .as_ref()
+            .map(ToString::to_string)
             .or_else(|| transfer.as_ref().and_then(Transfer::note))
             .or_else(|| entry.note.clone()),
+        blocked,
         transfer,
         wanted_by: desired.wanted_by.clone(),
     }
@@ -222,5 +227,6 @@ pub(super) fn undiscovered_row(registry: &str, undiscovered: &Undiscovered) -> R
         transfer: None,
         wanted_by: Vec::new(),
         note: None,
+        blocked: None,
     }
 }

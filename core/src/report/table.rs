@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::row::NOWHERE;
+use super::short::{common_folder, in_folder};
 use super::{ActionResult, Report, Row};
+use crate::discover::Category;
+use crate::name::Tag;
 use crate::plan::Verdict;
 
 /// A table under a heading.
@@ -88,6 +92,82 @@ fn image(row: &Row) -> Vec<(String, &'static str)> {
         (outcome.to_owned(), mood),
         or_nothing(duration.map(seconds)),
     ]
+}
+
+/// The images of one category with short names, so that a line has about 100 columns at most. The folders that
+/// they have in common are above the table.
+pub(super) fn short_images(report: &Report, category: Category) -> Option<(String, Table)> {
+    let rows = report.rows.iter().filter(|row| row.category == category);
+    let rows: Vec<_> = rows.collect();
+    let known = rows.iter().filter(|row| row.destination != NOWHERE);
+    let sources = common_folder(known.clone().map(|row| row.source.as_str()));
+    let destinations = common_folder(known.map(|row| row.destination.as_str()));
+    let chart = match (category, &report.chart) {
+        (Category::RunWhenLocal, Some(chart)) => format!(" of the chart {chart}"),
+        (Category::RunWhenLocal, None) | (Category::CodeCollection, _) => String::new(),
+    };
+    let place = match (sources, destinations) {
+        (Some(source), Some(destination)) => format!("From {source} to {destination}:"),
+        (None, Some(destination)) => format!("To {destination}:"),
+        (_, None) => String::new(),
+    };
+    let title = format!("{} images{chart}", category.title());
+    let short = |row: &&Row| {
+        let mut fields = vec![(short_name(row, destinations), PLAIN)];
+        if sources.is_none() {
+            let host = row.source.split('/').next().unwrap_or_default();
+            let host = if row.destination == NOWHERE {
+                NOTHING
+            } else {
+                host
+            };
+            fields.push((host.to_owned(), PLAIN));
+        }
+        fields.push((short_tag(row), PLAIN));
+        fields.push((row.verdict.name().to_owned(), mood_of(&row.verdict)));
+        fields.push((short_outcome(row), PLAIN));
+        fields
+    };
+    let head = match sources {
+        Some(_) => &["Image", "Tag", "Verdict", "Outcome"][..],
+        None => &["Image", "From", "Tag", "Verdict", "Outcome"],
+    };
+    let table = Table::new(title, head, rows.iter().map(short).collect());
+    (!rows.is_empty()).then_some((place, table))
+}
+
+/// The name at the destination, without its tag.
+fn short_name(row: &Row, folder: Option<&str>) -> String {
+    if row.destination == NOWHERE {
+        return row.source.clone();
+    }
+    let name = in_folder(&row.destination, folder);
+    name.split(':').next().unwrap_or(name).to_owned()
+}
+
+/// The tag at the source, and the tag at the destination if it is another.
+fn short_tag(row: &Row) -> String {
+    let place = row.destination.rsplit('/').next().unwrap_or_default();
+    let target = place.split_once(':').map(|(_, tag)| tag);
+    match (row.tag.as_ref().map(Tag::as_str), target) {
+        (Some(tag), Some(target)) if tag != target => format!("{tag} as {target}"),
+        (Some(tag), _) | (None, Some(tag)) => tag.to_owned(),
+        (None, None) => NOTHING.to_owned(),
+    }
+}
+
+fn short_outcome(row: &Row) -> String {
+    match &row.done {
+        ActionResult::Nothing => NOTHING.to_owned(),
+        ActionResult::NotRequested => "not requested".to_owned(),
+        ActionResult::Imported(duration) => format!("imported in {}", seconds(*duration)),
+        ActionResult::Uncertain { .. } => "not confirmed yet".to_owned(),
+        ActionResult::Failed { duration: None, .. } => "not possible".to_owned(),
+        ActionResult::Failed {
+            duration: Some(duration),
+            ..
+        } => format!("failed after {}", seconds(*duration)),
+    }
 }
 
 fn mood_of(verdict: &Verdict) -> &'static str {

@@ -143,7 +143,7 @@ fn advice(reason: Reason, side: Side, proxied: Option<&str>, now: DateTime<Utc>)
         }
         Reason::NoProxy => format!("check the host and port in HTTPS_PROXY{directly}"),
         Reason::Refused(_) | Reason::NotConnected => format!("{network}{directly}"),
-        Reason::Broke => format!("the connection broke; try again later{directly}"),
+        Reason::Broke => format!("the connection broke: try again later{directly}"),
     }
 }
 

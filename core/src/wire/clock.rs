@@ -85,8 +85,8 @@ impl NotValid {
     /// What the user can do. `difference` is a server's time minus this machine's.
     pub(super) fn advice(self, now: DateTime<Utc>, difference: Option<TimeDelta>) -> String {
         let renew = match self {
-            Self::Before(_) => "the operator of that host must correct its certificate",
-            Self::After(_) => "the operator of that host must renew its certificate",
+            Self::Before(_) => "let the operator of that host correct its certificate",
+            Self::After(_) => "let the operator of that host renew its certificate",
         };
         let Some(difference) = difference else {
             return format!(
@@ -150,8 +150,16 @@ mod tests {
                 Some(days(-3)),
                 "3 days ahead",
             ),
-            (NotValid::After(now - days(2)), Some(days(-1)), "must renew"),
-            (NotValid::After(now - days(2)), Some(days(3)), "must renew"),
+            (
+                NotValid::After(now - days(2)),
+                Some(days(-1)),
+                "operator of that host renew",
+            ),
+            (
+                NotValid::After(now - days(2)),
+                Some(days(3)),
+                "operator of that host renew",
+            ),
             (
                 NotValid::After(now - days(2)),
                 Some(TimeDelta::zero()),
@@ -160,7 +168,7 @@ mod tests {
             (
                 NotValid::Before(now + days(2)),
                 Some(days(1)),
-                "must correct",
+                "operator of that host correct",
             ),
             (
                 NotValid::Before(now + TimeDelta::hours(1)),

@@ -464,7 +464,7 @@ impl Wire {
             Some(_) => {
                 "the service, the proxy or the network is slow: try again later, or check NO_PROXY"
             }
-            None => "the service or the network is slow; try again later",
+            None => "the service or the network is slow: try again later",
         };
         Failure {
             problem: request.problem(Cause::TimedOut, &reason).advise(advice),

@@ -188,12 +188,12 @@ fn advice_for_a_wrong_subscription_names_its_variable() {
         let advice = |origin| meaning(text, About::Subscription(origin)).unwrap().2;
         let of_variable = advice(SubscriptionOrigin::Variable);
         assert!(
-            of_variable.contains("AZURE_RESOURCE_SUBSCRIPTION_ID must be"),
+            of_variable.contains("set AZURE_RESOURCE_SUBSCRIPTION_ID to the subscription"),
             "{of_variable}"
         );
         let of_credentials = advice(SubscriptionOrigin::Credentials);
         assert!(
-            of_credentials.contains("set AZURE_RESOURCE_SUBSCRIPTION_ID"),
+            of_credentials.contains("(that of the credentials was used)"),
             "{of_credentials}"
         );
     }

@@ -37,7 +37,7 @@ fn empty_list_is_a_missing_permission_and_two_hits_are_named() {
     let one = ["s".to_owned()];
     let nothing = choose(vec![], name, &one, SubscriptionOrigin::Variable).unwrap_err();
     assert_eq!(nothing.cause, Cause::AccessDenied);
-    for part in ["registries/read", "AZURE_RESOURCE_SUBSCRIPTION_ID must be"] {
+    for part in ["registries/read", "set AZURE_RESOURCE_SUBSCRIPTION_ID to"] {
         assert!(nothing.to_string().contains(part), "{nothing}");
     }
     let twice = vec![

@@ -30,6 +30,7 @@ fn read(variables: &[(&str, &str)], files: &[(&str, &str)]) -> Result<Login, Vec
             .ok_or_else(|| io::ErrorKind::NotFound.into())
     };
     find(&Inputs {
+        executable: "sli",
         variable: &variable,
         file: &file,
         docker_login: &|_, _| Ok(None),

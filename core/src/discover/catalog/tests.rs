@@ -17,6 +17,7 @@ fn request(variables: &[(&str, &str)]) -> CatalogRequest {
         variable: &variable,
         file: &|_| Err(std::io::ErrorKind::NotFound.into()),
         docker_login: &|_, _| Ok(None),
+        executable: "sli",
     };
     Config::read(Program::Sli, &inputs).unwrap().catalog
 }

@@ -1,0 +1,210 @@
+//! The titles of issues: whose images, what is wrong, and why.
+//!
+//! The platform shows issues with the same title as one. So a cause that concerns the whole run has a title without
+//! the images, and other titles name their category.
+
+use super::row::NOWHERE;
+use super::short::{common_folder, in_folder};
+use super::{ActionResult, Report, Row};
+use crate::discover::Category;
+use crate::plan::Verdict;
+use crate::problem::{Cause, Problem, Side};
+
+/// The effect of a problem on an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    Unchecked,
+    Failed,
+    Uncertain,
+    /// An import was not requested, and would fail.
+    Blocked,
+}
+
+impl Effect {
+    pub const ALL: [Self; 4] = [
+        Self::Unchecked,
+        Self::Failed,
+        Self::Uncertain,
+        Self::Blocked,
+    ];
+
+    /// The problem that has this effect on an image, unless it concerns the whole run.
+    pub fn problem(self, row: &Row) -> Option<Problem> {
+        let problem = match (self, &row.verdict, &row.done) {
+            (Self::Unchecked, Verdict::Unknown(problem), _)
+            | (Self::Failed, _, ActionResult::Failed { problem, .. })
+            | (Self::Uncertain, _, ActionResult::Uncertain { problem, .. }) => Some(problem),
+            (Self::Blocked, _, _) => row.blocked.as_ref(),
+            (Self::Unchecked | Self::Failed | Self::Uncertain, _, _) => None,
+        };
+        problem.filter(|problem| !is_of_the_run(problem)).cloned()
+    }
+}
+
+/// True if a problem of one image is a problem of all: the login, Resource Manager and access to the registry.
+pub(super) fn is_of_the_run(problem: &Problem) -> bool {
+    let is_one_image = matches!(
+        problem.cause,
+        Cause::Rejected | Cause::Invalid | Cause::Deadline | Cause::Interrupted
+    );
+    match problem.side {
+        Side::Entra => true,
+        Side::ResourceManager => !is_one_image,
+        Side::Destination => !is_one_image && problem.cause != Cause::NotFound,
+        Side::Local => problem.cause == Cause::AccessDenied,
+        Side::Source | Side::Catalog | Side::ChartRepository | Side::Collector => false,
+    }
+}
+
+pub(super) fn of_the_run(registry: &str, problem: &Problem) -> String {
+    match (problem.side, problem.cause) {
+        (Side::Entra, Cause::AccessDenied) => {
+            format!("Microsoft Entra refused the login for ACR {registry}")
+        }
+        (Side::ResourceManager, Cause::NotFound) => {
+            format!("Azure Resource Manager does not find ACR {registry}")
+        }
+        (Side::ResourceManager, Cause::AccessDenied) => {
+            format!("Azure Resource Manager refused access to ACR {registry}")
+        }
+        (Side::Destination, _) => format!("ACR {registry} {}", predicate(problem)),
+        (Side::Local, _) => format!("The Azure credentials for ACR {registry} cannot be used"),
+        (side, _) => format!("{} {} for ACR {registry}", name(side), predicate(problem)),
+    }
+}
+
+pub(super) fn of_images(
+    report: &Report,
+    rows: &[&Row],
+    effect: Effect,
+    problem: &Problem,
+) -> String {
+    let registry = &report.registry;
+    let what = match effect {
+        Effect::Unchecked => format!("could not be checked for ACR {registry}"),
+        Effect::Failed => format!("could not be imported into ACR {registry}"),
+        Effect::Uncertain => {
+            let subject = subject(report, rows);
+            return format!("{subject} could not be confirmed in ACR {registry} after the import");
+        }
+        Effect::Blocked => format!("cannot be imported into ACR {registry}"),
+    };
+    format!("{} {what}: {}", subject(report, rows), cause(problem))
+}
+
+/// Also names the place where nothing is published, and for the CodeCollections the branch.
+pub(super) fn not_published(report: &Report, category: Category, rows: &[&Row]) -> String {
+    let folder = common_folder(rows.iter().map(|row| row.source.as_str()));
+    let place = folder.map_or_else(|| "its source".to_owned(), ToOwned::to_owned);
+    let setting = |name: &str| report.settings.iter().find(|(known, _)| *known == name);
+    let branch = match category {
+        Category::CodeCollection => setting("REF"),
+        Category::RunWhenLocal => None,
+    };
+    let branch = branch.map_or_else(String::new, |(name, value)| format!(" with {name}={value}"));
+    if report.nothing_is_published(category) {
+        let category = category.title();
+        return format!("No {category} image is published at {place}{branch}");
+    }
+    let verb = if rows.len() == 1 { "is" } else { "are" };
+    let subject = subject(report, rows);
+    format!("{subject} {verb} not published at {place}{branch}")
+}
+
+pub(super) fn not_synced(report: &Report, rows: &[&Row]) -> String {
+    let verb = if rows.len() == 1 { "needs" } else { "need" };
+    let subject = subject(report, rows);
+    format!("{subject} {verb} a sync to ACR {}", report.registry)
+}
+
+pub(super) fn overwritten(report: &Report, rows: &[&Row]) -> String {
+    let verb = if rows.len() == 1 { "was" } else { "were" };
+    format!(
+        "{} {verb} imported over a tag with another digest in ACR {}",
+        subject(report, rows),
+        report.registry
+    )
+}
+
+pub(super) fn notes(report: &Report, rows: &[&Row]) -> String {
+    format!(
+        "A tag latest hides {} in ACR {} from azure-rw-acr-helm-update",
+        subject(report, rows),
+        report.registry
+    )
+}
+
+/// One image by its name, several by their number, and a list that is not known by its category.
+fn subject(report: &Report, rows: &[&Row]) -> String {
+    match rows {
+        [one] => {
+            let category = one.category.title();
+            let is_list = one.destination == NOWHERE && report.counts_of(one.category).total == 1;
+            if is_list {
+                return format!("The {category} images");
+            }
+            let name = match &*one.destination {
+                NOWHERE => one.source.as_str(),
+                place => in_folder(place, common_folder([place].into_iter())),
+            };
+            // Without the tag, which changes with every release.
+            let name = name.split([':', '@']).next().unwrap_or(name);
+            format!("{category} image {name}")
+        }
+        many => {
+            let category = many.first().map_or("", |row| row.category.title());
+            format!("{} {category} images", many.len())
+        }
+    }
+}
+
+fn cause(problem: &Problem) -> String {
+    match (problem.cause, problem.side) {
+        (Cause::Configuration, Side::ChartRepository) => {
+            "the settings of the chart must be corrected".to_owned()
+        }
+        (Cause::Configuration, _) => "a setting must be corrected".to_owned(),
+        (Cause::Invalid, Side::ChartRepository) => "the chart cannot be used".to_owned(),
+        (Cause::Rejected, Side::ResourceManager) => "the import failed in Azure".to_owned(),
+        (Cause::Deadline, _) => "the time was not sufficient".to_owned(),
+        (Cause::Interrupted, _) => "the run was stopped".to_owned(),
+        (_, Side::Destination) => format!("the ACR {}", predicate(problem)),
+        (_, side) => {
+            let name = name(side);
+            let name = name
+                .strip_prefix("The ")
+                .map_or_else(|| name.to_owned(), |rest| format!("the {rest}"));
+            format!("{name} {}", predicate(problem))
+        }
+    }
+}
+
+fn name(side: Side) -> &'static str {
+    match side {
+        Side::Source => "The source registry",
+        Side::Destination => "The ACR",
+        Side::Entra => "Microsoft Entra",
+        Side::ResourceManager => "Azure Resource Manager",
+        Side::Catalog => "The CodeCollection catalog",
+        Side::ChartRepository => "The chart repository",
+        Side::Collector => "The metrics collector",
+        Side::Local => "This run",
+    }
+}
+
+/// What the side did, after its name.
+fn predicate(problem: &Problem) -> &'static str {
+    match problem.cause {
+        Cause::Configuration => "does not fit the settings",
+        Cause::AccessDenied => "refused access",
+        Cause::NotFound => "does not have the content",
+        Cause::Unreachable => "could not be reached",
+        Cause::Throttled => "limits the requests",
+        Cause::Unavailable => "reported a failure of its own",
+        Cause::TimedOut => "did not respond in time",
+        Cause::Invalid => "sent a response that cannot be used",
+        Cause::Rejected => "does not accept the import",
+        Cause::Deadline => "did not respond before the deadline",
+        Cause::Interrupted => "did not respond before the run was stopped",
+    }
+}
