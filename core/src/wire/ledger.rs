@@ -18,7 +18,7 @@ pub struct HostLedger {
     pub bytes_received: u64,
     /// The total time of the requests, which overlap.
     pub milliseconds: u64,
-    /// The last value of the header `ratelimit-remaining`.
+    /// The number in the last header `ratelimit-remaining`, without its window (`100;w=21600`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limit_remaining: Option<String>,
 }
@@ -54,8 +54,9 @@ impl Ledger {
     }
 
     pub(super) fn rate_limit(&self, host: &str, remaining: &str) {
+        let number = remaining.split(';').next().unwrap_or_default();
         self.update(host, |entry| {
-            entry.rate_limit_remaining = Some(crate::text::for_message(remaining))
+            entry.rate_limit_remaining = Some(crate::text::for_message(number))
         });
     }
 
