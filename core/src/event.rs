@@ -15,7 +15,7 @@ pub enum Event<'a> {
     Planned(&'a Plan),
     /// The import of this many images begins.
     Importing(usize),
-    /// A copy goes on.
+    /// A copy continues.
     Copying(&'a Action, CopyProgress),
     /// An import or a copy ended.
     Imported(&'a Action, &'a Outcome),

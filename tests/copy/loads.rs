@@ -15,7 +15,7 @@ fn eight_images_are_copied_with_their_unique_bytes_only() {
     assert_eq!((traffic.blobs, traffic.manifests), (130, 28));
     // 72 blobs that several images share, and the first blob of the run within its own repository.
     assert_eq!((traffic.mounts, traffic.refused_mounts), (73, 129));
-    // Each blob of a source is behind a redirect, which is the choice of the source.
+    // Each blob of a source costs one more request to its redirect target.
     let is_redirect = |status: Option<u16>| matches!(status, Some(301..=308));
     let requests = world.requests();
     let redirects = requests
