@@ -60,7 +60,7 @@ def test_sync_adds_report_and_all_results_with_each_image_once(robot, collector)
 
 
 def test_failed_import_raises_one_complete_issue(robot, world, collector):
-    world.change("add_import_rule", rule={"contains": "workspace-utils", "result": {"fail": "source_unauthorized"}})
+    world.change("add_import_rule", rule={"contains": "workspace-utils", "result": {"fail": "source_not_found"}})
     run = robot.run("runbook.robot", production=True, **platform(collector))
     assert run.status == {SYNC_CODECOLLECTION: "FAIL", SYNC_LOCAL: "PASS"}, run.console
     (issue,) = run.lines("issues.jsonl")

@@ -90,7 +90,7 @@ def test_chart_of_which_no_image_is_published_fails_its_task(robot, file, task):
 
 
 def test_failed_import_fails_only_its_task_and_raises_one_issue(robot, world):
-    world.change("add_import_rule", rule={"contains": "workspace-utils", "result": {"fail": "source_unauthorized"}})
+    world.change("add_import_rule", rule={"contains": "workspace-utils", "result": {"fail": "source_not_found"}})
     run = robot.run("runbook.robot")
     assert run.status == {SYNC_CODECOLLECTION: "FAIL", SYNC_LOCAL: "PASS"}, run.console
     assert "could not be imported" in run.message[SYNC_CODECOLLECTION]
@@ -100,7 +100,7 @@ def test_failed_import_fails_only_its_task_and_raises_one_issue(robot, world):
 
 
 def test_failed_import_by_the_indicator_is_counted_and_fails_its_task(robot, world):
-    world.change("add_import_rule", rule={"contains": "workspace-utils", "result": {"fail": "source_unauthorized"}})
+    world.change("add_import_rule", rule={"contains": "workspace-utils", "result": {"fail": "source_not_found"}})
     run = robot.run("sli.robot", SYNC_IMAGES="true")
     assert run.status == {CHECK_CODECOLLECTION: "FAIL", CHECK_LOCAL: "PASS", PUSH: "PASS"}, run.console
     assert run.pushed() == {"codecollection": 1, "runwhen_local": 0, None: 1}
@@ -179,7 +179,7 @@ def test_invalid_setting_fails_every_task_and_is_named(robot):
 
 
 def test_artifacts_of_the_first_task_are_not_reported_by_the_second(robot, world, executables, tmp_path):
-    world.change("add_import_rule", rule={"contains": "workspace-utils", "result": {"fail": "source_unauthorized"}})
+    world.change("add_import_rule", rule={"contains": "workspace-utils", "result": {"fail": "source_not_found"}})
     robot.executables = tmp_path / "half"
     robot.executables.mkdir()
     program = robot.executables / "taskset"

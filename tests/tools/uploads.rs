@@ -133,7 +133,7 @@ pub fn uploads_are_answered_as_by_docker_registry() {
 
     let stale = locations(&start(""));
     pair.compare("PATCH", &stale, &[OCTETS], "hello");
-    // Without a body, because a real registry may reset the connection when it does not read the body.
+    // Here and below without a body, because a real registry resets a connection whose body it does not read.
     pair.compare("PATCH", &stale, &[OCTETS], "");
     let wrong = with_digest(&locations(&start("")), &digest);
     pair.compare("PUT", &wrong, &[OCTETS], "hello");
@@ -155,7 +155,7 @@ pub fn uploads_are_answered_as_by_docker_registry() {
         "POST",
         &format!("/v2/team/third/blobs/uploads/?digest={digest}"),
         &[OCTETS],
-        "hello world",
+        "",
     );
 }
 

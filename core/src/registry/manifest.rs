@@ -137,6 +137,11 @@ pub(super) fn schema_1(response: &Response) -> Problem {
         .advise("let the publisher push the image again with a current tool")
 }
 
+#[derive(Deserialize)]
+struct Index {
+    manifests: BoundedVec<IndexEntry, MOST_ENTRIES>,
+}
+
 /// Reads a manifest and checks its bytes against every digest that was claimed for them.
 pub(super) fn read(response: &Response, version: &TagOrDigest) -> Result<Manifest, Problem> {
     if is_schema_1(response) {
@@ -176,10 +181,6 @@ pub(super) fn read(response: &Response, version: &TagOrDigest) -> Result<Manifes
         Some(OCI_IMAGE_INDEX_MEDIA_TYPE | IMAGE_MANIFEST_LIST_MEDIA_TYPE)
     );
     let kind = if is_index || manifests.is_some() {
-        #[derive(Deserialize)]
-        struct Index {
-            manifests: BoundedVec<IndexEntry, MOST_ENTRIES>,
-        }
         ManifestKind::Index(response.json::<Index>()?.manifests.0)
     } else {
         #[derive(Deserialize)]
