@@ -303,7 +303,7 @@ fn ref_that_no_collection_has_is_a_wrong_setting_and_the_refs_are_listed() {
         2,
         &[
             "does not have the ref nosuch; it has: feature-x, main, v1.2.0",
-            "check REF",
+            "Check REF",
         ],
     );
     assert_eq!(ended.stdout, "");
@@ -453,6 +453,6 @@ fn repositories_that_are_gone_or_empty_name_the_catalog() {
         let ended = run(SLI, &world).set("CODECOLLECTION_SOURCE", "tags").end();
         ended.expect(2, &[moved[0], moved[1], what]);
         assert_eq!(ended.stdout, "");
-        assert!(!ended.stderr.contains("check REF"), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("Check REF"), "{}", ended.stderr);
     }
 }

@@ -99,7 +99,7 @@ fn reproduce_hint_is_this_executable_with_the_given_settings_and_no_secret() {
         .set("LOG_LEVEL", "error")
         .end();
     let hint = format!(
-        "REGISTRY_NAME={ACR} IMAGES=codecollection CHART_VERSION='>=0.6, <1' CHART_SET=\"$CHART_SET\" {SLI} --log-level debug"
+        "REGISTRY_NAME={ACR} SYNC_METHOD=import IMAGES=codecollection CHART_VERSION='>=0.6, <1' CHART_SET=\"$CHART_SET\" COPY_REFERRERS=false {SLI} --log-level debug"
     );
     assert_eq!(texts(&ended, "reproduce_hint"), std::slice::from_ref(&hint));
     // The command finds the executable without PATH and repeats the check.

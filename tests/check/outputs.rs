@@ -137,7 +137,7 @@ fn branch_without_images_is_a_wrong_setting() {
         &[
             "No no-such-branch-latest found in",
             "which has these branches: feature-x, main",
-            "Set REF to a branch",
+            "Check REF: set it to a branch",
         ],
     );
     assert!(!ended.stderr.contains("CODECOLLECTION_SOURCE"));

@@ -73,6 +73,9 @@ fn hundred_concurrent_runs_print_the_same_number() {
         [
             "/azure-rw-acr-sync/",
             "/azure-rw-acr-sync/cc_images_to_update.json",
+            "/azure-rw-acr-sync/codecollection/",
+            "/azure-rw-acr-sync/codecollection/issues.json",
+            "/azure-rw-acr-sync/codecollection/sli.json",
             "/azure-rw-acr-sync/issues.json",
             "/azure-rw-acr-sync/sli.json",
             "/images_to_update.json",

@@ -65,10 +65,6 @@ fn incomplete_credentials_end_the_run_at_once_and_no_other_identity_is_used() {
             "AZURE_CLIENT_SECRET: it is required, because AZURE_TENANT_ID and AZURE_CLIENT_ID are set, or \
              AZURE_FEDERATED_TOKEN_FILE for workload identity; unset AZURE_TENANT_ID to use a managed identity",
         ),
-        (
-            &[tenant, client, ("AZURE_CONFIG_DIR", &az)],
-            "AZURE_CLIENT_SECRET: it is required",
-        ),
         (&[secret], "AZURE_TENANT_ID: it is required"),
         (
             &[secret, client, ("AZURE_TENANT_ID", "")],

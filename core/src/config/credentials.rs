@@ -8,7 +8,7 @@
 //!
 //! The first form that is begun is used. If it is incomplete or cannot be read, that is a mistake: with the next form
 //! the run would continue as another identity. `AZURE_CLIENT_ID` alone does not begin a form, because it may choose a managed
-//! identity. Together with `AZURE_TENANT_ID` it needs a secret or a federated token.
+//! identity. Together with `AZURE_TENANT_ID` it does not: that is a service principal without its secret.
 
 mod azure_cli;
 mod principal_text;
@@ -43,7 +43,7 @@ pub(super) fn find(inputs: &Inputs<'_>) -> Result<Login, Vec<Mistake>> {
     }
     Ok(Login {
         passed_over,
-        ..machine(inputs)
+        ..machine(inputs)?
     })
 }
 
@@ -160,24 +160,10 @@ fn secret_places(inputs: &Inputs<'_>) -> SecretPlaces {
 
 fn workload_identity(inputs: &Inputs<'_>, _: &mut Vec<String>) -> Found {
     let variable = &variables::AZURE_FEDERATED_TOKEN_FILE;
-    let PrincipalVariables {
-        tenant,
-        client,
-        secret,
-        ..
-    } = &AZURE_PRINCIPAL;
     let Some(path) = inputs.get(variable) else {
-        let is_begun = inputs.get(tenant).is_some() && inputs.get(client).is_some();
-        let reason = format!(
-            "it is required, because {} and {} are set, or {} for workload identity; unset {} to use a managed identity",
-            tenant.name, client.name, variable.name, tenant.name
-        );
-        return if is_begun {
-            Err(vec![mistake(secret, reason)])
-        } else {
-            Ok(None)
-        };
+        return Ok(None);
     };
+    let PrincipalVariables { tenant, client, .. } = &AZURE_PRINCIPAL;
     let unreadable = match (inputs.file)(Path::new(&path)) {
         Ok(token) if token.trim().is_empty() => Some("the file is empty".to_owned()),
         Ok(_) => None,
@@ -205,9 +191,25 @@ fn workload_identity(inputs: &Inputs<'_>, _: &mut Vec<String>) -> Found {
     Ok(Some(login))
 }
 
-/// Returns the machine's managed identity, which remains when no form is begun.
-fn machine(inputs: &Inputs<'_>) -> Login {
-    let client = &AZURE_PRINCIPAL.client;
+/// Returns the machine's managed identity, which remains when no form is begun. A tenant and a client together are a
+/// service principal without its secret.
+fn machine(inputs: &Inputs<'_>) -> Result<Login, Vec<Mistake>> {
+    let PrincipalVariables {
+        tenant,
+        client,
+        secret,
+        ..
+    } = &AZURE_PRINCIPAL;
+    if inputs.get(tenant).is_some() && inputs.get(client).is_some() {
+        let reason = format!(
+            "it is required, because {} and {} are set, or {} for workload identity; unset {} to use a managed identity",
+            tenant.name,
+            client.name,
+            variables::AZURE_FEDERATED_TOKEN_FILE.name,
+            tenant.name
+        );
+        return Err(vec![mistake(secret, reason)]);
+    }
     let (identity, chosen) = match inputs.get(client) {
         Some(id) => (
             ManagedIdentity::Client(id),
@@ -216,7 +218,10 @@ fn machine(inputs: &Inputs<'_>) -> Login {
         None => (ManagedIdentity::System, String::new()),
     };
     let origin = format!("managed identity of this machine{chosen}");
-    Login::new(Credentials::ManagedIdentity { identity }, origin)
+    Ok(Login::new(
+        Credentials::ManagedIdentity { identity },
+        origin,
+    ))
 }
 
 impl Reader<'_> {

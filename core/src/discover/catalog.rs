@@ -359,7 +359,7 @@ impl NoImage {
                 };
                 Absence {
                     reason: format!("the collection {slug} does not have the ref {git_ref}{has}"),
-                    advice: "set REF to a branch, tag or release of which images are published"
+                    advice: "check REF: set it to a branch, tag or release of which images are published"
                         .to_owned(),
                 }
             }

@@ -378,7 +378,8 @@ fn without_latest(latest: &Tag, place: &str, list: &TagList) -> SourceState {
     };
     SourceState::NotPublished(Absence {
         reason: format!("{what}, which has {has}"),
-        advice: "set REF to a branch of which images are published, such as main".to_owned(),
+        advice: "check REF: set it to a branch of which images are published, such as main"
+            .to_owned(),
     })
 }
 
