@@ -123,7 +123,7 @@ fn after_help(program: Program) -> String {
     ));
     text.push_str(
         "\nUp to date: the image's tag in the registry, or another tag of its repository, has its digest.\n\
-         Build dates distinguish Outdated from Missing; they alone decide only for 'latest'.\n",
+         Build dates choose between Outdated and Missing or Drifted; they alone decide only for a 'latest' that the ACR lacks.\n",
     );
     text.push_str("\nExit codes:\n");
     for status in Status::ALL {
