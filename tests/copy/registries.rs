@@ -97,7 +97,7 @@ fn login_comes_from_dockers_file_or_its_helper() {
         std::fs::write(folder.join("config.json"), file).unwrap();
         let helper = folder.join("docker-credential-of-the-test");
         let answer = format!(
-            "#!/bin/sh\necho '{{\"ServerURL\": \"x\", \"Username\": \"robot\", \"Secret\": \"{PASSWORD}\"}}'\n"
+            "#!/bin/sh\nread -r host\necho '{{\"ServerURL\": \"x\", \"Username\": \"robot\", \"Secret\": \"{PASSWORD}\"}}'\n"
         );
         std::fs::write(&helper, answer).unwrap();
         let executable = std::os::unix::fs::PermissionsExt::from_mode(0o700);
