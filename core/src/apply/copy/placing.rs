@@ -7,15 +7,19 @@
 //! The first blob of a run finds out whether the registry answers it; otherwise every blob costs a HEAD.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, SetOnce};
 
 use super::contents::Part;
 use crate::name::{Digest, Repository};
 use crate::problem::Problem;
 use crate::registry::{Begun, Blob, BlobReader, RegistryClient, UploadRules};
+
+/// Longest wait for the first blob of the run.
+const PROBE: Duration = Duration::from_secs(2);
 
 /// How a blob came into a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +48,9 @@ pub(super) struct Origin<'a> {
 /// The blobs of the destination, as far as the run knows them.
 pub(super) struct Placing {
     rules: UploadRules,
-    mounts: OnceCell<Mounts>,
+    /// True if the first blob of the run is on its way.
+    is_probing: AtomicBool,
+    mounts: SetOnce<Mounts>,
     blobs: Mutex<HashMap<Digest, Arc<Known>>>,
 }
 
@@ -60,7 +66,8 @@ impl Placing {
     pub(super) fn new(rules: UploadRules) -> Self {
         Self {
             rules,
-            mounts: OnceCell::new(),
+            is_probing: AtomicBool::new(false),
+            mounts: SetOnce::new(),
             blobs: Mutex::default(),
         }
     }
@@ -139,16 +146,22 @@ impl Transfer<'_> {
 
     /// Brings a blob that is not known to be in the destination.
     async fn first(&self) -> Result<Arrival, Problem> {
-        let mut arrival = None;
-        let mounts = self.placing.mounts.get_or_try_init(|| async {
-            arrival = Some(self.check_and_send().await?);
-            Ok::<_, Problem>(self.probe().await)
-        });
-        let mounts = *mounts.await?;
-        match (arrival, mounts) {
-            (Some(arrival), _) => Ok(arrival),
-            (None, Mounts::Within) => self.mount_or_send(self.repository, Arrival::Skipped).await,
-            (None, Mounts::No) => self.check_and_send().await,
+        let placing = self.placing;
+        if !placing.is_probing.swap(true, Ordering::Relaxed) {
+            let arrival = self.check_and_send().await;
+            let mounts = match &arrival {
+                Ok(_) => self.probe().await,
+                Err(_) => Mounts::No,
+            };
+            let _ = placing.mounts.set(mounts);
+            return arrival;
+        }
+        // An image whose source stalls must not stop the others.
+        let known = placing.mounts.wait();
+        let mounts = tokio::time::timeout(PROBE, known).await;
+        match mounts {
+            Ok(Mounts::Within) => self.mount_or_send(self.repository, Arrival::Skipped).await,
+            Ok(Mounts::No) | Err(_) => self.check_and_send().await,
         }
     }
 
