@@ -82,24 +82,23 @@ impl Progress {
             if let Ok(result) = looked {
                 return Some(result);
             }
-            if self.unchanged(of_run) >= PATIENCE {
+            if self.unchanged(of_run, Instant::now()) >= PATIENCE {
                 return None;
             }
         }
     }
 
-    /// Since when the progress has been the same.
-    fn unchanged(&self, of_run: &AtomicU64) -> Duration {
+    /// For how long the progress has been the same.
+    fn unchanged(&self, of_run: &AtomicU64, now: Instant) -> Duration {
         let amount = match self.is_open.load(Ordering::Relaxed) {
             true => self.read.load(Ordering::Relaxed),
             false => of_run.load(Ordering::Relaxed),
         };
         let mut seen = self.seen();
         match &*seen {
-            Some(seen) if seen.amount == amount => seen.since.elapsed(),
+            Some(seen) if seen.amount == amount => now.duration_since(seen.since),
             Some(_) | None => {
-                let since = Instant::now();
-                *seen = Some(Seen { amount, since });
+                *seen = Some(Seen { amount, since: now });
                 Duration::ZERO
             }
         }
@@ -114,38 +113,37 @@ impl Progress {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn blob_is_waited_for_while_it_or_the_queue_before_it_moves() {
+    #[test]
+    fn blob_makes_progress_while_it_or_the_queue_before_it_moves() {
         let (progress, of_run) = (Progress::default(), AtomicU64::new(0));
-        let never = std::future::pending::<()>;
-        let started = Instant::now();
-        let moves = async {
-            for _ in 0..20 {
-                tokio::time::sleep(Duration::from_secs(3)).await;
-                of_run.fetch_add(1, Ordering::Relaxed);
-            }
-            progress.is_open.store(true, Ordering::Relaxed);
-            for _ in 0..20 {
-                tokio::time::sleep(Duration::from_secs(3)).await;
-                progress.read.fetch_add(1, Ordering::Relaxed);
-            }
-            // What other blobs do is no longer a reason to wait.
-            loop {
-                tokio::time::sleep(Duration::from_secs(3)).await;
-                of_run.fetch_add(1, Ordering::Relaxed);
-            }
+        let start = Instant::now();
+        let unchanged = |second| {
+            let now = start + Duration::from_secs(second);
+            progress.unchanged(&of_run, now).as_secs()
         };
-        let waited = tokio::select! {
-            waited = progress.wait(&of_run, never()) => waited,
-            () = moves => None,
-        };
-        assert_eq!(waited, None);
-        let seconds = started.elapsed().as_secs();
-        assert!((120..=132).contains(&seconds), "{seconds} s");
-        // The next one finds the blob as it is.
-        let again = Instant::now();
-        assert_eq!(progress.wait(&of_run, never()).await, None);
-        assert!(again.elapsed() <= LOOK);
-        assert_eq!(progress.wait(&of_run, async { 1 }).await, Some(1));
+        assert_eq!((unchanged(0), unchanged(9)), (0, 9));
+        of_run.fetch_add(1, Ordering::Relaxed);
+        assert_eq!((unchanged(9), unchanged(12)), (0, 3));
+        progress.is_open.store(true, Ordering::Relaxed);
+        progress.read.fetch_add(5, Ordering::Relaxed);
+        assert_eq!(unchanged(20), 0);
+        // What other blobs do is no longer a reason to wait.
+        of_run.fetch_add(1, Ordering::Relaxed);
+        assert_eq!(unchanged(30), 10);
+        progress.read.fetch_add(1, Ordering::Relaxed);
+        assert_eq!(unchanged(31), 0);
+    }
+
+    #[tokio::test]
+    async fn value_ends_the_wait_for_the_turn() {
+        let once = Once::default();
+        let turn = once.turn().await;
+        assert!(turn.is_some());
+        let waiting = once.turn();
+        let mut waiting = std::pin::pin!(waiting);
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        once.set(1);
+        assert!(waiting.await.is_none());
+        assert_eq!(once.get(), Some(&1));
     }
 }
