@@ -250,6 +250,51 @@ fn damaged_blob_is_never_complete_at_the_destination() {
     assert!(layers.len() <= 1, "{layers:?}");
 }
 
+/// Adds two images that share a layer, and returns its digest.
+fn share_a_layer(world: &Sandbox) -> String {
+    let layer = vec![7; 1_000_000];
+    let [digest, _] = ["a", "b"].map(|name| {
+        world.edit(|world| {
+            let mut author = world.author(copy_load::HOST, &format!("team/{name}"));
+            let shared = author.blob(LAYER_TYPE, layer.clone());
+            let image = author.image_of(name, std::slice::from_ref(&shared));
+            author.tag(copy_load::TAG, &image);
+            shared["digest"].as_str().expect("a digest").to_owned()
+        })
+    });
+    digest
+}
+
+#[test]
+fn download_that_stalls_continues() {
+    let world = start(Scenario::copy());
+    let digest = share_a_layer(&world);
+    let hex = digest.trim_start_matches("sha256:");
+    let blob = Fault::on(copy_load::HOST).path_contains(hex).after(1);
+    world.inject(blob.once(), DamagedResponse::StallAfter { bytes: 100_000 });
+    let image = format!("{}/team/a:1.0", copy_load::HOST);
+    let ended = with_images(copy(&world), &[image]).end();
+    ended.expect(0, &["continuing the download at byte", "no progress"]);
+    let traffic = world.traffic();
+    assert!(traffic.uploaded < 1_001_000, "{traffic:?}");
+}
+
+#[test]
+fn upload_that_stalls_begins_again() {
+    let world = start(Scenario::copy());
+    share_a_layer(&world);
+    let blob = Fault::on(ACR)
+        .method("PUT")
+        .path_contains("/blobs/uploads/");
+    world.inject(
+        blob.after(1).once(),
+        DamagedResponse::UploadStall { bytes: 100 },
+    );
+    let image = format!("{}/team/a:1.0", copy_load::HOST);
+    let ended = with_images(copy(&world), &[image]).end();
+    ended.expect(0, &["beginning the upload of", "no progress"]);
+}
+
 /// `a` is the first by its target, so it brings the blob that both images have.
 #[test]
 fn blob_that_stalls_at_one_source_does_not_stop_the_other_image() {
@@ -269,16 +314,8 @@ fn blob_that_stalls_at_one_source_does_not_stop_the_other_image() {
     ];
     for fault in faults {
         let world = start(Scenario::copy());
-        let shared = ["a", "b"].map(|name| {
-            world.edit(|world| {
-                let mut author = world.author(copy_load::HOST, &format!("team/{name}"));
-                let shared = author.blob(LAYER_TYPE, vec![7; 1_000_000]);
-                let image = author.image_of(name, std::slice::from_ref(&shared));
-                author.tag(copy_load::TAG, &image);
-                shared["digest"].as_str().expect("a digest").to_owned()
-            })
-        });
-        let (fault, kind) = fault(&shared[0]);
+        let shared = share_a_layer(&world);
+        let (fault, kind) = fault(&shared);
         world.inject(fault, kind);
         let images = ["a", "b"].map(|name| format!("{}/team/{name}:1.0", copy_load::HOST));
         let run = with_images(copy(&world), &images).set("TIMEOUT_SECONDS", "28");

@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::sync::{MutexGuard, SetOnce};
 use tokio::time::Instant;
 
-/// Time without progress after which nobody waits any more.
+/// Time without progress after which the others do not wait any longer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Time between two looks at the progress.
-const LOOK: Duration = Duration::from_secs(1);
+/// Time between two checks of the progress.
+const CHECK: Duration = Duration::from_secs(1);
 
 /// A value that one task finds while the others wait.
 pub(super) struct Once<T> {
@@ -78,8 +78,8 @@ impl Progress {
     ) -> Option<T> {
         let mut work = std::pin::pin!(work);
         loop {
-            let looked = tokio::time::timeout(LOOK, &mut work).await;
-            if let Ok(result) = looked {
+            let ended = tokio::time::timeout(CHECK, &mut work).await;
+            if let Ok(result) = ended {
                 return Some(result);
             }
             if self.unchanged(of_run, Instant::now()) >= PATIENCE {
