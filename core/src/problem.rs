@@ -36,7 +36,7 @@ impl fmt::Display for Side {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Source => "source registry",
-            Self::Destination => "destination registry (ACR)",
+            Self::Destination => "destination registry",
             Self::Entra => "Microsoft Entra login",
             Self::ResourceManager => "Azure Resource Manager",
             Self::ChartRepository => "chart repository",

@@ -74,7 +74,7 @@ fn failure_at_one_image_makes_only_this_image_unknown() {
         list("redirect to another host", redirect(RedirectTarget::OtherHost(ACR.to_owned())), place),
         Case {
             at: Fault::on(ACR).path_contains(&format!("{ONE}/manifests/")),
-            ..list("500 at the ACR", status(500, ""), &["destination registry (ACR)", "500 Internal Server Error"])
+            ..list("500 at the ACR", status(500, ""), &["destination registry", "500 Internal Server Error"])
         },
     ];
     test_all(
@@ -141,7 +141,7 @@ fn azure_refusal_makes_every_image_unknown_and_is_one_issue() {
                 settings.firewall_closed = true;
             },
             message: &[
-                "destination registry (ACR)",
+                "destination registry",
                 "myacr.azurecr.io refused the request: client IP 203.0.113.7 is not allowed by the registry's firewall (POST https://",
                 "under Networking",
             ],
@@ -150,10 +150,7 @@ fn azure_refusal_makes_every_image_unknown_and_is_one_issue() {
             name: "role to pull",
             setting: None,
             change: |state| state.revoke(Permission::Pull),
-            message: &[
-                "destination registry (ACR)",
-                "Data Importer and Data Reader",
-            ],
+            message: &["destination registry", "Data Importer and Data Reader"],
         },
     ];
     test_all(

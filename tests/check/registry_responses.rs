@@ -44,7 +44,7 @@ fn gateway_404_at_the_acr_makes_the_image_unknown() {
         let kind = response(404, &[("Content-Type", media_type)], body);
         world.inject(manifests_of_one(ACR), kind);
         let ended = run(SLI, &world).end();
-        ended.expect(3, &["destination registry (ACR)", "404 Not Found"]);
+        ended.expect(3, &["destination registry", "404 Not Found"]);
         assert_eq!(ended.stdout, "", "{body}");
         assert_eq!(ended.verdict_of_one("sli.json", "UpToDate"), "Unknown");
     }
@@ -164,7 +164,7 @@ fn unrelated_404_shows_the_registrys_message_and_is_unknown() {
         let world = world("up-to-date");
         world.inject(manifests_of_one(ACR), status(404, body));
         let ended = run(SLI, &world).end();
-        ended.expect(3, &["destination registry (ACR)", words]);
+        ended.expect(3, &["destination registry", words]);
         assert_eq!(ended.verdict_of_one("sli.json", "UpToDate"), "Unknown");
     }
 }

@@ -129,3 +129,24 @@ fn signature_that_cannot_be_copied_is_reported_and_the_image_is_complete() {
         "{signed}"
     );
 }
+
+#[test]
+fn signatures_follow_an_imported_image() {
+    let world = start(Scenario {
+        import_milliseconds: 200,
+        import_retry_after: 1,
+        ..Scenario::copy()
+    });
+    let import = |world| copy(world).set("SYNC_METHOD", "import");
+    let ended = examples(&world, HUB, import).end();
+    ended.expect(0, &["imported and verified"]);
+    let report = ended.json("taskset.json");
+    let images = report["images"].as_array().unwrap();
+    for image in images {
+        let transfer = &image["transfer"];
+        assert_eq!(transfer["method"], "import", "{image}");
+        let copied = transfer["referrers"]["copied"].as_u64().unwrap_or_default();
+        assert_eq!(copied > 0, image["tag"] == "signed", "{image}");
+    }
+    assert_eq!(tags(&world, ACR, TARGET), tags(&world, HUB, REPOSITORY));
+}

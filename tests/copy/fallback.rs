@@ -4,7 +4,7 @@ use sandbox::{
     Change, ImportFailure, ImportResult, ImportRule, Permission, Sandbox, Scenario, World, scenario,
 };
 
-use crate::support::{self, Ended, ONE, Run};
+use crate::support::{self, ACR, Ended, ONE, Run};
 use crate::{TASKSET, start};
 
 fn auto(world: &Sandbox) -> Run<'_> {
@@ -182,4 +182,30 @@ fn fail(world: &mut World, failure: ImportFailure) {
     world
         .apply(Change::AddImportRule { rule })
         .expect("a change");
+}
+
+#[test]
+fn locked_tag_is_neither_imported_nor_copied() {
+    let world = start(Scenario::named("drifted").expect("a scenario"));
+    let (repository, tag) = (format!("runwhen/{ONE}"), Scenario::newest_tag(ONE));
+    world.edit(|world| {
+        let repository = world.registries.get_mut(ACR).expect("the ACR");
+        let tags = &mut repository.repository(&format!("runwhen/{ONE}")).tags;
+        tags.get_mut(&tag).expect("the tag").locked = true;
+        let permission = Permission::ImportImage;
+        world
+            .apply(Change::Revoke { permission })
+            .expect("a change");
+    });
+    let before = world.acr_tag(&repository, &tag);
+    let ended = auto(&world).end();
+    ended.expect(4, &["is locked", "copied and verified"]);
+    let methods = methods(&ended);
+    let copied = methods.iter().filter(|method| *method == "copy").count();
+    assert_eq!(copied, 4, "{methods:?}");
+    assert_eq!(world.acr_tag(&repository, &tag), before);
+    let writes = world.requests();
+    let mut writes = writes.iter().filter(|request| request.method != "GET");
+    let upload = format!("/v2/{repository}/blobs/uploads/");
+    assert!(writes.all(|request| request.path != upload));
 }

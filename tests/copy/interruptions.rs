@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use sandbox::registry::Registry;
 use sandbox::{
-    CopyLoad, DamagedResponse, Fault, Login, OciSettings, RateLimit, Sandbox, Scenario, TokenLimit,
-    UploadRules, copy_load,
+    CopyLoad, DamagedResponse, Fault, FaultKind, Login, OciSettings, RateLimit, ReplacedResponse,
+    Sandbox, Scenario, TokenLimit, UploadRules, copy_load,
 };
 
 use crate::support::chart::with_images;
@@ -15,6 +15,7 @@ use crate::{copy, start};
 const TARGET: &str = "runwhen/layer";
 const LAYER: u64 = 64 << 20;
 const HARBOR: &str = "harbor.example";
+const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
 /// One image with a layer of 64 MB, and a strict ACR.
 fn one_layer() -> Sandbox {
@@ -247,4 +248,84 @@ fn damaged_blob_is_never_complete_at_the_destination() {
     assert_eq!(world.tag(ACR, TARGET, copy_load::TAG), None);
     let layers = stored(&world);
     assert!(layers.len() <= 1, "{layers:?}");
+}
+
+/// Adds two images that share a layer, and returns its digest.
+fn share_a_layer(world: &Sandbox) -> String {
+    let layer = vec![7; 1_000_000];
+    let [digest, _] = ["a", "b"].map(|name| {
+        world.edit(|world| {
+            let mut author = world.author(copy_load::HOST, &format!("team/{name}"));
+            let shared = author.blob(LAYER_TYPE, layer.clone());
+            let image = author.image_of(name, std::slice::from_ref(&shared));
+            author.tag(copy_load::TAG, &image);
+            shared["digest"].as_str().expect("a digest").to_owned()
+        })
+    });
+    digest
+}
+
+#[test]
+fn download_that_stalls_continues() {
+    let world = start(Scenario::copy());
+    let digest = share_a_layer(&world);
+    let hex = digest.trim_start_matches("sha256:");
+    let blob = Fault::on(copy_load::HOST).path_contains(hex).after(1);
+    world.inject(blob.once(), DamagedResponse::StallAfter { bytes: 100_000 });
+    let image = format!("{}/team/a:1.0", copy_load::HOST);
+    let ended = with_images(copy(&world), &[image]).end();
+    ended.expect(0, &["continuing the download at byte", "no progress"]);
+    let traffic = world.traffic();
+    assert!(traffic.uploaded < 1_001_000, "{traffic:?}");
+}
+
+#[test]
+fn upload_that_stalls_begins_again() {
+    let world = start(Scenario::copy());
+    share_a_layer(&world);
+    let blob = Fault::on(ACR)
+        .method("PUT")
+        .path_contains("/blobs/uploads/");
+    world.inject(
+        blob.after(1).once(),
+        DamagedResponse::UploadStall { bytes: 100 },
+    );
+    let image = format!("{}/team/a:1.0", copy_load::HOST);
+    let ended = with_images(copy(&world), &[image]).end();
+    ended.expect(0, &["beginning the upload of", "no progress"]);
+}
+
+/// `a` is the first by its target, so it brings the blob that both images have.
+#[test]
+fn blob_that_stalls_at_one_source_does_not_stop_the_other_image() {
+    let faults: [fn(&str) -> (Fault, FaultKind); 2] = [
+        |digest| {
+            let path = format!("/team/a/blobs/{digest}");
+            let fault = Fault::on(copy_load::HOST).path_contains(&path);
+            (fault, ReplacedResponse::Stall.into())
+        },
+        |digest| {
+            let hex = digest.trim_start_matches("sha256:");
+            // The first request is redirected to the storage.
+            let fault = Fault::on(copy_load::HOST).path_contains(hex).after(1);
+            let kind = DamagedResponse::StallAfter { bytes: 100_000 };
+            (fault.once(), kind.into())
+        },
+    ];
+    for fault in faults {
+        let world = start(Scenario::copy());
+        let shared = share_a_layer(&world);
+        let (fault, kind) = fault(&shared);
+        world.inject(fault, kind);
+        let images = ["a", "b"].map(|name| format!("{}/team/{name}:1.0", copy_load::HOST));
+        let run = with_images(copy(&world), &images).set("TIMEOUT_SECONDS", "28");
+        // The first image mounts the blob that the second one brought.
+        run.end().expect(0, &["copied and verified"]);
+        for name in ["a", "b"] {
+            let source = world.tag(copy_load::HOST, &format!("team/{name}"), copy_load::TAG);
+            assert!(source.is_some());
+            let target = world.tag(ACR, &format!("runwhen/{name}"), copy_load::TAG);
+            assert_eq!(target, source);
+        }
+    }
 }

@@ -188,6 +188,9 @@ impl Fixture {
             Stored::NewestManifest(host, name) => {
                 newest_manifest(&self.worlds[&case.endpoint.setup], host, name)
             }
+            Stored::NewestConfiguration(host, name) => {
+                newest_configuration(&self.worlds[&case.endpoint.setup], host, name)
+            }
         });
         let fault = (case.endpoint.place)(&stored.unwrap_or_default());
         let fault = if case.failure.is_of_connection() {
@@ -266,6 +269,25 @@ fn newest_manifest(world: &World, host: &str, name: &str) -> String {
     let repository = &world.registries[host].repositories[&format!("{GOOGLE_PATH}/{name}")];
     let digest = &repository.tags[&Scenario::newest_tag(name)].digest;
     digest.as_str().trim_start_matches("sha256:").to_owned()
+}
+
+/// The hexadecimal digest of the configuration of its first platform.
+fn newest_configuration(world: &World, host: &str, name: &str) -> String {
+    let read = |hex: &str| -> serde_json::Value {
+        let digest = sandbox::content::Digest::parse(&format!("sha256:{hex}"));
+        let bytes = world
+            .store
+            .get(&digest.expect("a digest"))
+            .expect("content");
+        serde_json::from_slice(&bytes).expect("a manifest")
+    };
+    let hex = |digest: &serde_json::Value| {
+        let digest = digest.as_str().expect("a digest");
+        digest.trim_start_matches("sha256:").to_owned()
+    };
+    let index = read(&newest_manifest(world, host, name));
+    let platform = read(&hex(&index["manifests"][0]["digest"]));
+    hex(&platform["config"]["digest"])
 }
 
 fn is_large(failure: Failure) -> bool {

@@ -72,6 +72,8 @@ pub enum Stored {
     Blob(&'static str, &'static str),
     /// The manifest of the newest build. A fault on all of a search's concurrent requests would meet any of them.
     NewestManifest(&'static str, &'static str),
+    /// The configuration of the newest build, which no other image has. A copy reads all blobs at once.
+    NewestConfiguration(&'static str, &'static str),
 }
 
 use Affected::{All, Chart, NoImage, One};
@@ -337,13 +339,20 @@ fn imports() -> Vec<Endpoint> {
 #[rustfmt::skip] // a table
 fn copies() -> Vec<Endpoint> {
     use Setup::{Copies, CopiesWithReferrers, CopiesWithoutMounts};
+    let configuration = Some(Stored::NewestConfiguration(SOURCE, MISSING));
     vec![
         endpoint("Copy: the index at the source", "GET /v2/{name}/manifests/{digest}",
             Copies, Import, Manifest, One(MISSING), |_| of(SOURCE, "GET", &format!("{MISSING}/manifests/sha256:"))),
-        endpoint("Copy: a blob at the source", "GET /v2/{name}/blobs/{digest} → redirect",
-            Copies, Import, Headers, One(MISSING), |_| of(SOURCE, "GET", &format!("{MISSING}/blobs/"))),
-        endpoint("Copy: whether the ACR has a blob", "HEAD /v2/{name}/blobs/{digest}",
-            CopiesWithoutMounts, Import, DigestHeader, One(MISSING), |_| of(ACR, "HEAD", &format!("{MISSING}/blobs/"))),
+        Endpoint {
+            stored: configuration,
+            ..endpoint("Copy: a blob at the source", "GET /v2/{name}/blobs/{digest} → redirect",
+                Copies, Import, Headers, One(MISSING), |hex| of(SOURCE, "GET", &format!("{MISSING}/blobs/sha256:{hex}")))
+        },
+        Endpoint {
+            stored: configuration,
+            ..endpoint("Copy: whether the ACR has a blob", "HEAD /v2/{name}/blobs/{digest}", CopiesWithoutMounts, Import,
+                DigestHeader, One(MISSING), |hex| of(ACR, "HEAD", &format!("{MISSING}/blobs/sha256:{hex}")))
+        },
         endpoint("Copy: a mount, or the start of an upload", "POST /v2/{name}/blobs/uploads/",
             Copies, Import, Headers, One(MISSING), |_| of(ACR, "POST", &format!("{MISSING}/blobs/uploads/"))),
         endpoint("Copy: a blob", "PUT /v2/{name}/blobs/uploads/{id}",

@@ -196,7 +196,7 @@ fn log_has_one_line_per_image_and_import_and_each_reason_once() {
     for (part, count) in [
         (&*unknown, 1),
         ("403 Forbidden", 1),
-        (": Missing: the ACR has no tag", 4),
+        (": Missing: the destination has no tag", 4),
         (": imported and verified in", 4),
         ("could not be checked", 1),
     ] {

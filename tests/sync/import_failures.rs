@@ -49,7 +49,7 @@ fn failed_import_names_the_cause_and_leaves_the_other_images() {
         Case {
             unwanted: &["could not pull"],
             ..fails("full registry", ImportFailure::StorageQuota,
-                &["destination registry (ACR)", "az acr show-usage --name myacr"])
+                &["destination registry", "az acr show-usage --name myacr"])
         },
         Case {
             name: "canceled",

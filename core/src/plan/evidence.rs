@@ -46,13 +46,13 @@ impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let day = |date: &DateTime<Utc>| date.format("%Y-%m-%d %H:%M");
         match self {
-            Self::SameDigest { tag } => write!(f, "the ACR has {tag} with the same digest"),
+            Self::SameDigest { tag } => write!(f, "the destination has {tag} with the same digest"),
             Self::SameDigestElsewhere { tag } => {
-                write!(f, "the ACR has the same digest as {tag}")
+                write!(f, "the destination has the same digest as {tag}")
             }
             Self::ManifestMissing { tag, child } => write!(
                 f,
-                "the ACR has the digest of {tag}, but lacks its manifest {} for the platform",
+                "the destination has the digest of {tag}, but lacks its manifest {} for the platform",
                 child.short()
             ),
             Self::BuiltAfterPush {
@@ -61,7 +61,7 @@ impl fmt::Display for Evidence {
                 newest_pushed,
             } => write!(
                 f,
-                "built {}, after the ACR's newest tag {newest} was pushed {}",
+                "built {}, after the destination's newest tag {newest} was pushed {}",
                 day(built),
                 day(newest_pushed)
             ),
@@ -71,7 +71,7 @@ impl fmt::Display for Evidence {
                 newest_built,
             } => write!(
                 f,
-                "built {}, newer than the ACR's {newest} of {}",
+                "built {}, newer than the destination's {newest} of {}",
                 day(built),
                 day(newest_built)
             ),
@@ -82,14 +82,14 @@ impl fmt::Display for Evidence {
                 newest_built,
             } => write!(
                 f,
-                "{tag} was built {}, not newer than the ACR's {newest} of {}",
+                "{tag} was built {}, not newer than the destination's {newest} of {}",
                 day(built),
                 day(newest_built)
             ),
             Self::OtherDigest { tag, digest } => {
-                write!(f, "the ACR's {tag} points at {digest} instead")
+                write!(f, "the destination's {tag} points at {digest} instead")
             }
-            Self::TagMissing { tag } => write!(f, "the ACR has no tag {tag}"),
+            Self::TagMissing { tag } => write!(f, "the destination has no tag {tag}"),
         }
     }
 }

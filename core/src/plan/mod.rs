@@ -129,7 +129,7 @@ fn note(observed: &Observed) -> Option<String> {
         return None;
     };
     Some(format!(
-        "{place} has a tag latest, which sorts above {} in azure-rw-acr-helm-update; remove the tag latest from the ACR",
+        "{place} has a tag latest, which sorts above {} in azure-rw-acr-helm-update; remove the tag latest there",
         published.target
     ))
 }

@@ -44,7 +44,7 @@ pub(crate) struct BlobReader {
     content: Content,
     at: Position,
     interruptions: u32,
-    read: Arc<AtomicU64>,
+    counters: Vec<Arc<AtomicU64>>,
 }
 
 enum Content {
@@ -88,7 +88,7 @@ impl BlobReader {
                 hash: DigestHasher::new(&blob.digest),
             },
             interruptions: 0,
-            read: Arc::default(),
+            counters: Vec::new(),
         };
         match &reader.content {
             Content::Whole(bytes) if bytes.len() as u64 != blob.size => Err(reader
@@ -117,13 +117,14 @@ impl BlobReader {
                 hash: DigestHasher::new(&blob.digest),
             },
             interruptions: 0,
-            read: Arc::default(),
+            counters: Vec::new(),
         }
     }
 
-    /// The same reader, which adds the bytes that it returns to this number.
-    pub(crate) fn counted(self, read: Arc<AtomicU64>) -> Self {
-        Self { read, ..self }
+    /// The same reader, which adds the bytes that it returns to this number too.
+    pub(crate) fn counted(mut self, counter: &Arc<AtomicU64>) -> Self {
+        self.counters.push(Arc::clone(counter));
+        self
     }
 
     pub(crate) fn blob(&self) -> &Blob {
@@ -186,8 +187,11 @@ impl BlobReader {
     }
 
     fn advance(&mut self, piece: &Bytes) {
-        self.at.offset += piece.len() as u64;
-        self.read.fetch_add(piece.len() as u64, Ordering::Relaxed);
+        let count = piece.len() as u64;
+        self.at.offset += count;
+        for counter in &self.counters {
+            counter.fetch_add(count, Ordering::Relaxed);
+        }
     }
 
     /// Bytes from the connection, which is opened again after an interruption.

@@ -107,7 +107,7 @@ fn of_the_run(report: &Report) -> Vec<Issue> {
                 .into_iter()
                 .filter(|category| rows.iter().any(|row| row.category == *category))
                 .collect(),
-            title: title::of_the_run(&report.registry, &problem),
+            title: title::of_the_run(report, &problem),
             steps: advice.join("; "),
             actual,
             lines,

@@ -17,7 +17,7 @@ pub enum Status {
     Unknown = 3,
     /// Something could not be imported.
     ImportFailed = 4,
-    /// Azure refused the login, the role, the subscription or the network.
+    /// The login, the role, the subscription or the network was refused.
     AccessDenied = 5,
     /// Everything is known, and the number could not be pushed.
     NotPushed = 6,
@@ -65,7 +65,7 @@ impl Status {
             }
             Self::ImportFailed => "at least one image could not be imported",
             Self::AccessDenied => {
-                "access denied: Azure refused the login, the role, the subscription or the network"
+                "access denied: the login, the role, the subscription or the network was refused"
             }
             Self::NotPushed => "everything is known, but the metric could not be pushed (sli)",
         }

@@ -56,20 +56,21 @@ pub(super) fn is_of_the_run(problem: &Problem) -> bool {
     }
 }
 
-pub(super) fn of_the_run(registry: &str, problem: &Problem) -> String {
+pub(super) fn of_the_run(report: &Report, problem: &Problem) -> String {
+    let registry = destination(report);
     match (problem.side, problem.cause) {
         (Side::Entra, Cause::AccessDenied) => {
-            format!("Microsoft Entra refused the login for ACR {registry}")
+            format!("Microsoft Entra refused the login for {registry}")
         }
         (Side::ResourceManager, Cause::NotFound) => {
-            format!("Azure Resource Manager does not find ACR {registry}")
+            format!("Azure Resource Manager does not find {registry}")
         }
         (Side::ResourceManager, Cause::AccessDenied) => {
-            format!("Azure Resource Manager refused access to ACR {registry}")
+            format!("Azure Resource Manager refused access to {registry}")
         }
-        (Side::Destination, _) => format!("ACR {registry} {}", predicate(problem)),
-        (Side::Local, _) => format!("The Azure credentials for ACR {registry} cannot be used"),
-        (side, _) => format!("{} {} for ACR {registry}", name(side), predicate(problem)),
+        (Side::Destination, _) => format!("{registry} {}", predicate(problem)),
+        (Side::Local, _) => format!("The credentials for {registry} cannot be used"),
+        (side, _) => format!("{} {} for {registry}", name(side), predicate(problem)),
     }
 }
 
@@ -79,15 +80,15 @@ pub(super) fn of_images(
     effect: Effect,
     problem: &Problem,
 ) -> String {
-    let registry = &report.registry;
+    let registry = destination(report);
     let what = match effect {
-        Effect::Unchecked => format!("could not be checked for ACR {registry}"),
-        Effect::Failed => format!("could not be imported into ACR {registry}"),
+        Effect::Unchecked => format!("could not be checked for {registry}"),
+        Effect::Failed => format!("could not be imported into {registry}"),
         Effect::Uncertain => {
             let subject = subject(report, rows);
-            return format!("{subject} could not be confirmed in ACR {registry} after the import");
+            return format!("{subject} could not be confirmed in {registry} after the import");
         }
-        Effect::Blocked => format!("cannot be imported into ACR {registry}"),
+        Effect::Blocked => format!("cannot be imported into {registry}"),
     };
     format!("{} {what}: {}", subject(report, rows), cause(problem))
 }
@@ -96,12 +97,11 @@ pub(super) fn of_images(
 pub(super) fn not_published(report: &Report, category: Category, rows: &[&Row]) -> String {
     let folder = common_folder(rows.iter().map(|row| row.source.as_str()));
     let place = folder.map_or_else(|| "its source".to_owned(), ToOwned::to_owned);
-    let setting = |name: &str| report.settings.iter().find(|(known, _)| *known == name);
     let branch = match category {
-        Category::CodeCollection => setting("REF"),
+        Category::CodeCollection => setting(report, "REF"),
         Category::RunWhenLocal => None,
     };
-    let branch = branch.map_or_else(String::new, |(name, value)| format!(" with {name}={value}"));
+    let branch = branch.map_or_else(String::new, |value| format!(" with REF={value}"));
     if report.nothing_is_published(category) {
         let category = category.title();
         return format!("No {category} image is published at {place}{branch}");
@@ -114,24 +114,39 @@ pub(super) fn not_published(report: &Report, category: Category, rows: &[&Row]) 
 pub(super) fn not_synced(report: &Report, rows: &[&Row]) -> String {
     let verb = if rows.len() == 1 { "needs" } else { "need" };
     let subject = subject(report, rows);
-    format!("{subject} {verb} a sync to ACR {}", report.registry)
+    format!("{subject} {verb} a sync to {}", destination(report))
 }
 
 pub(super) fn overwritten(report: &Report, rows: &[&Row]) -> String {
     let verb = if rows.len() == 1 { "was" } else { "were" };
     format!(
-        "{} {verb} imported over a tag with another digest in ACR {}",
+        "{} {verb} imported over a tag with another digest in {}",
         subject(report, rows),
-        report.registry
+        destination(report)
     )
 }
 
 pub(super) fn notes(report: &Report, rows: &[&Row]) -> String {
     format!(
-        "A tag latest hides {} in ACR {} from azure-rw-acr-helm-update",
+        "A tag latest hides {} in {} from azure-rw-acr-helm-update",
         subject(report, rows),
-        report.registry
+        destination(report)
     )
+}
+
+/// The registry with its kind.
+fn destination(report: &Report) -> String {
+    let registry = &report.registry;
+    match setting(report, "REGISTRY_TYPE") {
+        Some("oci") => format!("OCI registry {registry}"),
+        Some(_) | None => format!("ACR {registry}"),
+    }
+}
+
+fn setting<'a>(report: &'a Report, name: &str) -> Option<&'a str> {
+    let mut settings = report.settings.iter();
+    let found = settings.find(|(known, _)| *known == name);
+    found.map(|(_, value)| value.as_str())
 }
 
 /// One image by its name, several by their number, and a list that is not known by its category.
@@ -168,7 +183,7 @@ fn cause(problem: &Problem) -> String {
         (Cause::Rejected, Side::ResourceManager) => "the import failed in Azure".to_owned(),
         (Cause::Deadline, _) => "the time was not sufficient".to_owned(),
         (Cause::Interrupted, _) => "the run was stopped".to_owned(),
-        (_, Side::Destination) => format!("the ACR {}", predicate(problem)),
+        (_, Side::Destination) => format!("the destination {}", predicate(problem)),
         (_, side) => {
             let name = name(side);
             let name = name
@@ -182,7 +197,7 @@ fn cause(problem: &Problem) -> String {
 fn name(side: Side) -> &'static str {
     match side {
         Side::Source => "The source registry",
-        Side::Destination => "The ACR",
+        Side::Destination => "The destination",
         Side::Entra => "Microsoft Entra",
         Side::ResourceManager => "Azure Resource Manager",
         Side::Catalog => "The CodeCollection catalog",

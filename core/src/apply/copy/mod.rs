@@ -6,6 +6,7 @@
 mod contents;
 mod graph;
 mod order;
+mod patience;
 mod placing;
 mod referrers;
 mod way;

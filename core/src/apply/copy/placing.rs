@@ -7,15 +7,20 @@
 //! The first blob of a run finds out whether the registry answers it; otherwise every blob costs a HEAD.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::OnceCell;
+use tokio::sync::SetOnce;
 
 use super::contents::Part;
+use super::patience::{Once, Progress};
 use crate::name::{Digest, Repository};
 use crate::problem::Problem;
 use crate::registry::{Begun, Blob, BlobReader, RegistryClient, UploadRules};
+
+/// Longest wait for the first blob of the run.
+const PROBE: Duration = Duration::from_secs(2);
 
 /// How a blob came into a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,32 +49,45 @@ pub(super) struct Origin<'a> {
 /// The blobs of the destination, as far as the run knows them.
 pub(super) struct Placing {
     rules: UploadRules,
-    mounts: OnceCell<Mounts>,
+    /// True if the first blob of the run is on its way.
+    is_probing: AtomicBool,
+    mounts: SetOnce<Mounts>,
     blobs: Mutex<HashMap<Digest, Arc<Known>>>,
+    /// Grows with every byte that is read and every blob that arrives.
+    moved: Arc<AtomicU64>,
 }
 
 #[derive(Default)]
 struct Known {
     /// A repository that has the blob.
-    home: OnceCell<Repository>,
+    home: Once<Repository>,
     /// The repositories that need it, each of which gets it once.
-    places: Mutex<HashMap<Repository, Arc<OnceCell<()>>>>,
+    places: Mutex<HashMap<Repository, Arc<Once<()>>>>,
+    progress: Progress,
 }
 
 impl Placing {
     pub(super) fn new(rules: UploadRules) -> Self {
         Self {
             rules,
-            mounts: OnceCell::new(),
+            is_probing: AtomicBool::new(false),
+            mounts: SetOnce::new(),
             blobs: Mutex::default(),
+            moved: Arc::default(),
         }
     }
 
     /// Notes that a repository of the destination has a blob.
     pub(super) fn learn(&self, digest: &Digest, repository: &Repository) {
         let known = self.known(digest);
-        let _ = known.home.set(repository.clone());
-        let _ = known.place(repository).set(());
+        known.home.set(repository.clone());
+        known.place(repository).set(());
+    }
+
+    /// Waits for `work` of the image that brings a blob, while the blob makes progress.
+    pub(super) async fn wait(&self, digest: &Digest, work: impl Future<Output = ()>) {
+        let known = self.known(digest);
+        let _ = known.progress.wait(&self.moved, work).await;
     }
 
     /// Brings a blob into a repository.
@@ -85,19 +103,21 @@ impl Placing {
     ) -> Result<Arrival, Problem> {
         let known = self.known(&part.blob.digest);
         let place = known.place(repository);
-        let mut arrival = Arrival::Skipped;
-        let work = async {
-            let transfer = Transfer {
-                placing: self,
-                client,
-                repository,
-                part,
-                origin,
-            };
-            arrival = transfer.run(&known).await?;
-            Ok(())
+        let _turn = known.progress.wait(&self.moved, place.turn()).await;
+        if place.get().is_some() {
+            return Ok(Arrival::Skipped);
+        }
+        let transfer = Transfer {
+            placing: self,
+            client,
+            repository,
+            part,
+            origin,
+            progress: &known.progress,
         };
-        place.get_or_try_init(|| work).await?;
+        let arrival = transfer.run(&known).await?;
+        place.set(());
+        self.moved.fetch_add(1, Ordering::Relaxed);
         Ok(arrival)
     }
 
@@ -108,7 +128,7 @@ impl Placing {
 }
 
 impl Known {
-    fn place(&self, repository: &Repository) -> Arc<OnceCell<()>> {
+    fn place(&self, repository: &Repository) -> Arc<Once<()>> {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(places.entry(repository.clone()).or_default())
     }
@@ -121,34 +141,50 @@ struct Transfer<'a> {
     repository: &'a Repository,
     part: &'a Part,
     origin: Origin<'a>,
+    progress: &'a Progress,
 }
 
 impl Transfer<'_> {
     async fn run(&self, known: &Known) -> Result<Arrival, Problem> {
-        let mut first = None;
-        let home = known.home.get_or_try_init(|| async {
-            first = Some(self.first().await?);
-            Ok::<_, Problem>(self.repository.clone())
-        });
-        let home = home.await?;
-        match first {
-            Some(arrival) => Ok(arrival),
-            None => self.mount_or_send(home, Arrival::Mounted).await,
-        }
+        let turn = known.home.turn();
+        let _turn = self.progress.wait(&self.placing.moved, turn).await;
+        let home = tokio::select! {
+            biased;
+            // Another image may bring it meanwhile, if this one stalls.
+            home = known.home.wait() => home,
+            first = self.first() => {
+                let arrival = first?;
+                known.home.set(self.repository.clone());
+                return Ok(arrival);
+            }
+        };
+        self.mount_or_send(home, Arrival::Mounted).await
     }
 
     /// Brings a blob that is not known to be in the destination.
     async fn first(&self) -> Result<Arrival, Problem> {
-        let mut arrival = None;
-        let mounts = self.placing.mounts.get_or_try_init(|| async {
-            arrival = Some(self.check_and_send().await?);
-            Ok::<_, Problem>(self.probe().await)
-        });
-        let mounts = *mounts.await?;
-        match (arrival, mounts) {
-            (Some(arrival), _) => Ok(arrival),
-            (None, Mounts::Within) => self.mount_or_send(self.repository, Arrival::Skipped).await,
-            (None, Mounts::No) => self.check_and_send().await,
+        let placing = self.placing;
+        if !placing.is_probing.swap(true, Ordering::Relaxed) {
+            let arrival = self.check_and_send().await;
+            let mounts = match &arrival {
+                Ok(_) => self.probe().await,
+                Err(_) => Mounts::No,
+            };
+            let _ = placing.mounts.set(mounts);
+            return arrival;
+        }
+        // An image whose source stalls must not stop the others.
+        let known = placing.mounts.wait();
+        let mounts = match tokio::time::timeout(PROBE, known).await {
+            Ok(mounts) => *mounts,
+            Err(_) => {
+                let _ = placing.mounts.set(Mounts::No);
+                Mounts::No
+            }
+        };
+        match mounts {
+            Mounts::Within => self.mount_or_send(self.repository, Arrival::Skipped).await,
+            Mounts::No => self.check_and_send().await,
         }
     }
 
@@ -176,11 +212,16 @@ impl Transfer<'_> {
             repository,
             read,
         } = self.origin;
+        self.progress.is_open.store(false, Ordering::Relaxed);
         let reader = match &self.part.data {
             Some(data) => BlobReader::embedded(client, repository, self.blob(), data.clone()),
             None => BlobReader::open(client, repository, self.blob()).await?,
         };
-        let reader = reader.counted(Arc::clone(read));
+        self.progress.is_open.store(true, Ordering::Relaxed);
+        let reader = reader
+            .counted(read)
+            .counted(&self.progress.read)
+            .counted(&self.placing.moved);
         self.client
             .upload_blob(self.repository, self.placing.rules, session, reader)
             .await?;

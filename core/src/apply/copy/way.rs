@@ -65,10 +65,11 @@ impl Way<'_> {
     async fn bring_blob(&self, part: &Part) -> Result<Arrival, Problem> {
         let digest = &part.blob.digest;
         let turn = lock(self.turns).remove(digest);
-        if turn.is_none() {
-            self.importer.order.wait_for(digest).await;
-        }
         let placing = &self.importer.placing;
+        if turn.is_none() {
+            let other = self.importer.order.wait_for(digest);
+            placing.wait(digest, other).await;
+        }
         let arrival = placing
             .place(self.destination, self.repository, part, self.origin)
             .await?;
