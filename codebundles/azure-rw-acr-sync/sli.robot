@@ -77,7 +77,8 @@ Check Category
         Fail    ${reason}
     END
     ${counts}=    Set Variable    ${category}[counts]
-    Set Test Message    ${category}[needs_sync] of ${counts}[total] ${title} images need a sync
+    ${absent}=    Evaluate    f", {$counts['not_published']} not published" if $counts["not_published"] else ""
+    Set Test Message    ${category}[needs_sync] of ${counts}[total] ${title} images need a sync${absent}
 
 Suite Initialization
     ${REGISTRY_NAME}=    RW.Core.Import User Variable    REGISTRY_NAME

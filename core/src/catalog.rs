@@ -92,6 +92,9 @@ impl Catalog {
             return Err(self.refused(&response));
         };
         let refs = self.refs(slug, no_image).await;
+        if no_image.is_contradicted(entry, wanted, &refs) {
+            return Err(self.refused(&response));
+        }
         let absence = no_image.absence(slug, wanted, &refs);
         Ok(Resolution::NotPublished(absence))
     }

@@ -177,6 +177,16 @@ fn resolve_that_proves_nothing_makes_one_collection_unknown() {
             "could not resolve 'dev'",
         ),
         bad(
+            "a ref that the collection has",
+            detail(404, json!(format!("could not resolve 'main' for {SLUG}"))),
+            "could not resolve 'main'",
+        ),
+        bad(
+            "no images, and the list names one",
+            detail(404, json!(format!("no images tracked for {SLUG}"))),
+            "no images tracked",
+        ),
+        bad(
             "gateway",
             status(404, "no Route matched"),
             "without an error code",

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Absence;
 use super::codecollections::few_of;
-use crate::config::{AllowedImages, CatalogRequest, CatalogWanted};
+use crate::config::{AllowedImages, CatalogPointer, CatalogRequest, CatalogWanted};
 use crate::name::{Digest, ImageName, Repository, Tag, pattern};
 use crate::text::{for_message, shortened};
 
@@ -103,6 +103,9 @@ pub struct CatalogEntry {
     pub slug: Slug,
     /// `host/path` as the list has it. It applies if the response for the collection has none.
     image_registry: Option<String>,
+    /// True if the list names an image of it.
+    #[serde(default)]
+    has_image: bool,
 }
 
 impl CatalogEntry {
@@ -143,6 +146,8 @@ struct ListedCollection {
     visibility: String,
     #[serde(default)]
     image_registry: Option<String>,
+    #[serde(default)]
+    latest_image_tag: Option<String>,
 }
 
 /// The public collections of a list.
@@ -186,6 +191,7 @@ pub fn public_collections(body: &[u8]) -> Result<Listing, Refused> {
             Ok(slug) => collections.push(CatalogEntry {
                 slug,
                 image_registry: one.image_registry,
+                has_image: one.latest_image_tag.is_some(),
             }),
             Err(reason) => unusable.push(reason),
         }
@@ -288,9 +294,17 @@ fn not_allowed(source: &ImageName, hosts: &[AllowedImages]) -> Refused {
             hosts.join(", ")
         ),
         advice: Some(format!(
-            "if images from there are wanted, add {source} to CATALOG_HOSTS; otherwise check REGISTRY_CATALOG_URL"
+            "if images from there are wanted, add {} to CATALOG_HOSTS; otherwise check REGISTRY_CATALOG_URL",
+            folder_of(source)
         )),
     }
+}
+
+/// The registry and path of an image, without its name: the same for all images there.
+fn folder_of(source: &ImageName) -> String {
+    let text = source.to_string();
+    text.rsplit_once('/')
+        .map_or_else(|| text.clone(), |(folder, _)| folder.to_owned())
 }
 
 /// The text of an error: a sentence, or a list of invalid parameters.
@@ -338,6 +352,24 @@ impl NoImage {
             Some(Self::NoImages)
         } else {
             None
+        }
+    }
+
+    /// True if the catalog names such an image elsewhere: in the list, or among the collection's refs. Then it is not known
+    /// which image is wanted.
+    pub fn is_contradicted(
+        self,
+        entry: &CatalogEntry,
+        wanted: &CatalogWanted,
+        refs: &[String],
+    ) -> bool {
+        match (self, wanted) {
+            (Self::NoImages, _)
+            | (Self::NoSuchRef, CatalogWanted::Pointer(CatalogPointer::Latest)) => entry.has_image,
+            (Self::NoSuchRef, CatalogWanted::Pointer(CatalogPointer::Stable)) => false,
+            (Self::NoSuchRef, CatalogWanted::Ref(git_ref)) => {
+                refs.iter().any(|name| name == git_ref.as_str())
+            }
         }
     }
 

@@ -146,7 +146,12 @@ pub fn catalog_collections(
     };
     let unusable = |reason: &String| {
         let what = format!("a collection cannot be checked: {reason}");
-        undiscovered_catalog(config, Problem::new(Side::Catalog, Cause::Invalid, what))
+        let problem = Problem::new(Side::Catalog, Cause::Invalid, what)
+            .advise("report the entry to the catalog's owner, and run again when it is corrected");
+        Undiscovered {
+            what: format!("entry of the catalog {}", config.catalog.url),
+            ..undiscovered_catalog(config, problem)
+        }
     };
     (
         listing.collections.iter().map(desired).collect(),

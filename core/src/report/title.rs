@@ -97,11 +97,16 @@ pub(super) fn of_images(
 pub(super) fn not_published(report: &Report, category: Category, rows: &[&Row]) -> String {
     let folder = common_folder(rows.iter().map(|row| row.source.as_str()));
     let place = folder.map_or_else(|| "its source".to_owned(), ToOwned::to_owned);
-    let branch = match category {
-        Category::CodeCollection => setting(report, "REF"),
-        Category::RunWhenLocal => None,
+    // Only the setting that the advice names: if the repositories are gone, the branch is not the cause.
+    let is_named = |name: &str| {
+        let is_of = |row: &&Row| matches!(&row.verdict, Verdict::NotPublished(absence) if absence.advice.contains(name));
+        rows.iter().any(is_of)
     };
-    let branch = branch.map_or_else(String::new, |value| format!(" with REF={value}"));
+    let named = ["CATALOG_POINTER", "REF"]
+        .into_iter()
+        .find(|name| is_named(name));
+    let branch = named.and_then(|name| Some(format!(" with {name}={}", setting(report, name)?)));
+    let branch = branch.unwrap_or_default();
     if report.nothing_is_published(category) {
         let category = category.title();
         return format!("No {category} image is published at {place}{branch}");
@@ -162,8 +167,11 @@ fn subject(report: &Report, rows: &[&Row]) -> String {
                 NOWHERE => one.source.as_str(),
                 place => in_folder(place, common_folder([place].into_iter())),
             };
-            // Without the tag, which changes with every release.
-            let name = name.split([':', '@']).next().unwrap_or(name);
+            // Without the tag, which changes with every release. The name of a list or a text of a chart has none.
+            let name = match &*one.destination {
+                NOWHERE => name,
+                _ => name.split([':', '@']).next().unwrap_or(name),
+            };
             format!("{category} image {name}")
         }
         many => {
@@ -218,7 +226,15 @@ fn predicate(problem: &Problem) -> &'static str {
         Cause::Unavailable => "reported a failure of its own",
         Cause::TimedOut => "did not respond in time",
         Cause::Invalid => "sent a response that cannot be used",
-        Cause::Rejected => "does not accept the import",
+        Cause::Rejected => match problem.side {
+            Side::Destination | Side::ResourceManager => "does not accept the import",
+            Side::Source
+            | Side::Entra
+            | Side::Catalog
+            | Side::ChartRepository
+            | Side::Collector
+            | Side::Local => "refused the request",
+        },
         Cause::Deadline => "did not respond before the deadline",
         Cause::Interrupted => "did not respond before the run was stopped",
     }

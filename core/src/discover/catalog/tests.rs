@@ -26,6 +26,7 @@ fn entry() -> CatalogEntry {
     CatalogEntry {
         slug: "rw-cli-codecollection".parse().unwrap(),
         image_registry: Some("ghcr.io/runwhen-contrib/rw-cli-codecollection".to_owned()),
+        has_image: true,
     }
 }
 
@@ -207,7 +208,7 @@ fn image_that_is_not_allowed_names_the_variable() {
         resolved_image(body.to_string().as_bytes(), &entry(), &request)
     };
     let advice = read("ghcr.io").unwrap_err().advice.unwrap();
-    assert!(advice.contains("add acme.jfrog.io/v/rw-cli-codecollection to CATALOG_HOSTS"));
+    assert!(advice.contains("add acme.jfrog.io/v to CATALOG_HOSTS"));
     assert!(read("ghcr.io, acme.jfrog.io/v").is_ok());
 }
 
@@ -271,5 +272,27 @@ fn only_the_tag_of_a_build_does_not_move() {
         ("main-1a2b3c4", false),
     ] {
         assert_eq!(is_build(&tag.parse().unwrap()), is_one, "{tag}");
+    }
+}
+
+#[test]
+fn statement_that_the_catalog_contradicts_proves_nothing() {
+    let wanted = request(&[]).wanted;
+    let pointer = request(&[("CATALOG_POINTER", "latest")]).wanted;
+    let without = CatalogEntry {
+        has_image: false,
+        ..entry()
+    };
+    let main = ["main".to_owned()];
+    for (no_image, entry, wanted, refs, is_contradicted) in [
+        (NoImage::NoSuchRef, entry(), &wanted, &main[..], true),
+        (NoImage::NoSuchRef, entry(), &wanted, &[], false),
+        (NoImage::NoSuchRef, entry(), &pointer, &[], true),
+        (NoImage::NoSuchRef, without.clone(), &pointer, &[], false),
+        (NoImage::NoImages, entry(), &wanted, &[], true),
+        (NoImage::NoImages, without, &wanted, &[], false),
+    ] {
+        let found = no_image.is_contradicted(&entry, wanted, refs);
+        assert_eq!(found, is_contradicted, "{no_image:?} {wanted:?} {refs:?}");
     }
 }
