@@ -15,6 +15,9 @@ use crate::{copy, start};
 const TARGET: &str = "runwhen/layer";
 const LAYER: u64 = 64 << 20;
 const HARBOR: &str = "harbor.example";
+/// A fault of the blob with this digest.
+type MakeFault = fn(&str) -> (Fault, FaultKind);
+
 const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
 /// One image with a layer of 64 MB, and a strict ACR.
@@ -298,7 +301,7 @@ fn upload_that_stalls_begins_again() {
 /// `a` is the first by its target, so it brings the blob that both images have.
 #[test]
 fn blob_that_stalls_at_one_source_does_not_stop_the_other_image() {
-    let faults: [fn(&str) -> (Fault, FaultKind); 2] = [
+    let faults: [MakeFault; 2] = [
         |digest| {
             let path = format!("/team/a/blobs/{digest}");
             let fault = Fault::on(copy_load::HOST).path_contains(&path);

@@ -2,6 +2,7 @@
 
 use sandbox::registry::Registry;
 use sandbox::{Login, OciSettings, Sandbox, Scenario, scenario};
+use serde_json::json;
 
 use crate::support::{ENTRA, Ended, Run, run, secrets};
 use crate::{TASKSET, start};
@@ -169,5 +170,57 @@ fn settings_that_exclude_each_other_are_mistakes() {
             "only an Azure Container Registry imports",
             "REGISTRY_PASSWORD: it is required",
         ],
+    );
+}
+
+#[test]
+fn dates_decide_for_latest_as_with_an_acr() {
+    for (created, verdict) in [
+        ("2026-09-01T08:00:00Z", "Outdated"),
+        ("2026-11-01T08:00:00Z", "UpToDate"),
+    ] {
+        let world = world(Login::Anonymous);
+        world.edit(|world| {
+            let mut author = world.author(HARBOR, "runwhen/runner");
+            let config = json!({"created": created, "architecture": "amd64", "os": "linux",
+                "rootfs": {"type": "layers", "diff_ids": []}});
+            let config = author.blob(
+                "application/vnd.oci.image.config.v1+json",
+                config.to_string(),
+            );
+            let image = author
+                .manifest(&json!({"schemaVersion": 2, "config": config, "layers": [],
+                "mediaType": "application/vnd.oci.image.manifest.v1+json"}));
+            author.tag("2026-09-01.1", &image);
+        });
+        // The source's latest was built on 2026-10-20.
+        let ended = oci(&world, HARBOR)
+            .set("IMAGES", "runwhen-local")
+            .set("CHART_SET", "runner.image.tag=latest")
+            .end();
+        ended.expect(0, &[]);
+        assert_eq!(ended.verdicts("taskset.json")["runner"], verdict);
+        let has_latest = world.tag(HARBOR, "runwhen/runner", "latest").is_some();
+        assert_eq!(has_latest, verdict == "Outdated");
+    }
+}
+
+#[test]
+fn messages_do_not_call_the_registry_an_acr() {
+    let world = world(Login::Docker);
+    let ended = oci(&world, HARBOR)
+        .set("REGISTRY_USERNAME", "robot")
+        .set("REGISTRY_PASSWORD", "not-the-password")
+        .end();
+    ended.expect(5, &[]);
+    let issues = ended.json("issues.json").to_string();
+    assert!(
+        issues.contains("OCI registry harbor.example:8443"),
+        "{issues}"
+    );
+    let issues = ended.stderr.clone() + &issues;
+    assert!(
+        !issues.contains("ACR") && !issues.contains("Azure"),
+        "{issues}"
     );
 }

@@ -272,6 +272,14 @@ impl Config {
             .collect()
     }
 
+    /// A setting of Azure for the report; empty if the registry is not in Azure.
+    fn of_azure(&self, value: &str) -> String {
+        match self.target.registry.kind() {
+            RegistryType::Acr => value.to_owned(),
+            RegistryType::Oci => String::new(),
+        }
+    }
+
     /// A setting of the catalog for the report; empty if the catalog is not used.
     fn of_catalog(&self, render: impl Fn(&CatalogRequest) -> String) -> String {
         match self.codecollection_source {

@@ -57,7 +57,7 @@ settings! {
         .in_report(|config| {
             let of_login = config.login.azure().and_then(|login| login.subscription.as_ref());
             let given = config.target.subscription.as_ref().or(of_login);
-            given.map_or("detected", String::as_str).to_owned()
+            config.of_azure(given.map_or("detected", String::as_str))
         });
 
         SYNC_IMAGES: bool = Setting::switch(
@@ -390,7 +390,7 @@ settings! {
             "The Azure cloud; follows from the login server when that is given.",
         )
         .unset_means("detected")
-        .in_report(|config| config.cloud.name().to_owned());
+        .in_report(|config| config.of_azure(config.cloud.name()));
 
         AZURE_AUTHORITY_HOST: String = Setting::new(
             "AZURE_AUTHORITY_HOST",
