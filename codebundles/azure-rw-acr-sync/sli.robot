@@ -77,7 +77,7 @@ Check Category
         Fail    ${reason}
     END
     ${counts}=    Set Variable    ${category}[counts]
-    ${absent}=    Evaluate    f", {$counts['not_published']} not published" if $counts["not_published"] else ""
+    ${absent}=    Set Variable If    ${counts}[not_published]    , ${counts}[not_published] not published    ${EMPTY}
     Set Test Message    ${category}[needs_sync] of ${counts}[total] ${title} images need a sync${absent}
 
 Suite Initialization

@@ -294,6 +294,6 @@ def test_containers_of_the_page_count_sync_and_count_zero(root, calls, executabl
         sync = run_container(root, documents, "acr-sync-taskset", world, executables, tmp_path)
         assert sync.returncode == 0, sync.stdout
         # Everything of the report is in the log.
-        assert sync.stdout.rstrip().endswith((tmp_path / "report.md").read_text().rstrip())
+        assert sync.stdout.rstrip().endswith((tmp_path / "azure-rw-acr-sync/sync-report.md").read_text().rstrip())
         sli = run_container(root, documents, "acr-sync-sli", world, executables, tmp_path)
         assert (sli.returncode, sli.stdout.splitlines()[-1]) == (0, "0"), sli.stdout
