@@ -6,6 +6,7 @@
 //! and to such a realm (otherwise credentials leak as in CVE-2020-15157). `http` is only for registries that the user named.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ use crate::wire::{Request, Response, Wire, has_no_userinfo};
 const SHORTEST_LIFETIME: u64 = 60;
 /// A token is renewed this long before its end.
 const MARGIN: Duration = Duration::from_secs(20);
+/// Longest wait for a token that was requested before it was needed. A token service that is slower gets a second request.
+const EARLY_WAIT: Duration = Duration::from_millis(250);
 /// Scopes in one token.
 const SCOPES_AT_ONCE: usize = 20;
 /// The name of this program for token services of the OAuth 2 specification.
@@ -61,8 +64,10 @@ pub struct RegistryTokens {
 struct Group {
     scopes: Vec<Scope>,
     token: Mutex<Option<CachedToken>>,
-    /// The token that was requested before it was needed.
-    ahead: SetOnce<CachedToken>,
+    /// Set when a token is requested before it is needed.
+    is_requested: AtomicBool,
+    /// That token, or none if the request failed.
+    ahead: SetOnce<Option<CachedToken>>,
 }
 
 impl RegistryTokens {
@@ -250,8 +255,18 @@ impl Group {
         Self {
             scopes: scopes.to_vec(),
             token: Mutex::default(),
+            is_requested: AtomicBool::new(false),
             ahead: SetOnce::new(),
         }
+    }
+
+    /// The token that was requested before it was needed, if it is here or comes soon.
+    async fn early_token(&self) -> Option<CachedToken> {
+        if !self.is_requested.load(Ordering::Relaxed) {
+            return None;
+        }
+        let ahead = tokio::time::timeout(EARLY_WAIT, self.ahead.wait()).await;
+        ahead.ok()?.clone().filter(CachedToken::is_fresh)
     }
 }
 
@@ -268,16 +283,9 @@ impl Tokens for RegistryTokens {
         if let Some(token) = cached.as_ref().filter(|token| token.is_fresh()) {
             return Ok(Some(Authorization::Bearer(token.text())));
         }
-        let ahead = async {
-            match group.ahead.wait().await {
-                token if token.is_fresh() => token.clone(),
-                _ => std::future::pending().await,
-            }
-        };
-        let token = tokio::select! {
-            biased;
-            token = ahead => token,
-            token = self.request_token(service, &group.scopes) => token?,
+        let token = match group.early_token().await {
+            Some(token) => token,
+            None => self.request_token(service, &group.scopes).await?,
         };
         *cached = Some(token.clone());
         Ok(Some(Authorization::Bearer(token.text())))
@@ -294,13 +302,13 @@ impl Tokens for RegistryTokens {
             return None;
         }
         let (wire, group) = (self.wire.clone(), self.group_of(scope));
+        group.is_requested.store(true, Ordering::Relaxed);
         let request = self.token_request(service, &group.scopes);
         tokio::spawn(async move {
             let response = wire.send_ahead(&request).await;
-            if let Some(token) = response.and_then(|response| read_token(&response, &wire).ok()) {
-                // Only this task sets it.
-                let _ = group.ahead.set(token);
-            }
+            let token = response.and_then(|response| read_token(&response, &wire).ok());
+            // Only this task sets it.
+            let _ = group.ahead.set(token);
         });
         Some(service.realm.authority().to_owned())
     }
