@@ -145,7 +145,11 @@ fn links_of_documents_lead_to_files_and_sections() {
                 continue;
             }
             let (file, section) = target.split_once('#').unwrap_or((target, ""));
-            let file = folder.join(file);
+            // A section without a file is one of the same document.
+            let file = match file {
+                "" => root().join(document),
+                file => folder.join(file),
+            };
             assert!(file.exists(), "{document}: {target}");
             let text = std::fs::read_to_string(&file).unwrap_or_default();
             let mut headings = text.lines().filter(|line| line.starts_with('#'));
