@@ -1,4 +1,4 @@
-//! The connections of a run, and the time since they were set up.
+//! What a run shares: its connections, the importer, and the time since they were set up.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,9 +6,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
-use crate::config::Config;
+use crate::apply::{ArmImporter, AutoImporter, CopyImporter, Importer, OnProgress, WithReferrers};
+use crate::config::{Config, SyncMethod};
 use crate::destination::Destination;
 use crate::event::Event;
+use crate::plan::Plan;
+use crate::registry::Sources;
 use crate::report::{RunInfo, folder};
 use crate::wire::{Limit, SetupError, Wire};
 
@@ -45,6 +48,35 @@ impl Clients {
         if matches!(event, Event::Checked(observed) if observed.needs_sync()) {
             let destination = Arc::clone(&self.destination);
             tokio::spawn(async move { destination.prepare_import().await });
+        }
+    }
+
+    /// The way of images to the destination that the settings select.
+    pub fn importer<'a>(
+        &self,
+        config: &Config,
+        plan: &Plan,
+        on_progress: OnProgress<'a>,
+    ) -> Box<dyn Importer + 'a> {
+        let docker = || config.docker.clone();
+        let sources = Sources::new(&self.wire, docker());
+        let destination = Arc::clone(&self.destination);
+        let copy = CopyImporter::new(destination, sources, plan, on_progress);
+        let copy = Arc::new(copy);
+        let platform = config.architecture.clone();
+        let import = |acr| ArmImporter::new(Arc::clone(acr), docker(), platform);
+        let importer: Box<dyn Importer + 'a> = match (&*self.destination, config.sync_method) {
+            (Destination::Acr(acr), SyncMethod::Import) => Box::new(import(acr)),
+            (Destination::Acr(acr), SyncMethod::Auto) => {
+                Box::new(AutoImporter::new(import(acr), Arc::clone(&copy)))
+            }
+            (Destination::Acr(_), SyncMethod::Copy) | (Destination::Plain(_), _) => {
+                Box::new(Arc::clone(&copy))
+            }
+        };
+        match config.copy_referrers {
+            true => Box::new(WithReferrers { importer, copy }),
+            false => importer,
         }
     }
 

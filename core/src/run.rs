@@ -1,19 +1,13 @@
 //! One run on one page: discover and observe (`check`), plan, apply, report.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
 
-use crate::apply::{
-    ArmImporter, AutoImporter, CopyImporter, Importer, OnProgress, WithReferrers, apply,
-};
+use crate::apply::apply;
 use crate::check::Check;
 use crate::clients::Clients;
 use crate::config::{Config, SyncMethod};
-use crate::destination::Destination;
 use crate::observe::CHECK_TIMEOUT;
 use crate::plan::plan;
-use crate::registry::Sources;
 use crate::report::Report;
 use crate::wire::{Limit, SetupError};
 
@@ -65,41 +59,12 @@ impl Run<'_> {
         (self.on_event)(Event::Importing(plan.actions().count()));
         let on_progress =
             |action: &Action, progress| (self.on_event)(Event::Copying(action, progress));
-        let importer = self.importer(&clients, &plan, &on_progress);
+        let importer = clients.importer(self.config, &plan, &on_progress);
         let on_outcome =
             |action: &Action, outcome: &Outcome| (self.on_event)(Event::Imported(action, outcome));
         let outcomes = apply(&plan, &*importer, &self.limit, &on_outcome).await;
         let info = clients.run_info(self.config, self.started, chart, check_duration);
         Ok(Report::new(&plan, Some(&outcomes), info.await))
-    }
-
-    fn importer<'b>(
-        &self,
-        clients: &Clients,
-        plan: &Plan,
-        on_progress: OnProgress<'b>,
-    ) -> Box<dyn Importer + 'b> {
-        let docker = || self.config.docker.clone();
-        let sources = Sources::new(&clients.wire, docker());
-        let destination = Arc::clone(&clients.destination);
-        let copy = CopyImporter::new(destination, sources, plan, on_progress);
-        let copy = Arc::new(copy);
-        let platform = self.config.architecture.clone();
-        let import = |acr| ArmImporter::new(Arc::clone(acr), docker(), platform);
-        let importer: Box<dyn Importer + 'b> =
-            match (&*clients.destination, self.config.sync_method) {
-                (Destination::Acr(acr), SyncMethod::Import) => Box::new(import(acr)),
-                (Destination::Acr(acr), SyncMethod::Auto) => {
-                    Box::new(AutoImporter::new(import(acr), Arc::clone(&copy)))
-                }
-                (Destination::Acr(_), SyncMethod::Copy) | (Destination::Plain(_), _) => {
-                    Box::new(Arc::clone(&copy))
-                }
-            };
-        match self.config.copy_referrers {
-            true => Box::new(WithReferrers { importer, copy }),
-            false => importer,
-        }
     }
 
     /// Discovers and observes the images, and decides. Also returns name and version of the chart.

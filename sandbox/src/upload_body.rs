@@ -51,16 +51,7 @@ where
         head.size,
         fault.as_ref().map(ToString::to_string),
     );
-    // The registry does not process a request whose response a fault replaces.
-    let admission = match &fault {
-        Some(FaultKind::Replaced(_)) => Admission::Skipped,
-        Some(FaultKind::Damaged(_) | FaultKind::Connection(_)) | None => {
-            match internet::admit_upload(&mut shared.world(), host, request) {
-                Ok(id) => Admission::Upload(id),
-                Err(refusal) => Admission::Refused(refusal),
-            }
-        }
-    };
+    let admission = admit(shared, host, request, fault.as_ref());
     let is_unread = matches!(admission, Admission::Refused(_)) && http1::expects_invitation(head);
     let mut body = Body {
         reader: BodyReader::new(head.framing),
@@ -87,6 +78,19 @@ where
     let outcome = sent.as_ref().map_or(Outcome::NONE, |(outcome, _)| *outcome);
     shared.journal.answered(number, outcome);
     sent.map(|(_, step)| if is_unread { NextStep::Close } else { step })
+}
+
+/// The registry does not process a request whose response a fault replaces.
+fn admit(shared: &Shared, host: &str, request: &Request, fault: Option<&FaultKind>) -> Admission {
+    match fault {
+        Some(FaultKind::Replaced(_)) => Admission::Skipped,
+        Some(FaultKind::Damaged(_) | FaultKind::Connection(_)) | None => {
+            match internet::admit_upload(&mut shared.world(), host, request) {
+                Ok(id) => Admission::Upload(id),
+                Err(refusal) => Admission::Refused(refusal),
+            }
+        }
+    }
 }
 
 /// What the registry does with the body.

@@ -251,16 +251,14 @@ fn credential(
     entra_host: &str,
     wire: &Wire,
 ) -> Result<Arc<dyn TokenCredential>, Problem> {
-    let options = client_options(entra_host, wire);
+    let client_options = client_options(entra_host, wire);
     let made: azure_core::Result<Arc<dyn TokenCredential>> = match credentials {
         Credentials::ClientSecret {
             tenant,
             client,
             secret,
         } => {
-            let options = ClientSecretCredentialOptions {
-                client_options: options,
-            };
+            let options = ClientSecretCredentialOptions { client_options };
             let secret = secret.expose_secret().to_owned().into();
             ClientSecretCredential::new(tenant, client.clone(), secret, Some(options))
                 .map(|made| made as _)
@@ -273,7 +271,7 @@ fn credential(
             let audience = format!("{entra_host}/{tenant}/oauth2/v2.0/token");
             let assertion = CertificateAssertion::new(pem.expose_secret(), client, audience)
                 .map_err(unusable)?;
-            assertion_credential(tenant, client, assertion, options)
+            assertion_credential(tenant, client, assertion, client_options)
         }
         Credentials::ClientAssertion {
             tenant,
@@ -281,7 +279,7 @@ fn credential(
             assertion,
         } => {
             let assertion = GivenAssertion(Arc::new(assertion.clone()));
-            assertion_credential(tenant, client, assertion, options)
+            assertion_credential(tenant, client, assertion, client_options)
         }
         Credentials::WorkloadIdentity {
             tenant,
@@ -289,9 +287,7 @@ fn credential(
             token_file,
         } => {
             let options = WorkloadIdentityCredentialOptions {
-                credential_options: ClientAssertionCredentialOptions {
-                    client_options: options,
-                },
+                credential_options: ClientAssertionCredentialOptions { client_options },
                 client_id: Some(client.clone()),
                 tenant_id: Some(tenant.clone()),
                 token_file_path: Some(token_file.clone()),
@@ -301,7 +297,7 @@ fn credential(
         Credentials::ManagedIdentity { identity } => {
             let options = ManagedIdentityCredentialOptions {
                 user_assigned_id: user_assigned_id(identity),
-                client_options: options,
+                client_options,
             };
             ManagedIdentityCredential::new(Some(options)).map(|made| made as _)
         }
