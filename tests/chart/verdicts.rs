@@ -74,7 +74,7 @@ fn tag_that_was_changed_later_is_as_old_as_its_image() {
         entry.updated = 1_790_000_000;
     });
     let ended = check_chart(SLI, &world).end();
-    ended.expect(0, &["newer than the acr's"]);
+    ended.expect(0, &["newer than the destination's"]);
     assert_eq!(verdict(&ended, "opentelemetry-collector"), "Outdated");
 }
 
