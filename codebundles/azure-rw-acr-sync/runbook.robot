@@ -44,7 +44,11 @@ Sync Category
         RETURN
     END
     IF    not $issues
-        Raise Failure Of Program    ${process}    REGISTRY_NAME=${REGISTRY_NAME} IMAGES=${setting} ${executable} --log-level debug
+        # Without CHART_SET, because a value in it may be a secret.
+        ${settings}=    Evaluate
+        ...    " ".join(f"{name}={shlex.quote(value)}" for name, value in {**$ENVIRONMENT, "IMAGES": $setting}.items() if value and name != "CHART_SET")
+        ...    modules=shlex
+        Raise Failure Of Program    ${process}    ${settings} ${executable} --log-level debug
     END
     ${reason}=    Failure Reason    taskset    ${process}    ${issues}
     Fail    ${reason}

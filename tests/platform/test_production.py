@@ -110,6 +110,7 @@ def test_invalid_setting_raises_one_issue_per_task(robot, collector):
         steps = issue["nextSteps"].splitlines()
         assert steps[0].startswith("Correct the variables that the details name") and steps[1:] == ["Run the task again"]
         assert issue["reproduceHint"].endswith(f" {robot.executables}/taskset --log-level debug")
+        assert "SYNC_IMAGES=perhaps" in issue["reproduceHint"] and "REF=main" in issue["reproduceHint"]
     assert len(run.lines("issues.jsonl")) == 2
 
 
