@@ -400,7 +400,12 @@ fn latest_that_is_older_than_the_newest_tag_is_up_to_date() {
     let ended = check_chart_in(&world, &chart)
         .set("USE_DATE_TAG", "true")
         .end();
-    assert_eq!(ended.expect(0, &["not newer than the destination's"]).stdout, "0\n");
+    assert_eq!(
+        ended
+            .expect(0, &["not newer than the destination's"])
+            .stdout,
+        "0\n"
+    );
 }
 
 #[test]
