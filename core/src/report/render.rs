@@ -194,7 +194,7 @@ fn escape_markdown(text: &str) -> String {
 /// The width of a paragraph in Markdown, which the platform shows as it is.
 const COLUMNS: usize = 100;
 
-/// Writes a text in lines of at most [`COLUMNS`] characters. A longer word has a line of its own.
+/// Writes a text in lines, as [`wrapped`] makes them.
 fn markdown_paragraph(
     helper: &Helper<'_>,
     _: &Handlebars<'_>,
@@ -204,20 +204,36 @@ fn markdown_paragraph(
 ) -> HelperResult {
     let text = helper.param(0).and_then(|text| text.value().as_str());
     let text = escape_markdown(text.unwrap_or_default());
+    out.write(&wrapped(&text))?;
+    Ok(())
+}
+
+/// The text in lines of at most [`COLUMNS`] characters. A longer word has a line of its own, and so has a command, so that it can
+/// be copied.
+fn wrapped(text: &str) -> String {
+    let (text, command) = text.split_at(command_in(text).unwrap_or(text.len()));
+    let parts = text.split(' ').chain([command.trim_start()]);
+    let mut out = String::new();
     let mut column = 0;
-    for word in text.split(' ') {
-        let width = word.chars().count();
-        if column > 0 && column + 1 + width > COLUMNS {
-            out.write("\n")?;
-            column = 0;
-        } else if column > 0 {
-            out.write(" ")?;
-            column += 1;
+    for part in parts.filter(|part| !part.is_empty()) {
+        let width = part.chars().count();
+        if column > 0 {
+            let fits = column + 1 + width <= COLUMNS;
+            out.push(if fits { ' ' } else { '\n' });
+            column = if fits { column + 1 } else { 0 };
         }
-        out.write(word)?;
+        out.push_str(part);
         column += width;
     }
-    Ok(())
+    out
+}
+
+/// Where a command of the Azure CLI begins, with its quotation mark.
+fn command_in(text: &str) -> Option<usize> {
+    ["'az ", " az "]
+        .iter()
+        .filter_map(|start| text.find(start))
+        .min()
 }
 
 /// Writes a table with aligned columns, so that it is also readable as plain text.
@@ -279,6 +295,20 @@ mod tests {
     #[test]
     fn names_of_variables_stay_readable() {
         assert_eq!(escape_markdown("SYNC_IMAGES _x_"), "SYNC_IMAGES \\_x\\_");
+    }
+
+    #[test]
+    fn long_text_is_wrapped_and_a_command_is_not() {
+        let words = "word ".repeat(30);
+        let lines = wrapped(&words);
+        assert!(lines.lines().all(|line| line.len() <= COLUMNS), "{lines}");
+        assert_eq!(lines.replace('\n', " "), words.trim_end());
+        let command = format!("az acr import --name myacr --source {words}--force");
+        for (before, quote) in [("Restore the tag:", ""), ("Unlock it with", "'")] {
+            let text = format!("{before} {quote}{command}{quote}");
+            let lines = wrapped(&text);
+            assert_eq!(lines, format!("{before}\n{quote}{command}{quote}"));
+        }
     }
 
     #[test]
