@@ -14,7 +14,6 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 use url::Url;
-use url::form_urlencoded::Serializer;
 
 use super::RoleMode;
 use super::identity::{Identity, claims, tenant_of};
@@ -31,7 +30,6 @@ const SCOPES_AT_ONCE: usize = 20;
 const MARGIN: Duration = Duration::from_secs(60);
 /// The lifetime of a token without times.
 const SHORTEST_LIFETIME: Duration = Duration::from_secs(300);
-const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Access tokens for the scopes of one registry. Each is requested once, when it is first needed.
 pub struct AcrTokens {
@@ -157,8 +155,8 @@ impl AcrTokens {
                 format!("{}: {error}", self.server),
             )
         })?;
-        let form = Serializer::new(String::new()).extend_pairs(form).finish();
-        let request = Request::new(Side::Destination, Method::POST, url).body(FORM, form);
+        let fields = form.iter().map(|(name, value)| (*name, value.as_str()));
+        let request = Request::new(Side::Destination, Method::POST, url).form(fields);
         let response = self.wire.send(request).await?;
         if response.status.is_success() {
             Ok(response)

@@ -176,6 +176,7 @@ pub fn known_codecollections(config: &Config) -> BTreeSet<Repository> {
         .map(|owner| owner.destination)
         .collect()
 }
+
 /// The sources of the RunWhen Local images in the chart that RunWhen publishes.
 const PUBLISHED: [(&str, &str); 3] = [
     (DOCKER_HUB, "otel/opentelemetry-collector"),

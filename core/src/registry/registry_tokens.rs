@@ -16,7 +16,6 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use tokio::sync::{Mutex, OnceCell, SetOnce};
 use url::Url;
-use url::form_urlencoded::Serializer;
 
 use super::tokens::{Authorization, CachedToken, Scope, Tokens};
 use super::{Account, RegistryCredentials};
@@ -34,7 +33,6 @@ const EARLY_WAIT: Duration = Duration::from_millis(250);
 const SCOPES_AT_ONCE: usize = 20;
 /// The name of this program for token services of the OAuth 2 specification.
 const CLIENT_ID: &str = "azure-rw-acr-sync";
-const FORM: &str = "application/x-www-form-urlencoded";
 
 /// What a registry requires.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -187,9 +185,8 @@ impl RegistryTokens {
         let mut all = fields.to_vec();
         all.extend([("client_id", CLIENT_ID), ("scope", &scope)]);
         all.extend(service.service.as_deref().map(|name| ("service", name)));
-        let form = Serializer::new(String::new()).extend_pairs(all).finish();
         let request = Request::new(self.side, Method::POST, service.realm.clone());
-        let response = self.wire.send(request.body(FORM, form)).await;
+        let response = self.wire.send(request.form(all)).await;
         response.map_err(|problem| self.explain_failure(problem))
     }
 

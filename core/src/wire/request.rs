@@ -6,6 +6,7 @@ use reqwest::header::{AGE, DATE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
 use url::Url;
+use url::form_urlencoded::Serializer;
 
 use super::redact::redacted;
 use super::secrets::Secrets;
@@ -88,6 +89,13 @@ impl Request {
         );
         self.body = Some(body.into());
         self
+    }
+
+    /// The request with these fields as its body, as HTML forms are sent.
+    #[must_use]
+    pub fn form<'a>(self, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let form = Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.body("application/x-www-form-urlencoded", form)
     }
 
     #[must_use]

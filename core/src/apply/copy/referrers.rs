@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use oci_distribution::manifest::OCI_IMAGE_INDEX_MEDIA_TYPE;
 use serde_json::{Value, json};
 
 use super::graph::{self, Graph};
@@ -19,8 +20,6 @@ use crate::registry::{
     Indexed, Manifest, ManifestKind, Referrer, RegistryClient, cosign_tags, referrers_tag,
 };
 
-/// The media type of an index.
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// The most artifacts of one image.
 const MOST: usize = 200;
 
@@ -208,12 +207,13 @@ fn extended(old: Option<&Manifest>, referrer: &Referrer) -> Option<Manifest> {
         return None;
     }
     entries.push(referrer.descriptor.clone());
-    let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
+    let index =
+        json!({"schemaVersion": 2, "mediaType": OCI_IMAGE_INDEX_MEDIA_TYPE, "manifests": entries});
     let bytes = Bytes::from(index.to_string());
     Some(Manifest {
         digest: Digest::sha256(&bytes),
         bytes,
-        media_type: INDEX.to_owned(),
+        media_type: OCI_IMAGE_INDEX_MEDIA_TYPE.to_owned(),
         kind: ManifestKind::Index(Vec::new()),
     })
 }
