@@ -172,6 +172,22 @@ fn same_content_from_two_sources_is_imported_once() {
     assert_eq!(imports(&world).len(), 1);
 }
 
+/// A sync in which the chart's image `evil` is in conflict and not imported, and the number of the imports of others.
+fn reserved(world: &Sandbox, chart: &TempDir, images: &str) -> (Ended, usize) {
+    let ended = check_chart_in(world, chart)
+        .set("IMAGES", images)
+        .set("SYNC_IMAGES", "true")
+        .end();
+    ended.expect(2, &["conflict", "reserved for the CodeCollection"]);
+    assert_eq!(ended.stdout, "");
+    let imports = imports(world);
+    assert!(
+        imports.iter().all(|body| !body.contains("evil")),
+        "{imports:?}"
+    );
+    (ended, imports.len())
+}
+
 #[test]
 fn chart_cannot_write_to_a_codecollection_in_any_mode() {
     let stable = Scenario::newest_tag(ONE);
@@ -189,21 +205,11 @@ fn chart_cannot_write_to_a_codecollection_in_any_mode() {
                 &[tag],
             );
             let chart = pod_of(&[LOCAL, &format!("evil/{ONE}:{tag}")]);
-            let ended = check_chart_in(&world, &chart)
-                .set("IMAGES", images)
-                .set("SYNC_IMAGES", "true")
-                .end();
-            ended.expect(2, &["conflict", "reserved for the CodeCollection"]);
-            assert_eq!(ended.stdout, "");
-            let imports = imports(&world);
-            assert!(
-                imports.iter().all(|body| !body.contains("evil")),
-                "{imports:?}"
-            );
+            let (ended, imported) = reserved(&world, &chart, images);
             let known = verdicts(&ended);
             assert_eq!(known[&format!("docker.io/evil/{ONE}:{tag}")], "Unknown");
             // The other images are imported.
-            assert_eq!(imports.len(), if images == "all" { 6 } else { 1 });
+            assert_eq!(imported, if images == "all" { 6 } else { 1 });
         }
     }
 }
@@ -233,18 +239,8 @@ fn chart_cannot_write_to_a_collection_of_the_catalog() {
         let evil = format!("evil/{slug}");
         publish(&world, HUB, &evil, "evil", 1_790_000_000, &["9.9"]);
         let chart = pod_of(&[LOCAL, &format!("{evil}:9.9")]);
-        let ended = check_chart_in(&world, &chart)
-            .set("IMAGES", images)
-            .set("SYNC_IMAGES", "true")
-            .end();
-        ended.expect(2, &["conflict", "reserved for the CodeCollection"]);
-        assert_eq!(ended.stdout, "");
-        let imports = imports(&world);
-        assert!(
-            imports.iter().all(|body| !body.contains("evil")),
-            "{imports:?}"
-        );
-        assert_eq!(imports.len(), if images == "all" { 7 } else { 1 });
+        let (_, imported) = reserved(&world, &chart, images);
+        assert_eq!(imported, if images == "all" { 7 } else { 1 });
     }
 }
 

@@ -78,9 +78,8 @@ fn large_layer_goes_to_a_strict_acr_in_chunks_and_no_byte_twice() {
     assert!(chunks.iter().all(|chunk| chunk.body_in == 8 << 20));
 }
 
-#[test]
-fn broken_download_continues_where_it_broke() {
-    let world = one_layer();
+/// A download breaks, and the image arrives.
+fn continues_a_broken_download(world: &Sandbox) {
     let blob = Fault::on(copy_load::HOST)
         .method("GET")
         .path_contains("/artifacts-downloads/");
@@ -88,10 +87,16 @@ fn broken_download_continues_where_it_broke() {
         blob.after(1).once(),
         DamagedResponse::ResetAfter { bytes: 5_000_000 },
     );
-    run(&world)
+    run(world)
         .end()
         .expect(0, &["continuing the download at byte"]);
-    assert_equal(&world, ACR);
+    assert_equal(world, ACR);
+}
+
+#[test]
+fn broken_download_continues_where_it_broke() {
+    let world = one_layer();
+    continues_a_broken_download(&world);
     let traffic = world.traffic();
     assert!(traffic.uploaded < LAYER + 2_000, "{traffic:?}");
     let requests = world.requests();
@@ -105,17 +110,7 @@ fn broken_download_continues_where_it_broke() {
 fn broken_download_continues_from_a_source_without_ranges() {
     let world = one_layer();
     edit(&world, copy_load::HOST, |registry| registry.ranges = false);
-    let blob = Fault::on(copy_load::HOST)
-        .method("GET")
-        .path_contains("/artifacts-downloads/");
-    world.inject(
-        blob.after(1).once(),
-        DamagedResponse::ResetAfter { bytes: 5_000_000 },
-    );
-    run(&world)
-        .end()
-        .expect(0, &["continuing the download at byte"]);
-    assert_equal(&world, ACR);
+    continues_a_broken_download(&world);
     assert!(world.traffic().uploaded < LAYER + 2_000);
 }
 
