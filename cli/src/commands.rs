@@ -1,10 +1,10 @@
-//! The commands of the executables: the order in which a run's results are printed, written and pushed.
+//! The commands of `sli` and `taskset`: the order in which a run's results are printed, written and pushed.
 
 use acr_sync_core::config::Config;
 use acr_sync_core::metric::{self, Push};
 use acr_sync_core::report::{Report, Status, markdown};
-use acr_sync_core::run::Run;
-use acr_sync_core::wire::Limit;
+use acr_sync_core::run::{Plan, Run};
+use acr_sync_core::wire::{Limit, SetupError};
 
 use crate::log;
 use crate::outputs;
@@ -19,7 +19,7 @@ pub(crate) struct Session {
 
 /// The indicator: prints how many images need a sync, or nothing if that is not known.
 pub(crate) async fn sli(session: &Session) -> anyhow::Result<Status> {
-    let report = session.run().await?;
+    let report = session.check_or_sync().await?;
     // The number is printed even if a file cannot be written.
     let files = outputs::write_artifacts(&session.config, &report);
     if let Some(number) = report.metric() {
@@ -33,7 +33,7 @@ pub(crate) async fn sli(session: &Session) -> anyhow::Result<Status> {
 /// The task: syncs the images that are missing or outdated, and reports.
 pub(crate) async fn taskset(session: &Session) -> anyhow::Result<Status> {
     session.progress.show();
-    let report = session.run().await?;
+    let report = session.check_or_sync().await?;
     // The report is printed even if a file cannot be written, and written even if stdout is closed.
     let files = outputs::write_artifacts(&session.config, &report)
         .and(outputs::write_reports(&session.config, &report));
@@ -43,8 +43,33 @@ pub(crate) async fn taskset(session: &Session) -> anyhow::Result<Status> {
 }
 
 impl Session {
-    /// Checks all images, and imports if that is configured. Events go to the log.
-    async fn run(&self) -> anyhow::Result<Report> {
+    /// Checks all images, and imports if that is configured.
+    async fn check_or_sync(&self) -> anyhow::Result<Report> {
+        if self.config.sync_images {
+            self.sync().await
+        } else {
+            Ok(self.check().await?.1)
+        }
+    }
+
+    /// Checks all images. Events go to the log.
+    pub(crate) async fn check(&self) -> anyhow::Result<(Plan, Report)> {
+        let checked = self.run(async |run| run.check().await).await?;
+        log::issues(&checked.1.issues);
+        Ok(checked)
+    }
+
+    /// Imports the images that are missing or outdated. Events go to the log.
+    pub(crate) async fn sync(&self) -> anyhow::Result<Report> {
+        let report = self.run(async |run| run.sync().await).await?;
+        log::issues(&report.issues);
+        Ok(report)
+    }
+
+    async fn run<T>(
+        &self,
+        work: impl AsyncFnOnce(&Run<'_>) -> Result<T, SetupError>,
+    ) -> anyhow::Result<T> {
         log::login(&self.config.login);
         let run = Run {
             config: &self.config,
@@ -52,15 +77,9 @@ impl Session {
             started: chrono::Utc::now(),
             on_event: &|event| self.progress.update(event),
         };
-        let report = if self.config.sync_images {
-            run.sync().await
-        } else {
-            run.check().await
-        };
+        let result = work(&run).await;
         self.progress.finish();
-        let report = report?;
-        log::issues(&report.issues);
-        Ok(report)
+        Ok(result?)
     }
 
     /// Pushes the number if that is configured, and returns the status of the run.

@@ -1,9 +1,10 @@
-//! The parts that both executables share: command line, log, signals, files and exit codes.
+//! The parts that the executables share: command line, log, signals, files and exit codes.
 //!
 //! `core` decides. Only this crate prints, writes files and exits.
 
 #![forbid(unsafe_code)]
 
+mod acr_sync;
 mod arguments;
 mod commands;
 mod docker_login;
@@ -11,11 +12,12 @@ mod files;
 mod log;
 mod outputs;
 mod progress;
+mod settings;
 mod signal;
 
 use std::process::ExitCode;
 
-use acr_sync_core::config::{Config, Program};
+use acr_sync_core::config::Config;
 use acr_sync_core::report::Status;
 use acr_sync_core::wire::{Limit, SetupError};
 use anyhow::Context as _;
@@ -23,15 +25,37 @@ use anyhow::Context as _;
 use commands::Session;
 use progress::Progress;
 
-/// Runs an executable from its command line to its exit code.
-pub fn execute(program: Program) -> ExitCode {
-    let config = match arguments::read(program) {
-        Ok(config) => config,
-        Err(code) => return code,
-    };
+/// Runs `sli` from its command line to its exit code.
+pub fn sli() -> ExitCode {
+    match arguments::sli() {
+        Ok(config) => execute(config, commands::sli),
+        Err(code) => code,
+    }
+}
+
+/// Runs `taskset` from its command line to its exit code.
+pub fn taskset() -> ExitCode {
+    match arguments::taskset() {
+        Ok(config) => execute(config, commands::taskset),
+        Err(code) => code,
+    }
+}
+
+/// Runs `acr-sync` from its command line to its exit code.
+pub fn acr_sync() -> ExitCode {
+    match acr_sync::read() {
+        Ok((config, command)) => execute(config, async |session| command.run(session).await),
+        Err(code) => code,
+    }
+}
+
+fn execute(
+    config: Config,
+    command: impl AsyncFnOnce(&Session) -> anyhow::Result<Status>,
+) -> ExitCode {
     let progress = Progress::new();
     log::start(&config.log_level, progress.display());
-    let status = run(config, progress).unwrap_or_else(|error| {
+    let status = run(config, progress, command).unwrap_or_else(|error| {
         tracing::error!("{error:#}");
         if error.is::<SetupError>() || error.is::<files::NotWritable>() {
             Status::Configuration
@@ -42,7 +66,11 @@ pub fn execute(program: Program) -> ExitCode {
     status.code().into()
 }
 
-fn run(config: Config, progress: Progress) -> anyhow::Result<Status> {
+fn run(
+    config: Config,
+    progress: Progress,
+    command: impl AsyncFnOnce(&Session) -> anyhow::Result<Status>,
+) -> anyhow::Result<Status> {
     files::check_descriptors()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -56,10 +84,7 @@ fn run(config: Config, progress: Progress) -> anyhow::Result<Status> {
             progress,
         };
         outputs::prepare_folders(&session.config)?;
-        match session.config.program {
-            Program::Sli => commands::sli(&session).await,
-            Program::Taskset => commands::taskset(&session).await,
-        }
+        command(&session).await
     }));
     // The end of the run does not wait for a name lookup that hangs or for an abandoned computation.
     runtime.shutdown_background();

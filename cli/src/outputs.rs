@@ -11,12 +11,10 @@ use crate::files;
 
 /// Checks that results can be written, and removes the temporary files of earlier runs that were killed.
 pub(crate) fn prepare_folders(config: &Config) -> Result<(), files::NotWritable> {
-    let Config {
-        output_dir,
-        temp_dir,
-        images,
-        ..
-    } = config;
+    let (Some(output_dir), Some(temp_dir)) = (&config.output_dir, &config.temp_dir) else {
+        return Ok(());
+    };
+    let images = &config.images;
     let (artifacts, own) = (output_dir.join(FOLDER), output_dir.join(folder(images)));
     files::check_writable("OUTPUT_DIR", &artifacts)?;
     files::check_writable("OUTPUT_DIR", &own)?;
@@ -27,7 +25,7 @@ pub(crate) fn prepare_folders(config: &Config) -> Result<(), files::NotWritable>
     Ok(())
 }
 
-/// Writes the JSON artifacts. If one of them cannot be written, the others still are.
+/// Writes the JSON artifacts if there is a folder for them. If one of them cannot be written, the others still are.
 pub(crate) fn write_artifacts(config: &Config, report: &Report) -> anyhow::Result<()> {
     let mut written = Ok(());
     for artifact in artifacts(report) {
@@ -35,15 +33,20 @@ pub(crate) fn write_artifacts(config: &Config, report: &Report) -> anyhow::Resul
             Place::Output => &config.output_dir,
             Place::Temp => &config.temp_dir,
         };
-        let path = folder.join(&artifact.path);
-        written = written.and(files::write(&path, &artifact.content));
+        if let Some(folder) = folder {
+            let path = folder.join(&artifact.path);
+            written = written.and(files::write(&path, &artifact.content));
+        }
     }
     written
 }
 
 /// Writes `sync-report.md` and `sync-report.html`. Robot Framework itself writes a `report.html`.
 pub(crate) fn write_reports(config: &Config, report: &Report) -> anyhow::Result<()> {
-    let folder = config.output_dir.join(&report.folder);
+    let Some(folder) = &config.output_dir else {
+        return Ok(());
+    };
+    let folder = folder.join(&report.folder);
     files::write(&folder.join("sync-report.md"), &markdown(report)?)?;
     files::write(&folder.join("sync-report.html"), &html(report)?)
 }

@@ -103,6 +103,7 @@ impl Clients {
             started,
             duration: self.elapsed(),
             check_duration,
+            fail_on_outdated: config.fail_on_outdated,
             settings: config.settings(),
             hosts: self.wire.ledger().snapshot(),
         }

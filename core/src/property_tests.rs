@@ -93,6 +93,7 @@ fn environment(text: &str) -> Result<Config, String> {
     let variables: HashMap<_, _> = lines.collect();
     let inputs = Inputs {
         executable: "sli",
+        subcommand: None,
         variable: &|name| variables.get(name).map(|value| (*value).to_owned()),
         file: &|_| Err(io::ErrorKind::NotFound.into()),
         docker_login: &|_, _| Ok(None),

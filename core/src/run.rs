@@ -28,15 +28,16 @@ pub struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Checks every image, and changes nothing.
+    /// Checks every image, and changes nothing. The plan is what a sync would do now.
     ///
     /// # Errors
     /// If no connection can be set up at all. Every other failure is in the report.
-    pub async fn check(&self) -> Result<Report, SetupError> {
+    pub async fn check(&self) -> Result<(Plan, Report), SetupError> {
         let clients = Clients::new(self.config, &self.limit)?;
         let (plan, chart) = self.plan(&clients, &self.limit, self.on_event).await;
         let info = clients.run_info(self.config, self.started, chart, clients.elapsed());
-        Ok(Report::new(&plan, None, info.await))
+        let report = Report::new(&plan, None, info.await);
+        Ok((plan, report))
     }
 
     /// Checks every image, and imports those that need it.

@@ -4,8 +4,6 @@
 
 use std::process::ExitCode;
 
-use acr_sync_core::config::Program;
-
 fn main() -> ExitCode {
-    acr_sync_cli::execute(Program::Taskset)
+    acr_sync_cli::taskset()
 }

@@ -5,7 +5,6 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use acr_sync_core::config::Program;
 use sandbox::scenario::GOOGLE_PATH;
 use sandbox::{Fault, Sandbox, Scenario, World};
 
@@ -17,6 +16,22 @@ use super::support::{ACR, ARM, ENTRA, Ended, SOURCE};
 
 /// Time that a run may need after its deadline, to start and to write its report on a busy machine.
 const SLACK: Duration = Duration::from_secs(5);
+
+/// The executable that a case runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    Sli,
+    Taskset,
+}
+
+impl Program {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sli => "sli",
+            Self::Taskset => "taskset",
+        }
+    }
+}
 
 #[derive(Clone, Copy)]
 pub struct Case {

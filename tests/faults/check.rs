@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use acr_sync_core::config::Program;
 use sandbox::Sandbox;
 use serde_json::Value;
 
-use super::case::{Case, Known, Truth};
+use super::case::{Case, Known, Program, Truth};
 use super::failure::Failure;
 use super::statement::statement;
 use super::support::Ended;

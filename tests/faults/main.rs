@@ -19,8 +19,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Mutex;
 
-use acr_sync_core::config::Program;
-use case::{Case, Finding, Fixture, Known, Truth};
+use case::{Case, Finding, Fixture, Known, Program, Truth};
 use check::images;
 use page::Findings;
 use sandbox::{Sandbox, Scenario};

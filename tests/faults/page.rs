@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use acr_sync_core::config::Program;
-
-use super::case::Case;
+use super::case::{Case, Program};
 use super::endpoint::{Endpoint, Phase, endpoints};
 use super::failure::{Count, Failure};
 use super::statement::STATEMENTS;

@@ -10,7 +10,7 @@ from declarations import configured, declared, documented, readme
 from templates import render
 
 # Variables that a user of the platform does not set: the wrappers or the worker set them, they are secrets there, or they
-# are for registries that are not in Azure.
+# are for registries that are not in Azure, or for pipelines.
 NOT_SET_BY_USERS = {
     "OUTPUT_DIR",
     "CODEBUNDLE_TEMP_DIR",
@@ -24,6 +24,7 @@ NOT_SET_BY_USERS = {
     "REGISTRY_TYPE",
     "REGISTRY_INSECURE",
     "DOCKER_CONFIG",
+    "FAIL_ON_OUTDATED",
 }
 # Secrets of the environment that are not secrets of the platform.
 NOT_PLATFORM_SECRETS = {

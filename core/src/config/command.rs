@@ -33,10 +33,9 @@ impl Reader<'_> {
             .filter(|variable| !variable.secret && !LEFT_OUT.contains(&variable.name))
             .filter_map(|variable| self.assignment(variable));
         assignments
-            .chain([
-                quoted(self.inputs.executable),
-                "--log-level debug".to_owned(),
-            ])
+            .chain([quoted(self.inputs.executable)])
+            .chain(self.inputs.subcommand.map(quoted))
+            .chain(["--log-level debug".to_owned()])
             .collect::<Vec<_>>()
             .join(" ")
     }

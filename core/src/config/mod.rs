@@ -50,21 +50,26 @@ use reader::{Reader, build};
 /// The platform's templates print this for a value that the user did not set.
 const PLACEHOLDER: &str = "missing_workspaceInfo_custom_variable";
 
-/// One of the two executables. They differ in the default of `SYNC_IMAGES`.
+/// One of the executables. They differ in the default of `SYNC_IMAGES`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
     /// The indicator: checks, and imports only if that is configured.
     Sli,
     /// The task: imports unless that is turned off.
     Taskset,
+    /// The command for people, whose subcommand decides whether to import.
+    AcrSync,
 }
 
 impl Program {
+    pub const ALL: [Self; 3] = [Self::Sli, Self::Taskset, Self::AcrSync];
+
     /// The name of the executable.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sli => "sli",
             Self::Taskset => "taskset",
+            Self::AcrSync => "acr-sync",
         }
     }
 }
@@ -73,6 +78,8 @@ impl Program {
 pub struct Inputs<'a> {
     /// The path of the executable, for the command that repeats the run.
     pub executable: &'a str,
+    /// Its subcommand.
+    pub subcommand: Option<&'a str>,
     /// Returns the value of a variable if it is set.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
     /// Returns the text of a file that a variable names.
@@ -181,10 +188,12 @@ pub struct Config {
     pub docker: Option<Account>,
     /// The login of the destination.
     pub login: TargetLogin,
-    /// The folder of reports and artifacts.
-    pub output_dir: PathBuf,
+    /// The folder of reports and artifacts; `None` if they are not written.
+    pub output_dir: Option<PathBuf>,
     /// The folder of the artifact that the original wrote to its working folder.
-    pub temp_dir: PathBuf,
+    pub temp_dir: Option<PathBuf>,
+    /// Whether images that need a sync when the run ends have an exit code of their own.
+    pub fail_on_outdated: bool,
     /// The longest duration of the whole run.
     pub timeout: Duration,
     /// `error`, `warn`, `info` or `debug`.
@@ -265,6 +274,7 @@ impl Config {
         let render = |variable: &Variable| Some((variable.name, variable.in_report?(self)));
         let variables = VARIABLES
             .iter()
+            .filter(|variable| variable.is_read_by(self.program))
             .filter_map(render)
             .filter(|(_, value)| !value.is_empty());
         variables
@@ -359,8 +369,9 @@ impl Reader<'_> {
             use_date_tag: self.read(&variables::USE_DATE_TAG),
             docker: Some(self.docker()),
             login: found_login,
-            temp_dir: temp.or_else(|| output.clone()),
-            output_dir: output,
+            temp_dir: Some(temp.or_else(|| output.clone())),
+            output_dir: Some(output),
+            fail_on_outdated: self.read(&variables::FAIL_ON_OUTDATED),
             timeout: self.read(&variables::TIMEOUT_SECONDS),
             log_level: self.read(&variables::LOG_LEVEL),
             cloud: Some(cloud.unwrap_or(Cloud::Public)),

@@ -31,7 +31,10 @@ impl Reader<'_> {
         let given = self.inputs.get(setting);
         let value = match (given, setting.unset) {
             (Some(value), _) if setting.is_read_by(self.program) => value,
-            (_, Unset::Default { .. }) => setting.default_for(self.program).to_owned(),
+            (_, Unset::Default { .. }) => match setting.default_for(self.program) {
+                "" => return None,
+                default => default.to_owned(),
+            },
             (_, Unset::Nothing(_)) => return None,
             (_, Unset::Required(what)) => {
                 self.mistake(setting, None, format!("it is required: {what}"));

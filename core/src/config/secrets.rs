@@ -38,6 +38,7 @@ impl Config {
             login,
             output_dir: _,
             temp_dir: _,
+            fail_on_outdated: _,
             timeout: _,
             log_level: _,
             cloud: _,

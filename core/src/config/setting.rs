@@ -21,8 +21,8 @@ pub struct Variable {
     pub help: &'static str,
     /// The heading of its section in `--help`.
     pub heading: &'static str,
-    /// The one executable that reads it; none when both do.
-    pub only: Option<Program>,
+    /// The executables that read it.
+    pub readers: &'static [Program],
     /// A secret has no flag, and its value is never shown.
     pub secret: bool,
     /// Renders the value for the report; none for a variable that the report does not contain.
@@ -40,6 +40,8 @@ pub enum Unset {
         sli: &'static str,
         /// The default of the task.
         taskset: &'static str,
+        /// The default of the command; no value if it is empty.
+        acr_sync: &'static str,
     },
     /// As no value. `--help` shows this text as the default, unless it is empty.
     Nothing(&'static str),
@@ -58,7 +60,7 @@ impl Variable {
 
     /// True if this executable reads the variable.
     pub fn is_read_by(&self, program: Program) -> bool {
-        self.only.is_none_or(|only| only == program)
+        self.readers.contains(&program)
     }
 
     /// The default for one executable, as `--help` shows it; empty without a default.
@@ -66,6 +68,7 @@ impl Variable {
         match (self.unset, program) {
             (Unset::Default { sli, .. }, Program::Sli) => sli,
             (Unset::Default { taskset, .. }, Program::Taskset) => taskset,
+            (Unset::Default { acr_sync, .. }, Program::AcrSync) => acr_sync,
             (Unset::Nothing(text), _) => text,
             (Unset::Required(_), _) => "",
         }
@@ -74,10 +77,10 @@ impl Variable {
     /// The default for the executables that read the variable, as the README shows it; empty without a default.
     pub fn default(&self) -> String {
         let [sli, taskset] = [Program::Sli, Program::Taskset].map(|p| self.default_for(p));
-        match self.only {
-            Some(program) => self.default_for(program).to_owned(),
-            None if sli == taskset => sli.to_owned(),
-            None => format!("{sli} (sli), {taskset} (taskset)"),
+        match self.readers {
+            [program] => self.default_for(*program).to_owned(),
+            _ if sli == taskset => sli.to_owned(),
+            _ => format!("{sli} (sli), {taskset} (taskset)"),
         }
     }
 }
@@ -113,7 +116,7 @@ impl<T> Setting<T> {
             value,
             help,
             heading: "",
-            only: None,
+            readers: &Program::ALL,
             secret: false,
             in_report: None,
         };
@@ -133,7 +136,21 @@ impl<T> Setting<T> {
 
     /// An unset variable is read as one of these texts.
     pub const fn defaults(mut self, sli: &'static str, taskset: &'static str) -> Self {
-        self.variable.unset = Unset::Default { sli, taskset };
+        self.variable.unset = Unset::Default {
+            sli,
+            taskset,
+            acr_sync: taskset,
+        };
+        self
+    }
+
+    /// An unset variable is read as this text, and has no value in `acr-sync`.
+    pub const fn default_except_in_acr_sync(mut self, text: &'static str) -> Self {
+        self.variable.unset = Unset::Default {
+            sli: text,
+            taskset: text,
+            acr_sync: "",
+        };
         self
     }
 
@@ -148,8 +165,8 @@ impl<T> Setting<T> {
         self
     }
 
-    pub const fn only(mut self, program: Program) -> Self {
-        self.variable.only = Some(program);
+    pub const fn only(mut self, readers: &'static [Program]) -> Self {
+        self.variable.readers = readers;
         self
     }
 

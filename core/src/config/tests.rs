@@ -16,6 +16,7 @@ fn read_as(program: Program, variables: &[(&str, &str)]) -> Result<Config, Mista
         program,
         &Inputs {
             executable: "/opt/acr-sync/bin/taskset",
+            subcommand: None,
             variable: &variable,
             file: &file,
             docker_login: &|_, _| Ok(None),
@@ -37,8 +38,8 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(config.architecture.to_string(), "amd64");
     assert_eq!(config.timeout, Duration::from_secs(540));
     assert_eq!(config.images, Category::ALL.into());
-    assert_eq!(config.output_dir, PathBuf::from("."));
-    assert_eq!(config.temp_dir, PathBuf::from("."));
+    assert_eq!(config.output_dir, Some(PathBuf::from(".")));
+    assert_eq!(config.temp_dir, Some(PathBuf::from(".")));
     assert!(!config.sync_images && !config.use_date_tag && config.docker.is_none());
     for variable in VARIABLES.iter().filter(|variable| variable.is_switch()) {
         assert!(
@@ -303,6 +304,7 @@ fn url_in_a_variable_never_shows_its_user_password_or_query() {
             let file = |_: &Path| Err(io::ErrorKind::NotFound.into());
             let inputs = Inputs {
                 executable: "sli",
+                subcommand: None,
                 variable: &given,
                 file: &file,
                 docker_login: &|_, _| Ok(None),

@@ -64,6 +64,7 @@ settings! {
             "SYNC_IMAGES",
             "Whether to import images that are missing or outdated, or only to check.",
         )
+        .only(&[Program::Sli, Program::Taskset])
         .defaults("false", "true")
         .in_report(|config| config.sync_images.to_string());
 
@@ -202,7 +203,7 @@ settings! {
             "VERIFY_CHILDREN",
             "Also check that an up-to-date index still has its manifest for IMAGE_ARCHITECTURE; taskset always does.",
         )
-        .only(Program::Sli)
+        .only(&[Program::Sli])
         .defaults("false", "true")
         .in_report(|config| config.verify_children.to_string());
 
@@ -237,9 +238,9 @@ settings! {
             "OUTPUT_DIR",
             "DIR",
             values::folder,
-            "Where reports and artifacts go, in a folder azure-rw-acr-sync.",
+            "Where reports and artifacts go, in a folder azure-rw-acr-sync. Without it, acr-sync writes none.",
         )
-        .default(".");
+        .default_except_in_acr_sync(".");
 
         CODEBUNDLE_TEMP_DIR: PathBuf = Setting::new(
             "CODEBUNDLE_TEMP_DIR",
@@ -257,6 +258,11 @@ settings! {
         )
         .default("540")
         .in_report(|config| config.timeout.as_secs().to_string());
+
+        FAIL_ON_OUTDATED: bool = Setting::switch(
+            "FAIL_ON_OUTDATED",
+            "End with exit code 7 if images need a sync when the run ends, for pipelines.",
+        );
 
         LOG_LEVEL: String = Setting::new(
             "LOG_LEVEL",
@@ -441,7 +447,7 @@ settings! {
             "PUSH_METRIC",
             "Also push the number over OTLP/HTTP, to the collector that one of the next variables names.",
         )
-        .only(Program::Sli);
+        .only(&[Program::Sli]);
 
         OTEL_EXPORTER_OTLP_ENDPOINT: Url = Setting::new(
             "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -449,7 +455,7 @@ settings! {
             metric_push::parse_endpoint,
             "The collector's base address, to which OpenTelemetry adds /v1/metrics.",
         )
-        .only(Program::Sli);
+        .only(&[Program::Sli]);
 
         OTEL_EXPORTER_OTLP_HEADERS: Vec<(HeaderName, SecretString)> = Setting::new(
             "OTEL_EXPORTER_OTLP_HEADERS",
@@ -458,7 +464,7 @@ settings! {
             "Headers for that collector, as NAME=VALUE,…; a token, for one.",
         )
         .secret()
-        .only(Program::Sli);
+        .only(&[Program::Sli]);
 
         RW_OTEL_COLLECTOR_ENDPOINT: Url = Setting::new(
             "RW_OTEL_COLLECTOR_ENDPOINT",
@@ -466,7 +472,7 @@ settings! {
             metric_push::parse_endpoint,
             "The platform's collector: the whole address; used when the other is unset.",
         )
-        .only(Program::Sli);
+        .only(&[Program::Sli]);
 
         RW_SLI_METRIC_NAME: String = Setting::new(
             "RW_SLI_METRIC_NAME",
@@ -475,7 +481,7 @@ settings! {
             "Name of the metric; those of the categories follow after two underscores.",
         )
         .default("rw_acr_images_needing_sync")
-        .only(Program::Sli);
+        .only(&[Program::Sli]);
 
         RW_WORKSPACE: String = Setting::new(
             "RW_WORKSPACE",
@@ -483,7 +489,7 @@ settings! {
             values::text,
             "The metric's attribute workspace; required with RW_OTEL_COLLECTOR_ENDPOINT.",
         )
-        .only(Program::Sli);
+        .only(&[Program::Sli]);
     }
 }
 

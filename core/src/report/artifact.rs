@@ -49,6 +49,11 @@ impl Artifact {
     }
 }
 
+/// All results of a run, as its own artifact has them.
+pub fn json(report: &Report) -> String {
+    format!("{:#}\n", whole(report))
+}
+
 /// All artifacts of a run.
 pub fn artifacts(report: &Report) -> Vec<Artifact> {
     let own = |name: &str| format!("{}/{name}", report.folder);

@@ -9,6 +9,7 @@ mod short;
 mod status;
 mod steps;
 mod table;
+mod text;
 mod title;
 mod transfer;
 
@@ -17,12 +18,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-pub use artifact::{Artifact, FOLDER, Place, artifacts, folder};
+pub use artifact::{Artifact, FOLDER, Place, artifacts, folder, json};
 pub use counts::Counts;
 pub use issue::Issue;
 pub use render::{RenderError, html, markdown};
 pub use row::{ActionResult, Row};
 pub use status::Status;
+pub use text::text;
 pub use transfer::Transfer;
 
 use crate::apply::Outcome;
@@ -32,7 +34,7 @@ use crate::wire::HostLedger;
 /// The results of a run.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// `sli` or `taskset`.
+    /// The name of the executable.
     pub program: &'static str,
     /// The folder of its own files, below `OUTPUT_DIR`.
     pub folder: String,
@@ -48,6 +50,8 @@ pub struct Report {
     pub duration: Duration,
     /// The part of `duration` before the first import.
     pub check_duration: Duration,
+    /// Whether images that need a sync when the run ends have an exit code of their own.
+    pub fail_on_outdated: bool,
     /// The images, ordered by category and source.
     pub rows: Vec<Row>,
     /// The issues, the most severe first.
@@ -61,7 +65,7 @@ pub struct Report {
 /// The facts of a run that are not about images.
 #[derive(Clone, Debug)]
 pub struct RunInfo {
-    /// `sli` or `taskset`.
+    /// The name of the executable.
     pub program: &'static str,
     /// The folder of its own files, below `OUTPUT_DIR`.
     pub folder: String,
@@ -77,6 +81,8 @@ pub struct RunInfo {
     pub duration: Duration,
     /// The part of `duration` before the first import.
     pub check_duration: Duration,
+    /// Whether images that need a sync when the run ends have an exit code of their own.
+    pub fail_on_outdated: bool,
     /// The settings, without secrets.
     pub settings: Vec<(&'static str, String)>,
     /// The request ledger.
@@ -109,6 +115,7 @@ impl Report {
             started,
             duration,
             check_duration,
+            fail_on_outdated,
             settings,
             hosts,
         } = info;
@@ -122,6 +129,7 @@ impl Report {
             started,
             duration,
             check_duration,
+            fail_on_outdated,
             rows,
             issues: Vec::new(),
             settings,

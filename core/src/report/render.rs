@@ -129,7 +129,7 @@ fn shown_issue(issue: &Issue) -> ShownIssue<'_> {
 }
 
 /// The summary in one sentence, and its color.
-fn summary(report: &Report) -> (String, &'static str) {
+pub(super) fn summary(report: &Report) -> (String, &'static str) {
     let counts = report.counts();
     let mut parts = Vec::new();
     let mut part = |count: usize, what: &str| {

@@ -21,11 +21,13 @@ pub enum Status {
     AccessDenied = 5,
     /// Everything is known, and the number could not be pushed.
     NotPushed = 6,
+    /// Everything is known, and images need a sync (with `FAIL_ON_OUTDATED`).
+    Outdated = 7,
 }
 
 impl Status {
     /// Ordered by exit code.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Complete,
         Self::Internal,
         Self::Configuration,
@@ -33,6 +35,7 @@ impl Status {
         Self::ImportFailed,
         Self::AccessDenied,
         Self::NotPushed,
+        Self::Outdated,
     ];
 
     pub fn code(self) -> u8 {
@@ -49,6 +52,7 @@ impl Status {
             Self::ImportFailed => "import_failed",
             Self::AccessDenied => "access_denied",
             Self::NotPushed => "metric_not_pushed",
+            Self::Outdated => "images_outdated",
         }
     }
 
@@ -68,6 +72,7 @@ impl Status {
                 "access denied: the login, the role, the subscription or the network was refused"
             }
             Self::NotPushed => "everything is known, but the metric could not be pushed (sli)",
+            Self::Outdated => "everything is known, and images need a sync (with FAIL_ON_OUTDATED)",
         }
     }
 }
@@ -89,6 +94,8 @@ impl Report {
             Status::ImportFailed
         } else if counts.unknown + counts.uncertain > 0 {
             Status::Unknown
+        } else if self.fail_on_outdated && counts.remaining() > 0 {
+            Status::Outdated
         } else {
             Status::Complete
         }

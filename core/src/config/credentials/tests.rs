@@ -31,6 +31,7 @@ fn read(variables: &[(&str, &str)], files: &[(&str, &str)]) -> Result<Login, Vec
     };
     find(&Inputs {
         executable: "sli",
+        subcommand: None,
         variable: &variable,
         file: &file,
         docker_login: &|_, _| Ok(None),

@@ -18,6 +18,7 @@ fn request(variables: &[(&str, &str)]) -> CatalogRequest {
         file: &|_| Err(std::io::ErrorKind::NotFound.into()),
         docker_login: &|_, _| Ok(None),
         executable: "sli",
+        subcommand: None,
     };
     Config::read(Program::Sli, &inputs).unwrap().catalog
 }

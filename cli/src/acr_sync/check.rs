@@ -1,0 +1,34 @@
+//! `acr-sync check` and `acr-sync sync`.
+
+use acr_sync_core::report::{Report, Status, json, markdown, text};
+
+use super::Format;
+use crate::commands::Session;
+use crate::outputs;
+
+/// Checks all images and changes nothing.
+pub(super) async fn check(session: &Session, format: Format) -> anyhow::Result<Status> {
+    session.progress.show();
+    let (_, report) = session.check().await?;
+    finish(session, &report, format)
+}
+
+/// Imports the images that are missing or outdated.
+pub(super) async fn sync(session: &Session, format: Format) -> anyhow::Result<Status> {
+    session.progress.show();
+    let report = session.sync().await?;
+    finish(session, &report, format)
+}
+
+/// Writes the files and prints the result. The result is printed even if a file cannot be written.
+pub(super) fn finish(session: &Session, report: &Report, format: Format) -> anyhow::Result<Status> {
+    let files = outputs::write_artifacts(&session.config, report)
+        .and(outputs::write_reports(&session.config, report));
+    outputs::print(&match format {
+        Format::Text => text(report),
+        Format::Json => json(report),
+        Format::Markdown => markdown(report)?,
+    })?;
+    files?;
+    Ok(report.status())
+}

@@ -1,0 +1,131 @@
+//! `acr-sync`, the command for people: its subcommands and their options.
+
+mod check;
+mod documents;
+
+use std::process::ExitCode;
+
+use acr_sync_core::config::{Config, Program};
+use acr_sync_core::report::Status;
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgMatches, Command};
+
+use crate::commands::Session;
+use crate::settings;
+
+/// A subcommand with its options.
+pub(crate) struct Invocation {
+    verb: Verb,
+    format: Format,
+}
+
+enum Verb {
+    Check,
+    Sync,
+}
+
+/// The form of the result on stdout.
+#[derive(Clone, Copy)]
+enum Format {
+    Text,
+    Json,
+    Markdown,
+}
+
+impl Format {
+    const NAMES: [&str; 3] = ["text", "json", "markdown"];
+
+    fn of(matches: &ArgMatches) -> Self {
+        match matches.get_one::<String>("output").map(String::as_str) {
+            Some("json") => Self::Json,
+            Some("markdown") => Self::Markdown,
+            Some(_) | None => Self::Text,
+        }
+    }
+}
+
+impl Invocation {
+    /// Runs the subcommand.
+    pub(crate) async fn run(self, session: &Session) -> anyhow::Result<Status> {
+        let Self { verb, format } = self;
+        match verb {
+            Verb::Check => check::check(session, format).await,
+            Verb::Sync => check::sync(session, format).await,
+        }
+    }
+}
+
+/// Reads the command line. Without a run, returns the exit code; everything is printed already.
+pub(crate) fn read() -> Result<(Config, Invocation), ExitCode> {
+    let matches = settings::matches(command())?;
+    let Some((name, options)) = matches.subcommand() else {
+        // clap prints the help if the subcommand is missing.
+        return Err(Status::Configuration.code().into());
+    };
+    let verb = match name {
+        "completions" => return Err(documents::completions(command(), options)),
+        "man" => return Err(documents::man(command())),
+        "sync" => Verb::Sync,
+        _ => Verb::Check,
+    };
+    let config = settings::config(Program::AcrSync, options, Some(name))?;
+    let format = Format::of(options);
+    Ok((config, Invocation { verb, format }))
+}
+
+fn command() -> Command {
+    Command::new(Program::AcrSync.name())
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Keeps a registry in sync with the images that RunWhen publishes.")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommands([
+            run("check", "Check all images and change nothing: a dry run."),
+            run("sync", "Import the images that are missing or outdated."),
+            documents::completions_command(),
+            documents::man_command(),
+        ])
+}
+
+/// A subcommand that reads the settings.
+fn run(name: &'static str, about: &'static str) -> Command {
+    let output = Arg::new("output")
+        .long("output")
+        .visible_alias("format")
+        .value_name("FORMAT")
+        .value_parser(PossibleValuesParser::new(Format::NAMES))
+        .default_value("text")
+        .help("The form of the result on stdout.");
+    let after_help = format!(
+        "{}\n{}",
+        settings::secrets_help(Program::AcrSync),
+        settings::rules_help()
+    );
+    Command::new(name)
+        .about(about)
+        .after_help(after_help)
+        .arg(output)
+        .args(settings::flags(Program::AcrSync))
+}
+
+#[cfg(test)]
+mod tests {
+    use acr_sync_core::config::VARIABLES;
+
+    use super::*;
+
+    #[test]
+    fn every_variable_is_in_the_help_of_every_run() {
+        command().debug_assert();
+        for name in ["check", "sync"] {
+            let mut command = command();
+            let command = command.find_subcommand_mut(name).expect("a subcommand");
+            let help = command.render_long_help().to_string();
+            for variable in VARIABLES {
+                let is_listed = help.contains(variable.name);
+                let is_read = variable.is_read_by(Program::AcrSync);
+                assert_eq!(is_listed, is_read, "{name}: {}", variable.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Renders the result for a terminal: a line for each image, then what a person must do.
+
+use super::render::summary;
+use super::row::NOWHERE;
+use super::short::{common_folder, in_folder};
+use super::table::seconds;
+use super::{ActionResult, Report, Row};
+use crate::text::strip_control;
+
+/// The result for a terminal.
+pub fn text(report: &Report) -> String {
+    let (summary, _) = summary(report);
+    let mut text = format!("{}: {summary}\n\n", strip_control(&report.registry));
+    let destinations = report.rows.iter().map(|row| row.destination.as_str());
+    let folder = common_folder(destinations.filter(|name| *name != NOWHERE));
+    let lines: Vec<_> = report
+        .rows
+        .iter()
+        .map(|row| Line::of(row, folder))
+        .collect();
+    let width = |part: fn(&Line) -> &str| {
+        let widths = lines.iter().map(|line| part(line).chars().count());
+        widths.max().unwrap_or_default()
+    };
+    let (verdicts, names) = (width(|line| &line.verdict), width(|line| &line.name));
+    let outcomes = width(|line| &line.outcome);
+    for line in &lines {
+        let Line {
+            verdict,
+            name,
+            outcome,
+            reason,
+        } = line;
+        let padded = format!("  {verdict:verdicts$}  {name:names$}  {outcome:outcomes$}  {reason}");
+        text.push_str(padded.trim_end());
+        text.push('\n');
+    }
+    for issue in &report.issues {
+        text.push_str(&format!("\n{}\n", strip_control(&issue.title)));
+        for step in issue.next_steps.lines() {
+            text.push_str(&format!("  → {}\n", strip_control(step)));
+        }
+    }
+    text
+}
+
+/// The line of an image.
+struct Line {
+    verdict: String,
+    name: String,
+    outcome: String,
+    reason: String,
+}
+
+impl Line {
+    /// `folder` is the one that all destinations have in common.
+    fn of(row: &Row, folder: Option<&str>) -> Self {
+        let outcome = match &row.done {
+            ActionResult::Nothing => String::new(),
+            ActionResult::NotRequested if row.blocked.is_some() => "not possible".to_owned(),
+            ActionResult::NotRequested => "would import".to_owned(),
+            ActionResult::Imported(duration) => format!("imported in {}", seconds(*duration)),
+            ActionResult::Uncertain { .. } => "not confirmed".to_owned(),
+            ActionResult::Failed { duration: None, .. } => "not possible".to_owned(),
+            ActionResult::Failed { .. } => "failed".to_owned(),
+        };
+        Self {
+            verdict: row.verdict.name().to_owned(),
+            name: strip_control(match row.destination.as_str() {
+                NOWHERE => &row.source,
+                destination => in_folder(destination, folder),
+            }),
+            outcome,
+            reason: strip_control(&row.why()),
+        }
+    }
+}

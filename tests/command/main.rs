@@ -1,0 +1,22 @@
+//! `acr-sync`, the command for people.
+
+mod check;
+#[path = "../support/mod.rs"]
+mod support;
+
+use sandbox::{Sandbox, Scenario};
+
+use support::Run;
+
+const ACR_SYNC: &str = env!("CARGO_BIN_EXE_acr-sync");
+
+fn world() -> Sandbox {
+    Sandbox::start(Scenario::default()).expect("a sandbox")
+}
+
+/// A subcommand with the sandbox's environment, without a folder for files.
+fn acr_sync<'a>(world: &'a Sandbox, arguments: &[&str]) -> Run<'a> {
+    support::run(ACR_SYNC, world)
+        .unset(&["OUTPUT_DIR"])
+        .arguments(arguments)
+}
