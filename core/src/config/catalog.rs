@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr as _;
 
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::reader::{Reader, build};
@@ -42,7 +43,8 @@ pub struct CatalogRequest {
 }
 
 /// The image of a collection that is wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CatalogWanted {
     /// The newest image of a branch, release or tag, as the catalog writes its name.
     Ref(Tag),
@@ -68,7 +70,8 @@ impl CatalogWanted {
 }
 
 /// The catalog's own selections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CatalogPointer {
     /// The newest image of the default branch.
     Latest,

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use crate::name::{ImageName, Repository, Tag};
 
 /// The registry in which RunWhen publishes the CodeCollections.
@@ -61,7 +63,8 @@ fn is_of_one_manifest(tag: &str) -> bool {
 }
 
 /// The rank of a tag as the stable tag; the lower value is preferred.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Choice {
     /// `main-abc1234`.
     First,

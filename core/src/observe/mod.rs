@@ -25,7 +25,10 @@ use crate::name::{DestinationTag, Digest, ImageName, Repository, Tag, full_name}
 use crate::problem::{Cause, Problem, Side};
 use crate::registry::{RegistryClient, Sources};
 
-pub use observed::{DestinationState, Observed, RepositoryTags, SourceImage, SourceState, TagAge};
+pub use observed::{
+    DestinationState, Follows, Observed, RepositoryTags, SameContent, SourceImage, SourceState,
+    TagAge,
+};
 
 /// Longest time to check one image, from its source to the destination; at most half of the run's deadline.
 pub(crate) const CHECK_TIMEOUT: Duration = Duration::from_secs(120);
@@ -117,7 +120,8 @@ impl Observer<'_> {
             digest,
         } = image;
         if let Some(digest) = self.digest(source, Some(tag), digest.as_ref()).await? {
-            return Ok(published(Some(tag), tag, digest));
+            let follows = Follows::Catalog(self.config.catalog.wanted.clone());
+            return Ok(published(Some(tag), tag, digest, Some(follows)));
         }
         let named = full_name(source, Some(tag), digest.as_ref());
         Ok(SourceState::NotPublished(Absence {
@@ -137,7 +141,7 @@ impl Observer<'_> {
     ) -> Result<SourceState, Problem> {
         let Desired { source, wanted, .. } = desired;
         if let Some(digest) = self.digest(source, tag, digest).await? {
-            return Ok(published(tag, target, digest));
+            return Ok(published(tag, target, digest, None));
         }
         Ok(SourceState::NotPublished(Absence {
             reason: format!("No {wanted} found in {source}"),
@@ -369,11 +373,17 @@ async fn confirm(
         .advise("the tag may have been moved during the check: run again"))
 }
 
-fn published(tag: Option<&Tag>, target: &Tag, digest: Digest) -> SourceState {
+fn published(
+    tag: Option<&Tag>,
+    target: &Tag,
+    digest: Digest,
+    follows: Option<Follows>,
+) -> SourceState {
     SourceState::Published(SourceImage {
         alias: None,
         tag: tag.cloned(),
         target: target.clone(),
         digest,
+        follows,
     })
 }

@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::config::CatalogWanted;
+use crate::discover::codecollections::Choice;
 use crate::discover::{Absence, Desired, TagSelector};
 use crate::name::{Digest, Tag};
 use crate::problem::Problem;
@@ -18,6 +20,36 @@ pub struct SourceImage {
     pub alias: Option<Tag>,
     /// The digest of the index if there is one, otherwise of the manifest.
     pub digest: Digest,
+    /// What selects the image of a CodeCollection; `None` for an image that a chart names.
+    pub follows: Option<Follows>,
+}
+
+/// What selects the image of a CodeCollection. It may select another image later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Follows {
+    /// A tag that the builds move.
+    MovingTag {
+        /// `${REF}-latest`.
+        tag: Tag,
+        /// The digest of the tag when it was read.
+        digest: Digest,
+        /// The rank of the image's own tag among those with the same content.
+        choice: Choice,
+        same: SameContent,
+    },
+    /// The catalog, for this ref or pointer.
+    Catalog(CatalogWanted),
+}
+
+/// The content that an image has in common with the moving tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SameContent {
+    /// The digests are the same.
+    Digest,
+    /// The indexes differ, and name the same manifest for `IMAGE_ARCHITECTURE`.
+    PlatformManifest,
 }
 
 impl SourceImage {
@@ -158,5 +190,59 @@ impl Observed {
             return false;
         };
         !state.has(published)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::config::CatalogPointer;
+
+    /// The JSON of a source image, which is the same image when it is read again.
+    fn follows(follows: Option<Follows>) -> Value {
+        let image = SourceImage {
+            tag: None,
+            target: "main-abc1234".parse().unwrap(),
+            alias: None,
+            digest: Digest::sha256(b"image"),
+            follows,
+        };
+        let value = serde_json::to_value(&image).unwrap();
+        let read: SourceImage = serde_json::from_value(value.clone()).unwrap();
+        assert_eq!(read, image);
+        value["follows"].clone()
+    }
+
+    #[test]
+    fn what_selects_an_image_is_a_part_of_a_plan() {
+        let moving = |choice, same| {
+            follows(Some(Follows::MovingTag {
+                tag: "main-latest".parse().unwrap(),
+                digest: Digest::sha256(b"index"),
+                choice,
+                same,
+            }))
+        };
+        let mut expected = json!({"moving_tag": {
+            "tag": "main-latest",
+            "digest": Digest::sha256(b"index"),
+            "choice": "first",
+            "same": "digest",
+        }});
+        assert_eq!(moving(Choice::First, SameContent::Digest), expected);
+        expected["moving_tag"]["choice"] = "second".into();
+        expected["moving_tag"]["same"] = "platform_manifest".into();
+        assert_eq!(
+            moving(Choice::Second, SameContent::PlatformManifest),
+            expected
+        );
+        let catalog = |wanted| follows(Some(Follows::Catalog(wanted)));
+        let pointer = CatalogWanted::Pointer(CatalogPointer::Stable);
+        assert_eq!(catalog(pointer), json!({"catalog": {"pointer": "stable"}}));
+        let branch = CatalogWanted::Ref("main".parse().unwrap());
+        assert_eq!(catalog(branch), json!({"catalog": {"ref": "main"}}));
+        assert_eq!(follows(None), Value::Null);
     }
 }

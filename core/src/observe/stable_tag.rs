@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{CHECK_TIMEOUT, SourceImage, SourceState};
+use super::{CHECK_TIMEOUT, Follows, SameContent, SourceImage, SourceState};
 use crate::discover::Absence;
 use crate::discover::codecollections::{Choice, StableTag, branches, few_of};
 use crate::name::{Digest, Repository, Tag, TagOrDigest};
@@ -107,7 +107,7 @@ impl Search<'_> {
         let sibling = digest.as_ref().and_then(|digest| {
             let siblings = list.tags_of(digest);
             let (choice, tag) = self.rule.best(&siblings)?;
-            Some((choice, published(tag, digest)))
+            Some((choice, self.published(tag, digest, digest)))
         });
         match sibling {
             Some((Choice::First, found)) => Ok(SourceState::Published(found)),
@@ -145,7 +145,7 @@ impl Search<'_> {
         let latest = self.read_latest(Some(&second.digest)).await?;
         let mut gone = 0;
         let first = match self.compare(candidates, list, &latest, &mut gone).await? {
-            Compared::Same(tag) => Some(published(&tag, &latest.digest)),
+            Compared::Same(tag) => Some(self.published(&tag, &latest.digest, &latest.digest)),
             Compared::Others(others) => self.with_child(others, list, &latest).await?,
         };
         Ok(SourceState::Published(first.unwrap_or(second)))
@@ -168,7 +168,7 @@ impl Search<'_> {
             doubt.left_out += rest.len();
             let compared = self.compare(candidates, list, &latest, &mut doubt.gone);
             let found = match compared.await? {
-                Compared::Same(tag) => Some(published(&tag, &latest.digest)),
+                Compared::Same(tag) => Some(self.published(&tag, &latest.digest, &latest.digest)),
                 Compared::Others(others) => self.with_child(others, list, &latest).await?,
             };
             if let Some(found) = found {
@@ -328,7 +328,7 @@ impl Search<'_> {
                     let siblings = list.tags_of(&digest);
                     let best = self.rule.best(&siblings);
                     let tag = best.map(|(_, tag)| tag).or(first_by_name.get(&digest));
-                    return Ok(tag.map(|tag| published(tag, &digest)));
+                    return Ok(tag.map(|tag| self.published(tag, &digest, &latest.digest)));
                 }
                 Ok(_) => {}
                 Err(problem) if problem.cause == Cause::Invalid => {
@@ -349,6 +349,26 @@ impl Search<'_> {
                 .advise("the tag may have just been moved: run again"));
         };
         self.child(&manifest, digest)
+    }
+
+    fn published(&self, tag: &Tag, digest: &Digest, latest: &Digest) -> SourceImage {
+        let same = if digest == latest {
+            SameContent::Digest
+        } else {
+            SameContent::PlatformManifest
+        };
+        SourceImage {
+            alias: None,
+            tag: Some(tag.clone()),
+            target: tag.clone(),
+            digest: digest.clone(),
+            follows: Some(Follows::MovingTag {
+                tag: self.rule.latest().clone(),
+                digest: latest.clone(),
+                choice: self.rule.rank(tag).unwrap_or(Choice::Second),
+                same,
+            }),
+        }
     }
 
     fn place(&self) -> String {
@@ -405,14 +425,5 @@ impl Doubt {
                 "the repository may have just changed: run again",
             )
         })
-    }
-}
-
-fn published(tag: &Tag, digest: &Digest) -> SourceImage {
-    SourceImage {
-        alias: None,
-        tag: Some(tag.clone()),
-        target: tag.clone(),
-        digest: digest.clone(),
     }
 }

@@ -70,6 +70,7 @@ fn published() -> SourceState {
         target: tag,
         alias: None,
         digest: Digest::sha256(b"new"),
+        follows: None,
     })
 }
 
@@ -104,6 +105,7 @@ fn chart_image(
         target: tag.clone(),
         alias: None,
         digest: Digest::sha256(b"new"),
+        follows: None,
     };
     let state = DestinationState {
         digest: at_tag.map(Digest::sha256),
