@@ -2,9 +2,10 @@
 
 use acr_sync_core::config::Config;
 use acr_sync_core::metric::{self, Push};
+use acr_sync_core::planned::PlanFile;
 use acr_sync_core::report::{Report, Status, markdown};
 use acr_sync_core::run::{Plan, Run};
-use acr_sync_core::wire::{Limit, SetupError};
+use acr_sync_core::wire::Limit;
 
 use crate::log;
 use crate::outputs;
@@ -66,10 +67,14 @@ impl Session {
         Ok(report)
     }
 
-    async fn run<T>(
-        &self,
-        work: impl AsyncFnOnce(&Run<'_>) -> Result<T, SetupError>,
-    ) -> anyhow::Result<T> {
+    /// Imports what a plan says. Events go to the log.
+    pub(crate) async fn apply(&self, file: &PlanFile) -> anyhow::Result<Report> {
+        let report = self.run(async |run| run.apply(file).await).await?;
+        log::issues(&report.issues);
+        Ok(report)
+    }
+
+    async fn run<T, E>(&self, work: impl AsyncFnOnce(&Run<'_>) -> Result<T, E>) -> Result<T, E> {
         log::login(&self.config.login);
         let run = Run {
             config: &self.config,
@@ -79,7 +84,7 @@ impl Session {
         };
         let result = work(&run).await;
         self.progress.finish();
-        Ok(result?)
+        result
     }
 
     /// Pushes the number if that is configured, and returns the status of the run.

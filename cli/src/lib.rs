@@ -18,6 +18,7 @@ mod signal;
 use std::process::ExitCode;
 
 use acr_sync_core::config::Config;
+use acr_sync_core::planned::{ApplyError, PlanFileError};
 use acr_sync_core::report::Status;
 use acr_sync_core::wire::{Limit, SetupError};
 use anyhow::Context as _;
@@ -57,13 +58,21 @@ fn execute(
     log::start(&config.log_level, progress.display());
     let status = run(config, progress, command).unwrap_or_else(|error| {
         tracing::error!("{error:#}");
-        if error.is::<SetupError>() || error.is::<files::NotWritable>() {
+        if is_mistake(&error) {
             Status::Configuration
         } else {
             Status::Internal
         }
     });
     status.code().into()
+}
+
+/// True if the user can correct the error in the settings or files that they gave.
+fn is_mistake(error: &anyhow::Error) -> bool {
+    error.is::<SetupError>()
+        || error.is::<files::NotWritable>()
+        || error.is::<PlanFileError>()
+        || error.is::<ApplyError>()
 }
 
 fn run(

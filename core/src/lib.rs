@@ -36,6 +36,7 @@ pub mod metric;
 mod name;
 mod observe;
 mod plan;
+pub mod planned;
 mod platform;
 pub mod problem;
 #[cfg(test)]

@@ -56,16 +56,25 @@ impl Run<'_> {
                 (self.on_event)(event);
             })
             .await;
+        Ok(self.import(&clients, &plan, chart).await)
+    }
+
+    /// Imports the images of a plan, and reports.
+    pub(crate) async fn import(
+        &self,
+        clients: &Clients,
+        plan: &Plan,
+        chart: Option<String>,
+    ) -> Report {
         let check_duration = clients.elapsed();
         (self.on_event)(Event::Importing(plan.actions().count()));
-        let on_progress =
-            |action: &Action, progress| (self.on_event)(Event::Copying(action, progress));
-        let importer = clients.importer(self.config, &plan, &on_progress);
+        let on_progress = |action: &_, progress| (self.on_event)(Event::Copying(action, progress));
+        let importer = clients.importer(self.config, plan, &on_progress);
         let on_outcome =
-            |action: &Action, outcome: &Outcome| (self.on_event)(Event::Imported(action, outcome));
-        let outcomes = apply(&plan, &*importer, &self.limit, &on_outcome).await;
+            |action: &_, outcome: &_| (self.on_event)(Event::Imported(action, outcome));
+        let outcomes = apply(plan, &*importer, &self.limit, &on_outcome).await;
         let info = clients.run_info(self.config, self.started, chart, check_duration);
-        Ok(Report::new(&plan, Some(&outcomes), info.await))
+        Report::new(plan, Some(&outcomes), info.await)
     }
 
     /// Discovers and observes the images, and decides. Also returns name and version of the chart.

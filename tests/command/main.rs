@@ -1,6 +1,7 @@
 //! `acr-sync`, the command for people.
 
 mod check;
+mod plan;
 #[path = "../support/mod.rs"]
 mod support;
 

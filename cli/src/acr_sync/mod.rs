@@ -2,7 +2,9 @@
 
 mod check;
 mod documents;
+mod plan;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use acr_sync_core::config::{Config, Program};
@@ -22,6 +24,8 @@ pub(crate) struct Invocation {
 enum Verb {
     Check,
     Sync,
+    Plan(Option<PathBuf>),
+    Apply(PathBuf),
 }
 
 /// The form of the result on stdout.
@@ -51,6 +55,8 @@ impl Invocation {
         match verb {
             Verb::Check => check::check(session, format).await,
             Verb::Sync => check::sync(session, format).await,
+            Verb::Plan(file) => plan::plan(session, format, file.as_deref()).await,
+            Verb::Apply(file) => plan::apply(session, format, &file).await,
         }
     }
 }
@@ -66,6 +72,8 @@ pub(crate) fn read() -> Result<(Config, Invocation), ExitCode> {
         "completions" => return Err(documents::completions(command(), options)),
         "man" => return Err(documents::man(command())),
         "sync" => Verb::Sync,
+        "plan" => Verb::Plan(plan::file(options)),
+        "apply" => Verb::Apply(plan::file(options).unwrap_or_default()),
         _ => Verb::Check,
     };
     let config = settings::config(Program::AcrSync, options, Some(name))?;
@@ -82,6 +90,14 @@ fn command() -> Command {
         .subcommands([
             run("check", "Check all images and change nothing: a dry run."),
             run("sync", "Import the images that are missing or outdated."),
+            plan::with_plan_options(run(
+                "plan",
+                "Write what a sync would do, for a review; change nothing.",
+            )),
+            plan::with_apply_options(run(
+                "apply",
+                "Import what a plan says, where nothing has moved since.",
+            )),
             documents::completions_command(),
             documents::man_command(),
         ])
@@ -117,7 +133,7 @@ mod tests {
     #[test]
     fn every_variable_is_in_the_help_of_every_run() {
         command().debug_assert();
-        for name in ["check", "sync"] {
+        for name in ["check", "sync", "plan", "apply"] {
             let mut command = command();
             let command = command.find_subcommand_mut(name).expect("a subcommand");
             let help = command.render_long_help().to_string();

@@ -3,12 +3,15 @@
 mod action;
 mod conflicts;
 mod evidence;
+mod file;
 mod verdict;
 
 use serde::{Deserialize, Serialize};
 
 pub use action::{Action, Step};
 pub use evidence::Evidence;
+pub(crate) use file::{MovingTag, PlannedImport, planned_tags};
+pub use file::{PlanFile, PlanFileError, PlanInfo};
 pub use verdict::Verdict;
 
 use crate::discover::chart_images::LATEST;

@@ -1,0 +1,74 @@
+//! `acr-sync plan` and `acr-sync apply`.
+
+use std::path::{Path, PathBuf};
+
+use acr_sync_core::file::read_text;
+use acr_sync_core::planned::{self, PlanFile, PlanFileError};
+use acr_sync_core::report::{Status, markdown, text};
+use anyhow::Context as _;
+use clap::{Arg, ArgMatches, Command, value_parser};
+
+use super::Format;
+use super::check::finish;
+use crate::commands::Session;
+use crate::{files, outputs};
+
+/// The options of `plan`.
+pub(super) fn with_plan_options(command: Command) -> Command {
+    let file = Arg::new("plan-file")
+        .short('o')
+        .long("plan-file")
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .help("Write the plan to this file, for `acr-sync apply`.");
+    command.arg(file)
+}
+
+/// The options of `apply`.
+pub(super) fn with_apply_options(command: Command) -> Command {
+    let file = Arg::new("plan-file")
+        .value_name("FILE")
+        .required(true)
+        .value_parser(value_parser!(PathBuf))
+        .help("The plan, as `acr-sync plan -o FILE` wrote it.");
+    command.arg(file)
+}
+
+/// The file that both options name.
+pub(super) fn file(options: &ArgMatches) -> Option<PathBuf> {
+    options.get_one("plan-file").cloned()
+}
+
+/// Writes what an apply would do, and changes nothing.
+pub(super) async fn plan(
+    session: &Session,
+    format: Format,
+    path: Option<&Path>,
+) -> anyhow::Result<Status> {
+    session.progress.show();
+    let (plan, report) = session.check().await?;
+    let file = planned::file(&session.config, &plan, &report);
+    if let Some(path) = path {
+        files::write(path, &file.text())?;
+    }
+    outputs::print(&match format {
+        Format::Text => text(&report),
+        Format::Json => file.text(),
+        Format::Markdown => markdown(&report)?,
+    })?;
+    Ok(report.status())
+}
+
+/// Imports what a plan says, where nothing has moved since.
+pub(super) async fn apply(
+    session: &Session,
+    format: Format,
+    path: &Path,
+) -> anyhow::Result<Status> {
+    let text = read_text(path).map_err(|error| PlanFileError::Unreadable(error.to_string()));
+    let file = text.and_then(|text| PlanFile::parse(&text));
+    let file = file.with_context(|| format!("{} cannot be applied", path.display()))?;
+    session.progress.show();
+    let report = session.apply(&file).await?;
+    finish(session, &report, format)
+}

@@ -1,0 +1,588 @@
+//! A plan as a file that a person reviews, and that another run applies. Its schema is `docs/plan.schema.json`.
+//!
+//! The file holds what a person must see, not the values of this program: its form is stable, and [`VERSION`] changes
+//! with it. It contains no secrets. The checksum reveals an edit; it does not protect against a person who computes it again.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{Entry, Evidence, Plan, Step, Verdict};
+use crate::category::Category;
+use crate::discover::{Desired, TagSelector};
+use crate::name::{DestinationTag, Digest, ImageName, Repository, Tag};
+use crate::observe::{DestinationState, Follows, Observed, SourceImage, SourceState};
+
+/// The value of `kind`.
+const KIND: &str = "azure-rw-acr-sync/plan";
+/// The version of the form. A reader of one version refuses files of another.
+const VERSION: u32 = 1;
+
+/// What an apply would do, and what every image is compared with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanFile {
+    kind: String,
+    version: u32,
+    /// The program that wrote it.
+    pub created_by: String,
+    /// The start of the check.
+    pub created: DateTime<Utc>,
+    /// The login server of the destination.
+    pub registry: String,
+    /// The platform that decided which tags are the same image.
+    pub platform: String,
+    /// The name and version of the chart.
+    pub chart: Option<String>,
+    images: Vec<PlannedImage>,
+    /// Catalogs, charts and texts whose images are not known.
+    not_known: Vec<NotKnown>,
+    checksum: Option<Digest>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlannedImage {
+    category: Category,
+    source: Source,
+    verdict: VerdictName,
+    reason: String,
+    /// What the verdict follows from.
+    evidence: Option<Evidence>,
+    action: ActionName,
+    destination: Repository,
+    /// Empty if the source does not say which tag to set.
+    targets: Vec<Target>,
+    /// The manifest for the platform that the index at the destination lacks.
+    lacks_manifest: Option<Digest>,
+    /// The workloads of the chart that use it.
+    wanted_by: Vec<String>,
+}
+
+/// The image at its source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Source {
+    repository: ImageName,
+    tag: Option<Tag>,
+    /// `None` if the image is not published or not known.
+    digest: Option<Digest>,
+    follows: Option<MovingTag>,
+}
+
+/// The tag that chose the image of a CodeCollection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MovingTag {
+    pub tag: Tag,
+    /// What the tag pointed at.
+    pub digest: Digest,
+}
+
+/// An image to import.
+pub(crate) struct PlannedImport {
+    /// The step is the import.
+    pub entry: Entry,
+    pub follows: Option<MovingTag>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum VerdictName {
+    UpToDate,
+    Missing,
+    Outdated,
+    Drifted,
+    NotPublished,
+    Unknown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ActionName {
+    None,
+    Import,
+    /// The image needs an import that cannot succeed; the reason is in `reason`.
+    Blocked,
+}
+
+/// A tag at the destination.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Target {
+    tag: Tag,
+    /// What the tag points at now; `None` if it does not exist.
+    now: Option<Digest>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NotKnown {
+    category: Category,
+    what: String,
+    reason: String,
+}
+
+/// Why a file cannot be applied.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanFileError {
+    #[error("it cannot be read: {0}")]
+    Unreadable(String),
+    #[error("it is not a plan of acr-sync ({0}); write one with `acr-sync plan`")]
+    NotAPlan(String),
+    #[error(
+        "it is a plan of version {0}, and this program reads version {VERSION}; write it again with this program"
+    )]
+    OtherVersion(u64),
+    #[error("it was changed after it was written ({0}); write a new plan and review that")]
+    Edited(String),
+}
+
+/// The facts of a plan that are not about images.
+pub struct PlanInfo {
+    pub created_by: String,
+    pub created: DateTime<Utc>,
+    pub registry: String,
+    pub platform: String,
+    pub chart: Option<String>,
+}
+
+impl PlanFile {
+    pub fn new(plan: &Plan, info: PlanInfo) -> Self {
+        let PlanInfo {
+            created_by,
+            created,
+            registry,
+            platform,
+            chart,
+        } = info;
+        let not_known = plan.undiscovered.iter().map(|one| NotKnown {
+            category: one.category,
+            what: one.what.clone(),
+            reason: one.problem.fact(),
+        });
+        let mut file = Self {
+            kind: KIND.to_owned(),
+            version: VERSION,
+            created_by,
+            created,
+            registry,
+            platform,
+            chart,
+            images: plan.entries.iter().map(PlannedImage::new).collect(),
+            not_known: not_known.collect(),
+            checksum: None,
+        };
+        file.checksum = Some(file.sum());
+        file
+    }
+
+    /// The text of the file.
+    pub fn text(&self) -> String {
+        let value = serde_json::json!(self);
+        format!("{value:#}\n")
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// If it is something else, has another version, or was edited.
+    pub fn parse(text: &str) -> Result<Self, PlanFileError> {
+        #[derive(Deserialize)]
+        struct Head {
+            kind: String,
+            version: u64,
+        }
+        let not_a_plan = |error: serde_json::Error| PlanFileError::NotAPlan(error.to_string());
+        let Head { kind, version } = serde_json::from_str(text).map_err(not_a_plan)?;
+        if kind != KIND {
+            let kind = crate::text::for_message(&kind);
+            return Err(PlanFileError::NotAPlan(format!("its kind is {kind:?}")));
+        }
+        if version != u64::from(VERSION) {
+            return Err(PlanFileError::OtherVersion(version));
+        }
+        let edited = |what: &str| PlanFileError::Edited(what.to_owned());
+        let file: Self = serde_json::from_str(text).map_err(|error| edited(&error.to_string()))?;
+        if file.checksum.as_ref() != Some(&file.sum()) {
+            return Err(edited("its checksum is another one"));
+        }
+        if !file.has_each_target_once() {
+            return Err(edited("two of its images want the same tag"));
+        }
+        Ok(file)
+    }
+
+    /// The images to import.
+    pub(crate) fn imports(&self) -> impl Iterator<Item = PlannedImport> {
+        self.images.iter().filter_map(|image| {
+            Some(PlannedImport {
+                entry: image.entry()?,
+                follows: image.source.follows.clone(),
+            })
+        })
+    }
+
+    /// The digest of the compact JSON text without the checksum.
+    fn sum(&self) -> Digest {
+        let bare = Self {
+            checksum: None,
+            ..self.clone()
+        };
+        Digest::sha256(serde_json::json!(bare).to_string().as_bytes())
+    }
+
+    fn has_each_target_once(&self) -> bool {
+        let mut seen = BTreeSet::new();
+        let imported = |image: &&PlannedImage| image.action == ActionName::Import;
+        self.images.iter().filter(imported).all(|image| {
+            let mut targets = image.targets.iter();
+            targets.all(|target| seen.insert((&image.destination, &target.tag)))
+        })
+    }
+}
+
+impl PlannedImage {
+    fn new(entry: &Entry) -> Self {
+        let Entry {
+            observed,
+            verdict,
+            evidence,
+            step,
+            note: _,
+        } = entry;
+        let Observed {
+            desired,
+            source,
+            destination,
+        } = observed;
+        let published = match source {
+            SourceState::Published(published) => Some(published),
+            SourceState::NotPublished(_) | SourceState::Unknown(_) => None,
+        };
+        let state = destination.as_ref().and_then(|state| state.as_ref().ok());
+        let (action, reason) = match step {
+            Step::Nothing => (ActionName::None, entry.reason()),
+            Step::Import(_) => (ActionName::Import, entry.reason()),
+            Step::Blocked(problem) => (ActionName::Blocked, problem.fact()),
+        };
+        Self {
+            category: desired.category,
+            source: Source {
+                repository: desired.source.clone(),
+                tag: published.and_then(|published| published.tag.clone()),
+                digest: published.map(|published| published.digest.clone()),
+                follows: published.and_then(MovingTag::of),
+            },
+            verdict: VerdictName::of(verdict),
+            reason,
+            evidence: evidence.clone(),
+            action,
+            destination: desired.destination.clone(),
+            targets: published
+                .zip(state)
+                .map(|(published, state)| targets(published, state))
+                .unwrap_or_default(),
+            lacks_manifest: state.and_then(|state| state.missing_child.clone()),
+            wanted_by: desired.wanted_by.clone(),
+        }
+    }
+
+    /// The import; `None` if the image is not to be imported.
+    fn entry(&self) -> Option<Entry> {
+        let Self {
+            category,
+            source,
+            verdict,
+            reason: _,
+            evidence,
+            action,
+            destination,
+            targets,
+            lacks_manifest,
+            wanted_by,
+        } = self;
+        let (first, second) = (targets.first()?, targets.get(1));
+        let published = SourceImage {
+            tag: source.tag.clone(),
+            target: first.tag.clone(),
+            alias: second.map(|target| target.tag.clone()),
+            digest: source.digest.clone()?,
+            follows: None,
+        };
+        let state = DestinationState {
+            digest: first.now.clone(),
+            alias_digest: second.and_then(|target| target.now.clone()),
+            missing_child: lacks_manifest.clone(),
+            locked: None,
+            repository_tags: None,
+        };
+        let observed = Observed {
+            desired: Desired {
+                category: *category,
+                source: source.repository.clone(),
+                wanted: TagSelector::Image {
+                    tag: source.tag.clone(),
+                    digest: source.tag.is_none().then(|| published.digest.clone()),
+                    target: first.tag.clone(),
+                },
+                destination: destination.clone(),
+                wanted_by: wanted_by.clone(),
+            },
+            source: SourceState::Published(published.clone()),
+            destination: Some(Ok(state)),
+        };
+        let verdict = match verdict {
+            VerdictName::Missing => Verdict::Missing,
+            VerdictName::Outdated => Verdict::Outdated,
+            VerdictName::Drifted => Verdict::Drifted,
+            VerdictName::UpToDate | VerdictName::NotPublished | VerdictName::Unknown => {
+                return None;
+            }
+        };
+        (*action == ActionName::Import).then(|| Entry {
+            step: super::step(&observed, &published),
+            observed,
+            verdict,
+            evidence: evidence.clone(),
+            note: None,
+        })
+    }
+}
+
+/// The wanted tags, with what they point at.
+fn targets(published: &SourceImage, state: &DestinationState) -> Vec<Target> {
+    let digests = [&state.digest, &state.alias_digest];
+    let targets = published.targets().zip(digests);
+    let target = |(tag, now): (&Tag, &Option<Digest>)| Target {
+        tag: tag.clone(),
+        now: now.clone(),
+    };
+    targets.map(target).collect()
+}
+
+impl MovingTag {
+    /// `None` if the image was not chosen by a tag.
+    fn of(published: &SourceImage) -> Option<Self> {
+        match published.follows.as_ref()? {
+            Follows::MovingTag { tag, digest, .. } => Some(Self {
+                tag: tag.clone(),
+                digest: digest.clone(),
+            }),
+            Follows::Catalog(_) => None,
+        }
+    }
+}
+
+impl VerdictName {
+    fn of(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::UpToDate => Self::UpToDate,
+            Verdict::Missing => Self::Missing,
+            Verdict::Outdated => Self::Outdated,
+            Verdict::Drifted => Self::Drifted,
+            Verdict::NotPublished(_) => Self::NotPublished,
+            Verdict::Unknown(_) => Self::Unknown,
+        }
+    }
+}
+
+/// The tags of an import, with what they pointed at when the plan was made.
+pub(crate) fn planned_tags(entry: &Entry) -> Vec<(DestinationTag, Option<Digest>)> {
+    let (SourceState::Published(published), Some(Ok(state))) =
+        (&entry.observed.source, &entry.observed.destination)
+    else {
+        return Vec::new();
+    };
+    let repository = &entry.observed.desired.destination;
+    let named = |Target { tag, now }| {
+        let repository = repository.clone();
+        (DestinationTag { repository, tag }, now)
+    };
+    targets(published, state).into_iter().map(named).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::discover::Absence;
+    use crate::problem::{Cause, Problem, Side};
+
+    fn info() -> PlanInfo {
+        PlanInfo {
+            created_by: "acr-sync 0.0.0".to_owned(),
+            created: "2026-01-02T03:04:05.678Z".parse().unwrap(),
+            registry: "myacr.azurecr.io".to_owned(),
+            platform: "amd64".to_owned(),
+            chart: None,
+        }
+    }
+
+    /// An image in every state: the tag at the destination is absent, has another digest, or lacks a manifest.
+    fn entries() -> Vec<Entry> {
+        let tag = |text: &str| text.parse::<Tag>().unwrap();
+        let date = || "2025-06-01T00:00:00Z".parse().unwrap();
+        let [wanted, other] = [b"new", b"old"].map(|bytes| Digest::sha256(bytes));
+        let evidence = [
+            Evidence::TagMissing { tag: tag("1.0") },
+            Evidence::OtherDigest {
+                tag: tag("1.0"),
+                digest: other.clone(),
+            },
+            Evidence::ManifestMissing {
+                tag: tag("1.0"),
+                child: other.clone(),
+            },
+            Evidence::BuiltAfterPush {
+                built: date(),
+                newest: tag("0.9"),
+                newest_pushed: date(),
+            },
+            Evidence::BuiltAfterBuild {
+                built: date(),
+                newest: tag("0.9"),
+                newest_built: date(),
+            },
+            Evidence::NotBuiltAfter {
+                tag: tag("1.0"),
+                built: date(),
+                newest: tag("0.9"),
+                newest_built: date(),
+            },
+            Evidence::SameDigest { tag: tag("1.0") },
+            Evidence::SameDigestElsewhere { tag: tag("0.9") },
+        ];
+        let entry = |(number, evidence): (usize, Evidence)| {
+            let verdict = match &evidence {
+                Evidence::SameDigest { .. } | Evidence::SameDigestElsewhere { .. } => {
+                    Verdict::UpToDate
+                }
+                Evidence::TagMissing { .. } => Verdict::Missing,
+                Evidence::OtherDigest { .. } | Evidence::ManifestMissing { .. } => Verdict::Drifted,
+                Evidence::BuiltAfterPush { .. }
+                | Evidence::BuiltAfterBuild { .. }
+                | Evidence::NotBuiltAfter { .. } => Verdict::Outdated,
+            };
+            let (digest, missing_child) = match &evidence {
+                Evidence::OtherDigest { .. } => (Some(other.clone()), None),
+                Evidence::ManifestMissing { child, .. } => {
+                    (Some(wanted.clone()), Some(child.clone()))
+                }
+                _ => (None, None),
+            };
+            let image = PlannedImage {
+                category: Category::RunWhenLocal,
+                source: Source {
+                    repository: "ghcr.io/team/image".parse().unwrap(),
+                    tag: Some(tag("1.0")),
+                    digest: Some(wanted.clone()),
+                    follows: None,
+                },
+                verdict: VerdictName::of(&Verdict::Missing),
+                reason: String::new(),
+                evidence: None,
+                action: ActionName::Import,
+                destination: format!("runwhen/image-{number}").parse().unwrap(),
+                targets: vec![Target {
+                    tag: tag("1.0"),
+                    now: digest,
+                }],
+                lacks_manifest: missing_child,
+                wanted_by: vec!["Deployment a, container b".to_owned()],
+            };
+            let entry = image.entry().unwrap();
+            let step = if verdict.needs_sync() {
+                entry.step.clone()
+            } else {
+                Step::Nothing
+            };
+            Entry {
+                verdict,
+                evidence: Some(evidence),
+                step,
+                ..entry
+            }
+        };
+        evidence.into_iter().enumerate().map(entry).collect()
+    }
+
+    fn unusual(mut entry: Entry) -> [Entry; 3] {
+        let problem = Problem::new(Side::Destination, Cause::Rejected, "it is locked");
+        let blocked = Entry {
+            step: Step::Blocked(problem.clone()),
+            ..entry.clone()
+        };
+        entry.evidence = None;
+        entry.step = Step::Nothing;
+        let absence = Absence {
+            reason: "No 1.0 found".to_owned(),
+            advice: String::new(),
+        };
+        let mut gone = entry.clone();
+        gone.observed.source = SourceState::NotPublished(absence.clone());
+        gone.observed.destination = None;
+        gone.verdict = Verdict::NotPublished(absence);
+        entry.observed.source = SourceState::Unknown(problem.clone());
+        entry.observed.destination = None;
+        entry.verdict = Verdict::Unknown(problem);
+        [blocked, gone, entry]
+    }
+
+    #[test]
+    fn every_plan_follows_the_schema_and_is_the_same_after_reading() {
+        let mut plan = Plan {
+            entries: entries(),
+            undiscovered: Vec::new(),
+        };
+        plan.entries.extend(unusual(plan.entries[0].clone()));
+        let file = PlanFile::new(&plan, info());
+        assert_eq!(PlanFile::parse(&file.text()).unwrap(), file);
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/plan.schema.json");
+        let mut schemas = boon::Schemas::new();
+        let schema = boon::Compiler::new().compile(path, &mut schemas).unwrap();
+        let mut value = serde_json::json!(file);
+        schemas
+            .validate(&value, schema)
+            .unwrap_or_else(|error| panic!("{error}"));
+        value["images"][0]["verdict"] = "Fine".into();
+        assert!(schemas.validate(&value, schema).is_err());
+    }
+
+    #[test]
+    fn imports_are_those_of_the_plan_with_their_evidence() {
+        let mut plan = Plan {
+            entries: entries(),
+            undiscovered: Vec::new(),
+        };
+        plan.entries.extend(unusual(plan.entries[0].clone()));
+        let file = PlanFile::parse(&PlanFile::new(&plan, info()).text()).unwrap();
+        let imports: Vec<_> = file.imports().map(|import| import.entry).collect();
+        let planned: Vec<_> = plan
+            .entries
+            .into_iter()
+            .filter(|entry| matches!(entry.step, Step::Import(_)))
+            .collect();
+        assert_eq!(planned.len(), 6);
+        assert_eq!(imports, planned);
+    }
+
+    #[test]
+    fn every_edit_is_noticed() {
+        let plan = Plan {
+            entries: entries(),
+            undiscovered: Vec::new(),
+        };
+        let file = PlanFile::new(&plan, info());
+        let text = file.text();
+        for line in text.lines().filter(|line| line.contains(": \"")) {
+            let (name, value) = line.split_once(": \"").unwrap();
+            let edited = text.replacen(line, &format!("{name}: \"0{value}"), 1);
+            assert!(PlanFile::parse(&edited).is_err(), "{line}");
+        }
+        let mut twice = file.clone();
+        twice.images.push(twice.images[0].clone());
+        twice.checksum = Some(twice.sum());
+        let error = PlanFile::parse(&twice.text()).unwrap_err().to_string();
+        assert!(error.contains("want the same tag"), "{error}");
+    }
+}
