@@ -95,8 +95,13 @@ fn describe(variable: &Variable, program: Program) -> String {
 pub(crate) fn secrets_help(program: Program) -> String {
     let mut text = "Secrets (environment only, never an argument):\n".to_owned();
     let secrets = VARIABLES.iter().filter(|variable| variable.secret);
-    for secret in secrets.filter(|variable| variable.is_read_by(program)) {
-        text.push_str(&format!("  {:<20} {}\n", secret.name, secret.help));
+    let secrets: Vec<_> = secrets
+        .filter(|variable| variable.is_read_by(program))
+        .collect();
+    let width = secrets.iter().map(|secret| secret.name.len()).max();
+    let width = width.unwrap_or_default();
+    for secret in secrets {
+        text.push_str(&format!("  {:<width$}  {}\n", secret.name, secret.help));
     }
     text.push_str("\nAn empty value, and 'missing_workspaceInfo_custom_variable', mean unset.\n");
     text

@@ -152,6 +152,18 @@ Suite Initialization
     ...    pattern=.*
     ...    example=catalog
     ...    default=tags
+    ${CODECOLLECTIONS}=    RW.Core.Import User Variable    CODECOLLECTIONS
+    ...    type=string
+    ...    description=The CodeCollections to check instead of all: names, or whole repositories (registry/repository), separated by commas.
+    ...    pattern=.*
+    ...    example=rw-cli-codecollection,rw-public-codecollection
+    ...    default=
+    ${CODECOLLECTION_REGISTRY}=    RW.Core.Import User Variable    CODECOLLECTION_REGISTRY
+    ...    type=string
+    ...    description=Where the repositories of the CodeCollections are: RunWhen's registry, or your mirror of it.
+    ...    pattern=.*
+    ...    example=us-west1-docker.pkg.dev/runwhen-nonprod-beta/public-images
+    ...    default=us-west1-docker.pkg.dev/runwhen-nonprod-beta/public-images
     ${REGISTRY_CATALOG_URL}=    RW.Core.Import User Variable    REGISTRY_CATALOG_URL
     ...    type=string
     ...    description=The address of RunWhen's catalog, used with CODECOLLECTION_SOURCE=catalog.
@@ -289,6 +301,16 @@ Suite Initialization
     ...    description=The Docker Hub access token. Required if USE_DOCKER_AUTH=true.
     ...    pattern=.*
     ...    optional=${True}
+    ${CODECOLLECTION_REGISTRY_USERNAME}=    RW.Core.Import Secret    CODECOLLECTION_REGISTRY_USERNAME
+    ...    type=string
+    ...    description=The user of the mirror in CODECOLLECTION_REGISTRY, if it requires a login.
+    ...    pattern=.*
+    ...    optional=${True}
+    ${CODECOLLECTION_REGISTRY_PASSWORD}=    RW.Core.Import Secret    CODECOLLECTION_REGISTRY_PASSWORD
+    ...    type=string
+    ...    description=The password or access token of the mirror in CODECOLLECTION_REGISTRY.
+    ...    pattern=.*
+    ...    optional=${True}
     &{environment}=    Create Dictionary
     ...    REGISTRY_NAME=${REGISTRY_NAME}
     ...    REGISTRY_REPOSITORY_PATH=${REGISTRY_REPOSITORY_PATH}
@@ -301,6 +323,8 @@ Suite Initialization
     ...    REF=${REF}
     ...    SYNC_REF_LATEST=${SYNC_REF_LATEST}
     ...    CODECOLLECTION_SOURCE=${CODECOLLECTION_SOURCE}
+    ...    CODECOLLECTIONS=${CODECOLLECTIONS}
+    ...    CODECOLLECTION_REGISTRY=${CODECOLLECTION_REGISTRY}
     ...    REGISTRY_CATALOG_URL=${REGISTRY_CATALOG_URL}
     ...    CATALOG_POINTER=${CATALOG_POINTER}
     ...    CATALOG_HOSTS=${CATALOG_HOSTS}
@@ -326,3 +350,5 @@ Suite Initialization
     ...    az_subscriptionId=${az_subscriptionId}
     ...    DOCKER_USERNAME=${DOCKER_USERNAME}
     ...    DOCKER_TOKEN=${DOCKER_TOKEN}
+    ...    CODECOLLECTION_REGISTRY_USERNAME=${CODECOLLECTION_REGISTRY_USERNAME}
+    ...    CODECOLLECTION_REGISTRY_PASSWORD=${CODECOLLECTION_REGISTRY_PASSWORD}

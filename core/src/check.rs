@@ -41,7 +41,7 @@ pub struct Checked {
 impl Check<'_> {
     /// Discovers and observes all images.
     pub async fn run(&self) -> Checked {
-        let sources = Sources::new(self.wire, self.config.docker.clone());
+        let sources = Sources::new(self.wire, self.config.source_logins.clone());
         let catalog = Catalog::new(self.config, self.wire);
         let mut likely = BTreeSet::new();
         if self.config.images.contains(&Category::CodeCollection) {
@@ -86,7 +86,7 @@ impl Check<'_> {
         let (desired, undiscovered) = match self.config.codecollection_source {
             CodeCollectionSource::Tags => (discover::codecollections(self.config), Vec::new()),
             CodeCollectionSource::Catalog => match catalog.list().await {
-                Ok(listing) => discover::catalog_collections(self.config, listing),
+                Ok(listing) => discover::chosen_collections(self.config, listing),
                 Err(problem) => {
                     let catalog = discover::undiscovered_catalog(self.config, problem);
                     (Vec::new(), vec![catalog])

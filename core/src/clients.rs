@@ -58,13 +58,13 @@ impl Clients {
         plan: &Plan,
         on_progress: OnProgress<'a>,
     ) -> Box<dyn Importer + 'a> {
-        let docker = || config.docker.clone();
-        let sources = Sources::new(&self.wire, docker());
+        let logins = || config.source_logins.clone();
+        let sources = Sources::new(&self.wire, logins());
         let destination = Arc::clone(&self.destination);
         let copy = CopyImporter::new(destination, sources, plan, on_progress);
         let copy = Arc::new(copy);
         let platform = config.architecture.clone();
-        let import = |acr| ArmImporter::new(Arc::clone(acr), docker(), platform);
+        let import = |acr| ArmImporter::new(Arc::clone(acr), logins(), platform);
         let importer: Box<dyn Importer + 'a> = match (&*self.destination, config.sync_method) {
             (Destination::Acr(acr), SyncMethod::Import) => Box::new(import(acr)),
             (Destination::Acr(acr), SyncMethod::Auto) => {

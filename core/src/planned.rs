@@ -72,7 +72,7 @@ impl Run<'_> {
                 given: client.registry().to_string(),
             });
         }
-        let sources = Sources::new(&clients.wire, self.config.docker.clone());
+        let sources = Sources::new(&clients.wire, self.config.source_logins.clone());
         let imports: Vec<_> = file.imports().collect();
         (self.on_event)(Event::Checking(imports.len()));
         let now = Now {

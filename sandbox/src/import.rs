@@ -12,6 +12,7 @@ use crate::content::Digest;
 use crate::import_failure;
 use crate::manifest_upload;
 use crate::message::{Request, Response};
+use crate::oci_registry::Login;
 use crate::registry::{ManifestEntry, RegistryKind, Repository, split_reference};
 use crate::registry_error;
 use crate::token;
@@ -341,14 +342,20 @@ fn source_repository<'a>(
         .registries
         .get(source_host)
         .ok_or(ImportFailure::UnexpectedStatus)?;
-    if let RegistryKind::Token(settings) = &registry.kind {
-        let allowed = match &operation.source_credentials {
+    let given = operation.source_credentials.as_ref();
+    let allowed = match &registry.kind {
+        RegistryKind::Token(settings) => match given {
             Some(given) => settings.accounts.contains(given),
             None => settings.anonymous_pull,
-        };
-        if !allowed {
-            return Err(ImportFailure::SourceUnauthorized);
-        }
+        },
+        RegistryKind::Oci(settings) => match given {
+            Some((user, password)) => settings.account(user, password).is_some(),
+            None => settings.login == Login::Anonymous || settings.anonymous_pull,
+        },
+        RegistryKind::Google(_) | RegistryKind::Azure(_) => true,
+    };
+    if !allowed {
+        return Err(ImportFailure::SourceUnauthorized);
     }
     if !registry.ranges {
         return Err(ImportFailure::RangesNotSupported);

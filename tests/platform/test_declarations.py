@@ -35,7 +35,7 @@ NOT_PLATFORM_SECRETS = {
     "REGISTRY_PASSWORD",
 }
 # Defaults that describe a rule instead of a value; they are empty on the platform.
-DESCRIBED_DEFAULTS = {"detected", "the cloud's", "the highest release", ""}
+DESCRIBED_DEFAULTS = {"all of them", "detected", "the cloud's", "the highest release", ""}
 WRAPPERS = [("sli.robot", "sli", "sli"), ("runbook.robot", "taskset", "taskset")]
 
 

@@ -176,6 +176,7 @@ fn secrets(world: &Sandbox, environment: &BTreeMap<String, String>) -> Vec<Strin
     for (name, value) in environment {
         if name.contains("SECRET")
             || name.contains("Secret")
+            || name.contains("PASSWORD")
             || name.contains("TOKEN") && !name.ends_with("FILE")
         {
             secrets.push(value.clone());

@@ -1,6 +1,7 @@
 //! `taskset` as a user sees it: what it imports, verifies and reports, also if Azure refuses, fails, hangs or is wrong.
 
 mod catalog;
+mod codecollections;
 mod concurrent;
 mod endings;
 mod failures;

@@ -15,11 +15,10 @@ use super::verify::{LONGEST_RECHECK, RECHECK, State, arrives_within, read_target
 use super::{Attempt, Ending, Importer, Method, Referrers};
 use crate::azure::{ImportRequest, Progress, RegistryResource, Start};
 use crate::destination::Acr;
-use crate::name::DOCKER_HUB;
 use crate::plan::Action;
 use crate::platform::Platform;
 use crate::problem::{Cause, Problem};
-use crate::registry::{Account, RegistryClient};
+use crate::registry::{RegistryClient, SourceLogins};
 use crate::wire::Limit;
 
 /// Polling interval if Azure does not send one, in seconds.
@@ -46,19 +45,19 @@ pub(super) type OnAnswer<'a> = &'a (dyn Fn(Option<&Problem>) + Sync);
 /// Imports through Azure Resource Manager.
 pub struct ArmImporter {
     destination: Arc<Acr>,
-    docker: Option<Account>,
+    logins: SourceLogins,
     platform: Platform,
     /// The number of imports that run.
     running: AtomicU32,
 }
 
 impl ArmImporter {
-    /// The Docker Hub account is sent only with images of Docker Hub. After an import, the destination must have the
+    /// An account is sent only with images of its registry. After an import, the destination must have the
     /// manifest for `platform`.
-    pub fn new(destination: Arc<Acr>, docker: Option<Account>, platform: Platform) -> Self {
+    pub fn new(destination: Arc<Acr>, logins: SourceLogins, platform: Platform) -> Self {
         Self {
             destination,
-            docker,
+            logins,
             platform,
             running: AtomicU32::new(0),
         }
@@ -128,15 +127,12 @@ impl ArmImporter {
         client: &RegistryClient,
         note: OnAnswer<'_>,
     ) -> Result<Option<Progress>, Problem> {
-        let docker = self
-            .docker
-            .as_ref()
-            .filter(|_| action.source.location.registry.as_str() == DOCKER_HUB);
+        let account = self.logins.account_of(&action.source.location.registry);
         let manager = self.destination.manager();
         let request = request_of(action);
         let started = Instant::now();
         loop {
-            let answer = manager.start_import(registry, &request, docker).await;
+            let answer = manager.start_import(registry, &request, account).await;
             note(answer.as_ref().err());
             match answer {
                 Ok(Start::Begun(progress)) => return Ok(Some(progress)),

@@ -113,7 +113,7 @@ fn import_request(
     registry_id: &str,
     source: &Reference,
     targets: &[DestinationTag],
-    docker: Option<&Account>,
+    account: Option<&Account>,
 ) -> (String, serde_json::Value) {
     let url = format!(
         "{}{registry_id}/importImage?api-version={REGISTRIES_API}",
@@ -127,7 +127,7 @@ fn import_request(
         "registryUri": source.location.registry.as_str(),
         "sourceImage": format!("{}{separator}{}", source.location.repository, source.version),
     });
-    if let Some(Account { username, token }) = docker {
+    if let Some(Account { username, token }) = account {
         from["credentials"] =
             json!({"username": username.expose_secret(), "password": token.expose_secret()});
     }
@@ -221,14 +221,14 @@ impl ResourceManager {
         &self,
         registry: &RegistryResource,
         import: &ImportRequest<'_>,
-        docker: Option<&Account>,
+        account: Option<&Account>,
     ) -> Result<Start, Problem> {
         let (url, body) = import_request(
             self.cloud,
             &registry.id,
             import.source,
             import.targets,
-            docker,
+            account,
         );
         let request = Request::new(Side::ResourceManager, Method::POST, parse(&url)?)
             .body("application/json", body.to_string());

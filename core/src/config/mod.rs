@@ -8,6 +8,7 @@
 
 mod catalog;
 mod chart;
+pub(crate) mod codecollections;
 mod command;
 mod credentials;
 mod metric_push;
@@ -30,6 +31,7 @@ pub use catalog::{
     AllowedImages, CatalogPointer, CatalogRequest, CatalogUrl, CatalogWanted, CodeCollectionSource,
 };
 pub use chart::{ChartRequest, ChartSource};
+pub use codecollections::CodeCollections;
 pub use metric_push::MetricPush;
 pub use registry_login::TargetLogin;
 pub use registry_name::RegistryName;
@@ -41,7 +43,7 @@ use crate::category::Category;
 use crate::cloud::Cloud;
 use crate::name::{Repository, Tag};
 use crate::platform::Platform;
-pub use crate::registry::{Account, RegistryCredentials};
+pub use crate::registry::{Account, RegistryCredentials, SourceLogins};
 use crate::text::refused_value;
 use crate::text::strip_control;
 use crate::wire::Network;
@@ -172,6 +174,8 @@ pub struct Config {
     pub git_ref: Tag,
     /// Where the CodeCollections are found.
     pub codecollection_source: CodeCollectionSource,
+    /// The CodeCollections to check.
+    pub codecollections: CodeCollections,
     /// The catalog of CodeCollections. Not used with [`CodeCollectionSource::Tags`].
     pub catalog: CatalogRequest,
     /// Whether to keep `${REF}-latest` in the registry too.
@@ -184,8 +188,8 @@ pub struct Config {
     pub verify_children: bool,
     /// Whether to import `latest` under a date tag.
     pub use_date_tag: bool,
-    /// The account to use at Docker Hub.
-    pub docker: Option<Account>,
+    /// The logins of the registries that images come from.
+    pub source_logins: SourceLogins,
     /// The login of the destination.
     pub login: TargetLogin,
     /// The folder of reports and artifacts; `None` if they are not written.
@@ -290,6 +294,25 @@ impl Config {
         }
     }
 
+    /// The chosen CodeCollections for the report.
+    fn chosen_codecollections(&self) -> String {
+        let CodeCollections {
+            repositories,
+            reserved,
+            slugs,
+        } = &self.codecollections;
+        let names: Vec<_> = match (self.codecollection_source, slugs) {
+            (CodeCollectionSource::Catalog, Some(slugs)) => slugs.iter().cloned().collect(),
+            (CodeCollectionSource::Tags, _) if repositories != reserved => {
+                repositories.iter().map(ToString::to_string).collect()
+            }
+            (CodeCollectionSource::Catalog | CodeCollectionSource::Tags, _) => {
+                return "all".to_owned();
+            }
+        };
+        names.join(", ")
+    }
+
     /// A setting of the catalog for the report; empty if the catalog is not used.
     fn of_catalog(&self, render: impl Fn(&CatalogRequest) -> String) -> String {
         match self.codecollection_source {
@@ -349,6 +372,7 @@ impl Reader<'_> {
             .or(given_cloud)
             .or(found_login.as_ref().and_then(|login| login.azure()?.cloud));
         let source = self.codecollection_source();
+        let logins = self.source_logins();
         let branch = self.git_ref(source);
         let output = self.read(&variables::OUTPUT_DIR);
         let temp = self.read(&variables::CODEBUNDLE_TEMP_DIR);
@@ -361,13 +385,14 @@ impl Reader<'_> {
             images: self.read(&variables::IMAGES),
             catalog: self.catalog(source, branch.as_ref()),
             git_ref: branch,
+            codecollections: self.codecollections(source),
             codecollection_source: source,
             sync_ref_latest: self.sync_ref_latest(source),
             chart: self.chart(),
             architecture: self.read(&variables::IMAGE_ARCHITECTURE),
             verify_children: self.read(&variables::VERIFY_CHILDREN),
             use_date_tag: self.read(&variables::USE_DATE_TAG),
-            docker: Some(self.docker()),
+            source_logins: logins.and_then(|logins| self.with_mirror_login(logins)),
             login: found_login,
             temp_dir: Some(temp.or_else(|| output.clone())),
             output_dir: Some(output),

@@ -2,7 +2,7 @@
 
 use super::setting::{Setting, Unset};
 use super::{Inputs, Mistake, Program, Variable, variables};
-use crate::registry::Account;
+use crate::registry::{Account, SourceLogins};
 use crate::wire::{Network, NoProxy};
 
 pub(super) struct Reader<'a> {
@@ -59,15 +59,16 @@ impl Reader<'_> {
         self.read(setting)
     }
 
-    pub fn docker(&mut self) -> Option<Account> {
+    pub fn source_logins(&mut self) -> Option<SourceLogins> {
         if !self.read(&variables::USE_DOCKER_AUTH)? {
-            return None;
+            return Some(SourceLogins::default());
         }
         let with = "USE_DOCKER_AUTH=true";
-        build!(Account {
+        let account = build!(Account {
             username: self.read_required(&variables::DOCKER_USERNAME, with),
             token: self.read_required(&variables::DOCKER_TOKEN, with),
-        })
+        })?;
+        Some(SourceLogins::default().with_docker_hub(account))
     }
 
     pub fn network(&mut self) -> Network {

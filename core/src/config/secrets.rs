@@ -28,13 +28,14 @@ impl Config {
             copy_referrers: _,
             images: _,
             git_ref: _,
+            codecollections: _,
             codecollection_source: _,
             catalog: _,
             sync_ref_latest: _,
             chart: _,
             architecture: _,
             use_date_tag: _,
-            docker,
+            source_logins,
             login,
             output_dir: _,
             temp_dir: _,
@@ -59,7 +60,7 @@ impl Config {
                 origin: _,
             } => credentials.iter().flat_map(of_registry).collect(),
         };
-        secrets.extend(docker.iter().flat_map(of_docker));
+        secrets.extend(source_logins.all().flat_map(of_registry));
         secrets.extend(of_network(network));
         secrets.extend(metric_push.iter().flat_map(of_metric_push));
         secrets
@@ -102,7 +103,7 @@ fn of_login(login: &Login) -> Vec<SecretString> {
 }
 
 /// The token, and the account in the form of the request header. A user's name may occur in names of images.
-fn of_docker(account: &Account) -> Vec<SecretString> {
+fn of_account(account: &Account) -> Vec<SecretString> {
     let Account { username, token } = account;
     let pair = format!("{}:{}", username.expose_secret(), token.expose_secret());
     vec![token.clone(), BASE64.encode(pair).into()]
@@ -110,7 +111,7 @@ fn of_docker(account: &Account) -> Vec<SecretString> {
 
 fn of_registry(credentials: &RegistryCredentials) -> Vec<SecretString> {
     match credentials {
-        RegistryCredentials::Password(account) => of_docker(account),
+        RegistryCredentials::Password(account) => of_account(account),
         RegistryCredentials::IdentityToken(token) => vec![token.clone()],
     }
 }

@@ -40,7 +40,7 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(config.images, Category::ALL.into());
     assert_eq!(config.output_dir, Some(PathBuf::from(".")));
     assert_eq!(config.temp_dir, Some(PathBuf::from(".")));
-    assert!(!config.sync_images && !config.use_date_tag && config.docker.is_none());
+    assert!(!config.sync_images && !config.use_date_tag && !config.source_logins.has_docker_hub());
     for variable in VARIABLES.iter().filter(|variable| variable.is_switch()) {
         assert!(
             values::boolean(variable.default_for(Program::Taskset)).is_ok(),
@@ -78,6 +78,7 @@ fn settings_of_the_report_keep_their_order() {
         "REF",
         "SYNC_REF_LATEST",
         "CODECOLLECTION_SOURCE",
+        "CODECOLLECTIONS",
         "HELM_REPO_URL",
         "HELM_CHART_NAME",
         "CHART_VERSION",

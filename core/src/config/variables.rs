@@ -8,14 +8,15 @@ use reqwest::header::HeaderName;
 use secrecy::SecretString;
 use url::Url;
 
+use super::codecollections::Named;
 use super::setting::{Setting, Variable, settings};
 use super::{
     AllowedImages, CatalogPointer, CatalogRequest, CatalogUrl, ChartSource, CodeCollectionSource,
-    Program, RegistryType, SyncMethod, catalog, chart, metric_push, values,
+    Program, RegistryType, SyncMethod, catalog, chart, codecollections, metric_push, values,
 };
 use crate::category::Category;
 use crate::cloud::Cloud;
-use crate::name::{Registry, Repository, Tag};
+use crate::name::{ImageName, Registry, Repository, Tag};
 use crate::platform::Platform;
 
 settings! {
@@ -110,6 +111,36 @@ settings! {
         )
         .default("tags")
         .in_report(|config| config.codecollection_source.name().to_owned());
+
+        CODECOLLECTIONS: Vec<Named> = Setting::new(
+            "CODECOLLECTIONS",
+            "NAME,…",
+            codecollections::parse_names,
+            "The CodeCollections to check instead of all: names, or whole repositories (registry/repository) of any registry.",
+        )
+        .unset_means("all of them")
+        .in_report(|config| config.chosen_codecollections());
+
+        CODECOLLECTION_REGISTRY: ImageName = Setting::new(
+            "CODECOLLECTION_REGISTRY",
+            "HOST/PATH",
+            codecollections::parse_place,
+            "Where the repositories of the CodeCollections are: RunWhen's registry, or your mirror of it.",
+        )
+        .default(codecollections::RUNWHEN);
+
+        CODECOLLECTION_REGISTRY_USERNAME: SecretString = Setting::new(
+            "CODECOLLECTION_REGISTRY_USERNAME",
+            "NAME",
+            values::secret,
+            "User of that mirror, if it requires a login.",
+        )
+        .secret();
+
+        CODECOLLECTION_REGISTRY_PASSWORD: SecretString = Setting::hidden(
+            "CODECOLLECTION_REGISTRY_PASSWORD",
+            "Password or access token of that user.",
+        );
 
         REGISTRY_CATALOG_URL: CatalogUrl = Setting::new(
             "REGISTRY_CATALOG_URL",
@@ -217,7 +248,7 @@ settings! {
             "USE_DOCKER_AUTH",
             "Use DOCKER_USERNAME and DOCKER_TOKEN with Docker Hub.",
         )
-        .in_report(|config| config.docker.is_some().to_string());
+        .in_report(|config| config.source_logins.has_docker_hub().to_string());
 
         DOCKER_USERNAME: SecretString = Setting::new(
             "DOCKER_USERNAME",

@@ -1,4 +1,4 @@
-//! The repositories of the CodeCollection images, and the rule for their stable tag.
+//! The rule for the stable tag of a CodeCollection.
 //!
 //! Pure. The rule of the original: `${REF}-latest` must exist; the wanted tag is a sibling of it, a tag whose
 //! manifest for the wanted architecture has the same digest; the first choice is `^${REF}-[0-9a-f]{7,}$`, the
@@ -8,35 +8,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::name::{ImageName, Repository, Tag};
-
-/// The registry in which RunWhen publishes the CodeCollections.
-const REGISTRY: &str = "us-west1-docker.pkg.dev";
-const PROJECT: &str = "runwhen-nonprod-beta/public-images";
+use crate::name::Tag;
 
 /// The most names of branches in a message.
 const MOST_NAMES: usize = 10;
-
-/// The five repositories, ordered by name.
-const NAMES: [&str; 5] = [
-    "runwhen-contrib-azure-c7n-codecollection",
-    "runwhen-contrib-rw-cli-codecollection",
-    "runwhen-contrib-rw-generic-codecollection",
-    "runwhen-contrib-rw-public-codecollection",
-    "runwhen-contrib-rw-workspace-utils",
-];
-
-/// The sources of the CodeCollection images.
-#[expect(clippy::expect_used, reason = "constant names, parsed by the tests")]
-pub fn sources() -> Vec<ImageName> {
-    let registry: crate::name::Registry = REGISTRY.parse().expect("a constant registry");
-    let project: Repository = PROJECT.parse().expect("a constant repository");
-    let location = |name| ImageName {
-        registry: registry.clone(),
-        repository: project.join(name).expect("a constant repository"),
-    };
-    NAMES.iter().map(|name| location(name)).collect()
-}
 
 /// The branches with a tag `<branch>-latest` in a repository, ordered by name, without the aliases of manifests.
 pub fn branches<'a>(tags: impl IntoIterator<Item = &'a str>) -> Vec<String> {
@@ -144,18 +119,6 @@ mod tests {
     fn best(git_ref: &str, texts: &[&str]) -> Option<String> {
         let rule = StableTag::new(&git_ref.parse().unwrap());
         rule.best(&tags(texts)).map(|(_, tag)| tag.to_string())
-    }
-
-    #[test]
-    fn five_sources_are_valid_and_sorted() {
-        let all = sources();
-        assert_eq!(all.len(), 5);
-        assert!(
-            all.is_sorted()
-                && all[1]
-                    .to_string()
-                    .ends_with("/public-images/runwhen-contrib-rw-cli-codecollection")
-        );
     }
 
     #[test]

@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use crate::category::Category;
-use crate::config::Config;
+use crate::config::{CodeCollectionSource, Config};
 use crate::name::{DOCKER_HUB, Digest, ImageName, Repository, Tag};
 use crate::problem::{Cause, Problem, Side};
 use catalog::{CatalogEntry, Listing, Slug};
@@ -114,7 +114,7 @@ pub struct Undiscovered {
     pub problem: Problem,
 }
 
-/// The CodeCollection images of the five repositories.
+/// The CodeCollection images that are found by their tags.
 pub fn codecollections(config: &Config) -> Vec<Desired> {
     let desired = |source: ImageName| Desired {
         category: Category::CodeCollection,
@@ -123,10 +123,8 @@ pub fn codecollections(config: &Config) -> Vec<Desired> {
         wanted: TagSelector::StableTag,
         wanted_by: Vec::new(),
     };
-    codecollections::sources()
-        .into_iter()
-        .map(desired)
-        .collect()
+    let repositories = config.codecollections.repositories.iter();
+    repositories.cloned().map(desired).collect()
 }
 
 /// The CodeCollection images of the catalog.
@@ -159,6 +157,42 @@ pub fn catalog_collections(
     )
 }
 
+/// The images of the collections that `CODECOLLECTIONS` names, or of all.
+pub fn chosen_collections(config: &Config, listing: &Listing) -> (Vec<Desired>, Vec<Undiscovered>) {
+    let (mut desired, mut undiscovered) = catalog_collections(config, listing);
+    let Some(slugs) = &config.codecollections.slugs else {
+        return (desired, undiscovered);
+    };
+    let is_listed = |slug: &&String| {
+        listing
+            .collections
+            .iter()
+            .any(|entry| entry.slug.as_str() == **slug)
+    };
+    for slug in slugs.iter().filter(|slug| !is_listed(slug)) {
+        let what = format!("the catalog does not list the collection {slug}");
+        let names = listing
+            .collections
+            .iter()
+            .map(|entry| entry.slug.to_string());
+        let advice = format!(
+            "check CODECOLLECTIONS; the catalog has: {}",
+            codecollections::few_of(&names.collect::<Vec<_>>())
+        );
+        let problem = Problem::new(Side::Catalog, Cause::Configuration, what).advise(advice);
+        undiscovered.push(Undiscovered {
+            what: format!("collection {slug} of the catalog {}", config.catalog.url),
+            ..undiscovered_catalog(config, problem)
+        });
+    }
+    desired.retain(|desired| {
+        desired
+            .slug()
+            .is_some_and(|slug| slugs.contains(slug.as_str()))
+    });
+    (desired, undiscovered)
+}
+
 /// The catalog itself, if its collections are not known.
 pub fn undiscovered_catalog(config: &Config, problem: Problem) -> Undiscovered {
     Undiscovered {
@@ -171,10 +205,16 @@ pub fn undiscovered_catalog(config: &Config, problem: Problem) -> Undiscovered {
 
 /// The destinations of the CodeCollections that are known before any request.
 pub fn known_codecollections(config: &Config) -> BTreeSet<Repository> {
-    reservation::owners(config, None)
-        .into_iter()
-        .map(|owner| owner.destination)
-        .collect()
+    match config.codecollection_source {
+        CodeCollectionSource::Tags => {
+            let desired = codecollections(config).into_iter();
+            desired.map(|desired| desired.destination).collect()
+        }
+        CodeCollectionSource::Catalog => reservation::owners(config, None)
+            .into_iter()
+            .map(|owner| owner.destination)
+            .collect(),
+    }
 }
 
 /// The sources of the RunWhen Local images in the chart that RunWhen publishes.

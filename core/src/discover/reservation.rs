@@ -2,10 +2,12 @@
 //!
 //! They are reserved also if the CodeCollections themselves are not configured.
 
+use std::collections::BTreeSet;
+
 use super::catalog::{Listing, is_build, known_collections};
-use super::codecollections::{StableTag, sources};
+use super::codecollections::StableTag;
 use super::{Desired, TagSelector, Undiscovered, destination};
-use crate::config::{CodeCollectionSource, Config};
+use crate::config::{CodeCollectionSource, CodeCollections, Config};
 use crate::name::{ImageName, Repository, full_name};
 use crate::problem::{Cause, Problem, Side};
 
@@ -23,7 +25,15 @@ pub fn owners(config: &Config, listing: Option<&Listing>) -> Vec<Owner> {
         image,
     };
     match (config.codecollection_source, listing) {
-        (CodeCollectionSource::Tags, _) => sources().into_iter().map(by_name).collect(),
+        (CodeCollectionSource::Tags, _) => {
+            let CodeCollections {
+                repositories,
+                reserved,
+                slugs: _,
+            } = &config.codecollections;
+            let all: BTreeSet<_> = repositories.iter().chain(reserved).collect();
+            all.into_iter().cloned().map(by_name).collect()
+        }
         (CodeCollectionSource::Catalog, None) => {
             known_collections().into_iter().map(by_name).collect()
         }

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{CHECK_TIMEOUT, Follows, SameContent, SourceImage, SourceState};
+use crate::config::codecollections::RUNWHEN;
 use crate::discover::Absence;
 use crate::discover::codecollections::{Choice, StableTag, branches, few_of};
 use crate::name::{Digest, Repository, Tag, TagOrDigest};
@@ -88,9 +89,8 @@ impl Search<'_> {
         let place = self.place();
         let latest = self.rule.latest();
         let Some(list) = self.client.tags(self.repository).await? else {
-            return Ok(no_repository(format!(
-                "No {latest} found in {place}: the repository does not exist"
-            )));
+            let reason = format!("No {latest} found in {place}: the repository does not exist");
+            return Ok(no_repository(reason, &place));
         };
         let listed = list.digest_of(latest);
         let is_listed = listed.is_some() || list.contains(latest);
@@ -377,12 +377,15 @@ impl Search<'_> {
 }
 
 /// The state of a repository that does not exist or is empty: its collection is published elsewhere.
-fn no_repository(reason: String) -> SourceState {
+fn no_repository(reason: String, place: &str) -> SourceState {
+    let advice = if place.starts_with(RUNWHEN) {
+        "set CODECOLLECTION_SOURCE=catalog: RunWhen has moved its CodeCollections to a catalog"
+    } else {
+        "check CODECOLLECTIONS and CODECOLLECTION_REGISTRY: a mirror must have the image and its tags"
+    };
     SourceState::NotPublished(Absence {
         reason,
-        advice:
-            "set CODECOLLECTION_SOURCE=catalog: RunWhen has moved its CodeCollections to a catalog"
-                .to_owned(),
+        advice: advice.to_owned(),
     })
 }
 
@@ -390,7 +393,7 @@ fn no_repository(reason: String) -> SourceState {
 fn without_latest(latest: &Tag, place: &str, list: &TagList) -> SourceState {
     let what = format!("No {latest} found in {place}");
     if list.count() == 0 {
-        return no_repository(format!("{what}: the repository is empty"));
+        return no_repository(format!("{what}: the repository is empty"), place);
     }
     let has = match branches(list.tags().map(|tag| tag.text))[..] {
         [] => "no branches".to_owned(),

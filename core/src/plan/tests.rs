@@ -1,5 +1,5 @@
 use super::*;
-use crate::discover::codecollections;
+use crate::config::codecollections;
 use crate::discover::{Absence, Category, Desired};
 use crate::name::{Digest, Tag};
 use crate::observe::TagAge;
@@ -38,7 +38,7 @@ fn observed(
     source: SourceState,
     destination: Option<Result<DestinationState, Problem>>,
 ) -> Observed {
-    let source_at = codecollections::sources()[name].clone();
+    let source_at = codecollections::published_by_runwhen()[name].clone();
     let destination_at = format!("runwhen/{}", source_at.repository.last_segment())
         .parse()
         .unwrap();
@@ -311,7 +311,7 @@ fn latest_that_sorts_above_every_version_is_noted() {
 /// the ACR.
 fn rival(number: usize, content: &[u8], at_tag: Option<&[u8]>) -> Observed {
     let mut image = chart_image("2.0", at_tag, None, None);
-    image.desired.source = codecollections::sources()[number].clone();
+    image.desired.source = codecollections::published_by_runwhen()[number].clone();
     image.desired.wanted_by = vec![format!("rival {number}")];
     if let SourceState::Published(published) = &mut image.source {
         published.digest = Digest::sha256(content);

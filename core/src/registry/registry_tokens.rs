@@ -362,6 +362,12 @@ impl Tokens for RegistryTokens {
         let problem = response.unexpected();
         match (problem.cause, self.side) {
             (Cause::AccessDenied, Side::Destination) => problem.advise(LOGIN_ADVICE),
+            (Cause::AccessDenied, _) if self.credentials.is_some() => {
+                problem.advise(match self.registry.as_str() {
+                    DOCKER_HUB => "check DOCKER_USERNAME and DOCKER_TOKEN",
+                    _ => "check CODECOLLECTION_REGISTRY_USERNAME and CODECOLLECTION_REGISTRY_PASSWORD",
+                })
+            }
             (Cause::AccessDenied, _) => problem
                 .advise("the image is private, its name is wrong, or a proxy blocks the request: check the image's name and the proxy's rules"),
             _ => problem,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::registry_tokens::RegistryTokens;
-use super::{Account, RegistryClient, RegistryCredentials};
+use super::{RegistryClient, SourceLogins};
 use crate::name::{DOCKER_HUB, ImageName, Registry};
 use crate::problem::Side;
 use crate::wire::Wire;
@@ -15,16 +15,15 @@ pub(super) const DOCKER_HUB_SERVER: &str = "registry-1.docker.io";
 /// The clients of the source registries, each created when first used.
 pub struct Sources {
     wire: Wire,
-    docker: Option<Account>,
+    logins: SourceLogins,
     clients: Mutex<BTreeMap<Registry, RegistryClient>>,
 }
 
 impl Sources {
-    /// The account is for Docker Hub.
-    pub fn new(wire: &Wire, docker: Option<Account>) -> Self {
+    pub fn new(wire: &Wire, logins: SourceLogins) -> Self {
         Self {
             wire: wire.clone(),
-            docker,
+            logins,
             clients: Mutex::default(),
         }
     }
@@ -39,9 +38,7 @@ impl Sources {
     pub fn client(&self, registry: &Registry) -> RegistryClient {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let made = clients.entry(registry.clone()).or_insert_with(|| {
-            let docker = self.docker.clone();
-            let docker = docker.filter(|_| registry.as_str() == DOCKER_HUB);
-            let credentials = docker.map(RegistryCredentials::Password);
+            let credentials = self.logins.of(registry).cloned();
             let tokens = RegistryTokens::new(&self.wire, Side::Source, registry, credentials);
             let server = server_of(registry);
             RegistryClient::new(&self.wire, server, Side::Source, Arc::new(tokens))
