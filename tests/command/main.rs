@@ -1,7 +1,9 @@
 //! `acr-sync`, the command for people.
 
 mod check;
+mod documents;
 mod plan;
+mod reference;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -27,8 +27,8 @@ def documented(executable):
 
 
 def readme(root):
-    """Returns {name: default} for the variables in the README."""
-    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|([^|]*)\|", (root / "README.md").read_text(), re.MULTILINE)
+    """Returns {name: default} for the variables in docs/reference.md."""
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|([^|]*)\|", (root / "docs/reference.md").read_text(), re.MULTILINE)
     return {name: default.strip().replace("`", "") for names, default in rows for name in re.findall(r"`(\w+)`", names)}
 
 

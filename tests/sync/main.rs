@@ -9,7 +9,6 @@ mod import_failures;
 mod imports;
 mod outcomes;
 mod purged_children;
-mod readme;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -63,6 +63,11 @@ impl Variable {
         self.readers.contains(&program)
     }
 
+    /// True if it must be set.
+    pub fn is_required(&self) -> bool {
+        matches!(self.unset, Unset::Required(_))
+    }
+
     /// The default for one executable, as `--help` shows it; empty without a default.
     pub fn default_for(&self, program: Program) -> &'static str {
         match (self.unset, program) {

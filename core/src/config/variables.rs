@@ -1,4 +1,4 @@
-//! The declarations of all variables. Parsing, `--help`, the README's tables and the report's settings follow them.
+//! The declarations of all variables. Parsing, `--help`, docs/reference.md and the report's settings follow them.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
