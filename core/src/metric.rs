@@ -1,7 +1,8 @@
 //! Pushes the number to a collector, for runs outside the RunWhen platform's own runtime.
 //!
 //! OTLP over HTTP in protobuf, one request without compression. Gauge, resource, scope and the attribute
-//! `workspace` have the names of the platform's runtime, and each category's number is `<name>__<category>`.
+//! `workspace` have the names of the platform's runtime, and each category's number is `<name>__<category>`. The age of the
+//! oldest drift is `<name>__oldest_drift_hours`, if it is known.
 //! Nothing is pushed if something is unknown.
 
 use chrono::{DateTime, Utc};
@@ -22,7 +23,7 @@ use url::Host;
 use crate::config::{Config, MetricPush};
 use crate::discover::Category;
 use crate::problem::{Cause, Problem, Side};
-use crate::report::Report;
+use crate::report::{OLDEST_DRIFT, Report};
 use crate::wire::{Limit, Request, Response, SetupError, Wire, redacted};
 
 /// The content type of request and response in the OTLP specification.
@@ -86,16 +87,22 @@ fn sends_headers_in_clear(push: &MetricPush) -> bool {
 
 /// The message; `None` if there is no number.
 fn request(report: &Report, push: &MetricPush) -> Option<ExportMetricsServiceRequest> {
-    let mut numbers = vec![(push.name.clone(), report.metric()?)];
+    let count = |number: usize| number_data_point::Value::AsInt(number as i64);
+    let mut numbers = vec![(push.name.clone(), IMAGES, count(report.metric()?))];
     for category in Category::ALL {
         let counts = report.counts_of(category);
         // A category that was not checked has no number.
         if counts.total > 0 {
             numbers.push((
                 format!("{}__{}", push.name, category.name()),
-                counts.remaining(),
+                IMAGES,
+                count(counts.remaining()),
             ));
         }
+    }
+    if let Some(hours) = report.oldest_drift_hours() {
+        let name = format!("{}__{OLDEST_DRIFT}", push.name);
+        numbers.push((name, HOURS, number_data_point::Value::AsDouble(hours)));
     }
     let mut attributes = Vec::new();
     attributes.extend(push.workspace.as_ref().map(|name| text("workspace", name)));
@@ -105,7 +112,7 @@ fn request(report: &Report, push: &MetricPush) -> Option<ExportMetricsServiceReq
     let seen_at = report.started + report.duration;
     let metrics = numbers
         .into_iter()
-        .map(|(name, number)| gauge(name, number, seen_at, &attributes))
+        .map(|(name, unit, number)| gauge(name, unit, number, seen_at, &attributes))
         .collect();
     let scope_metrics = ScopeMetrics {
         scope: Some(InstrumentationScope {
@@ -127,19 +134,37 @@ fn request(report: &Report, push: &MetricPush) -> Option<ExportMetricsServiceReq
     })
 }
 
-fn gauge(name: String, number: usize, seen_at: DateTime<Utc>, attributes: &[KeyValue]) -> Metric {
+/// The description of a gauge, and its unit.
+type Unit = (&'static str, &'static str);
+
+const IMAGES: Unit = (
+    "RunWhen images that need a sync into the registry",
+    "{image}",
+);
+const HOURS: Unit = (
+    "Hours since the first of these images is known to be behind its source",
+    "h",
+);
+
+fn gauge(
+    name: String,
+    (description, unit): Unit,
+    number: number_data_point::Value,
+    seen_at: DateTime<Utc>,
+    attributes: &[KeyValue],
+) -> Metric {
     let point = NumberDataPoint {
         attributes: attributes.to_vec(),
         time_unix_nano: seen_at
             .timestamp_nanos_opt()
             .map_or(0, |nanos| nanos as u64),
-        value: Some(number_data_point::Value::AsInt(number as i64)),
+        value: Some(number),
         ..NumberDataPoint::default()
     };
     Metric {
         name,
-        description: "RunWhen images that need a sync into the registry".to_owned(),
-        unit: "{image}".to_owned(),
+        description: description.to_owned(),
+        unit: unit.to_owned(),
         data: Some(metric::Data::Gauge(Gauge {
             data_points: vec![point],
         })),

@@ -1,6 +1,7 @@
 //! `sli` as a user sees it: its number, its artifacts, which tags it chooses, and what it reports when a service, the
 //! network or this machine fails.
 
+mod age;
 mod catalog;
 mod catalog_failures;
 mod failures;

@@ -10,6 +10,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 
+# The end of the name of the gauge with the age of the oldest drift.
+DRIFT = "__oldest_drift_hours"
+
 
 class Collector:
     """Listens until the `with` block ends and records the requests."""
@@ -61,7 +64,15 @@ class Collector:
         self.server.server_close()
 
     def gauges(self):
-        """Returns the last value of every gauge: {name: (value, attributes, service name, scope)}."""
+        """Returns the last number of images of every gauge: {name: (value, attributes, service name, scope)}."""
+        return {name: values for name, values in self.all_gauges().items() if not name.endswith(DRIFT)}
+
+    def drift(self):
+        """Returns the same of the age of the oldest drift, which a later run pushes with another value; None without it."""
+        return next((values for name, values in self.all_gauges().items() if name.endswith(DRIFT)), None)
+
+    def all_gauges(self):
+        """Returns the last value of every gauge."""
         found = {}
         for request in self.requests:
             for resource in request.resource_metrics:

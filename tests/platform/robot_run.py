@@ -97,6 +97,10 @@ class Robot:
         return {secret for secret in found if len(secret) > 5 and LOGIN_PLACEHOLDER not in secret}
 
 
+# The sub-metric with the age of the oldest drift.
+DRIFT = "oldest_drift_hours"
+
+
 class Run:
     """The result of a finished run."""
 
@@ -109,9 +113,18 @@ class Run:
         self.message = {name: task.message for name, task in self.tasks.items()}
 
     def pushed(self):
-        """The metrics that development mode prints instead of pushing: {sub-metric or None: value}."""
+        """The numbers of images that development mode prints instead of pushing: {sub-metric or None: value}."""
+        found = self._metrics()
+        return {None if name == "None" else name: int(value) for name, value in found.items() if name != DRIFT}
+
+    def pushed_drift(self):
+        """The age of the oldest drift in hours; None if it was not pushed."""
+        value = self._metrics().get(DRIFT)
+        return None if value is None else float(value)
+
+    def _metrics(self):
         found = re.findall(r"Push metric: value:(\S+) sub_name:(\S+)", self.console)
-        return {None if name == "None" else name: int(value) for value, name in found}
+        return {name: value for value, name in found}
 
     def lines(self, name):
         """The objects in report.jsonl or issues.jsonl, which production mode writes."""

@@ -42,11 +42,15 @@ def platform(collector):
 def test_platform_collector_gets_the_same_metrics_as_from_the_platform_runtime(sli, robot, collector):
     process = sli(**platform(collector))
     assert (process.returncode, process.stdout) == (0, "8\n"), process.stderr
-    native = collector.gauges()
+    native, (hours, *described) = collector.gauges(), collector.drift()
     collector.requests.clear()
     robot.run("sli.robot", production=True, RW_LOCATION="here", **platform(collector))
     assert native == collector.gauges()
     assert len(native) == 3
+    # The second run is later than the first.
+    later, *same = collector.drift()
+    assert same == described
+    assert 0 < hours <= later < hours + 1
     assert set(collector.paths) == {"/v1/metrics"}
 
 
@@ -70,6 +74,23 @@ def test_own_collector_gets_only_checked_categories(sli, collector):
     assert collector.paths == ["/v1/metrics"]
     assert collector.headers[0]["authorization"] == HEADER
     assert collector.headers[0]["content-type"] == PROTOBUF
+
+
+def test_age_of_the_oldest_drift_is_pushed_if_it_is_known(sli, world, collector):
+    own = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.base, "IMAGES": "codecollection"}
+    assert sli(**own).returncode == 0
+    hours, *_ = collector.drift()
+    assert hours > 0
+    collector.requests.clear()
+    # A list without times tells nothing, and unknown is not zero.
+    world.scenario("plain-list")
+    assert sli(**own).returncode == 0
+    assert collector.gauges()["rw_acr_images_needing_sync"][0] == 5
+    assert collector.drift() is None
+    collector.requests.clear()
+    world.scenario("up-to-date")
+    assert sli(**own).returncode == 0
+    assert collector.drift()[0] == 0
 
 
 def test_settings_of_the_cronjob_push_nothing_until_push_metric_is_true(root, sli, collector):

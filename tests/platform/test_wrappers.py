@@ -17,6 +17,7 @@ def test_outdated_images_are_counted_by_one_check_for_all_tasks(robot, world):
     run = robot.run("sli.robot")
     assert run.status == dict.fromkeys([CHECK_CODECOLLECTION, CHECK_LOCAL, PUSH], "PASS"), run.console
     assert run.pushed() == {"codecollection": 5, "runwhen_local": 3, None: 8}
+    assert run.pushed_drift() > 0
     tokens = [request for request in world.requests() if request["path"] == "/oauth2/exchange"]
     assert len(tokens) == 1, "the check ran more than once"
     assert not [request for request in world.requests() if "importImage" in request["path"]]
@@ -26,6 +27,14 @@ def test_up_to_date_registry_pushes_zero(robot, world):
     world.scenario("up-to-date")
     run = robot.run("sli.robot")
     assert run.pushed() == {"codecollection": 0, "runwhen_local": 0, None: 0}, run.console
+    assert run.pushed_drift() == 0
+
+
+def test_drift_of_unknown_age_is_counted_and_its_age_is_not_pushed(robot, world):
+    world.scenario("plain-list")
+    run = robot.run("sli.robot", IMAGES="codecollection")
+    assert run.pushed() == {"codecollection": 5, None: 5}, run.console
+    assert run.pushed_drift() is None
 
 
 def test_variables_of_the_catalog_are_passed_to_the_program(robot, world):

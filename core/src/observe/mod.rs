@@ -6,6 +6,7 @@
 mod observed;
 mod plain_tags;
 mod stable_tag;
+mod uploads;
 
 use std::pin::{Pin, pin};
 use std::time::Duration;
@@ -27,8 +28,9 @@ use crate::registry::{RegistryClient, Sources};
 
 pub use observed::{
     DestinationState, Follows, Observed, RepositoryTags, SameContent, SourceImage, SourceState,
-    TagAge,
+    TagAge, Uploads,
 };
+use uploads::History;
 
 /// Longest time to check one image, from its source to the destination; at most half of the run's deadline.
 pub(crate) const CHECK_TIMEOUT: Duration = Duration::from_secs(120);
@@ -65,8 +67,15 @@ impl Observer<'_> {
 
     // The parts are boxed, so that an image that waits does not hold the memory of its later parts.
     async fn observe_one(&self, mut desired: Desired) -> Observed {
+        let mut history = History::default();
         let source = match &desired.wanted {
-            TagSelector::StableTag => Box::pin(self.stable_tag(&desired.source)).await,
+            TagSelector::StableTag => {
+                let found = Box::pin(self.stable_tag(&desired.source)).await;
+                found.map(|(source, uploads)| {
+                    history = uploads;
+                    source
+                })
+            }
             TagSelector::Catalog(entry) => match Box::pin(self.catalog.resolve(entry)).await {
                 Ok(Resolution::Image(image)) => {
                     desired.source = image.source.clone();
@@ -96,20 +105,23 @@ impl Observer<'_> {
             }
             SourceState::NotPublished(_) | SourceState::Unknown(_) => None,
         };
+        let seen = destination.as_ref().and_then(|seen| seen.as_ref().ok());
+        let uploads = history.uploads(seen, |date| self.is_plausible(date) && date <= self.started);
         Observed {
             desired,
             source,
             destination,
+            uploads,
         }
     }
 
-    async fn stable_tag(&self, source: &ImageName) -> Result<SourceState, Problem> {
+    async fn stable_tag(&self, source: &ImageName) -> Result<(SourceState, History), Problem> {
         let client = self.sources.client(&source.registry);
         let rule = StableTag::new(&self.config.git_ref);
         let architecture = &self.config.architecture;
-        let found =
+        let (found, history) =
             stable_tag::stable_tag(&client, &source.repository, &rule, architecture).await?;
-        Ok(self.with_alias(found, &rule))
+        Ok((self.with_alias(found, &rule), history))
     }
 
     /// Reads the image that the catalog names at its source. It is requested by its digest if the catalog knows that.

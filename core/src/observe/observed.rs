@@ -154,6 +154,16 @@ pub struct Observed {
     pub source: SourceState,
     /// `None` if the source does not say which tag to check.
     pub destination: Option<Result<DestinationState, Problem>>,
+    pub uploads: Uploads,
+}
+
+/// When the source received images of a branch. Only Google's list has such times. None of them is in the future.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uploads {
+    /// The wanted image.
+    pub wanted: Option<DateTime<Utc>>,
+    /// The first image after the one that the destination has.
+    pub after_destination: Option<DateTime<Utc>>,
 }
 
 impl Observed {

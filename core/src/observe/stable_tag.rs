@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
+use super::uploads::History;
 use super::{CHECK_TIMEOUT, Follows, SameContent, SourceImage, SourceState};
 use crate::config::codecollections::RUNWHEN;
 use crate::discover::Absence;
@@ -29,20 +30,32 @@ const FEW_CANDIDATES: usize = 8;
 /// Concurrent requests.
 const AT_ONCE: usize = 8;
 
-/// Finds the stable tag for one repository.
-pub(crate) async fn stable_tag(
+/// Finds the stable tag for one repository, and when the newest images were uploaded.
+pub(super) async fn stable_tag(
     client: &RegistryClient,
     repository: &Repository,
     rule: &StableTag,
     platform: &Platform,
-) -> Result<SourceState, Problem> {
+) -> Result<(SourceState, History), Problem> {
     let search = Search {
         client,
         repository,
         rule,
         platform,
     };
-    search.run().await
+    let place = search.place();
+    let Some(list) = client.tags(repository).await? else {
+        let latest = rule.latest();
+        let reason = format!("No {latest} found in {place}: the repository does not exist");
+        return Ok((no_repository(reason, &place), History::default()));
+    };
+    let source = search.run(&list).await?;
+    let wanted = match &source {
+        SourceState::Published(published) => Some(published),
+        SourceState::NotPublished(_) | SourceState::Unknown(_) => None,
+    };
+    let history = History::of(&list, rule, wanted);
+    Ok((source, history))
 }
 
 struct Search<'a> {
@@ -85,13 +98,8 @@ struct Doubt {
 }
 
 impl Search<'_> {
-    async fn run(&self) -> Result<SourceState, Problem> {
-        let place = self.place();
+    async fn run(&self, list: &TagList) -> Result<SourceState, Problem> {
         let latest = self.rule.latest();
-        let Some(list) = self.client.tags(self.repository).await? else {
-            let reason = format!("No {latest} found in {place}: the repository does not exist");
-            return Ok(no_repository(reason, &place));
-        };
         let listed = list.digest_of(latest);
         let is_listed = listed.is_some() || list.contains(latest);
         // A list may be truncated or empty although the tag exists, so the tag itself is requested.
@@ -100,7 +108,7 @@ impl Search<'_> {
         } else {
             let found = self.client.digest_of(self.repository, latest).await?;
             let Some(digest) = found else {
-                return Ok(without_latest(latest, &place, &list));
+                return Ok(without_latest(latest, &self.place(), list));
             };
             Some(digest)
         };
@@ -111,7 +119,7 @@ impl Search<'_> {
         });
         match sibling {
             Some((Choice::First, found)) => Ok(SourceState::Published(found)),
-            Some((Choice::Second, found)) => self.prefer_first_choice(found, &list).await,
+            Some((Choice::Second, found)) => self.prefer_first_choice(found, list).await,
             None => {
                 let doubt = Doubt {
                     incomplete: !is_listed || list.may_be_cut(),
@@ -119,7 +127,7 @@ impl Search<'_> {
                     gone: 0,
                 };
                 let limit = self.client.limit().for_image(CHECK_TIMEOUT);
-                let search = self.search_candidates(&list, digest.as_ref(), doubt);
+                let search = self.search_candidates(list, digest.as_ref(), doubt);
                 limit.guard(search).await
             }
         }

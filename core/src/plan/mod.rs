@@ -1,6 +1,7 @@
 //! One verdict and one step per image. Pure: the same input gives the same plan.
 
 mod action;
+mod age;
 mod conflicts;
 mod evidence;
 mod file;
@@ -9,6 +10,7 @@ mod verdict;
 use serde::{Deserialize, Serialize};
 
 pub use action::{Action, Step};
+pub use age::Behind;
 pub use evidence::Evidence;
 pub(crate) use file::{MovingTag, PlannedImport, planned_tags};
 pub use file::{PlanFile, PlanFileError, PlanInfo};

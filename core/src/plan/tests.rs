@@ -2,7 +2,7 @@ use super::*;
 use crate::config::codecollections;
 use crate::discover::{Absence, Category, Desired};
 use crate::name::{Digest, Tag};
-use crate::observe::TagAge;
+use crate::observe::{TagAge, Uploads};
 use crate::problem::{Cause, Problem, Side};
 
 /// The plan, which is the same after it was written as JSON and read again.
@@ -33,7 +33,7 @@ fn name_that_is_not_valid_is_refused_in_a_plan() {
     }
 }
 
-fn observed(
+pub(super) fn observed(
     name: usize,
     source: SourceState,
     destination: Option<Result<DestinationState, Problem>>,
@@ -53,6 +53,7 @@ fn observed(
         desired,
         source,
         destination,
+        uploads: Uploads::default(),
     }
 }
 
@@ -63,7 +64,7 @@ fn absence() -> Absence {
     }
 }
 
-fn published() -> SourceState {
+pub(super) fn published() -> SourceState {
     let tag: Tag = "main-abc1234".parse().unwrap();
     SourceState::Published(SourceImage {
         tag: Some(tag.clone()),
@@ -74,7 +75,10 @@ fn published() -> SourceState {
     })
 }
 
-fn state(content: Option<&[u8]>, locked: bool) -> Option<Result<DestinationState, Problem>> {
+pub(super) fn state(
+    content: Option<&[u8]>,
+    locked: bool,
+) -> Option<Result<DestinationState, Problem>> {
     Some(Ok(DestinationState {
         digest: content.map(Digest::sha256),
         locked: locked.then(|| Problem::new(Side::Destination, Cause::Rejected, "it is locked")),
@@ -85,7 +89,7 @@ fn state(content: Option<&[u8]>, locked: bool) -> Option<Result<DestinationState
 }
 
 /// An image of a chart whose dates decide. The dates are years; `None` if they are not known.
-fn chart_image(
+pub(super) fn chart_image(
     tag: &str,
     at_tag: Option<&[u8]>,
     newest: Option<i32>,

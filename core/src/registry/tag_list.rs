@@ -95,6 +95,16 @@ pub struct TagList {
 }
 
 impl TagList {
+    /// The list in a response with this body.
+    #[cfg(test)]
+    pub(crate) fn of_page(body: &str) -> Self {
+        use crate::wire::Receive as _;
+        let mut page = super::tag_page::TagPage::after(Self::default());
+        let _ = page.receive(body.as_bytes());
+        let response = super::test_response::response("");
+        page.end(&response).expect("a list of tags")
+    }
+
     pub fn count(&self) -> usize {
         self.count
     }

@@ -2,6 +2,7 @@
 
 mod artifact;
 mod counts;
+mod drift;
 mod issue;
 mod render;
 mod row;
@@ -20,6 +21,7 @@ use chrono::{DateTime, Utc};
 
 pub use artifact::{Artifact, FOLDER, Place, artifacts, folder, json};
 pub use counts::Counts;
+pub use drift::OLDEST_DRIFT;
 pub use issue::Issue;
 pub use render::{RenderError, html, markdown};
 pub use row::{ActionResult, Row};
@@ -100,7 +102,7 @@ impl Report {
         let transfer = |entry| Transfer::of(entry, outcomes?);
         let known = entries.map(|entry| {
             let (done, transfer) = (done(entry), transfer(entry));
-            row::row(&info.registry, entry, done, transfer)
+            row::row(&info.registry, info.started, entry, done, transfer)
         });
         let undiscovered = plan.undiscovered.iter();
         let unknown = undiscovered.map(|one| row::undiscovered_row(&info.registry, one));

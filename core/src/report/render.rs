@@ -19,6 +19,8 @@ pub struct RenderError(#[from] Box<dyn std::error::Error + Send + Sync>);
 struct Page<'a> {
     title: String,
     summary: String,
+    /// The image that is behind for the longest time.
+    drift: Option<String>,
     mood: &'static str,
     started: String,
     duration: String,
@@ -95,6 +97,7 @@ fn page(report: &Report) -> Page<'_> {
     Page {
         title: format!("RunWhen images in {}", report.registry),
         summary,
+        drift: report.oldest_drift(),
         mood,
         started: report.started.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
         duration: table::seconds(report.duration),

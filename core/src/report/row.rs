@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::Transfer;
 use crate::apply::{Ending, Outcome};
 use crate::discover::{Category, TagSelector, Undiscovered};
 use crate::name::{Digest, Tag, full_name};
 use crate::observe::SourceState;
-use crate::plan::{Entry, Step, Verdict};
+use crate::plan::{Behind, Entry, Step, Verdict};
 use crate::problem::{Cause, Problem, Side};
 
 /// Shown as the destination of an image that could not be discovered.
@@ -52,6 +54,8 @@ pub struct Row {
     pub verdict: Verdict,
     /// The reason for the verdict, as a sentence.
     pub reason: String,
+    /// Since when the destination lacks the image; `None` if that is not known, or if it has the image when the run ends.
+    pub behind_since: Option<Behind>,
     pub done: ActionResult,
     /// The way that the image took; `None` if nothing was tried.
     pub transfer: Option<Transfer>,
@@ -138,6 +142,7 @@ pub(super) fn done(entry: &Entry, outcomes: &[Outcome]) -> ActionResult {
 
 pub(super) fn row(
     registry: &str,
+    started: DateTime<Utc>,
     entry: &Entry,
     done: ActionResult,
     transfer: Option<Transfer>,
@@ -176,6 +181,13 @@ pub(super) fn row(
         digest: published.map(|published| published.digest.clone()),
         verdict: entry.verdict.clone(),
         reason: entry.reason(),
+        behind_since: match &done {
+            ActionResult::Imported(_) => None,
+            ActionResult::Nothing
+            | ActionResult::NotRequested
+            | ActionResult::Uncertain { .. }
+            | ActionResult::Failed { .. } => entry.behind_at(started),
+        },
         done,
         note: blocked
             .as_ref()
@@ -223,6 +235,7 @@ pub(super) fn undiscovered_row(registry: &str, undiscovered: &Undiscovered) -> R
         previous: Vec::new(),
         verdict: Verdict::Unknown(problem.clone()),
         reason: problem.fact(),
+        behind_since: None,
         done: ActionResult::Nothing,
         transfer: None,
         wanted_by: Vec::new(),

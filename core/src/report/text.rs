@@ -71,7 +71,10 @@ impl Line {
                 destination => in_folder(destination, folder),
             }),
             outcome,
-            reason: strip_control(&row.why()),
+            reason: strip_control(&row.behind_since.map_or_else(
+                || row.why(),
+                |behind| format!("{}; {}", row.why(), behind.text()),
+            )),
         }
     }
 }
