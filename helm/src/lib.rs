@@ -3,6 +3,7 @@
 //! A chart is loaded from a folder or an archive ([`Chart`]), values are merged as Helm merges them ([`Values`]), and
 //! [`render`] returns what Helm's engine returns: the text of every template by its path. [`Rendered::manifest`] is the
 //! output of `helm template`; [`Rendered::images`] are the container images in it, with the resources that use them.
+//! [`values_of_charts`] returns the values that the templates of each chart see.
 //!
 //! This crate opens no connection, does not read the environment or the clock, and calls no other program. `lookup`
 //! finds nothing, `getHostByName` resolves nothing, and "random" values are the same for the same chart and release. A
@@ -12,6 +13,7 @@
 
 mod capabilities;
 mod chart;
+mod chart_values;
 mod dependency;
 mod error;
 mod exec;
@@ -37,6 +39,7 @@ mod yaml;
 
 pub use capabilities::Capabilities;
 pub use chart::{Chart, Metadata};
+pub use chart_values::{ChartValues, values_of_charts};
 pub use dependency::Dependency;
 pub use error::Error;
 pub use failure::TemplatePlace;
