@@ -74,7 +74,10 @@ impl Session {
         Ok(report)
     }
 
-    async fn run<T, E>(&self, work: impl AsyncFnOnce(&Run<'_>) -> Result<T, E>) -> Result<T, E> {
+    pub(crate) async fn run<T, E>(
+        &self,
+        work: impl AsyncFnOnce(&Run<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         log::login(&self.config.login);
         let run = Run {
             config: &self.config,

@@ -28,7 +28,7 @@ Check for RunWhen Local Image Updates against ACR Registry `${REGISTRY_NAME}`
     Check Category    runwhen-local    RunWhen Local
 
 Count Images Needing Update and Push Metric
-    [Documentation]    Pushes the number of images that need a sync, in total and per category, and the hours since the oldest is behind. Pushes nothing if an image is unknown.
+    [Documentation]    Pushes the number of images that need a sync, in total and per category, and the age of the oldest drift in hours. Pushes nothing if an image is unknown.
     [Tags]    acr    azure    metric    update    utility    access:read-only    data:config
     Check Once
     ${total}=    Evaluate    $CHECK["result"].get("needs_sync")
@@ -42,7 +42,7 @@ Count Images Needing Update and Push Metric
             RW.Core.Push Metric    ${category}[needs_sync]    sub_name=${name}
         END
     END
-    # The age is null if no source tells since when an image is behind.
+    # The age is null if no source has the times that it follows from.
     ${hours}=    Evaluate    $CHECK["result"].get("oldest_drift_hours")
     IF    $hours is not None    RW.Core.Push Metric    ${hours}    sub_name=oldest_drift_hours
     RW.Core.Push Metric    ${total}

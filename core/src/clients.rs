@@ -80,6 +80,14 @@ impl Clients {
         }
     }
 
+    /// The registry's login server; `REGISTRY_NAME` if that is not known.
+    pub async fn login_server(&self, config: &Config) -> String {
+        match self.destination.client().await {
+            Ok(client) => client.registry().to_string(),
+            Err(_) => config.target.registry.as_str().to_owned(),
+        }
+    }
+
     /// The facts of a run that ends now. `check_duration` is the part before the first import.
     pub async fn run_info(
         &self,
@@ -89,10 +97,7 @@ impl Clients {
         check_duration: Duration,
     ) -> RunInfo {
         let name = &config.target.registry;
-        let registry = match self.destination.client().await {
-            Ok(client) => client.registry().to_string(),
-            Err(_) => name.as_str().to_owned(),
-        };
+        let registry = self.login_server(config).await;
         RunInfo {
             program: config.program.name(),
             folder: folder(&config.images),

@@ -21,6 +21,7 @@
 
 mod apply;
 mod azure;
+mod background;
 mod catalog;
 mod category;
 pub mod chart;
@@ -31,6 +32,7 @@ pub mod config;
 mod destination;
 mod discover;
 mod event;
+pub mod explain;
 pub mod file;
 pub mod metric;
 mod name;

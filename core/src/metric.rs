@@ -141,10 +141,7 @@ const IMAGES: Unit = (
     "RunWhen images that need a sync into the registry",
     "{image}",
 );
-const HOURS: Unit = (
-    "Hours since the first of these images is known to be behind its source",
-    "h",
-);
+const HOURS: Unit = ("Hours since the oldest known drift of these images", "h");
 
 fn gauge(
     name: String,

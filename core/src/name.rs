@@ -203,6 +203,11 @@ impl Digest {
         hasher.is(self)
     }
 
+    /// `sha256`.
+    pub(crate) fn algorithm(&self) -> &str {
+        self.0.split(':').next().unwrap_or_default()
+    }
+
     /// The first twelve hexadecimal digits, for tables and messages.
     pub fn short(&self) -> &str {
         let hex = self.0.split(':').nth(1).unwrap_or(&self.0);

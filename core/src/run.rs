@@ -1,5 +1,7 @@
 //! One run on one page: discover and observe (`check`), plan, apply, report.
 
+mod explanation;
+
 use chrono::{DateTime, Utc};
 
 use crate::apply::apply;

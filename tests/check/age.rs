@@ -1,4 +1,4 @@
-//! The age of drift: since when an image is behind its source.
+//! The age of drift: since when the destination lacks an image.
 
 use std::collections::BTreeMap;
 
@@ -59,7 +59,7 @@ fn behind_since(ended: &Ended, name: &str) -> Value {
 }
 
 #[test]
-fn missing_image_is_behind_at_least_since_its_upload() {
+fn missing_image_is_as_old_as_its_upload_at_least() {
     let world = world("outdated");
     let tags = upload_one_a_day(&world, ONE);
     assert_eq!(tags.len(), 7);
@@ -71,7 +71,7 @@ fn missing_image_is_behind_at_least_since_its_upload() {
 }
 
 #[test]
-fn image_that_the_registry_has_shows_since_when_it_is_behind() {
+fn image_that_the_registry_has_shows_the_first_that_it_lacks() {
     let world = world("outdated");
     let tags = upload_one_a_day(&world, ONE);
     world.edit(|state| {
@@ -115,7 +115,7 @@ fn time_that_is_not_plausible_is_unknown() {
 }
 
 #[test]
-fn list_without_times_tells_nothing_and_an_image_in_sync_is_not_behind() {
+fn list_without_times_gives_no_age_and_an_image_in_sync_has_none() {
     let plain = run(SLI, &world("plain-list")).end();
     assert_eq!(plain.expect(0, &[]).stdout, "5\n");
     assert_eq!(behind_since(&plain, ONE), Value::Null);
@@ -126,7 +126,7 @@ fn list_without_times_tells_nothing_and_an_image_in_sync_is_not_behind() {
 }
 
 #[test]
-fn image_of_a_chart_is_behind_an_image_of_a_known_date() {
+fn image_of_a_chart_is_as_old_as_its_build() {
     let world = world("outdated");
     let ended = run(SLI, &world).set("IMAGES", "runwhen-local").end();
     assert_eq!(ended.expect(0, &[]).stdout, "3\n");
@@ -135,7 +135,7 @@ fn image_of_a_chart_is_behind_an_image_of_a_known_date() {
 }
 
 #[test]
-fn synced_image_is_not_behind() {
+fn synced_image_has_no_age() {
     let world = world("outdated");
     let ended = run(SLI, &world).set("SYNC_IMAGES", "true").end();
     assert_eq!(ended.expect(0, &[]).stdout, "0\n");

@@ -2,6 +2,7 @@
 
 mod check;
 mod documents;
+mod explain;
 mod plan;
 mod reference;
 #[path = "../support/mod.rs"]
@@ -15,6 +16,10 @@ const ACR_SYNC: &str = env!("CARGO_BIN_EXE_acr-sync");
 
 fn world() -> Sandbox {
     Sandbox::start(Scenario::default()).expect("a sandbox")
+}
+
+fn world_of(scenario: &str) -> Sandbox {
+    Sandbox::start(Scenario::named(scenario).expect("a scenario")).expect("a sandbox")
 }
 
 /// A subcommand with the sandbox's environment, without a folder for files.

@@ -82,7 +82,7 @@ def test_age_of_the_oldest_drift_is_pushed_if_it_is_known(sli, world, collector)
     hours, *_ = collector.drift()
     assert hours > 0
     collector.requests.clear()
-    # A list without times tells nothing, and unknown is not zero.
+    # A list without times gives no age, and unknown is not zero.
     world.scenario("plain-list")
     assert sli(**own).returncode == 0
     assert collector.gauges()["rw_acr_images_needing_sync"][0] == 5

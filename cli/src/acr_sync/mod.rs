@@ -2,6 +2,7 @@
 
 mod check;
 mod documents;
+mod explain;
 mod plan;
 
 use std::path::PathBuf;
@@ -26,6 +27,8 @@ enum Verb {
     Sync,
     Plan(Option<PathBuf>),
     Apply(PathBuf),
+    /// The image; `None` for all.
+    Explain(Option<String>),
 }
 
 /// The form of the result on stdout.
@@ -57,6 +60,7 @@ impl Invocation {
             Verb::Sync => check::sync(session, format).await,
             Verb::Plan(file) => plan::plan(session, format, file.as_deref()).await,
             Verb::Apply(file) => plan::apply(session, format, &file).await,
+            Verb::Explain(image) => explain::explain(session, image.as_deref(), format).await,
         }
     }
 }
@@ -74,6 +78,7 @@ pub(crate) fn read() -> Result<(Config, Invocation), ExitCode> {
         "sync" => Verb::Sync,
         "plan" => Verb::Plan(plan::file(options)),
         "apply" => Verb::Apply(plan::file(options).unwrap_or_default()),
+        "explain" => Verb::Explain(explain::image(options)),
         _ => Verb::Check,
     };
     let config = settings::config(Program::AcrSync, options, Some(name))?;
@@ -97,6 +102,10 @@ fn command() -> Command {
             plan::with_apply_options(run(
                 "apply",
                 "Import what a plan says, where nothing has moved since.",
+            )),
+            explain::with_image(run(
+                "explain",
+                "Explain in plain words why an image is up to date, missing or not known.",
             )),
             documents::completions_command(),
             documents::man_command(),
@@ -133,7 +142,7 @@ mod tests {
     #[test]
     fn every_variable_is_in_the_help_of_every_run() {
         command().debug_assert();
-        for name in ["check", "sync", "plan", "apply"] {
+        for name in ["check", "sync", "plan", "apply", "explain"] {
             let mut command = command();
             let command = command.find_subcommand_mut(name).expect("a subcommand");
             let help = command.render_long_help().to_string();

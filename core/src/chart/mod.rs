@@ -44,6 +44,15 @@ pub struct RenderedChart {
     pub images: Vec<helm::ImageUse>,
 }
 
+/// The content of a chart that an explanation of its images needs.
+#[derive(Clone, Debug, Default)]
+pub struct ChartContent {
+    /// The images as the manifests name them, with the workloads that use them.
+    pub images: Vec<helm::ImageUse>,
+    /// The values of the chart and of the charts inside it.
+    pub values: Vec<helm::ChartValues>,
+}
+
 /// Opens the connections that the archive of the configured chart will need, if its host follows from the configuration.
 pub fn prepare(config: &Config, wire: &Wire) {
     let host = match &config.chart.source {
@@ -66,6 +75,44 @@ pub async fn render(
     wire: &Wire,
     sources: &Sources,
 ) -> Result<RenderedChart, Problem> {
+    let (title, images) = with_chart(config, wire, sources, images).await?;
+    Ok(RenderedChart { title, images })
+}
+
+/// Fetches and renders the chart that the configuration names, and reads the values of every chart in it.
+///
+/// # Errors
+/// Where [`render`] fails.
+pub async fn content(
+    config: &Config,
+    wire: &Wire,
+    sources: &Sources,
+) -> Result<ChartContent, Problem> {
+    let content = |chart: &helm::Chart, values: &helm::Values| {
+        Ok(ChartContent {
+            images: images(chart, values)?,
+            values: helm::values_of_charts(chart, values)?,
+        })
+    };
+    let (_, content) = with_chart(config, wire, sources, content).await?;
+    Ok(content)
+}
+
+fn images(chart: &helm::Chart, values: &helm::Values) -> Result<Vec<helm::ImageUse>, helm::Error> {
+    let (release, capabilities) = (helm::Release::default(), helm::Capabilities::default());
+    let files = helm::render(chart, values, &release, &capabilities)?;
+    // Helm would not install manifests that are not YAML, and images in them would be missed without an error.
+    files.manifest()?;
+    Ok(files.images())
+}
+
+/// Fetches the chart that the configuration names, and computes something from it. Also returns its name and version.
+async fn with_chart<T: Send + 'static>(
+    config: &Config,
+    wire: &Wire,
+    sources: &Sources,
+    work: impl FnOnce(&helm::Chart, &helm::Values) -> Result<T, helm::Error> + Send + 'static,
+) -> Result<(String, T), Problem> {
     let request = &config.chart;
     let fetch = Fetch { wire, sources };
     let mut chart = fetch
@@ -74,22 +121,13 @@ pub async fn render(
     fetch.complete(&mut chart, DEPTH).await?;
     let title = for_message(&format!("{} {}", chart.name(), chart.metadata().version));
     let values = request.values.clone();
-    let rendered = compute(
+    let result = compute(
         wire.limit(),
         format!("rendering chart {title}"),
-        move || {
-            helm::render(
-                &chart,
-                &values,
-                &helm::Release::default(),
-                &helm::Capabilities::default(),
-            )
-            // Helm would not install manifests that are not YAML, and images in them would be missed without an error.
-            .and_then(|files| files.manifest().map(|_| files.images()))
-        },
+        move || work(&chart, &values),
     );
-    let images = rendered.await?.map_err(|error| unusable(&title, &error))?;
-    Ok(RenderedChart { title, images })
+    let result = result.await?.map_err(|error| unusable(&title, &error))?;
+    Ok((title, result))
 }
 
 struct Fetch<'a> {

@@ -30,6 +30,8 @@ pub struct ChartRequest {
     pub version: Option<String>,
     /// The values to render it with.
     pub values: helm::Values,
+    /// The part of them that is from `CHART_SET`.
+    pub set: helm::Values,
 }
 
 impl ChartRequest {
@@ -140,15 +142,21 @@ pub(super) fn parse_version(text: &str) -> Result<String, String> {
 
 impl Reader<'_> {
     pub(super) fn chart(&mut self) -> Option<ChartRequest> {
+        let place = self.read(&variables::HELM_REPO_URL);
+        let chart = self.read(&variables::HELM_CHART_NAME);
+        let range = self.read(&variables::CHART_VERSION);
+        let (all, of_set) = self.chart_values().unzip();
         build!(ChartRequest {
-            source: self.read(&variables::HELM_REPO_URL),
-            name: self.read(&variables::HELM_CHART_NAME),
-            version: Some(self.read(&variables::CHART_VERSION)),
-            values: self.chart_values(),
+            source: place,
+            name: chart,
+            version: Some(range),
+            values: all,
+            set: of_set,
         })
     }
 
-    fn chart_values(&mut self) -> Option<helm::Values> {
+    /// All values, and those of `CHART_SET` alone.
+    fn chart_values(&mut self) -> Option<(helm::Values, helm::Values)> {
         let path = self.read(&variables::CHART_VALUES);
         let file = path.and_then(|path| match (self.inputs.file)(Path::new(&path)) {
             Ok(text) => Some(text),
@@ -159,8 +167,13 @@ impl Reader<'_> {
             }
         });
         let sets = self.read(&variables::CHART_SET);
+        let mut set = helm::Values::new();
         match merged(file.as_deref(), sets.as_deref()) {
-            Ok(values) => Some(values),
+            Ok(values) => {
+                // The same text was just parsed.
+                let _ = sets.as_deref().map(|text| set.set(text));
+                Some((values, set))
+            }
             Err(mistake) => {
                 self.mistakes.push(mistake);
                 None
@@ -238,6 +251,7 @@ mod tests {
                 name: name.to_owned(),
                 version: None,
                 values: merged(None, Some(set)).unwrap(),
+                set: helm::Values::new(),
             };
             request.names_published_images()
         };

@@ -4,6 +4,7 @@
 //! longest chain of round trips. A failed read is data of its image.
 
 mod observed;
+mod passed_over;
 mod plain_tags;
 mod stable_tag;
 mod uploads;
@@ -30,6 +31,7 @@ pub use observed::{
     DestinationState, Follows, Observed, RepositoryTags, SameContent, SourceImage, SourceState,
     TagAge, Uploads,
 };
+pub use passed_over::{PassedOver, PassedReason, PassedTag};
 use uploads::History;
 
 /// Longest time to check one image, from its source to the destination; at most half of the run's deadline.
@@ -349,11 +351,15 @@ impl Observer<'_> {
         Ok(date.filter(|date| self.is_plausible(*date)))
     }
 
-    /// False for the fixed dates of reproducible builds and for dates of wrong clocks.
     fn is_plausible(&self, date: DateTime<Utc>) -> bool {
-        const YEAR_2000: i64 = 946_684_800;
-        date.timestamp() > YEAR_2000 && date < self.started + TimeDelta::days(1)
+        is_plausible(date, self.started)
     }
+}
+
+/// False for the fixed dates of reproducible builds and for dates of wrong clocks. `now` is the start of the run.
+pub(crate) fn is_plausible(date: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    const YEAR_2000: i64 = 946_684_800;
+    date.timestamp() > YEAR_2000 && date < now + TimeDelta::days(1)
 }
 
 /// The result of `first`, and that of `early` if it ended before. `early` must not delay `first` or make it fail.

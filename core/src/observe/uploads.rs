@@ -52,7 +52,7 @@ impl History {
         }
     }
 
-    /// The times that decide since when a destination is behind. Those that are not plausible are left out.
+    /// The times that decide since when a destination lacks an image. Those that are not plausible are left out.
     pub(super) fn uploads(
         &self,
         destination: Option<&DestinationState>,

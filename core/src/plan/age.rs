@@ -1,11 +1,11 @@
-//! Since when the destination lacks an image. Without a state file: from the times that the sources tell.
+//! Since when the destination lacks an image: from the times that the sources have, without a state file.
 
 use chrono::{DateTime, Utc};
 
 use super::{Entry, Evidence};
 use crate::observe::{DestinationState, Observed, RepositoryTags};
 
-/// Since when the destination is behind its source.
+/// Since when the destination lacks the newest image of its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Behind {
     pub since: DateTime<Utc>,
@@ -36,7 +36,7 @@ impl Behind {
 }
 
 impl Entry {
-    /// Since when the destination lacks the image; `None` if it has the image, or if no source tells. A time after `now`
+    /// Since when the destination lacks the image; `None` if it has the image, or if no source has a time. A time after `now`
     /// is that of a wrong clock.
     pub fn behind_at(&self, now: DateTime<Utc>) -> Option<Behind> {
         self.behind().filter(|behind| behind.since <= now)

@@ -12,7 +12,7 @@ use super::{Entry, Evidence, Plan, Step, Verdict};
 use crate::category::Category;
 use crate::discover::{Desired, TagSelector};
 use crate::name::{DestinationTag, Digest, ImageName, Repository, Tag};
-use crate::observe::{DestinationState, Follows, Observed, SourceImage, SourceState};
+use crate::observe::{DestinationState, Follows, Observed, SourceImage, SourceState, Uploads};
 
 /// The value of `kind`.
 const KIND: &str = "azure-rw-acr-sync/plan";
@@ -255,6 +255,7 @@ impl PlannedImage {
             desired,
             source,
             destination,
+            uploads: _,
         } = observed;
         let published = match source {
             SourceState::Published(published) => Some(published),
@@ -331,6 +332,8 @@ impl PlannedImage {
             },
             source: SourceState::Published(published.clone()),
             destination: Some(Ok(state)),
+            // The report of an apply does not say since when: that is the plan's.
+            uploads: Uploads::default(),
         };
         let verdict = match verdict {
             VerdictName::Missing => Verdict::Missing,

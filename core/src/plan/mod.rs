@@ -170,4 +170,4 @@ fn step(observed: &Observed, published: &SourceImage) -> Step {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

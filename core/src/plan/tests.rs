@@ -33,7 +33,7 @@ fn name_that_is_not_valid_is_refused_in_a_plan() {
     }
 }
 
-pub(super) fn observed(
+pub(crate) fn observed(
     name: usize,
     source: SourceState,
     destination: Option<Result<DestinationState, Problem>>,
@@ -64,7 +64,7 @@ fn absence() -> Absence {
     }
 }
 
-pub(super) fn published() -> SourceState {
+pub(crate) fn published() -> SourceState {
     let tag: Tag = "main-abc1234".parse().unwrap();
     SourceState::Published(SourceImage {
         tag: Some(tag.clone()),
@@ -75,7 +75,7 @@ pub(super) fn published() -> SourceState {
     })
 }
 
-pub(super) fn state(
+pub(crate) fn state(
     content: Option<&[u8]>,
     locked: bool,
 ) -> Option<Result<DestinationState, Problem>> {
@@ -89,7 +89,7 @@ pub(super) fn state(
 }
 
 /// An image of a chart whose dates decide. The dates are years; `None` if they are not known.
-pub(super) fn chart_image(
+pub(crate) fn chart_image(
     tag: &str,
     at_tag: Option<&[u8]>,
     newest: Option<i32>,

@@ -23,6 +23,7 @@ pub use artifact::{Artifact, FOLDER, Place, artifacts, folder, json};
 pub use counts::Counts;
 pub use drift::OLDEST_DRIFT;
 pub use issue::Issue;
+pub(crate) use render::escape_markdown;
 pub use render::{RenderError, html, markdown};
 pub use row::{ActionResult, Row};
 pub use status::Status;

@@ -19,7 +19,7 @@ pub struct RenderError(#[from] Box<dyn std::error::Error + Send + Sync>);
 struct Page<'a> {
     title: String,
     summary: String,
-    /// The image that is behind for the longest time.
+    /// The oldest known drift.
     drift: Option<String>,
     mood: &'static str,
     started: String,
@@ -174,7 +174,7 @@ pub(super) fn summary(report: &Report) -> (String, &'static str) {
 /// Escapes characters with a meaning in Markdown or in HTML inside Markdown.
 ///
 /// An underscore inside a word has none (CommonMark, rule 2 of emphasis), so names of variables stay readable.
-fn escape_markdown(text: &str) -> String {
+pub(crate) fn escape_markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let text = crate::text::strip_control(text);
     let mut characters = text.chars().peekable();

@@ -1,0 +1,67 @@
+//! `acr-sync explain`: why an image has its verdict.
+
+use acr_sync_core::explain::{Explained, Explanation, json, markdown, text};
+use acr_sync_core::report::Status;
+use clap::{Arg, ArgMatches, Command};
+
+use super::Format;
+use crate::commands::Session;
+use crate::outputs;
+
+/// Adds the argument to the subcommand.
+pub(super) fn with_image(command: Command) -> Command {
+    command.arg(Arg::new("image").value_name("IMAGE").help(
+        "The image: its last segment, its whole name or its slug, with or without a tag. Without it, all images are \
+         explained briefly.",
+    ))
+}
+
+/// The image that is to be explained; `None` for all.
+pub(super) fn image(options: &ArgMatches) -> Option<String> {
+    options.get_one::<String>("image").cloned()
+}
+
+pub(super) async fn explain(
+    session: &Session,
+    name: Option<&str>,
+    format: Format,
+) -> anyhow::Result<Status> {
+    session.progress.show();
+    let explained = session.run(async |run| run.explain(name).await).await?;
+    match explained {
+        Explained::Images(images) => {
+            outputs::print(&match format {
+                Format::Text => text(&images),
+                Format::Json => json(&images),
+                Format::Markdown => markdown(&images),
+            })?;
+            let is_unknown = |image: &Explanation| image.is_unknown;
+            Ok(match images.iter().any(is_unknown) {
+                true => Status::Unknown,
+                false => Status::Complete,
+            })
+        }
+        Explained::NoSuchImage {
+            name,
+            nearest,
+            undiscovered,
+        } => {
+            let suggestion = match &nearest[..] {
+                [] => {
+                    "run acr-sync explain without a name to see all images; IMAGES may exclude some"
+                        .to_owned()
+                }
+                [one] => format!("did you mean {one}?"),
+                names => format!("did you mean one of these? {}", names.join(", ")),
+            };
+            for problem in &undiscovered {
+                tracing::error!("some images are not known: {problem}");
+            }
+            tracing::error!("there is no image {name:?}: {suggestion}");
+            Ok(match undiscovered.is_empty() {
+                true => Status::Configuration,
+                false => Status::Unknown,
+            })
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! Why an image has its verdict, in plain words. Pure: a function of the plan and of what was read besides.
+
+mod render;
+mod select;
+mod sentences;
+mod values;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::background::{Background, DestinationTags};
+use crate::chart::ChartContent;
+use crate::discover::chart_images;
+use crate::discover::{Category, TagSelector, Undiscovered};
+use crate::name::{Digest, full_name};
+use crate::observe::{DestinationState, Follows, PassedOver, SourceState};
+use crate::plan::{Entry, Plan, Verdict};
+use crate::platform::Platform;
+use crate::problem::Problem;
+use crate::text::for_message;
+
+pub use render::{json, markdown, text};
+pub use select::{matching, nearest};
+pub use values::{Given, Origin, Part, ValueUse};
+
+/// The facts that all images of a run have in common.
+pub struct Context<'a> {
+    /// The registry's login server.
+    pub registry: &'a str,
+    pub platform: &'a Platform,
+    /// The start of the run.
+    pub now: DateTime<Utc>,
+    /// The values that the user gives to the chart.
+    pub given: Given<'a>,
+}
+
+/// The explanation of one image.
+#[derive(Clone, Debug, Serialize)]
+pub struct Explanation {
+    pub name: String,
+    pub category: Category,
+    pub source: String,
+    pub destination: String,
+    pub verdict: &'static str,
+    /// What the verdict follows from, as in a report.
+    pub reason: String,
+    /// What selects the image of a CodeCollection.
+    pub follows: Option<Follows>,
+    pub behind_since: Option<DateTime<Utc>>,
+    /// Sentences, with short digests.
+    pub sections: Vec<Section>,
+    /// `None` if it was not read.
+    pub passed_over: Option<PassedOver>,
+    /// `None` if it was not read.
+    pub destination_tags: Option<DestinationTags>,
+    /// The workloads of the chart that use it. Empty if they were not read.
+    pub uses: Vec<Use>,
+    /// The digests that the sentences shorten, each once.
+    pub digests: Vec<Digest>,
+    /// True if something could not be checked.
+    #[serde(skip)]
+    pub is_unknown: bool,
+}
+
+/// A part of an explanation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Section {
+    pub title: &'static str,
+    pub sentences: Vec<String>,
+}
+
+/// A workload of the chart that uses an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Use {
+    pub kind: String,
+    pub name: String,
+    pub container: Option<String>,
+    /// The path of the image in the resource.
+    pub path: String,
+    /// The path of the chart or subchart.
+    pub chart: String,
+    pub template: String,
+    /// The values that the image's name comes from. Empty if they are not known.
+    pub values: Vec<ValueUse>,
+}
+
+/// The result of `explain`.
+#[derive(Clone, Debug)]
+pub enum Explained {
+    /// The images that the name means, or all of them.
+    Images(Vec<Explanation>),
+    /// There is no such image.
+    NoSuchImage {
+        name: String,
+        nearest: Vec<String>,
+        /// Why the image may exist: the chart or the catalog could not be read.
+        undiscovered: Vec<Problem>,
+    },
+}
+
+/// Explains every image in a few sentences, from what a check read.
+pub fn briefly(plan: &Plan, context: &Context<'_>) -> Vec<Explanation> {
+    let entries = plan.entries.iter();
+    let known = entries.map(|entry| explanation(entry, None, None, context));
+    let undiscovered = plan.undiscovered.iter().map(of_undiscovered);
+    known.chain(undiscovered).collect()
+}
+
+/// Explains one image in full.
+pub fn in_full(
+    entry: &Entry,
+    background: &Background,
+    chart: Option<&Result<ChartContent, Problem>>,
+    context: &Context<'_>,
+) -> Explanation {
+    explanation(entry, Some(background), chart, context)
+}
+
+/// The problem of a name that means no image.
+pub fn no_such_image(plan: &Plan, name: &str) -> Explained {
+    let undiscovered = plan.undiscovered.iter();
+    Explained::NoSuchImage {
+        name: for_message(name),
+        nearest: nearest(plan, name),
+        undiscovered: undiscovered.map(|one| one.problem.clone()).collect(),
+    }
+}
+
+fn explanation(
+    entry: &Entry,
+    background: Option<&Background>,
+    chart: Option<&Result<ChartContent, Problem>>,
+    context: &Context<'_>,
+) -> Explanation {
+    let desired = &entry.observed.desired;
+    let published = match &entry.observed.source {
+        SourceState::Published(published) => Some(published),
+        SourceState::NotPublished(_) | SourceState::Unknown(_) => None,
+    };
+    let target = published.map(|published| &published.target);
+    let content = chart.and_then(|chart| chart.as_ref().ok());
+    let uses = content.map_or_else(Vec::new, |content| uses(entry, content, context));
+    let passed_over = background.and_then(|one| one.passed_over.as_ref());
+    let destination_tags = background.and_then(|one| one.destination.as_ref());
+    let mut sections = vec![
+        Section {
+            title: "Source",
+            sentences: sentences::source(entry, background, context),
+        },
+        Section {
+            title: "Tags that were not taken",
+            sentences: passed_over.map_or_else(Vec::new, sentences::passed_over),
+        },
+        Section {
+            title: "Used by",
+            sentences: sentences::used_by(entry, &uses, chart),
+        },
+        Section {
+            title: "Destination",
+            sentences: sentences::destination(entry, background, context),
+        },
+        Section {
+            title: "Result",
+            sentences: sentences::result(entry, context),
+        },
+    ];
+    sections.retain(|section| !section.sentences.is_empty());
+    let ok = |result: &Result<PassedOver, Problem>| result.as_ref().ok().cloned();
+    Explanation {
+        name: select::short_name(entry),
+        category: desired.category,
+        source: full_name(
+            &desired.source,
+            published.and_then(|published| published.tag.as_ref()),
+            None,
+        ),
+        destination: full_name(
+            &format!("{}/{}", context.registry, desired.destination),
+            target,
+            None,
+        ),
+        verdict: entry.verdict.name(),
+        reason: entry.reason(),
+        follows: published.and_then(|published| published.follows.clone()),
+        behind_since: entry.behind_at(context.now).map(|behind| behind.since),
+        digests: digests(entry, background),
+        sections,
+        passed_over: passed_over.and_then(ok),
+        destination_tags: destination_tags.and_then(|result| result.as_ref().ok().cloned()),
+        uses,
+        is_unknown: matches!(entry.verdict, Verdict::Unknown(_)),
+    }
+}
+
+fn of_undiscovered(undiscovered: &Undiscovered) -> Explanation {
+    let Undiscovered {
+        category,
+        what,
+        destination,
+        problem,
+    } = undiscovered;
+    let destination = destination.as_ref();
+    Explanation {
+        name: for_message(what),
+        category: *category,
+        source: for_message(what),
+        destination: destination
+            .map(|(repository, tag)| full_name(repository, Some(tag), None))
+            .unwrap_or_default(),
+        verdict: "Unknown",
+        reason: problem.fact(),
+        follows: None,
+        behind_since: None,
+        sections: vec![Section {
+            title: "Result",
+            sentences: vec![format!("Its images are not known: {problem}.")],
+        }],
+        passed_over: None,
+        destination_tags: None,
+        uses: Vec::new(),
+        digests: Vec::new(),
+        is_unknown: true,
+    }
+}
+
+/// The workloads that use the image.
+fn uses(entry: &Entry, content: &ChartContent, context: &Context<'_>) -> Vec<Use> {
+    let desired = &entry.observed.desired;
+    let TagSelector::Image { tag, digest, .. } = &desired.wanted else {
+        return Vec::new();
+    };
+    let is_meant = |one: &&helm::ImageUse| {
+        chart_images::parse(one.image.trim()).is_ok_and(|(source, own_tag, own_digest)| {
+            (&source, &own_tag, &own_digest) == (&desired.source, tag, digest)
+        })
+    };
+    let of_use = |one: &helm::ImageUse| {
+        let helm::UsedBy {
+            kind,
+            name,
+            container,
+            path,
+            chart,
+            template,
+        } = &one.used_by;
+        Use {
+            kind: for_message(kind),
+            name: for_message(name),
+            container: container.as_deref().map(for_message),
+            path: for_message(path),
+            chart: for_message(chart),
+            template: for_message(template),
+            values: values::of_image(one.image.trim(), chart, &content.values, context.given),
+        }
+    };
+    content.images.iter().filter(is_meant).map(of_use).collect()
+}
+
+/// The digests that sentences mention.
+fn digests(entry: &Entry, background: Option<&Background>) -> Vec<Digest> {
+    let mut found = Vec::new();
+    if let SourceState::Published(published) = &entry.observed.source {
+        found.push(published.digest.clone());
+        if let Some(Follows::MovingTag { digest, .. }) = &published.follows {
+            found.push(digest.clone());
+        }
+    }
+    if let Some(Ok(DestinationState {
+        digest,
+        alias_digest,
+        missing_child,
+        locked: _,
+        repository_tags: _,
+    })) = &entry.observed.destination
+    {
+        let known = [digest, alias_digest, missing_child];
+        found.extend(known.into_iter().flatten().cloned());
+    }
+    if let Some(Background {
+        passed_over,
+        destination,
+        built: _,
+    }) = background
+    {
+        if let Some(Ok(passed)) = passed_over {
+            found.extend(passed.tags.iter().filter_map(|tag| tag.digest.clone()));
+        }
+        if let Some(Ok(tags)) = destination {
+            found.extend(tags.newest.iter().map(|newest| newest.digest.clone()));
+        }
+    }
+    let mut once: Vec<Digest> = Vec::new();
+    for digest in found {
+        if !once.contains(&digest) {
+            once.push(digest);
+        }
+    }
+    once
+}
