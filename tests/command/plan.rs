@@ -7,7 +7,7 @@ use sandbox::{Sandbox, Scenario};
 use serde_json::Value;
 
 use crate::support::hostile::source_of;
-use crate::support::{ACR, Ended, ONE, SOURCE, one_list, status};
+use crate::support::{ACR, Ended, ONE, SOURCE, one_list, schema, status};
 use crate::{acr_sync, world};
 
 /// The registry of RunWhen Local images and CodeCollections.
@@ -90,14 +90,7 @@ fn plan_follows_its_schema_and_says_what_each_tag_points_at() {
     let text = std::fs::read_to_string(&file).expect("a plan");
     assert_eq!(ended.stdout, text);
     let plan: Value = serde_json::from_str(&text).expect("JSON");
-    let mut schemas = boon::Schemas::new();
-    let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/plan.schema.json");
-    let schema = boon::Compiler::new()
-        .compile(schema, &mut schemas)
-        .expect("a schema");
-    schemas
-        .validate(&plan, schema)
-        .unwrap_or_else(|error| panic!("{error}"));
+    schema::validate(&plan, "plan");
     assert_eq!(plan["registry"], ACR);
     assert_eq!(plan["images"].as_array().map(Vec::len), Some(8));
     for image in plan["images"].as_array().expect("images") {

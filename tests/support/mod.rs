@@ -8,6 +8,7 @@ pub mod chart;
 pub mod executables;
 pub mod hostile;
 pub mod peak;
+pub mod schema;
 pub mod secrets;
 
 use std::collections::BTreeMap;
@@ -219,7 +220,13 @@ impl Ended {
         let path = self.artifact(name);
         let text = std::fs::read_to_string(&path)
             .unwrap_or_else(|error| panic!("{}: {error}\n{}", path.display(), self.stderr));
-        serde_json::from_str(&text).expect("an artifact is whole JSON")
+        let value = serde_json::from_str(&text).expect("an artifact is whole JSON");
+        match name {
+            "sli.json" | "taskset.json" | "acr-sync.json" => schema::validate(&value, "result"),
+            "issues.json" => schema::validate(&value, "issues"),
+            _ => {}
+        }
+        value
     }
 
     /// The path of an artifact or report: the run's own folder is that of its category, if it has only one.
