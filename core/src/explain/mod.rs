@@ -142,29 +142,6 @@ fn explanation(
     let uses = content.map_or_else(Vec::new, |content| uses(entry, content, context));
     let passed_over = background.and_then(|one| one.passed_over.as_ref());
     let destination_tags = background.and_then(|one| one.destination.as_ref());
-    let mut sections = vec![
-        Section {
-            title: "Source",
-            sentences: sentences::source(entry, background, context),
-        },
-        Section {
-            title: "Tags that were not taken",
-            sentences: passed_over.map_or_else(Vec::new, sentences::passed_over),
-        },
-        Section {
-            title: "Used by",
-            sentences: sentences::used_by(entry, &uses, chart),
-        },
-        Section {
-            title: "Destination",
-            sentences: sentences::destination(entry, background, context),
-        },
-        Section {
-            title: "Result",
-            sentences: sentences::result(entry, context),
-        },
-    ];
-    sections.retain(|section| !section.sentences.is_empty());
     let ok = |result: &Result<PassedOver, Problem>| result.as_ref().ok().cloned();
     Explanation {
         name: select::short_name(entry),
@@ -184,12 +161,47 @@ fn explanation(
         follows: published.and_then(|published| published.follows.clone()),
         behind_since: entry.behind_at(context.now).map(|behind| behind.since),
         digests: digests(entry, background),
-        sections,
+        sections: sections(entry, background, &uses, chart, context),
         passed_over: passed_over.and_then(ok),
         destination_tags: destination_tags.and_then(|result| result.as_ref().ok().cloned()),
         uses,
         is_unknown: matches!(entry.verdict, Verdict::Unknown(_)),
     }
+}
+
+/// The sections that have sentences.
+fn sections(
+    entry: &Entry,
+    background: Option<&Background>,
+    uses: &[Use],
+    chart: Option<&Result<ChartContent, Problem>>,
+    context: &Context<'_>,
+) -> Vec<Section> {
+    let passed_over = background.and_then(|one| one.passed_over.as_ref());
+    let mut sections = vec![
+        Section {
+            title: "Source",
+            sentences: sentences::source(entry, background, context),
+        },
+        Section {
+            title: "Tags that were not taken",
+            sentences: passed_over.map_or_else(Vec::new, sentences::passed_over),
+        },
+        Section {
+            title: "Used by",
+            sentences: sentences::used_by(entry, uses, chart),
+        },
+        Section {
+            title: "Destination",
+            sentences: sentences::destination(entry, background, context),
+        },
+        Section {
+            title: "Result",
+            sentences: sentences::result(entry, context),
+        },
+    ];
+    sections.retain(|section| !section.sentences.is_empty());
+    sections
 }
 
 fn of_undiscovered(undiscovered: &Undiscovered) -> Explanation {

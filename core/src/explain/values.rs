@@ -125,25 +125,7 @@ impl Search<'_> {
         if !whole.is_empty() && (name.tag.is_some() || name.digest.is_some()) {
             return whole;
         }
-        let repositories: Vec<_> = leaves
-            .iter()
-            .filter(|(keys, text)| is_repository(keys, text, name.repository))
-            .collect();
-        // Several workloads may use one repository: those with the right tag next to it count.
-        let with_tag = repositories
-            .iter()
-            .filter(|leaf| {
-                let next_to = next_to(&leaves, leaf);
-                name.tag
-                    .is_some_and(|tag| next_to.iter().any(|(_, text)| text == tag))
-            })
-            .copied();
-        let with_tag: Vec<_> = with_tag.collect();
-        let repositories = if with_tag.is_empty() {
-            repositories
-        } else {
-            with_tag
-        };
+        let repositories = repositories(&leaves, name);
         let mut uses = Vec::new();
         for leaf in repositories.iter().take(MOST_NAMED) {
             uses.push(self.found(Part::Repository, leaf));
@@ -290,6 +272,19 @@ fn is_repository(keys: &[String], text: &str, repository: &str) -> bool {
     !text.is_empty() && is_end && is_named
 }
 
+/// The values of the repository. Several workloads may use one: those with the right tag next to it count.
+fn repositories<'a>(leaves: &'a [Leaf], name: &Name<'_>) -> Vec<&'a Leaf> {
+    let is_meant = |(keys, text): &&Leaf| is_repository(keys, text, name.repository);
+    let all: Vec<_> = leaves.iter().filter(is_meant).collect();
+    let has_tag = |leaf: &&&Leaf| {
+        let next_to = next_to(leaves, leaf);
+        name.tag
+            .is_some_and(|tag| next_to.iter().any(|(_, text)| text == tag))
+    };
+    let with_tag: Vec<_> = all.iter().filter(has_tag).copied().collect();
+    if with_tag.is_empty() { all } else { with_tag }
+}
+
 /// The values in the same map.
 fn next_to<'a>(leaves: &'a [Leaf], (keys, _): &Leaf) -> Vec<&'a Leaf> {
     let parent = &keys[..keys.len() - 1];
@@ -383,141 +378,4 @@ fn shown(path: &[String]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn chart(path: &str, keys: &[&str], values: Tree, own: Tree) -> helm::ChartValues {
-        let table = |tree: Tree| tree.as_object().cloned().unwrap_or_default();
-        helm::ChartValues {
-            chart: path.to_owned(),
-            keys: keys.iter().map(ToString::to_string).collect(),
-            app_version: "7.0".to_owned(),
-            values: table(values),
-            own: table(own),
-        }
-    }
-
-    fn charts() -> Vec<helm::ChartValues> {
-        let runner = json!({"repository": "r.example/a/runner", "tag": "1"});
-        let agent = json!({"registry": "ghcr.io", "repository": "x/agent", "tag": ""});
-        let collector = json!({"image": {"repository": "otel/collector", "tag": "0.1"}});
-        let own = json!({
-            "runner": {"image": {"repository": "r.example/a/runner", "tag": "0"}},
-            "agent": {"image": agent},
-            "otel": {"image": {"tag": "0.1"}},
-        });
-        let values = json!({
-            "runner": {"image": runner, "replicas": 1},
-            "agent": {"image": agent},
-            "otel": collector,
-        });
-        let default = json!({"image": {"repository": "otel/collector", "tag": ""}});
-        vec![
-            chart("root", &[], values, own),
-            chart("root/charts/otel", &["otel"], collector, default),
-        ]
-    }
-
-    fn uses(image: &str, at: &str, set: &Tree, all: &Tree) -> Vec<(&'static str, String, Origin)> {
-        of_image(image, at, &charts(), Given { set, all })
-            .into_iter()
-            .map(|found| {
-                (
-                    found.part.name(),
-                    found.path.unwrap_or_default(),
-                    found.origin,
-                )
-            })
-            .collect()
-    }
-
-    #[test]
-    fn values_have_their_path_and_the_place_that_sets_them() {
-        let none = json!({});
-        let set = json!({"runner": {"image": {"tag": "1"}}});
-        let default = |chart: &str| Origin::DefaultOf(chart.to_owned());
-        let image = "r.example/a/runner:1";
-        let repository = (
-            "repository",
-            "runner.image.repository".to_owned(),
-            default("root"),
-        );
-        let tag = |origin| ("tag", "runner.image.tag".to_owned(), origin);
-        assert_eq!(
-            uses(image, "root", &set, &set),
-            [repository.clone(), tag(Origin::ChartSet)]
-        );
-        assert_eq!(
-            uses(image, "root", &none, &set),
-            [repository.clone(), tag(Origin::ChartValues)]
-        );
-        assert_eq!(
-            uses(image, "root", &none, &none),
-            [repository, tag(default("root"))]
-        );
-    }
-
-    #[test]
-    fn value_of_a_subchart_may_be_set_by_its_parent() {
-        let found = uses(
-            "otel/collector:0.1",
-            "root/charts/otel",
-            &json!({}),
-            &json!({}),
-        );
-        let subchart = Origin::DefaultOf("root/charts/otel".to_owned());
-        let parent = Origin::DefaultOf("root".to_owned());
-        assert_eq!(
-            found,
-            [
-                ("repository", "otel.image.repository".to_owned(), subchart),
-                ("tag", "otel.image.tag".to_owned(), parent),
-            ]
-        );
-    }
-
-    #[test]
-    fn registry_may_be_a_value_of_its_own_and_the_tag_the_version_of_the_app() {
-        let found = uses("ghcr.io/x/agent:7.0", "root", &json!({}), &json!({}));
-        let default = Origin::DefaultOf("root".to_owned());
-        assert_eq!(
-            found,
-            [
-                (
-                    "repository",
-                    "agent.image.repository".to_owned(),
-                    default.clone()
-                ),
-                ("registry", "agent.image.registry".to_owned(), default),
-                ("tag", String::new(), Origin::AppVersion("root".to_owned())),
-            ]
-        );
-    }
-
-    #[test]
-    fn part_that_no_value_has_is_unknown() {
-        let found = uses(
-            "quay.io/other/thing:9@sha256:12",
-            "root",
-            &json!({}),
-            &json!({}),
-        );
-        let unknown = |part| (part, String::new(), Origin::Unknown);
-        assert_eq!(
-            found,
-            [unknown("repository"), unknown("tag"), unknown("digest")]
-        );
-        assert_eq!(uses("a:1", "no such chart", &json!({}), &json!({})), []);
-    }
-
-    #[test]
-    fn points_and_positions_in_a_path_are_written_as_helm_reads_them() {
-        let path = ["a.b", "[0]", "image"].map(str::to_owned);
-        assert_eq!(shown(&path), "a\\.b[0].image");
-        let tree = json!({"a.b": [{"image": "x"}]});
-        assert!(has(&tree, &path));
-        assert!(!has(&tree, &path[..0]));
-    }
-}
+mod tests;
