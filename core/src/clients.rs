@@ -98,12 +98,14 @@ impl Clients {
     ) -> RunInfo {
         let name = &config.target.registry;
         let registry = self.login_server(config).await;
+        let id = self.destination.known_resource_id();
         RunInfo {
             program: config.program.name(),
             folder: folder(&config.images),
             command: config.command.clone(),
             registry,
             resource_name: name.resource_name().to_owned(),
+            registry_page: id.and_then(|id| config.cloud.portal_page(id)),
             chart,
             started,
             duration: self.elapsed(),

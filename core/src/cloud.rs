@@ -56,6 +56,22 @@ impl Cloud {
         format!("{}/.default", self.resource_manager())
     }
 
+    /// The URL of the portal, without a slash at the end.
+    fn portal(self) -> &'static str {
+        match self {
+            Self::Public => "https://portal.azure.com",
+            Self::UsGovernment => "https://portal.azure.us",
+            Self::China => "https://portal.azure.cn",
+        }
+    }
+
+    /// The page of a resource in the portal; `None` if this is not the ID of a resource.
+    pub fn portal_page(self, id: &str) -> Option<String> {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "/-_.()".contains(c);
+        let is_id = id.starts_with("/subscriptions/") && id.chars().all(is_plain);
+        is_id.then(|| format!("{}/#resource{id}", self.portal()))
+    }
+
     /// The suffix of login servers.
     pub fn registry_suffix(self) -> &'static str {
         match self {
@@ -69,6 +85,22 @@ impl Cloud {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn portal_page_is_that_of_the_cloud_and_only_of_a_resource() {
+        let id = "/subscriptions/1/resourceGroups/a-b_(c)/providers/Microsoft.ContainerRegistry/registries/myacr";
+        for (cloud, host) in [
+            (Cloud::Public, "portal.azure.com"),
+            (Cloud::UsGovernment, "portal.azure.us"),
+            (Cloud::China, "portal.azure.cn"),
+        ] {
+            let page = cloud.portal_page(id);
+            assert_eq!(page, Some(format!("https://{host}/#resource{id}")));
+        }
+        for other in ["", "/", "javascript:alert(1)", "/subscriptions/1\"><b>"] {
+            assert_eq!(Cloud::Public.portal_page(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn clouds_of_the_network_page_have_these_hosts() {

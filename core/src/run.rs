@@ -74,7 +74,8 @@ impl Run<'_> {
         let importer = clients.importer(self.config, plan, &on_progress);
         let on_outcome =
             |action: &_, outcome: &_| (self.on_event)(Event::Imported(action, outcome));
-        let outcomes = apply(plan, &*importer, &self.limit, &on_outcome).await;
+        let elapsed = || clients.elapsed();
+        let outcomes = apply(plan, &*importer, &self.limit, &elapsed, &on_outcome).await;
         let info = clients.run_info(self.config, self.started, chart, check_duration);
         Report::new(plan, Some(&outcomes), info.await)
     }

@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use tokio::time::Instant;
 
 use crate::name::DestinationTag;
 use crate::plan::{Action, Plan};
@@ -42,6 +41,8 @@ pub struct Outcome {
     /// The targets of the action. No other action of the plan has them.
     pub targets: Vec<DestinationTag>,
     pub attempt: Attempt,
+    /// The time from the start of the run to the start of the import.
+    pub begun: Duration,
     pub duration: Duration,
 }
 
@@ -97,20 +98,22 @@ impl Importer for WithReferrers<'_> {
     }
 }
 
-/// Applies a plan, and calls `done` for each outcome when its import ends.
+/// Applies a plan, and calls `done` for each outcome when its import ends. `elapsed` is the time since the run began.
 pub async fn apply(
     plan: &Plan,
     importer: &dyn Importer,
     limit: &Limit,
+    elapsed: &(dyn Fn() -> Duration + Sync),
     done: &(dyn Fn(&Action, &Outcome) + Sync),
 ) -> Vec<Outcome> {
     let imports = plan.actions().map(|action| async move {
-        let started = Instant::now();
+        let begun = elapsed();
         let attempt = importer.import(action, &limit.for_image(IMPORT)).await;
         let outcome = Outcome {
             targets: action.targets.clone(),
             attempt,
-            duration: started.elapsed(),
+            begun,
+            duration: elapsed().saturating_sub(begun),
         };
         done(action, &outcome);
         outcome

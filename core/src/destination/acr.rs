@@ -96,6 +96,12 @@ impl Acr {
         self.config.target.registry.resource_name()
     }
 
+    /// The ID of the registry, if Resource Manager has already returned it. Sends no request.
+    pub fn known_resource_id(&self) -> Option<&str> {
+        let found = self.resource.get()?.as_ref();
+        found.ok().map(|resource| resource.id.as_str())
+    }
+
     /// Finds the registry in Resource Manager before the first import.
     pub async fn prepare_import(&self) {
         // The import gets the same problem.

@@ -62,6 +62,14 @@ impl Destination {
         }
     }
 
+    /// The ID of the registry in Resource Manager, if the run has already read it.
+    pub fn known_resource_id(&self) -> Option<&str> {
+        match self {
+            Self::Acr(acr) => acr.known_resource_id(),
+            Self::Plain(_) => None,
+        }
+    }
+
     /// Finds the registry in Resource Manager before the first import.
     pub async fn prepare_import(&self) {
         match self {

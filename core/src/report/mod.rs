@@ -25,7 +25,7 @@ pub use drift::OLDEST_DRIFT;
 pub use issue::Issue;
 pub(crate) use render::escape_markdown;
 pub use render::{RenderError, html, markdown};
-pub use row::{ActionResult, Row};
+pub use row::{ActionResult, Change, Found, Row};
 pub use status::Status;
 pub use text::text;
 pub use transfer::Transfer;
@@ -47,6 +47,8 @@ pub struct Report {
     pub registry: String,
     /// The registry's name in `az acr --name`.
     pub resource_name: String,
+    /// The registry's page in the portal, if the run has read its ID.
+    pub registry_page: Option<String>,
     /// The name and version of the chart.
     pub chart: Option<String>,
     pub started: DateTime<Utc>,
@@ -78,6 +80,8 @@ pub struct RunInfo {
     pub registry: String,
     /// The registry's name in `az acr --name`.
     pub resource_name: String,
+    /// The registry's page in the portal, if the run has read its ID.
+    pub registry_page: Option<String>,
     /// The name and version of the chart.
     pub chart: Option<String>,
     pub started: DateTime<Utc>,
@@ -114,6 +118,7 @@ impl Report {
             command,
             registry,
             resource_name,
+            registry_page,
             chart,
             started,
             duration,
@@ -128,6 +133,7 @@ impl Report {
             command,
             registry,
             resource_name,
+            registry_page,
             chart,
             started,
             duration,

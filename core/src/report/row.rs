@@ -8,7 +8,7 @@ use super::Transfer;
 use crate::apply::{Ending, Outcome};
 use crate::discover::{Category, TagSelector, Undiscovered};
 use crate::name::{Digest, Tag, full_name};
-use crate::observe::SourceState;
+use crate::observe::{SourceImage, SourceState};
 use crate::plan::{Behind, Entry, Step, Verdict};
 use crate::problem::{Cause, Problem, Side};
 
@@ -36,6 +36,23 @@ pub enum ActionResult {
     },
 }
 
+/// What a tag of the destination points at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The tag does not exist.
+    Absent,
+    Digest(Digest),
+    Unknown,
+}
+
+/// A tag at the destination before and after the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub tag: Tag,
+    pub before: Found,
+    pub after: Found,
+}
+
 /// One image in the report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -51,6 +68,8 @@ pub struct Row {
     pub destination: String,
     /// The tags that the import overwrites, with their digests at the destination.
     pub previous: Vec<(Tag, Digest)>,
+    /// The tags that the image should have at the destination. Empty if the source has no image.
+    pub changes: Vec<Change>,
     pub verdict: Verdict,
     /// The reason for the verdict, as a sentence.
     pub reason: String,
@@ -177,6 +196,7 @@ pub(super) fn row(
         source: full_name(&desired.source, tag.as_ref(), digest.as_ref()),
         destination: full_name(&format!("{registry}/{}", desired.destination), target, None),
         previous: previous(entry),
+        changes: changes(entry, &done),
         tag,
         digest: published.map(|published| published.digest.clone()),
         verdict: entry.verdict.clone(),
@@ -212,6 +232,42 @@ fn previous(entry: &Entry) -> Vec<(Tag, Digest)> {
     }
 }
 
+fn changes(entry: &Entry, done: &ActionResult) -> Vec<Change> {
+    let SourceState::Published(published) = &entry.observed.source else {
+        return Vec::new();
+    };
+    let found = |digest: &Option<Digest>| match digest {
+        Some(digest) => Found::Digest(digest.clone()),
+        None => Found::Absent,
+    };
+    let before = match &entry.observed.destination {
+        Some(Ok(state)) => [found(&state.digest), found(&state.alias_digest)],
+        Some(Err(_)) | None => [Found::Unknown, Found::Unknown],
+    };
+    let tags = published.targets().zip(before);
+    tags.map(|(tag, before)| Change {
+        tag: tag.clone(),
+        after: after(published, &before, done),
+        before,
+    })
+    .collect()
+}
+
+fn after(published: &SourceImage, before: &Found, done: &ActionResult) -> Found {
+    match done {
+        ActionResult::Imported(_) => Found::Digest(published.digest.clone()),
+        ActionResult::Uncertain { .. } => Found::Unknown,
+        ActionResult::Failed { problem, .. } if problem.may_have_acted => Found::Unknown,
+        // One of two tags may have been written.
+        ActionResult::Failed {
+            duration: Some(_), ..
+        } if published.alias.is_some() => Found::Unknown,
+        ActionResult::Nothing | ActionResult::NotRequested | ActionResult::Failed { .. } => {
+            before.clone()
+        }
+    }
+}
+
 pub(super) fn undiscovered_row(registry: &str, undiscovered: &Undiscovered) -> Row {
     let Undiscovered {
         category,
@@ -233,6 +289,7 @@ pub(super) fn undiscovered_row(registry: &str, undiscovered: &Undiscovered) -> R
             },
         ),
         previous: Vec::new(),
+        changes: Vec::new(),
         verdict: Verdict::Unknown(problem.clone()),
         reason: problem.fact(),
         behind_since: None,

@@ -18,6 +18,8 @@ pub struct Transfer {
     pub fallback: Option<Problem>,
     /// The artifacts that refer to the image.
     pub referrers: Referrers,
+    /// The time from the start of the run.
+    pub begun: Duration,
     pub duration: Duration,
 }
 
@@ -33,6 +35,7 @@ impl Transfer {
             method: outcome.attempt.method,
             fallback: outcome.attempt.fallback.clone(),
             referrers: outcome.attempt.referrers.clone(),
+            begun: outcome.begun,
             duration: outcome.duration,
         })
     }
