@@ -363,9 +363,65 @@ fn html_report_needs_no_other_file() {
     ] {
         assert!(html.contains(needed), "{needed}");
     }
-    for outside in ["src=", "href=", "url(", "@import", "<script"] {
+    for outside in ["src=", "url(", "@import", "fetch("] {
         assert!(!html.contains(outside), "{outside}");
     }
+    // Links are followed by the reader only: within the page, and to the registry's page in the portal.
+    let links = html.split("href=\"").skip(1);
+    let links: Vec<_> = links.filter_map(|rest| rest.split('"').next()).collect();
+    let page = "https://portal.azure.com/#resource/subscriptions/";
+    assert!(
+        matches!(links[..], ["#images", portal] if portal.starts_with(page)),
+        "{links:?}"
+    );
+    assert!(html.contains("default-src &#x27;none&#x27;"), "{html}");
+}
+
+#[test]
+fn link_to_the_portal_costs_no_request_and_is_that_of_the_cloud() {
+    // A check with the login server does not read the registry's ID.
+    let world = world("outdated");
+    let checked = run(TASKSET, &world).set("SYNC_IMAGES", "false").end();
+    assert!(!checked.report("sync-report.html").contains("portal.azure"));
+    assert!(!world.requests().iter().any(|request| request.host == ARM));
+    let checked = run(TASKSET, &world)
+        .set("REGISTRY_NAME", "myacr")
+        .set("SYNC_IMAGES", "false")
+        .end();
+    let html = checked.report("sync-report.html");
+    let id = "resourceGroups/";
+    assert!(
+        html.contains("https://portal.azure.com/#resource/subscriptions/") && html.contains(id),
+        "{html}"
+    );
+}
+
+#[test]
+fn html_report_shows_digests_before_and_after_and_the_time_of_each_import() {
+    let world = world("drifted");
+    let name = crate::support::ONE;
+    let (repository, tag) = (format!("runwhen/{name}"), Scenario::newest_tag(name));
+    let before = world.acr_tag(&repository, &tag).expect("the tag");
+    let html = run(TASKSET, &world).end().report("sync-report.html");
+    let after = world.acr_tag(&repository, &tag).expect("the tag");
+    let images = html.split("<li class=\"image ").skip(1);
+    let image = images.filter(|image| image.contains(&format!(" data-name=\"{name}\"")));
+    let image: Vec<_> = image.collect();
+    let [image] = image[..] else {
+        panic!("{name} is not one of the images: {html}")
+    };
+    let changed = |when: &str, digest: &str| {
+        format!("<dt>{tag} {when} the run</dt><dd><code class=\"whole\">{digest}</code></dd>")
+    };
+    for part in [
+        changed("before", &before),
+        changed("after", &after),
+        format!("<p class=\"place\">{ACR}/{repository}:{tag}</p>"),
+        "imported by Azure, from ".to_owned(),
+    ] {
+        assert!(image.contains(&part), "{part}: {image}");
+    }
+    assert_eq!(html.matches("<rect class=\"imported\"").count(), 1 + 5);
 }
 
 #[test]

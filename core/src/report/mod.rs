@@ -1,16 +1,22 @@
 //! The results of a run: rows, counts, issues and the exit status. Pure; renderers are functions of it.
 
 mod artifact;
+mod command;
 mod counts;
 mod drift;
+mod html;
 mod issue;
+mod markdown;
 mod render;
 mod row;
 mod short;
+mod state;
 mod status;
 mod steps;
+mod summary;
 mod table;
 mod text;
+mod timeline;
 mod title;
 mod transfer;
 
@@ -22,9 +28,12 @@ use chrono::{DateTime, Utc};
 pub use artifact::{Artifact, FOLDER, Place, artifacts, folder, json};
 pub use counts::Counts;
 pub use drift::OLDEST_DRIFT;
+pub use html::html;
 pub use issue::Issue;
-pub(crate) use render::escape_markdown;
-pub use render::{RenderError, html, markdown};
+pub(crate) use markdown::escape_markdown;
+pub use markdown::markdown;
+pub use render::RenderError;
+use row::NOWHERE;
 pub use row::{ActionResult, Change, Found, Row};
 pub use status::Status;
 pub use text::text;
@@ -148,3 +157,6 @@ impl Report {
         report
     }
 }
+
+#[cfg(test)]
+mod tests;

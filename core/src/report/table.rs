@@ -9,7 +9,6 @@ use super::short::{common_folder, in_folder};
 use super::{ActionResult, Report, Row};
 use crate::discover::Category;
 use crate::name::Tag;
-use crate::plan::Verdict;
 
 /// A table under a heading.
 #[derive(Clone, Debug, Serialize)]
@@ -26,20 +25,18 @@ pub(super) struct Field {
     pub text: String,
     /// The heading of the column, for narrow screens.
     pub label: &'static str,
-    /// `good`, `bad`, `warn` or empty.
-    pub mood: &'static str,
 }
 
 impl Table {
     pub(super) fn new(
         title: impl Into<String>,
         head: &[&'static str],
-        rows: Vec<Vec<(String, &'static str)>>,
+        rows: Vec<Vec<String>>,
     ) -> Self {
-        let fields = |row: Vec<(String, &'static str)>| {
+        let fields = |row: Vec<String>| {
             head.iter()
                 .zip(row)
-                .map(|(label, (text, mood))| Field { text, label, mood })
+                .map(|(label, text)| Field { text, label })
                 .collect()
         };
         Self {
@@ -51,47 +48,36 @@ impl Table {
     }
 }
 
-pub(super) const PLAIN: &str = "";
 pub(super) const NOTHING: &str = "–";
 
-pub(super) fn images(report: &Report) -> Table {
-    let head = [
-        "Source", "Tag", "Digest", "Verdict", "Action", "Outcome", "Duration",
-    ];
-    Table::new("Images", &head, report.rows.iter().map(image).collect())
+/// The end of an import in a few words; `None` if none was needed.
+pub(super) fn outcome(row: &Row) -> Option<String> {
+    let is_copy = matches!(&row.transfer, Some(transfer) if transfer.is_copy());
+    let arrived = if is_copy { "copied" } else { "imported" };
+    Some(match &row.done {
+        ActionResult::Nothing => return None,
+        ActionResult::NotRequested => "import not requested".to_owned(),
+        ActionResult::Imported(duration) => {
+            format!("{arrived}, verified in {}", seconds(*duration))
+        }
+        ActionResult::Uncertain { duration, .. } => {
+            format!("not confirmed yet after {}", seconds(*duration))
+        }
+        ActionResult::Failed { duration: None, .. } => "import not possible".to_owned(),
+        ActionResult::Failed {
+            duration: Some(duration),
+            ..
+        } => format!("failed after {}", seconds(*duration)),
+    })
 }
 
-fn image(row: &Row) -> Vec<(String, &'static str)> {
-    let or_nothing = |text: Option<String>| (text.unwrap_or_else(|| NOTHING.to_owned()), PLAIN);
-    // The tag has a column of its own.
-    let source = match &row.tag {
-        Some(tag) => row.source.replacen(&format!(":{tag}"), "", 1),
-        None => row.source.clone(),
+/// The heading of the images of one category.
+pub(super) fn title(report: &Report, category: Category) -> String {
+    let chart = match (category, &report.chart) {
+        (Category::RunWhenLocal, Some(chart)) => format!(" of the chart {chart}"),
+        (Category::RunWhenLocal, None) | (Category::CodeCollection, _) => String::new(),
     };
-    let is_copy = matches!(&row.transfer, Some(transfer) if transfer.is_copy());
-    let (way, arrived) = match is_copy {
-        true => ("copy", "copied, verified"),
-        false => ("import", "imported, verified"),
-    };
-    let (action, outcome, mood, duration) = match &row.done {
-        ActionResult::Nothing => ("none", NOTHING, PLAIN, None),
-        ActionResult::NotRequested => ("none (SYNC_IMAGES=false)", NOTHING, PLAIN, None),
-        ActionResult::Imported(duration) => (way, arrived, "good", Some(*duration)),
-        ActionResult::Uncertain { duration, .. } => {
-            (way, "not confirmed yet", "bad", Some(*duration))
-        }
-        ActionResult::Failed { duration: None, .. } => ("none", "not possible", "bad", None),
-        ActionResult::Failed { duration, .. } => (way, "failed", "bad", *duration),
-    };
-    vec![
-        (source, PLAIN),
-        or_nothing(row.tag.as_ref().map(ToString::to_string)),
-        or_nothing(row.digest.as_ref().map(|digest| digest.short().to_owned())),
-        (row.verdict.name().to_owned(), mood_of(&row.verdict)),
-        (action.to_owned(), PLAIN),
-        (outcome.to_owned(), mood),
-        or_nothing(duration.map(seconds)),
-    ]
+    format!("{} images{chart}", category.title())
 }
 
 /// The images of one category with short names, so that a line has about 100 columns at most. The folders that
@@ -102,18 +88,13 @@ pub(super) fn short_images(report: &Report, category: Category) -> Option<(Strin
     let known = rows.iter().filter(|row| row.destination != NOWHERE);
     let sources = common_folder(known.clone().map(|row| row.source.as_str()));
     let destinations = common_folder(known.map(|row| row.destination.as_str()));
-    let chart = match (category, &report.chart) {
-        (Category::RunWhenLocal, Some(chart)) => format!(" of the chart {chart}"),
-        (Category::RunWhenLocal, None) | (Category::CodeCollection, _) => String::new(),
-    };
     let place = match (sources, destinations) {
         (Some(source), Some(destination)) => format!("From {source} to {destination}:"),
         (None, Some(destination)) => format!("To {destination}:"),
         (_, None) => String::new(),
     };
-    let title = format!("{} images{chart}", category.title());
     let short = |row: &&Row| {
-        let mut fields = vec![(short_name(row, destinations), PLAIN)];
+        let mut fields = vec![short_name(row, destinations)];
         if sources.is_none() {
             let host = row.source.split('/').next().unwrap_or_default();
             let host = if row.destination == NOWHERE {
@@ -121,23 +102,27 @@ pub(super) fn short_images(report: &Report, category: Category) -> Option<(Strin
             } else {
                 host
             };
-            fields.push((host.to_owned(), PLAIN));
+            fields.push(host.to_owned());
         }
-        fields.push((short_tag(row), PLAIN));
-        fields.push((row.verdict.name().to_owned(), mood_of(&row.verdict)));
-        fields.push((short_outcome(row), PLAIN));
+        fields.push(short_tag(row));
+        fields.push(row.verdict.name().to_owned());
+        fields.push(short_outcome(row));
         fields
     };
     let head = match sources {
         Some(_) => &["Image", "Tag", "Verdict", "Outcome"][..],
         None => &["Image", "From", "Tag", "Verdict", "Outcome"],
     };
-    let table = Table::new(title, head, rows.iter().map(short).collect());
+    let table = Table::new(
+        title(report, category),
+        head,
+        rows.iter().map(short).collect(),
+    );
     (!rows.is_empty()).then_some((place, table))
 }
 
 /// The name at the destination, without its tag.
-fn short_name(row: &Row, folder: Option<&str>) -> String {
+pub(super) fn short_name(row: &Row, folder: Option<&str>) -> String {
     if row.destination == NOWHERE {
         return row.source.clone();
     }
@@ -145,8 +130,20 @@ fn short_name(row: &Row, folder: Option<&str>) -> String {
     name.split(':').next().unwrap_or(name).to_owned()
 }
 
+/// The name and tag at the destination, without its folders.
+pub(super) fn image_name(row: &Row) -> String {
+    let place = in_folder(
+        &row.destination,
+        common_folder([row.destination.as_str()].into_iter()),
+    );
+    match place {
+        NOWHERE => row.source.clone(),
+        place => place.to_owned(),
+    }
+}
+
 /// The tag at the source, and the tag at the destination if it is another.
-fn short_tag(row: &Row) -> String {
+pub(super) fn short_tag(row: &Row) -> String {
     let place = row.destination.rsplit('/').next().unwrap_or_default();
     let target = place.split_once(':').map(|(_, tag)| tag);
     match (row.tag.as_ref().map(Tag::as_str), target) {
@@ -170,34 +167,6 @@ fn short_outcome(row: &Row) -> String {
     }
 }
 
-fn mood_of(verdict: &Verdict) -> &'static str {
-    match verdict {
-        Verdict::UpToDate => "good",
-        Verdict::Missing | Verdict::Outdated | Verdict::Drifted | Verdict::NotPublished(_) => {
-            "warn"
-        }
-        Verdict::Unknown(_) => "bad",
-    }
-}
-
-/// The workloads that use the chart's images; `None` if no image is from a chart.
-pub(super) fn wanted_by(report: &Report) -> Option<Table> {
-    let rows: Vec<_> = report
-        .rows
-        .iter()
-        .flat_map(|row| {
-            row.wanted_by
-                .iter()
-                .map(|by| vec![(row.source.clone(), PLAIN), (by.clone(), PLAIN)])
-        })
-        .collect();
-    let title = format!(
-        "Workloads that use the images of {}",
-        report.chart.as_deref().unwrap_or("the chart")
-    );
-    (!rows.is_empty()).then(|| Table::new(title, &["Image", "Used by"], rows))
-}
-
 /// The request ledger.
 pub(super) fn hosts(report: &Report) -> Table {
     let head = [
@@ -208,20 +177,17 @@ pub(super) fn hosts(report: &Report) -> Table {
         "Time",
         "Rate limit left",
     ];
-    let plain = |text: String| (text, PLAIN);
     let rows = report.hosts.iter().map(|(host, ledger)| {
         vec![
-            plain(host.clone()),
-            plain(ledger.requests.to_string()),
-            plain(ledger.retries.to_string()),
-            plain(format!("{:.1} KiB", kibibytes(ledger.bytes_received))),
-            plain(seconds(Duration::from_millis(ledger.milliseconds))),
-            plain(
-                ledger
-                    .rate_limit_remaining
-                    .clone()
-                    .unwrap_or_else(|| NOTHING.to_owned()),
-            ),
+            host.clone(),
+            ledger.requests.to_string(),
+            ledger.retries.to_string(),
+            format!("{:.1} KiB", kibibytes(ledger.bytes_received)),
+            seconds(Duration::from_millis(ledger.milliseconds)),
+            ledger
+                .rate_limit_remaining
+                .clone()
+                .unwrap_or_else(|| NOTHING.to_owned()),
         ]
     });
     Table::new("Requests", &head, rows.collect())
@@ -231,7 +197,7 @@ pub(super) fn settings(report: &Report) -> Table {
     let rows = report
         .settings
         .iter()
-        .map(|(name, value)| vec![((*name).to_owned(), PLAIN), (value.clone(), PLAIN)]);
+        .map(|(name, value)| vec![(*name).to_owned(), value.clone()]);
     Table::new("Settings", &["Variable", "Value"], rows.collect())
 }
 

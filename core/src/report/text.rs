@@ -1,16 +1,16 @@
 //! Renders the result for a terminal: a line for each image, then what a person must do.
 
-use super::render::summary;
 use super::row::NOWHERE;
 use super::short::{common_folder, in_folder};
 use super::table::seconds;
-use super::{ActionResult, Report, Row};
+use super::{ActionResult, Report, Row, summary};
 use crate::text::strip_control;
 
 /// The result for a terminal.
 pub fn text(report: &Report) -> String {
-    let (summary, _) = summary(report);
-    let mut text = format!("{}: {summary}\n\n", strip_control(&report.registry));
+    let (headline, counts) = (summary::headline(report), summary::counts(report));
+    let registry = strip_control(&report.registry);
+    let mut text = format!("{registry}: {headline}\n{counts}\n\n");
     let destinations = report.rows.iter().map(|row| row.destination.as_str());
     let folder = common_folder(destinations.filter(|name| *name != NOWHERE));
     let lines: Vec<_> = report

@@ -60,7 +60,7 @@ impl Transfer {
                 "bytes_sent": copied.bytes_sent,
                 "bytes_mounted": copied.bytes_mounted,
                 "bytes_skipped": copied.bytes_skipped,
-                "bytes_per_second": rate(copied, self.duration),
+                "bytes_per_second": self.bytes_per_second(copied),
             }),
         };
         let Referrers {
@@ -75,6 +75,13 @@ impl Transfer {
         })
     }
 
+    /// Bytes that were sent per second.
+    pub(super) fn bytes_per_second(&self, copied: Copied) -> u64 {
+        let milliseconds = self.duration.as_millis().max(1);
+        let rate = u128::from(copied.bytes_sent) * 1_000 / milliseconds;
+        u64::try_from(rate).unwrap_or(u64::MAX)
+    }
+
     /// A warning about artifacts that were not copied.
     pub(super) fn note(&self) -> Option<String> {
         let problems = &self.referrers.problems;
@@ -82,12 +89,6 @@ impl Transfer {
         let what = "signatures or other artifacts of this image were not copied";
         Some(format!("{what} ({} problems): {first}", problems.len()))
     }
-}
-
-/// Bytes that were sent per second.
-fn rate(copied: Copied, duration: Duration) -> u64 {
-    let milliseconds = duration.as_millis().max(1);
-    u64::try_from(u128::from(copied.bytes_sent) * 1_000 / milliseconds).unwrap_or(u64::MAX)
 }
 
 /// The copies of a run; `None` if there are none.
@@ -108,23 +109,17 @@ pub(super) fn table(report: &Report) -> Option<Table> {
     (!rows.is_empty()).then(|| Table::new("Copies", &head, rows))
 }
 
-fn line(row: &Row, transfer: &Transfer) -> Option<Vec<(String, &'static str)>> {
+fn line(row: &Row, transfer: &Transfer) -> Option<Vec<String>> {
     let Method::Copy(copied) = transfer.method else {
         return None;
     };
     let reason = transfer.fallback.as_ref().map(Problem::fact);
-    let texts = [
+    Some(vec![
         row.destination.clone(),
         bytes(copied.bytes_sent),
         bytes(copied.bytes_mounted),
         bytes(copied.bytes_skipped),
-        format!("{}/s", bytes(rate(copied, transfer.duration))),
+        format!("{}/s", bytes(transfer.bytes_per_second(copied))),
         reason.unwrap_or_else(|| super::table::NOTHING.to_owned()),
-    ];
-    Some(
-        texts
-            .into_iter()
-            .map(|text| (text, super::table::PLAIN))
-            .collect(),
-    )
+    ])
 }

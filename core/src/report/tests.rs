@@ -1,0 +1,233 @@
+//! Every format of reports whose images are in every state, with any text in them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::DateTime;
+
+use super::state::State;
+use super::timeline::timeline;
+use super::*;
+use crate::apply::{Copied, Method, Referrers};
+use crate::category::Category;
+use crate::discover::Absence;
+use crate::name::{Digest, Tag};
+use crate::plan::Verdict;
+use crate::problem::{Cause, Problem, Side};
+
+/// The texts of services that a row shows.
+const HOSTILE: &str = "a|b <script>x</script> & \"c\" 'd' \u{1b}[2J\u{0}\u{fffe} [x](y) ]]> `z` #";
+
+fn digest(byte: u8) -> Digest {
+    format!("sha256:{}", format!("{byte:02x}").repeat(32))
+        .parse()
+        .unwrap()
+}
+
+fn transfer(method: Method, begun: u64) -> Transfer {
+    Transfer {
+        method,
+        fallback: matches!(method, Method::Copy(_)).then(|| problem("the import was refused")),
+        referrers: Referrers::default(),
+        begun: Duration::from_millis(begun),
+        duration: Duration::from_millis(1500),
+    }
+}
+
+fn problem(text: &str) -> Problem {
+    Problem {
+        side: Side::ResourceManager,
+        cause: Cause::Rejected,
+        what: text.to_owned(),
+        advice: Some(format!("unlock it with 'az acr x': {text}")),
+        may_have_acted: false,
+    }
+}
+
+/// A row whose image ends in this state.
+fn row(state: State, text: &str) -> Row {
+    let took = Duration::from_millis(1500);
+    let absence = Absence {
+        reason: text.to_owned(),
+        behind_since: None,
+        advice: text.to_owned(),
+    };
+    let (verdict, done) = match state {
+        State::Failed => (
+            Verdict::Missing,
+            ActionResult::Failed {
+                problem: problem(text),
+                duration: Some(took),
+            },
+        ),
+        State::Unknown => (Verdict::Unknown(problem(text)), ActionResult::Nothing),
+        State::Uncertain => (
+            Verdict::Outdated,
+            ActionResult::Uncertain {
+                problem: problem(text),
+                duration: took,
+            },
+        ),
+        State::Waiting => (Verdict::Drifted, ActionResult::NotRequested),
+        State::NotPublished => (Verdict::NotPublished(absence), ActionResult::Nothing),
+        State::Imported => (Verdict::Drifted, ActionResult::Imported(took)),
+        State::UpToDate => (Verdict::UpToDate, ActionResult::Nothing),
+    };
+    let method = Method::Copy(Copied::default());
+    let tag: Tag = "1.2".parse().unwrap();
+    Row {
+        category: Category::RunWhenLocal,
+        slug: None,
+        source: format!("ghcr.io/x/{}:1.2", state.name()),
+        tag: Some(tag.clone()),
+        digest: Some(digest(0xab)),
+        destination: format!("myacr.azurecr.io/runwhen/{}:1.2", state.name()),
+        previous: vec![(tag.clone(), digest(0xcd))],
+        changes: vec![Change {
+            tag,
+            before: Found::Digest(digest(0xcd)),
+            after: Found::Absent,
+        }],
+        reason: text.to_owned(),
+        behind_since: None,
+        transfer: (!matches!(done, ActionResult::Nothing)).then(|| transfer(method, 200)),
+        verdict,
+        done,
+        wanted_by: vec![text.to_owned()],
+        note: Some(text.to_owned()),
+        blocked: None,
+    }
+}
+
+fn report(states: &[State], text: &str) -> Report {
+    let mut report = Report {
+        program: "taskset",
+        folder: FOLDER.to_owned(),
+        command: "taskset".to_owned(),
+        registry: "myacr.azurecr.io".to_owned(),
+        resource_name: "myacr".to_owned(),
+        registry_page: None,
+        chart: Some("runwhen-local 0.6.7".to_owned()),
+        started: DateTime::UNIX_EPOCH,
+        duration: Duration::from_millis(2345),
+        check_duration: Duration::from_millis(200),
+        fail_on_outdated: false,
+        rows: states.iter().map(|state| row(*state, text)).collect(),
+        issues: Vec::new(),
+        settings: vec![("REGISTRY_NAME", text.to_owned())],
+        hosts: BTreeMap::new(),
+    };
+    report.issues = issue::issues(&report);
+    report
+}
+
+#[test]
+fn state_of_each_row_is_the_one_that_it_was_made_for() {
+    for state in State::ALL {
+        assert_eq!(State::of(&row(state, "")), state);
+    }
+}
+
+#[test]
+fn headline_says_what_needs_attention() {
+    use State::{Failed, Imported, NotPublished, Uncertain, Unknown, UpToDate, Waiting};
+    let unknown = "How many images need a sync is not known.";
+    for (states, headline) in [
+        (&[][..], "There was nothing to check.".to_owned()),
+        (&[UpToDate], "The image is in sync.".to_owned()),
+        (
+            &[Imported, UpToDate],
+            "All 2 images are in sync.".to_owned(),
+        ),
+        (&[Waiting], "The image needs a sync.".to_owned()),
+        (
+            &[Waiting, UpToDate],
+            "1 of 2 images needs a sync.".to_owned(),
+        ),
+        (&[Waiting, Waiting], "All 2 images need a sync.".to_owned()),
+        (
+            &[NotPublished, Imported],
+            "All published images are in sync; 1 image is not published.".to_owned(),
+        ),
+        (
+            &[NotPublished],
+            format!("No RunWhen Local image is published. {unknown}"),
+        ),
+        (&[Failed], "The image could not be imported.".to_owned()),
+        (
+            &[Failed, Waiting, UpToDate],
+            "1 of 3 images could not be imported.".to_owned(),
+        ),
+        (
+            &[Unknown, Unknown],
+            format!("None of the 2 images could be checked. {unknown}"),
+        ),
+        (
+            &[Failed, Uncertain, Unknown, UpToDate],
+            format!(
+                "1 of 4 images could not be imported, 1 could not be confirmed after the import, 1 could not be checked. {unknown}"
+            ),
+        ),
+    ] {
+        assert_eq!(
+            summary::headline(&report(states, "")),
+            headline,
+            "{states:?}"
+        );
+    }
+}
+
+#[test]
+fn page_shows_every_state_and_escapes_texts() {
+    let page = html(&report(&State::ALL, HOSTILE)).unwrap();
+    for state in State::ALL {
+        assert!(page.contains(&format!("data-state=\"{}\"", state.name())));
+    }
+    assert_eq!(page.matches("<script>").count(), 1);
+    for shown in [
+        &digest(0xab).to_string(),
+        &digest(0xcd).to_string(),
+        "myacr.azurecr.io/runwhen/failed:1.2",
+        "ghcr.io/x/failed:1.2",
+        "a|b &lt;script&gt;",
+        "Not imported because",
+    ] {
+        assert!(page.contains(shown), "{shown}");
+    }
+}
+
+#[test]
+fn page_without_images_is_whole() {
+    let page = html(&report(&[], "")).unwrap();
+    assert!(page.contains("There was nothing to check."), "{page}");
+    assert!(page.ends_with("</html>\n"), "{page}");
+}
+
+#[test]
+fn link_to_the_portal_is_shown_if_the_page_is_known() {
+    let mut report = report(&[State::UpToDate], "");
+    assert!(!html(&report).unwrap().contains("portal"));
+    report.registry_page = Some("https://portal.azure.com/#resource/a".to_owned());
+    let page = html(&report).unwrap();
+    assert!(
+        page.contains("href=\"https://portal.azure.com/#resource/a\""),
+        "{page}"
+    );
+}
+
+#[test]
+fn bars_of_the_timeline_are_on_its_axis() {
+    let timeline = timeline(&report(&[State::Imported, State::Failed], "")).unwrap();
+    let bars = timeline
+        .bars
+        .iter()
+        .map(|bar| (bar.state, bar.x, bar.width));
+    let bars: Vec<_> = bars.collect();
+    // 200 ms and 1700 ms of 2345 ms.
+    assert_eq!(
+        bars,
+        [("check", 0, 85), ("imported", 85, 639), ("failed", 85, 639)]
+    );
+    assert_eq!(timeline.end, "2.3 s");
+    assert!(super::timeline::timeline(&report(&[State::UpToDate], "")).is_none());
+}
