@@ -30,7 +30,7 @@ fn sli_command() -> Command {
 fn taskset_command() -> Command {
     let about = "Syncs RunWhen images into a registry and reports on it.";
     let stdout = "the report as Markdown; everything else goes to stderr";
-    let reports = ", sync-report.md, sync-report.html";
+    let reports = ", sync-report.md, sync-report.html, report.junit.xml";
     command(Program::Taskset, stdout, reports).about(about)
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::time::SystemTime;
 
 use acr_sync_core::config::Config;
-use acr_sync_core::report::{FOLDER, Place, Report, artifacts, folder, html, markdown};
+use acr_sync_core::report::{FOLDER, Place, Report, artifacts, folder, html, junit, markdown};
 use anyhow::Context as _;
 
 use crate::files;
@@ -41,14 +41,22 @@ pub(crate) fn write_artifacts(config: &Config, report: &Report) -> anyhow::Resul
     written
 }
 
-/// Writes `sync-report.md` and `sync-report.html`. Robot Framework itself writes a `report.html`.
+/// Writes the reports for people and pipelines. Robot Framework itself writes a `report.html`.
 pub(crate) fn write_reports(config: &Config, report: &Report) -> anyhow::Result<()> {
     let Some(folder) = &config.output_dir else {
         return Ok(());
     };
     let folder = folder.join(&report.folder);
-    files::write(&folder.join("sync-report.md"), &markdown(report)?)?;
-    files::write(&folder.join("sync-report.html"), &html(report)?)
+    let files = [
+        ("sync-report.md", markdown(report)?),
+        ("sync-report.html", html(report)?),
+        ("report.junit.xml", junit(report)?),
+    ];
+    let mut written = Ok(());
+    for (name, content) in files {
+        written = written.and(files::write(&folder.join(name), &content));
+    }
+    written
 }
 
 /// Writes a result to stdout. A closed pipe is not an error.

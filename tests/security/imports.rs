@@ -95,6 +95,7 @@ fn output_is_only_text(ended: &Ended) {
         ("stderr", ended.stderr.clone()),
         ("sync-report.md", markdown.clone()),
         ("sync-report.html", html.clone()),
+        ("report.junit.xml", ended.report("report.junit.xml")),
         ("issues.json", ended.report("issues.json")),
         ("taskset.json", ended.report("taskset.json")),
     ];

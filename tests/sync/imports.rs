@@ -425,6 +425,19 @@ fn html_report_shows_digests_before_and_after_and_the_time_of_each_import() {
 }
 
 #[test]
+fn pipeline_gets_its_report_next_to_the_others() {
+    let world = world("outdated");
+    let waiting = run(TASKSET, &world).set("SYNC_IMAGES", "false").end();
+    let text = waiting.report("report.junit.xml");
+    assert!(
+        text.contains("tests=\"5\" failures=\"5\" errors=\"0\" skipped=\"0\""),
+        "{text}"
+    );
+    let synced = run(TASKSET, &world).end().report("report.junit.xml");
+    assert!(synced.contains("tests=\"5\" failures=\"0\""), "{synced}");
+}
+
+#[test]
 fn pipe_gets_no_progress_display() {
     let world = world("outdated");
     let ended = run(TASKSET, &world).end();

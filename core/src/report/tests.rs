@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::DateTime;
+use proptest::prelude::*;
 
 use super::state::State;
 use super::timeline::timeline;
@@ -48,7 +49,6 @@ fn problem(text: &str) -> Problem {
 fn row(state: State, text: &str) -> Row {
     let took = Duration::from_millis(1500);
     let absence = Absence {
-        reason: text.to_owned(),
         behind_since: None,
         advice: text.to_owned(),
     };
@@ -230,4 +230,53 @@ fn bars_of_the_timeline_are_on_its_axis() {
     );
     assert_eq!(timeline.end, "2.3 s");
     assert!(super::timeline::timeline(&report(&[State::UpToDate], "")).is_none());
+}
+
+#[test]
+fn pipeline_gets_a_failure_an_error_or_a_skip_for_each_state() {
+    let text = junit(&report(&State::ALL, HOSTILE)).unwrap();
+    let document = roxmltree::Document::parse(&text).unwrap();
+    let outcome = |name: &str| {
+        let mut cases = document
+            .descendants()
+            .filter(|node| node.has_tag_name("testcase"));
+        let case = cases.find(|case| case.attribute("name") == Some(&format!("{name}:1.2")));
+        let outcome = case.unwrap().first_element_child();
+        outcome.map(|outcome| outcome.tag_name().name().to_owned())
+    };
+    for (state, expected) in [
+        (State::Failed, Some("failure")),
+        (State::Unknown, Some("error")),
+        (State::Uncertain, Some("error")),
+        (State::Waiting, Some("failure")),
+        (State::NotPublished, Some("skipped")),
+        (State::Imported, None),
+        (State::UpToDate, None),
+    ] {
+        assert_eq!(outcome(state.name()).as_deref(), expected, "{state:?}");
+    }
+    let suites = document
+        .descendants()
+        .filter(|node| node.has_tag_name("testsuite"));
+    let suites: Vec<_> = suites.collect();
+    assert_eq!(suites.len(), 1);
+    for (name, count) in [
+        ("tests", "7"),
+        ("failures", "2"),
+        ("errors", "2"),
+        ("skipped", "1"),
+    ] {
+        assert_eq!(suites[0].attribute(name), Some(count), "{name}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn report_for_pipelines_is_xml_whatever_the_texts_contain(text in any::<String>()) {
+        let xml = junit(&report(&State::ALL, &text)).unwrap();
+        let parsed = roxmltree::Document::parse(&xml);
+        prop_assert!(parsed.is_ok(), "{parsed:?}\n{xml}");
+    }
 }
