@@ -23,12 +23,13 @@ pub(crate) async fn sli(session: &Session) -> anyhow::Result<Status> {
     let report = session.check_or_sync().await?;
     // The number is printed even if a file cannot be written.
     let files = outputs::write_artifacts(&session.config, &report);
-    if let Some(number) = report.metric() {
-        outputs::print(&format!("{number}\n"))?;
-    }
-    let status = session.push_metric(&report).await;
-    files?;
-    status
+    let number = report.metric();
+    let printed = number.map_or(Ok(()), |number| outputs::print(&format!("{number}\n")));
+    let status = match &printed {
+        Ok(()) => session.push_metric(&report).await,
+        Err(_) => Ok(report.status()),
+    };
+    session.finish(&report, printed.and(files).and(status))
 }
 
 /// The task: syncs the images that are missing or outdated, and reports.
@@ -38,9 +39,9 @@ pub(crate) async fn taskset(session: &Session) -> anyhow::Result<Status> {
     // The report is printed even if a file cannot be written, and written even if stdout is closed.
     let files = outputs::write_artifacts(&session.config, &report)
         .and(outputs::write_reports(&session.config, &report));
-    outputs::print(&markdown(&report)?)?;
-    files?;
-    Ok(report.status())
+    let printed = outputs::print(&markdown(&report)?);
+    let status = report.status();
+    session.finish(&report, printed.and(files).map(|()| status))
 }
 
 impl Session {
@@ -88,6 +89,17 @@ impl Session {
         let result = work(&run).await;
         self.progress.finish();
         result
+    }
+
+    /// Writes the metrics, which contain the exit code, as the last file.
+    pub(crate) fn finish(
+        &self,
+        report: &Report,
+        end: anyhow::Result<Status>,
+    ) -> anyhow::Result<Status> {
+        let status = *end.as_ref().unwrap_or(&Status::Internal);
+        let written = outputs::write_metrics(&self.config, report, status);
+        end.and_then(|status| written.map(|()| status))
     }
 
     /// Pushes the number if that is configured, and returns the status of the run.

@@ -22,11 +22,11 @@ const RANDOM: usize = 6;
 /// The age from which a temporary file is a leftover: writing takes less than a second.
 const OLD: Duration = Duration::from_secs(3600);
 
-/// A folder for results that cannot be written to.
+/// A folder or file for results that cannot be written to.
 #[derive(Debug)]
 pub(crate) struct NotWritable {
     variable: &'static str,
-    folder: PathBuf,
+    path: PathBuf,
     reason: String,
 }
 
@@ -34,12 +34,12 @@ impl std::fmt::Display for NotWritable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self {
             variable,
-            folder,
+            path,
             reason,
         } = self;
         write!(
             f,
-            "{variable}={folder:?} cannot be written to: {reason}; nothing was done; give a folder that can"
+            "{variable}={path:?} cannot be written to: {reason}; nothing was done; give a place that can"
         )
     }
 }
@@ -62,11 +62,34 @@ pub(crate) fn check_descriptors() -> anyhow::Result<()> {
 pub(crate) fn check_writable(variable: &'static str, folder: &Path) -> Result<(), NotWritable> {
     let not_writable = |error: io::Error| NotWritable {
         variable,
-        folder: folder.to_owned(),
+        path: folder.to_owned(),
         reason: error.to_string(),
     };
     std::fs::create_dir_all(folder).map_err(not_writable)?;
     temporary_file(folder).map(drop).map_err(not_writable)
+}
+
+/// Checks that a file can be written or replaced, before the run changes anything. Returns its folder.
+pub(crate) fn check_replaceable<'a>(
+    variable: &'static str,
+    file: &'a Path,
+) -> Result<&'a Path, NotWritable> {
+    if file.is_dir() {
+        return Err(NotWritable {
+            variable,
+            path: file.to_owned(),
+            reason: "it is a folder".to_owned(),
+        });
+    }
+    let folder = folder_of(file);
+    check_writable(variable, folder)?;
+    Ok(folder)
+}
+
+/// The folder of a file; `.` for a name without one.
+fn folder_of(file: &Path) -> &Path {
+    let parent = file.parent().filter(|parent| *parent != Path::new(""));
+    parent.unwrap_or(Path::new("."))
 }
 
 /// Removes old temporary files of runs that were killed while they wrote. The run does not need the space, so
@@ -115,7 +138,7 @@ fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
 /// Writes a temporary file in the same folder and renames it, so that a reader never sees a part of the file.
 pub(crate) fn write(path: &Path, content: &str) -> anyhow::Result<()> {
     let attempt = || -> anyhow::Result<()> {
-        let folder = path.parent().unwrap_or(Path::new("."));
+        let folder = folder_of(path);
         std::fs::create_dir_all(folder)?;
         let mut file = temporary_file(folder)?;
         file.write_all(content.as_bytes())?;

@@ -4,23 +4,29 @@ use std::io::{self, Write as _};
 use std::time::SystemTime;
 
 use acr_sync_core::config::Config;
-use acr_sync_core::report::{FOLDER, Place, Report, artifacts, folder, html, junit, markdown};
+use acr_sync_core::report::{
+    FOLDER, Place, Report, Status, artifacts, folder, html, junit, markdown, metrics,
+};
 use anyhow::Context as _;
 
 use crate::files;
 
 /// Checks that results can be written, and removes the temporary files of earlier runs that were killed.
 pub(crate) fn prepare_folders(config: &Config) -> Result<(), files::NotWritable> {
-    let (Some(output_dir), Some(temp_dir)) = (&config.output_dir, &config.temp_dir) else {
-        return Ok(());
-    };
-    let images = &config.images;
-    let (artifacts, own) = (output_dir.join(FOLDER), output_dir.join(folder(images)));
-    files::check_writable("OUTPUT_DIR", &artifacts)?;
-    files::check_writable("OUTPUT_DIR", &own)?;
-    files::check_writable("CODEBUNDLE_TEMP_DIR", temp_dir)?;
-    for folder in [output_dir, &artifacts, &own, temp_dir] {
-        files::remove_leftovers(folder, SystemTime::now());
+    let now = SystemTime::now();
+    if let (Some(output_dir), Some(temp_dir)) = (&config.output_dir, &config.temp_dir) {
+        let own = output_dir.join(folder(&config.images));
+        let artifacts = output_dir.join(FOLDER);
+        files::check_writable("OUTPUT_DIR", &artifacts)?;
+        files::check_writable("OUTPUT_DIR", &own)?;
+        files::check_writable("CODEBUNDLE_TEMP_DIR", temp_dir)?;
+        for folder in [output_dir, &artifacts, &own, temp_dir] {
+            files::remove_leftovers(folder, now);
+        }
+    }
+    if let Some(file) = &config.metrics_file {
+        let folder = files::check_replaceable("METRICS_FILE", file)?;
+        files::remove_leftovers(folder, now);
     }
     Ok(())
 }
@@ -57,6 +63,16 @@ pub(crate) fn write_reports(config: &Config, report: &Report) -> anyhow::Result<
         written = written.and(files::write(&folder.join(name), &content));
     }
     written
+}
+
+/// Writes the metrics of a run that ends with this status.
+pub(crate) fn write_metrics(
+    config: &Config,
+    report: &Report,
+    status: Status,
+) -> anyhow::Result<()> {
+    let file = config.metrics_file.as_ref();
+    file.map_or(Ok(()), |file| files::write(file, &metrics(report, status)))
 }
 
 /// Writes a result to stdout. A closed pipe is not an error.

@@ -14,6 +14,7 @@ from templates import render
 NOT_SET_BY_USERS = {
     "OUTPUT_DIR",
     "CODEBUNDLE_TEMP_DIR",
+    "METRICS_FILE",
     "AZURE_TENANT_ID",
     "AZURE_CLIENT_ID",
     "AZURE_SUBSCRIPTION_ID",

@@ -24,11 +24,10 @@ pub(super) async fn sync(session: &Session, format: Format) -> anyhow::Result<St
 pub(super) fn finish(session: &Session, report: &Report, format: Format) -> anyhow::Result<Status> {
     let files = outputs::write_artifacts(&session.config, report)
         .and(outputs::write_reports(&session.config, report));
-    outputs::print(&match format {
+    let printed = outputs::print(&match format {
         Format::Text => text(report),
         Format::Json => json(report),
         Format::Markdown => markdown(report)?,
-    })?;
-    files?;
-    Ok(report.status())
+    });
+    session.finish(report, printed.and(files).map(|()| report.status()))
 }

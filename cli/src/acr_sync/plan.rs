@@ -48,15 +48,13 @@ pub(super) async fn plan(
     session.progress.show();
     let (plan, report) = session.check().await?;
     let file = planned::file(&session.config, &plan, &report);
-    if let Some(path) = path {
-        files::write(path, &file.text())?;
-    }
-    outputs::print(&match format {
+    let written = path.map_or(Ok(()), |path| files::write(path, &file.text()));
+    let printed = outputs::print(&match format {
         Format::Text => text(&report),
         Format::Json => file.text(),
         Format::Markdown => markdown(&report)?,
-    })?;
-    Ok(report.status())
+    });
+    session.finish(&report, printed.and(written).map(|()| report.status()))
 }
 
 /// Imports what a plan says, where nothing has moved since.

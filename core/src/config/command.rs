@@ -8,6 +8,7 @@ use super::{Variable, variables};
 const LEFT_OUT: &[&str] = &[
     variables::OUTPUT_DIR.variable.name,
     variables::CODEBUNDLE_TEMP_DIR.variable.name,
+    variables::METRICS_FILE.variable.name,
     variables::LOG_LEVEL.variable.name,
     variables::AZURE_TENANT_ID.variable.name,
     variables::AZURE_CLIENT_ID.variable.name,

@@ -196,6 +196,8 @@ pub struct Config {
     pub output_dir: Option<PathBuf>,
     /// The folder of the artifact that the original wrote to its working folder.
     pub temp_dir: Option<PathBuf>,
+    /// The file for the results in Prometheus's text format.
+    pub metrics_file: Option<PathBuf>,
     /// Whether images that need a sync when the run ends have an exit code of their own.
     pub fail_on_outdated: bool,
     /// The longest duration of the whole run.
@@ -396,6 +398,7 @@ impl Reader<'_> {
             login: found_login,
             temp_dir: Some(temp.or_else(|| output.clone())),
             output_dir: Some(output),
+            metrics_file: Some(self.read(&variables::METRICS_FILE)),
             fail_on_outdated: self.read(&variables::FAIL_ON_OUTDATED),
             timeout: self.read(&variables::TIMEOUT_SECONDS),
             log_level: self.read(&variables::LOG_LEVEL),

@@ -47,6 +47,7 @@ impl Config {
             network,
             metric_push,
             command: _,
+            metrics_file: _,
         } = self;
         let Target {
             registry: _,

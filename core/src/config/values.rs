@@ -34,6 +34,18 @@ pub(super) fn folder(text: &str) -> Result<PathBuf, String> {
     Ok(text.into())
 }
 
+/// A file that the run writes.
+pub(super) fn output_file(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if text.contains('\u{fffd}') {
+        return Err("the file's name must be UTF-8".to_owned());
+    }
+    if text.ends_with('/') || path.file_name().is_none() {
+        return Err("it must be the path of a file".to_owned());
+    }
+    Ok(path)
+}
+
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),

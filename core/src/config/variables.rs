@@ -281,6 +281,13 @@ settings! {
         )
         .unset_means("OUTPUT_DIR");
 
+        METRICS_FILE: PathBuf = Setting::new(
+            "METRICS_FILE",
+            "FILE",
+            values::output_file,
+            "Also write the results to this file in Prometheus's text format; node_exporter reads files that end in .prom.",
+        );
+
         TIMEOUT_SECONDS: Duration = Setting::new(
             "TIMEOUT_SECONDS",
             "SECONDS",

@@ -27,6 +27,16 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// All names.
+    pub const NAMES: [&str; 6] = [
+        "UpToDate",
+        "Missing",
+        "Outdated",
+        "Drifted",
+        "NotPublished",
+        "Unknown",
+    ];
+
     /// The name in reports and artifacts.
     pub fn name(&self) -> &'static str {
         match self {

@@ -49,7 +49,6 @@ fn problem(text: &str) -> Problem {
 fn row(state: State, text: &str) -> Row {
     let took = Duration::from_millis(1500);
     let absence = Absence {
-        behind_since: None,
         advice: text.to_owned(),
     };
     let (verdict, done) = match state {
@@ -270,6 +269,47 @@ fn pipeline_gets_a_failure_an_error_or_a_skip_for_each_state() {
     }
 }
 
+#[test]
+fn number_that_is_not_known_has_no_sample() {
+    let known = metrics(
+        &report(&[State::Waiting, State::UpToDate], "x"),
+        Status::Complete,
+    );
+    let name = "acr_sync_outdated_images{program=\"taskset\",registry=\"x\"";
+    assert!(
+        known
+            .lines()
+            .any(|line| line.starts_with(name) && line.ends_with("} 1")),
+        "{known}"
+    );
+    let unknown = metrics(
+        &report(&[State::Unknown, State::Waiting], "x"),
+        Status::Unknown,
+    );
+    let sample = |line: &str| !line.starts_with('#') && line.contains("outdated_images");
+    assert!(!unknown.lines().any(sample), "{unknown}");
+    for end in [
+        "verdict=\"Unknown\"} 1",
+        "verdict=\"Drifted\"} 1",
+        "images=\"\"} 3",
+    ] {
+        assert!(
+            unknown.lines().any(|line| line.ends_with(end)),
+            "{end}\n{unknown}"
+        );
+    }
+}
+
+#[test]
+fn every_image_is_counted_under_one_verdict() {
+    let text = metrics(&report(&State::ALL, ""), Status::Unknown);
+    let samples = text
+        .lines()
+        .filter(|line| line.starts_with("acr_sync_images{"));
+    let values = samples.filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok());
+    assert_eq!(values.sum::<usize>(), State::ALL.len());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
@@ -278,5 +318,12 @@ proptest! {
         let xml = junit(&report(&State::ALL, &text)).unwrap();
         let parsed = roxmltree::Document::parse(&xml);
         prop_assert!(parsed.is_ok(), "{parsed:?}\n{xml}");
+    }
+
+    #[test]
+    fn sample_is_one_line_whatever_the_labels_contain(text in any::<String>()) {
+        let lines = metrics(&report(&State::ALL, ""), Status::Unknown).matches('\n').count();
+        let with_text = metrics(&report(&State::ALL, &text), Status::Unknown);
+        prop_assert_eq!(with_text.matches('\n').count(), lines);
     }
 }
