@@ -49,6 +49,7 @@ fn problem(text: &str) -> Problem {
 fn row(state: State, text: &str) -> Row {
     let took = Duration::from_millis(1500);
     let absence = Absence {
+        reason: text.to_owned(),
         advice: text.to_owned(),
     };
     let (verdict, done) = match state {
