@@ -6,6 +6,10 @@
 #
 # `az acr build` does not have BuildKit, so this file uses only what every builder understands. A test checks this.
 #
+# The context has no .git. For the commit and the date in --version, also give
+#
+#   --build-arg SOURCE_COMMIT="$(git rev-parse HEAD)" --build-arg SOURCE_DATE_EPOCH="$(git log -1 --format=%ct)"
+#
 # Both base images can be pinned by digest. Find the digest of each, and give it after the tag:
 #
 #   docker buildx imagetools inspect docker.io/library/rust:1.89-bookworm --format '{{.Manifest.Digest}}'
@@ -20,9 +24,11 @@ ARG BASE_IMAGE=ghcr.io/runwhen-contrib/rw-base-runtime:latest
 FROM ${RUST_IMAGE} AS build
 WORKDIR /source
 COPY . .
-RUN cargo build --release --locked --package sli --package taskset \
-    && install -D --target-directory=/out --strip target/release/sli target/release/taskset \
-    && /out/sli --version && /out/taskset --version
+ARG SOURCE_COMMIT=
+ARG SOURCE_DATE_EPOCH=
+RUN cargo build --release --locked --package sli --package taskset --package acr-sync \
+    && install -D --target-directory=/out --strip target/release/sli target/release/taskset target/release/acr-sync \
+    && /out/sli --version && /out/taskset --version && /out/acr-sync --version
 
 FROM ${BASE_IMAGE}
 # Not on PATH, because util-linux also has a program `taskset`.

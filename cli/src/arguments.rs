@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use acr_sync_core::config::{Config, Program};
 use clap::Command;
 
-use crate::settings;
+use crate::{settings, version};
 
 /// The configuration of `sli`. Without one, returns the exit code; the reason is printed already.
 pub(crate) fn sli() -> Result<Config, ExitCode> {
@@ -23,15 +23,33 @@ fn read(program: Program, command: Command) -> Result<Config, ExitCode> {
 
 fn sli_command() -> Command {
     let about = "Prints the number of RunWhen images that need a sync to a registry.";
+    let examples = [
+        ("sli --registry-name myacr", "print the number"),
+        (
+            "sli --sync-images --output-dir out",
+            "import, then print the number",
+        ),
+        ("sli --log-format json 2> log.jsonl", "a log for programs"),
+    ];
     let stdout = "one number, or nothing when something is unknown; everything else goes to stderr";
-    command(Program::Sli, stdout, "").about(about)
+    let command = command(Program::Sli, stdout, "").about(about);
+    settings::with_examples(command, &examples)
 }
 
 fn taskset_command() -> Command {
     let about = "Syncs RunWhen images into a registry and reports on it.";
+    let examples = [
+        ("taskset --registry-name myacr", "import what is missing"),
+        ("taskset --sync-images=false", "only check"),
+        (
+            "taskset --exclude-images 'runner,otel*'",
+            "leave two images out",
+        ),
+    ];
     let stdout = "the report as Markdown; everything else goes to stderr";
     let reports = ", sync-report.md, sync-report.html, report.junit.xml";
-    command(Program::Taskset, stdout, reports).about(about)
+    let command = command(Program::Taskset, stdout, reports).about(about);
+    settings::with_examples(command, &examples)
 }
 
 fn command(program: Program, stdout: &str, reports: &str) -> Command {
@@ -48,8 +66,9 @@ fn command(program: Program, stdout: &str, reports: &str) -> Command {
         settings::rules_help(),
     );
     Command::new(name)
-        .version(env!("CARGO_PKG_VERSION"))
-        .after_help(after_help)
+        .version(version::SHORT)
+        .long_version(version::LONG)
+        .after_long_help(after_help)
         .args(settings::flags(program))
 }
 
@@ -80,6 +99,7 @@ mod tests {
             for status in Status::ALL {
                 assert!(help.contains(status.meaning()));
             }
+            settings::assert_short_help_fits(command);
         }
     }
 }

@@ -23,6 +23,7 @@ pub(crate) async fn sli(session: &Session) -> anyhow::Result<Status> {
     let report = session.check_or_sync().await?;
     // The number is printed even if a file cannot be written.
     let files = outputs::write_artifacts(&session.config, &report);
+    session.close(&report, &files, "sli.json");
     let number = report.metric();
     let printed = number.map_or(Ok(()), |number| outputs::print(&format!("{number}\n")));
     let status = match &printed {
@@ -39,6 +40,7 @@ pub(crate) async fn taskset(session: &Session) -> anyhow::Result<Status> {
     // The report is printed even if a file cannot be written, and written even if stdout is closed.
     let files = outputs::write_artifacts(&session.config, &report)
         .and(outputs::write_reports(&session.config, &report));
+    session.close(&report, &files, outputs::MARKDOWN);
     let printed = outputs::print(&markdown(&report)?);
     let status = report.status();
     session.finish(&report, printed.and(files).map(|()| status))
@@ -100,6 +102,14 @@ impl Session {
         let status = *end.as_ref().unwrap_or(&Status::Internal);
         let written = outputs::write_metrics(&self.config, report, status);
         end.and_then(|status| written.map(|()| status))
+    }
+
+    /// Logs the last line about the results, before they are printed: stdout of a pod ends with them.
+    pub(crate) fn close(&self, report: &Report, written: &anyhow::Result<()>, file: &str) {
+        let folder = self.config.output_dir.as_ref();
+        let folder = folder.filter(|_| written.is_ok());
+        let path = folder.map(|folder| folder.join(&report.folder).join(file));
+        log::closing(report, path.as_deref());
     }
 
     /// Pushes the number if that is configured, and returns the status of the run.

@@ -14,6 +14,7 @@ mod outputs;
 mod progress;
 mod settings;
 mod signal;
+mod version;
 
 use std::process::ExitCode;
 
@@ -55,7 +56,10 @@ fn execute(
     command: impl AsyncFnOnce(&Session) -> anyhow::Result<Status>,
 ) -> ExitCode {
     let progress = Progress::new();
-    log::start(&config.log_level, progress.display());
+    log::start(&log::Settings::of(&config), progress.display());
+    for mistyped in &config.mistyped {
+        tracing::warn!("{mistyped}");
+    }
     let status = run(config, progress, command).unwrap_or_else(|error| {
         tracing::error!("{error:#}");
         if is_mistake(&error) {

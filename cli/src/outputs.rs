@@ -11,6 +11,9 @@ use anyhow::Context as _;
 
 use crate::files;
 
+/// The report as text.
+pub(crate) const MARKDOWN: &str = "sync-report.md";
+
 /// Checks that results can be written, and removes the temporary files of earlier runs that were killed.
 pub(crate) fn prepare_folders(config: &Config) -> Result<(), files::NotWritable> {
     let now = SystemTime::now();
@@ -54,7 +57,7 @@ pub(crate) fn write_reports(config: &Config, report: &Report) -> anyhow::Result<
     };
     let folder = folder.join(&report.folder);
     let files = [
-        ("sync-report.md", markdown(report)?),
+        (MARKDOWN, markdown(report)?),
         ("sync-report.html", html(report)?),
         ("report.junit.xml", junit(report)?),
     ];

@@ -4,21 +4,27 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use acr_sync_core::run::{
-    Action, CopyProgress, Ending, Entry, Event, Method, Outcome, Step, Verdict,
-};
+use acr_sync_core::run::{Action, CopyProgress, Event, Method, Outcome, Plan, Step};
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::log::ImageLine;
 
 /// Hidden until it is shown, and always if stderr is not a terminal.
 pub(crate) struct Progress {
     display: MultiProgress,
     bar: ProgressBar,
-    copies: Mutex<Copies>,
+    state: Mutex<State>,
 }
 
-/// The images that are or were copied.
 #[derive(Default)]
-struct Copies {
+struct State {
+    /// The lists of images that are not known yet.
+    lists: usize,
+    /// The images of the lists that are known.
+    images: usize,
+    /// The lines of the images that are being imported.
+    lines: BTreeMap<String, ImageLine>,
+    // The images that are or were copied.
     bars: BTreeMap<String, ProgressBar>,
     read: BTreeMap<String, u64>,
     begun: Option<Instant>,
@@ -32,7 +38,7 @@ impl Progress {
         Self {
             display,
             bar,
-            copies: Mutex::default(),
+            state: Mutex::default(),
         }
     }
 
@@ -56,56 +62,84 @@ impl Progress {
     /// Logs an event and updates the display.
     pub(crate) fn update(&self, event: Event<'_>) {
         match event {
-            Event::Checking(0) | Event::Importing(0) => {}
-            Event::Checking(count) => {
-                tracing::info!("checking {count} images");
-                // The chart's images are added to those that are being checked.
-                let known = self.bar.length().unwrap_or_default();
-                self.write("checking", known + count as u64);
+            Event::Listing(count) => self.change(|state| state.lists = count),
+            Event::Listed(count) => self.listed(count),
+            Event::Checked(_) => {
+                self.bar.inc(1);
+                self.write("checking");
             }
             Event::Planned(plan) => {
-                plan.entries.iter().for_each(log_entry);
-                for undiscovered in &plan.undiscovered {
-                    let reason = undiscovered.problem.fact();
-                    tracing::warn!("{}: Unknown: {reason}", undiscovered.what);
-                }
+                plan.entries
+                    .iter()
+                    .for_each(|entry| ImageLine::checked(entry).log());
+                log_undiscovered(plan);
             }
-            Event::Importing(count) => {
-                tracing::info!("importing {count} images");
-                self.bar.set_position(0);
-                self.write("importing", count as u64);
-            }
-            Event::Checked(_) => self.advance("checking"),
+            Event::Importing(plan) => self.importing(plan),
             Event::Copying(action, progress) => self.copying(action, progress),
             Event::Imported(action, outcome) => {
-                self.end_copy(action, outcome);
-                self.advance("importing");
-                log_import(action, outcome);
+                let line = self.end_copy(action, outcome);
+                self.bar.inc(1);
+                self.write("importing");
+                if let Some(line) = line {
+                    line.imported(outcome).log();
+                }
             }
         }
     }
 
-    fn advance(&self, activity: &str) {
-        self.bar.inc(1);
-        self.write(activity, self.bar.length().unwrap_or_default());
+    /// The number of images is shown when all lists are known, so that it does not grow.
+    fn listed(&self, count: usize) {
+        let total = self.change(|state| {
+            state.lists = state.lists.saturating_sub(1);
+            state.images += count;
+            (state.lists == 0).then_some(state.images)
+        });
+        if let Some(total) = total {
+            tracing::info!("checking {}", images(total));
+            self.bar.set_length(total as u64);
+        }
+        self.write("checking");
     }
 
-    /// The line of all images, with the bytes and the rate of copies.
-    fn write(&self, activity: &str, count: u64) {
-        self.bar.set_length(count);
+    /// An image that is imported has its line when the import ends.
+    fn importing(&self, plan: &Plan) {
+        let mut count = 0;
+        for entry in &plan.entries {
+            let line = ImageLine::checked(entry);
+            match &entry.step {
+                Step::Import(action) => {
+                    count += 1;
+                    self.change(|state| state.lines.insert(action.short_name(), line));
+                }
+                Step::Nothing | Step::Blocked(_) => line.log(),
+            }
+        }
+        log_undiscovered(plan);
+        if count > 0 {
+            tracing::info!("importing {}", images(count));
+            self.bar.set_position(0);
+            self.bar.set_length(count as u64);
+            self.write("importing");
+        }
+    }
+
+    /// The line of all images, with the bytes and the rate of state.
+    fn write(&self, activity: &str) {
         let done = self.bar.position();
-        let bytes = self.change(|copies| copies.total());
+        let of = self.bar.length().map(|count| format!(" of {count}"));
+        let of = of.unwrap_or_default();
+        let bytes = self.change(|state| state.total());
         self.bar
-            .set_message(format!("{activity} images: {done} of {count} done{bytes}"));
+            .set_message(format!("{activity} images: {done}{of} done{bytes}"));
     }
 
     /// The line of one image.
     fn copying(&self, action: &Action, progress: CopyProgress) {
         let name = action.short_name();
-        self.change(|copies| {
-            copies.begun.get_or_insert_with(Instant::now);
-            copies.read.insert(name.clone(), progress.read);
-            let bar = copies.bars.entry(name.clone()).or_insert_with(|| {
+        self.change(|state| {
+            state.begun.get_or_insert_with(Instant::now);
+            state.read.insert(name.clone(), progress.read);
+            let bar = state.bars.entry(name.clone()).or_insert_with(|| {
                 let bar = self.display.add(ProgressBar::new(0));
                 bar.set_style(style(
                     "  {msg:40!} {bar:20} {bytes}/{total_bytes} {bytes_per_sec}",
@@ -116,30 +150,32 @@ impl Progress {
             bar.set_length(progress.total);
             bar.set_position(progress.done);
         });
-        self.write("importing", self.bar.length().unwrap_or_default());
+        self.write("importing");
     }
 
-    fn end_copy(&self, action: &Action, outcome: &Outcome) {
+    /// Removes the line of one image. Returns its line for the log.
+    fn end_copy(&self, action: &Action, outcome: &Outcome) -> Option<ImageLine> {
         let name = action.short_name();
-        self.change(|copies| {
+        self.change(|state| {
             if let Method::Copy(copied) = outcome.attempt.method {
-                copies.begun.get_or_insert_with(Instant::now);
-                copies.read.insert(name.clone(), copied.bytes_sent);
+                state.begun.get_or_insert_with(Instant::now);
+                state.read.insert(name.clone(), copied.bytes_sent);
             }
-            if let Some(bar) = copies.bars.remove(&name) {
+            if let Some(bar) = state.bars.remove(&name) {
                 bar.finish_and_clear();
                 self.display.remove(&bar);
             }
-        });
+            state.lines.remove(&name)
+        })
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut Copies) -> T) -> T {
-        change(&mut self.copies.lock().unwrap_or_else(PoisonError::into_inner))
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl Copies {
-    /// `, 12.3 MiB copied (4.5 MiB/s)`; empty without copies.
+impl State {
+    /// `, 12.3 MiB copied (4.5 MiB/s)`; empty without state.
     fn total(&self) -> String {
         let Some(begun) = self.begun else {
             return String::new();
@@ -157,43 +193,15 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// Logs everything known about an image in one line. The issues that follow do not repeat it.
-fn log_entry(entry: &Entry) {
-    let mut line = format!(
-        "{}: {}: {}",
-        entry.observed.short_name(),
-        entry.verdict.name(),
-        entry.reason()
-    );
-    if let Step::Blocked(problem) = &entry.step {
-        line.push_str(&format!("; {}", problem.fact()));
-    }
-    if let Some(note) = &entry.note {
-        line.push_str(&format!("; {note}"));
-    }
-    match (&entry.verdict, &entry.step) {
-        (Verdict::Unknown(_) | Verdict::NotPublished(_), _) | (_, Step::Blocked(_)) => {
-            tracing::warn!("{line}");
-        }
-        (
-            Verdict::UpToDate | Verdict::Missing | Verdict::Outdated | Verdict::Drifted,
-            Step::Nothing | Step::Import(_),
-        ) => tracing::info!("{line}"),
+fn log_undiscovered(plan: &Plan) {
+    for one in &plan.undiscovered {
+        ImageLine::undiscovered(&one.what, &one.problem).log();
     }
 }
 
-fn log_import(action: &Action, outcome: &Outcome) {
-    let name = action.short_name();
-    let seconds = outcome.duration.as_secs_f64();
-    let (noun, done) = match outcome.attempt.method {
-        Method::Import => ("import", "imported"),
-        Method::Copy(_) => ("copy", "copied"),
-    };
-    match &outcome.attempt.ending {
-        Ending::Imported => tracing::info!("{name}: {done} and verified in {seconds:.1} s"),
-        Ending::Uncertain(problem) => {
-            tracing::warn!("{name}: {noun} not confirmed: {}", problem.fact());
-        }
-        Ending::Failed(problem) => tracing::warn!("{name}: {noun} failed: {}", problem.fact()),
+fn images(count: usize) -> String {
+    match count {
+        1 => "1 image".to_owned(),
+        _ => format!("{count} images"),
     }
 }

@@ -180,6 +180,12 @@ Suite Initialization
     ...    pattern=.*
     ...    example=all
     ...    default=all
+    ${EXCLUDE_IMAGES}=    RW.Core.Import User Variable    EXCLUDE_IMAGES
+    ...    type=string
+    ...    description=Images to leave out, by the last part of their name or the whole repository, separated by commas; a name may begin or end with *.
+    ...    pattern=.*
+    ...    example=opentelemetry-collector
+    ...    default=
     ${REF}=    RW.Core.Import User Variable    REF
     ...    type=string
     ...    description=The branch of the CodeCollections, as used in their tags (main in main-latest).
@@ -361,6 +367,7 @@ Suite Initialization
     ...    COPY_REFERRERS=${COPY_REFERRERS}
     ...    COPY_CONCURRENCY=${COPY_CONCURRENCY}
     ...    IMAGES=${IMAGES}
+    ...    EXCLUDE_IMAGES=${EXCLUDE_IMAGES}
     ...    REF=${REF}
     ...    SYNC_REF_LATEST=${SYNC_REF_LATEST}
     ...    CODECOLLECTION_SOURCE=${CODECOLLECTION_SOURCE}

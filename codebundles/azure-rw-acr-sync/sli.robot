@@ -75,6 +75,11 @@ Check Category
     Check Once
     ${name}=    Evaluate    $setting.replace("-", "_")
     ${category}=    Evaluate    $CHECK["result"].get("categories", {}).get($name)
+    ${excluded}=    Evaluate    [image for image in $CHECK["result"].get("excluded", []) if image["category"] == $name]
+    # Without any image the program reports a mistake in the settings.
+    IF    $category is None and $excluded and $CHECK["result"]["counts"]["total"] > 0
+        Pass Execution    EXCLUDE_IMAGES excludes the ${title} images
+    END
     IF    $category is None or $category["needs_sync"] is None or $category["counts"]["failed"] > 0
         ${reason}=    Reason Of Check    ${name}
         Fail    ${reason}
@@ -135,6 +140,12 @@ Suite Initialization
     ...    pattern=.*
     ...    example=all
     ...    default=all
+    ${EXCLUDE_IMAGES}=    RW.Core.Import User Variable    EXCLUDE_IMAGES
+    ...    type=string
+    ...    description=Images to leave out, by the last part of their name or the whole repository, separated by commas; a name may begin or end with *.
+    ...    pattern=.*
+    ...    example=opentelemetry-collector
+    ...    default=
     ${REF}=    RW.Core.Import User Variable    REF
     ...    type=string
     ...    description=The branch of the CodeCollections, as used in their tags (main in main-latest).
@@ -323,6 +334,7 @@ Suite Initialization
     ...    COPY_REFERRERS=${COPY_REFERRERS}
     ...    COPY_CONCURRENCY=${COPY_CONCURRENCY}
     ...    IMAGES=${IMAGES}
+    ...    EXCLUDE_IMAGES=${EXCLUDE_IMAGES}
     ...    REF=${REF}
     ...    SYNC_REF_LATEST=${SYNC_REF_LATEST}
     ...    CODECOLLECTION_SOURCE=${CODECOLLECTION_SOURCE}

@@ -10,7 +10,7 @@ use crate::catalog::Catalog;
 use crate::chart;
 use crate::config::{CodeCollectionSource, Config};
 use crate::destination::Destination;
-use crate::discover::{self, Category, Desired, Owner, Undiscovered};
+use crate::discover::{self, Category, Desired, Excluded, Exclusions, Owner, Undiscovered};
 use crate::event::{Event, OnEvent};
 use crate::name::Repository;
 use crate::observe::{Observed, Observer};
@@ -34,18 +34,37 @@ pub struct Check<'a> {
 pub struct Checked {
     pub observed: Vec<Observed>,
     pub undiscovered: Vec<Undiscovered>,
+    pub listed: Listed,
+}
+
+/// Where the images come from, and which are left out.
+#[derive(Default)]
+pub struct Listed {
     /// Name and version of the chart, if one was rendered.
     pub chart: Option<String>,
+    pub exclusions: Exclusions,
+}
+
+/// The images of one category.
+#[derive(Default)]
+struct Part {
+    observed: Vec<Observed>,
+    undiscovered: Vec<Undiscovered>,
+    excluded: Vec<Excluded>,
+    /// None if the list of images is not known.
+    listed: Option<Category>,
+    chart: Option<String>,
 }
 
 impl Check<'_> {
     /// Discovers and observes all images.
     pub async fn run(&self) -> Checked {
+        (self.on_event)(Event::Listing(self.config.images.len()));
         let sources = Sources::new(self.wire, self.config.source_logins.clone());
         let catalog = Catalog::new(self.config, self.wire);
         let mut likely = BTreeSet::new();
         if self.config.images.contains(&Category::CodeCollection) {
-            likely.extend(discover::known_codecollections(self.config));
+            likely.extend(discover::wanted_codecollections(self.config));
         }
         // The images of a chart are known later than the CodeCollections, and then use the same connections, unless each
         // image needs several requests.
@@ -63,15 +82,32 @@ impl Check<'_> {
                 sources.prepare(&image);
             }
         }
-        let ((), collections, mut checked) = tokio::join!(
+        let ((), collections, of_chart) = tokio::join!(
             self.destination.prepare(&likely, at_once),
             self.codecollections(&sources, &catalog, &likely),
             self.runwhen_local(&sources, &catalog),
         );
-        checked.observed.extend(collections.observed);
+        self.joined(collections, of_chart)
+    }
+
+    fn joined(&self, collections: Part, of_chart: Part) -> Checked {
+        let listed = [collections.listed, of_chart.listed];
+        let listed = listed.into_iter().flatten().collect();
+        let join = |one: Vec<Excluded>, other| one.into_iter().chain(other).collect();
+        let excluded = join(collections.excluded, of_chart.excluded);
         // The catalog comes before the chart, as in the plan.
-        checked.undiscovered.splice(0..0, collections.undiscovered);
-        checked
+        let mut undiscovered = collections.undiscovered;
+        undiscovered.extend(of_chart.undiscovered);
+        let mut observed = of_chart.observed;
+        observed.extend(collections.observed);
+        Checked {
+            observed,
+            undiscovered,
+            listed: Listed {
+                chart: of_chart.chart,
+                exclusions: discover::exclusions(self.config, excluded, &listed),
+            },
+        }
     }
 
     async fn codecollections(
@@ -79,36 +115,42 @@ impl Check<'_> {
         sources: &Sources,
         catalog: &Catalog,
         prepared: &BTreeSet<Repository>,
-    ) -> Checked {
-        if !self.config.images.contains(&Category::CodeCollection) {
-            return Checked::default();
+    ) -> Part {
+        let category = Category::CodeCollection;
+        if !self.config.images.contains(&category) {
+            return Part::default();
         }
+        let mut listed = Some(category);
         let (desired, undiscovered) = match self.config.codecollection_source {
             CodeCollectionSource::Tags => (discover::codecollections(self.config), Vec::new()),
             CodeCollectionSource::Catalog => match catalog.list().await {
                 Ok(listing) => discover::chosen_collections(self.config, listing),
                 Err(problem) => {
                     let catalog = discover::undiscovered_catalog(self.config, problem);
+                    listed = None;
                     (Vec::new(), vec![catalog])
                 }
             },
         };
+        let (desired, excluded) = discover::without_excluded(self.config, desired);
         let destinations = desired.iter().map(|desired| desired.destination.clone());
         let others = destinations.filter(|one| !prepared.contains(one)).collect();
         let ((), observed) = tokio::join!(
             self.destination.prepare(&others, 0),
             self.observe(sources, catalog, desired),
         );
-        Checked {
+        Part {
             observed,
             undiscovered,
+            excluded,
+            listed,
             chart: None,
         }
     }
 
-    async fn runwhen_local(&self, sources: &Sources, catalog: &Catalog) -> Checked {
+    async fn runwhen_local(&self, sources: &Sources, catalog: &Catalog) -> Part {
         if !self.config.images.contains(&Category::RunWhenLocal) {
-            return Checked::default();
+            return Part::default();
         }
         let (rendered, owners) = tokio::join!(
             chart::render(self.config, self.wire, sources),
@@ -116,18 +158,23 @@ impl Check<'_> {
         );
         match rendered {
             Ok(rendered) => {
-                let (desired, undiscovered) =
+                let (desired, undiscovered, excluded) =
                     discover::runwhen_local(self.config, &rendered.images, &owners, self.started);
-                Checked {
+                Part {
                     observed: self.observe(sources, catalog, desired).await,
                     undiscovered,
+                    excluded,
+                    listed: Some(Category::RunWhenLocal),
                     chart: Some(rendered.title),
                 }
             }
-            Err(problem) => Checked {
-                undiscovered: vec![discover::undiscovered_chart(self.config, problem)],
-                ..Checked::default()
-            },
+            Err(problem) => {
+                (self.on_event)(Event::Listed(0));
+                Part {
+                    undiscovered: vec![discover::undiscovered_chart(self.config, problem)],
+                    ..Part::default()
+                }
+            }
         }
     }
 
@@ -155,7 +202,7 @@ impl Check<'_> {
         catalog: &Catalog,
         desired: Vec<Desired>,
     ) -> Vec<Observed> {
-        (self.on_event)(Event::Checking(desired.len()));
+        (self.on_event)(Event::Listed(desired.len()));
         let observer = Observer {
             config: self.config,
             sources,

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use crate::apply::{ArmImporter, AutoImporter, CopyImporter, Importer, OnProgress, WithReferrers};
+use crate::check::Listed;
 use crate::config::{Config, SyncMethod};
 use crate::destination::Destination;
 use crate::event::Event;
@@ -93,12 +94,13 @@ impl Clients {
         &self,
         config: &Config,
         started: DateTime<Utc>,
-        chart: Option<String>,
+        listed: Listed,
         check_duration: Duration,
     ) -> RunInfo {
         let name = &config.target.registry;
         let registry = self.login_server(config).await;
         let id = self.destination.known_resource_id();
+        let Listed { chart, exclusions } = listed;
         RunInfo {
             program: config.program.name(),
             folder: folder(&config.images),
@@ -107,6 +109,7 @@ impl Clients {
             resource_name: name.resource_name().to_owned(),
             registry_page: id.and_then(|id| config.cloud.portal_page(id)),
             chart,
+            exclusions,
             started,
             duration: self.elapsed(),
             check_duration,

@@ -7,14 +7,16 @@ use crate::plan::{Action, Plan};
 /// An event of a run.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
-    /// The check of this many images begins, in addition to those that are being checked.
-    Checking(usize),
+    /// This many lists of images are read. Each ends with [`Event::Listed`].
+    Listing(usize),
+    /// A list has this many images, or none if it could not be read. Their check begins.
+    Listed(usize),
     /// An image was checked.
     Checked(&'a Observed),
-    /// All images were checked.
+    /// All images were checked, and the run imports none of them.
     Planned(&'a Plan),
-    /// The import of this many images begins.
-    Importing(usize),
+    /// All images were checked, and the imports of the plan begin.
+    Importing(&'a Plan),
     /// A copy continues.
     Copying(&'a Action, CopyProgress),
     /// An import or a copy ended.

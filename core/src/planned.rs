@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use futures_util::future::{join_all, try_join_all};
 
+use crate::check::Listed;
 use crate::clients::Clients;
 use crate::config::Config;
+use crate::discover::Exclusions;
 use crate::event::Event;
 use crate::name::{DestinationTag, Digest, ImageName, Tag};
 use crate::observe::{CHECK_TIMEOUT, SourceImage, SourceState};
@@ -74,7 +76,8 @@ impl Run<'_> {
         }
         let sources = Sources::new(&clients.wire, self.config.source_logins.clone());
         let imports: Vec<_> = file.imports().collect();
-        (self.on_event)(Event::Checking(imports.len()));
+        (self.on_event)(Event::Listing(1));
+        (self.on_event)(Event::Listed(imports.len()));
         let now = Now {
             destination,
             sources: &sources,
@@ -84,8 +87,11 @@ impl Run<'_> {
             entries: join_all(checked).await,
             undiscovered: Vec::new(),
         };
-        (self.on_event)(Event::Planned(&plan));
-        Ok(self.import(&clients, &plan, file.chart.clone()).await)
+        let listed = Listed {
+            chart: file.chart.clone(),
+            exclusions: Exclusions::default(),
+        };
+        Ok(self.import(&clients, &plan, listed).await)
     }
 }
 

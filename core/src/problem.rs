@@ -3,6 +3,8 @@
 //! A failure of one image is a [`Problem`] among the results of the other images, not an early return. Messages show
 //! `SIDE: CAUSE (METHOD URL: STATUS); ADVICE`, with the service's error code in the cause and the URL redacted.
 
+mod summary;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

@@ -94,6 +94,7 @@ fn environment(text: &str) -> Result<Config, String> {
     let inputs = Inputs {
         executable: "sli",
         subcommand: None,
+        names: &[],
         variable: &|name| variables.get(name).map(|value| (*value).to_owned()),
         file: &|_| Err(io::ErrorKind::NotFound.into()),
         docker_login: &|_, _| Ok(None),

@@ -5,7 +5,7 @@ mod explanation;
 use chrono::{DateTime, Utc};
 
 use crate::apply::apply;
-use crate::check::Check;
+use crate::check::{Check, Listed};
 use crate::clients::Clients;
 use crate::config::{Config, SyncMethod};
 use crate::observe::CHECK_TIMEOUT;
@@ -36,8 +36,9 @@ impl Run<'_> {
     /// If no connection can be set up at all. Every other failure is in the report.
     pub async fn check(&self) -> Result<(Plan, Report), SetupError> {
         let clients = Clients::new(self.config, &self.limit)?;
-        let (plan, chart) = self.plan(&clients, &self.limit, self.on_event).await;
-        let info = clients.run_info(self.config, self.started, chart, clients.elapsed());
+        let (plan, listed) = self.plan(&clients, &self.limit, self.on_event).await;
+        (self.on_event)(Event::Planned(&plan));
+        let info = clients.run_info(self.config, self.started, listed, clients.elapsed());
         let report = Report::new(&plan, None, info.await);
         Ok((plan, report))
     }
@@ -50,7 +51,7 @@ impl Run<'_> {
         let clients = Clients::new(self.config, &self.limit)?;
         // A source that stalls must not take the time that the imports of the other images need.
         let timeout = CHECK_TIMEOUT.min(self.config.timeout / 2);
-        let (plan, chart) = self
+        let (plan, listed) = self
             .plan(&clients, &self.limit.for_image(timeout), &|event| {
                 if self.config.sync_method != SyncMethod::Copy {
                     clients.prepare_import(event);
@@ -58,35 +59,30 @@ impl Run<'_> {
                 (self.on_event)(event);
             })
             .await;
-        Ok(self.import(&clients, &plan, chart).await)
+        Ok(self.import(&clients, &plan, listed).await)
     }
 
     /// Imports the images of a plan, and reports.
-    pub(crate) async fn import(
-        &self,
-        clients: &Clients,
-        plan: &Plan,
-        chart: Option<String>,
-    ) -> Report {
+    pub(crate) async fn import(&self, clients: &Clients, plan: &Plan, listed: Listed) -> Report {
         let check_duration = clients.elapsed();
-        (self.on_event)(Event::Importing(plan.actions().count()));
+        (self.on_event)(Event::Importing(plan));
         let on_progress = |action: &_, progress| (self.on_event)(Event::Copying(action, progress));
         let importer = clients.importer(self.config, plan, &on_progress);
         let on_outcome =
             |action: &_, outcome: &_| (self.on_event)(Event::Imported(action, outcome));
         let elapsed = || clients.elapsed();
         let outcomes = apply(plan, &*importer, &self.limit, &elapsed, &on_outcome).await;
-        let info = clients.run_info(self.config, self.started, chart, check_duration);
+        let info = clients.run_info(self.config, self.started, listed, check_duration);
         Report::new(plan, Some(&outcomes), info.await)
     }
 
-    /// Discovers and observes the images, and decides. Also returns name and version of the chart.
+    /// Discovers and observes the images, and decides. Also returns where the images come from.
     async fn plan(
         &self,
         clients: &Clients,
         limit: &Limit,
         on_event: OnEvent<'_>,
-    ) -> (Plan, Option<String>) {
+    ) -> (Plan, Listed) {
         let check = Check {
             config: self.config,
             wire: &clients.wire.limited(limit.clone()),
@@ -96,7 +92,6 @@ impl Run<'_> {
         };
         let checked = check.run().await;
         let plan = plan(checked.observed, checked.undiscovered);
-        on_event(Event::Planned(&plan));
-        (plan, checked.chart)
+        (plan, checked.listed)
     }
 }

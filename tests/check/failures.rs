@@ -220,7 +220,7 @@ fn retry_after_of_seconds_is_honoured() {
             retry_after: RetryAfter::Seconds(2),
         },
     );
-    let ended = run(SLI, &world).end();
+    let ended = run(SLI, &world).set("LOG_LEVEL", "debug").end();
     assert_eq!(ended.expect(0, &["trying again"]).stdout, "5\n");
     assert!(
         ended.took >= Duration::from_secs(2),
@@ -250,7 +250,7 @@ fn retry_after_of_days_ends_the_retries_at_once() {
 fn three_failed_requests_are_reported_and_retried() {
     let world = world();
     world.inject(one_list().times(3), status(500, ""));
-    let ended = run(SLI, &world).end();
+    let ended = run(SLI, &world).set("LOG_LEVEL", "debug").end();
     assert_eq!(
         ended.expect(0, &["500 Internal Server Error"]).stdout,
         "5\n"

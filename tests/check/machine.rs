@@ -68,7 +68,8 @@ fn proxy_that_requires_a_login_gets_each_request_once() {
     let address = world.proxy_url();
     let with = |login: &str| address.replace("http://", &format!("http://{login}"));
     for login in ["", "me:wrong-PASSWORD@"] {
-        let ended = run(SLI, &world).set("HTTPS_PROXY", with(login)).end();
+        let run = run(SLI, &world).set("HTTPS_PROXY", with(login));
+        let ended = run.set("LOG_LEVEL", "debug").end();
         ended.expect(
             3,
             &[
@@ -96,7 +97,7 @@ fn refusal_of_the_proxy_shows_status_and_port() {
     ] {
         let world = world();
         world.inject(Fault::on(SOURCE), ConnectionFault::TunnelRefused { code });
-        let ended = run(SLI, &world).end();
+        let ended = run(SLI, &world).set("LOG_LEVEL", "debug").end();
         let what = format!(
             "the proxy {} refused the CONNECT tunnel to {SOURCE}:443: {status}",
             world.proxy_url().trim_start_matches("http://")

@@ -4,6 +4,7 @@
 mod age;
 mod catalog;
 mod catalog_failures;
+mod exclusions;
 mod failures;
 mod issues;
 mod machine;

@@ -7,6 +7,7 @@ mod plan;
 mod reference;
 #[path = "../support/mod.rs"]
 mod support;
+mod version;
 
 use sandbox::{Sandbox, Scenario};
 

@@ -10,7 +10,7 @@ from declarations import configured, declared, documented, readme
 from templates import render
 
 # Variables that a user of the platform does not set: the wrappers or the worker set them, they are secrets there, or they
-# are for registries that are not in Azure, or for pipelines.
+# are for registries that are not in Azure, for pipelines, or for collectors of logs.
 NOT_SET_BY_USERS = {
     "OUTPUT_DIR",
     "CODEBUNDLE_TEMP_DIR",
@@ -26,6 +26,7 @@ NOT_SET_BY_USERS = {
     "REGISTRY_INSECURE",
     "DOCKER_CONFIG",
     "FAIL_ON_OUTDATED",
+    "LOG_FORMAT",
 }
 # Secrets of the environment that are not secrets of the platform.
 NOT_PLATFORM_SECRETS = {

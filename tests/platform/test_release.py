@@ -28,11 +28,11 @@ elif arguments[:1] == ["create"]:
 elif arguments[:1] == ["cp"]:
     folder = pathlib.Path(arguments[2])
     folder.mkdir()
-    for executable in ("sli", "taskset"):
+    for executable in ("sli", "taskset", "acr-sync"):
         (folder / executable).write_text("an executable")
 """
 # The real one needs cargo-cyclonedx; the stage `lint` runs it.
-SBOM = "#!/bin/bash\nmkdir -p $1 && echo '{}' >$1/sli.cdx.json && echo '{}' >$1/taskset.cdx.json\n"
+SBOM = "#!/bin/bash\nmkdir -p $1 && for name in sli taskset acr-sync; do echo '{}' >$1/$name.cdx.json; done\n"
 
 
 class Checkout:
@@ -48,6 +48,14 @@ class Checkout:
         for path, text in [(".ci/sbom", SBOM), ("bin/docker", PROGRAM), ("bin/gh", PROGRAM)]:
             (folder / path).write_text(text)
             (folder / path).chmod(0o755)
+
+        identity = ["-c", "user.name=someone", "-c", "user.email=someone@example.com", "-c", "commit.gpgsign=false"]
+        for arguments in (["init", "--quiet"], ["add", "LICENSE"], [*identity, "commit", "--quiet", "--message=a release"]):
+            subprocess.run(["git", *arguments], cwd=folder, check=True)
+
+    def git(self, *arguments):
+        ended = subprocess.run(["git", *arguments], cwd=self.folder, capture_output=True, text=True, check=True)
+        return ended.stdout.strip()
 
     def run(self, step, tag=None, architecture="amd64"):
         return subprocess.run(
@@ -83,11 +91,13 @@ def test_release_has_executables_images_sboms_and_checksums(checkout):
     files = {"SHA256SUMS", "images.txt"}
     for architecture in ("amd64", "arm64"):
         name = f"azure-rw-acr-sync-{version}-linux-{architecture}"
-        files |= {f"{name}.tar.gz", f"{name}-sli.cdx.json", f"{name}-taskset.cdx.json", f"{name}-base-images.txt"}
+        files |= {f"{name}.tar.gz", f"{name}-base-images.txt"}
+        files |= {f"{name}-{program}.cdx.json" for program in ("sli", "taskset", "acr-sync")}
         with tarfile.open(release / f"{name}.tar.gz") as tar:
             tar.extractall(checkout.folder / "unpacked", filter="data")
         unpacked = checkout.folder / "unpacked" / name
-        assert {path.name for path in unpacked.iterdir()} == {"sli", "taskset", "LICENSE", "README.md", "CHANGELOG.md"}
+        programs, documents = {"sli", "taskset", "acr-sync"}, {"LICENSE", "README.md", "CHANGELOG.md"}
+        assert {path.name for path in unpacked.iterdir()} == programs | documents
         assert len((release / f"{name}-base-images.txt").read_text().splitlines()) == 4
     assert {path.name for path in release.iterdir()} == files
     checked = subprocess.run(["sha256sum", "--check", "SHA256SUMS"], cwd=release, capture_output=True, text=True, check=True)
@@ -107,7 +117,9 @@ def test_images_of_a_release_are_built_from_pinned_images_with_sbom_and_provenan
         dockerfile = (root / call[call.index("--file") + 1]).read_text()
         given = [call[at + 1] for at, word in enumerate(call) if word == "--build-arg"]
         defaults = re.findall(r"^ARG (\w+=\S+)$", dockerfile, re.MULTILINE)
-        assert given == [f"{default}@{DIGEST}" for default in defaults]
+        # The context of the build does not contain .git.
+        source = [f"SOURCE_COMMIT={checkout.git('rev-parse', 'HEAD')}", f"SOURCE_DATE_EPOCH={checkout.git('log', '-1', '--format=%ct')}"]
+        assert given == source + [f"{default}@{DIGEST}" for default in defaults]
         assert call[call.index("--provenance") + 1] == "mode=max"
         assert re.fullmatch(r"type=sbom,generator=\S+@sha256:[0-9a-f]{64}", call[call.index("--attest") + 1])
         assert call[call.index("--tag") + 1].endswith(f":{checkout.version}-amd64")

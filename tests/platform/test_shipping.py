@@ -46,6 +46,18 @@ def test_dockerfile_has_a_build_stage_and_a_final_stage_without_root(root, name,
     assert not [value for what, value in final if what == "ADD"]
 
 
+@pytest.mark.parametrize("name", DOCKERFILES)
+def test_dockerfile_builds_every_executable_with_the_commit_of_its_source(root, name, tmp_path):
+    _, build, final = parsed(root, name, tmp_path)
+    (command,) = [value for what, value in build if what == "RUN"]
+    for program in ("sli", "taskset", "acr-sync"):
+        for part in (f"--package {program} ", f"target/release/{program} ", f"/out/{program} --version"):
+            assert part in f"{command} ", part
+    given = [value.split("=")[0] for what, value in build if what == "ARG"]
+    assert given == ["SOURCE_COMMIT", "SOURCE_DATE_EPOCH"]
+    assert ("COPY", "--from=build /out/ /opt/acr-sync/bin/") in final
+
+
 # Instructions, options and arguments that only BuildKit has: https://github.com/Azure/acr/issues/721.
 BUILDKIT_ONLY = re.compile(
     r"--(?:mount|network|security|chmod|link|parents|exclude|checksum|keep-git-dir|unpack|start-interval|platform)\b"

@@ -19,6 +19,11 @@ pub fn trials() -> Vec<Trial> {
             terminal_shows_progress,
         ),
         needs::test(
+            "terminal_shows_levels_in_colors_unless_no_color_is_set",
+            &[Need::tool("script", "bsdutils")],
+            terminal_shows_levels_in_colors_unless_no_color_is_set,
+        ),
+        needs::test(
             "terminal_shows_a_bar_for_each_copy",
             &[Need::tool("script", "bsdutils")],
             terminal_shows_a_bar_for_each_copy,
@@ -38,7 +43,11 @@ pub fn trials() -> Vec<Trial> {
 
 fn terminal_shows_progress() {
     let world = Sandbox::start(Scenario::default()).expect("a sandbox");
-    let text = on_a_terminal(&world, "import");
+    let text = on_a_terminal(&world, &[]);
+    // The number of all images is shown when it is known, and not that of one list before.
+    for part in ["of 5 done", "of 3 done"] {
+        assert!(!text.contains(part), "{part:?} is in {text:?}");
+    }
     for part in [
         "checking images: 8 of 8 done",
         "importing images: 0 of 8 done",
@@ -48,10 +57,25 @@ fn terminal_shows_progress() {
     }
 }
 
+fn terminal_shows_levels_in_colors_unless_no_color_is_set() {
+    let world = Sandbox::start(Scenario::default()).expect("a sandbox");
+    let check = ("SYNC_IMAGES", "false");
+    for (setting, is_colored) in [
+        (("NO_COLOR", ""), true),
+        (("NO_COLOR", "1"), false),
+        (("LOG_FORMAT", "json"), false),
+    ] {
+        let text = on_a_terminal(&world, &[check, setting]);
+        let found = text.contains("\u{1b}[32m INFO\u{1b}[0m ");
+        assert_eq!(found, is_colored, "{setting:?}: {text:?}");
+        assert!(text.contains("checking 8 images"), "{text:?}");
+    }
+}
+
 fn terminal_shows_a_bar_for_each_copy() {
     let world = Sandbox::start(Scenario::copy()).expect("a sandbox");
     world.set_latency(std::time::Duration::from_millis(100));
-    let text = on_a_terminal(&world, "copy");
+    let text = on_a_terminal(&world, &[("SYNC_METHOD", "copy")]);
     for part in [
         "runwhen-local:0.11.5",
         "iB/s",
@@ -63,15 +87,17 @@ fn terminal_shows_a_bar_for_each_copy() {
 }
 
 /// The text that a run writes to a terminal.
-fn on_a_terminal(world: &Sandbox, method: &str) -> String {
+fn on_a_terminal(world: &Sandbox, settings: &[(&str, &str)]) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let mut child = Command::new("script")
         .args(["-qec", TASKSET, "/dev/null"])
         .envs(world.environment())
         .env("REGISTRY_NAME", ACR)
         .env("OUTPUT_DIR", folder.path())
-        .env("SYNC_METHOD", method)
+        .env("SYNC_METHOD", "import")
         .env("COPY_REFERRERS", "false")
+        .env_remove("NO_COLOR")
+        .envs(settings.iter().copied())
         .env("TERM", "xterm")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -7,7 +7,7 @@ use sandbox::{ImportResult, Permission, ReplacedResponse, Sandbox, Scenario};
 use super::outcomes::*;
 use crate::TASKSET;
 use crate::support::cases::test_all;
-use crate::support::{ACR, ONE, SOURCE, few_descriptors, one_list, run, signal, status};
+use crate::support::{ACR, ONE, few_descriptors, one_list, run, signal, status};
 
 /// All five have drifted, and the tag of [`ONE`] is locked in the ACR.
 fn drifted_and_locked() -> Sandbox {
@@ -181,33 +181,6 @@ fn refusal_of_one_source_does_not_stop_the_other_imports() {
         "{}",
         ended.stdout
     );
-}
-
-#[test]
-fn log_has_one_line_per_image_and_import_and_each_reason_once() {
-    let world = world();
-    world.inject(one_list(), status(403, ""));
-    let ended = run(TASKSET, &world).end();
-    let lines = |part: &str| -> Vec<&str> {
-        let lines = ended.stderr.lines();
-        lines.filter(|line| line.contains(part)).collect()
-    };
-    let unknown = format!(" {ONE}: Unknown: ");
-    for (part, count) in [
-        (&*unknown, 1),
-        ("403 Forbidden", 1),
-        (": Missing: the destination has no tag", 4),
-        (": imported and verified in", 4),
-        ("could not be checked", 1),
-    ] {
-        assert_eq!(lines(part).len(), count, "{part}:\n{}", ended.stderr);
-    }
-    let short = "runwhen-contrib-rw-workspace-utils";
-    let tag = Scenario::newest_tag(short);
-    assert_eq!(lines(&format!(" {short}:{tag}: ")).len(), 2);
-    for line in lines(": Missing: ") {
-        assert!(!line.contains(SOURCE), "{line}");
-    }
 }
 
 #[test]

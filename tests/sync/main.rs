@@ -7,6 +7,7 @@ mod endings;
 mod failures;
 mod import_failures;
 mod imports;
+mod log;
 mod outcomes;
 mod purged_children;
 #[path = "../support/mod.rs"]

@@ -24,6 +24,7 @@ pub(super) async fn sync(session: &Session, format: Format) -> anyhow::Result<St
 pub(super) fn finish(session: &Session, report: &Report, format: Format) -> anyhow::Result<Status> {
     let files = outputs::write_artifacts(&session.config, report)
         .and(outputs::write_reports(&session.config, report));
+    session.close(report, &files, outputs::MARKDOWN);
     let printed = outputs::print(&match format {
         Format::Text => text(report),
         Format::Json => json(report),

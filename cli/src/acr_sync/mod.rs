@@ -2,6 +2,7 @@
 
 mod check;
 mod documents;
+mod examples;
 mod explain;
 mod plan;
 
@@ -14,7 +15,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command};
 
 use crate::commands::Session;
-use crate::settings;
+use crate::{settings, version};
 
 /// A subcommand with its options.
 pub(crate) struct Invocation {
@@ -87,8 +88,9 @@ pub(crate) fn read() -> Result<(Config, Invocation), ExitCode> {
 }
 
 fn command() -> Command {
-    Command::new(Program::AcrSync.name())
-        .version(env!("CARGO_PKG_VERSION"))
+    let command = Command::new(Program::AcrSync.name())
+        .version(version::SHORT)
+        .long_version(version::LONG)
         .about("Keeps a registry in sync with the images that RunWhen publishes.")
         .subcommand_required(true)
         .arg_required_else_help(true)
@@ -109,7 +111,8 @@ fn command() -> Command {
             )),
             documents::completions_command(),
             documents::man_command(),
-        ])
+        ]);
+    examples::with_examples(command)
 }
 
 /// A subcommand that reads the settings.
@@ -117,10 +120,13 @@ fn run(name: &'static str, about: &'static str) -> Command {
     let output = Arg::new("output")
         .long("output")
         .visible_alias("format")
-        .value_name("FORMAT")
+        .value_name(Format::NAMES.join("|"))
         .value_parser(PossibleValuesParser::new(Format::NAMES))
+        .hide_possible_values(true)
         .default_value("text")
-        .help("The form of the result on stdout.");
+        .hide_default_value(true)
+        .help("The form of the result.")
+        .long_help("The form of the result on stdout [default: text]");
     let after_help = format!(
         "{}\n{}",
         settings::secrets_help(Program::AcrSync),
@@ -128,7 +134,7 @@ fn run(name: &'static str, about: &'static str) -> Command {
     );
     Command::new(name)
         .about(about)
-        .after_help(after_help)
+        .after_long_help(after_help)
         .arg(output)
         .args(settings::flags(Program::AcrSync))
 }
@@ -138,6 +144,18 @@ mod tests {
     use acr_sync_core::config::VARIABLES;
 
     use super::*;
+
+    #[test]
+    fn short_help_of_every_command_is_one_screen_with_three_examples() {
+        let mut command = command();
+        command.build();
+        settings::assert_short_help_fits(command.clone());
+        for subcommand in command.get_subcommands() {
+            if subcommand.get_name() != "help" {
+                settings::assert_short_help_fits(subcommand.clone());
+            }
+        }
+    }
 
     #[test]
     fn every_variable_is_in_the_help_of_every_run() {

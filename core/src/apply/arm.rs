@@ -295,9 +295,9 @@ async fn recover_if_arrived(
     let is_open = problem.may_have_acted;
     let name = action.short_name();
     if is_open {
-        // A run that ends during the checks has no other message with the cause.
-        let fact = problem.fact();
-        tracing::warn!("{name}: checking the ACR, because the import may have succeeded: {fact}");
+        tracing::debug!("{name}: {}", problem.fact());
+        let cause = problem.summary();
+        tracing::warn!("{name}: checking the ACR, because the import may have succeeded: {cause}");
     }
     let patience = if is_open {
         UNCERTAIN_TIMEOUT
@@ -306,8 +306,9 @@ async fn recover_if_arrived(
     };
     match arrives_within(action, client, platform, patience).await {
         true => {
-            let fact = problem.fact();
-            tracing::info!("{name}: the ACR has the image despite this error: {fact}");
+            tracing::debug!("{name}: {}", problem.fact());
+            let cause = problem.summary();
+            tracing::info!("{name}: the ACR has the image although an error was reported: {cause}");
             Ok(Requested::Verified)
         }
         false if is_open => Err(uncertain(problem)),

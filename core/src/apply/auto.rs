@@ -27,6 +27,8 @@ pub struct AutoImporter<'a> {
     answered: watch::Sender<bool>,
     /// The refusal that holds for all images of the run.
     refusal: Mutex<Option<Problem>>,
+    /// The kinds of problems that the log has in full.
+    logged: Mutex<Vec<(Side, Cause)>>,
 }
 
 impl<'a> AutoImporter<'a> {
@@ -37,12 +39,24 @@ impl<'a> AutoImporter<'a> {
             has_begun: AtomicBool::new(false),
             answered: watch::Sender::new(false),
             refusal: Mutex::default(),
+            logged: Mutex::default(),
         }
     }
 
     fn refusal(&self) -> Option<Problem> {
         let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
         refusal.clone()
+    }
+
+    /// The problem in full for the first image with a problem of this kind, and in a few words for the others.
+    fn logged(&self, problem: &Problem) -> String {
+        let kind = (problem.side, problem.cause);
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        if logged.contains(&kind) {
+            return problem.summary();
+        }
+        logged.push(kind);
+        problem.fact()
     }
 
     /// Notes the response to the request for an import.
@@ -58,7 +72,10 @@ impl<'a> AutoImporter<'a> {
 
     async fn copy_because(&self, action: &Action, limit: &Limit, problem: Problem) -> Attempt {
         let name = action.short_name();
-        tracing::info!("{name}: copying instead of importing: {}", problem.fact());
+        tracing::info!(
+            "{name}: copying instead of importing: {}",
+            self.logged(&problem)
+        );
         Attempt {
             fallback: Some(problem),
             ..self.copy.import(action, limit).await

@@ -174,17 +174,18 @@ impl fmt::Display for AllowedImages {
 }
 
 pub(super) fn parse_source(text: &str) -> Result<CodeCollectionSource, String> {
-    let text = text.to_ascii_lowercase();
     let sources = [CodeCollectionSource::Tags, CodeCollectionSource::Catalog];
-    let found = sources.into_iter().find(|source| source.name() == text);
-    found.ok_or_else(|| "it must be tags or catalog".to_owned())
+    values::choice(
+        text,
+        "tags or catalog",
+        &sources.map(|source| (source.name(), source)),
+    )
 }
 
 pub(super) fn parse_pointer(text: &str) -> Result<CatalogPointer, String> {
-    let text = text.to_ascii_lowercase();
     let pointers = [CatalogPointer::Latest, CatalogPointer::Stable];
-    let found = pointers.into_iter().find(|pointer| pointer.name() == text);
-    found.ok_or_else(|| "it must be latest, stable or empty".to_owned())
+    let named = pointers.map(|pointer| (pointer.name(), pointer));
+    values::choice(text, "latest, stable or empty", &named)
 }
 
 pub(super) fn parse_hosts(text: &str) -> Result<Vec<AllowedImages>, String> {

@@ -10,6 +10,7 @@ const LEFT_OUT: &[&str] = &[
     variables::CODEBUNDLE_TEMP_DIR.variable.name,
     variables::METRICS_FILE.variable.name,
     variables::LOG_LEVEL.variable.name,
+    variables::LOG_FORMAT.variable.name,
     variables::AZURE_TENANT_ID.variable.name,
     variables::AZURE_CLIENT_ID.variable.name,
     variables::AZURE_SUBSCRIPTION_ID.variable.name,

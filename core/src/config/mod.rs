@@ -11,6 +11,7 @@ mod chart;
 pub(crate) mod codecollections;
 mod command;
 mod credentials;
+mod exclusion;
 mod metric_push;
 mod reader;
 mod registry_login;
@@ -18,6 +19,7 @@ mod registry_name;
 mod secret_places;
 mod secrets;
 mod setting;
+mod suggestion;
 mod values;
 mod variables;
 
@@ -32,10 +34,12 @@ pub use catalog::{
 };
 pub use chart::{ChartRequest, ChartSource};
 pub use codecollections::CodeCollections;
+pub use exclusion::ExcludedName;
 pub use metric_push::MetricPush;
 pub use registry_login::TargetLogin;
 pub use registry_name::RegistryName;
 pub use setting::{Unset, Variable};
+pub use suggestion::Mistyped;
 pub use variables::VARIABLES;
 
 pub use crate::azure::Login;
@@ -82,6 +86,8 @@ pub struct Inputs<'a> {
     pub executable: &'a str,
     /// Its subcommand.
     pub subcommand: Option<&'a str>,
+    /// The names of all variables of the environment, to find those that are mistyped.
+    pub names: &'a [String],
     /// Returns the value of a variable if it is set.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
     /// Returns the text of a file that a variable names.
@@ -144,6 +150,32 @@ impl SyncMethod {
     }
 }
 
+/// The form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// A JSON object in each line.
+    Json,
+}
+
+impl LogFormat {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// Whether a terminal may be written to in colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Color {
+    Allowed,
+    /// `NO_COLOR` is set and not empty.
+    Refused,
+}
+
 /// A registry that the images are imported to.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -170,6 +202,8 @@ pub struct Config {
     pub copy_referrers: bool,
     /// The images to check.
     pub images: BTreeSet<Category>,
+    /// The names of images that are left out.
+    pub exclude: Vec<ExcludedName>,
     /// The branch of the CodeCollections, which is the prefix of their tags.
     pub git_ref: Tag,
     /// Where the CodeCollections are found.
@@ -204,6 +238,12 @@ pub struct Config {
     pub timeout: Duration,
     /// `error`, `warn`, `info` or `debug`.
     pub log_level: String,
+    /// The form of the log.
+    pub log_format: LogFormat,
+    /// Whether the user allows colours (`NO_COLOR`). A terminal is needed too.
+    pub color: Color,
+    /// Variables that nothing reads and that are probably mistyped.
+    pub mistyped: Vec<Mistyped>,
     /// The cloud of the registry and the identity.
     pub cloud: Cloud,
     /// The Entra host to use instead of the cloud's.
@@ -253,10 +293,19 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// All mistakes in the configuration.
+/// All mistakes in the configuration, and the variables that are probably mistyped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the configuration is wrong{}", .0.iter().map(|mistake| format!("\n  {mistake}")).collect::<String>())]
-pub struct Mistakes(pub Vec<Mistake>);
+#[error("the configuration is wrong{}{}", lines(.mistakes), lines(.mistyped))]
+pub struct Mistakes {
+    pub mistakes: Vec<Mistake>,
+    pub mistyped: Vec<Mistyped>,
+    /// The form of the log in which they are reported.
+    pub log_format: LogFormat,
+}
+
+fn lines<T: fmt::Display>(all: &[T]) -> String {
+    all.iter().map(|one| format!("\n  {one}")).collect()
+}
 
 impl Config {
     /// Reads all variables.
@@ -271,7 +320,11 @@ impl Config {
         };
         match reader.config() {
             Some(config) if reader.mistakes.is_empty() => Ok(config),
-            Some(_) | None => Err(Mistakes(reader.mistakes)),
+            Some(_) | None => Err(Mistakes {
+                mistyped: reader.mistyped(),
+                log_format: reader.log_format(),
+                mistakes: reader.mistakes,
+            }),
         }
     }
 
@@ -325,6 +378,21 @@ impl Config {
 }
 
 impl Reader<'_> {
+    /// The form of a log about mistakes, one of which may be in `LOG_FORMAT`.
+    fn log_format(&self) -> LogFormat {
+        let given = self.inputs.get(&variables::LOG_FORMAT);
+        let given = given.and_then(|text| values::log_format(&text).ok());
+        given.unwrap_or(LogFormat::Text)
+    }
+
+    /// <https://no-color.org>: any value but an empty one.
+    fn color(&self) -> Color {
+        match (self.inputs.variable)("NO_COLOR").as_deref() {
+            None | Some("") => Color::Allowed,
+            Some(_) => Color::Refused,
+        }
+    }
+
     fn registry_name(&mut self) -> Option<RegistryName> {
         let text = self.read(&variables::REGISTRY_NAME);
         let parsed = match self.read(&variables::REGISTRY_TYPE)? {
@@ -385,6 +453,7 @@ impl Reader<'_> {
             sync_method: self.sync_method(is_azure),
             copy_referrers: self.read(&variables::COPY_REFERRERS),
             images: self.read(&variables::IMAGES),
+            exclude: Some(self.read(&variables::EXCLUDE_IMAGES).unwrap_or_default()),
             catalog: self.catalog(source, branch.as_ref()),
             git_ref: branch,
             codecollections: self.codecollections(source),
@@ -402,6 +471,9 @@ impl Reader<'_> {
             fail_on_outdated: self.read(&variables::FAIL_ON_OUTDATED),
             timeout: self.read(&variables::TIMEOUT_SECONDS),
             log_level: self.read(&variables::LOG_LEVEL),
+            log_format: self.read(&variables::LOG_FORMAT),
+            color: Some(self.color()),
+            mistyped: Some(self.mistyped()),
             cloud: Some(cloud.unwrap_or(Cloud::Public)),
             entra_host: Some(self.read(&variables::AZURE_AUTHORITY_HOST)),
             network: Some(self.network()),

@@ -159,6 +159,18 @@ impl<T> Setting<T> {
         self
     }
 
+    /// An unset variable is read as this text in `acr-sync`.
+    pub const fn default_in_acr_sync(mut self, text: &'static str) -> Self {
+        if let Unset::Default { sli, taskset, .. } = self.variable.unset {
+            self.variable.unset = Unset::Default {
+                sli,
+                taskset,
+                acr_sync: text,
+            };
+        }
+        self
+    }
+
     /// An unset variable has no value; `--help` shows this text as the default.
     pub const fn unset_means(mut self, text: &'static str) -> Self {
         self.variable.unset = Unset::Nothing(text);

@@ -17,6 +17,7 @@ fn read_as(program: Program, variables: &[(&str, &str)]) -> Result<Config, Mista
         &Inputs {
             executable: "/opt/acr-sync/bin/taskset",
             subcommand: None,
+            names: &[],
             variable: &variable,
             file: &file,
             docker_login: &|_, _| Ok(None),
@@ -306,6 +307,7 @@ fn url_in_a_variable_never_shows_its_user_password_or_query() {
             let inputs = Inputs {
                 executable: "sli",
                 subcommand: None,
+                names: &[],
                 variable: &given,
                 file: &file,
                 docker_login: &|_, _| Ok(None),

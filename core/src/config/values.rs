@@ -8,7 +8,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
-use super::{RegistryType, SyncMethod};
+use super::suggestion::perhaps;
+use super::{LogFormat, RegistryType, SyncMethod};
 use crate::category::Category;
 use crate::cloud::Cloud;
 use crate::name::{NameError, Registry, Repository, Tag};
@@ -50,7 +51,10 @@ pub(super) fn boolean(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),
         "false" | "0" | "no" | "off" => Ok(false),
-        _ => Err("it must be true or false".to_owned()),
+        _ => {
+            let perhaps = perhaps(text, &["true", "false", "yes"]);
+            Err(format!("it must be true or false{perhaps}"))
+        }
     }
 }
 
@@ -98,7 +102,10 @@ pub(super) fn images(text: &str) -> Result<BTreeSet<Category>, String> {
         .find(|category| category.option() == text);
     found
         .map(|category| BTreeSet::from([category]))
-        .ok_or_else(|| "it must be all, codecollection or runwhen-local".to_owned())
+        .ok_or_else(|| {
+            let perhaps = perhaps(&text, &["all", "codecollection", "runwhen-local"]);
+            format!("it must be all, codecollection or runwhen-local{perhaps}")
+        })
 }
 
 /// The value of `IMAGES` that selects these categories.
@@ -137,34 +144,56 @@ pub(super) fn copy_concurrency(text: &str) -> Result<usize, String> {
 }
 
 pub(super) fn sync_method(text: &str) -> Result<SyncMethod, String> {
-    let text = text.to_ascii_lowercase();
     let methods = [SyncMethod::Auto, SyncMethod::Import, SyncMethod::Copy];
-    methods
-        .into_iter()
-        .find(|method| method.name() == text)
-        .ok_or_else(|| "it must be auto, import or copy".to_owned())
+    choice(
+        text,
+        "auto, import or copy",
+        &methods.map(|method| (method.name(), method)),
+    )
 }
 
 pub(super) fn registry_type(text: &str) -> Result<RegistryType, String> {
-    let text = text.to_ascii_lowercase();
     let types = [RegistryType::Acr, RegistryType::Oci];
-    types
-        .into_iter()
-        .find(|kind| kind.name() == text)
-        .ok_or_else(|| "it must be acr or oci".to_owned())
+    choice(text, "acr or oci", &types.map(|kind| (kind.name(), kind)))
 }
 
 pub(super) fn log_level(text: &str) -> Result<String, String> {
-    let level = text.to_ascii_lowercase();
-    match level.as_str() {
-        "error" | "warn" | "info" | "debug" => Ok(level),
-        _ => Err("it must be error, warn, info or debug".to_owned()),
-    }
+    let levels = ["error", "warn", "info", "debug"];
+    let level = choice(
+        text,
+        "error, warn, info or debug",
+        &levels.map(|level| (level, level)),
+    )?;
+    Ok(level.to_owned())
+}
+
+pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
+    let formats = [LogFormat::Text, LogFormat::Json];
+    choice(
+        text,
+        "text or json",
+        &formats.map(|format| (format.name(), format)),
+    )
 }
 
 pub(super) fn cloud(text: &str) -> Result<Cloud, String> {
-    Cloud::from_name(text)
-        .ok_or_else(|| "it must be AzureCloud, AzureUSGovernment or AzureChinaCloud".to_owned())
+    let form = "AzureCloud, AzureUSGovernment or AzureChinaCloud";
+    choice(text, form, &Cloud::ALL.map(|cloud| (cloud.name(), cloud)))
+}
+
+/// One of these values, in any case. `form` lists them in a message.
+pub(super) fn choice<T: Copy>(
+    text: &str,
+    form: &str,
+    choices: &[(&'static str, T)],
+) -> Result<T, String> {
+    let found = choices
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(text));
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+        format!("it must be {form}{}", perhaps(text, &names))
+    })
 }
 
 pub(super) fn https_url(text: &str) -> Result<String, String> {

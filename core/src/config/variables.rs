@@ -12,7 +12,8 @@ use super::codecollections::Named;
 use super::setting::{Setting, Variable, settings};
 use super::{
     AllowedImages, CatalogPointer, CatalogRequest, CatalogUrl, ChartSource, CodeCollectionSource,
-    Program, RegistryType, SyncMethod, catalog, chart, codecollections, metric_push, values,
+    ExcludedName, LogFormat, Program, RegistryType, SyncMethod, catalog, chart, codecollections,
+    exclusion, metric_push, values,
 };
 use crate::category::Category;
 use crate::cloud::Cloud;
@@ -86,6 +87,18 @@ settings! {
         )
         .default("all")
         .in_report(|config| values::images_option(&config.images));
+
+        EXCLUDE_IMAGES: Vec<ExcludedName> = Setting::new(
+            "EXCLUDE_IMAGES",
+            "NAMES",
+            exclusion::parse,
+            "Images to leave out, by the last part of their name or the whole repository, separated by commas; a name may begin \
+             or end with *.",
+        )
+        .in_report(|config| {
+            let names: Vec<_> = config.exclude.iter().map(ToString::to_string).collect();
+            names.join(", ")
+        });
 
         REF: Tag = Setting::new(
             "REF",
@@ -306,9 +319,18 @@ settings! {
             "LOG_LEVEL",
             "error|warn|info|debug",
             values::log_level,
-            "How much is logged to stderr.",
+            "How much is logged to stderr. See also --quiet and --verbose.",
         )
-        .default("info");
+        .default("info")
+        .default_in_acr_sync("warn");
+
+        LOG_FORMAT: LogFormat = Setting::new(
+            "LOG_FORMAT",
+            "text|json",
+            values::log_format,
+            "The form of the log: lines for people, or a JSON object in each line.",
+        )
+        .default("text");
     }
 
     "Copying, and registries that are not in Azure" {

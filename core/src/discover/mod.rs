@@ -6,6 +6,7 @@
 pub(crate) mod catalog;
 pub(crate) mod chart_images;
 pub(crate) mod codecollections;
+mod exclusion;
 mod reservation;
 
 use std::collections::BTreeSet;
@@ -21,6 +22,7 @@ use crate::problem::{Cause, Problem, Side};
 use catalog::{CatalogEntry, Listing, Slug};
 use chart_images::{ChartImage, LATEST, UnreadableImage, images};
 
+pub use exclusion::{Excluded, Exclusions, exclusions, without_excluded};
 pub use reservation::{Owner, owners};
 
 /// Selects the wanted image of a repository.
@@ -217,6 +219,15 @@ pub fn known_codecollections(config: &Config) -> BTreeSet<Repository> {
     }
 }
 
+/// The destinations of [`known_codecollections`] that are not left out.
+pub fn wanted_codecollections(config: &Config) -> impl Iterator<Item = Repository> {
+    let known = known_codecollections(config).into_iter();
+    known.filter(|place| {
+        let mut excluded = config.exclude.iter();
+        !excluded.any(|name| name.matches(&[place.last_segment()]))
+    })
+}
+
 /// The sources of the RunWhen Local images in the chart that RunWhen publishes.
 const PUBLISHED: [(&str, &str); 3] = [
     (DOCKER_HUB, "otel/opentelemetry-collector"),
@@ -231,6 +242,7 @@ const PUBLISHED: [(&str, &str); 3] = [
 /// requested early. A wrong guess costs one more token.
 pub fn likely_destinations(config: &Config) -> Vec<Repository> {
     published()
+        .filter(|source| exclusion::matching(config, source, None).is_empty())
         .filter_map(|source| {
             let name = source.repository.last_segment();
             config.target.repository_path.join(name).ok()
@@ -243,7 +255,8 @@ pub fn likely_destinations(config: &Config) -> Vec<Repository> {
 /// a company that mirrors them does not see connections to their hosts.
 pub fn likely_sources(config: &Config) -> Vec<ImageName> {
     if config.chart.names_published_images() {
-        published().collect()
+        let is_wanted = |source: &ImageName| exclusion::matching(config, source, None).is_empty();
+        published().filter(is_wanted).collect()
     } else {
         Vec::new()
     }
@@ -258,28 +271,24 @@ fn published() -> impl Iterator<Item = ImageName> {
     })
 }
 
-/// The images of a rendered chart. `owners` are the CodeCollections whose repositories are reserved, `started` is the time in date tags.
+/// The images of a rendered chart, and those that are left out. `owners` are the CodeCollections whose repositories are reserved, `started` is the time in date tags.
 pub fn runwhen_local(
     config: &Config,
     uses: &[helm::ImageUse],
     owners: &[Owner],
     started: DateTime<Utc>,
-) -> (Vec<Desired>, Vec<Undiscovered>) {
+) -> (Vec<Desired>, Vec<Undiscovered>, Vec<Excluded>) {
     if uses.is_empty() {
-        return (Vec::new(), vec![without_images(config)]);
+        return (Vec::new(), vec![without_images(config)], Vec::new());
     }
     let (images, others) = images(uses);
-    let mut desired = Vec::new();
+    let mut all = Vec::new();
     let mut undiscovered: Vec<_> = others.into_iter().map(unreadable).collect();
     for image in images {
         let name = image.source.repository.last_segment();
         match config.target.repository_path.join(name) {
             Ok(destination) => {
-                let one = at_destination(config, image, destination, started);
-                match reservation::owner_of(config, owners, &one) {
-                    Some(owner) => undiscovered.push(reservation::reserved(&one, owner)),
-                    None => desired.push(one),
-                }
+                all.push(at_destination(config, image, destination, started));
             }
             Err(error) => undiscovered.push(unreadable(UnreadableImage {
                 text: image.source.to_string(),
@@ -288,7 +297,15 @@ pub fn runwhen_local(
             })),
         }
     }
-    (desired, undiscovered)
+    let (kept, excluded) = without_excluded(config, all);
+    let mut desired = Vec::new();
+    for one in kept {
+        match reservation::owner_of(config, owners, &one) {
+            Some(owner) => undiscovered.push(reservation::reserved(&one, owner)),
+            None => desired.push(one),
+        }
+    }
+    (desired, undiscovered, excluded)
 }
 
 /// The chart itself, if its images are not known.

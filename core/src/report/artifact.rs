@@ -162,6 +162,7 @@ fn whole(report: &Report) -> Value {
         "oldest_drift_hours": report.oldest_drift_hours(),
         "counts": report.counts(),
         "categories": Category::ALL.map(category).into_iter().collect::<serde_json::Map<_, _>>(),
+        "excluded": super::exclusion::artifact(report),
         "images": report.rows.iter().map(image).collect::<Vec<_>>(),
         "started": report.started.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
         "timings_ms": {

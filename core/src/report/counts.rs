@@ -77,7 +77,7 @@ impl Report {
     /// The number of images that need a sync when the run ends; `None` if something is unknown.
     pub fn metric(&self) -> Option<usize> {
         let known = self.counts().number();
-        known.filter(|_| !self.lacks_a_category())
+        known.filter(|_| !self.lacks_a_category() && !self.excludes_everything())
     }
 
     /// The same for one category.

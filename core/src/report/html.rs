@@ -12,7 +12,7 @@ use super::short::common_folder;
 use super::state::State;
 use super::table::{self, NOTHING, Table, bytes, outcome, seconds, short_name, short_tag};
 use super::timeline::{Timeline, timeline};
-use super::{Change, Issue, NOWHERE, Report, Row, Transfer, summary};
+use super::{Change, Issue, NOWHERE, Report, Row, Transfer, exclusion, summary};
 use crate::apply::Method;
 use crate::discover::Category;
 use crate::name::Digest;
@@ -30,6 +30,10 @@ struct Page<'a> {
     title: String,
     headline: String,
     counts: String,
+    /// The oldest known drift.
+    drift: Option<String>,
+    /// The line about `EXCLUDE_IMAGES`.
+    excluded: Option<String>,
     mood: &'static str,
     program: &'a str,
     version: &'static str,
@@ -145,6 +149,8 @@ fn page(report: &Report) -> Page<'_> {
         title: format!("RunWhen images in {}", report.registry),
         headline: summary::headline(report),
         counts: summary::counts(report),
+        drift: report.oldest_drift(),
+        excluded: exclusion::line(report),
         mood: summary::mood(report),
         program: report.program,
         version: env!("CARGO_PKG_VERSION"),
@@ -284,6 +290,7 @@ fn chain(row: &Row) -> Vec<Link> {
         is_code: true,
     };
     let mut chain = vec![code("Source", row.source.clone())];
+    chain.extend(row.behind_since.map(|behind| text("Drift", behind.text())));
     let digest = row.digest.as_ref().map(Digest::to_string);
     chain.extend(digest.map(|digest| code("Digest at the source", digest)));
     chain.push(code("Destination", row.destination.clone()));

@@ -31,13 +31,16 @@ pub struct Issue {
     pub next_steps: String,
     /// What the user can act on: the settings that the cause depends on, and the images.
     pub details: String,
+    /// The reasons for the log, which has them nowhere else; empty if its lines about the images have them.
+    #[serde(skip)]
+    pub causes: Vec<String>,
     /// The lines of `details` that say more than the report's table of images.
     #[serde(skip)]
     pub in_report: Vec<String>,
 }
 
 /// A line of the details.
-struct Line {
+pub(super) struct Line {
     text: String,
     says_more_than_table: bool,
 }
@@ -71,6 +74,7 @@ pub(super) fn issues(report: &Report) -> Vec<Issue> {
         issues.extend(not_synced(report, category, &rows));
         issues.extend(notes(report, category, &rows));
     }
+    issues.extend(super::exclusion::issues(report));
     issues.sort_by_key(|issue| issue.severity);
     issues
 }
@@ -108,6 +112,7 @@ fn of_the_run(report: &Report) -> Vec<Issue> {
                 .filter(|category| rows.iter().any(|row| row.category == *category))
                 .collect(),
             title: title::of_the_run(report, &problem),
+            causes: causes(&rows, Row::why),
             steps: advice.join("; "),
             actual,
             lines,
@@ -178,6 +183,11 @@ fn from_problem(report: &Report, effect: Effect, problem: &Problem, rows: &[&Row
         },
         categories: rows.first().map(|row| row.category).into_iter().collect(),
         title: title::of_images(report, rows, effect, problem),
+        causes: causes(rows, |row| {
+            effect
+                .problem(row)
+                .map_or_else(|| row.why(), |problem| problem.fact())
+        }),
         lines: image_lines(rows, &actual),
         actual: reason_of(rows, &actual),
         steps: problem.advice.clone().unwrap_or_default(),
@@ -211,6 +221,7 @@ fn not_published(report: &Report, category: Category, rows: &[&Row]) -> Vec<Issu
             severity,
             categories: vec![category],
             title: title::not_published(report, category, &absent),
+            causes: causes(&absent, Row::why),
             lines: image_lines(&absent, &actual),
             actual: reason_of(&absent, &actual),
             steps: advice.to_owned(),
@@ -228,6 +239,7 @@ fn not_synced(report: &Report, category: Category, rows: &[&Row]) -> Option<Issu
         severity: 4,
         categories: vec![category],
         title: title::not_synced(report, &rows),
+        causes: Vec::new(),
         lines: image_lines(&rows, &actual),
         actual: reason_of(&rows, &actual),
         steps: "run the taskset with SYNC_IMAGES=true".to_owned(),
@@ -255,6 +267,7 @@ fn overwritten(report: &Report, category: Category, rows: &[&Row]) -> Option<Iss
         severity: 4,
         categories: vec![category],
         title: title::overwritten(report, &rows),
+        causes: Vec::new(),
         lines: commands.collect(),
         actual: reason_of(&rows, &actual),
         steps: "run the command in the details to restore a tag; the next sync overwrites it again"
@@ -290,6 +303,7 @@ fn notes(report: &Report, category: Category, rows: &[&Row]) -> Option<Issue> {
         severity: 4,
         categories: vec![category],
         title: title::notes(report, &rows),
+        causes: Vec::new(),
         actual: notes.first()?.clone(),
         lines: notes
             .iter()
@@ -301,23 +315,25 @@ fn notes(report: &Report, category: Category, rows: &[&Row]) -> Option<Issue> {
 }
 
 /// An issue before the parts that all issues have in common.
-struct Draft {
-    severity: u8,
-    categories: Vec<Category>,
-    title: String,
-    actual: String,
+pub(super) struct Draft {
+    pub severity: u8,
+    pub categories: Vec<Category>,
+    pub title: String,
+    pub actual: String,
+    pub causes: Vec<String>,
     /// The advice, with `; ` between its clauses.
-    steps: String,
-    lines: Vec<Line>,
+    pub steps: String,
+    pub lines: Vec<Line>,
 }
 
 impl Draft {
-    fn finish(self, report: &Report) -> Issue {
+    pub(super) fn finish(self, report: &Report) -> Issue {
         let Self {
             severity,
             categories,
             title,
             actual,
+            causes,
             steps,
             lines,
         } = self;
@@ -336,6 +352,7 @@ impl Draft {
                 report.registry
             ),
             actual,
+            causes,
             reproduce_hint: report.command.clone(),
             next_steps: steps::steps(&steps),
             details: texts.collect::<Vec<_>>().join("\n"),
@@ -351,11 +368,33 @@ fn reason_of(rows: &[&Row], reason: &str) -> String {
     };
     let pattern = without_names(first, reason);
     let is_same = |row: &&&Row| without_names(row, &row.why()) == pattern;
-    match others.iter().filter(is_same).count() {
+    with_count(reason, others.iter().filter(is_same).count())
+}
+
+fn with_count(reason: &str, more: usize) -> String {
+    match more {
         0 => reason.to_owned(),
         1 => format!("{reason}; the same for 1 more image"),
         more => format!("{reason}; the same for {more} more images"),
     }
+}
+
+/// Every different reason of these images, each once.
+fn causes(rows: &[&Row], why: impl Fn(&Row) -> String) -> Vec<String> {
+    let mut causes = Vec::new();
+    let mut rest = rows.to_vec();
+    while let Some(first) = rest.first().copied() {
+        let reason = why(first);
+        let pattern = without_names(first, &reason);
+        let count = rest.len();
+        rest.retain(|row| without_names(row, &why(row)) != pattern);
+        let cause = with_count(&reason, count - rest.len() - 1);
+        causes.push(match causes.is_empty() {
+            true => cause,
+            false => format!("{}: {cause}", first.short_name()),
+        });
+    }
+    causes
 }
 
 /// A reason without the name and the tag of its image, to compare it with the reason of another image.

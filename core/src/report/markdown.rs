@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::command::command_in;
 use super::render::{RenderError, render_with};
 use super::table::{self, Table};
-use super::{Issue, Report, summary, transfer};
+use super::{Issue, Report, exclusion, summary, transfer};
 use crate::discover::Category;
 
 #[derive(Serialize)]
@@ -18,6 +18,8 @@ struct Page<'a> {
     counts: String,
     /// The oldest known drift.
     drift: Option<String>,
+    /// The line about `EXCLUDE_IMAGES`.
+    excluded: Option<String>,
     started: String,
     duration: String,
     requests: u64,
@@ -71,6 +73,7 @@ fn page(report: &Report) -> Page<'_> {
         headline: summary::headline(report),
         counts: summary::counts(report),
         drift: report.oldest_drift(),
+        excluded: exclusion::line(report),
         started: report.started.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
         duration: table::seconds(report.duration),
         requests: report.hosts.values().map(|host| host.requests).sum(),

@@ -4,6 +4,7 @@ mod artifact;
 mod command;
 mod counts;
 mod drift;
+mod exclusion;
 mod html;
 mod issue;
 mod junit;
@@ -44,6 +45,7 @@ pub use text::text;
 pub use transfer::Transfer;
 
 use crate::apply::Outcome;
+use crate::discover::Exclusions;
 use crate::plan::Plan;
 use crate::wire::HostLedger;
 
@@ -64,6 +66,8 @@ pub struct Report {
     pub registry_page: Option<String>,
     /// The name and version of the chart.
     pub chart: Option<String>,
+    /// The images that are left out.
+    pub exclusions: Exclusions,
     pub started: DateTime<Utc>,
     pub duration: Duration,
     /// The part of `duration` before the first import.
@@ -97,6 +101,8 @@ pub struct RunInfo {
     pub registry_page: Option<String>,
     /// The name and version of the chart.
     pub chart: Option<String>,
+    /// The images that are left out.
+    pub exclusions: Exclusions,
     pub started: DateTime<Utc>,
     pub duration: Duration,
     /// The part of `duration` before the first import.
@@ -133,6 +139,7 @@ impl Report {
             resource_name,
             registry_page,
             chart,
+            exclusions,
             started,
             duration,
             check_duration,
@@ -148,6 +155,7 @@ impl Report {
             resource_name,
             registry_page,
             chart,
+            exclusions,
             started,
             duration,
             check_duration,

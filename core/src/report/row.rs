@@ -93,6 +93,14 @@ impl Row {
             .map_or_else(|| self.reason.clone(), Problem::fact)
     }
 
+    /// The last part of the name at the destination, or the name of a list that could not be read.
+    pub fn short_name(&self) -> &str {
+        match self.destination.as_str() {
+            NOWHERE => &self.source,
+            place => place.rsplit('/').next().unwrap_or(place),
+        }
+    }
+
     /// Why the image could not be checked or imported; `None` if it could.
     pub fn problem(&self) -> Option<&Problem> {
         match (&self.verdict, &self.done) {

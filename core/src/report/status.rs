@@ -86,7 +86,7 @@ impl Report {
                 || (problem.cause == Cause::NotFound && problem.side == Side::ResourceManager)
         };
         let counts = self.counts();
-        if self.lacks_a_category() || problems().any(is_missing) {
+        if self.lacks_a_category() || self.excludes_everything() || problems().any(is_missing) {
             Status::Configuration
         } else if problems().any(Problem::is_denied_by_azure) {
             Status::AccessDenied

@@ -1,16 +1,22 @@
 //! Renders the result for a terminal: a line for each image, then what a person must do.
 
+use super::exclusion;
 use super::row::NOWHERE;
 use super::short::{common_folder, in_folder};
 use super::table::seconds;
 use super::{ActionResult, Report, Row, summary};
+use crate::plan::Verdict;
 use crate::text::strip_control;
 
 /// The result for a terminal.
 pub fn text(report: &Report) -> String {
     let (headline, counts) = (summary::headline(report), summary::counts(report));
     let registry = strip_control(&report.registry);
-    let mut text = format!("{registry}: {headline}\n{counts}\n\n");
+    let mut text = format!("{registry}: {headline}\n{counts}\n");
+    if let Some(line) = exclusion::line(report) {
+        text.push_str(&format!("{}\n", strip_control(&line)));
+    }
+    text.push('\n');
     let destinations = report.rows.iter().map(|row| row.destination.as_str());
     let folder = common_folder(destinations.filter(|name| *name != NOWHERE));
     let lines: Vec<_> = report
@@ -37,11 +43,21 @@ pub fn text(report: &Report) -> String {
     }
     for issue in &report.issues {
         text.push_str(&format!("\n{}\n", strip_control(&issue.title)));
+        for cause in &issue.causes {
+            text.push_str(&format!("  {}\n", strip_control(cause)));
+        }
         for step in issue.next_steps.lines() {
             text.push_str(&format!("  → {}\n", strip_control(step)));
         }
     }
     text
+}
+
+impl Report {
+    /// The numbers of images in one sentence.
+    pub fn summary(&self) -> String {
+        summary::counts(self)
+    }
 }
 
 /// The line of an image.
@@ -72,9 +88,18 @@ impl Line {
             }),
             outcome,
             reason: strip_control(&row.behind_since.map_or_else(
-                || row.why(),
-                |behind| format!("{}; {}", row.why(), behind.text()),
+                || short_reason(row),
+                |behind| format!("{}; {}", short_reason(row), behind.text()),
             )),
         }
+    }
+}
+
+/// The whole reason of a problem is below the title of its issue, once for all images.
+fn short_reason(row: &Row) -> String {
+    match (&row.verdict, row.problem()) {
+        (_, Some(problem)) => problem.summary(),
+        (Verdict::NotPublished(_), None) => "the source does not have it".to_owned(),
+        (_, None) => row.reason.clone(),
     }
 }

@@ -68,9 +68,9 @@ pub(super) fn of_the_run(report: &Report, problem: &Problem) -> String {
         (Side::ResourceManager, Cause::AccessDenied) => {
             format!("Azure Resource Manager refused access to {registry}")
         }
-        (Side::Destination, _) => format!("{registry} {}", predicate(problem)),
+        (Side::Destination, _) => format!("{registry} {}", problem.predicate()),
         (Side::Local, _) => format!("The credentials for {registry} cannot be used"),
-        (side, _) => format!("{} {} for {registry}", name(side), predicate(problem)),
+        (side, _) => format!("{} {} for {registry}", side.subject(), problem.predicate()),
     }
 }
 
@@ -90,7 +90,7 @@ pub(super) fn of_images(
         }
         Effect::Blocked => format!("cannot be imported into {registry}"),
     };
-    format!("{} {what}: {}", subject(report, rows), cause(problem))
+    format!("{} {what}: {}", subject(report, rows), problem.summary())
 }
 
 /// Also names the place where nothing is published, and for the CodeCollections the branch.
@@ -178,64 +178,5 @@ fn subject(report: &Report, rows: &[&Row]) -> String {
             let category = many.first().map_or("", |row| row.category.title());
             format!("{} {category} images", many.len())
         }
-    }
-}
-
-fn cause(problem: &Problem) -> String {
-    match (problem.cause, problem.side) {
-        (Cause::Configuration, Side::ChartRepository) => {
-            "the settings of the chart must be corrected".to_owned()
-        }
-        (Cause::Configuration, _) => "a setting must be corrected".to_owned(),
-        (Cause::Invalid, Side::ChartRepository) => "the chart cannot be used".to_owned(),
-        (Cause::Rejected, Side::ResourceManager) => "the import failed in Azure".to_owned(),
-        (Cause::Deadline, _) => "the time was not sufficient".to_owned(),
-        (Cause::Interrupted, _) => "the run was stopped".to_owned(),
-        (_, Side::Destination) => format!("the destination {}", predicate(problem)),
-        (_, side) => {
-            let name = name(side);
-            let name = name
-                .strip_prefix("The ")
-                .map_or_else(|| name.to_owned(), |rest| format!("the {rest}"));
-            format!("{name} {}", predicate(problem))
-        }
-    }
-}
-
-fn name(side: Side) -> &'static str {
-    match side {
-        Side::Source => "The source registry",
-        Side::Destination => "The destination",
-        Side::Entra => "Microsoft Entra",
-        Side::ResourceManager => "Azure Resource Manager",
-        Side::Catalog => "The CodeCollection catalog",
-        Side::ChartRepository => "The chart repository",
-        Side::Collector => "The metrics collector",
-        Side::Local => "This run",
-    }
-}
-
-/// What the side did, after its name.
-fn predicate(problem: &Problem) -> &'static str {
-    match problem.cause {
-        Cause::Configuration => "does not fit the settings",
-        Cause::AccessDenied => "refused access",
-        Cause::NotFound => "does not have the content",
-        Cause::Unreachable => "could not be reached",
-        Cause::Throttled => "limits the requests",
-        Cause::Unavailable => "reported a failure of its own",
-        Cause::TimedOut => "did not respond in time",
-        Cause::Invalid => "sent a response that cannot be used",
-        Cause::Rejected => match problem.side {
-            Side::Destination | Side::ResourceManager => "does not accept the import",
-            Side::Source
-            | Side::Entra
-            | Side::Catalog
-            | Side::ChartRepository
-            | Side::Collector
-            | Side::Local => "refused the request",
-        },
-        Cause::Deadline => "did not respond before the deadline",
-        Cause::Interrupted => "did not respond before the run was stopped",
     }
 }

@@ -234,7 +234,7 @@ impl Wire {
             (wait <= retry::LONGEST_WAIT).then_some(wait)
         })
         .notify(|failure: &Failure, delay| {
-            tracing::info!(
+            tracing::debug!(
                 "trying again in {} ms: {}",
                 delay.as_millis(),
                 self.scrub(&failure.problem.what)

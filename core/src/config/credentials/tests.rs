@@ -3,7 +3,7 @@ use std::io;
 
 use secrecy::ExposeSecret as _;
 
-use super::super::Mistakes;
+use super::super::{LogFormat, Mistakes};
 use super::*;
 use crate::cloud::Cloud;
 
@@ -15,7 +15,12 @@ fn found(variables: &[(&str, &str)], files: &[(&str, &str)]) -> Login {
 fn mistakes(variables: &[(&str, &str)], files: &[(&str, &str)]) -> String {
     match read(variables, files) {
         Ok(login) => panic!("{variables:?}: {}", login.origin),
-        Err(mistakes) => Mistakes(mistakes).to_string(),
+        Err(mistakes) => Mistakes {
+            mistakes,
+            mistyped: Vec::new(),
+            log_format: LogFormat::Text,
+        }
+        .to_string(),
     }
 }
 
@@ -32,6 +37,7 @@ fn read(variables: &[(&str, &str)], files: &[(&str, &str)]) -> Result<Login, Vec
     find(&Inputs {
         executable: "sli",
         subcommand: None,
+        names: &[],
         variable: &variable,
         file: &file,
         docker_login: &|_, _| Ok(None),

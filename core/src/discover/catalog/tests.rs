@@ -19,6 +19,7 @@ fn request(variables: &[(&str, &str)]) -> CatalogRequest {
         docker_login: &|_, _| Ok(None),
         executable: "sli",
         subcommand: None,
+        names: &[],
     };
     Config::read(Program::Sli, &inputs).unwrap().catalog
 }

@@ -1,0 +1,68 @@
+//! The examples in the help of the subcommands.
+
+use clap::Command;
+
+use crate::settings;
+use crate::settings::Example;
+
+/// Adds three examples to the help of a command and of its subcommands.
+pub(super) fn with_examples(command: Command) -> Command {
+    let command = command.mut_subcommands(with_examples);
+    let examples = EXAMPLES
+        .iter()
+        .find(|(name, _)| *name == command.get_name());
+    match examples {
+        Some((_, examples)) => settings::with_examples(command, examples),
+        None => command,
+    }
+}
+
+/// By the name of the command. A test requires three for each.
+const EXAMPLES: [(&str, [Example; 3]); 5] = [
+    (
+        "acr-sync",
+        [
+            ("acr-sync check --registry-name myacr", "what is missing?"),
+            ("acr-sync sync --registry-name myacr", "import it"),
+            ("acr-sync check --help", "all settings"),
+        ],
+    ),
+    (
+        "check",
+        [
+            ("acr-sync check --registry-name myacr", "what is missing?"),
+            ("acr-sync check --output json", "for programs"),
+            ("acr-sync check --fail-on-outdated -q", "for pipelines"),
+        ],
+    ),
+    (
+        "sync",
+        [
+            (
+                "acr-sync sync --registry-name myacr",
+                "import what is missing",
+            ),
+            (
+                "acr-sync sync --images runwhen-local",
+                "only the chart's images",
+            ),
+            ("acr-sync sync --output-dir out", "write the reports too"),
+        ],
+    ),
+    (
+        "completions",
+        [
+            ("source <(acr-sync completions bash)", "for this shell"),
+            ("acr-sync completions zsh > ~/.zfunc/_acr-sync", "for zsh"),
+            ("acr-sync completions fish | source", "for fish"),
+        ],
+    ),
+    (
+        "man",
+        [
+            ("acr-sync man | man -l -", "read it"),
+            ("acr-sync man > acr-sync.1", "keep it"),
+            ("acr-sync man | groff -man -Thtml", "as HTML"),
+        ],
+    ),
+];
