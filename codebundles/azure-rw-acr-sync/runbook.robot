@@ -37,6 +37,13 @@ Sync Category
     ${results}=    Results Folder    ${setting}
     ${result}=    Read Artifact    ${results}/taskset.json    ${{ {} }}
     ${issues}=    Read Artifact    ${results}/issues.json    ${{ [] }}
+    # The other category may have images. If this one was chosen alone, the program's issue about it is raised.
+    ${is_excluded}=    Evaluate
+    ...    bool($result.get("excluded")) and $result["counts"]["total"] == 0 and $IMAGES.strip() not in ("codecollection", "runwhen-local")
+    IF    $is_excluded
+        RW.Core.Add Pre To Report    EXCLUDE_IMAGES excludes the ${title} images.
+        Pass Execution    EXCLUDE_IMAGES excludes the ${title} images
+    END
     Report    ${process}    ${result}
     Raise Issues    ${issues}
     IF    ${process.returncode} == 0

@@ -75,9 +75,9 @@ Check Category
     Check Once
     ${name}=    Evaluate    $setting.replace("-", "_")
     ${category}=    Evaluate    $CHECK["result"].get("categories", {}).get($name)
-    ${excluded}=    Evaluate    [image for image in $CHECK["result"].get("excluded", []) if image["category"] == $name]
+    ${excluded}=    Evaluate    [image["category"] for image in $CHECK["result"].get("excluded", [])].count($name)
     # Without any image the program reports a mistake in the settings.
-    IF    $category is None and $excluded and $CHECK["result"]["counts"]["total"] > 0
+    IF    $category is None and $excluded > 0 and $CHECK["result"]["counts"]["total"] > 0
         Pass Execution    EXCLUDE_IMAGES excludes the ${title} images
     END
     IF    $category is None or $category["needs_sync"] is None or $category["counts"]["failed"] > 0

@@ -77,6 +77,22 @@ def test_incomplete_check_pushes_nothing_and_reports_the_reason(robot, world):
     assert run.message[CHECK_LOCAL] == "3 of 3 RunWhen Local images need a sync"
 
 
+def test_excluded_images_are_not_counted_and_an_excluded_category_passes(robot):
+    every_collection = "runwhen-contrib-*, opentelemetry-collector"
+    run = robot.run("sli.robot", EXCLUDE_IMAGES=every_collection)
+    assert set(run.status.values()) == {"PASS"}, run.console
+    assert run.pushed() == {"runwhen_local": 2, None: 2}
+    assert run.message[CHECK_CODECOLLECTION] == "EXCLUDE_IMAGES excludes the CodeCollection images"
+    run = robot.run("runbook.robot", EXCLUDE_IMAGES=every_collection)
+    assert run.status == {SYNC_CODECOLLECTION: "PASS", SYNC_LOCAL: "PASS"}, run.console
+    assert "2 RunWhen Local images: 2 imported and verified" in run.message[SYNC_LOCAL]
+    # With this category alone, nothing is left to check.
+    run = robot.run("sli.robot", EXCLUDE_IMAGES=every_collection, IMAGES="codecollection")
+    assert run.status[PUSH] == run.status[CHECK_CODECOLLECTION] == "FAIL", run.console
+    assert run.pushed() == {}
+    assert "EXCLUDE_IMAGES leaves no image to check" in run.message[PUSH]
+
+
 def test_branch_without_images_fails_its_task_and_the_metric(robot):
     run = robot.run("sli.robot", REF="nosuch")
     assert run.status == {CHECK_CODECOLLECTION: "FAIL", CHECK_LOCAL: "PASS", PUSH: "FAIL"}, run.console
