@@ -11,6 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
+use super::logged::Logged;
 use super::verify::{LONGEST_RECHECK, RECHECK, State, arrives_within, read_targets};
 use super::{Attempt, Ending, Importer, Method, Referrers};
 use crate::azure::{ImportRequest, Progress, RegistryResource, Start};
@@ -49,6 +50,7 @@ pub struct ArmImporter {
     platform: Platform,
     /// The number of imports that run.
     running: AtomicU32,
+    logged: Logged,
 }
 
 impl ArmImporter {
@@ -60,6 +62,7 @@ impl ArmImporter {
             logins,
             platform,
             running: AtomicU32::new(0),
+            logged: Logged::default(),
         }
     }
 
@@ -114,7 +117,7 @@ impl ArmImporter {
                 .await
             {
                 Ok(()) => Ok(Requested::Succeeded),
-                Err(problem) => recover_if_arrived(problem, action, client, &self.platform).await,
+                Err(problem) => self.recover_if_arrived(problem, action, client).await,
             },
         }
     }
@@ -147,11 +150,48 @@ impl ArmImporter {
                     }
                 }
                 Err(problem) => {
-                    return recover_if_arrived(problem, action, client, &self.platform)
+                    return self
+                        .recover_if_arrived(problem, action, client)
                         .await
                         .map(|_| None);
                 }
             }
+        }
+    }
+
+    /// Reads the destination before an import is reported as failed: another run, or Azure itself, may have imported the
+    /// image. After a failure that Azure reported, one read decides. If the end of the import is not known, the destination
+    /// is checked for a minute.
+    async fn recover_if_arrived(
+        &self,
+        problem: Problem,
+        action: &Action,
+        client: &RegistryClient,
+    ) -> Result<Requested, Problem> {
+        let is_open = problem.may_have_acted;
+        let name = action.short_name();
+        if is_open {
+            // A run that ends during the checks has no other message with the cause.
+            let cause = self.logged.text(&problem);
+            tracing::warn!(
+                "{name}: checking the ACR, because the import may have succeeded: {cause}"
+            );
+        }
+        let patience = if is_open {
+            UNCERTAIN_TIMEOUT
+        } else {
+            Duration::ZERO
+        };
+        match arrives_within(action, client, &self.platform, patience).await {
+            true => {
+                let cause = self.logged.text(&problem);
+                tracing::info!(
+                    "{name}: the ACR has the image although an error was reported: {cause}"
+                );
+                Ok(Requested::Verified)
+            }
+            false if is_open => Err(uncertain(problem)),
+            false => Err(problem),
         }
     }
 
@@ -281,39 +321,6 @@ enum Requested {
     Succeeded,
     /// Every target has the wanted digest.
     Verified,
-}
-
-/// Reads the destination before an import is reported as failed: another run, or Azure itself, may have imported the
-/// image. After a failure that Azure reported, one read decides. If the end of the import is not known, the destination
-/// is checked for a minute.
-async fn recover_if_arrived(
-    problem: Problem,
-    action: &Action,
-    client: &RegistryClient,
-    platform: &Platform,
-) -> Result<Requested, Problem> {
-    let is_open = problem.may_have_acted;
-    let name = action.short_name();
-    if is_open {
-        tracing::debug!("{name}: {}", problem.fact());
-        let cause = problem.summary();
-        tracing::warn!("{name}: checking the ACR, because the import may have succeeded: {cause}");
-    }
-    let patience = if is_open {
-        UNCERTAIN_TIMEOUT
-    } else {
-        Duration::ZERO
-    };
-    match arrives_within(action, client, platform, patience).await {
-        true => {
-            tracing::debug!("{name}: {}", problem.fact());
-            let cause = problem.summary();
-            tracing::info!("{name}: the ACR has the image although an error was reported: {cause}");
-            Ok(Requested::Verified)
-        }
-        false if is_open => Err(uncertain(problem)),
-        false => Err(problem),
-    }
 }
 
 /// Azure reports success, but the destination does not show the image.

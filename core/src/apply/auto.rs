@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+use super::logged::Logged;
 use super::{ArmImporter, Attempt, CopyImporter, Ending, Importer};
 use crate::plan::Action;
 use crate::problem::{Cause, Problem, Side};
@@ -27,8 +28,7 @@ pub struct AutoImporter<'a> {
     answered: watch::Sender<bool>,
     /// The refusal that holds for all images of the run.
     refusal: Mutex<Option<Problem>>,
-    /// The kinds of problems that the log has in full.
-    logged: Mutex<Vec<(Side, Cause)>>,
+    logged: Logged,
 }
 
 impl<'a> AutoImporter<'a> {
@@ -39,24 +39,13 @@ impl<'a> AutoImporter<'a> {
             has_begun: AtomicBool::new(false),
             answered: watch::Sender::new(false),
             refusal: Mutex::default(),
-            logged: Mutex::default(),
+            logged: Logged::default(),
         }
     }
 
     fn refusal(&self) -> Option<Problem> {
         let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
         refusal.clone()
-    }
-
-    /// The problem in full for the first image with a problem of this kind, and in a few words for the others.
-    fn logged(&self, problem: &Problem) -> String {
-        let kind = (problem.side, problem.cause);
-        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
-        if logged.contains(&kind) {
-            return problem.summary();
-        }
-        logged.push(kind);
-        problem.fact()
     }
 
     /// Notes the response to the request for an import.
@@ -74,7 +63,7 @@ impl<'a> AutoImporter<'a> {
         let name = action.short_name();
         tracing::info!(
             "{name}: copying instead of importing: {}",
-            self.logged(&problem)
+            self.logged.text(&problem)
         );
         Attempt {
             fallback: Some(problem),

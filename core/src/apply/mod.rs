@@ -5,6 +5,7 @@
 mod arm;
 mod auto;
 mod copy;
+mod logged;
 mod verify;
 
 use std::sync::Arc;
