@@ -1,10 +1,10 @@
-//! The pipeline of azure-rw-acr-sync: which images an Azure Container Registry should contain, which it
-//! contains, and the imports of the others.
+//! The pipeline of azure-rw-acr-sync: which images a registry should contain, which it contains, and the
+//! sync of the others.
 //!
 //! ```text
 //! environment ─ config ─▶ Config                             pure, given two functions
-//!  discover   Config          ─▶ Vec<Desired>    images that the ACR should contain
-//!  observe    Vec<Desired>    ─▶ Vec<Observed>   state of each image at its source and in the ACR
+//!  discover   Config          ─▶ Vec<Desired>    images that the destination should contain
+//!  observe    Vec<Desired>    ─▶ Vec<Observed>   state of each image at its source and its destination
 //!  plan       Vec<Observed>   ─▶ Plan            one verdict per image: pure
 //!  apply      &Plan           ─▶ Vec<Outcome>    one outcome per import
 //!  report     Plan + Outcomes ─▶ metric | JSON | Markdown | HTML | issues: pure

@@ -15,9 +15,9 @@ use crate::text::neutralize_markup;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
-    /// A registry that images are imported from.
+    /// A registry that images come from.
     Source,
-    /// The Azure Container Registry that images are imported into.
+    /// The registry that images are synced to.
     Destination,
     /// Microsoft Entra ID.
     Entra,

@@ -124,7 +124,7 @@ fn parse_login_server(host: &str) -> Result<RegistryName, String> {
         .find_map(|cloud| Some((cloud, host.strip_suffix(cloud.registry_suffix())?)));
     let Some((cloud, label)) = found else {
         return Err("this is not the login server of an Azure Container Registry: those end in .azurecr.io, \
-                    .azurecr.us or .azurecr.cn"
+                    .azurecr.us or .azurecr.cn; for any other registry, set REGISTRY_TYPE=oci"
             .to_owned());
     };
     let (name, domain_label) = label

@@ -29,7 +29,9 @@ settings! {
             "The Azure Container Registry: its name (myacr) or its login server (myacr.azurecr.io); with REGISTRY_TYPE=oci \
              the host of the registry (host[:port]). Required.",
         )
-        .required("the registry's name (myacr) or login server (myacr.azurecr.io)")
+        .required(
+            "the registry's name (myacr) or login server (myacr.azurecr.io), or its host with REGISTRY_TYPE=oci",
+        )
         .in_report(|config| config.target.registry.as_str().to_owned());
 
         REGISTRY_TYPE: RegistryType = Setting::new(
@@ -64,7 +66,7 @@ settings! {
 
         SYNC_IMAGES: bool = Setting::switch(
             "SYNC_IMAGES",
-            "Whether to import images that are missing or outdated, or only to check.",
+            "Whether to sync images that are missing or outdated, or only to check.",
         )
         .only(&[Program::Sli, Program::Taskset])
         .defaults("false", "true")
@@ -253,7 +255,7 @@ settings! {
 
         USE_DATE_TAG: bool = Setting::switch(
             "USE_DATE_TAG",
-            "Import a source tag 'latest' under a date tag (YYYYMMDDHHMMSS).",
+            "Store a source tag 'latest' under a date tag (YYYYMMDDHHMMSS).",
         )
         .in_report(|config| config.use_date_tag.to_string());
 

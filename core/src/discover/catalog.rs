@@ -42,10 +42,10 @@ pub fn known_collections() -> Vec<ImageName> {
         .collect()
 }
 
-/// The longest slug that fits below every path in the ACR.
+/// The longest slug that fits below every path at the destination.
 const LONGEST_SLUG: usize = 64;
 
-/// The name of a collection in the catalog, and of its repository in the ACR.
+/// The name of a collection in the catalog, and of its repository at the destination.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Slug(String);

@@ -1,4 +1,4 @@
-//! The repositories in the ACR that are reserved for CodeCollections: a chart's image must not be written to them.
+//! The repositories at the destination that are reserved for CodeCollections: a chart's image must not be written to them.
 //!
 //! They are reserved also if the CodeCollections themselves are not configured.
 
@@ -11,7 +11,7 @@ use crate::config::{CodeCollectionSource, CodeCollections, Config};
 use crate::name::{ImageName, Repository, full_name};
 use crate::problem::{Cause, Problem, Side};
 
-/// A CodeCollection and its repository in the ACR.
+/// A CodeCollection and its repository at the destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
     image: ImageName,
