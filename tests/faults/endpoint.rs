@@ -338,7 +338,7 @@ fn imports() -> Vec<Endpoint> {
 
 #[rustfmt::skip] // a table
 fn copies() -> Vec<Endpoint> {
-    use Setup::{Copies, CopiesWithReferrers, CopiesWithoutMounts};
+    use Setup::{Copies, CopiesInChunks, CopiesWithReferrers, CopiesWithoutMounts};
     let configuration = Some(Stored::NewestConfiguration(SOURCE, MISSING));
     vec![
         endpoint("Copy: the index at the source", "GET /v2/{name}/manifests/{digest}",
@@ -357,6 +357,8 @@ fn copies() -> Vec<Endpoint> {
             Copies, Import, Headers, One(MISSING), |_| of(ACR, "POST", &format!("{MISSING}/blobs/uploads/"))),
         endpoint("Copy: a blob", "PUT /v2/{name}/blobs/uploads/{id}",
             CopiesWithoutMounts, Import, Headers, One(MISSING), |_| of(ACR, "PUT", &format!("{MISSING}/blobs/uploads/"))),
+        endpoint("Copy: a chunk of a large blob", "PATCH /v2/{name}/blobs/uploads/{id}",
+            CopiesInChunks, Import, Headers, One(MISSING), |_| of(ACR, "PATCH", &format!("{MISSING}/blobs/uploads/"))),
         endpoint("Copy: the manifest of a platform", "PUT /v2/{name}/manifests/{digest}",
             Copies, Import, Headers, One(MISSING), |_| of(ACR, "PUT", &format!("{MISSING}/manifests/sha256:"))),
         endpoint("Copy: the tag", "PUT /v2/{name}/manifests/{tag}",

@@ -269,7 +269,8 @@ fn check_mixture(setup: Setup, truth: &Truth) {
         | Setup::Catalog
         | Setup::Copies
         | Setup::CopiesWithoutMounts
-        | Setup::CopiesWithReferrers => &[],
+        | Setup::CopiesWithReferrers
+        | Setup::CopiesInChunks => &[],
     };
     let collections = if setup == Setup::Catalog {
         &six[..]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use sandbox::image::ImageRecipe;
 use sandbox::runwhen_local::{CHART_HOST, CHART_IMAGES, INDEX_PATH, STORAGE_HOST};
 use sandbox::scenario::{CODE_COLLECTIONS, DESTINATION_PATH, GOOGLE_HOST, GOOGLE_PATH};
-use sandbox::{File, Sandbox, Scenario, World};
+use sandbox::{File, Sandbox, Scenario, UploadRules, World};
 
 use super::support::{ACR, ONE, Run, run};
 
@@ -37,6 +37,9 @@ pub const CATALOG_ALSO_CURRENT: &str = "aws-c7n-codecollection";
 pub const CATALOG_DRIFTED: &str = "rw-generic-codecollection";
 /// It does not have the branch.
 pub const CATALOG_UNPUBLISHED: &str = "azure-c7n-codecollection";
+
+/// An ACR gets blobs of up to 16 MiB in one request.
+const LARGE_LAYER: usize = 17 << 20;
 
 /// A world and its settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,13 +72,15 @@ pub enum Setup {
     CopiesWithoutMounts,
     /// The same as copies, with their signatures.
     CopiesWithReferrers,
+    /// The same as copies; the missing image has a layer that a strict ACR gets in chunks.
+    CopiesInChunks,
     /// The archive is on the host of the index, and the chart names only the image of ghcr.io: connections to the other
     /// hosts are opened and not needed.
     NotNeeded,
 }
 
 impl Setup {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::CodeCollections,
         Self::ShortName,
         Self::AnySubscription,
@@ -90,6 +95,7 @@ impl Setup {
         Self::Copies,
         Self::CopiesWithoutMounts,
         Self::CopiesWithReferrers,
+        Self::CopiesInChunks,
         Self::NotNeeded,
     ];
 
@@ -113,6 +119,7 @@ impl Setup {
             | Self::Copies
             | Self::CopiesWithoutMounts
             | Self::CopiesWithReferrers
+            | Self::CopiesInChunks
             | Self::NotNeeded => Scenario::named("up-to-date"),
         };
         let scenario = Scenario {
@@ -133,7 +140,13 @@ impl Setup {
             // Otherwise it has all blobs, and only the tag is missing.
             acr.repositories
                 .remove(&format!("{DESTINATION_PATH}/{MISSING}"));
-            acr.uploads.mounts = self != Self::CopiesWithoutMounts;
+            acr.uploads = UploadRules {
+                mounts: self != Self::CopiesWithoutMounts,
+                ..UploadRules::strict_acr()
+            };
+        }
+        if self == Self::CopiesInChunks {
+            add_large_layer(&mut world);
         }
         if self == Self::ChartInRegistry {
             put_chart_into_registry(&mut world);
@@ -147,7 +160,10 @@ impl Setup {
     fn copies(self) -> bool {
         matches!(
             self,
-            Self::Copies | Self::CopiesWithoutMounts | Self::CopiesWithReferrers
+            Self::Copies
+                | Self::CopiesWithoutMounts
+                | Self::CopiesWithReferrers
+                | Self::CopiesInChunks
         )
     }
 
@@ -170,7 +186,9 @@ impl Setup {
                     .into_iter()
                     .fold(run, |run, (name, value)| run.set(&name, value))
             }
-            Self::Copies | Self::CopiesWithoutMounts => run.set("SYNC_METHOD", "copy"),
+            Self::Copies | Self::CopiesWithoutMounts | Self::CopiesInChunks => {
+                run.set("SYNC_METHOD", "copy")
+            }
             Self::CopiesWithReferrers => {
                 let run = run.set("SYNC_METHOD", "copy");
                 run.set("COPY_REFERRERS", "true")
@@ -200,6 +218,21 @@ fn mix_codecollections(world: &mut World) {
     assert!(CODE_COLLECTIONS.contains(&UNPUBLISHED));
     let source = format!("{GOOGLE_PATH}/{UNPUBLISHED}");
     remove_tag(world, GOOGLE_HOST, &source, "main-latest");
+}
+
+/// Replaces the missing image by one with a layer of 17 MiB, which an ACR gets in three chunks.
+fn add_large_layer(world: &mut World) {
+    let source = format!("{GOOGLE_PATH}/{MISSING}");
+    let mut author = world.author(GOOGLE_HOST, &source);
+    let layer = author.blob(
+        "application/vnd.oci.image.layer.v1.tar",
+        vec![7; LARGE_LAYER],
+    );
+    let mut platform = author.image_of("a large layer", &[layer]);
+    platform["platform"] = serde_json::json!({"architecture": "amd64", "os": "linux"});
+    let index = author.index(&[platform]);
+    author.tag("main-latest", &index);
+    author.tag(&Scenario::newest_tag(MISSING), &index);
 }
 
 /// Of the six collections of the catalog: two missing, one drifted, one not published, two up to date.
