@@ -22,7 +22,7 @@ const CPU: f64 = 60.0;
 /// Limit of the time from the start of a run to its first request, in milliseconds.
 const FIRST: f64 = 15.0;
 /// Limit of the memory of a run, in megabytes.
-const MEMORY: f64 = 20.0;
+const MEMORY: f64 = 18.0;
 
 /// The limits of a run.
 struct Limits {

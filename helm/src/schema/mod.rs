@@ -2,7 +2,7 @@
 
 mod patterns;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use boon::{Compiler, Format, SchemaIndex, Schemas, UrlLoader};
 use serde_json::{Map, Value as Tree};
@@ -23,11 +23,10 @@ impl UrlLoader for NoLoader {
     }
 }
 
-/// A `values.schema.json`, compiled on first use.
+/// A `values.schema.json`. A render validates once, so the compiled schema, which may need a megabyte, is not kept.
 #[derive(Clone)]
 pub(crate) struct Schema {
     source: Arc<[u8]>,
-    compiled: Arc<OnceLock<Result<Compiled, String>>>,
 }
 
 struct Compiled {
@@ -37,21 +36,14 @@ struct Compiled {
 }
 
 impl Schema {
-    /// Errors in the schema are reported on first use.
+    /// Errors in the schema are reported when it is used.
     pub(crate) fn new(source: Arc<[u8]>) -> Self {
-        Self {
-            source,
-            compiled: Arc::default(),
-        }
+        Self { source }
     }
 
     /// Compares the values with the schema; the error lists what does not meet it.
     pub(crate) fn validate(&self, values: &Map<String, Tree>) -> Result<(), String> {
-        let compiled = self
-            .compiled
-            .get_or_init(|| compile(&self.source))
-            .as_ref()
-            .map_err(String::clone)?;
+        let compiled = compile(&self.source)?;
         let instance = Tree::Object(values.clone());
         compiled
             .schemas
