@@ -329,34 +329,42 @@ fn unknown_host_is_refused_by_the_proxy() {
     assert!(error.to_string().contains("502"), "{error}");
 }
 
+/// The round trips until a connection is open, and until three requests on it are answered.
+fn round_trips(sandbox: &Sandbox, round_trip: Duration) -> [f64; 2] {
+    let start = Instant::now();
+    let mut connection = connect(sandbox, GOOGLE_HOST).unwrap();
+    let connected = start.elapsed();
+    let target = tags_url().replace(&format!("https://{GOOGLE_HOST}"), "");
+    for _ in 0..3 {
+        let response = exchange(&mut connection, "GET", &target, &[], b"").unwrap();
+        assert_eq!(response.status, 200);
+    }
+    [connected, start.elapsed()].map(|time| time.as_secs_f64() / round_trip.as_secs_f64())
+}
+
 #[test]
 fn latency_costs_a_round_trip_for_tcp_for_tls_and_for_every_request() {
     let sandbox = start();
     let round_trip = Duration::from_millis(200);
     sandbox.set_latency(round_trip);
-    let start = Instant::now();
-    let mut connection = connect(&sandbox, GOOGLE_HOST).unwrap();
-    let connected = start.elapsed();
-    let target = tags_url().replace(&format!("https://{GOOGLE_HOST}"), "");
-    for _ in 0..3 {
-        assert_eq!(
-            exchange(&mut connection, "GET", &target, &[], b"")
-                .unwrap()
-                .status,
-            200
-        );
+    // Other processes only add to the time.
+    let mut least = [f64::INFINITY; 2];
+    for _ in 0..20 {
+        let [connected, answered] = round_trips(&sandbox, round_trip);
+        least = [least[0].min(connected), least[1].min(answered)];
+        if least[0] < 2.6 && least[1] < 5.9 {
+            break;
+        }
     }
-    let answered = start.elapsed();
-    let trips = |time: Duration| time.as_secs_f64() / round_trip.as_secs_f64();
     assert!(
-        (1.9..2.6).contains(&trips(connected)),
+        (1.9..2.6).contains(&least[0]),
         "TCP and TLS took {:.2} round trips",
-        trips(connected)
+        least[0]
     );
-    let all = trips(answered);
     assert!(
-        (4.9..5.9).contains(&all),
-        "TCP, TLS and three requests took {all:.2} round trips"
+        (4.9..5.9).contains(&least[1]),
+        "TCP, TLS and three requests took {:.2} round trips",
+        least[1]
     );
 }
 

@@ -126,7 +126,7 @@ fn incomplete_credentials_end_the_run_at_once_and_no_other_identity_is_used() {
         let ended = with(&world, variables).end();
         ended.expect(2, &["the configuration is wrong", part]);
         assert_eq!(ended.stdout, "", "{variables:?}");
-        assert!(ended.took < Duration::from_secs(5), "{:?}", ended.took);
+        assert!(ended.took < Duration::from_secs(60), "{:?}", ended.took);
     }
     assert!(world.requests().is_empty());
 }

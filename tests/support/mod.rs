@@ -10,6 +10,7 @@ pub mod hostile;
 pub mod peak;
 pub mod schema;
 pub mod secrets;
+pub mod waiting;
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;

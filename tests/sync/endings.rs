@@ -8,7 +8,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::TASKSET;
-use crate::support::{Ended, ONE, Run, SOURCE, run, signal};
+use crate::support::waiting::{wait_until, wait_until_answered};
+use crate::support::{ACR, Ended, ONE, Run, SOURCE, run, signal};
 use sandbox::{Fault, ReplacedResponse, Sandbox, Scenario};
 
 fn world() -> Sandbox {
@@ -97,7 +98,7 @@ fn signal_ends_a_run_whose_chart_still_renders() {
         let run = with_chart(&world, folder.path()).set("SYNC_IMAGES", imports);
         let started = Instant::now();
         let child = run.spawn();
-        sleep(Duration::from_secs(2));
+        wait_until_answered(&world, ACR, 5, |request| request.method == "HEAD");
         let sent = Instant::now();
         signal(&child, name);
         let ended = run.wait(child, started);
@@ -118,12 +119,10 @@ fn full_pipe() -> (std::io::PipeReader, Stdio) {
 
 /// Waits until the run has written its last file, so that it is about to print its report.
 fn wait_until_it_prints(run: &Run<'_>) {
-    let started = Instant::now();
-    let report = "azure-rw-acr-sync/codecollection/sync-report.html";
-    while !run.folder().join(report).is_file() {
-        assert!(started.elapsed() < Duration::from_secs(60), "no report");
-        sleep(Duration::from_millis(20));
-    }
+    let report = run
+        .folder()
+        .join("azure-rw-acr-sync/codecollection/sync-report.html");
+    wait_until("the report", || report.is_file());
     sleep(Duration::from_millis(500));
 }
 
@@ -152,7 +151,7 @@ fn second_signal_ends_a_run_that_waits_for_stdout() {
         let sent = Instant::now();
         let ended = run.wait(child, started);
         assert_eq!(ended.code, code, "{first}, then {second}");
-        assert!(sent.elapsed() < Duration::from_secs(2));
+        assert!(sent.elapsed() < Duration::from_secs(15));
     }
 }
 
@@ -202,9 +201,9 @@ fn hangup_that_nohup_ignores_stays_ignored() {
         .set("SYNC_IMAGES", "false");
     let started = Instant::now();
     let mut child = run.spawn();
-    sleep(Duration::from_secs(2));
+    wait_until("the request that stalls", || world.faults()[0].hits > 0);
     signal(&child, "HUP");
-    sleep(Duration::from_secs(2));
+    sleep(Duration::from_secs(1));
     assert!(is_running(&mut child), "SIGHUP ended the run");
     signal(&child, "TERM");
     run.wait(child, started).expect(3, &["stopped by a signal"]);
