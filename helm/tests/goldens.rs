@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use helm_render::{Capabilities, Chart, Release, Rendered, Values};
-use libtest_mimic::Arguments;
 use needs::{Need, newest_chart, published_charts};
 use serde_json::Value as Tree;
 
@@ -18,7 +17,7 @@ use serde_json::Value as Tree;
 mod needs;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let arguments = needs::arguments();
     let charts = [Need::published_charts()];
     let trials = vec![
         needs::test(

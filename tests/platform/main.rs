@@ -12,14 +12,13 @@ mod tools;
 
 use std::process::ExitCode;
 
-use libtest_mimic::Arguments;
-
 const TASKSET: &str = env!("CARGO_BIN_EXE_taskset");
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    let mut trials = python::trials(&arguments);
-    trials.extend(tools::trials());
+    let arguments = needs::arguments();
+    let mut trials = tools::trials();
     trials.extend(docker_registry::trials());
+    // Last, because the first of them runs them all while the others wait.
+    trials.extend(python::trials(&arguments));
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -10,12 +10,21 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use libtest_mimic::Trial;
+use libtest_mimic::{Arguments, Trial};
 
 /// Names the folder of published charts; without it, `../shared/charts` next to the checkout is used.
 const PUBLISHED_CHARTS: &str = "PUBLISHED_CHARTS";
 /// Names the folder with the newest chart, which `.ci/published-chart` downloads.
 const NEWEST_CHART: &str = "NEWEST_CHART";
+
+/// The arguments of the test binary. As in Rust's own harness, RUST_TEST_THREADS sets the number of concurrent tests.
+pub fn arguments() -> Arguments {
+    let mut arguments = Arguments::from_args();
+    let threads = std::env::var("RUST_TEST_THREADS").ok();
+    let threads = threads.and_then(|threads| threads.parse().ok());
+    arguments.test_threads = arguments.test_threads.or(threads);
+    arguments
+}
 
 /// A tool, file or folder that a test requires.
 #[derive(Clone, Debug)]

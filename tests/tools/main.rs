@@ -11,7 +11,6 @@ mod needs;
 mod uploads;
 
 use client::{Response, acr_authorization, request};
-use libtest_mimic::Arguments;
 use needs::Need;
 use sandbox::content::Digest;
 use sandbox::image::ImageRecipe;
@@ -28,7 +27,7 @@ use std::time::{Duration, Instant};
 const COPIED: &str = "runwhen/copied";
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let arguments = needs::arguments();
     let skopeo = || Need::tool("skopeo", "skopeo");
     let registry = || Need::tool("docker-registry", "docker-registry");
     let trials = vec![
