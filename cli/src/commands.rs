@@ -80,7 +80,11 @@ impl Session {
     pub(crate) async fn run<T, E>(
         &self,
         work: impl AsyncFnOnce(&Run<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
+    ) -> anyhow::Result<T>
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        outputs::prepare_folders(&self.config)?;
         log::login(&self.config.login);
         let run = Run {
             config: &self.config,
@@ -90,7 +94,7 @@ impl Session {
         };
         let result = work(&run).await;
         self.progress.finish();
-        result
+        Ok(result?)
     }
 
     /// Writes the metrics, which contain the exit code, as the last file.

@@ -96,7 +96,6 @@ fn run(
             config,
             progress,
         };
-        outputs::prepare_folders(&session.config)?;
         command(&session).await
     }));
     // The end of the run does not wait for a name lookup that hangs or for an abandoned computation.
