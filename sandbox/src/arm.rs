@@ -196,9 +196,43 @@ fn route_registry(
             let action = "Microsoft.ContainerRegistry/registries/read";
             arm_error::authorization_failed(principal, action, &registry.id())
         }
+        ("GET", ["providers", "microsoft.authorization", "permissions"]) => {
+            Response::json(200, &json!({"value": roles(principal, registry)}))
+        }
         ("POST", ["importimage"]) => import::start(world, host, principal, registry, request),
         _ => not_found(&request.path),
     }
+}
+
+/// Returns the permissions of the principal's roles, as one role. A registry in ABAC mode has actions on its data.
+///
+/// Source: Microsoft.Authorization 2022-04-01, "Permissions - List For Resource".
+fn roles(principal: &Principal, registry: &RegistryResource) -> Vec<Value> {
+    let is_abac = registry.role_assignment_mode.as_deref() == Some("AbacRepositoryPermissions");
+    let (mut actions, mut data_actions) = (Vec::new(), Vec::new());
+    for permission in &principal.permissions {
+        let data =
+            |action: &str| format!("Microsoft.ContainerRegistry/registries/repositories/{action}");
+        let control = |action: &str| format!("Microsoft.ContainerRegistry/registries/{action}");
+        match (permission, is_abac) {
+            (Permission::ReadSubscription, _) => {}
+            (Permission::ReadRegistry, _) => actions.push(control("read")),
+            (Permission::ImportImage, _) => actions.push(control("importImage/action")),
+            (Permission::Pull, true) => data_actions.push(data("content/read")),
+            (Permission::Pull, false) => actions.push(control("pull/read")),
+            (Permission::ReadMetadata, true) => data_actions.push(data("metadata/read")),
+            (Permission::ReadMetadata, false) => actions.push(control("metadata/read")),
+            (Permission::Push, true) => data_actions.push(data("content/write")),
+            (Permission::Push, false) => actions.push(control("push/write")),
+            (Permission::Delete, _) => actions.push(control("artifacts/delete")),
+        }
+    }
+    if actions.is_empty() && data_actions.is_empty() {
+        return Vec::new();
+    }
+    vec![
+        json!({"actions": actions, "notActions": [], "dataActions": data_actions, "notDataActions": []}),
+    ]
 }
 
 fn not_found(path: &str) -> Response {
