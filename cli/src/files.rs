@@ -92,6 +92,14 @@ fn folder_of(file: &Path) -> &Path {
     parent.unwrap_or(Path::new("."))
 }
 
+/// Checks the same without a change. Of a folder that does not exist, the folder in which it would be created is checked.
+pub(crate) fn could_write(folder: &Path) -> io::Result<()> {
+    let existing = folder.ancestors().find(|ancestor| ancestor.exists());
+    let existing = existing.filter(|path| !path.as_os_str().is_empty());
+    // Unlike a file with a name, this one is never in the folder.
+    tempfile::tempfile_in(existing.unwrap_or(Path::new("."))).map(drop)
+}
+
 /// Removes old temporary files of runs that were killed while they wrote. The run does not need the space, so
 /// errors are only logged.
 pub(crate) fn remove_leftovers(folder: &Path, now: SystemTime) {
@@ -166,6 +174,15 @@ mod tests {
         );
     }
 
+    #[test]
+    fn folder_that_could_be_created_is_not_created() {
+        let folder = tempfile::tempdir().unwrap();
+        let below = folder.path().join("a/b");
+        could_write(&below).unwrap();
+        could_write(folder.path()).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
     /// Creates a file whose last change was this long ago.
     fn aged(folder: &Path, name: &str, age: Duration) -> PathBuf {
         let path = folder.join(name);
@@ -224,6 +241,8 @@ mod tests {
     #[test]
     fn folder_that_is_a_file_is_an_error_with_the_variable() {
         let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(could_write(file.path()).is_err());
+        assert!(could_write(&file.path().join("below")).is_err());
         let error = check_writable("OUTPUT_DIR", file.path()).unwrap_err();
         assert!(error.to_string().contains("OUTPUT_DIR"), "{error}");
         assert!(write(&file.path().join("x"), "").is_err());

@@ -33,6 +33,18 @@ pub(crate) fn config(
     matches: &ArgMatches,
     subcommand: Option<&str>,
 ) -> Result<Config, ExitCode> {
+    read(program, matches, subcommand).map_err(|mistakes| {
+        report(program, &mistakes);
+        Status::Configuration.code().into()
+    })
+}
+
+/// The same, with the mistakes as the error.
+pub(crate) fn read(
+    program: Program,
+    matches: &ArgMatches,
+    subcommand: Option<&str>,
+) -> Result<Config, Mistakes> {
     let variable = |name: &str| {
         let given = flag_value(matches, name).or_else(|| level_of_flags(matches, name));
         given.or_else(|| environment(std::env::var_os(name)?))
@@ -53,10 +65,6 @@ pub(crate) fn config(
             docker_login: &docker_login::find,
         },
     )
-    .map_err(|mistakes| {
-        report(program, &mistakes);
-        Status::Configuration.code().into()
-    })
 }
 
 /// Reports mistakes in the configuration. The log has not started yet: its level is a part of the configuration.

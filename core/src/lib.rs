@@ -31,6 +31,7 @@ mod cloud;
 pub mod config;
 mod destination;
 mod discover;
+pub mod doctor;
 mod event;
 pub mod explain;
 pub mod file;

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-/// A pure part of a module that the picture does not mark as pure. A pure module is a function of its input: no
+/// Pure parts of modules that the picture does not mark as pure. A pure module is a function of its input: no
 /// environment, files, clock, randomness or output.
-const PURE_PART: &str = "observed";
+const PURE_PARTS: [&str; 5] = ["finding", "need", "observed", "permissions", "rendering"];
 /// Paths that a pure module must not contain.
 const IMPURE_PATHS: [&str; 12] = [
     "std::env",
@@ -260,7 +260,10 @@ fn violations(root: &Path) -> Vec<String> {
             {
                 found.push(format!("{place}: imports {other}, which is above {module}"));
             }
-            let is_pure = layer.is_pure || segments.iter().any(|name| name == PURE_PART);
+            let is_pure = layer.is_pure
+                || segments
+                    .iter()
+                    .any(|name| PURE_PARTS.contains(&name.as_str()));
             if is_pure
                 && let Some(pattern) = IMPURE_PATHS.iter().find(|pattern| contains(&path, pattern))
             {

@@ -1,6 +1,7 @@
 //! `acr-sync`, the command for people.
 
 mod check;
+mod doctor;
 mod documents;
 mod explain;
 mod plan;

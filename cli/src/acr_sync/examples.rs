@@ -18,7 +18,7 @@ pub(super) fn with_examples(command: Command) -> Command {
 }
 
 /// By the name of the command. A test requires three for each.
-const EXAMPLES: [(&str, [Example; 3]); 5] = [
+const EXAMPLES: [(&str, [Example; 3]); 9] = [
     (
         "acr-sync",
         [
@@ -47,6 +47,44 @@ const EXAMPLES: [(&str, [Example; 3]); 5] = [
                 "only the chart's images",
             ),
             ("acr-sync sync --output-dir out", "write the reports too"),
+        ],
+    ),
+    (
+        "plan",
+        [
+            ("acr-sync plan", "what would a sync do?"),
+            ("acr-sync plan -o plan.json", "for a review"),
+            ("acr-sync plan --output json | jq .images", "for programs"),
+        ],
+    ),
+    (
+        "apply",
+        [
+            ("acr-sync apply plan.json", "import what the plan says"),
+            ("acr-sync apply plan.json --output json", "for programs"),
+            (
+                "acr-sync apply plan.json --output-dir out",
+                "keep the report",
+            ),
+        ],
+    ),
+    (
+        "explain",
+        [
+            ("acr-sync explain", "a paragraph for each image"),
+            ("acr-sync explain runner", "the whole chain of one image"),
+            ("acr-sync explain runner --output json", "for programs"),
+        ],
+    ),
+    (
+        "doctor",
+        [
+            (
+                "acr-sync doctor --registry-name myacr",
+                "is everything in place?",
+            ),
+            ("acr-sync doctor --format json", "for programs"),
+            ("acr-sync doctor --sync-method copy", "may it copy?"),
         ],
     ),
     (

@@ -1,6 +1,7 @@
 //! `acr-sync`, the command for people: its subcommands and their options.
 
 mod check;
+mod doctor;
 mod documents;
 mod examples;
 mod explain;
@@ -25,6 +26,7 @@ pub(crate) struct Invocation {
 
 enum Verb {
     Check,
+    Doctor,
     Sync,
     Plan(Option<PathBuf>),
     Apply(PathBuf),
@@ -58,6 +60,7 @@ impl Invocation {
         let Self { verb, format } = self;
         match verb {
             Verb::Check => check::check(session, format).await,
+            Verb::Doctor => doctor::doctor(session, format).await,
             Verb::Sync => check::sync(session, format).await,
             Verb::Plan(file) => plan::plan(session, format, file.as_deref()).await,
             Verb::Apply(file) => plan::apply(session, format, &file).await,
@@ -76,13 +79,19 @@ pub(crate) fn read() -> Result<(Config, Invocation), ExitCode> {
     let verb = match name {
         "completions" => return Err(documents::completions(command(), options)),
         "man" => return Err(documents::man(command())),
+        "doctor" => Verb::Doctor,
         "sync" => Verb::Sync,
         "plan" => Verb::Plan(plan::file(options)),
         "apply" => Verb::Apply(plan::file(options).unwrap_or_default()),
         "explain" => Verb::Explain(explain::image(options)),
         _ => Verb::Check,
     };
-    let config = settings::config(Program::AcrSync, options, Some(name))?;
+    let config = match verb {
+        Verb::Doctor => doctor::config(options)?,
+        Verb::Check | Verb::Sync | Verb::Plan(_) | Verb::Apply(_) | Verb::Explain(_) => {
+            settings::config(Program::AcrSync, options, Some(name))?
+        }
+    };
     let format = Format::of(options);
     Ok((config, Invocation { verb, format }))
 }
@@ -109,6 +118,10 @@ fn command() -> Command {
                 "explain",
                 "Explain in plain words why an image is up to date, missing or not known.",
             )),
+            run(
+                "doctor",
+                "Examine the settings and everything that a run needs, and change nothing.",
+            ),
             documents::completions_command(),
             documents::man_command(),
         ]);
@@ -160,7 +173,7 @@ mod tests {
     #[test]
     fn every_variable_is_in_the_help_of_every_run() {
         command().debug_assert();
-        for name in ["check", "sync", "plan", "apply", "explain"] {
+        for name in ["check", "sync", "plan", "apply", "explain", "doctor"] {
             let mut command = command();
             let command = command.find_subcommand_mut(name).expect("a subcommand");
             let help = command.render_long_help().to_string();

@@ -101,11 +101,43 @@ pub async fn is_locked(
     repository: &Repository,
     tag: &Tag,
 ) -> Option<bool> {
-    let url = client
-        .url(&format!("/acr/v1/{repository}/_tags/{tag}"))
-        .ok()?;
+    let state = tag_state(client, repository, tag).await.ok()??;
+    state.is_locked
+}
+
+/// What an ACR reports about one tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagState {
+    pub digest: Digest,
+    /// None if the response does not contain it.
+    pub is_locked: Option<bool>,
+}
+
+/// The state of a tag. None if there is no such tag or repository.
+///
+/// # Errors
+/// If that is not known.
+pub async fn tag_state(
+    client: &RegistryClient,
+    repository: &Repository,
+    tag: &Tag,
+) -> Result<Option<TagState>, Problem> {
+    let url = client.url(&format!("/acr/v1/{repository}/_tags/{tag}"))?;
     let request = uncached(client.request(Method::GET, url));
-    let response = client.send(Scope::pull(repository), request).await.ok()?;
-    let one: OneTag = response.json().ok()?;
-    Some(!one.tag.changeable_attributes?.write_enabled)
+    let response = client.send(Scope::pull(repository), request).await?;
+    let message = response.service_message().unwrap_or_default();
+    match response.status {
+        StatusCode::OK => {}
+        StatusCode::NOT_FOUND if message.starts_with("TAG_UNKNOWN") => return Ok(None),
+        _ if states_absence(&response, Subject::Tags(repository)) => return Ok(None),
+        _ => return Err(client.refused(&response)),
+    }
+    let OneTag { tag: row } = response.json()?;
+    let digest = row.digest.parse();
+    Ok(Some(TagState {
+        digest: digest.map_err(|error: NameError| response.invalid(error))?,
+        is_locked: row
+            .changeable_attributes
+            .map(|attributes| !attributes.write_enabled),
+    }))
 }

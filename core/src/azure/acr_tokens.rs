@@ -16,12 +16,12 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::RoleMode;
-use super::identity::{Identity, claims, tenant_of};
+use super::identity::{Identity, tenant_of};
 use super::refusal::client_refused_by_firewall;
 use crate::cloud::ACR_SCOPE;
 use crate::name::Registry;
 use crate::problem::{Cause, Problem, Side};
-use crate::registry::{Authorization, CachedToken, Scope, Tokens};
+use crate::registry::{Authorization, CachedToken, Scope, Tokens, claims};
 use crate::wire::{Request, Response, Wire};
 
 /// Scopes in one access token.

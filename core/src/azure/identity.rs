@@ -15,8 +15,6 @@ use azure_identity::{
     ClientSecretCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
     UserAssignedId, WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
 };
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -27,6 +25,7 @@ use url::form_urlencoded;
 use super::certificate::{CertificateAssertion, GivenAssertion};
 use super::{Credentials, Login, ManagedIdentity, Places};
 use crate::problem::{Cause, Problem, Side};
+use crate::registry::claims;
 use crate::text::{for_message, strip_control};
 use crate::wire::{Request, Response, Wire, chain};
 
@@ -233,17 +232,32 @@ fn explained(reason: &str, places: &Places) -> Option<String> {
     Some(text.to_owned())
 }
 
+/// Whom a token of Entra is for, as far as it contains that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holder {
+    pub tenant: Option<String>,
+    /// The application (client) id.
+    pub application: Option<String>,
+    /// The object id, which role assignments contain.
+    pub object: Option<String>,
+}
+
+impl Holder {
+    pub fn of(token: &SecretString) -> Self {
+        let claims = claims(token).unwrap_or_default();
+        let id = |name: &str| claims[name].as_str().map(for_message);
+        Self {
+            tenant: id("tid"),
+            application: id("appid").or_else(|| id("azp")),
+            object: id("oid"),
+        }
+    }
+}
+
 /// The tenant of a token: its `tid` claim.
 pub(super) fn tenant_of(token: &SecretString) -> Option<String> {
     let claims = claims(token)?;
     claims["tid"].as_str().map(ToOwned::to_owned)
-}
-
-/// The claims of a JWT, which are not verified: the service that issued it does this itself.
-pub(super) fn claims(token: &SecretString) -> Option<serde_json::Value> {
-    let payload = token.expose_secret().split('.').nth(1)?;
-    let bytes = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-    serde_json::from_slice(&bytes).ok()
 }
 
 fn credential(

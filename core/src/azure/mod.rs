@@ -8,15 +8,17 @@ mod acr_tokens;
 mod certificate;
 mod identity;
 mod login;
+mod permissions;
 mod progress;
 mod refusal;
 mod resource_manager;
 
-pub use acr_tags::{is_locked, newest_tags};
+pub use acr_tags::{TagState, is_locked, newest_tags, tag_state};
 pub use acr_tokens::AcrTokens;
 pub(crate) use certificate::check as check_certificate;
-pub use identity::Identity;
+pub use identity::{Holder, Identity};
 pub use login::{Credentials, Login, ManagedIdentity, Places};
+pub use permissions::{Action, Permissions};
 pub use progress::{Progress, Start};
 pub(crate) use refusal::unlock_advice;
 pub use resource_manager::{

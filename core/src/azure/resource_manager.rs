@@ -13,6 +13,7 @@ use serde_json::json;
 use url::Url;
 
 use super::identity::Identity;
+use super::permissions::{Permission, Permissions};
 use super::progress::{Progress, Start, read_poll, read_start};
 use super::refusal::{About, SubscriptionOrigin, explained, is_failed_operation};
 use crate::cloud::Cloud;
@@ -24,6 +25,7 @@ use crate::wire::{Repeat, Request, Response, Wire, same_origin};
 
 const REGISTRIES_API: &str = "2023-07-01";
 const SUBSCRIPTIONS_API: &str = "2022-12-01";
+const PERMISSIONS_API: &str = "2022-04-01";
 /// The most pages of a list that are read.
 const PAGES: usize = 100;
 
@@ -33,7 +35,16 @@ pub struct RegistryResource {
     /// `/subscriptions/…/resourceGroups/…/providers/Microsoft.ContainerRegistry/registries/myacr`.
     pub id: String,
     pub name: String,
+    #[serde(default)]
+    pub sku: Option<Sku>,
     pub properties: RegistryProperties,
+}
+
+/// The service tier of a registry.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Sku {
+    /// `Basic`, `Standard` or `Premium`.
+    pub name: String,
 }
 
 /// The properties of a registry that matter here.
@@ -41,6 +52,9 @@ pub struct RegistryResource {
 #[serde(rename_all = "camelCase")]
 pub struct RegistryProperties {
     pub login_server: String,
+    /// `Enabled`, or `Disabled` for a registry that only private endpoints reach.
+    #[serde(default)]
+    pub public_network_access: Option<String>,
     /// The roles that it accepts. Only newer API versions report it.
     #[serde(default)]
     pub role_assignment_mode: Option<String>,
@@ -57,6 +71,24 @@ pub enum RoleMode {
     Abac,
     /// Azure did not report it.
     Unknown,
+}
+
+impl RoleMode {
+    /// The smallest built-in role for checks.
+    pub fn role_to_check(self) -> &'static str {
+        match self {
+            Self::Rbac | Self::Unknown => "AcrPull",
+            Self::Abac => "Container Registry Repository Reader",
+        }
+    }
+
+    /// The smallest built-in role for copies.
+    pub fn role_to_copy(self) -> &'static str {
+        match self {
+            Self::Rbac | Self::Unknown => "AcrPush",
+            Self::Abac => "Container Registry Repository Writer",
+        }
+    }
 }
 
 impl RegistryProperties {
@@ -256,6 +288,21 @@ impl ResourceManager {
         };
         let response = self.send(request).await.map_err(Problem::acted)?;
         read_poll(&response, about(registry, import))
+    }
+
+    /// What the roles of this identity permit at the registry.
+    ///
+    /// Source: <https://learn.microsoft.com/rest/api/authorization/permissions/list-for-resource>.
+    ///
+    /// # Errors
+    /// If Azure refuses the request, or cannot be reached.
+    pub async fn permissions(&self, registry_id: &str) -> Result<Permissions, Problem> {
+        let url = format!(
+            "{}{registry_id}/providers/Microsoft.Authorization/permissions?api-version={PERMISSIONS_API}",
+            self.cloud.resource_manager()
+        );
+        let list = self.list::<Permission>(url, SubscriptionOrigin::Listed);
+        list.await.map(Permissions)
     }
 
     async fn enabled_subscriptions(&self) -> Result<Vec<String>, Problem> {

@@ -1,6 +1,6 @@
 //! The Azure Container Registry that images go to: its client, and its resource in Azure Resource Manager.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::sync::OnceCell;
@@ -12,7 +12,7 @@ use crate::cloud::ACR_SCOPE;
 use crate::config::{Config, RegistryName};
 use crate::name::{Registry, Repository};
 use crate::problem::{Cause, Problem, Side};
-use crate::registry::{RegistryClient, Scope};
+use crate::registry::{Authorization, RegistryClient, Scope, Tokens as _, granted};
 use crate::wire::Wire;
 
 /// The registry and its resource. Each fact about it is requested once, when it is first needed.
@@ -53,6 +53,33 @@ impl Acr {
 
     pub fn manager(&self) -> &Arc<ResourceManager> {
         &self.manager
+    }
+
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The actions that the registry's tokens permit, by repository. All that a run may need are requested, and the
+    /// registry leaves out those that the identity may not do.
+    ///
+    /// # Errors
+    /// If the registry refuses to issue a token, or cannot be reached.
+    pub async fn granted(
+        &self,
+        repositories: &BTreeSet<Repository>,
+    ) -> Result<BTreeMap<Repository, BTreeSet<String>>, Problem> {
+        self.prepare_copy(repositories).await;
+        let tokens = &self.data_plane().await?.tokens;
+        let mut all = BTreeMap::new();
+        for repository in repositories {
+            let token = tokens.token(&Scope::push(repository)).await?;
+            let actions = match &token {
+                Some(Authorization::Bearer(token)) => granted(token, repository),
+                Some(Authorization::Basic(_)) | None => None,
+            };
+            all.extend(actions.map(|actions| (repository.clone(), actions)));
+        }
+        Ok(all)
     }
 
     /// The registry's resource in Resource Manager. A check with a configured login server does not need it.

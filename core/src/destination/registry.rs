@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::name::{NameError, Registry, Repository};
 use crate::problem::{Cause, Problem, Side};
-use crate::registry::{RegistryClient, RegistryCredentials, RegistryTokens, Scope};
+use crate::registry::{
+    Authorization, RegistryClient, RegistryCredentials, RegistryTokens, Scope, Tokens as _, granted,
+};
 use crate::wire::Wire;
 
 pub struct PlainRegistry(Result<Connected, Problem>);
@@ -29,7 +31,25 @@ impl PlainRegistry {
         }))
     }
 
-    pub(super) fn client(&self) -> Result<&RegistryClient, Problem> {
+    /// What a token to write this repository permits. None if the registry's login does not name it. The registry
+    /// must have been read before.
+    ///
+    /// # Errors
+    /// If the token service refuses, or cannot be reached.
+    pub async fn granted(
+        &self,
+        repository: &Repository,
+    ) -> Result<Option<BTreeSet<String>>, Problem> {
+        let connected = self.0.as_ref().map_err(Clone::clone)?;
+        Ok(
+            match connected.tokens.token(&Scope::push(repository)).await? {
+                Some(Authorization::Bearer(token)) => granted(&token, repository),
+                Some(Authorization::Basic(_)) | None => None,
+            },
+        )
+    }
+
+    pub fn client(&self) -> Result<&RegistryClient, Problem> {
         let connected = self.0.as_ref().map_err(Clone::clone)?;
         Ok(&connected.client)
     }

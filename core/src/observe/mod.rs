@@ -67,8 +67,13 @@ impl Observer<'_> {
         .await
     }
 
+    /// The state of an image at its source. An image of the catalog gets the source that the catalog names.
+    pub async fn source(&self, desired: &mut Desired) -> SourceState {
+        self.source_and_history(desired).await.0
+    }
+
     // The parts are boxed, so that an image that waits does not hold the memory of its later parts.
-    async fn observe_one(&self, mut desired: Desired) -> Observed {
+    async fn source_and_history(&self, desired: &mut Desired) -> (SourceState, History) {
         let mut history = History::default();
         let source = match &desired.wanted {
             TagSelector::StableTag => {
@@ -90,9 +95,13 @@ impl Observer<'_> {
                 tag,
                 digest,
                 target,
-            } => Box::pin(self.chart_image(&desired, tag.as_ref(), digest.as_ref(), target)).await,
+            } => Box::pin(self.chart_image(desired, tag.as_ref(), digest.as_ref(), target)).await,
         };
-        let source = source.unwrap_or_else(SourceState::Unknown);
+        (source.unwrap_or_else(SourceState::Unknown), history)
+    }
+
+    async fn observe_one(&self, mut desired: Desired) -> Observed {
+        let (source, history) = self.source_and_history(&mut desired).await;
         let client = self.sources.client(&desired.source.registry);
         let destination = match &source {
             SourceState::Published(published) => {

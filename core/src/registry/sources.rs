@@ -10,7 +10,7 @@ use crate::problem::Side;
 use crate::wire::Wire;
 
 /// The host of Docker Hub's registry API.
-pub(super) const DOCKER_HUB_SERVER: &str = "registry-1.docker.io";
+pub(crate) const DOCKER_HUB_SERVER: &str = "registry-1.docker.io";
 
 /// The clients of the source registries, each created when first used.
 pub struct Sources {

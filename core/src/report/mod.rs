@@ -41,6 +41,7 @@ pub use render::RenderError;
 use row::NOWHERE;
 pub use row::{ActionResult, Change, Found, Row};
 pub use status::Status;
+pub(crate) use steps::steps;
 pub use text::text;
 pub use transfer::Transfer;
 

@@ -77,14 +77,29 @@ impl Status {
     }
 }
 
+/// True if a setting names something that does not exist.
+fn is_missing(problem: &Problem) -> bool {
+    problem.cause == Cause::Configuration
+        || (problem.cause == Cause::NotFound && problem.side == Side::ResourceManager)
+}
+
+impl Status {
+    /// The status of a run that has this problem only.
+    pub(crate) fn of(problem: &Problem) -> Self {
+        if is_missing(problem) {
+            Self::Configuration
+        } else if problem.is_denied_by_azure() {
+            Self::AccessDenied
+        } else {
+            Self::Unknown
+        }
+    }
+}
+
 impl Report {
     /// The status of the run: the most severe one.
     pub fn status(&self) -> Status {
         let problems = || self.rows.iter().filter_map(Row::problem);
-        let is_missing = |problem: &Problem| {
-            problem.cause == Cause::Configuration
-                || (problem.cause == Cause::NotFound && problem.side == Side::ResourceManager)
-        };
         let counts = self.counts();
         if self.lacks_a_category() || self.excludes_everything() || problems().any(is_missing) {
             Status::Configuration

@@ -16,7 +16,7 @@ const IMPERATIVES: [&str; 45] = [
 const WITHOUT_ADVICE: &str = "read the reasons in the details, then run the task again";
 
 /// One step per line. `advice` has clauses with `; ` between them.
-pub(super) fn steps(advice: &str) -> String {
+pub(crate) fn steps(advice: &str) -> String {
     let mut steps: Vec<(&str, Vec<&str>)> = Vec::new();
     let mut first_remarks: Vec<&str> = Vec::new();
     let clauses = advice.split("; ").map(str::trim);

@@ -8,7 +8,7 @@ use reqwest::StatusCode;
 use super::clock::{Clock, NotValid};
 use super::proxy::{ForwardProxy, host_and_port};
 use super::request::Request;
-use super::{Failure, chain, retry};
+use super::{Failure, retry};
 use crate::problem::{Cause, Side};
 use crate::text::for_message;
 
@@ -145,6 +145,16 @@ fn advice(reason: Reason, side: Side, proxied: Option<&str>, now: DateTime<Utc>)
         Reason::Refused(_) | Reason::NotConnected => format!("{network}{directly}"),
         Reason::Broke => format!("the connection broke: try again later{directly}"),
     }
+}
+
+/// An error and what caused it, the cause last.
+pub(crate) fn chain<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error| {
+        let error: &'a (dyn StdError + 'static) = *error;
+        error.source()
+    })
 }
 
 /// rustls wraps its errors in an `io::Error`, which hides them from the chain.

@@ -15,6 +15,7 @@ use crate::problem::{Cause, Problem, Side};
 enum Scope {
     Run,
     Image,
+    Examination,
 }
 
 /// The deadline and the stop signal of a run, shared by all of its tasks.
@@ -49,6 +50,18 @@ impl Limit {
             timeout,
             scope: Scope::Image,
             ..self.clone()
+        }
+    }
+
+    /// The limit for a part of `doctor`: `timeout` from now, whatever the run's deadline is, because a deadline that is too
+    /// short is one of the things that it reports.
+    #[must_use]
+    pub fn for_examination(&self, timeout: Duration) -> Self {
+        Self {
+            deadline: Instant::now() + timeout,
+            timeout,
+            scope: Scope::Examination,
+            interrupted: self.interrupted.clone(),
         }
     }
 
@@ -96,6 +109,10 @@ impl Limit {
                 "one image",
                 "run again later; the request ledger shows which host was slow",
             ),
+            Scope::Examination => (
+                "this examination",
+                "check the network path to this host (firewall, HTTPS_PROXY, NO_PROXY), and run again",
+            ),
         };
         let what = format!("the deadline of {what}, {seconds} s, came before this was done");
         Problem::new(Side::Local, Cause::Deadline, what).advise(advice)
@@ -114,7 +131,15 @@ mod tests {
         assert_eq!(limit.guard(async { Ok(1) }).await, Ok(1));
         let problem = limit.guard(forever()).await.unwrap_err();
         assert_eq!(problem.cause, Cause::Deadline);
+        // A part of `doctor` does not depend on the deadline of the run.
+        let examination = limit.for_examination(Duration::from_secs(60));
+        assert_eq!(examination.guard(async { Ok(1) }).await, Ok(1));
+        assert!(!examination.is_over() && limit.is_over());
         stop.send(true).unwrap();
+        assert_eq!(
+            examination.guard(forever()).await.unwrap_err().cause,
+            Cause::Interrupted
+        );
         assert_eq!(
             limit.guard(forever()).await.unwrap_err().cause,
             Cause::Interrupted

@@ -9,6 +9,7 @@ mod ahead;
 mod broken;
 mod clock;
 mod host;
+mod issuer;
 mod ledger;
 mod limit;
 mod network;
@@ -19,14 +20,13 @@ mod redact;
 mod request;
 mod retry;
 mod secrets;
+mod seen;
 mod service_error;
 mod sink;
 mod stream;
 mod tls;
 
 use std::collections::{BTreeSet, HashMap};
-use std::error::Error as StdError;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -37,16 +37,21 @@ use reqwest::{Client, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 
+pub(crate) use broken::chain;
 pub(crate) use ledger::{HostLedger, Ledger};
 pub use limit::Limit;
 pub(crate) use network::Network;
+pub use network::SetupError;
 pub(crate) use no_proxy::NoProxy;
+pub(crate) use proxy::Way;
 pub(crate) use redact::redacted;
 pub(crate) use request::{Repeat, Request, Response, Traffic, has_no_userinfo, same_origin};
 pub(crate) use retry::retry_after;
 pub(crate) use secrets::Secrets;
+pub(crate) use seen::{HostFacts, RateLimit};
 pub(crate) use sink::{Receive, Sink};
 pub(crate) use stream::{Download, Opened, UploadBody};
+pub(crate) use tls::Trust;
 
 use crate::name::Registry;
 use crate::problem::{Cause, Problem};
@@ -54,6 +59,7 @@ use ahead::{Kept, Role};
 use clock::Clock;
 use host::{Host, Place};
 use proxy::ForwardProxy;
+use seen::Seen;
 
 /// Longest time for one try of one call, from connecting to the last byte.
 const ATTEMPT: Duration = Duration::from_secs(20);
@@ -63,28 +69,6 @@ const CONNECT: Duration = Duration::from_secs(10);
 const REDIRECTS: usize = 5;
 /// How much of a refusal's body is read: error messages are short, and the status alone is enough.
 const REFUSAL_CAP: usize = 64 << 10;
-
-/// The reason why no connection can be opened at all.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    /// The bundle of authorities that the user named cannot be used.
-    #[error("SSL_CERT_FILE={file:?} cannot be used: {reason}")]
-    Authorities {
-        /// The file.
-        file: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// The TLS library refused its own defaults.
-    #[error("TLS could not be set up: {0}")]
-    Tls(#[from] rustls::Error),
-    /// The proxy's address.
-    #[error("HTTPS_PROXY is not a URL: {0}")]
-    Proxy(#[from] url::ParseError),
-    /// The HTTP library refused the settings.
-    #[error("the HTTP client could not be set up: {0}")]
-    Http(#[from] reqwest::Error),
-}
 
 /// The HTTP client of a run. Cheap to clone.
 #[derive(Clone)]
@@ -98,7 +82,9 @@ struct Inner {
     /// Opens the connections that `client` uses later.
     opener: Client,
     proxy: Option<ForwardProxy>,
+    trust: Trust,
     clock: Clock,
+    seen: Seen,
     ledger: Ledger,
     secrets: Secrets,
     hosts: Mutex<HashMap<String, Arc<Host>>>,
@@ -132,7 +118,8 @@ impl Wire {
         secrets: Vec<SecretString>,
         limit: Limit,
     ) -> Result<Self, SetupError> {
-        let tls = tls::client_config(network.ca_bundle.as_deref())?;
+        let seen = Seen::default();
+        let (tls, trust) = tls::client_config(network.ca_bundle.as_deref(), &seen)?;
         let proxy = ForwardProxy::new(network)?;
         let kept = Kept::default();
         let builder = || {
@@ -156,7 +143,9 @@ impl Wire {
                 .pool_max_idle_per_host(0)
                 .build()?,
             proxy,
+            trust,
             clock: Clock::default(),
+            seen,
             ledger: Ledger::default(),
             secrets: Secrets::default(),
             hosts: Mutex::default(),
@@ -352,6 +341,7 @@ impl Wire {
         response: Response,
     ) -> Result<Response, Failure> {
         self.inner.clock.compare(&response);
+        self.inner.seen.responded(&response, started.elapsed());
         place.answered(response.status);
         tracing::debug!(
             "{}: {} in {} ms",
@@ -500,14 +490,4 @@ fn too_large(request: &Request) -> Failure {
         received: true,
         wait: None,
     }
-}
-
-/// An error and what caused it, the cause last.
-pub(crate) fn chain<'a>(
-    error: &'a (dyn StdError + 'static),
-) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |error| {
-        let error: &'a (dyn StdError + 'static) = *error;
-        error.source()
-    })
 }

@@ -21,3 +21,25 @@ pub struct Network {
     /// The most requests of a copy to one host at the same time, each for reading and for writing.
     pub copy_concurrency: usize,
 }
+
+/// The reason why no connection can be opened at all.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The bundle of authorities that the user named cannot be used.
+    #[error("SSL_CERT_FILE={file:?} cannot be used: {reason}")]
+    Authorities {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The TLS library refused its own defaults.
+    #[error("TLS could not be set up: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The proxy's address.
+    #[error("HTTPS_PROXY is not a URL: {0}")]
+    Proxy(#[from] url::ParseError),
+    /// The HTTP library refused the settings.
+    #[error("the HTTP client could not be set up: {0}")]
+    Http(#[from] reqwest::Error),
+}

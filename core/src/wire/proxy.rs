@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use url::{Host, Url};
 
-use super::{Network, NoProxy};
+use super::{Network, NoProxy, Wire};
 
 /// How long a proxy may take to repeat its refusal.
 const REFUSAL: Duration = Duration::from_secs(5);
@@ -86,6 +86,27 @@ impl ForwardProxy {
             .strip_prefix(b"HTTP/1.")
             .and_then(|rest| rest.get(2..));
         Ok(status.and_then(|code| StatusCode::from_bytes(code).ok()))
+    }
+}
+
+/// How connections to an address are opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Through the proxy at this host and port.
+    Proxy(String),
+    /// Without the proxy, because of `NO_PROXY` or because the address is not https.
+    AroundProxy,
+    /// No proxy is configured.
+    Direct,
+}
+
+impl Wire {
+    pub(crate) fn way(&self, url: &Url) -> Way {
+        match &self.inner.proxy {
+            Some(proxy) if proxy.takes(url) => Way::Proxy(proxy.address()),
+            Some(_) => Way::AroundProxy,
+            None => Way::Direct,
+        }
     }
 }
 

@@ -1,13 +1,16 @@
 //! The trusted authorities: the user's bundle, otherwise the system's, otherwise Mozilla's.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-use super::SetupError;
+use super::seen::Seen;
+use super::{SetupError, Wire};
 use crate::file;
 
 /// Where systems keep the authorities that they trust: the list of Go's `crypto/x509/root_linux.go`.
@@ -29,12 +32,18 @@ const BEGIN: &str = "-----BEGIN ";
 ///
 /// # Errors
 /// If a part of the user's bundle cannot be read.
-pub(super) fn client_config(ca_bundle: Option<&Path>) -> Result<ClientConfig, SetupError> {
-    let roots = match ca_bundle {
-        Some(path) => named_roots(path).map_err(|reason| SetupError::Authorities {
-            file: path.to_owned(),
-            reason,
-        })?,
+pub(super) fn client_config(
+    ca_bundle: Option<&Path>,
+    seen: &Seen,
+) -> Result<(ClientConfig, Trust), SetupError> {
+    let (roots, trust) = match ca_bundle {
+        Some(path) => {
+            let roots = named_roots(path).map_err(|reason| SetupError::Authorities {
+                file: path.to_owned(),
+                reason,
+            })?;
+            (roots, Trust::Named(path.to_owned()))
+        }
         None => {
             let bundle = SYSTEM_BUNDLES
                 .iter()
@@ -43,12 +52,85 @@ pub(super) fn client_config(ca_bundle: Option<&Path>) -> Result<ClientConfig, Se
             system_roots(bundle)
         }
     };
-    let config =
-        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-    Ok(config)
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            .build()
+            .map_err(|error| rustls::Error::General(error.to_string()))?;
+    let noting = Noting {
+        verifier,
+        seen: seen.clone(),
+    };
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        // The verifier is the library's own.
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(noting))
+        .with_no_client_auth();
+    Ok((config, trust))
+}
+
+/// Where the trusted authorities are from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// The file that `SSL_CERT_FILE` names.
+    Named(PathBuf),
+    System(PathBuf),
+    /// Mozilla's list, which is a part of this program.
+    Mozilla,
+}
+
+impl Wire {
+    pub(crate) fn trust(&self) -> &Trust {
+        &self.inner.trust
+    }
+}
+
+/// Notes which certificate a server presents, and lets rustls decide about it. Without this, the issuer of a certificate
+/// that is refused would not be known.
+#[derive(Debug)]
+struct Noting {
+    verifier: Arc<WebPkiServerVerifier>,
+    seen: Seen,
+}
+
+impl ServerCertVerifier for Noting {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.seen.presented(name, certificate);
+        self.verifier
+            .verify_server_cert(certificate, intermediates, name, ocsp, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier
+            .verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier
+            .verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
 }
 
 /// All authorities of the user's bundle. With a part of it, a later connection would fail for a reason that is hard to
@@ -88,16 +170,20 @@ fn certificates(text: &str) -> Result<Vec<CertificateDer<'static>>, String> {
 }
 
 /// The system's authorities, as many as can be read, or Mozilla's if it has none.
-fn system_roots(bundle: Option<&Path>) -> RootCertStore {
+fn system_roots(bundle: Option<&Path>) -> (RootCertStore, Trust) {
     let content = bundle.and_then(|path| file::read(path).ok());
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(
         CertificateDer::pem_slice_iter(&content.unwrap_or_default()).flatten(),
     );
-    if roots.is_empty() {
-        roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
+    match bundle.filter(|_| !roots.is_empty()) {
+        Some(path) => (roots, Trust::System(path.to_owned())),
+        None => {
+            let mozilla = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned();
+            roots.add_parsable_certificates(mozilla);
+            (roots, Trust::Mozilla)
+        }
     }
-    roots
 }
 
 #[cfg(test)]
@@ -122,8 +208,11 @@ mod tests {
 
     #[test]
     fn machine_without_a_store_trusts_the_authorities_of_mozilla() {
-        assert!(system_roots(None).len() > 50);
-        assert!(system_roots(Some(Path::new("/nonexistent"))).len() > 50);
+        for bundle in [None, Some(Path::new("/nonexistent"))] {
+            let (roots, trust) = system_roots(bundle);
+            assert!(roots.len() > 50);
+            assert_eq!(trust, Trust::Mozilla);
+        }
     }
 
     #[test]
@@ -131,7 +220,7 @@ mod tests {
         for path in ["/dev/null", "/dev/zero", "/etc", "/nonexistent"] {
             assert!(
                 matches!(
-                    client_config(Some(Path::new(path))),
+                    client_config(Some(Path::new(path)), &Seen::default()),
                     Err(SetupError::Authorities { .. })
                 ),
                 "{path}"

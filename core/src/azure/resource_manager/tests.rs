@@ -3,10 +3,12 @@ use crate::name::{Digest, ImageName};
 
 fn resource(name: &str, login_server: &str) -> RegistryResource {
     let properties = RegistryProperties {
+        public_network_access: None,
         login_server: login_server.to_owned(),
         role_assignment_mode: None,
     };
     RegistryResource {
+        sku: None,
         id: format!("/subscriptions/s/{name}"),
         name: name.to_owned(),
         properties,

@@ -1,0 +1,181 @@
+//! `acr-sync doctor`: examines everything that a run needs, and changes nothing.
+//!
+//! The parts of the pipeline do the work, so that a run and this report the same problem of the same cause. The examinations
+//! run concurrently, each with a limit of its own; the order of the findings is fixed.
+
+mod azure;
+mod finding;
+mod machine;
+mod need;
+mod rendering;
+mod sources;
+mod target;
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+pub use finding::{Finding, State, gravest};
+pub use rendering::{json, markdown, text};
+
+use crate::catalog::Catalog;
+use crate::category::Category;
+use crate::config::{CodeCollectionSource, Config, Mistakes, Mistyped, SyncMethod};
+use crate::destination::Destination;
+use crate::discover;
+use crate::name::{Registry, Repository};
+use crate::observe::Observer;
+use crate::registry::Sources;
+use crate::report::Status;
+use crate::wire::{Limit, SetupError, Wire};
+
+/// Longest time for everything about the destination, and for everything about the sources.
+const DESTINATION: Duration = Duration::from_secs(20);
+const SOURCES: Duration = Duration::from_secs(15);
+
+/// The inputs of an examination.
+pub struct Doctor<'a> {
+    pub config: &'a Config,
+    /// Its signal ends the examination early. Its deadline does not count, because it may be too short.
+    pub limit: &'a Limit,
+    pub started: DateTime<Utc>,
+    /// The findings about the folders for results. Only the executables may write there.
+    pub folders: Vec<Finding>,
+}
+
+impl Doctor<'_> {
+    /// Examines everything, and returns a finding for each thing, in a fixed order.
+    pub async fn examine(self) -> Vec<Finding> {
+        let wire = Wire::new(
+            &self.config.network,
+            self.config.secrets(),
+            self.limit.for_examination(SOURCES),
+        );
+        let mut findings = vec![settings(self.config)];
+        findings.extend(self.config.mistyped.iter().map(unread));
+        match wire {
+            Ok(wire) => {
+                findings.push(machine::connections(self.config, &wire));
+                findings.extend(self.over(&wire).await);
+            }
+            Err(error) => findings.extend(without_connections(&error)),
+        }
+        findings.extend(self.folders);
+        findings
+    }
+
+    async fn over(&self, wire: &Wire) -> Vec<Finding> {
+        let config = self.config;
+        let wire_of = |time| wire.limited(self.limit.for_examination(time));
+        let of_destination = wire_of(DESTINATION);
+        let destination = Destination::new(config, &of_destination);
+        let of_sources = wire_of(SOURCES);
+        let sources = Sources::new(&of_sources, config.source_logins.clone());
+        let catalog = Catalog::new(config, &of_sources);
+        let observer = Observer {
+            config,
+            sources: &sources,
+            catalog: &catalog,
+            destination: &destination,
+            started: self.started,
+        };
+        let (target, found) = tokio::join!(
+            target::examine(config, &destination, wire),
+            sources::examine(&observer, &of_sources),
+        );
+        let target::Examined {
+            mut findings,
+            access,
+        } = target;
+        if let Destination::Acr(acr) = &destination {
+            findings.push(azure::locks(acr, access, &found.images).await);
+        }
+        findings.extend(found.findings);
+        let facts = wire.facts();
+        findings.push(machine::clock(&facts));
+        findings.extend(machine::docker_hub(config, &found.registries, &facts));
+        findings.push(machine::deadline(config, &facts));
+        findings
+    }
+}
+
+/// The findings about settings that are not valid: one for each mistake.
+pub fn mistakes(mistakes: &Mistakes) -> Vec<Finding> {
+    let wrong = |mistake: &crate::config::Mistake| {
+        Finding::wrong("settings", Status::Configuration, mistake.to_string())
+            .fix(format!("correct {}", mistake.variable))
+    };
+    let Mistakes {
+        mistakes,
+        mistyped,
+        log_format: _,
+    } = mistakes;
+    let mut findings: Vec<_> = mistakes.iter().map(wrong).collect();
+    findings.extend(mistyped.iter().map(unread));
+    findings.push(Finding::not_examined("everything else", "settings"));
+    findings
+}
+
+/// The finding about a variable that nothing reads.
+fn unread(variable: &Mistyped) -> Finding {
+    let finding = Finding::warning("settings", variable.to_string());
+    finding.fix(format!("rename {} to {}", variable.name, variable.meant))
+}
+
+fn settings(config: &Config) -> Finding {
+    let images: Vec<_> = config
+        .images
+        .iter()
+        .map(|category| category.title())
+        .collect();
+    let method = match config.sync_method {
+        SyncMethod::Auto => "imported, or copied if an import is refused",
+        SyncMethod::Import => "imported",
+        SyncMethod::Copy => "copied",
+    };
+    let detail = format!(
+        "valid; images of {} are {method} to {}/{}",
+        images.join(" and "),
+        config.target.registry.as_str(),
+        config.target.repository_path
+    );
+    Finding::ok("settings", detail)
+}
+
+fn without_connections(error: &SetupError) -> Vec<Finding> {
+    let fix = match error {
+        SetupError::Authorities { .. } => {
+            "set SSL_CERT_FILE to a PEM bundle, or unset it to trust the system's authorities"
+        }
+        SetupError::Proxy(_) => "set HTTPS_PROXY to a URL such as http://proxy.example:3128",
+        SetupError::Tls(_) | SetupError::Http(_) => "report this to the authors of this program",
+    };
+    let wrong = Finding::wrong("connections", Status::Configuration, error.to_string());
+    vec![
+        wrong.fix(fix),
+        Finding::not_examined("services", "connections"),
+    ]
+}
+
+/// Repositories of the destination that are known before any request.
+fn known_destinations(config: &Config) -> Vec<Repository> {
+    let mut known = Vec::new();
+    if config.images.contains(&Category::CodeCollection) {
+        known.extend(discover::wanted_codecollections(config));
+    }
+    if config.images.contains(&Category::RunWhenLocal) {
+        known.extend(discover::likely_destinations(config));
+    }
+    known
+}
+
+/// True if the CodeCollections come from the catalog.
+fn uses_catalog(config: &Config) -> bool {
+    config.codecollection_source == CodeCollectionSource::Catalog
+        && config.images.contains(&Category::CodeCollection)
+}
+
+/// The name of a registry's host, without a port.
+fn host_name(registry: &Registry) -> &str {
+    registry.as_str().split(':').next().unwrap_or_default()
+}

@@ -1,0 +1,142 @@
+//! Renders findings: for a terminal, as JSON, as Markdown. Pure.
+
+use serde_json::json;
+
+use super::finding::{Finding, State, gravest};
+
+/// A line for each finding, and an indented one for each step of its fix.
+pub fn text(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    for Finding {
+        what,
+        state,
+        detail,
+        fix,
+    } in findings
+    {
+        text.push_str(&format!("{} {what}: {detail}\n", sign(*state)));
+        for step in fix {
+            text.push_str(&format!("  → {step}\n"));
+        }
+    }
+    text
+}
+
+/// A list with the same lines.
+pub fn markdown(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    for Finding {
+        what,
+        state,
+        detail,
+        fix,
+    } in findings
+    {
+        let detail = escaped(detail);
+        text.push_str(&format!(
+            "- {} **{}**: {detail}\n",
+            sign(*state),
+            escaped(what)
+        ));
+        for step in fix {
+            text.push_str(&format!("  - {}\n", escaped(step)));
+        }
+    }
+    text
+}
+
+/// One object, whose `findings` are in the same order.
+pub fn json(findings: &[Finding]) -> String {
+    let status = gravest(findings);
+    let rows = findings.iter().map(|finding| {
+        let Finding {
+            what,
+            state,
+            detail,
+            fix,
+        } = finding;
+        json!({"what": what, "state": name(*state), "detail": detail, "fix": fix})
+    });
+    let all = json!({
+        "status": status.name(),
+        "exit_code": status.code(),
+        "findings": rows.collect::<Vec<_>>(),
+    });
+    format!("{all:#}\n")
+}
+
+fn sign(state: State) -> char {
+    match state {
+        State::Ok => '✓',
+        State::Warning => '!',
+        State::Wrong(_) => '✗',
+        State::NotExamined => '–',
+    }
+}
+
+fn name(state: State) -> &'static str {
+    match state {
+        State::Ok => "ok",
+        State::Warning => "warning",
+        State::Wrong(_) => "wrong",
+        State::NotExamined => "not_examined",
+    }
+}
+
+/// Texts of services must not become markup.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if "\\`*_[]|<>".contains(c) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Status;
+
+    fn findings() -> Vec<Finding> {
+        vec![
+            Finding::ok("settings", "valid"),
+            Finding::warning("docker hub", "9 of 100 left").fix("set USE_DOCKER_AUTH"),
+            Finding::wrong("login", Status::AccessDenied, "re*fused"),
+            Finding::not_examined("registry", "login"),
+        ]
+    }
+
+    #[test]
+    fn text_has_a_line_for_each_finding_and_its_fix_below() {
+        assert_eq!(
+            text(&findings()),
+            "✓ settings: valid\n! docker hub: 9 of 100 left\n  → Set USE_DOCKER_AUTH\n✗ login: re*fused\n\
+             – registry: not examined, because of login\n"
+        );
+    }
+
+    #[test]
+    fn markdown_is_a_list_without_markup_of_services() {
+        let markdown = markdown(&findings());
+        let lines: Vec<_> = markdown.lines().collect();
+        assert_eq!(lines[2], "  - Set USE\\_DOCKER\\_AUTH");
+        assert_eq!(lines[3], "- ✗ **login**: re\\*fused");
+    }
+
+    #[test]
+    fn json_names_states_and_the_exit_code() {
+        let value: serde_json::Value = serde_json::from_str(&json(&findings())).unwrap();
+        assert_eq!(
+            (&value["exit_code"], &value["status"]),
+            (&5.into(), &"access_denied".into())
+        );
+        let states: Vec<_> = (0..4)
+            .map(|row| value["findings"][row]["state"].clone())
+            .collect();
+        assert_eq!(states, ["ok", "warning", "wrong", "not_examined"]);
+        assert_eq!(value["findings"][1]["fix"][0], "Set USE_DOCKER_AUTH");
+    }
+}

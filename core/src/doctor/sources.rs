@@ -1,0 +1,227 @@
+//! The sources: the chart, the catalog, and each registry that images come from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::join_all;
+
+use super::finding::Finding;
+use super::machine::{refused_issuer, way};
+use super::uses_catalog;
+use crate::category::Category;
+use crate::chart::{self, RenderedChart};
+use crate::config::{ChartSource, CodeCollectionSource};
+use crate::discover::{self, Absence, Desired, Undiscovered};
+use crate::name::Registry;
+use crate::observe::{Observer, SourceState};
+use crate::problem::Problem;
+use crate::report::Status;
+use crate::wire::Wire;
+
+/// The most images that a finding names.
+const MOST_NAMES: usize = 3;
+
+/// The findings about the sources, and what is known about the images.
+pub struct Examined {
+    pub findings: Vec<Finding>,
+    pub images: Vec<(Desired, SourceState)>,
+    /// The registries that images come from.
+    pub registries: BTreeSet<Registry>,
+}
+
+/// Reads where each wanted image is, but not its content: at Docker Hub this does not count as a pull.
+pub async fn examine(observer: &Observer<'_>, wire: &Wire) -> Examined {
+    let (of_collections, of_chart) =
+        tokio::join!(collections(observer, wire), chart(observer, wire));
+    let (mut findings, mut images) = of_chart;
+    findings.extend(of_collections.0);
+    images.extend(of_collections.1);
+    let mut by_registry: BTreeMap<Registry, Vec<&(Desired, SourceState)>> = BTreeMap::new();
+    for image in &images {
+        let registry = image.0.source.registry.clone();
+        by_registry.entry(registry).or_default().push(image);
+    }
+    let lacking = unpublished(&images);
+    let of_registries = by_registry
+        .iter()
+        .map(|(registry, images)| source(observer, wire, registry, images, &lacking));
+    findings.extend(of_registries);
+    let registries = by_registry.into_keys().collect();
+    Examined {
+        findings,
+        images,
+        registries,
+    }
+}
+
+type Part = (Vec<Finding>, Vec<(Desired, SourceState)>);
+
+async fn collections(observer: &Observer<'_>, wire: &Wire) -> Part {
+    let config = observer.config;
+    if !config.images.contains(&Category::CodeCollection) {
+        return Part::default();
+    }
+    match config.codecollection_source {
+        CodeCollectionSource::Tags => {
+            let desired = discover::codecollections(config);
+            let (desired, _) = discover::without_excluded(config, desired);
+            (Vec::new(), observe(observer, desired).await)
+        }
+        CodeCollectionSource::Catalog => match observer.catalog.list().await {
+            Ok(listing) => {
+                let (desired, undiscovered) = discover::chosen_collections(config, listing);
+                let (desired, _) = discover::without_excluded(config, desired);
+                let count = listing.collections.len();
+                let images = observe(observer, desired).await;
+                let detail = format!("{} lists {count} collections", config.catalog.url);
+                let finding = Finding::ok(CATALOG, detail);
+                let finding = finding.and(&way(wire, config.catalog.url.host()));
+                (vec![or_undiscovered(finding, &undiscovered)], images)
+            }
+            Err(problem) => {
+                let finding = Finding::problem(CATALOG, &problem);
+                (
+                    vec![finding.and(&refused_issuer(wire, &problem))],
+                    Vec::new(),
+                )
+            }
+        },
+    }
+}
+
+const CATALOG: &str = "catalog";
+const CHART: &str = "chart";
+
+async fn chart(observer: &Observer<'_>, wire: &Wire) -> Part {
+    let config = observer.config;
+    if !config.images.contains(&Category::RunWhenLocal) {
+        return Part::default();
+    }
+    let (rendered, listing) = tokio::join!(chart::render(config, wire, observer.sources), async {
+        match uses_catalog(config) {
+            // The problem is that of the finding about the catalog.
+            true => observer.catalog.list().await.ok(),
+            false => None,
+        }
+    });
+    let RenderedChart { title, images } = match rendered {
+        Ok(rendered) => rendered,
+        Err(problem) => {
+            let finding = Finding::problem(CHART, &problem);
+            return (
+                vec![finding.and(&refused_issuer(wire, &problem))],
+                Vec::new(),
+            );
+        }
+    };
+    let owners = discover::owners(config, listing);
+    let (desired, undiscovered, _) =
+        discover::runwhen_local(config, &images, &owners, observer.started);
+    let detail = format!(
+        "{title} of {} names {} images",
+        config.chart.source,
+        desired.len()
+    );
+    let way = match &config.chart.source {
+        ChartSource::Repository(url) => url.authority().parse().map(|host| way(wire, &host)).ok(),
+        ChartSource::Oci(location) => Some(way(wire, &location.registry)),
+        ChartSource::Path(_) => None,
+    };
+    let finding = Finding::ok(CHART, detail).and(&way.unwrap_or_default());
+    let finding = or_undiscovered(finding, &undiscovered);
+    (vec![finding], observe(observer, desired).await)
+}
+
+/// The finding, or the first of the problems that a run would have.
+fn or_undiscovered(finding: Finding, undiscovered: &[Undiscovered]) -> Finding {
+    match undiscovered {
+        [] => finding,
+        [first, others @ ..] => {
+            let wrong = Finding::problem(&finding.what, &first.problem);
+            match others.len() {
+                0 => wrong,
+                more => wrong.and(&format!("{more} more images have a problem")),
+            }
+        }
+    }
+}
+
+async fn observe(observer: &Observer<'_>, desired: Vec<Desired>) -> Vec<(Desired, SourceState)> {
+    let images = desired.into_iter().map(async |mut desired| {
+        let state = observer.source(&mut desired).await;
+        (desired, state)
+    });
+    join_all(images).await
+}
+
+/// The categories of which no image is published: a setting is wrong.
+fn unpublished(images: &[(Desired, SourceState)]) -> BTreeSet<Category> {
+    let is_absent = |state: &SourceState| matches!(state, SourceState::NotPublished(_));
+    let has_none = |category: &Category| {
+        let of_it = || {
+            images
+                .iter()
+                .filter(|(desired, _)| desired.category == *category)
+        };
+        of_it().count() > 0 && of_it().all(|(_, state)| is_absent(state))
+    };
+    Category::ALL.into_iter().filter(has_none).collect()
+}
+
+/// The finding about a registry that these images come from.
+fn source(
+    observer: &Observer<'_>,
+    wire: &Wire,
+    registry: &Registry,
+    images: &[&(Desired, SourceState)],
+    lacking: &BTreeSet<Category>,
+) -> Finding {
+    let what = format!("source {registry}");
+    let mut unknown: Vec<(&Desired, &Problem)> = Vec::new();
+    let mut absent: Vec<(&Desired, &Absence)> = Vec::new();
+    for (desired, state) in images {
+        match state {
+            SourceState::Published(_) => {}
+            SourceState::NotPublished(absence) => absent.push((desired, absence)),
+            SourceState::Unknown(problem) => unknown.push((desired, problem)),
+        }
+    }
+    let total = images.len();
+    if let Some((_, problem)) = unknown.first() {
+        let names = named(unknown.iter().map(|(desired, _)| *desired));
+        return Finding::problem(&what, problem)
+            .and(&format!(
+                "{} of {total} images cannot be checked ({names})",
+                unknown.len()
+            ))
+            .and(&refused_issuer(wire, problem));
+    }
+    // Docker Hub's API is at another host than its name.
+    let client = observer.sources.client(registry);
+    let way = way(wire, client.registry());
+    if let Some((desired, absence)) = absent.first() {
+        let detail = format!(
+            "{} of {total} images are not published: {}",
+            absent.len(),
+            absence.reason
+        );
+        let finding = match lacking.contains(&desired.category) {
+            true => Finding::wrong(&what, Status::Configuration, detail),
+            false => Finding::warning(&what, detail),
+        };
+        return finding.and(&way).fix(&absence.advice);
+    }
+    let nouns = if total == 1 { "image is" } else { "images are" };
+    Finding::ok(&what, format!("{total} {nouns} published")).and(&way)
+}
+
+fn named<'a>(desired: impl ExactSizeIterator<Item = &'a Desired>) -> String {
+    let rest = desired.len().saturating_sub(MOST_NAMES);
+    let names: Vec<_> = desired
+        .take(MOST_NAMES)
+        .map(|desired| desired.source.repository.last_segment().to_owned())
+        .collect();
+    match rest {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
+}

@@ -1,0 +1,185 @@
+//! This machine, its settings and its way to the sources.
+
+use sandbox::registry::RegistryKind;
+use sandbox::{ConnectionFault, Fault};
+use serde_json::Value;
+
+use super::{HUB, count, doctor, has};
+use crate::support::SOURCE;
+use crate::world;
+
+#[test]
+fn unreachable_source_names_the_proxy_or_the_authority() {
+    let world = world();
+    world.inject(
+        Fault::on(SOURCE),
+        ConnectionFault::TunnelRefused { code: 403 },
+    );
+    world.inject(
+        Fault::on("ghcr.io"),
+        ConnectionFault::CertificateOfForeignAuthority,
+    );
+    let ended = doctor(&world, &[]).end();
+    ended.expect(3, &[]);
+    has(
+        &ended,
+        '✗',
+        "source us-west1-docker.pkg.dev",
+        &[
+            "refused the CONNECT tunnel to us-west1-docker.pkg.dev:443: 403",
+            "5 of 5 images cannot be checked",
+            "→ Allow this host and port in the proxy's rules",
+        ],
+    );
+    has(
+        &ended,
+        '✗',
+        "source ghcr.io",
+        &[
+            "presented for ghcr.io is issued by Foreign root",
+            "SSL_CERT_FILE=",
+            "→ If a proxy or firewall inspects TLS",
+        ],
+    );
+    has(&ended, '✓', "source docker.io", &["Sandbox root"]);
+    has(&ended, '✓', "registry access", &[]);
+}
+
+#[test]
+fn clock_is_compared_with_the_servers() {
+    for (offset, sign, part, code) in [
+        (120, '!', "behind", 0),
+        (-120, '!', "ahead", 0),
+        (7200, '✗', "2 hours behind", 3),
+    ] {
+        let world = world();
+        world.edit(|state| state.clock_offset = offset);
+        let ended = doctor(&world, &[]).end();
+        has(
+            &ended,
+            sign,
+            "clock",
+            &[part, "→ Set the clock of this machine"],
+        );
+        ended.expect(code, &[]);
+    }
+}
+
+#[test]
+fn exhausted_quota_of_docker_hub_is_wrong() {
+    let world = world();
+    world.edit(|state| {
+        let hub = state.registries.get_mut(HUB).expect("Docker Hub");
+        if let RegistryKind::Token(settings) = &mut hub.kind {
+            settings.pull_limit.as_mut().expect("a limit").remaining = 0;
+        }
+    });
+    let ended = doctor(&world, &[]).end();
+    has(
+        &ended,
+        '✗',
+        "docker hub",
+        &["0 of 100 pulls", "→ Set USE_DOCKER_AUTH=true"],
+    );
+    ended.expect(3, &[]);
+    // A check of the CodeCollections needs nothing from there.
+    let ended = doctor(&world, &["--images", "codecollection"]).end();
+    ended.expect(0, &[]);
+    assert!(!ended.stdout.contains("docker hub"), "{}", ended.stdout);
+}
+
+#[test]
+fn folder_that_cannot_be_written_to_is_wrong_and_the_rest_is_examined() {
+    let world = world();
+    let run = doctor(&world, &[]);
+    let file = run.folder().join("file");
+    std::fs::write(&file, "").expect("a file");
+    let ended = run.set("OUTPUT_DIR", file.display().to_string()).end();
+    ended.expect(2, &[]);
+    has(
+        &ended,
+        '✗',
+        "folder",
+        &["OUTPUT_DIR=", "→ Set OUTPUT_DIR to a folder"],
+    );
+    has(&ended, '✓', "source ghcr.io", &[]);
+}
+
+#[test]
+fn wrong_settings_are_lines_too() {
+    let world = world();
+    let wrong = || {
+        doctor(&world, &["--timeout-seconds", "soon"])
+            .unset(&["REGISTRY_NAME"])
+            .arguments(&["--output"])
+    };
+    let ended = wrong().arguments(&["text"]).end();
+    ended.expect(2, &[]);
+    assert_eq!(
+        (count(&ended, '✗'), count(&ended, '–')),
+        (2, 1),
+        "{}",
+        ended.stdout
+    );
+    has(
+        &ended,
+        '✗',
+        "settings",
+        &["REGISTRY_NAME: it is required", "→ Correct REGISTRY_NAME"],
+    );
+    assert!(
+        ended.stdout.contains("TIMEOUT_SECONDS=\"soon\""),
+        "{}",
+        ended.stdout
+    );
+    let ended = wrong().arguments(&["json"]).end();
+    let result: Value = serde_json::from_str(&ended.expect(2, &[]).stdout).expect("JSON");
+    assert_eq!(result["exit_code"], 2);
+    assert_eq!(result["findings"][0]["state"], "wrong");
+    assert!(world.requests().is_empty());
+
+    let bundle = doctor(&world, &[])
+        .set("SSL_CERT_FILE", "/nonexistent")
+        .end();
+    bundle.expect(2, &[]);
+    has(
+        &bundle,
+        '✗',
+        "connections",
+        &["SSL_CERT_FILE", "→ Set SSL_CERT_FILE to a PEM bundle"],
+    );
+    has(&bundle, '–', "services", &["connections"]);
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn short_deadline_is_a_warning_and_does_not_end_the_examination() {
+    let world = world();
+    let ended = doctor(&world, &["--timeout-seconds", "1"]).end();
+    ended.expect(0, &[]);
+    has(
+        &ended,
+        '!',
+        "deadline",
+        &["TIMEOUT_SECONDS is 1 s", "→ Set TIMEOUT_SECONDS to"],
+    );
+    assert_eq!(
+        count(&ended, '–') + count(&ended, '✗'),
+        0,
+        "{}",
+        ended.stdout
+    );
+}
+
+#[test]
+fn branch_of_which_nothing_is_published_is_a_wrong_setting() {
+    let world = world();
+    let ended = doctor(&world, &["--ref", "absent"]).end();
+    ended.expect(2, &[]);
+    has(
+        &ended,
+        '✗',
+        "source us-west1-docker.pkg.dev",
+        &["5 of 5 images are not published", "→ "],
+    );
+}
