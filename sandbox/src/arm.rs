@@ -8,6 +8,7 @@ use crate::azure::{Permission, Principal, RegistryResource, Subscription};
 use crate::entra;
 use crate::import;
 use crate::message::{Request, Response};
+use crate::registry::RegistryKind;
 use crate::token;
 use crate::world::World;
 use serde_json::{Value, json};
@@ -190,7 +191,7 @@ fn route_registry(
 ) -> Response {
     match (method, rest) {
         ("GET", []) if principal.permissions.contains(&Permission::ReadRegistry) => {
-            Response::json(200, &registry_row(registry))
+            Response::json(200, &registry_row(world, registry))
         }
         ("GET", []) => {
             let action = "Microsoft.ContainerRegistry/registries/read";
@@ -311,7 +312,7 @@ fn registries(
                 && registry.subscription == subscription.id
                 && matches_filter(&filter, &registry.name)
         })
-        .map(registry_row)
+        .map(|registry| registry_row(world, registry))
         .collect();
     let skip: usize = request
         .parameter("$skiptoken")
@@ -338,7 +339,7 @@ fn matches_filter(filter: &str, name: &str) -> bool {
     rest.split('\'').next() == Some(name.to_lowercase().as_str())
 }
 
-fn registry_row(registry: &RegistryResource) -> Value {
+fn registry_row(world: &World, registry: &RegistryResource) -> Value {
     let mut row = json!({
         "id": registry.id(), "name": registry.name, "type": "Microsoft.ContainerRegistry/registries",
         "location": registry.location, "tags": {}, "sku": {"name": registry.sku, "tier": registry.sku},
@@ -351,6 +352,15 @@ fn registry_row(registry: &RegistryResource) -> Value {
             "policies": {"azureADAuthenticationAsArmPolicy": {"status": "enabled"}},
         },
     });
+    let content = world.registries.get(&registry.login_server);
+    if let Some(RegistryKind::Azure(settings)) = content.map(|content| &content.kind) {
+        row["properties"]["networkRuleSet"] = match settings.firewall_closed {
+            true => json!({"defaultAction": "Deny", "ipRules": [
+                {"action": "Allow", "value": "198.51.100.0/24"}, {"action": "Allow", "value": "192.0.2.9"},
+            ]}),
+            false => json!({"defaultAction": "Allow", "ipRules": []}),
+        };
+    }
     if let Some(mode) = &registry.role_assignment_mode {
         row["properties"]["roleAssignmentMode"] = json!(mode);
     }

@@ -93,6 +93,7 @@ fn completions_and_manual_name_every_subcommand() {
         for name in [
             "check",
             "sync",
+            "doctor",
             "completions",
             "registry-name",
             "fail-on-outdated",

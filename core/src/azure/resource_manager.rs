@@ -9,7 +9,7 @@ use std::sync::Arc;
 use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use url::Url;
 
 use super::identity::Identity;
@@ -35,16 +35,10 @@ pub struct RegistryResource {
     /// `/subscriptions/…/resourceGroups/…/providers/Microsoft.ContainerRegistry/registries/myacr`.
     pub id: String,
     pub name: String,
+    /// For `doctor` only, so that an unexpected form does not stop a run.
     #[serde(default)]
-    pub sku: Option<Sku>,
+    sku: Value,
     pub properties: RegistryProperties,
-}
-
-/// The service tier of a registry.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Sku {
-    /// `Basic`, `Standard` or `Premium`.
-    pub name: String,
 }
 
 /// The properties of a registry that matter here.
@@ -52,9 +46,11 @@ pub struct Sku {
 #[serde(rename_all = "camelCase")]
 pub struct RegistryProperties {
     pub login_server: String,
-    /// `Enabled`, or `Disabled` for a registry that only private endpoints reach.
+    /// For `doctor` only, like the next.
     #[serde(default)]
-    pub public_network_access: Option<String>,
+    public_network_access: Value,
+    #[serde(default)]
+    network_rule_set: Value,
     /// The roles that it accepts. Only newer API versions report it.
     #[serde(default)]
     pub role_assignment_mode: Option<String>,
@@ -102,6 +98,25 @@ impl RegistryProperties {
 }
 
 impl RegistryResource {
+    /// `Basic`, `Standard` or `Premium`.
+    pub fn sku(&self) -> Option<String> {
+        self.sku["name"].as_str().map(for_message)
+    }
+
+    /// `Enabled`, or `Disabled` for a registry that only private endpoints reach.
+    pub fn public_network_access(&self) -> Option<String> {
+        let access = self.properties.public_network_access.as_str();
+        access.map(for_message)
+    }
+
+    /// The number of addresses and networks that the firewall lists, if it denies all others. Only registries of the
+    /// tier Premium have one.
+    pub fn allowed_addresses(&self) -> Option<usize> {
+        let rules = &self.properties.network_rule_set;
+        let denies = rules["defaultAction"].as_str() == Some("Deny");
+        denies.then(|| rules["ipRules"].as_array().map_or(0, Vec::len))
+    }
+
     /// True if this is the name or the login server of the registry.
     fn is_named(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)

@@ -176,29 +176,25 @@ fn registry(
             return Finding::problem(REGISTRY, problem).and(&refused_issuer(wire, problem));
         }
     };
-    let RegistryResource {
-        id,
-        name,
-        sku,
-        properties,
-    } = resource;
-    let group = id
-        .split('/')
-        .skip_while(|part| !part.eq_ignore_ascii_case("resourceGroups"));
-    let sku = sku.as_ref().map_or("not reported", |sku| sku.name.as_str());
-    let network = properties
-        .public_network_access
-        .as_deref()
-        .unwrap_or("not reported");
-    let mode = match properties.role_mode() {
+    let id = resource.id.split('/');
+    let group = id.skip_while(|part| !part.eq_ignore_ascii_case("resourceGroups"));
+    let stated = |fact: Option<String>| fact.unwrap_or_else(|| "not reported".to_owned());
+    let mode = match resource.properties.role_mode() {
         RoleMode::Rbac => "RBAC",
         RoleMode::Abac => "RBAC with ABAC, which ignores AcrPull and AcrPush",
         RoleMode::Unknown => "not reported",
     };
+    let firewall = match resource.allowed_addresses() {
+        Some(count) => format!(", of which its firewall lists {count} addresses or networks"),
+        None => String::new(),
+    };
     let detail = format!(
-        "{name} in resource group {}: login server {}, SKU {sku}, public network access {network}, role mode {mode}",
-        group.into_iter().nth(1).unwrap_or("not reported"),
-        properties.login_server
+        "{} in resource group {}: login server {}, SKU {}, public network access {}{firewall}, role mode {mode}",
+        resource.name,
+        stated(group.into_iter().nth(1).map(str::to_owned)),
+        resource.properties.login_server,
+        stated(resource.sku()),
+        stated(resource.public_network_access()),
     );
     Finding::ok(REGISTRY, detail)
 }
@@ -209,7 +205,7 @@ fn private(
     read: &Result<(), Problem>,
 ) -> &'static str {
     let access = resource.as_ref().ok();
-    let access = access.and_then(|one| one.properties.public_network_access.as_deref());
+    let access = access.and_then(|resource| resource.public_network_access());
     let is_private = access.is_some_and(|access| access.eq_ignore_ascii_case("Disabled"));
     match (is_private, read) {
         (true, Ok(())) => "its public access is disabled, so this is its private endpoint",

@@ -1,7 +1,5 @@
 //! What an examination has found. Pure.
 
-use serde::Serialize;
-
 use crate::problem::Problem;
 use crate::report::{Status, steps};
 use crate::text::neutralize_markup;
@@ -17,14 +15,13 @@ pub struct Finding {
     pub fix: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     Ok,
     /// A run works, but something is missing or about to fail.
     Warning,
     /// A run ends with this status.
-    Wrong(#[serde(skip)] Status),
+    Wrong(Status),
     /// Something before it is wrong.
     NotExamined,
 }

@@ -104,6 +104,13 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read_without_a_panic(bytes: Vec<u8>) {
+            let _ = issuer(&bytes);
+        }
+    }
+
     #[test]
     fn bytes_that_are_not_a_certificate_have_no_issuer() {
         let whole = &webpki_root_certs::TLS_SERVER_ROOT_CERTS[0];

@@ -263,7 +263,12 @@ fn firewall_shows_the_address_that_the_registry_sees() {
             "  → Add the address",
         ],
     );
-    has(&ended, '✓', "registry", &["public network access Enabled"]);
+    has(
+        &ended,
+        '✓',
+        "registry",
+        &["public network access Enabled, of which its firewall lists 2 addresses"],
+    );
     has(
         &ended,
         '✓',

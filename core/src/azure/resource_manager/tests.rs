@@ -3,12 +3,13 @@ use crate::name::{Digest, ImageName};
 
 fn resource(name: &str, login_server: &str) -> RegistryResource {
     let properties = RegistryProperties {
-        public_network_access: None,
+        public_network_access: Value::Null,
+        network_rule_set: Value::Null,
         login_server: login_server.to_owned(),
         role_assignment_mode: None,
     };
     RegistryResource {
-        sku: None,
+        sku: Value::Null,
         id: format!("/subscriptions/s/{name}"),
         name: name.to_owned(),
         properties,
