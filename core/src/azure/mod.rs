@@ -12,6 +12,7 @@ mod permissions;
 mod progress;
 mod refusal;
 mod resource_manager;
+mod role_mode;
 
 pub use acr_tags::{TagState, is_locked, newest_tags, tag_state};
 pub use acr_tokens::AcrTokens;
@@ -21,6 +22,5 @@ pub use login::{Credentials, Login, ManagedIdentity, Places};
 pub use permissions::{Action, Permissions};
 pub use progress::{Progress, Start};
 pub(crate) use refusal::unlock_advice;
-pub use resource_manager::{
-    ImportRequest, KnownSubscription, RegistryResource, ResourceManager, RoleMode,
-};
+pub use resource_manager::{ImportRequest, KnownSubscription, RegistryResource, ResourceManager};
+pub use role_mode::RoleMode;

@@ -16,6 +16,7 @@ use super::identity::Identity;
 use super::permissions::{Permission, Permissions};
 use super::progress::{Progress, Start, read_poll, read_start};
 use super::refusal::{About, SubscriptionOrigin, explained, is_failed_operation};
+use super::role_mode::RoleMode;
 use crate::cloud::Cloud;
 use crate::name::{DestinationTag, Reference, Registry, TagOrDigest};
 use crate::problem::{Cause, Problem, Side};
@@ -26,6 +27,8 @@ use crate::wire::{Repeat, Request, Response, Wire, same_origin};
 const REGISTRIES_API: &str = "2023-07-01";
 const SUBSCRIPTIONS_API: &str = "2022-12-01";
 const PERMISSIONS_API: &str = "2022-04-01";
+/// The first version that reports the role mode.
+const ROLE_MODE_API: &str = "2024-11-01-preview";
 /// The most pages of a list that are read.
 const PAGES: usize = 100;
 
@@ -56,44 +59,9 @@ pub struct RegistryProperties {
     pub role_assignment_mode: Option<String>,
 }
 
-/// The roles that a registry accepts for its data.
-///
-/// Source: <https://learn.microsoft.com/azure/container-registry/container-registry-rbac-abac-repository-permissions>.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RoleMode {
-    /// `AcrPull` and `AcrPush`.
-    Rbac,
-    /// `Container Registry Repository Reader` and `… Writer`; not `AcrPull` and `AcrPush`.
-    Abac,
-    /// Azure did not report it.
-    Unknown,
-}
-
-impl RoleMode {
-    /// The smallest built-in role for checks.
-    pub fn role_to_check(self) -> &'static str {
-        match self {
-            Self::Rbac | Self::Unknown => "AcrPull",
-            Self::Abac => "Container Registry Repository Reader",
-        }
-    }
-
-    /// The smallest built-in role for copies.
-    pub fn role_to_copy(self) -> &'static str {
-        match self {
-            Self::Rbac | Self::Unknown => "AcrPush",
-            Self::Abac => "Container Registry Repository Writer",
-        }
-    }
-}
-
 impl RegistryProperties {
     pub fn role_mode(&self) -> RoleMode {
-        match self.role_assignment_mode.as_deref() {
-            Some("AbacRepositoryPermissions") => RoleMode::Abac,
-            Some("LegacyRegistryPermissions") => RoleMode::Rbac,
-            Some(_) | None => RoleMode::Unknown,
-        }
+        RoleMode::of(self.role_assignment_mode.as_deref())
     }
 }
 
@@ -318,6 +286,25 @@ impl ResourceManager {
         );
         let list = self.list::<Permission>(url, SubscriptionOrigin::Listed);
         list.await.map(Permissions)
+    }
+
+    /// The role mode of a registry. A version of the API that is not released reports it, so a failure only means that it is
+    /// not known.
+    pub async fn role_mode(&self, registry_id: &str) -> RoleMode {
+        let url = format!(
+            "{}{registry_id}?api-version={ROLE_MODE_API}",
+            self.cloud.resource_manager()
+        );
+        let response = async {
+            let request = Request::new(Side::ResourceManager, Method::GET, parse(&url)?);
+            self.send(request).await
+        };
+        let resource = response
+            .await
+            .and_then(|response| response.json::<RegistryResource>());
+        resource.map_or(RoleMode::Unknown, |resource| {
+            resource.properties.role_mode()
+        })
     }
 
     async fn enabled_subscriptions(&self) -> Result<Vec<String>, Problem> {

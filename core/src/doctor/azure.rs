@@ -60,22 +60,24 @@ pub async fn examine(config: &Config, acr: &Acr, login: &Login, wire: &Wire) -> 
     };
     let managing = async {
         let resource = acr.resource().await;
-        let roles = match &resource {
-            Ok(resource) => acr.manager().permissions(&resource.id).await,
-            Err(problem) => Err(problem.clone()),
+        let (roles, mode) = match &resource {
+            Ok(resource) => {
+                tokio::join!(acr.manager().permissions(&resource.id), mode(acr, resource))
+            }
+            Err(problem) => (Err(problem.clone()), RoleMode::Unknown),
         };
-        (resource, roles)
+        (resource, roles, mode)
     };
-    let ((tokens, read), (resource, roles)) = tokio::join!(reading, managing);
+    let ((tokens, read), (resource, roles, mode)) = tokio::join!(reading, managing);
     findings.push(subscription(config, login, &resource));
-    findings.push(registry(&resource, &read, wire));
+    findings.push(registry(&resource, mode, &read, wire));
     let server = match acr.client().await {
         Ok(client) => client.registry().to_string(),
         Err(_) => config.target.registry.as_str().to_owned(),
     };
     findings.push(access(&server, &read, wire).and(private(&resource, &read)));
     let evidence = Evidence {
-        mode: mode(&resource),
+        mode,
         resource: resource.as_ref().map(|_| ()),
         roles: roles.as_ref(),
         tokens: tokens.as_ref(),
@@ -91,11 +93,12 @@ pub async fn examine(config: &Config, acr: &Acr, login: &Login, wire: &Wire) -> 
     Examined { findings, access }
 }
 
-fn mode(resource: &Result<&RegistryResource, Problem>) -> RoleMode {
-    let known = resource.as_ref().ok();
-    known.map_or(RoleMode::Unknown, |resource| {
-        resource.properties.role_mode()
-    })
+/// The list of registries contains the mode only in newer versions of the API.
+async fn mode(acr: &Acr, resource: &RegistryResource) -> RoleMode {
+    match resource.properties.role_mode() {
+        RoleMode::Unknown => acr.manager().role_mode(&resource.id).await,
+        known => known,
+    }
 }
 
 fn credentials(login: &Login) -> Finding {
@@ -162,6 +165,7 @@ fn subscription(
 
 fn registry(
     resource: &Result<&RegistryResource, Problem>,
+    mode: RoleMode,
     read: &Result<(), Problem>,
     wire: &Wire,
 ) -> Finding {
@@ -179,7 +183,7 @@ fn registry(
     let id = resource.id.split('/');
     let group = id.skip_while(|part| !part.eq_ignore_ascii_case("resourceGroups"));
     let stated = |fact: Option<String>| fact.unwrap_or_else(|| "not reported".to_owned());
-    let mode = match resource.properties.role_mode() {
+    let mode = match mode {
         RoleMode::Rbac => "RBAC",
         RoleMode::Abac => "RBAC with ABAC, which ignores AcrPull and AcrPush",
         RoleMode::Unknown => "not reported",

@@ -13,7 +13,7 @@ use crate::name::{DOCKER_HUB, Registry};
 use crate::problem::{Cause, Problem};
 use crate::registry::DOCKER_HUB_SERVER;
 use crate::report::Status;
-use crate::wire::{HostFacts, RateLimit, Trust, Way, Wire};
+use crate::wire::{HostFacts, NoProxy, RateLimit, Trust, Way, Wire};
 
 /// A clock that is off by more than this is about to make logins fail.
 const CLOCK_WARNING: TimeDelta = TimeDelta::seconds(60);
@@ -28,9 +28,11 @@ const FEW_PULLS: u64 = 10;
 
 /// How all connections are opened, and which authorities are trusted.
 pub fn connections(config: &Config, wire: &Wire) -> Finding {
-    let proxy = match &config.network.proxy {
-        Some(_) => "through the proxy of HTTPS_PROXY, except to the hosts of NO_PROXY",
-        None => "without a proxy",
+    let network = &config.network;
+    let proxy = match (&network.proxy, network.no_proxy == NoProxy::default()) {
+        (Some(_), true) => "through the proxy of HTTPS_PROXY",
+        (Some(_), false) => "through the proxy of HTTPS_PROXY, except to the hosts of NO_PROXY",
+        (None, _) => "without a proxy",
     };
     let trust = trust(wire.trust());
     Finding::ok(

@@ -129,12 +129,12 @@ fn settings(config: &Config) -> Finding {
         .map(|category| category.title())
         .collect();
     let method = match config.sync_method {
-        SyncMethod::Auto => "imported, or copied if an import is refused",
-        SyncMethod::Import => "imported",
-        SyncMethod::Copy => "copied",
+        SyncMethod::Auto => "by imports, or by copies if an import is refused",
+        SyncMethod::Import => "by imports",
+        SyncMethod::Copy => "by copies",
     };
     let detail = format!(
-        "valid; images of {} are {method} to {}/{}",
+        "valid; {} images go to {}/{}, {method}",
         images.join(" and "),
         config.target.registry.as_str(),
         config.target.repository_path

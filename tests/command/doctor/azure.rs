@@ -192,6 +192,25 @@ fn registry_in_abac_mode_has_roles_of_its_own() {
 }
 
 #[test]
+fn role_mode_comes_from_a_newer_version_of_the_api_if_it_responds() {
+    let world = world();
+    let newer = Fault::on(ARM).path_contains("api-version=2024-11-01-preview");
+    let registry = json!({"id": "/subscriptions/s", "name": "myacr", "properties":
+        {"loginServer": ACR, "roleAssignmentMode": "LegacyRegistryPermissions"}});
+    for (code, body, part) in [
+        (200, registry.to_string(), "role mode RBAC"),
+        (400, String::new(), "role mode not reported"),
+        (200, "{}".to_owned(), "role mode not reported"),
+    ] {
+        world.clear_faults();
+        world.inject(newer.clone(), status(code, &body));
+        let ended = doctor(&world, &[]).end();
+        has(&ended, '✓', "registry", &[part]);
+        ended.expect(0, &[]);
+    }
+}
+
+#[test]
 fn wildcards_and_exceptions_of_roles_are_honoured() {
     let imports = |roles: Value, code: i32, sign: char, parts: &[&str]| {
         let world = world();

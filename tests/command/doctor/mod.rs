@@ -76,7 +76,10 @@ fn everything_is_fine_and_nothing_is_changed() {
         &world.proxy_url()["http://".len()..]
     );
     for (what, part) in [
-        ("settings", "CodeCollection and RunWhen Local"),
+        (
+            "settings",
+            "CodeCollection and RunWhen Local images go to myacr.azurecr.io/runwhen, by imports",
+        ),
         ("connections", "SSL_CERT_FILE="),
         (
             "credentials",
