@@ -10,10 +10,14 @@ use crate::outputs;
 
 /// Adds the argument to the subcommand.
 pub(super) fn with_image(command: Command) -> Command {
-    command.arg(Arg::new("image").value_name("IMAGE").help(
-        "The image: its last segment, its whole name or its slug, with or without a tag. Without it, all images are \
-         explained briefly.",
-    ))
+    let image = Arg::new("image")
+        .value_name("IMAGE")
+        .help("The image; all of them if it is absent.")
+        .long_help(
+            "The image: its last segment, its whole name or its slug, with or without a tag. Without it, all images are \
+             explained briefly.",
+        );
+    super::without_in_short_help(command.arg(image), &["SYNC_METHOD", "EXCLUDE_IMAGES"])
 }
 
 /// The image that is to be explained; `None` for all.

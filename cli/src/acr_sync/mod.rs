@@ -116,11 +116,11 @@ fn command() -> Command {
             )),
             explain::with_image(run(
                 "explain",
-                "Explain in plain words why an image is up to date, missing or not known.",
+                "Explain why an image is up to date, missing or not known.",
             )),
             run(
                 "doctor",
-                "Examine the settings and everything that a run needs, and change nothing.",
+                "Examine everything that a run needs, and change nothing.",
             ),
             documents::completions_command(),
             documents::man_command(),
@@ -150,6 +150,13 @@ fn run(name: &'static str, about: &'static str) -> Command {
         .after_long_help(after_help)
         .arg(output)
         .args(settings::flags(Program::AcrSync))
+}
+
+/// Leaves settings that the subcommand seldom needs out of its short help, which is one screen.
+fn without_in_short_help(command: Command, names: &[&str]) -> Command {
+    names.iter().fold(command, |command, name| {
+        command.mut_arg(name, |argument| argument.hide_short_help(true))
+    })
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub(super) fn with_plan_options(command: Command) -> Command {
         .long("plan-file")
         .value_name("FILE")
         .value_parser(value_parser!(PathBuf))
-        .help("Write the plan to this file, for `acr-sync apply`.");
+        .help("Write the plan to this file.");
     command.arg(file)
 }
 
@@ -30,8 +30,8 @@ pub(super) fn with_apply_options(command: Command) -> Command {
         .value_name("FILE")
         .required(true)
         .value_parser(value_parser!(PathBuf))
-        .help("The plan, as `acr-sync plan -o FILE` wrote it.");
-    command.arg(file)
+        .help("The plan that `plan -o` wrote.");
+    super::without_in_short_help(command.arg(file), &["IMAGES", "EXCLUDE_IMAGES"])
 }
 
 /// The file that both options name.
