@@ -9,8 +9,8 @@ use crate::plan::Behind;
 pub const OLDEST_DRIFT: &str = "oldest_drift_hours";
 
 impl Report {
-    /// Hours since the oldest known drift, with one decimal: a lower bound, because not every source has times. 0 if nothing
-    /// needs a sync; `None` if that is not known, or if no source of an image that needs one has times.
+    /// Hours since the oldest known drift, with one decimal. Not every source has times, and a build date is shortly before
+    /// the image was published. 0 if nothing needs a sync; `None` if that is not known, or if no source of an image that needs one has times.
     pub fn oldest_drift_hours(&self) -> Option<f64> {
         match (self.oldest(), self.metric()) {
             (Some((_, behind)), _) => Some(hours(self.started - behind.since)),
