@@ -33,6 +33,11 @@ fn check_says_what_it_would_import_and_writes_nothing() {
             .unwrap_or_default(),
         0
     );
+    assert!(
+        ended.stdout.contains("Run acr-sync sync") && !ended.stdout.contains("taskset"),
+        "{}",
+        ended.stdout
+    );
 }
 
 #[test]

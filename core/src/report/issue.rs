@@ -242,7 +242,10 @@ fn not_synced(report: &Report, category: Category, rows: &[&Row]) -> Option<Issu
         causes: Vec::new(),
         lines: image_lines(&rows, &actual),
         actual: reason_of(&rows, &actual),
-        steps: "run the taskset with SYNC_IMAGES=true".to_owned(),
+        steps: match report.program {
+            "acr-sync" => "run acr-sync sync".to_owned(),
+            _ => "run the taskset with SYNC_IMAGES=true".to_owned(),
+        },
     };
     Some(draft.finish(report))
 }
