@@ -12,12 +12,14 @@
 
 mod azure_cli;
 mod principal_text;
+mod principal_variables;
 
 use std::path::Path;
 
+pub(super) use self::principal_variables::PLATFORM_PRINCIPAL;
+use self::principal_variables::{AZURE_PRINCIPAL, PrincipalVariables};
 use super::reader::Reader;
 use super::secret_places::SecretPlaces;
-use super::variables::{AZURE_PRINCIPAL, PLATFORM_PRINCIPAL, PrincipalVariables};
 use super::{Inputs, Mistake, Variable, values, variables};
 use crate::azure::{Credentials, Login, ManagedIdentity, Places};
 use principal_text::PrincipalText;

@@ -56,7 +56,8 @@ fn named(key: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::variables::{AZURE_CREDENTIALS, DOCKER_TOKEN, PLATFORM_PRINCIPAL};
+    use super::super::credentials::PLATFORM_PRINCIPAL;
+    use super::super::variables::{AZURE_CREDENTIALS, DOCKER_TOKEN};
     use super::*;
 
     #[test]

@@ -555,30 +555,6 @@ settings! {
     }
 }
 
-/// The variables of a service principal in one naming style.
-pub(super) struct PrincipalVariables {
-    pub tenant: Variable,
-    pub client: Variable,
-    pub secret: Variable,
-    pub subscription: Variable,
-}
-
-/// As Azure's tools name them.
-pub(super) const AZURE_PRINCIPAL: PrincipalVariables = PrincipalVariables {
-    tenant: AZURE_TENANT_ID.variable,
-    client: AZURE_CLIENT_ID.variable,
-    secret: AZURE_CLIENT_SECRET.variable,
-    subscription: AZURE_SUBSCRIPTION_ID.variable,
-};
-
-/// As the RunWhen platform names them.
-pub(super) const PLATFORM_PRINCIPAL: PrincipalVariables = PrincipalVariables {
-    tenant: PLATFORM_TENANT_ID.variable,
-    client: PLATFORM_CLIENT_ID.variable,
-    secret: PLATFORM_CLIENT_SECRET.variable,
-    subscription: PLATFORM_SUBSCRIPTION_ID.variable,
-};
-
 #[cfg(test)]
 mod tests {
     use super::*;
