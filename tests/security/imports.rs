@@ -47,7 +47,7 @@ fn location_of_an_import_that_leaves_azure_is_refused() {
             let ended = run(&TASKSET, &world).set("TIMEOUT_SECONDS", "6").end();
             ended.expect(code, &["without a Location on the same host"]);
             no_connection_to_the_evil_host(&world);
-            assert!(ended.took < Duration::from_secs(10), "{:?}", ended.took);
+            assert!(ended.took < Duration::from_secs(30), "{:?}", ended.took);
             assert!(!ended.stderr.contains("user:password"), "{}", ended.stderr);
         }
     }

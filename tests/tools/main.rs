@@ -262,7 +262,7 @@ impl DockerRegistry {
         let start = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(
-                start.elapsed() < Duration::from_secs(10),
+                start.elapsed() < Duration::from_secs(60),
                 "docker-registry does not listen"
             );
             std::thread::sleep(Duration::from_millis(20));
