@@ -7,12 +7,12 @@ use futures_util::future::{join_all, try_join_all};
 use crate::check::Listed;
 use crate::clients::Clients;
 use crate::config::Config;
-use crate::discover::Exclusions;
+use crate::discover::{Exclusions, excluding};
 use crate::event::Event;
 use crate::name::{DestinationTag, Digest, ImageName, Tag};
 use crate::observe::{CHECK_TIMEOUT, SourceImage, SourceState};
 use crate::plan::{
-    Entry, Evidence, MovingTag, Plan, PlanInfo, PlannedImport, Step, Verdict, planned_tags,
+    Entry, Evidence, MovingTag, Plan, PlanInfo, PlannedEntry, Step, Verdict, planned_tags,
 };
 use crate::problem::{Cause, Problem, Side};
 use crate::registry::{RegistryClient, Sources};
@@ -29,14 +29,22 @@ const NEW_PLAN: &str = "write a new plan with acr-sync plan, review it, and appl
 pub enum ApplyError {
     #[error(transparent)]
     Setup(#[from] SetupError),
+    #[error("the registry could not be read when the plan was made: {NEW_PLAN}")]
+    UnknownRegistry,
     #[error(
-        "the plan is for the registry {planned}, and REGISTRY_NAME is {given}: apply it with REGISTRY_NAME={planned}, or write a plan for {given}"
+        "the plan is for the {what} {planned}, and {variable} is {given}: apply it with {variable}={planned}, or write a new plan"
     )]
-    OtherRegistry { planned: String, given: String },
-    #[error(
-        "the plan is for the platform {planned}, and IMAGE_ARCHITECTURE is {given}: apply it with IMAGE_ARCHITECTURE={planned}, or write a new plan"
-    )]
-    OtherPlatform { planned: String, given: String },
+    OtherSetting {
+        what: &'static str,
+        variable: &'static str,
+        planned: String,
+        given: String,
+    },
+    #[error("the plan imports {image}, which {variable} leaves out: unset it, or write a new plan")]
+    LeftOut {
+        image: String,
+        variable: &'static str,
+    },
 }
 
 /// The plan of a check, to be reviewed and applied later.
@@ -44,7 +52,9 @@ pub fn file(config: &Config, plan: &Plan, report: &Report) -> PlanFile {
     let info = PlanInfo {
         created_by: format!("{} {}", report.program, env!("CARGO_PKG_VERSION")),
         created: report.started,
-        registry: report.registry.clone(),
+        // Without its login server, a registry is named as the user does.
+        registry: Some(report.registry.clone()).filter(|name| name.contains(['.', ':'])),
+        repository_path: config.target.repository_path.clone(),
         platform: config.architecture.to_string(),
         chart: report.chart.clone(),
     };
@@ -57,35 +67,29 @@ impl Run<'_> {
     /// # Errors
     /// If no connection can be set up at all, or the plan is for another destination. Every other failure is in the report.
     pub async fn apply(&self, file: &PlanFile) -> Result<Report, ApplyError> {
-        let platform = self.config.architecture.to_string();
-        if file.platform != platform {
-            return Err(ApplyError::OtherPlatform {
-                planned: file.platform.clone(),
-                given: platform,
-            });
-        }
+        let registry = file
+            .registry
+            .as_deref()
+            .ok_or(ApplyError::UnknownRegistry)?;
+        self.agrees_with(file)?;
         let clients = Clients::new(self.config, &self.limit)?;
         let destination = clients.destination.client().await;
-        if let Ok(client) = destination
-            && client.registry().as_str() != file.registry
-        {
-            return Err(ApplyError::OtherRegistry {
-                planned: file.registry.clone(),
-                given: client.registry().to_string(),
-            });
+        if let Ok(client) = destination {
+            let given = client.registry().as_str();
+            same("registry", "REGISTRY_NAME", registry, given)?;
         }
         let sources = Sources::new(&clients.wire, self.config.source_logins.clone());
-        let imports: Vec<_> = file.imports().collect();
+        let planned: Vec<_> = file.entries().collect();
         (self.on_event)(Event::Listing(1));
-        (self.on_event)(Event::Listed(imports.len()));
+        (self.on_event)(Event::Listed(planned.len()));
         let now = Now {
             destination,
             sources: &sources,
         };
-        let checked = imports.into_iter().map(|import| now.check(import));
+        let checked = planned.into_iter().map(|planned| now.check(planned));
         let plan = Plan {
             entries: join_all(checked).await,
-            undiscovered: Vec::new(),
+            undiscovered: file.undiscovered(),
         };
         let listed = Listed {
             chart: file.chart.clone(),
@@ -93,6 +97,50 @@ impl Run<'_> {
         };
         Ok(self.import(&clients, &plan, listed).await)
     }
+
+    /// Checks that the settings do not contradict the plan, which would be applied nevertheless.
+    fn agrees_with(&self, file: &PlanFile) -> Result<(), ApplyError> {
+        let config = self.config;
+        let platform = config.architecture.to_string();
+        same("platform", "IMAGE_ARCHITECTURE", &file.platform, &platform)?;
+        let (planned, given) = (
+            file.repository_path.as_str(),
+            config.target.repository_path.as_str(),
+        );
+        same("path", "REGISTRY_REPOSITORY_PATH", planned, given)?;
+        for PlannedEntry { entry, .. } in file.entries() {
+            let desired = &entry.observed.desired;
+            let is_excluded = !excluding(config, desired).is_empty();
+            let variable = match entry.step {
+                Step::Import(_) if !config.images.contains(&desired.category) => "IMAGES",
+                Step::Import(_) if is_excluded => "EXCLUDE_IMAGES",
+                Step::Import(_) | Step::Nothing | Step::Blocked(_) => continue,
+            };
+            return Err(ApplyError::LeftOut {
+                image: desired.source.to_string(),
+                variable,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Checks that a setting is that of the plan.
+fn same(
+    what: &'static str,
+    variable: &'static str,
+    planned: &str,
+    given: &str,
+) -> Result<(), ApplyError> {
+    if planned == given {
+        return Ok(());
+    }
+    Err(ApplyError::OtherSetting {
+        what,
+        variable,
+        planned: planned.to_owned(),
+        given: given.to_owned(),
+    })
 }
 
 /// The registries as they are now.
@@ -103,11 +151,14 @@ struct Now<'a> {
 
 impl Now<'_> {
     /// The same entry if nothing has moved since the plan was made. Otherwise it is not imported.
-    async fn check(&self, import: PlannedImport) -> Entry {
-        let PlannedImport { mut entry, follows } = import;
+    async fn check(&self, planned: PlannedEntry) -> Entry {
+        let PlannedEntry { entry, follows } = planned;
         let SourceState::Published(published) = &entry.observed.source else {
             return entry;
         };
+        if let Step::Blocked(_) = entry.step {
+            return entry;
+        }
         let limit = match &self.destination {
             Ok(client) => client.limit().for_image(CHECK_TIMEOUT),
             Err(problem) => return unknown(entry, problem.clone()),
@@ -121,10 +172,7 @@ impl Now<'_> {
         });
         match state.await {
             Err(problem) => unknown(entry, problem),
-            Ok((Some(moved), _)) => {
-                entry.step = Step::Blocked(moved);
-                entry
-            }
+            Ok((Some(moved), _)) => refuse(entry, moved),
             Ok((None, tags)) => compare(entry, &tags),
         }
     }
@@ -172,39 +220,53 @@ impl Now<'_> {
     }
 }
 
-/// Compares the destination with the plan. A tag that already has the wanted digest needs no import.
+/// Compares the destination with the plan. An image whose tags all have the wanted digest by now needs no import.
 fn compare(mut entry: Entry, now: &BTreeMap<DestinationTag, Option<Digest>>) -> Entry {
-    let Step::Import(action) = &entry.step else {
+    let Some((wanted, is_complete)) = wanted(&entry) else {
         return entry;
     };
-    let is_complete = action
-        .replaced
-        .iter()
-        .all(|digest| *digest != action.digest);
-    let wanted = Some(&action.digest);
-    if is_complete && now.values().all(|digest| digest.as_ref() == wanted) {
-        let tag = action.targets.first().map(|target| target.tag.clone());
+    let planned = planned_tags(&entry);
+    if is_complete && now.values().all(|digest| digest.as_ref() == Some(&wanted)) {
+        let (first, _) = planned.into_iter().next().unzip();
+        let tag = first.map(|target: DestinationTag| target.tag);
         entry.evidence = tag.map(|tag| Evidence::SameDigest { tag });
         entry.verdict = Verdict::UpToDate;
         entry.step = Step::Nothing;
         return entry;
     }
-    for (target, planned) in planned_tags(&entry) {
+    for (target, planned) in planned {
         let digest = now.get(&target).cloned().flatten();
-        if digest != planned && digest.as_ref() != wanted {
+        let is_expected = digest == planned || digest.as_ref() == Some(&wanted);
+        if !is_expected {
             let DestinationTag { repository, tag } = &target;
-            let moved = moved_tag(
-                Side::Destination,
-                repository,
-                tag,
-                planned.as_ref(),
-                &digest,
-            );
-            entry.step = Step::Blocked(moved);
-            break;
+            let planned = planned.as_ref();
+            let moved = moved_tag(Side::Destination, repository, tag, planned, &digest);
+            return refuse(entry, moved);
         }
     }
     entry
+}
+
+/// The wanted digest; and false if the destination has it with a manifest that is missing. `None` for an image whose source is
+/// not known.
+fn wanted(entry: &Entry) -> Option<(Digest, bool)> {
+    match (&entry.observed.source, &entry.observed.destination) {
+        (SourceState::Published(published), Some(Ok(state))) => {
+            Some((published.digest.clone(), state.missing_child.is_none()))
+        }
+        _ => None,
+    }
+}
+
+/// An image that has moved is not imported. Whether it needs an import is not known if the plan had none for it.
+fn refuse(mut entry: Entry, moved: Problem) -> Entry {
+    match entry.step {
+        Step::Import(_) => {
+            entry.step = Step::Blocked(moved);
+            entry
+        }
+        Step::Nothing | Step::Blocked(_) => unknown(entry, moved),
+    }
 }
 
 fn moved_tag(
@@ -223,8 +285,7 @@ fn moved_tag(
 }
 
 fn moved(side: Side, what: String) -> Problem {
-    let what = format!("moved since the plan was made: {what}");
-    Problem::new(side, Cause::Rejected, what).advise(NEW_PLAN)
+    Problem::new(side, Cause::Moved, what).advise(NEW_PLAN)
 }
 
 fn unknown(mut entry: Entry, problem: Problem) -> Entry {

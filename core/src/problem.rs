@@ -69,6 +69,8 @@ pub enum Cause {
     TimedOut,
     /// The response does not follow the protocol: wrong digest, wrong shape, too large.
     Invalid,
+    /// The content is another one than in the plan that is applied.
+    Moved,
     /// The service refused a valid request: a conflict, a locked tag, a failed import.
     Rejected,
     /// The run's own deadline (TIMEOUT_SECONDS) came first.

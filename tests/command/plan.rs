@@ -142,7 +142,7 @@ fn image_that_moved_upstream_is_refused_with_both_digests() {
     ended.expect(4, &[]);
     let one = outcome_of_one(&ended);
     let text = one["problem"].to_string();
-    assert!(text.contains("moved since the plan"), "{text}");
+    assert!(text.contains("in the plan, and is"), "{text}");
     assert!(text.contains(&image.digest.to_string()), "{text}");
     let before = planned.one()["source"]["digest"]
         .as_str()
@@ -190,7 +190,7 @@ fn source_that_cannot_be_read_is_unknown_and_not_imported() {
 }
 
 #[test]
-fn locked_tag_is_in_the_plan_and_not_applied() {
+fn locked_tag_is_in_the_plan_and_is_reported_by_apply() {
     let world = world();
     let planned = plan(&world);
     let tag = planned.one()["targets"][0]["tag"].as_str().expect("a tag");
@@ -209,9 +209,12 @@ fn locked_tag_is_in_the_plan_and_not_applied() {
     });
     let planned = plan(&world);
     assert_eq!(planned.one()["action"], "blocked");
-    assert!(planned.one()["reason"].to_string().contains("locked"));
-    planned.apply(&world).expect(0, &[]);
+    assert!(planned.one()["problem"].to_string().contains("locked"));
+    let ended = planned.apply(&world);
+    ended.expect(4, &[]);
     assert_eq!(imports(&world), 4);
+    let result: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    assert_eq!(result["needs_sync"], 1);
 }
 
 #[test]
@@ -269,4 +272,91 @@ fn plan_that_cannot_be_applied_ends_with_a_reason_before_any_change() {
         .expect(2, &["cannot be read"]);
     assert_eq!(imports(&world), 0);
     planned.apply(&world).expect(0, &[]);
+}
+
+#[test]
+fn image_that_the_plan_does_not_know_leaves_apply_without_a_number() {
+    let world = world();
+    let fault = world.inject(one_list(), status(403, ""));
+    assert!(fault > 0);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("plan.json").display().to_string();
+    let ended = acr_sync(&world, &["plan", "-o", &path]).end();
+    ended.expect(3, &[]);
+    let run = acr_sync(&world, &["apply", &path]);
+    let output = run.folder().display().to_string();
+    let ended = run.set("OUTPUT_DIR", output).end();
+    ended.expect(3, &[]);
+    assert_eq!(imports(&world), 4);
+    assert!(ended.stdout.contains("is not known"), "{}", ended.stdout);
+    assert_eq!(ended.json("acr-sync.json")["needs_sync"], Value::Null);
+    assert_eq!(ended.json("cc_images_to_update.json"), Value::Bool(false));
+}
+
+#[test]
+fn image_that_was_up_to_date_and_has_moved_is_unknown() {
+    let world = Sandbox::start(Scenario::up_to_date()).expect("a sandbox");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("plan.json").display().to_string();
+    acr_sync(&world, &["plan", "-o", &path])
+        .end()
+        .expect(0, &[]);
+    acr_sync(&world, &["apply", &path]).end().expect(0, &[]);
+    world.edit(|state| {
+        let recipe = ImageRecipe::new("newer build", 1_700_000_000);
+        let tags = ["main-fffffff", "main-latest"];
+        state.publish(SOURCE, &source_of(ONE), &recipe, &tags)
+    });
+    let ended = acr_sync(&world, &["apply", &path, "--output", "json"]).end();
+    ended.expect(3, &[]);
+    assert_eq!(outcome_of_one(&ended)["verdict"], "Unknown");
+    assert_eq!(outcome_of_one(&ended)["problem"]["cause"], "moved");
+    assert_eq!(imports(&world), 0);
+}
+
+#[test]
+fn settings_that_contradict_the_plan_are_refused() {
+    let world = world();
+    let planned = plan(&world);
+    let path = planned.path().display().to_string();
+    for (variable, value, reason) in [
+        ("EXCLUDE_IMAGES", ONE, "which EXCLUDE_IMAGES leaves out"),
+        ("IMAGES", "runwhen-local", "which IMAGES leaves out"),
+        (
+            "REGISTRY_REPOSITORY_PATH",
+            "other",
+            "is for the path runwhen",
+        ),
+    ] {
+        let apply = acr_sync(&world, &["apply", &path]).set(variable, value);
+        apply.end().expect(2, &[reason]);
+    }
+    assert_eq!(imports(&world), 0);
+}
+
+#[test]
+fn plan_of_a_registry_that_could_not_be_read_cannot_be_applied() {
+    let world = world();
+    let everything = sandbox::Fault::on("*");
+    world.inject(everything, status(403, ""));
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("plan.json").display().to_string();
+    let plan = acr_sync(&world, &["plan", "-o", &path]).set("REGISTRY_NAME", "myacr");
+    assert_ne!(plan.end().code, 0);
+    world.clear_faults();
+    let apply = acr_sync(&world, &["apply", &path]).set("REGISTRY_NAME", "myacr");
+    apply
+        .end()
+        .expect(2, &["could not be read when the plan was made"]);
+}
+
+#[test]
+fn plan_goes_to_stdout_and_its_reports_to_the_given_folder() {
+    let world = world();
+    let run = acr_sync(&world, &["plan", "-o", "-"]);
+    let output = run.folder().display().to_string();
+    let ended = run.set("OUTPUT_DIR", output).end();
+    let plan: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    schema::validate(&plan, "plan");
+    assert_eq!(ended.json("acr-sync.json")["needs_sync"], 5);
 }

@@ -48,13 +48,22 @@ pub(super) async fn plan(
     session.progress.show();
     let (plan, report) = session.check().await?;
     let file = planned::file(&session.config, &plan, &report);
+    let results = outputs::write_artifacts(&session.config, &report)
+        .and(outputs::write_reports(&session.config, &report));
+    // As in other programs, `-` is stdout.
+    let (path, format) = match path.filter(|path| *path == Path::new("-")) {
+        Some(_) => (None, Format::Json),
+        None => (path, format),
+    };
     let written = path.map_or(Ok(()), |path| files::write(path, &file.text()));
+    session.close(&report, &results, outputs::MARKDOWN);
     let printed = outputs::print(&match format {
         Format::Text => text(&report),
         Format::Json => file.text(),
         Format::Markdown => markdown(&report)?,
     });
-    session.finish(&report, printed.and(written).map(|()| report.status()))
+    let end = printed.and(written).and(results);
+    session.finish(&report, end.map(|()| report.status()))
 }
 
 /// Imports what a plan says, where nothing has moved since.

@@ -121,5 +121,5 @@ async fn verify_children(
 }
 
 fn lagging(what: String) -> Problem {
-    Problem::new(Side::Destination, Cause::TimedOut, what)
+    Problem::new(Side::Destination, Cause::NotFound, what)
 }

@@ -41,12 +41,17 @@ pub(super) fn matching(config: &Config, source: &ImageName, slug: Option<&Slug>)
     matching.map(ToString::to_string).collect()
 }
 
+/// The names in `EXCLUDE_IMAGES` that leave this image out.
+pub fn excluding(config: &Config, desired: &Desired) -> Vec<String> {
+    matching(config, &desired.source, desired.slug())
+}
+
 /// Separates the images that are left out.
 pub fn without_excluded(config: &Config, desired: Vec<Desired>) -> (Vec<Desired>, Vec<Excluded>) {
     let mut kept = Vec::new();
     let mut excluded = Vec::new();
     for one in desired {
-        match matching(config, &one.source, one.slug()) {
+        match excluding(config, &one) {
             by if by.is_empty() => kept.push(one),
             by => excluded.push(Excluded {
                 category: one.category,

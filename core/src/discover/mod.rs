@@ -22,7 +22,7 @@ use crate::problem::{Cause, Problem, Side};
 use catalog::{CatalogEntry, Listing, Slug};
 use chart_images::{ChartImage, LATEST, UnreadableImage, images};
 
-pub use exclusion::{Excluded, Exclusions, exclusions, without_excluded};
+pub use exclusion::{Excluded, Exclusions, excluding, exclusions, without_excluded};
 pub use reservation::{Owner, owners};
 
 /// Selects the wanted image of a repository.

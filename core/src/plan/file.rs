@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Entry, Evidence, Plan, Step, Verdict};
 use crate::category::Category;
-use crate::discover::{Desired, TagSelector};
+use crate::discover::{Absence, Desired, TagSelector, Undiscovered};
 use crate::name::{DestinationTag, Digest, ImageName, Repository, Tag};
 use crate::observe::{DestinationState, Follows, Observed, SourceImage, SourceState, Uploads};
+use crate::problem::Problem;
 
 /// The value of `kind`.
 const KIND: &str = "azure-rw-acr-sync/plan";
@@ -29,8 +30,10 @@ pub struct PlanFile {
     pub created_by: String,
     /// The start of the check.
     pub created: DateTime<Utc>,
-    /// The login server of the destination.
-    pub registry: String,
+    /// The login server of the destination; `None` if it could not be read, and then nothing can be applied.
+    pub registry: Option<String>,
+    /// The path below which the destinations are.
+    pub repository_path: Repository,
     /// The platform that decided which tags are the same image.
     pub platform: String,
     /// The name and version of the chart.
@@ -48,6 +51,10 @@ struct PlannedImage {
     source: Source,
     verdict: VerdictName,
     reason: String,
+    /// What the user can do if the image is not published.
+    advice: Option<String>,
+    /// Why the image is not known, or why its import cannot succeed.
+    problem: Option<Problem>,
     /// What the verdict follows from.
     evidence: Option<Evidence>,
     action: ActionName,
@@ -80,9 +87,8 @@ pub(crate) struct MovingTag {
     pub digest: Digest,
 }
 
-/// An image to import.
-pub(crate) struct PlannedImport {
-    /// The step is the import.
+/// An image of the plan.
+pub(crate) struct PlannedEntry {
     pub entry: Entry,
     pub follows: Option<MovingTag>,
 }
@@ -102,7 +108,7 @@ enum VerdictName {
 enum ActionName {
     None,
     Import,
-    /// The image needs an import that cannot succeed; the reason is in `reason`.
+    /// The image needs an import that cannot succeed.
     Blocked,
 }
 
@@ -120,7 +126,7 @@ struct Target {
 struct NotKnown {
     category: Category,
     what: String,
-    reason: String,
+    problem: Problem,
 }
 
 /// Why a file cannot be applied.
@@ -142,7 +148,8 @@ pub enum PlanFileError {
 pub struct PlanInfo {
     pub created_by: String,
     pub created: DateTime<Utc>,
-    pub registry: String,
+    pub registry: Option<String>,
+    pub repository_path: Repository,
     pub platform: String,
     pub chart: Option<String>,
 }
@@ -153,13 +160,14 @@ impl PlanFile {
             created_by,
             created,
             registry,
+            repository_path,
             platform,
             chart,
         } = info;
         let not_known = plan.undiscovered.iter().map(|one| NotKnown {
             category: one.category,
             what: one.what.clone(),
-            reason: one.problem.fact(),
+            problem: one.problem.clone(),
         });
         let mut file = Self {
             kind: KIND.to_owned(),
@@ -167,6 +175,7 @@ impl PlanFile {
             created_by,
             created,
             registry,
+            repository_path,
             platform,
             chart,
             images: plan.entries.iter().map(PlannedImage::new).collect(),
@@ -210,17 +219,29 @@ impl PlanFile {
         if !file.has_each_target_once() {
             return Err(edited("two of its images want the same tag"));
         }
+        if !file.images.iter().all(PlannedImage::is_complete) {
+            return Err(edited("an image lacks a part that its verdict needs"));
+        }
         Ok(file)
     }
 
-    /// The images to import.
-    pub(crate) fn imports(&self) -> impl Iterator<Item = PlannedImport> {
-        self.images.iter().filter_map(|image| {
-            Some(PlannedImport {
-                entry: image.entry()?,
-                follows: image.source.follows.clone(),
-            })
+    /// All images, with the steps of the plan.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = PlannedEntry> {
+        self.images.iter().map(|image| PlannedEntry {
+            entry: image.entry(),
+            follows: image.source.follows.clone(),
         })
+    }
+
+    /// Catalogs, charts and texts whose images are not known.
+    pub(crate) fn undiscovered(&self) -> Vec<Undiscovered> {
+        let undiscovered = |one: &NotKnown| Undiscovered {
+            category: one.category,
+            what: one.what.clone(),
+            destination: None,
+            problem: one.problem.clone(),
+        };
+        self.not_known.iter().map(undiscovered).collect()
     }
 
     /// The digest of the compact JSON text without the checksum.
@@ -262,10 +283,20 @@ impl PlannedImage {
             SourceState::NotPublished(_) | SourceState::Unknown(_) => None,
         };
         let state = destination.as_ref().and_then(|state| state.as_ref().ok());
-        let (action, reason) = match step {
-            Step::Nothing => (ActionName::None, entry.reason()),
-            Step::Import(_) => (ActionName::Import, entry.reason()),
-            Step::Blocked(problem) => (ActionName::Blocked, problem.fact()),
+        let action = match step {
+            Step::Nothing => ActionName::None,
+            Step::Import(_) => ActionName::Import,
+            Step::Blocked(_) => ActionName::Blocked,
+        };
+        let (advice, problem) = match (verdict, step) {
+            (Verdict::NotPublished(absence), _) => (Some(absence.advice.clone()), None),
+            (Verdict::Unknown(problem), _) | (_, Step::Blocked(problem)) => {
+                (None, Some(problem.clone()))
+            }
+            (
+                Verdict::UpToDate | Verdict::Missing | Verdict::Outdated | Verdict::Drifted,
+                Step::Nothing | Step::Import(_),
+            ) => (None, None),
         };
         Self {
             category: desired.category,
@@ -276,7 +307,9 @@ impl PlannedImage {
                 follows: published.and_then(MovingTag::of),
             },
             verdict: VerdictName::of(verdict),
-            reason,
+            reason: entry.reason(),
+            advice,
+            problem,
             evidence: evidence.clone(),
             action,
             destination: desired.destination.clone(),
@@ -289,67 +322,118 @@ impl PlannedImage {
         }
     }
 
-    /// The import; `None` if the image is not to be imported.
-    fn entry(&self) -> Option<Entry> {
-        let Self {
-            category,
-            source,
-            verdict,
-            reason: _,
-            evidence,
-            action,
-            destination,
-            targets,
-            lacks_manifest,
-            wanted_by,
-        } = self;
-        let (first, second) = (targets.first()?, targets.get(1));
-        let published = SourceImage {
-            tag: source.tag.clone(),
-            target: first.tag.clone(),
-            alias: second.map(|target| target.tag.clone()),
-            digest: source.digest.clone()?,
-            follows: None,
+    /// True if the parts are there that the verdict and the action need.
+    fn is_complete(&self) -> bool {
+        let has_problem = self.action != ActionName::Blocked || self.problem.is_some();
+        has_problem
+            && match self.verdict {
+                VerdictName::UpToDate
+                | VerdictName::Missing
+                | VerdictName::Outdated
+                | VerdictName::Drifted => self.source.digest.is_some() && !self.targets.is_empty(),
+                VerdictName::NotPublished => self.action == ActionName::None,
+                VerdictName::Unknown => self.problem.is_some() && self.action == ActionName::None,
+            }
+    }
+
+    fn entry(&self) -> Entry {
+        let observed = self.observed();
+        let blocked = self
+            .problem
+            .clone()
+            .filter(|_| self.action == ActionName::Blocked);
+        let step = match (&observed.source, self.action, blocked) {
+            (_, _, Some(problem)) => Step::Blocked(problem),
+            (SourceState::Published(published), ActionName::Import, None) => {
+                super::step(&observed, published)
+            }
+            _ => Step::Nothing,
         };
-        let state = DestinationState {
-            digest: first.now.clone(),
-            alias_digest: second.and_then(|target| target.now.clone()),
-            missing_child: lacks_manifest.clone(),
-            locked: None,
-            repository_tags: None,
+        Entry {
+            verdict: self.verdict(),
+            observed,
+            evidence: self.evidence.clone(),
+            step,
+            note: None,
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        match (self.verdict, &self.problem) {
+            (VerdictName::UpToDate, _) => Verdict::UpToDate,
+            (VerdictName::Missing, _) => Verdict::Missing,
+            (VerdictName::Outdated, _) => Verdict::Outdated,
+            (VerdictName::Drifted, _) => Verdict::Drifted,
+            (VerdictName::Unknown, Some(problem)) => Verdict::Unknown(problem.clone()),
+            // A plan whose unknown image has no problem is not complete.
+            (VerdictName::NotPublished | VerdictName::Unknown, _) => {
+                Verdict::NotPublished(self.absence())
+            }
+        }
+    }
+
+    fn absence(&self) -> Absence {
+        Absence {
+            reason: self.reason.clone(),
+            advice: self.advice.clone().unwrap_or_default(),
+        }
+    }
+
+    /// What the plan says about the image at its source and at the destination.
+    fn observed(&self) -> Observed {
+        let published = self.published();
+        let target = published.as_ref().map(|published| published.target.clone());
+        let source = match (published, &self.problem) {
+            (Some(published), _) => SourceState::Published(published),
+            (None, Some(problem)) => SourceState::Unknown(problem.clone()),
+            (None, None) => SourceState::NotPublished(self.absence()),
         };
-        let observed = Observed {
+        let is_published = matches!(source, SourceState::Published(_));
+        let Source {
+            repository, tag, ..
+        } = &self.source;
+        Observed {
             desired: Desired {
-                category: *category,
-                source: source.repository.clone(),
-                wanted: TagSelector::Image {
-                    tag: source.tag.clone(),
-                    digest: source.tag.is_none().then(|| published.digest.clone()),
-                    target: first.tag.clone(),
+                category: self.category,
+                source: repository.clone(),
+                wanted: match target {
+                    Some(target) => TagSelector::Image {
+                        digest: self.source.digest.clone().filter(|_| tag.is_none()),
+                        tag: tag.clone(),
+                        target,
+                    },
+                    None => TagSelector::StableTag,
                 },
-                destination: destination.clone(),
-                wanted_by: wanted_by.clone(),
+                destination: self.destination.clone(),
+                wanted_by: self.wanted_by.clone(),
             },
-            source: SourceState::Published(published.clone()),
-            destination: Some(Ok(state)),
+            source,
+            destination: is_published.then(|| Ok(self.state())),
             // The report of an apply does not say since when: that is the plan's.
             uploads: Uploads::default(),
-        };
-        let verdict = match verdict {
-            VerdictName::Missing => Verdict::Missing,
-            VerdictName::Outdated => Verdict::Outdated,
-            VerdictName::Drifted => Verdict::Drifted,
-            VerdictName::UpToDate | VerdictName::NotPublished | VerdictName::Unknown => {
-                return None;
-            }
-        };
-        (*action == ActionName::Import).then(|| Entry {
-            step: super::step(&observed, &published),
-            observed,
-            verdict,
-            evidence: evidence.clone(),
-            note: None,
+        }
+    }
+
+    fn published(&self) -> Option<SourceImage> {
+        let (first, second) = (self.targets.first()?, self.targets.get(1));
+        Some(SourceImage {
+            tag: self.source.tag.clone(),
+            target: first.tag.clone(),
+            alias: second.map(|target| target.tag.clone()),
+            digest: self.source.digest.clone()?,
+            follows: None,
         })
+    }
+
+    fn state(&self) -> DestinationState {
+        let now = |position: usize| self.targets.get(position)?.now.clone();
+        DestinationState {
+            digest: now(0),
+            alias_digest: now(1),
+            missing_child: self.lacks_manifest.clone(),
+            locked: None,
+            repository_tags: None,
+        }
     }
 }
 

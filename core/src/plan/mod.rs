@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use action::{Action, Step};
 pub use age::Behind;
 pub use evidence::Evidence;
-pub(crate) use file::{MovingTag, PlannedImport, planned_tags};
+pub(crate) use file::{MovingTag, PlannedEntry, planned_tags};
 pub use file::{PlanFile, PlanFileError, PlanInfo};
 pub use verdict::Verdict;
 

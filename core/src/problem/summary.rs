@@ -36,6 +36,7 @@ impl Problem {
             Cause::Unavailable => "reported a failure of its own",
             Cause::TimedOut => "did not respond in time",
             Cause::Invalid => "sent a response that cannot be used",
+            Cause::Moved => "has changed since the plan was made",
             Cause::Rejected => match self.side {
                 Side::Destination | Side::ResourceManager => "does not accept the import",
                 Side::Source

@@ -12,7 +12,7 @@ use super::short::common_folder;
 use super::state::State;
 use super::table::{self, NOTHING, Table, bytes, outcome, seconds, short_name, short_tag};
 use super::timeline::{Timeline, timeline};
-use super::{Change, Issue, NOWHERE, Report, Row, Transfer, exclusion, summary};
+use super::{ActionResult, Change, Issue, NOWHERE, Report, Row, Transfer, exclusion, summary};
 use crate::apply::Method;
 use crate::discover::Category;
 use crate::name::Digest;
@@ -303,7 +303,8 @@ fn chain(row: &Row) -> Vec<Link> {
         chain.push(link("before the run", before));
         chain.push(link("after the run", after));
     }
-    chain.extend(row.transfer.iter().flat_map(way));
+    let transfer = row.transfer.iter();
+    chain.extend(transfer.flat_map(|transfer| way(transfer, &row.done)));
     chain
 }
 
@@ -315,14 +316,22 @@ fn text(label: &str, text: impl Into<String>) -> Link {
     }
 }
 
-fn way(transfer: &Transfer) -> Vec<Link> {
+fn way(transfer: &Transfer, done: &ActionResult) -> Vec<Link> {
     let took = format!(
         "from {} to {} of the run",
         seconds(transfer.begun),
         seconds(transfer.begun + transfer.duration)
     );
     let mut links = match transfer.method {
-        Method::Import => vec![text("Way", format!("imported by Azure, {took}"))],
+        Method::Import => {
+            let ended = match done {
+                ActionResult::Imported(_) => "imported by Azure",
+                ActionResult::Uncertain { .. } => "imported by Azure and not confirmed",
+                ActionResult::Failed { .. } => "import by Azure, which failed",
+                ActionResult::Nothing | ActionResult::NotRequested => "not imported",
+            };
+            vec![text("Way", format!("{ended}, {took}"))]
+        }
         Method::Copy(copied) => {
             let parts = format!(
                 "{} sent ({}/s), {} mounted, {} already there",

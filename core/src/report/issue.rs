@@ -168,7 +168,7 @@ fn grouped<'a, Kind: PartialEq>(
 fn severity(problem: &Problem) -> u8 {
     match problem.cause {
         Cause::AccessDenied | Cause::Configuration | Cause::NotFound => 2,
-        Cause::Rejected | Cause::Invalid => 2,
+        Cause::Rejected | Cause::Invalid | Cause::Moved => 2,
         Cause::Unreachable | Cause::Throttled | Cause::Unavailable | Cause::TimedOut => 3,
         Cause::Deadline | Cause::Interrupted => 3,
     }

@@ -120,6 +120,8 @@ pub(crate) fn escape_markdown(text: &str) -> String {
         let after = rest.clone().next().unwrap_or(' ');
         match c {
             '_' if before.is_alphanumeric() && after.is_alphanumeric() => out.push(c),
+            // Only at the beginning of a line is it a heading, so a fragment of a URL stays as it is.
+            '#' if before != ' ' => out.push(c),
             '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '!' => out.extend(['\\', c]),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
@@ -254,7 +256,7 @@ mod tests {
             ("a & b && c&d", "a & b && c&d"),
             ("?a=1&b=2; x", "?a=1&b=2; x"),
             ("&lt;b&gt;", "&amp;lt;b&amp;gt;"),
-            ("&#60;", "&amp;\\#60;"),
+            ("&#60;", "&amp;#60;"),
             ("&;", "&;"),
             ("&amp", "&amp"),
         ] {

@@ -1,5 +1,6 @@
 //! Renders the result for a terminal: a line for each image, then what a person must do.
 
+use super::command::command_in;
 use super::exclusion;
 use super::row::NOWHERE;
 use super::short::{common_folder, in_folder};
@@ -48,6 +49,13 @@ pub fn text(report: &Report) -> String {
         }
         for step in issue.next_steps.lines() {
             text.push_str(&format!("  → {}\n", strip_control(step)));
+        }
+        let lines = issue.in_report.iter();
+        for line in lines.filter(|line| command_in(line).is_some()) {
+            text.push_str(&format!(
+                "    {}\n",
+                strip_control(line.trim_start_matches("- "))
+            ));
         }
     }
     text

@@ -45,7 +45,7 @@ impl Effect {
 pub(super) fn is_of_the_run(problem: &Problem) -> bool {
     let is_one_image = matches!(
         problem.cause,
-        Cause::Rejected | Cause::Invalid | Cause::Deadline | Cause::Interrupted
+        Cause::Rejected | Cause::Invalid | Cause::Moved | Cause::Deadline | Cause::Interrupted
     );
     match problem.side {
         Side::Entra => true,

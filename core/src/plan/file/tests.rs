@@ -6,7 +6,8 @@ fn info() -> PlanInfo {
     PlanInfo {
         created_by: "acr-sync 0.0.0".to_owned(),
         created: "2026-01-02T03:04:05.678Z".parse().unwrap(),
-        registry: "myacr.azurecr.io".to_owned(),
+        registry: Some("myacr.azurecr.io".to_owned()),
+        repository_path: "runwhen".parse().unwrap(),
         platform: "amd64".to_owned(),
         chart: None,
     }
@@ -70,6 +71,8 @@ fn entries() -> Vec<Entry> {
             },
             verdict: VerdictName::of(&Verdict::Missing),
             reason: String::new(),
+            advice: None,
+            problem: None,
             evidence: None,
             action: ActionName::Import,
             destination: format!("runwhen/image-{number}").parse().unwrap(),
@@ -80,7 +83,7 @@ fn entries() -> Vec<Entry> {
             lacks_manifest: missing_child,
             wanted_by: vec!["Deployment a, container b".to_owned()],
         };
-        let entry = image.entry().unwrap();
+        let entry = image.entry();
         let step = if verdict.needs_sync() {
             entry.step.clone()
         } else {
@@ -139,21 +142,25 @@ fn every_plan_follows_the_schema_and_is_the_same_after_reading() {
 }
 
 #[test]
-fn imports_are_those_of_the_plan_with_their_evidence() {
+fn entries_of_a_file_have_the_verdicts_and_steps_of_the_plan() {
     let mut plan = Plan {
         entries: entries(),
         undiscovered: Vec::new(),
     };
     plan.entries.extend(unusual(plan.entries[0].clone()));
     let file = PlanFile::parse(&PlanFile::new(&plan, info()).text()).unwrap();
-    let imports: Vec<_> = file.imports().map(|import| import.entry).collect();
-    let planned: Vec<_> = plan
-        .entries
-        .into_iter()
-        .filter(|entry| matches!(entry.step, Step::Import(_)))
-        .collect();
-    assert_eq!(planned.len(), 6);
-    assert_eq!(imports, planned);
+    let read: Vec<_> = file.entries().map(|planned| planned.entry).collect();
+    assert_eq!(read.len(), plan.entries.len());
+    for (read, planned) in read.iter().zip(&plan.entries) {
+        assert_eq!(
+            (&read.verdict, &read.step),
+            (&planned.verdict, &planned.step)
+        );
+        assert_eq!(read.evidence, planned.evidence);
+        assert_eq!(read.reason(), planned.reason());
+    }
+    // An image that is published has the whole state of the plan.
+    assert_eq!(read[..9], plan.entries[..9]);
 }
 
 #[test]
