@@ -1,9 +1,11 @@
 //! `docs/reference.md` is generated from the code. `UPDATE_DOCS=1 cargo test --package acr-sync reference` writes it again.
 
+use std::path::Path;
 use std::process::Command;
 
 use acr_sync_core::config::{Program, VARIABLES, Variable};
 use acr_sync_core::report::Status;
+use serde_json::Value;
 
 use crate::ACR_SYNC;
 
@@ -56,7 +58,54 @@ fn page() -> String {
     }
     page.push_str("\nIf several apply, the first of 2, 5, 4, 3 counts.\n\n## Signals\n\n");
     page.push_str(&section("Signals:"));
+    page.push_str("\n## Artifacts\n\nEach has a JSON Schema, with which every test compares what is written.\n");
+    for name in ["result", "issues", "plan"] {
+        page.push_str(&artifact(name));
+    }
+    page.push_str("\n## Metrics for Prometheus\n\n| Metric | Type | |\n|---|---|---|\n");
+    page.push_str(&metrics());
     page
+}
+
+/// The title of a schema, and its fields.
+fn artifact(name: &str) -> String {
+    let file = format!("{name}.schema.json");
+    let path = Path::new(PAGE).with_file_name(&file);
+    let text = std::fs::read_to_string(path).expect("a schema");
+    let schema: Value = serde_json::from_str(&text).expect("JSON");
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (title, description) = (text(&schema["title"]), text(&schema["description"]));
+    let mut section =
+        format!("\n### {title}\n\n{description} [{file}]({file})\n\n| Field | |\n|---|---|\n");
+    let fields = match &schema["items"]["properties"] {
+        Value::Object(fields) => Some(fields),
+        _ => schema["properties"].as_object(),
+    };
+    for (name, field) in fields.expect("fields") {
+        section.push_str(&format!("| `{name}` | {} |\n", text(&field["description"])));
+    }
+    section
+}
+
+/// The metrics that a run writes, by their own lines `# HELP` and `# TYPE`.
+fn metrics() -> String {
+    let world = crate::world();
+    let run = crate::acr_sync(&world, &["check", "-q"]);
+    let file = run.folder().join("acr-sync.prom");
+    let ended = run.set("METRICS_FILE", file.display().to_string()).end();
+    let text = std::fs::read_to_string(ended.folder.path().join("acr-sync.prom"));
+    let text = text.expect("metrics");
+    let lines = |kind: &'static str| {
+        text.lines()
+            .filter_map(move |line| line.strip_prefix(kind)?.split_once(' '))
+    };
+    let row = |(name, help): (&str, &str)| {
+        let (_, kind) = lines("# TYPE ")
+            .find(|(other, _)| *other == name)
+            .expect("a type");
+        format!("| `{name}` | {kind} | {help} |\n")
+    };
+    lines("# HELP ").map(row).collect()
 }
 
 fn row(variable: &Variable) -> String {
