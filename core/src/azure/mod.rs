@@ -21,6 +21,6 @@ pub use identity::{Holder, Identity};
 pub use login::{Credentials, Login, ManagedIdentity, Places};
 pub use permissions::{Action, Permissions};
 pub use progress::{Progress, Start};
-pub(crate) use refusal::unlock_advice;
+pub(crate) use refusal::{is_about_subscription, unlock_advice};
 pub use resource_manager::{ImportRequest, KnownSubscription, RegistryResource, ResourceManager};
 pub use role_mode::RoleMode;

@@ -222,13 +222,25 @@ fn meaning_of_access(said: &str, advice: String) -> Option<Meaning> {
     ))
 }
 
+const ABSENT_SUBSCRIPTION: &str = "SubscriptionNotFound|InvalidSubscriptionId";
+const SUBSCRIPTION_OF_ANOTHER_TENANT: &str = "InvalidAuthenticationTokenTenant";
+
+/// True if Azure does not show the subscription itself to the identity, so that nothing is known about the registry.
+pub(crate) fn is_about_subscription(problem: &Problem) -> bool {
+    problem.side == Side::ResourceManager
+        && has(
+            &problem.what,
+            &format!("{ABSENT_SUBSCRIPTION}|{SUBSCRIPTION_OF_ANOTHER_TENANT}"),
+        )
+}
+
 fn meaning_of_subscription(said: &str, origin: SubscriptionOrigin) -> Option<Meaning> {
     let correction = origin.correction();
-    let advice = if has(said, "SubscriptionNotFound|InvalidSubscriptionId") {
+    let advice = if has(said, ABSENT_SUBSCRIPTION) {
         format!(
             "the identity cannot see this subscription: check the identity's role assignments; {correction}"
         )
-    } else if has(said, "InvalidAuthenticationTokenTenant") {
+    } else if has(said, SUBSCRIPTION_OF_ANOTHER_TENANT) {
         format!("the subscription belongs to another tenant than the identity; {correction}")
     } else {
         return meaning_of_access(said, format!("{IMPORT_ROLE}; {correction}"));

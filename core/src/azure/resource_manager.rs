@@ -307,7 +307,11 @@ impl ResourceManager {
         })
     }
 
-    async fn enabled_subscriptions(&self) -> Result<Vec<String>, Problem> {
+    /// The ids of the enabled subscriptions that the identity can see.
+    ///
+    /// # Errors
+    /// If there is none, or if Azure refuses.
+    pub async fn enabled_subscriptions(&self) -> Result<Vec<String>, Problem> {
         let all: Vec<Subscription> = self
             .list(subscriptions_url(self.cloud), SubscriptionOrigin::Listed)
             .await?;

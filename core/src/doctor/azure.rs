@@ -8,9 +8,11 @@ use super::finding::Finding;
 use super::known_destinations;
 use super::machine::refused_issuer;
 use super::need::{Evidence, Purpose};
+use super::subscription::{SUBSCRIPTION, Subscription};
 use super::target::{ACCESS, Access, Examined, access, read};
 use crate::azure::{
-    Credentials, Holder, Login, RegistryResource, RoleMode, TagState, tag_state, unlock_advice,
+    Credentials, Holder, Login, Permissions, RegistryResource, RoleMode, TagState,
+    is_about_subscription, tag_state, unlock_advice,
 };
 use crate::cloud::ACR_SCOPE;
 use crate::config::Config;
@@ -26,7 +28,6 @@ use crate::wire::Wire;
 const MOST_TAGS: usize = 40;
 
 const LOGIN: &str = "login";
-const SUBSCRIPTION: &str = "subscription";
 const REGISTRY: &str = "registry";
 const LOCKS: &str = "locked tags";
 
@@ -58,18 +59,20 @@ pub async fn examine(config: &Config, acr: &Acr, login: &Login, wire: &Wire) -> 
         };
         (tokens, read)
     };
-    let managing = async {
-        let resource = acr.resource().await;
-        let (roles, mode) = match &resource {
-            Ok(resource) => {
-                tokio::join!(acr.manager().permissions(&resource.id), mode(acr, resource))
-            }
-            Err(problem) => (Err(problem.clone()), RoleMode::Unknown),
-        };
-        (resource, roles, mode)
+    let (found, (tokens, read)) = tokio::join!(managed(acr), reading);
+    let Managed {
+        resource,
+        roles,
+        mode,
+        visible,
+    } = found;
+    let subscription = Subscription {
+        config,
+        login,
+        resource: resource.as_ref().copied(),
+        visible: &visible,
     };
-    let ((tokens, read), (resource, roles, mode)) = tokio::join!(reading, managing);
-    findings.push(subscription(config, login, &resource));
+    findings.push(subscription.finding(&read));
     findings.push(registry(&resource, mode, &read, wire));
     let server = match acr.client().await {
         Ok(client) => client.registry().to_string(),
@@ -91,6 +94,34 @@ pub async fn examine(config: &Config, acr: &Acr, login: &Login, wire: &Wire) -> 
         Err(_) => Access::Refused,
     };
     Examined { findings, access }
+}
+
+/// What Resource Manager reports.
+struct Managed<'a> {
+    resource: Result<&'a RegistryResource, Problem>,
+    roles: Result<Permissions, Problem>,
+    mode: RoleMode,
+    /// The subscriptions that the identity can see. Only read if it cannot see the wanted one.
+    visible: Vec<String>,
+}
+
+async fn managed(acr: &Acr) -> Managed<'_> {
+    let resource = acr.resource().await;
+    let (roles, mode) = match &resource {
+        Ok(resource) => tokio::join!(acr.manager().permissions(&resource.id), mode(acr, resource)),
+        Err(problem) => (Err(problem.clone()), RoleMode::Unknown),
+    };
+    let visible = match resource.as_ref().is_err_and(is_about_subscription) {
+        true => acr.manager().enabled_subscriptions().await,
+        false => Ok(Vec::new()),
+    };
+    Managed {
+        resource,
+        roles,
+        mode,
+        // Without the list, the subscription is as unknown as before.
+        visible: visible.unwrap_or_default(),
+    }
 }
 
 /// The list of registries contains the mode only in newer versions of the API.
@@ -144,25 +175,6 @@ fn logged_in(holder: &Holder) -> Finding {
     Finding::ok(LOGIN, "Entra issued a token for the registry").and(&known.join(", "))
 }
 
-fn subscription(
-    config: &Config,
-    login: &Login,
-    resource: &Result<&RegistryResource, Problem>,
-) -> Finding {
-    let given = config.target.subscription.as_ref();
-    let given = given.map(|id| (id.as_str(), "set with AZURE_RESOURCE_SUBSCRIPTION_ID"));
-    let stored = login.subscription.as_ref();
-    let stored = stored.map(|id| (id.as_str(), "stored with the credentials"));
-    let found = resource.as_ref().ok();
-    // `/subscriptions/ID/…`
-    let found = found.and_then(|resource| resource.id.split('/').nth(2));
-    let detected = found.map(|id| (id, "detected, because it holds the registry"));
-    match given.or(stored).or(detected) {
-        Some((id, origin)) => Finding::ok(SUBSCRIPTION, format!("{id}, {origin}")),
-        None => Finding::not_examined(SUBSCRIPTION, REGISTRY),
-    }
-}
-
 fn registry(
     resource: &Result<&RegistryResource, Problem>,
     mode: RoleMode,
@@ -171,6 +183,9 @@ fn registry(
 ) -> Finding {
     let resource = match (resource, read) {
         (Ok(resource), _) => resource,
+        (Err(problem), _) if is_about_subscription(problem) => {
+            return Finding::not_examined(REGISTRY, SUBSCRIPTION);
+        }
         (Err(problem), Ok(())) => {
             return Finding::warning(REGISTRY, problem.fact())
                 .and("a check works without this, an import does not")

@@ -9,6 +9,7 @@ mod machine;
 mod need;
 mod rendering;
 mod sources;
+mod subscription;
 mod target;
 
 use std::time::Duration;

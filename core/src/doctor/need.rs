@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::Finding;
-use crate::azure::{Action, Permissions, RoleMode};
+use super::subscription::SUBSCRIPTION;
+use crate::azure::{Action, Permissions, RoleMode, is_about_subscription};
 use crate::config::SyncMethod;
 use crate::name::Repository;
 use crate::problem::{Cause, Problem};
@@ -137,7 +138,9 @@ impl Evidence<'_> {
         match (need, self.resource) {
             (Need::ReadResource, Ok(())) => return Judgement::Granted,
             // An identity without this action sees an empty list.
-            (Need::ReadResource, Err(problem)) if problem.cause == Cause::AccessDenied => {
+            (Need::ReadResource, Err(problem))
+                if problem.cause == Cause::AccessDenied && !is_about_subscription(problem) =>
+            {
                 return Judgement::Missing(
                     "Microsoft.ContainerRegistry/registries/read".to_owned(),
                 );
@@ -239,6 +242,9 @@ impl Evidence<'_> {
     }
 
     fn unknown(&self, what: &str) -> Finding {
+        if self.resource.is_err_and(is_about_subscription) {
+            return Finding::unexamined(what, format!("not known, because of {SUBSCRIPTION}"));
+        }
         let reasons = [self.roles.err(), self.tokens.err()];
         match reasons.into_iter().flatten().next() {
             Some(problem) => {
@@ -379,6 +385,29 @@ mod tests {
             let finding = evidence.finding(purpose, SyncMethod::Auto);
             assert_eq!(finding.state, State::Warning, "{purpose:?}");
             assert!(finding.detail.contains("not known"), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn subscription_that_is_not_shown_leaves_the_import_unknown() {
+        let what = "404: SubscriptionNotFound: The subscription 'x' could not be found.";
+        let problem = Problem::new(Side::ResourceManager, Cause::AccessDenied, what);
+        let writes = tokens(&["pull", "push", "metadata_read"]);
+        let none = Permissions::default();
+        let evidence = Evidence {
+            resource: Err(&problem),
+            roles: Err(&problem),
+            ..evidence(&none, &writes)
+        };
+        for (purpose, state) in [
+            (Purpose::Check, State::Ok),
+            (Purpose::Import, State::NotExamined),
+            (Purpose::Copy, State::Ok),
+        ] {
+            let finding = evidence.finding(purpose, SyncMethod::Auto);
+            assert_eq!(finding.state, state, "{finding:?}");
+            assert!(!finding.detail.contains("lacks"), "{finding:?}");
+            assert!(finding.fix.is_empty(), "{finding:?}");
         }
     }
 

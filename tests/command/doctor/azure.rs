@@ -313,6 +313,52 @@ fn registry_that_does_not_exist_is_a_wrong_setting() {
 }
 
 #[test]
+fn subscription_that_the_identity_cannot_see_is_a_wrong_setting() {
+    const WRONG: &str = "00000000-0000-0000-0000-0000000000ff";
+    for (variable, fix) in [
+        ("AZURE_SUBSCRIPTION_ID", "→ Correct AZURE_SUBSCRIPTION_ID"),
+        (
+            "AZURE_RESOURCE_SUBSCRIPTION_ID",
+            "→ Correct AZURE_RESOURCE_SUBSCRIPTION_ID",
+        ),
+    ] {
+        let world = world();
+        let wrong = |method| {
+            doctor(&world, &["--sync-method", method])
+                .set(variable, WRONG)
+                .end()
+        };
+        let ended = wrong("auto");
+        ended.expect(2, &[]);
+        let parts = [
+            WRONG,
+            "SubscriptionNotFound",
+            "it can see 5a4d0000-5b5c-4000-8000-000000000003",
+            fix,
+        ];
+        has(&ended, '✗', "subscription", &parts);
+        has(&ended, '–', "registry", &["because of subscription"]);
+        let import = ["not known, because of subscription"];
+        has(&ended, '–', "permission to import", &import);
+        has(&ended, '✓', "permission to check", &[]);
+        assert!(!ended.stdout.contains("Grant"), "{}", ended.stdout);
+        // Copies need only the registry.
+        let ended = wrong("copy");
+        ended.expect(0, &[]);
+        has(&ended, '!', "subscription", &["copies work", fix]);
+        assert_only_reads(&world);
+    }
+}
+
+#[test]
+fn subscription_is_not_examined_while_resource_manager_fails() {
+    let world = world();
+    world.inject(Fault::on(ARM), status(400, ""));
+    let ended = doctor(&world, &[]).end();
+    has(&ended, '–', "subscription", &["because of registry"]);
+}
+
+#[test]
 fn locked_tag_that_must_be_overwritten_is_wrong() {
     let world = Sandbox::start(Scenario::named("drifted").expect("a scenario")).expect("a sandbox");
     let tag = Scenario::newest_tag(ONE);
