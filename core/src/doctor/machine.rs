@@ -23,6 +23,8 @@ const CLOCK_WRONG: TimeDelta = TimeDelta::minutes(5);
 const ROUND_TRIPS: u32 = 12;
 /// The time that imports usually need.
 const IMPORTS: Duration = Duration::from_secs(180);
+/// The most servers that a finding names.
+const MOST_SERVERS: usize = 3;
 /// Fewer pulls than this are soon used up.
 const FEW_PULLS: u64 = 10;
 
@@ -91,19 +93,35 @@ pub fn refused_issuer(wire: &Wire, problem: &Problem) -> String {
     }
 }
 
-/// This machine's clock, compared with the one that differs least: a server may be wrong itself.
-pub fn clock(facts: &BTreeMap<String, HostFacts>) -> Finding {
+/// This machine's clock, compared with those of the servers, and the servers whose clocks differ from most others.
+pub fn clock(config: &Config, facts: &BTreeMap<String, HostFacts>) -> Finding {
+    let entra = config.entra_host.as_deref();
+    let entra = Url::parse(entra.unwrap_or_else(|| config.cloud.entra_host()));
+    let entra = entra.as_ref().ok().and_then(Url::host_str);
+    compared(facts, entra.unwrap_or_default())
+}
+
+fn compared(facts: &BTreeMap<String, HostFacts>, entra: &str) -> Finding {
     const WHAT: &str = "clock";
-    let known: Vec<TimeDelta> = facts.values().filter_map(|facts| facts.clock).collect();
-    let Some(difference) = known.iter().copied().min_by_key(TimeDelta::abs) else {
+    let known = facts
+        .iter()
+        .filter_map(|(host, facts)| Some((host.as_str(), facts.clock?)));
+    let known: Vec<(&str, TimeDelta)> = known.collect();
+    let Some(difference) = middle(&known) else {
         return Finding::unexamined(WHAT, "not examined, because no server has sent its date");
     };
+    let of_servers = servers_that_differ(&known, difference, entra);
+    let count = known.len();
     let size = difference.abs();
     if size < CLOCK_WARNING {
-        let count = known.len();
-        return Finding::ok(
-            WHAT,
-            format!("within a minute of the dates of {count} servers"),
+        let Some(others) = of_servers else {
+            let servers = if count == 1 { "server" } else { "servers" };
+            let detail = format!("within a minute of the dates of {count} {servers}");
+            return Finding::ok(WHAT, detail);
+        };
+        return Finding::warning(WHAT, others).fix(
+            "compare the clock of this machine with a time server; if it is right, correct the clock of the server, or of a \
+             proxy that responds in its place",
         );
     }
     let direction = match difference > TimeDelta::zero() {
@@ -113,16 +131,61 @@ pub fn clock(facts: &BTreeMap<String, HostFacts>) -> Finding {
     let detail = format!(
         "the clock of this machine is {} {direction}, compared with {}",
         span(size),
-        match known.len() {
+        match count {
             1 => "one server".to_owned(),
-            count => format!("the nearest of {count} servers"),
+            count => format!("most of {count} servers"),
         }
     );
     let finding = match size < CLOCK_WRONG {
         true => Finding::warning(WHAT, detail),
         false => Finding::wrong(WHAT, Status::Unknown, detail),
     };
-    finding.fix("set the clock of this machine, or let it follow a time server")
+    finding
+        .and(&of_servers.unwrap_or_default())
+        .fix("set the clock of this machine, or let it follow a time server")
+}
+
+/// The difference in the middle, which single servers with a wrong clock do not move. Of two in the middle, the smaller
+/// counts: if half of the servers agree with this machine, they are right.
+fn middle(known: &[(&str, TimeDelta)]) -> Option<TimeDelta> {
+    let mut sorted: Vec<_> = known.iter().map(|(_, difference)| *difference).collect();
+    sorted.sort();
+    let upper = sorted.len() / 2;
+    let lower = sorted.len().checked_sub(1)? / 2;
+    let both = sorted.get(lower..=upper)?.iter().copied();
+    both.min_by_key(TimeDelta::abs)
+}
+
+/// The servers whose dates differ from the middle, Entra first; `None` if all agree.
+fn servers_that_differ(
+    known: &[(&str, TimeDelta)],
+    middle: TimeDelta,
+    entra: &str,
+) -> Option<String> {
+    let differ = known.iter().map(|(host, clock)| (*host, *clock - middle));
+    let mut differ: Vec<_> = differ
+        .filter(|(_, difference)| difference.abs() >= CLOCK_WARNING)
+        .collect();
+    differ.sort_by_key(|(host, _)| *host != entra);
+    let texts = differ.iter().take(MOST_SERVERS).map(|(host, difference)| {
+        let direction = match *difference > TimeDelta::zero() {
+            true => "ahead of",
+            false => "behind",
+        };
+        let role = match *host == entra {
+            true => ", whose clock decides which tokens are valid,",
+            false => "",
+        };
+        format!(
+            "{host}{role} is {} {direction} the others",
+            span(difference.abs())
+        )
+    });
+    let mut texts: Vec<_> = texts.collect();
+    if let Some(more @ 1..) = differ.len().checked_sub(MOST_SERVERS) {
+        texts.push(format!("{more} more servers differ"));
+    }
+    (!texts.is_empty()).then(|| format!("the clock of {}", texts.join("; ")))
 }
 
 /// Rounded, because a `Date` has whole seconds.
@@ -245,29 +308,62 @@ mod tests {
     }
 
     #[test]
-    fn clock_is_compared_with_the_nearest_server() {
+    fn clock_is_compared_with_most_servers() {
         const WRONG: State = State::Wrong(Status::Unknown);
         for (clocks, state, part) in [
             (&[0, 1][..], State::Ok, "2 servers"),
-            (&[59, -4000], State::Ok, "2 servers"),
+            (&[59], State::Ok, "1 server"),
             (&[90], State::Warning, "90 seconds behind"),
             (&[-299], State::Warning, "5 minutes ahead"),
             (&[7199], WRONG, "2 hours behind"),
             (
                 &[300, 301],
                 WRONG,
-                "5 minutes behind, compared with the nearest of 2",
+                "5 minutes behind, compared with most of 2",
             ),
             (&[-7300], WRONG, "2 hours ahead"),
             (&[3 * 86_400], WRONG, "3 days behind"),
             (&[], State::NotExamined, "no server"),
+            // Single servers are wrong themselves.
+            (
+                &[59, -4000],
+                State::Warning,
+                "the clock of h1 is 68 minutes behind the others",
+            ),
+            (&[0, 1, 60], State::Ok, "3 servers"),
+            (
+                &[0, 61, 0],
+                State::Warning,
+                "the clock of h1 is 61 seconds ahead of the others",
+            ),
+            (
+                &[7200, 0, 7201],
+                WRONG,
+                "most of 3 servers; the clock of h1 is 2 hours behind the others",
+            ),
+            (
+                &[0, 0, 0, 0, 0, 90, 90, 90, 90],
+                State::Warning,
+                "h7 is 90 seconds ahead of the others; 1 more servers differ",
+            ),
         ] {
-            let finding = clock(&facts(clocks));
-            assert_eq!(finding.state, state, "{clocks:?}");
+            let finding = compared(&facts(clocks), "entra.example");
+            assert_eq!(finding.state, state, "{clocks:?} {finding:?}");
             assert!(finding.detail.contains(part), "{}", finding.detail);
             let is_to_do = matches!(state, State::Warning | State::Wrong(_));
             assert_eq!(finding.fix.is_empty(), !is_to_do);
         }
+    }
+
+    #[test]
+    fn clock_of_entra_is_named_first() {
+        let finding = compared(&facts(&[-70, 0, 0, 0, 14_400]), "h4");
+        assert_eq!(finding.state, State::Warning);
+        assert_eq!(
+            finding.detail,
+            "the clock of h4, whose clock decides which tokens are valid, is 4 hours ahead of the others; \
+             h0 is 70 seconds behind the others"
+        );
     }
 
     #[test]

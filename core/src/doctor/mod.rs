@@ -93,7 +93,7 @@ impl Doctor<'_> {
         }
         findings.extend(found.findings);
         let facts = wire.facts();
-        findings.push(machine::clock(&facts));
+        findings.push(machine::clock(config, &facts));
         findings.extend(machine::docker_hub(config, &found.registries, &facts));
         findings.push(machine::deadline(config, &facts));
         findings

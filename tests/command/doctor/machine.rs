@@ -5,7 +5,7 @@ use sandbox::{ConnectionFault, Fault};
 use serde_json::Value;
 
 use super::{HUB, count, doctor, has};
-use crate::support::SOURCE;
+use crate::support::{ENTRA, SOURCE, response};
 use crate::world;
 
 #[test]
@@ -63,6 +63,25 @@ fn clock_is_compared_with_the_servers() {
         );
         ended.expect(code, &[]);
     }
+}
+
+#[test]
+fn server_with_a_wrong_clock_is_named() {
+    let world = world();
+    // `Age` adds to the date of the response.
+    let refusal = r#"{"error": "invalid_client", "error_description": "AADSTS700016: no"}"#;
+    let four_hours_ahead = response(400, &[("Age", "14400")], refusal);
+    world.inject(Fault::on(ENTRA), four_hours_ahead);
+    let ended = doctor(&world, &[]).end();
+    has(
+        &ended,
+        '!',
+        "clock",
+        &[
+            "login.microsoftonline.com, whose clock decides which tokens are valid, is 4 hours ahead of the others",
+            "→ Compare the clock of this machine with a time server",
+        ],
+    );
 }
 
 #[test]
