@@ -13,6 +13,7 @@ mod command;
 mod credentials;
 mod exclusion;
 mod metric_push;
+mod misplaced;
 mod reader;
 mod registry_login;
 mod registry_name;
@@ -323,7 +324,7 @@ impl Config {
             Some(_) | None => Err(Mistakes {
                 mistyped: reader.mistyped(),
                 log_format: reader.log_format(),
-                mistakes: reader.mistakes,
+                mistakes: reader.mistakes_without_secrets(),
             }),
         }
     }

@@ -1,7 +1,7 @@
 //! Reads variables, and collects all mistakes.
 
 use super::setting::{Setting, Unset};
-use super::{Inputs, Mistake, Program, Variable, variables};
+use super::{Inputs, Mistake, Program, VARIABLES, Variable, misplaced, variables};
 use crate::registry::{Account, SourceLogins};
 use crate::wire::{Network, NoProxy};
 
@@ -24,6 +24,24 @@ pub(super) use build;
 impl Reader<'_> {
     pub fn mistake(&mut self, variable: &Variable, value: Option<&str>, reason: impl Into<String>) {
         self.mistakes.push(Mistake::new(variable, value, reason));
+    }
+
+    /// A secret may have been put into the wrong variable.
+    pub fn mistakes_without_secrets(&mut self) -> Vec<Mistake> {
+        let secrets = misplaced::secrets(self.inputs);
+        let mistakes = std::mem::take(&mut self.mistakes).into_iter();
+        let given = |mistake: &Mistake| {
+            let mut variables = VARIABLES.iter();
+            let variable = variables.find(|variable| variable.name == mistake.variable)?;
+            // The value of a secret variable is never shown.
+            (!variable.secret).then(|| self.inputs.get(variable))?
+        };
+        mistakes
+            .map(|mistake| {
+                let given = given(&mistake);
+                mistake.without(&secrets, given.as_deref())
+            })
+            .collect()
     }
 
     /// Returns the value or the default; none after a mistake, and for an unset variable without a default.

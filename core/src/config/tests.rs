@@ -52,6 +52,47 @@ fn defaults_are_the_documented_ones() {
 }
 
 #[test]
+fn secret_in_another_variable_is_not_shown() {
+    const SECRET: (&str, &str) = ("AZURE_CLIENT_SECRET", "Hunter2~hunter3*x.\"q");
+    for (variable, value) in [
+        ("IMAGES", SECRET.1.to_owned()),
+        ("IMAGES", format!("codecollection,{}", SECRET.1)),
+        ("EXCLUDE_IMAGES", SECRET.1.to_owned()),
+        ("EXCLUDE_IMAGES", format!("runner {}", SECRET.1)),
+        ("EXCLUDE_IMAGES", SECRET.1.to_ascii_lowercase()),
+        ("NO_PROXY", format!("/{}", SECRET.1)),
+        ("TIMEOUT_SECONDS", SECRET.1.to_owned()),
+        ("REGISTRY_NAME", format!("https://{}", SECRET.1)),
+        ("CHART_SET", SECRET.1.to_owned()),
+    ] {
+        let text = mistakes(&[NAME, SECRET, (variable, &value)]);
+        let line = text.lines().find(|line| line.contains(variable));
+        let line = line.unwrap_or_else(|| panic!("{variable} is not in {text}"));
+        assert!(line.contains("the value of AZURE_CLIENT_SECRET"), "{line}");
+        for part in ["hunter2", "hunter3"] {
+            assert!(!text.to_ascii_lowercase().contains(part), "{text}");
+        }
+    }
+    // The allowed values are shown nevertheless, and so is a value without a secret.
+    let text = mistakes(&[NAME, SECRET, ("IMAGES", SECRET.1), ("SYNC_METHOD", "pull")]);
+    let own = mistakes(&[NAME, ("IMAGES", "wrong")]);
+    let own = own.rsplit_once("IMAGES=\"wrong\": ").unwrap().1;
+    assert!(text.contains(&format!("IMAGES: {own}")), "{text} {own}");
+    assert!(text.contains("SYNC_METHOD=\"pull\""), "{text}");
+    // A short text, and the name of a user, may be a part of many values.
+    for name in [
+        ("DOCKER_TOKEN", "acr"),
+        ("REGISTRY_USERNAME", "registry-of-mine"),
+    ] {
+        let text = mistakes(&[name, ("REGISTRY_NAME", "acr/registry-of-mine")]);
+        assert!(
+            text.contains("REGISTRY_NAME=\"acr/registry-of-mine\""),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn variable_of_the_other_program_has_its_default() {
     let variables = [
         NAME,
