@@ -6,6 +6,7 @@
 //! Grammar: <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests>.
 
 mod grammar;
+mod nearest;
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,6 +14,7 @@ use std::str::FromStr;
 use regex::Regex;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+pub(crate) use nearest::nearest;
 pub(crate) use reference::full_name;
 pub use reference::{DestinationTag, ImageName, Reference, TagOrDigest, parse_familiar};
 

@@ -262,6 +262,28 @@ fn wrong_name_exits_two_with_the_nearest_names() {
 }
 
 #[test]
+fn excluded_image_is_named_as_excluded() {
+    let world = world_of("outdated");
+    let explain = |name: &str| {
+        acr_sync(&world, &["explain", name])
+            .set("IMAGES", "runwhen-local")
+            .set("EXCLUDE_IMAGES", "runner, us-docker.pkg.dev/*")
+            .end()
+    };
+    let ended = explain("runner");
+    ended.expect(
+        2,
+        &["EXCLUDE_IMAGES excludes it (runner, us-docker.pkg.dev/*): remove that from EXCLUDE_IMAGES"],
+    );
+    assert!(
+        !ended.stderr.contains("there is no image"),
+        "{}",
+        ended.stderr
+    );
+    explain("runwhen-local").expect(0, &[]);
+}
+
+#[test]
 fn name_is_not_wrong_if_the_chart_could_not_be_read() {
     let world = world_of("outdated");
     world.inject(Fault::on(CHART_HOST), ReplacedResponse::Html);

@@ -48,8 +48,17 @@ pub(super) async fn explain(
         Explained::NoSuchImage {
             name,
             nearest,
+            excluded_by,
             undiscovered,
         } => {
+            if !excluded_by.is_empty() {
+                let by = excluded_by.join(", ");
+                tracing::error!(
+                    "the image {name:?} is not checked, because EXCLUDE_IMAGES excludes it ({by}): remove that from \
+                     EXCLUDE_IMAGES to have the image explained"
+                );
+                return Ok(Status::Configuration);
+            }
             let suggestion = match &nearest[..] {
                 [] => {
                     "run acr-sync explain without a name to see all images; IMAGES may exclude some"

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::background::{Background, DestinationTags};
 use crate::chart::ChartContent;
 use crate::discover::chart_images;
-use crate::discover::{Category, TagSelector, Undiscovered};
+use crate::discover::{Category, Exclusions, TagSelector, Undiscovered};
 use crate::name::{Digest, full_name};
 use crate::observe::{DestinationState, Follows, PassedOver, SourceState};
 use crate::plan::{Entry, Plan, Verdict};
@@ -93,6 +93,8 @@ pub enum Explained {
     NoSuchImage {
         name: String,
         nearest: Vec<String>,
+        /// The names of `EXCLUDE_IMAGES` that leave it out. Empty if none does.
+        excluded_by: Vec<String>,
         /// Why the image may exist: the chart or the catalog could not be read.
         undiscovered: Vec<Problem>,
     },
@@ -117,11 +119,17 @@ pub fn in_full(
 }
 
 /// The problem of a name that means no image.
-pub fn no_such_image(plan: &Plan, name: &str) -> Explained {
+pub fn no_such_image(
+    plan: &Plan,
+    exclusions: &Exclusions,
+    registry: &str,
+    name: &str,
+) -> Explained {
     let undiscovered = plan.undiscovered.iter();
     Explained::NoSuchImage {
         name: for_message(name),
         nearest: nearest(plan, name),
+        excluded_by: select::excluded_by(&exclusions.excluded, registry, name),
         undiscovered: undiscovered.map(|one| one.problem.clone()).collect(),
     }
 }

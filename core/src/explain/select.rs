@@ -2,18 +2,30 @@
 
 use std::collections::BTreeSet;
 
+use crate::discover::Excluded;
 use crate::observe::SourceState;
 use crate::plan::{Entry, Plan};
-
-/// How similar a suggestion must be, from 0 to 1.
-const SIMILAR: f64 = 0.75;
-const MOST_SUGGESTED: usize = 3;
-/// How much less similar than the first the other suggestions may be.
-const NEAR_THE_FIRST: f64 = 0.05;
 
 /// The images that a name means: the last segment, the repository, the whole name at the source or the destination, or
 /// the slug, each with or without a tag or a digest.
 pub fn matching<'a>(plan: &'a Plan, registry: &str, name: &str) -> Vec<&'a Entry> {
+    let NameParts { place, tag, digest } = parts(name);
+    let is_meant = |entry: &&Entry| {
+        names(entry, registry).contains(place)
+            && tag.is_none_or(|tag| has_tag(entry, tag))
+            && digest.is_none_or(|digest| has_digest(entry, digest))
+    };
+    plan.entries.iter().filter(is_meant).collect()
+}
+
+/// The parts of a name that a user gives.
+struct NameParts<'a> {
+    place: &'a str,
+    tag: Option<&'a str>,
+    digest: Option<&'a str>,
+}
+
+fn parts(name: &str) -> NameParts<'_> {
     let name = name.trim();
     let (without_digest, digest) = match name.split_once('@') {
         Some((name, digest)) => (name, Some(digest)),
@@ -27,43 +39,42 @@ pub fn matching<'a>(plan: &'a Plan, registry: &str, name: &str) -> Vec<&'a Entry
         ),
         None => (without_digest, None),
     };
-    let is_meant = |entry: &&Entry| {
-        names(entry, registry).contains(place)
-            && tag.is_none_or(|tag| has_tag(entry, tag))
-            && digest.is_none_or(|digest| has_digest(entry, digest))
-    };
-    plan.entries.iter().filter(is_meant).collect()
+    NameParts { place, tag, digest }
 }
 
 /// The nearest names, the most similar first.
 pub fn nearest(plan: &Plan, name: &str) -> Vec<String> {
-    let wanted = name.to_ascii_lowercase();
-    let mut found: Vec<(f64, String)> = Vec::new();
-    for entry in &plan.entries {
+    let known = plan.entries.iter().map(|entry| {
         let known = short_name(entry);
         let tagged = tag_of(entry).map(|tag| format!("{known}:{tag}"));
-        let similarity = [Some(known.clone()), tagged]
-            .into_iter()
-            .flatten()
-            .map(|text| similarity(&text, &wanted))
-            .fold(0.0, f64::max);
-        if similarity >= SIMILAR && found.iter().all(|(_, other)| *other != known) {
-            found.push((similarity, known));
-        }
-    }
-    found.sort_by(|(a, left), (b, right)| b.total_cmp(a).then_with(|| left.cmp(right)));
-    let best = found.first().map_or(1.0, |(similarity, _)| *similarity);
-    found.retain(|(similarity, _)| best - similarity <= NEAR_THE_FIRST);
-    let names = found.into_iter().map(|(_, name)| name);
-    names.take(MOST_SUGGESTED).collect()
+        let forms = [Some(known.clone()), tagged];
+        (known, forms.into_iter().flatten().collect())
+    });
+    crate::name::nearest(known, name)
 }
 
-/// A part of a name counts like a name without mistakes.
-fn similarity(known: &str, wanted: &str) -> f64 {
-    if wanted.len() >= 3 && known.contains(wanted) {
-        return 1.0;
-    }
-    strsim::normalized_damerau_levenshtein(known, wanted)
+/// The names of `EXCLUDE_IMAGES` that leave out an image of this name, each once.
+pub fn excluded_by(excluded: &[Excluded], registry: &str, name: &str) -> Vec<String> {
+    let place = parts(name).place;
+    let is_meant = |excluded: &&Excluded| {
+        let Excluded {
+            category: _,
+            source,
+            destination,
+            by: _,
+        } = excluded;
+        let repository = source.split_once('/').map_or("", |(_, path)| path);
+        let last = source.rsplit('/').next().unwrap_or_default();
+        place == source
+            || place == repository
+            || place == last
+            || place == destination.last_segment()
+            || place == destination.as_str()
+            || place == format!("{registry}/{destination}")
+    };
+    let names = excluded.iter().filter(is_meant).flat_map(|one| &one.by);
+    let names: BTreeSet<_> = names.cloned().collect();
+    names.into_iter().collect()
 }
 
 /// The last segment at the destination, which is the slug of an image of the catalog.
@@ -157,6 +168,31 @@ mod tests {
             String::new(),
         ] {
             assert_eq!(count(&form), 0, "{form}");
+        }
+    }
+
+    #[test]
+    fn excluded_image_is_found_by_every_form_of_its_name() {
+        let excluded = [Excluded {
+            category: crate::category::Category::RunWhenLocal,
+            source: "us-docker.pkg.dev/public-images/runner".to_owned(),
+            destination: "runwhen/agent".parse().unwrap(),
+            by: vec!["runner".to_owned(), "*images*".to_owned()],
+        }];
+        let by = |name| excluded_by(&excluded, "acr.example", name);
+        for name in [
+            "runner",
+            " runner:2026",
+            "public-images/runner",
+            "us-docker.pkg.dev/public-images/runner@sha256:12",
+            "agent",
+            "runwhen/agent",
+            "acr.example/runwhen/agent:1",
+        ] {
+            assert_eq!(by(name), ["*images*", "runner"], "{name}");
+        }
+        for name in ["run", "images/runner", ""] {
+            assert!(by(name).is_empty(), "{name}");
         }
     }
 

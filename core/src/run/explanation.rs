@@ -14,7 +14,7 @@ impl Run<'_> {
     /// If no connection can be set up at all.
     pub async fn explain(&self, name: Option<&str>) -> Result<Explained, SetupError> {
         let clients = Clients::new(self.config, &self.limit)?;
-        let (plan, _) = self.plan(&clients, &self.limit, self.on_event).await;
+        let (plan, listed) = self.plan(&clients, &self.limit, self.on_event).await;
         let registry = clients.login_server(self.config).await;
         let chart = &self.config.chart;
         let context = Context {
@@ -31,7 +31,12 @@ impl Run<'_> {
         };
         let entries = explain::matching(&plan, &registry, name);
         if entries.is_empty() {
-            return Ok(explain::no_such_image(&plan, name));
+            return Ok(explain::no_such_image(
+                &plan,
+                &listed.exclusions,
+                &registry,
+                name,
+            ));
         }
         let reader = BackgroundReader {
             config: self.config,
