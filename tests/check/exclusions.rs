@@ -71,23 +71,27 @@ fn slug_of_the_catalog_is_excluded() {
 }
 
 #[test]
-fn name_that_matches_no_image_is_a_low_issue() {
+fn name_that_matches_no_image_is_a_warning_with_the_nearest_name() {
     let world = world("up-to-date");
     let ended = run(SLI, &world)
         .unset(&["IMAGES"])
-        .set("EXCLUDE_IMAGES", "runer, runner")
+        .set(
+            "EXCLUDE_IMAGES",
+            "runer, runner, runwhen-contrib/runwhen-lcoal, runnner*, zzz",
+        )
         .end();
     ended.expect(
         0,
         &[
-            "no image has the name runer",
+            "WARN",
+            "No image has the name runer (did you mean runner?), runnner* (did you mean runner?), runwhen-contrib/runwhen-lcoal (did you mean runwhen-local?), zzz.",
             "correct the names in EXCLUDE_IMAGES",
         ],
     );
     assert_eq!(ended.stdout, "0\n");
     let issues = ended.json("issues.json");
     assert_eq!(issues.as_array().map(Vec::len), Some(1), "{issues}");
-    assert_eq!(issues[0]["severity"], 4);
+    assert_eq!(issues[0]["severity"], 3);
     // The names of a category that is not read are not known.
     let ended = run(SLI, &world).set("EXCLUDE_IMAGES", "runer").end();
     ended.expect(0, &[]);
@@ -98,7 +102,7 @@ fn name_that_matches_no_image_is_a_low_issue() {
         run.set("EXCLUDE_IMAGES", names).end().json("issues.json")
     };
     assert_eq!(chart(ONE), json!([]));
-    assert_eq!(chart("runer")[0]["severity"], 4);
+    assert_eq!(chart("runer")[0]["severity"], 3);
 }
 
 #[test]

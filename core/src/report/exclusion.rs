@@ -1,10 +1,13 @@
 //! What the report says about `EXCLUDE_IMAGES`.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::Report;
 use super::issue::{Draft, Issue};
 use crate::discover::{Category, Excluded, Exclusions};
+use crate::name::nearest;
 
 impl Report {
     /// True if `EXCLUDE_IMAGES` leaves nothing to check, which must not look like a number of 0.
@@ -92,10 +95,37 @@ pub(super) fn issues(report: &Report) -> Vec<Issue> {
             "EXCLUDE_IMAGES has names that match no image for {}",
             report.registry
         );
-        let actual = format!("no image has the name {}", unmatched.join(", "));
+        let names = unmatched.iter().map(|name| with_suggestion(report, name));
+        let names: Vec<_> = names.collect();
+        let actual = format!("no image has the name {}", names.join(", "));
         let steps =
             "correct the names in EXCLUDE_IMAGES, or remove them; the report lists the images";
-        issues.push(draft(4, title, actual, steps).finish(report));
+        // Not only informational: an image that should be left out is synced.
+        issues.push(draft(3, title, actual, steps).finish(report));
     }
     issues
+}
+
+/// `runer (did you mean runner?)`.
+fn with_suggestion(report: &Report, unmatched: &str) -> String {
+    let wanted = last_segment(unmatched.trim_matches('*'));
+    let of_rows = report.rows.iter().flat_map(|row| {
+        let names = [&row.source, &row.destination].map(|name| last_segment(name).to_owned());
+        names.into_iter().chain(row.slug.clone())
+    });
+    let excluded = report.exclusions.excluded.iter();
+    let known: BTreeSet<String> = of_rows
+        .chain(excluded.map(|one| name(one).to_owned()))
+        .collect();
+    let known = known.into_iter().map(|name| (name.clone(), vec![name]));
+    match nearest(known, wanted) {
+        suggestions if suggestions.is_empty() => unmatched.to_owned(),
+        suggestions => format!("{unmatched} (did you mean {}?)", suggestions.join(" or ")),
+    }
+}
+
+/// The last segment of a name, without tag and digest.
+fn last_segment(name: &str) -> &str {
+    let last = name.rsplit('/').next().unwrap_or_default();
+    last.split([':', '@']).next().unwrap_or_default()
 }
