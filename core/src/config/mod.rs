@@ -104,11 +104,15 @@ pub type DockerLogin<'a> = &'a dyn Fn(&str, &str) -> Result<Option<RegistryCrede
 impl Inputs<'_> {
     /// Returns the value under the first name that is set. An empty value and the platform's placeholder are unset.
     fn get(&self, variable: &Variable) -> Option<String> {
+        self.named(variable).map(|(_, value)| value)
+    }
+
+    /// The first name that is set, which may be an alias, and its value.
+    fn named(&self, variable: &Variable) -> Option<(&'static str, String)> {
         let names = std::iter::once(&variable.name).chain(variable.aliases);
         names
-            .filter_map(|name| (self.variable)(name))
-            .map(|value| value.trim().to_owned())
-            .find(|value| !value.is_empty() && value != PLACEHOLDER)
+            .filter_map(|name| Some((*name, (self.variable)(name)?.trim().to_owned())))
+            .find(|(_, value)| !value.is_empty() && value != PLACEHOLDER)
     }
 }
 

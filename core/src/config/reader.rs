@@ -3,7 +3,7 @@
 use super::setting::{Setting, Unset};
 use super::{Inputs, Mistake, Program, VARIABLES, Variable, misplaced, variables};
 use crate::registry::{Account, SourceLogins};
-use crate::wire::{Network, NoProxy};
+use crate::wire::{CaBundle, Network, NoProxy};
 
 pub(super) struct Reader<'a> {
     pub program: Program,
@@ -89,6 +89,14 @@ impl Reader<'_> {
         Some(SourceLogins::default().with_docker_hub(account))
     }
 
+    fn ca_bundle(&mut self) -> Option<CaBundle> {
+        let named = self.inputs.named(&variables::SSL_CERT_FILE);
+        Some(CaBundle {
+            file: self.read(&variables::SSL_CERT_FILE)?,
+            variable: named?.0,
+        })
+    }
+
     pub fn network(&mut self) -> Network {
         let no_proxy = self.read(&variables::NO_PROXY).unwrap_or_default();
         let no_proxy = NoProxy::parse(&no_proxy);
@@ -99,7 +107,7 @@ impl Reader<'_> {
                 self.mistake(&variables::NO_PROXY, None, reason);
                 NoProxy::default()
             }),
-            ca_bundle: self.read(&variables::SSL_CERT_FILE),
+            ca_bundle: self.ca_bundle(),
             insecure: self.read(&variables::REGISTRY_INSECURE).unwrap_or_default(),
             copy_concurrency: self.read(&variables::COPY_CONCURRENCY).unwrap_or(1),
         }

@@ -302,11 +302,16 @@ fn locked(registry: &str, seen: &[Seen<'_>]) -> Finding {
     let total = seen.len();
     let remark = match same {
         0 => String::new(),
+        1 => "1 locked tag has the wanted image already".to_owned(),
         count => format!("{count} locked tags have the wanted image already"),
     };
     if !blocked.is_empty() {
         let names: Vec<_> = blocked.iter().map(ToString::to_string).collect();
-        let detail = format!("{} must be overwritten, but are locked", names.join(", "));
+        let verb = if names.len() == 1 { "is" } else { "are" };
+        let detail = format!(
+            "{} must be overwritten, but {verb} locked",
+            names.join(", ")
+        );
         return Finding::wrong(LOCKS, Status::ImportFailed, detail)
             .and(&remark)
             .fix(unlock_advice(registry, &blocked));

@@ -1,6 +1,6 @@
 //! This machine's side: the way to each host, the clock, the limit at Docker Hub, the deadline. No request is sent here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -8,12 +8,13 @@ use url::Url;
 
 use super::finding::Finding;
 use super::host_name;
+use super::sources::{self, CHART};
 use crate::config::Config;
 use crate::name::{DOCKER_HUB, Registry};
 use crate::problem::{Cause, Problem};
 use crate::registry::DOCKER_HUB_SERVER;
 use crate::report::Status;
-use crate::wire::{HostFacts, NoProxy, RateLimit, Trust, Way, Wire};
+use crate::wire::{CaBundle, HostFacts, NoProxy, RateLimit, Trust, Way, Wire};
 
 /// A clock that is off by more than this is about to make logins fail.
 const CLOCK_WARNING: TimeDelta = TimeDelta::seconds(60);
@@ -69,7 +70,7 @@ pub fn way(wire: &Wire, registry: &Registry) -> String {
 
 fn trust(trust: &Trust) -> String {
     match trust {
-        Trust::Named(path) => format!("SSL_CERT_FILE={}", path.display()),
+        Trust::Named(CaBundle { variable, file }) => format!("{variable}={}", file.display()),
         Trust::System(path) => format!("this machine ({})", path.display()),
         Trust::Mozilla => "Mozilla's list, because this machine has none".to_owned(),
     }
@@ -206,13 +207,14 @@ fn span(difference: TimeDelta) -> String {
 /// The pulls that Docker Hub still permits. None if no image comes from there.
 pub fn docker_hub(
     config: &Config,
-    registries: &BTreeSet<Registry>,
+    sources: &sources::Examined,
     facts: &BTreeMap<String, HostFacts>,
 ) -> Option<Finding> {
-    if !registries
-        .iter()
-        .any(|registry| registry.as_str() == DOCKER_HUB)
-    {
+    let is_hub = |registry: &Registry| registry.as_str() == DOCKER_HUB;
+    if sources.skipped.iter().any(is_hub) {
+        return Some(Finding::not_examined(HUB, CHART));
+    }
+    if !sources.registries.iter().any(is_hub) {
         return None;
     }
     let facts = facts.get(DOCKER_HUB_SERVER);

@@ -91,10 +91,11 @@ impl Doctor<'_> {
         if let Destination::Acr(acr) = &destination {
             findings.push(azure::locks(acr, access, &found.images).await);
         }
-        findings.extend(found.findings);
         let facts = wire.facts();
+        let hub = machine::docker_hub(config, &found, &facts);
+        findings.extend(found.findings);
         findings.push(machine::clock(config, &facts));
-        findings.extend(machine::docker_hub(config, &found.registries, &facts));
+        findings.extend(hub);
         findings.push(machine::deadline(config, &facts));
         findings
     }
@@ -145,9 +146,9 @@ fn settings(config: &Config) -> Finding {
 
 fn without_connections(error: &SetupError) -> Vec<Finding> {
     let fix = match error {
-        SetupError::Authorities { .. } => {
-            "set SSL_CERT_FILE to a PEM bundle, or unset it to trust the system's authorities"
-        }
+        SetupError::Authorities { variable, .. } => &format!(
+            "set {variable} to a PEM bundle, or unset it to trust the system's authorities"
+        ),
         SetupError::Proxy(_) => "set HTTPS_PROXY to a URL such as http://proxy.example:3128",
         SetupError::Tls(_) | SetupError::Http(_) => "report this to the authors of this program",
     };

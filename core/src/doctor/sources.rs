@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 
-use super::finding::Finding;
+use super::finding::{Finding, State};
 use super::machine::{refused_issuer, way};
 use super::uses_catalog;
 use crate::category::Category;
@@ -26,6 +26,8 @@ pub struct Examined {
     pub images: Vec<(Desired, SourceState)>,
     /// The registries that images come from.
     pub registries: BTreeSet<Registry>,
+    /// The registries that images of the chart probably come from, if the chart cannot be read.
+    pub skipped: BTreeSet<Registry>,
 }
 
 /// Reads where each wanted image is, but not its content: at Docker Hub this does not count as a pull.
@@ -33,6 +35,12 @@ pub async fn examine(observer: &Observer<'_>, wire: &Wire) -> Examined {
     let (of_collections, of_chart) =
         tokio::join!(collections(observer, wire), chart(observer, wire));
     let (mut findings, mut images) = of_chart;
+    let is_wrong = |finding: &Finding| matches!(finding.state, State::Wrong(_));
+    let has_no_images = images.is_empty() && findings.iter().any(is_wrong);
+    let likely = match has_no_images {
+        true => discover::likely_sources(observer.config),
+        false => Vec::new(),
+    };
     findings.extend(of_collections.0);
     images.extend(of_collections.1);
     let mut by_registry: BTreeMap<Registry, Vec<&(Desired, SourceState)>> = BTreeMap::new();
@@ -45,11 +53,22 @@ pub async fn examine(observer: &Observer<'_>, wire: &Wire) -> Examined {
         .iter()
         .map(|(registry, images)| source(observer, wire, registry, images, &lacking));
     findings.extend(of_registries);
+    let mut skipped: BTreeSet<_> = likely.iter().map(|image| image.registry.clone()).collect();
+    skipped.retain(|registry| !by_registry.contains_key(registry));
+    let of_skipped = skipped.iter().map(what);
+    let unnamed = has_no_images.then(|| "sources of the chart".to_owned());
+    let unnamed = unnamed.filter(|_| likely.is_empty());
+    findings.extend(
+        of_skipped
+            .chain(unnamed)
+            .map(|what| Finding::not_examined(&what, CHART)),
+    );
     let registries = by_registry.into_keys().collect();
     Examined {
         findings,
         images,
         registries,
+        skipped,
     }
 }
 
@@ -89,7 +108,7 @@ async fn collections(observer: &Observer<'_>, wire: &Wire) -> Part {
 }
 
 const CATALOG: &str = "catalog";
-const CHART: &str = "chart";
+pub const CHART: &str = "chart";
 
 async fn chart(observer: &Observer<'_>, wire: &Wire) -> Part {
     let config = observer.config;
@@ -167,6 +186,10 @@ fn unpublished(images: &[(Desired, SourceState)]) -> BTreeSet<Category> {
     Category::ALL.into_iter().filter(has_none).collect()
 }
 
+fn what(registry: &Registry) -> String {
+    format!("source {registry}")
+}
+
 /// The finding about a registry that these images come from.
 fn source(
     observer: &Observer<'_>,
@@ -175,7 +198,7 @@ fn source(
     images: &[&(Desired, SourceState)],
     lacking: &BTreeSet<Category>,
 ) -> Finding {
-    let what = format!("source {registry}");
+    let what = what(registry);
     let mut unknown: Vec<(&Desired, &Problem)> = Vec::new();
     let mut absent: Vec<(&Desired, &Absence)> = Vec::new();
     for (desired, state) in images {

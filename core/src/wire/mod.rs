@@ -40,6 +40,7 @@ use tokio::time::Instant;
 pub(crate) use broken::chain;
 pub(crate) use ledger::{HostLedger, Ledger};
 pub use limit::Limit;
+pub(crate) use network::CaBundle;
 pub(crate) use network::Network;
 pub use network::SetupError;
 pub(crate) use no_proxy::NoProxy;
@@ -119,7 +120,7 @@ impl Wire {
         limit: Limit,
     ) -> Result<Self, SetupError> {
         let seen = Seen::default();
-        let (tls, trust) = tls::client_config(network.ca_bundle.as_deref(), &seen)?;
+        let (tls, trust) = tls::client_config(network.ca_bundle.as_ref(), &seen)?;
         let proxy = ForwardProxy::new(network)?;
         let kept = Kept::default();
         let builder = || {

@@ -15,19 +15,29 @@ pub struct Network {
     /// Hosts to connect to without the proxy.
     pub no_proxy: NoProxy,
     /// PEM bundle of the authorities to trust instead of the system's.
-    pub ca_bundle: Option<PathBuf>,
+    pub ca_bundle: Option<CaBundle>,
     /// Registries to reach over plain http.
     pub insecure: BTreeSet<Registry>,
     /// The most requests of a copy to one host at the same time, each for reading and for writing.
     pub copy_concurrency: usize,
 }
 
+/// A file that replaces the system's authorities.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaBundle {
+    /// The variable that names it: other programs have other names for it.
+    pub variable: &'static str,
+    pub file: PathBuf,
+}
+
 /// The reason why no connection can be opened at all.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// The bundle of authorities that the user named cannot be used.
-    #[error("SSL_CERT_FILE={file:?} cannot be used: {reason}")]
+    #[error("{variable}={file:?} cannot be used: {reason}")]
     Authorities {
+        /// The variable.
+        variable: &'static str,
         /// The file.
         file: PathBuf,
         /// Why.

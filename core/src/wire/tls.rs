@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use super::seen::Seen;
-use super::{SetupError, Wire};
+use super::{CaBundle, SetupError, Wire};
 use crate::file;
 
 /// Where systems keep the authorities that they trust: the list of Go's `crypto/x509/root_linux.go`.
@@ -33,16 +33,17 @@ const BEGIN: &str = "-----BEGIN ";
 /// # Errors
 /// If a part of the user's bundle cannot be read.
 pub(super) fn client_config(
-    ca_bundle: Option<&Path>,
+    ca_bundle: Option<&CaBundle>,
     seen: &Seen,
 ) -> Result<(ClientConfig, Trust), SetupError> {
     let (roots, trust) = match ca_bundle {
-        Some(path) => {
-            let roots = named_roots(path).map_err(|reason| SetupError::Authorities {
-                file: path.to_owned(),
+        Some(bundle) => {
+            let roots = named_roots(&bundle.file).map_err(|reason| SetupError::Authorities {
+                variable: bundle.variable,
+                file: bundle.file.clone(),
                 reason,
             })?;
-            (roots, Trust::Named(path.to_owned()))
+            (roots, Trust::Named(bundle.clone()))
         }
         None => {
             let bundle = SYSTEM_BUNDLES
@@ -73,8 +74,7 @@ pub(super) fn client_config(
 /// Where the trusted authorities are from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// The file that `SSL_CERT_FILE` names.
-    Named(PathBuf),
+    Named(CaBundle),
     System(PathBuf),
     /// Mozilla's list, which is a part of this program.
     Mozilla,
@@ -218,9 +218,13 @@ mod tests {
     #[test]
     fn bundle_that_is_not_a_regular_file_is_an_error() {
         for path in ["/dev/null", "/dev/zero", "/etc", "/nonexistent"] {
+            let bundle = CaBundle {
+                variable: "SSL_CERT_FILE",
+                file: path.into(),
+            };
             assert!(
                 matches!(
-                    client_config(Some(Path::new(path)), &Seen::default()),
+                    client_config(Some(&bundle), &Seen::default()),
                     Err(SetupError::Authorities { .. })
                 ),
                 "{path}"

@@ -378,7 +378,10 @@ fn locked_tag_that_must_be_overwritten_is_wrong() {
         &ended,
         '✗',
         "locked tags",
-        &["must be overwritten", &unlock],
+        &[
+            &format!("{tag} must be overwritten, but is locked"),
+            &unlock,
+        ],
     );
     world.change(lock(false)).expect("a tag");
     let ended = doctor(&world, &[]).end();
@@ -389,7 +392,12 @@ fn locked_tag_that_must_be_overwritten_is_wrong() {
     world.change(lock(true)).expect("a tag");
     let ended = doctor(&world, &[]).end();
     ended.expect(0, &[]);
-    has(&ended, '✓', "locked tags", &["1 locked tag"]);
+    has(
+        &ended,
+        '✓',
+        "locked tags",
+        &["1 locked tag has the wanted image already"],
+    );
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! This machine, its settings and its way to the sources.
 
 use sandbox::registry::RegistryKind;
-use sandbox::{ConnectionFault, Fault};
+use sandbox::runwhen_local::CHART_HOST;
+use sandbox::{ConnectionFault, Fault, Sandbox, Scenario};
 use serde_json::Value;
 
 use super::{HUB, count, doctor, has};
-use crate::support::{ENTRA, SOURCE, response};
+use crate::support::{ENTRA, SOURCE, response, status};
 use crate::world;
 
 #[test]
@@ -63,6 +64,43 @@ fn clock_is_compared_with_the_servers() {
         );
         ended.expect(code, &[]);
     }
+}
+
+#[test]
+fn unreachable_chart_leaves_its_sources_unexamined() {
+    let world = world();
+    world.inject(Fault::on(CHART_HOST), status(404, ""));
+    let ended = doctor(&world, &[]).end();
+    has(&ended, '✗', "chart", &[]);
+    let because = ["not examined, because of chart"];
+    for what in [
+        "source docker.io",
+        "source ghcr.io",
+        "source us-docker.pkg.dev",
+        "docker hub",
+    ] {
+        has(&ended, '–', what, &because);
+    }
+    has(&ended, '✓', "source us-west1-docker.pkg.dev", &[]);
+    // The sources of another chart are not known.
+    let ended = doctor(
+        &world,
+        &["--chart-set", "runner.image.registry=mirror.example"],
+    )
+    .end();
+    has(&ended, '–', "sources of the chart", &because);
+    assert!(!ended.stdout.contains("docker.io"), "{}", ended.stdout);
+    // A source of other images too is examined.
+    let world = Sandbox::start(Scenario::named("catalog").expect("a scenario")).expect("a sandbox");
+    world.inject(Fault::on(CHART_HOST), status(404, ""));
+    let ended = doctor(&world, &[]).end();
+    has(&ended, '✓', "source ghcr.io", &[]);
+    assert_eq!(
+        ended.stdout.matches("source ghcr.io").count(),
+        1,
+        "{}",
+        ended.stdout
+    );
 }
 
 #[test]
@@ -169,6 +207,33 @@ fn wrong_settings_are_lines_too() {
     );
     has(&bundle, '–', "services", &["connections"]);
     assert!(world.requests().is_empty());
+}
+
+#[test]
+fn ca_bundle_has_the_name_of_the_variable_that_is_set() {
+    let world = world();
+    for alias in ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"] {
+        let run = |file: &str| {
+            let unset = doctor(&world, &[]).unset(&["SSL_CERT_FILE"]);
+            unset.set(alias, file).end()
+        };
+        let file = world.ca_file().display().to_string();
+        let ended = run(&file);
+        ended.expect(0, &[]);
+        has(&ended, '✓', "connections", &[&format!("{alias}={file}")]);
+        assert!(!ended.stdout.contains("SSL_CERT_FILE"), "{}", ended.stdout);
+        let ended = run("/nonexistent");
+        ended.expect(2, &[]);
+        has(
+            &ended,
+            '✗',
+            "connections",
+            &[
+                &format!("{alias}=\"/nonexistent\" cannot be used"),
+                &format!("→ Set {alias} to a PEM bundle"),
+            ],
+        );
+    }
 }
 
 #[test]
