@@ -10,6 +10,7 @@ RUN = {"registry": "myacr", "repository_path": "runwhen", "images": "all"}
 FAMILIES = {
     "acr_sync_outdated_images",
     "acr_sync_category_outdated_images",
+    "acr_sync_oldest_drift_seconds",
     "acr_sync_images",
     "acr_sync_imports",
     "acr_sync_last_run_timestamp_seconds",
@@ -54,6 +55,7 @@ def test_metrics_of_a_check_and_of_a_sync_follow_the_conventions(run):
     assert families == FAMILIES
     assert value(checked, "sli", "acr_sync_outdated_images") == 8
     assert value(checked, "sli", "acr_sync_category_outdated_images", category="codecollection") == 5
+    assert value(checked, "sli", "acr_sync_oldest_drift_seconds") > 0
     assert value(checked, "sli", "acr_sync_images", category="codecollection", verdict="Missing") == 5
     assert value(checked, "sli", "acr_sync_images", category="runwhen_local", verdict="Unknown") == 0
     assert value(checked, "sli", "acr_sync_imports", category="runwhen_local", result="imported") == 0
@@ -62,6 +64,7 @@ def test_metrics_of_a_check_and_of_a_sync_follow_the_conventions(run):
     process, _, synced = run("taskset")
     assert process.returncode == 0, process.stderr
     assert value(synced, "taskset", "acr_sync_outdated_images") == 0
+    assert value(synced, "taskset", "acr_sync_oldest_drift_seconds") == 0
     assert value(synced, "taskset", "acr_sync_images", category="runwhen_local", verdict="Outdated") == 3
     assert value(synced, "taskset", "acr_sync_imports", category="runwhen_local", result="imported") == 3
     assert 0 < value(synced, "taskset", "acr_sync_last_run_duration_seconds") < 60

@@ -166,7 +166,7 @@ impl Identity {
     fn how_to_log_in(&self) -> String {
         let mut text =
             "check the credentials of the service principal (AZURE_TENANT_ID, AZURE_CLIENT_ID, \
-                        AZURE_CLIENT_SECRET) or of the other forms in the README"
+                        AZURE_CLIENT_SECRET) or of the other forms in docs/credentials.md"
                 .to_owned();
         if !self.login.passed_over.is_empty() {
             text.push_str("; passed over: ");

@@ -10,6 +10,8 @@ mod verdict;
 use serde::{Deserialize, Serialize};
 
 pub use action::{Action, Step};
+#[cfg(test)]
+pub use age::Basis;
 pub use age::Behind;
 pub use evidence::Evidence;
 pub(crate) use file::{MovingTag, PlannedEntry, planned_tags};

@@ -12,9 +12,14 @@ impl Report {
     /// Hours since the oldest known drift, with one decimal. Not every source has times, and a build date is shortly before
     /// the image was published. 0 if nothing needs a sync; `None` if that is not known, or if no source of an image that needs one has times.
     pub fn oldest_drift_hours(&self) -> Option<f64> {
+        self.oldest_drift_age().map(hours)
+    }
+
+    /// The same, exactly.
+    pub(super) fn oldest_drift_age(&self) -> Option<TimeDelta> {
         match (self.oldest(), self.metric()) {
-            (Some((_, behind)), _) => Some(hours(self.started - behind.since)),
-            (None, Some(0)) => Some(0.0),
+            (Some((_, behind)), _) => Some(self.started - behind.since),
+            (None, Some(0)) => Some(TimeDelta::zero()),
             (None, Some(_) | None) => None,
         }
     }

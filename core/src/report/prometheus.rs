@@ -38,6 +38,12 @@ pub fn metrics(report: &Report, status: Status) -> String {
         "Images of a category that need a sync when the run ends. Absent if the number is not known.",
         known,
     );
+    let oldest = report.oldest_drift_age();
+    out.family(
+        "acr_sync_oldest_drift_seconds",
+        "Seconds from the oldest known drift to the start of the run; 0 if nothing needs a sync. Absent if it is not known.",
+        oldest.map(|age| sample(&[], age.num_seconds().max(0))),
+    );
     out.family(
         "acr_sync_images",
         "Images of a category by the verdict of the check, which precedes the imports.",

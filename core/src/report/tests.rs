@@ -13,7 +13,7 @@ use crate::apply::{Copied, Method, Referrers};
 use crate::category::Category;
 use crate::discover::Absence;
 use crate::name::{Digest, Tag};
-use crate::plan::Verdict;
+use crate::plan::{Basis, Behind, Verdict};
 use crate::problem::{Cause, Problem, Side};
 
 /// The texts of services that a row shows.
@@ -300,6 +300,30 @@ fn number_that_is_not_known_has_no_sample() {
             "{end}\n{unknown}"
         );
     }
+}
+
+#[test]
+fn oldest_drift_is_in_seconds_and_absent_if_it_is_not_known() {
+    let value = |report: &Report| {
+        let text = metrics(report, Status::Complete);
+        let mut lines = text.lines();
+        let sample = lines.find(|line| line.starts_with("acr_sync_oldest_drift_seconds{"));
+        sample.and_then(|line| line.rsplit(' ').next()?.parse::<i64>().ok())
+    };
+    let mut drifted = report(&[State::Waiting, State::Waiting], "x");
+    for row in &mut drifted.rows {
+        row.behind_since = None;
+    }
+    assert_eq!(value(&drifted), None);
+    for (row, seconds) in drifted.rows.iter_mut().zip([90, 5_401]) {
+        row.behind_since = Some(Behind {
+            since: drifted.started - chrono::TimeDelta::seconds(seconds),
+            basis: Basis::Built,
+        });
+    }
+    assert_eq!(value(&drifted), Some(5_401));
+    assert_eq!(value(&report(&[State::UpToDate], "x")), Some(0));
+    assert_eq!(value(&report(&[State::Unknown], "x")), None);
 }
 
 #[test]
