@@ -52,6 +52,7 @@ impl Subscription<'_> {
                 | Cause::TimedOut
                 | Cause::Invalid
                 | Cause::Rejected
+                | Cause::Moved
                 | Cause::Deadline
                 | Cause::Interrupted => {
                     let detail = format!("{named}; not examined, because of registry");
