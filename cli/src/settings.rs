@@ -18,7 +18,12 @@ use crate::{docker_login, log, signal};
 pub(crate) fn matches(command: Command) -> Result<ArgMatches, ExitCode> {
     command.try_get_matches().map_err(|message| {
         // Help goes to stdout and is a success; a wrong flag goes to stderr and is a failure.
-        let failed = message.print().is_err() || message.use_stderr();
+        let is_printed = match message.print() {
+            // A closed pipe is not an error.
+            Err(error) => error.kind() == std::io::ErrorKind::BrokenPipe,
+            Ok(()) => true,
+        };
+        let failed = !is_printed || message.use_stderr();
         if failed {
             Status::Configuration.code().into()
         } else {

@@ -74,7 +74,7 @@ fn introduction(sandbox: &Sandbox) -> String {
     }
     text.push_str(&format!(
         "# Examples:\n\
-         #   cargo run --release -p sli\n\
+         #   cargo run --release --bin sli\n\
          #   skopeo list-tags docker://us-west1-docker.pkg.dev/runwhen-nonprod-beta/public-images/runwhen-contrib-rw-cli-codecollection\n\
          #   curl --noproxy '*' {proxy}/sandbox/log\n\
          #   curl --noproxy '*' {proxy}/sandbox/faults -d '{{\"host\":\"myacr.azurecr.io\",\"times\":1,\"kind\":\"reset_before_headers\"}}'\n\

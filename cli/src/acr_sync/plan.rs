@@ -58,12 +58,23 @@ pub(super) async fn plan(
     let written = path.map_or(Ok(()), |path| files::write(path, &file.text()));
     session.close(&report, &results, outputs::MARKDOWN);
     let printed = outputs::print(&match format {
-        Format::Text => text(&report),
+        Format::Text => format!("{}{}", text(&report), next(path)),
         Format::Json => file.text(),
         Format::Markdown => markdown(&report)?,
     });
     let end = printed.and(written).and(results);
     session.finish(&report, end.map(|()| report.status()))
+}
+
+/// The line that says where the plan is, and how to apply it.
+fn next(path: Option<&Path>) -> String {
+    match path {
+        Some(path) => {
+            let path = path.display();
+            format!("\nThe plan is in {path}. Apply it with: acr-sync apply {path}\n")
+        }
+        None => "\nWrite the plan with -o FILE, to apply it later.\n".to_owned(),
+    }
 }
 
 /// Imports what a plan says, where nothing has moved since.

@@ -243,7 +243,7 @@ fn not_synced(report: &Report, category: Category, rows: &[&Row]) -> Option<Issu
         lines: image_lines(&rows, &actual),
         actual: reason_of(&rows, &actual),
         steps: match report.program {
-            "acr-sync" => "run acr-sync sync".to_owned(),
+            "acr-sync" => "run acr-sync sync, or acr-sync plan for a review before".to_owned(),
             _ => "run the taskset with SYNC_IMAGES=true".to_owned(),
         },
     };
