@@ -1,5 +1,7 @@
 //! The commands of `sli` and `taskset`: the order in which a run's results are printed, written and pushed.
 
+use std::path::PathBuf;
+
 use acr_sync_core::config::Config;
 use acr_sync_core::metric::{self, Push};
 use acr_sync_core::planned::PlanFile;
@@ -38,9 +40,7 @@ pub(crate) async fn taskset(session: &Session) -> anyhow::Result<Status> {
     session.progress.show();
     let report = session.check_or_sync().await?;
     // The report is printed even if a file cannot be written, and written even if stdout is closed.
-    let files = outputs::write_artifacts(&session.config, &report)
-        .and(outputs::write_reports(&session.config, &report));
-    session.close(&report, &files, outputs::MARKDOWN);
+    let files = session.write(&report);
     let printed = outputs::print(&markdown(&report)?);
     let status = report.status();
     session.finish(&report, printed.and(files).map(|()| status))
@@ -108,12 +108,24 @@ impl Session {
         end.and_then(|status| written.map(|()| status))
     }
 
+    /// Writes the artifacts and reports, and logs the last line about them.
+    pub(crate) fn write(&self, report: &Report) -> anyhow::Result<()> {
+        let written = outputs::write_artifacts(&self.config, report)
+            .and(outputs::write_reports(&self.config, report));
+        self.close(report, &written, outputs::MARKDOWN);
+        written
+    }
+
     /// Logs the last line about the results, before they are printed: stdout of a pod ends with them.
-    pub(crate) fn close(&self, report: &Report, written: &anyhow::Result<()>, file: &str) {
-        let folder = self.config.output_dir.as_ref();
-        let folder = folder.filter(|_| written.is_ok());
-        let path = folder.map(|folder| folder.join(&report.folder).join(file));
+    fn close(&self, report: &Report, written: &anyhow::Result<()>, file: &str) {
+        let path = self.path_of(report, file).filter(|_| written.is_ok());
         log::closing(report, path.as_deref());
+    }
+
+    /// The path of one of the run's own files; `None` if files are not written.
+    pub(crate) fn path_of(&self, report: &Report, file: &str) -> Option<PathBuf> {
+        let folder = self.config.output_dir.as_ref()?;
+        Some(folder.join(&report.folder).join(file))
     }
 
     /// Pushes the number if that is configured, and returns the status of the run.

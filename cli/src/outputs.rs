@@ -13,6 +13,8 @@ use crate::files;
 
 /// The report as text.
 pub(crate) const MARKDOWN: &str = "sync-report.md";
+/// The report for a browser.
+pub(crate) const HTML: &str = "sync-report.html";
 
 /// Checks that results can be written, and removes the temporary files of earlier runs that were killed.
 pub(crate) fn prepare_folders(config: &Config) -> Result<(), files::NotWritable> {
@@ -58,7 +60,7 @@ pub(crate) fn write_reports(config: &Config, report: &Report) -> anyhow::Result<
     let folder = folder.join(&report.folder);
     let files = [
         (MARKDOWN, markdown(report)?),
-        ("sync-report.html", html(report)?),
+        (HTML, html(report)?),
         ("report.junit.xml", junit(report)?),
     ];
     let mut written = Ok(());

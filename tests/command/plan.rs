@@ -10,11 +10,6 @@ use crate::support::hostile::source_of;
 use crate::support::{ACR, Ended, ONE, SOURCE, one_list, schema, status};
 use crate::{acr_sync, world};
 
-/// The registry of RunWhen Local images and CodeCollections.
-fn all_images() -> Sandbox {
-    Sandbox::start(Scenario::default()).expect("a sandbox")
-}
-
 /// A folder with the plan of a sandbox.
 struct Planned {
     folder: tempfile::TempDir,
@@ -81,7 +76,7 @@ fn imports(world: &Sandbox) -> usize {
 
 #[test]
 fn plan_follows_its_schema_and_says_what_each_tag_points_at() {
-    let world = all_images();
+    let world = world();
     let path = tempfile::tempdir().expect("a folder");
     let file = path.path().join("plan.json").display().to_string();
     let run = acr_sync(&world, &["plan", "-o", &file, "--output", "json"]);

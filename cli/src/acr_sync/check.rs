@@ -22,8 +22,7 @@ pub(super) async fn sync(session: &Session, format: Format) -> anyhow::Result<St
 
 /// The line that names the report, if it is written.
 fn place(session: &Session, report: &Report) -> String {
-    let folder = session.config.output_dir.as_ref();
-    let path = folder.map(|folder| folder.join(&report.folder).join("sync-report.html"));
+    let path = session.path_of(report, outputs::HTML);
     path.map_or_else(String::new, |path| {
         format!("\nReport: {}\n", path.display())
     })
@@ -31,9 +30,7 @@ fn place(session: &Session, report: &Report) -> String {
 
 /// Writes the files and prints the result. The result is printed even if a file cannot be written.
 pub(super) fn finish(session: &Session, report: &Report, format: Format) -> anyhow::Result<Status> {
-    let files = outputs::write_artifacts(&session.config, report)
-        .and(outputs::write_reports(&session.config, report));
-    session.close(report, &files, outputs::MARKDOWN);
+    let files = session.write(report);
     let printed = outputs::print(&match format {
         Format::Text => format!("{}{}", text(report), place(session, report)),
         Format::Json => json(report),

@@ -48,15 +48,13 @@ pub(super) async fn plan(
     session.progress.show();
     let (plan, report) = session.check().await?;
     let file = planned::file(&session.config, &plan, &report);
-    let results = outputs::write_artifacts(&session.config, &report)
-        .and(outputs::write_reports(&session.config, &report));
+    let results = session.write(&report);
     // As in other programs, `-` is stdout.
     let (path, format) = match path.filter(|path| *path == Path::new("-")) {
         Some(_) => (None, Format::Json),
         None => (path, format),
     };
     let written = path.map_or(Ok(()), |path| files::write(path, &file.text()));
-    session.close(&report, &results, outputs::MARKDOWN);
     let printed = outputs::print(&match format {
         Format::Text => format!("{}{}", text(&report), next(path)),
         Format::Json => file.text(),
