@@ -261,6 +261,83 @@ mod tests {
     use reqwest::header::HeaderName;
 
     use super::*;
+    use crate::config::TargetId;
+    use crate::report::tests::fleet;
+
+    fn to(endpoint: &str, names_registry: bool) -> MetricPush {
+        MetricPush {
+            endpoint: endpoint.parse().unwrap(),
+            headers: Vec::new(),
+            name: "x".to_owned(),
+            workspace: Some("w".to_owned()),
+            names_registry,
+        }
+    }
+
+    /// The numbers of a message, with their attributes.
+    fn points(message: ExportMetricsServiceRequest) -> Vec<String> {
+        let metrics = message.resource_metrics.into_iter();
+        let metrics = metrics.flat_map(|one| one.scope_metrics);
+        let metrics = metrics.flat_map(|one| one.metrics);
+        let of = |metric: Metric| {
+            let Some(metric::Data::Gauge(gauge)) = metric.data else {
+                panic!("not a gauge");
+            };
+            let name = metric.name;
+            gauge.data_points.into_iter().map(move |point| {
+                let attributes = point.attributes.iter().map(|one| {
+                    let value = one.value.as_ref().and_then(|value| value.value.as_ref());
+                    match value {
+                        Some(any_value::Value::StringValue(text)) => format!("{}={text}", one.key),
+                        other => panic!("{other:?}"),
+                    }
+                });
+                let attributes: Vec<_> = attributes.collect();
+                match point.value {
+                    Some(number_data_point::Value::AsInt(number)) => {
+                        format!("{name} {} {number}", attributes.join(","))
+                    }
+                    other => format!("{name} {other:?}"),
+                }
+            })
+        };
+        metrics.flat_map(of).collect()
+    }
+
+    #[test]
+    fn registry_whose_number_is_known_is_pushed_without_a_total() {
+        let mut report = fleet("a reason");
+        let push = to("https://collector.example", true);
+        let known = "x__registry workspace=w,registry=myacr.azurecr.io,category=runwhen_local 0";
+        assert_eq!(points(request(&report, &push).unwrap()), [known]);
+        // Now both are known.
+        let is_known =
+            |row: &crate::report::Row| row.problem().is_none() && row.target == TargetId(1);
+        let rows = std::mem::take(&mut report.rows);
+        let (second, first): (Vec<_>, Vec<_>) = rows.into_iter().partition(is_known);
+        report.rows = first.into_iter().take(1).chain(second).collect();
+        let all = points(request(&report, &push).unwrap());
+        let waiting = "x__registry workspace=w,registry=second.azurecr.io,category=runwhen_local 1";
+        for point in [
+            "x workspace=w 1",
+            "x__runwhen_local workspace=w 1",
+            known,
+            waiting,
+        ] {
+            assert!(
+                all.iter().any(|one| one == point),
+                "{point} is not in {all:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_is_pushed_if_no_registry_is_known() {
+        let mut report = fleet("a reason");
+        report.rows.retain(|row| row.target == TargetId(1));
+        report.registries.remove(0);
+        assert!(request(&report, &to("https://collector.example", true)).is_none());
+    }
 
     #[test]
     fn headers_that_leave_the_machine_over_plain_http_are_reported() {
