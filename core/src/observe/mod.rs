@@ -230,16 +230,7 @@ impl Observer<'_> {
         };
         match (&desired.wanted, state.has(published)) {
             (TagSelector::Image { .. }, false) => {
-                let tags = match self.destination {
-                    Destination::Acr(_) => {
-                        self.repository_tags(source, client, desired, published)
-                            .await?
-                    }
-                    Destination::Plain(_) => {
-                        Box::pin(self.plain_repository_tags(source, client, desired, published))
-                            .await?
-                    }
-                };
+                let tags = self.other_tags(source, client, desired, published).await?;
                 state.repository_tags = Some(tags);
             }
             (TagSelector::Catalog(_), false) => confirm(source, desired, published).await?,
@@ -253,6 +244,25 @@ impl Observer<'_> {
         }
         state.locked = self.lock(client, repository, &state, published).await;
         Ok(state)
+    }
+
+    /// The other tags of the destination's repository, and the dates that decide.
+    pub(crate) async fn other_tags(
+        &self,
+        source: &RegistryClient,
+        client: &RegistryClient,
+        desired: &Desired,
+        published: &SourceImage,
+    ) -> Result<RepositoryTags, Problem> {
+        match self.destination {
+            Destination::Acr(_) => {
+                self.repository_tags(source, client, desired, published)
+                    .await
+            }
+            Destination::Plain(_) => {
+                Box::pin(self.plain_repository_tags(source, client, desired, published)).await
+            }
+        }
     }
 
     /// Checks whether a tag that an import would overwrite is locked. This only avoids an import that cannot succeed,
