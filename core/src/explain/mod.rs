@@ -5,6 +5,8 @@ mod select;
 mod sentences;
 mod values;
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -20,7 +22,7 @@ use crate::problem::Problem;
 use crate::text::for_message;
 
 pub use render::{json, markdown, text};
-pub use select::{matching, nearest};
+use select::nearest;
 pub use values::{Given, Origin, Part, ValueUse};
 
 /// The facts that all images of a run have in common.
@@ -98,6 +100,51 @@ pub enum Explained {
         /// Why the image may exist: the chart or the catalog could not be read.
         undiscovered: Vec<Problem>,
     },
+    /// The names of several images end with this text.
+    Ambiguous { text: String, names: Vec<String> },
+}
+
+/// What a name means.
+pub enum Meant<'a> {
+    /// Images of one name, perhaps with several tags.
+    Images(Vec<&'a Entry>),
+    /// No image, or several.
+    Nothing(Explained),
+}
+
+/// The images that a name means. If it is not the name of any image, it may be the end of one.
+pub fn meant<'a>(plan: &'a Plan, exclusions: &Exclusions, registry: &str, name: &str) -> Meant<'a> {
+    let matching = select::matching(plan, registry, name);
+    if !matching.is_empty() {
+        return Meant::Images(matching);
+    }
+    let excluded_by = select::excluded_by(&exclusions.excluded, registry, name);
+    let ending = match excluded_by.is_empty() {
+        true => select::ending(plan, registry, name),
+        false => Vec::new(),
+    };
+    let names: BTreeSet<_> = ending
+        .iter()
+        .map(|entry| select::short_name(entry))
+        .collect();
+    if names.len() > 1 {
+        return Meant::Nothing(Explained::Ambiguous {
+            text: for_message(name),
+            names: names.into_iter().collect(),
+        });
+    }
+    let undiscovered = plan.undiscovered.iter();
+    let undiscovered: Vec<_> = undiscovered.map(|one| one.problem.clone()).collect();
+    // The name of an image that is not known may have the same end.
+    if !ending.is_empty() && undiscovered.is_empty() {
+        return Meant::Images(ending);
+    }
+    Meant::Nothing(Explained::NoSuchImage {
+        name: for_message(name),
+        nearest: nearest(plan, name),
+        excluded_by,
+        undiscovered,
+    })
 }
 
 /// Explains every image in a few sentences, from what a check read.
@@ -116,22 +163,6 @@ pub fn in_full(
     context: &Context<'_>,
 ) -> Explanation {
     explanation(entry, Some(background), chart, context)
-}
-
-/// The problem of a name that means no image.
-pub fn no_such_image(
-    plan: &Plan,
-    exclusions: &Exclusions,
-    registry: &str,
-    name: &str,
-) -> Explained {
-    let undiscovered = plan.undiscovered.iter();
-    Explained::NoSuchImage {
-        name: for_message(name),
-        nearest: nearest(plan, name),
-        excluded_by: select::excluded_by(&exclusions.excluded, registry, name),
-        undiscovered: undiscovered.map(|one| one.problem.clone()).collect(),
-    }
 }
 
 fn explanation(

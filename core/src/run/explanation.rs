@@ -4,7 +4,7 @@ use super::{Entry, Run};
 use crate::background::BackgroundReader;
 use crate::clients::Clients;
 use crate::discover::Category;
-use crate::explain::{self, Context, Explained, Given};
+use crate::explain::{self, Context, Explained, Given, Meant};
 use crate::wire::SetupError;
 
 impl Run<'_> {
@@ -29,15 +29,10 @@ impl Run<'_> {
         let Some(name) = name else {
             return Ok(Explained::Images(explain::briefly(&plan, &context)));
         };
-        let entries = explain::matching(&plan, &registry, name);
-        if entries.is_empty() {
-            return Ok(explain::no_such_image(
-                &plan,
-                &listed.exclusions,
-                &registry,
-                name,
-            ));
-        }
+        let entries = match explain::meant(&plan, &listed.exclusions, &registry, name) {
+            Meant::Images(entries) => entries,
+            Meant::Nothing(explained) => return Ok(explained),
+        };
         let reader = BackgroundReader {
             config: self.config,
             wire: &clients.wire,
