@@ -9,7 +9,7 @@ use crate::apply::{Ending, Outcome};
 use crate::discover::{Category, TagSelector, Undiscovered};
 use crate::name::{Digest, Tag, full_name};
 use crate::observe::{SourceImage, SourceState};
-use crate::plan::{Behind, Entry, Step, Verdict};
+use crate::plan::{Behind, Entry, Evidence, Step, Verdict};
 use crate::problem::{Cause, Problem, Side};
 
 /// Shown as the destination of an image that could not be discovered.
@@ -73,6 +73,8 @@ pub struct Row {
     pub verdict: Verdict,
     /// The reason for the verdict, as a sentence.
     pub reason: String,
+    /// What the verdict follows from; `None` if the verdict itself says why.
+    pub evidence: Option<Evidence>,
     /// Since when the destination lacks the image; `None` if that is not known, or if it has the image when the run ends.
     pub behind_since: Option<Behind>,
     pub done: ActionResult,
@@ -209,6 +211,7 @@ pub(super) fn row(
         digest: published.map(|published| published.digest.clone()),
         verdict: entry.verdict.clone(),
         reason: entry.reason(),
+        evidence: entry.evidence.clone(),
         behind_since: match &done {
             ActionResult::Imported(_) => None,
             ActionResult::Nothing
@@ -300,6 +303,7 @@ pub(super) fn undiscovered_row(registry: &str, undiscovered: &Undiscovered) -> R
         changes: Vec::new(),
         verdict: Verdict::Unknown(problem.clone()),
         reason: problem.fact(),
+        evidence: None,
         behind_since: None,
         done: ActionResult::Nothing,
         transfer: None,
