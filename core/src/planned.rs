@@ -8,7 +8,8 @@ use futures_util::future::{join_all, try_join_all};
 use crate::catalog::Catalog;
 use crate::check::Listed;
 use crate::clients::Clients;
-use crate::config::Config;
+use crate::config::{Config, TargetId};
+use crate::destination::Destination;
 use crate::discover::{Desired, Exclusions, excluding};
 use crate::event::Event;
 use crate::name::{DestinationTag, Digest, ImageName, Tag};
@@ -50,13 +51,18 @@ pub enum ApplyError {
 }
 
 /// The plan of a check, to be reviewed and applied later.
+///
+/// `config` refuses `plan` with several registries, so the report has one.
 pub fn file(config: &Config, plan: &Plan, report: &Report) -> PlanFile {
+    let registry = report.registries.first();
     let info = PlanInfo {
         created_by: format!("{} {}", report.program, env!("CARGO_PKG_VERSION")),
         created: report.started,
         // Without its login server, a registry is named as the user does.
-        registry: Some(report.registry.clone()).filter(|name| name.contains(['.', ':'])),
-        repository_path: config.target.repository_path.clone(),
+        registry: registry
+            .map(|registry| registry.server.clone())
+            .filter(|name| name.contains(['.', ':'])),
+        repository_path: config.repository_path.clone(),
         platform: config.architecture.to_string(),
         chart: report.chart.clone(),
     };
@@ -76,8 +82,10 @@ impl Run<'_> {
         let planned: Vec<_> = file.entries().collect();
         self.agrees_with(file, &planned)?;
         let clients = Clients::new(self.config, &self.limit)?;
-        let destination = clients.destination.client().await;
-        if let Ok(client) = destination {
+        let target = TargetId::default();
+        let destination = &clients.destinations[target.0];
+        let client = destination.client().await;
+        if let Ok(client) = client {
             let given = client.registry().as_str();
             same("registry", "REGISTRY_NAME", registry, given)?;
         }
@@ -86,12 +94,12 @@ impl Run<'_> {
         (self.on_event)(Event::Listing(1));
         (self.on_event)(Event::Listed(planned.len()));
         let now = Now {
+            client,
             destination,
             observer: Observer {
                 config: self.config,
                 sources: &sources,
                 catalog: &catalog,
-                destination: &clients.destination,
                 started: self.started,
             },
         };
@@ -104,7 +112,8 @@ impl Run<'_> {
             chart: file.chart.clone(),
             exclusions: Exclusions::default(),
         };
-        Ok(self.import(&clients, &plan, listed).await)
+        let imported = self.import(&clients, target, plan).await;
+        Ok(self.report(&clients, &[imported], listed).await)
     }
 
     /// Checks that the settings do not contradict the plan, which would be applied nevertheless.
@@ -112,7 +121,7 @@ impl Run<'_> {
         let config = self.config;
         let platform = config.architecture.to_string();
         same("platform", "IMAGE_ARCHITECTURE", &file.platform, &platform)?;
-        let (path, given) = (&file.repository_path, &config.target.repository_path);
+        let (path, given) = (&file.repository_path, &config.repository_path);
         same(
             "path",
             "REGISTRY_REPOSITORY_PATH",
@@ -156,7 +165,8 @@ fn same(
 
 /// The registries as they are now.
 struct Now<'a> {
-    destination: Result<&'a RegistryClient, Problem>,
+    destination: &'a Destination,
+    client: Result<&'a RegistryClient, Problem>,
     observer: Observer<'a>,
 }
 
@@ -170,7 +180,7 @@ impl Now<'_> {
         if let Step::Blocked(_) = entry.step {
             return entry;
         }
-        let limit = match &self.destination {
+        let limit = match &self.client {
             Ok(client) => client.limit().for_image(CHECK_TIMEOUT),
             Err(problem) => return unknown(entry, problem.clone()),
         };
@@ -237,7 +247,7 @@ impl Now<'_> {
         match &entry.evidence {
             Some(Evidence::SameDigest { .. }) => self.lost_child(desired, published).await,
             Some(Evidence::SameDigestElsewhere { tag }) => {
-                let client = self.destination.as_ref().map_err(Problem::clone)?;
+                let client = self.client.as_ref().map_err(Problem::clone)?;
                 let (repository, planned) = (&desired.destination, Some(&published.digest));
                 let now = client.resolve(repository, tag).await?;
                 if now.as_ref() == planned {
@@ -276,7 +286,7 @@ impl Now<'_> {
         if !config.verify_children {
             return Ok(None);
         }
-        let client = self.destination.as_ref().map_err(Problem::clone)?;
+        let client = self.client.as_ref().map_err(Problem::clone)?;
         let (repository, digest) = (&desired.destination, &published.digest);
         let missing = client.missing_child(repository, digest, &config.architecture);
         Ok(missing.await?.map(|child| {
@@ -294,11 +304,9 @@ impl Now<'_> {
         newest: &Tag,
         newest_built: DateTime<Utc>,
     ) -> Result<Option<Problem>, Problem> {
-        let client = self.destination.as_ref().map_err(Problem::clone)?;
-        let source = self.observer.sources.client(&desired.source.registry);
         let tags = self
             .observer
-            .other_tags(&source, client, desired, published)
+            .other_tags(self.destination, desired, published)
             .await?;
         let is_same = tags.newest.as_ref() == Some(newest)
             && tags.newest_age == Some(TagAge::BuiltAt(newest_built));
@@ -316,7 +324,7 @@ impl Now<'_> {
         &self,
         entry: &Entry,
     ) -> Result<BTreeMap<DestinationTag, Option<Digest>>, Problem> {
-        let client = self.destination.as_ref().map_err(Problem::clone)?;
+        let client = self.client.as_ref().map_err(Problem::clone)?;
         let digests = planned_tags(entry).into_iter().map(|(target, _)| async {
             let digest = client.resolve(&target.repository, &target.tag).await?;
             Ok((target, digest))

@@ -36,6 +36,14 @@ pub struct Context<'a> {
     pub given: Given<'a>,
 }
 
+/// The explanations of the images of one registry.
+#[derive(Clone, Debug)]
+pub struct Chapter {
+    /// The registry's login server.
+    pub registry: String,
+    pub images: Vec<Explanation>,
+}
+
 /// The explanation of one image.
 #[derive(Clone, Debug, Serialize)]
 pub struct Explanation {
@@ -89,8 +97,8 @@ pub struct Use {
 /// The result of `explain`.
 #[derive(Clone, Debug)]
 pub enum Explained {
-    /// The images that the name means, or all of them.
-    Images(Vec<Explanation>),
+    /// The images that the name means, or all of them. A registry without such an image is left out.
+    Images(Vec<Chapter>),
     /// There is no such image.
     NoSuchImage {
         name: String,
@@ -106,44 +114,49 @@ pub enum Explained {
 
 /// What a name means.
 pub enum Meant<'a> {
-    /// Images of one name, perhaps with several tags.
-    Images(Vec<&'a Entry>),
+    /// Images of one name, perhaps with several tags, for each registry.
+    Images(Vec<Vec<&'a Entry>>),
     /// No image, or several.
     Nothing(Explained),
 }
 
-/// The images that a name means. If it is not the name of any image, it may be the end of one.
-pub fn meant<'a>(plan: &'a Plan, exclusions: &Exclusions, registry: &str, name: &str) -> Meant<'a> {
-    let matching = select::matching(plan, registry, name);
-    if !matching.is_empty() {
+/// The images that a name means in the plans of these registries. If it is not the name of any image, it may be the end of one.
+pub fn meant<'a>(plans: &[(&str, &'a Plan)], exclusions: &Exclusions, name: &str) -> Meant<'a> {
+    let of_each = |find: fn(&'a Plan, &str, &str) -> Vec<&'a Entry>| -> Vec<Vec<&'a Entry>> {
+        let found = plans
+            .iter()
+            .map(|(registry, plan)| find(plan, registry, name));
+        found.collect()
+    };
+    let matching = of_each(select::matching);
+    if matching.iter().any(|entries| !entries.is_empty()) {
         return Meant::Images(matching);
     }
+    let first = plans.first();
+    let registry = first.map_or("", |(registry, _)| registry);
     let excluded_by = select::excluded_by(&exclusions.excluded, registry, name);
-    let ending = match excluded_by.is_empty() {
-        true => select::ending(plan, registry, name),
-        false => Vec::new(),
-    };
+    let ending = of_each(select::ending);
     let names: BTreeSet<_> = ending
         .iter()
-        .map(|entry| select::short_name(entry))
+        .flatten()
+        .map(|one| select::short_name(one))
         .collect();
-    if names.len() > 1 {
+    if excluded_by.is_empty() && names.len() > 1 {
         return Meant::Nothing(Explained::Ambiguous {
             text: for_message(name),
             names: names.into_iter().collect(),
         });
     }
-    let undiscovered = plan.undiscovered.iter();
-    let undiscovered: Vec<_> = undiscovered.map(|one| one.problem.clone()).collect();
+    let undiscovered = first.map_or(&[][..], |(_, plan)| &plan.undiscovered);
     // The name of an image that is not known may have the same end.
-    if !ending.is_empty() && undiscovered.is_empty() {
+    if excluded_by.is_empty() && names.len() == 1 && undiscovered.is_empty() {
         return Meant::Images(ending);
     }
     Meant::Nothing(Explained::NoSuchImage {
         name: for_message(name),
-        nearest: nearest(plan, name),
+        nearest: first.map_or_else(Vec::new, |(_, plan)| nearest(plan, name)),
         excluded_by,
-        undiscovered,
+        undiscovered: undiscovered.iter().map(|one| one.problem.clone()).collect(),
     })
 }
 
