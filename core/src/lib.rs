@@ -35,6 +35,7 @@ pub mod doctor;
 mod event;
 pub mod explain;
 pub mod file;
+pub mod layout;
 pub mod metric;
 mod name;
 mod observe;
