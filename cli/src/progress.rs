@@ -76,6 +76,11 @@ impl Progress {
             }
             Event::Importing(plan) => self.importing(plan),
             Event::Copying(action, progress) => self.copying(action, progress),
+            Event::Exporting { written, total } => {
+                let (written, total) = (HumanBytes(written), HumanBytes(total));
+                self.bar
+                    .set_message(format!("writing the bundle: {written} of {total}"));
+            }
             Event::Imported(action, outcome) => {
                 let line = self.end_copy(action, outcome);
                 self.bar.inc(1);

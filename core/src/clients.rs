@@ -6,7 +6,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
-use crate::apply::{ArmImporter, AutoImporter, CopyImporter, Importer, OnProgress, WithReferrers};
+use crate::apply::{
+    ArmImporter, AutoImporter, CopyImporter, Importer, OnProgress, Supply, WithReferrers,
+};
 use crate::check::Listed;
 use crate::config::{Config, SyncMethod};
 use crate::destination::Destination;
@@ -52,21 +54,31 @@ impl Clients {
         }
     }
 
+    /// The registries that images come from.
+    pub fn registries(&self, config: &Config) -> Supply {
+        Supply::Registries(Sources::new(&self.wire, config.source_logins.clone()))
+    }
+
     /// The way of images to the destination that the settings select.
     pub fn importer<'a>(
         &self,
         config: &Config,
         plan: &Plan,
+        supply: Supply,
         on_progress: OnProgress<'a>,
     ) -> Box<dyn Importer + 'a> {
         let logins = || config.source_logins.clone();
-        let sources = Sources::new(&self.wire, logins());
+        let method = match &supply {
+            Supply::Registries(_) => config.sync_method,
+            // Azure cannot import from a file.
+            Supply::Bundle(_) => SyncMethod::Copy,
+        };
         let destination = Arc::clone(&self.destination);
-        let copy = CopyImporter::new(destination, sources, plan, on_progress);
+        let copy = CopyImporter::new(destination, supply, plan, on_progress);
         let copy = Arc::new(copy);
         let platform = config.architecture.clone();
         let import = |acr| ArmImporter::new(Arc::clone(acr), logins(), platform);
-        let importer: Box<dyn Importer + 'a> = match (&*self.destination, config.sync_method) {
+        let importer: Box<dyn Importer + 'a> = match (&*self.destination, method) {
             (Destination::Acr(acr), SyncMethod::Import) => Box::new(import(acr)),
             (Destination::Acr(acr), SyncMethod::Auto) => {
                 Box::new(AutoImporter::new(import(acr), Arc::clone(&copy)))

@@ -19,6 +19,8 @@ pub enum Event<'a> {
     Importing(&'a Plan),
     /// A copy continues.
     Copying(&'a Action, CopyProgress),
+    /// An export has written this many of the bytes of all blobs.
+    Exporting { written: u64, total: u64 },
     /// An import or a copy ended.
     Imported(&'a Action, &'a Outcome),
 }

@@ -22,6 +22,7 @@
 mod apply;
 mod azure;
 mod background;
+pub mod bundle;
 mod catalog;
 mod category;
 pub mod chart;

@@ -7,7 +7,7 @@ use futures_util::future::{join_all, try_join_all};
 use crate::check::Listed;
 use crate::clients::Clients;
 use crate::config::Config;
-use crate::discover::{Exclusions, excluding};
+use crate::discover::{Desired, Exclusions, excluding};
 use crate::event::Event;
 use crate::name::{DestinationTag, Digest, ImageName, Tag};
 use crate::observe::{CHECK_TIMEOUT, SourceImage, SourceState};
@@ -18,7 +18,7 @@ use crate::problem::{Cause, Problem, Side};
 use crate::registry::{RegistryClient, Sources};
 use crate::report::Report;
 use crate::run::Run;
-use crate::wire::SetupError;
+use crate::wire::{Limit, SetupError};
 
 pub use crate::plan::{PlanFile, PlanFileError};
 
@@ -95,7 +95,8 @@ impl Run<'_> {
             chart: file.chart.clone(),
             exclusions: Exclusions::default(),
         };
-        Ok(self.import(&clients, &plan, listed).await)
+        let supply = clients.registries(self.config);
+        Ok(self.import(&clients, &plan, supply, listed).await)
     }
 
     /// Checks that the settings do not contradict the plan, which would be applied nevertheless.
@@ -108,20 +109,32 @@ impl Run<'_> {
             config.target.repository_path.as_str(),
         );
         same("path", "REGISTRY_REPOSITORY_PATH", planned, given)?;
-        for PlannedEntry { entry, .. } in file.entries() {
-            let desired = &entry.observed.desired;
-            let is_excluded = !excluding(config, desired).is_empty();
-            let variable = match entry.step {
-                Step::Import(_) if !config.images.contains(&desired.category) => "IMAGES",
-                Step::Import(_) if is_excluded => "EXCLUDE_IMAGES",
-                Step::Import(_) | Step::Nothing | Step::Blocked(_) => continue,
-            };
-            return Err(ApplyError::LeftOut {
-                image: desired.source.to_string(),
-                variable,
-            });
+        leaves_nothing_out(config, file)
+    }
+}
+
+/// Checks that the settings leave out no image that the plan imports.
+pub(crate) fn leaves_nothing_out(config: &Config, file: &PlanFile) -> Result<(), ApplyError> {
+    for PlannedEntry { entry, .. } in file.entries() {
+        let desired = &entry.observed.desired;
+        let variable = match entry.step {
+            Step::Import(_) => left_out_by(config, desired),
+            Step::Nothing | Step::Blocked(_) => None,
+        };
+        if let Some(variable) = variable {
+            let image = desired.source.to_string();
+            return Err(ApplyError::LeftOut { image, variable });
         }
-        Ok(())
+    }
+    Ok(())
+}
+
+/// The variable that leaves out an image.
+pub(crate) fn left_out_by(config: &Config, desired: &Desired) -> Option<&'static str> {
+    let is_excluded = !excluding(config, desired).is_empty();
+    match config.images.contains(&desired.category) {
+        false => Some("IMAGES"),
+        true => is_excluded.then_some("EXCLUDE_IMAGES"),
     }
 }
 
@@ -165,9 +178,8 @@ impl Now<'_> {
         };
         let source = &entry.observed.desired.source;
         let state = limit.guard(async {
-            let moved = self
-                .moved_source(source, published, follows.as_ref())
-                .await?;
+            let moved = moved_source(self.sources, source, published, follows.as_ref());
+            let moved = moved.await?;
             Ok((moved, self.tags(&entry).await?))
         });
         match state.await {
@@ -175,35 +187,6 @@ impl Now<'_> {
             Ok((Some(moved), _)) => refuse(entry, moved),
             Ok((None, tags)) => compare(entry, &tags),
         }
-    }
-
-    /// The problem if a tag at the source has another digest than in the plan.
-    async fn moved_source(
-        &self,
-        source: &ImageName,
-        published: &SourceImage,
-        follows: Option<&MovingTag>,
-    ) -> Result<Option<Problem>, Problem> {
-        let client = self.sources.client(&source.registry);
-        let SourceImage { tag, digest, .. } = published;
-        let Some(tag) = tag else {
-            let exists = client.exists(&source.repository, digest).await?;
-            return Ok((!exists).then(|| moved(Side::Source, format!("{source}@{digest} is gone"))));
-        };
-        let moving = follows.map(|moving| (&moving.tag, &moving.digest));
-        for (tag, planned) in moving.into_iter().chain([(tag, digest)]) {
-            let now = client.resolve(&source.repository, tag).await?;
-            if now.as_ref() != Some(planned) {
-                return Ok(Some(moved_tag(
-                    Side::Source,
-                    source,
-                    tag,
-                    Some(planned),
-                    &now,
-                )));
-            }
-        }
-        Ok(None)
     }
 
     /// The digests of the tags that the import would set.
@@ -218,6 +201,53 @@ impl Now<'_> {
         });
         Ok(try_join_all(digests).await?.into_iter().collect())
     }
+}
+
+/// The same entry if its source has not moved since the plan was made. Otherwise the image must not be read. The destination
+/// is not contacted.
+pub(crate) async fn check_source(sources: &Sources, planned: PlannedEntry, limit: &Limit) -> Entry {
+    let PlannedEntry { entry, follows } = planned;
+    let (SourceState::Published(published), Step::Import(_)) =
+        (&entry.observed.source, &entry.step)
+    else {
+        return entry;
+    };
+    let source = &entry.observed.desired.source;
+    let moved = moved_source(sources, source, published, follows.as_ref());
+    match limit.guard(moved).await {
+        Err(problem) => unknown(entry, problem),
+        Ok(Some(moved)) => refuse(entry, moved),
+        Ok(None) => entry,
+    }
+}
+
+/// The problem if a tag at the source has another digest than in the plan.
+async fn moved_source(
+    sources: &Sources,
+    source: &ImageName,
+    published: &SourceImage,
+    follows: Option<&MovingTag>,
+) -> Result<Option<Problem>, Problem> {
+    let client = sources.client(&source.registry);
+    let SourceImage { tag, digest, .. } = published;
+    let Some(tag) = tag else {
+        let exists = client.exists(&source.repository, digest).await?;
+        return Ok((!exists).then(|| moved(Side::Source, format!("{source}@{digest} is gone"))));
+    };
+    let moving = follows.map(|moving| (&moving.tag, &moving.digest));
+    for (tag, planned) in moving.into_iter().chain([(tag, digest)]) {
+        let now = client.resolve(&source.repository, tag).await?;
+        if now.as_ref() != Some(planned) {
+            return Ok(Some(moved_tag(
+                Side::Source,
+                source,
+                tag,
+                Some(planned),
+                &now,
+            )));
+        }
+    }
+    Ok(None)
 }
 
 /// Compares the destination with the plan. An image whose tags all have the wanted digest by now needs no import.
@@ -288,7 +318,7 @@ fn moved(side: Side, what: String) -> Problem {
     Problem::new(side, Cause::Moved, what).advise(NEW_PLAN)
 }
 
-fn unknown(mut entry: Entry, problem: Problem) -> Entry {
+pub(crate) fn unknown(mut entry: Entry, problem: Problem) -> Entry {
     entry.verdict = Verdict::Unknown(problem);
     entry.evidence = None;
     entry.step = Step::Nothing;

@@ -4,7 +4,7 @@ mod explanation;
 
 use chrono::{DateTime, Utc};
 
-use crate::apply::apply;
+use crate::apply::{Supply, apply};
 use crate::check::{Check, Listed};
 use crate::clients::Clients;
 use crate::config::{Config, SyncMethod};
@@ -59,15 +59,22 @@ impl Run<'_> {
                 (self.on_event)(event);
             })
             .await;
-        Ok(self.import(&clients, &plan, listed).await)
+        let supply = clients.registries(self.config);
+        Ok(self.import(&clients, &plan, supply, listed).await)
     }
 
     /// Imports the images of a plan, and reports.
-    pub(crate) async fn import(&self, clients: &Clients, plan: &Plan, listed: Listed) -> Report {
+    pub(crate) async fn import(
+        &self,
+        clients: &Clients,
+        plan: &Plan,
+        supply: Supply,
+        listed: Listed,
+    ) -> Report {
         let check_duration = clients.elapsed();
         (self.on_event)(Event::Importing(plan));
         let on_progress = |action: &_, progress| (self.on_event)(Event::Copying(action, progress));
-        let importer = clients.importer(self.config, plan, &on_progress);
+        let importer = clients.importer(self.config, plan, supply, &on_progress);
         let on_outcome =
             |action: &_, outcome: &_| (self.on_event)(Event::Imported(action, outcome));
         let elapsed = || clients.elapsed();

@@ -251,40 +251,8 @@ impl Observer<'_> {
                 .missing_child(repository, &published.digest, architecture)
                 .await?;
         }
-        state.locked = self.lock(client, repository, &state, published).await;
+        state.locked = lock(self.destination, repository, &state, published).await;
         Ok(state)
-    }
-
-    /// Checks whether a tag that an import would overwrite is locked. This only avoids an import that cannot succeed,
-    /// so a failed lookup must not change the verdict.
-    async fn lock(
-        &self,
-        client: &RegistryClient,
-        repository: &Repository,
-        state: &DestinationState,
-        published: &SourceImage,
-    ) -> Option<Problem> {
-        let Destination::Acr(acr) = self.destination else {
-            return None;
-        };
-        let mut locked = Vec::new();
-        for (tag, _) in state.overwritten(published) {
-            let is_locked = async { Ok(is_locked(client, repository, tag).await) };
-            let is_locked = client.limit().for_image(LOCK).guard(is_locked).await;
-            if is_locked.ok().flatten().unwrap_or(false) {
-                locked.push(DestinationTag {
-                    repository: repository.clone(),
-                    tag: tag.clone(),
-                });
-            }
-        }
-        let facts = locked
-            .iter()
-            .map(|target| format!("{target} must be overwritten, but is locked"));
-        let what = facts.collect::<Vec<_>>().join("; ");
-        let advice = unlock_advice(acr.resource_name(), &locked);
-        let problem = Problem::new(Side::Destination, Cause::Rejected, what).advise(advice);
-        (!locked.is_empty()).then_some(problem)
     }
 
     /// Reads the other tags of the repository, and dates only if no tag has the wanted digest.
@@ -363,6 +331,38 @@ impl Observer<'_> {
     fn is_plausible(&self, date: DateTime<Utc>) -> bool {
         is_plausible(date, self.started)
     }
+}
+
+/// Checks whether a tag that an import would overwrite is locked. This only avoids an import that cannot succeed,
+/// so a failed lookup must not change the verdict.
+pub(crate) async fn lock(
+    destination: &Destination,
+    repository: &Repository,
+    state: &DestinationState,
+    published: &SourceImage,
+) -> Option<Problem> {
+    let Destination::Acr(acr) = destination else {
+        return None;
+    };
+    let client = acr.client().await.ok()?;
+    let mut locked = Vec::new();
+    for (tag, _) in state.overwritten(published) {
+        let is_locked = async { Ok(is_locked(client, repository, tag).await) };
+        let is_locked = client.limit().for_image(LOCK).guard(is_locked).await;
+        if is_locked.ok().flatten().unwrap_or(false) {
+            locked.push(DestinationTag {
+                repository: repository.clone(),
+                tag: tag.clone(),
+            });
+        }
+    }
+    let facts = locked
+        .iter()
+        .map(|target| format!("{target} must be overwritten, but is locked"));
+    let what = facts.collect::<Vec<_>>().join("; ");
+    let advice = unlock_advice(acr.resource_name(), &locked);
+    let problem = Problem::new(Side::Destination, Cause::Rejected, what).advise(advice);
+    (!locked.is_empty()).then_some(problem)
 }
 
 /// False for the fixed dates of reproducible builds and for dates of wrong clocks. `now` is the start of the run.
