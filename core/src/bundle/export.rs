@@ -11,6 +11,7 @@ use super::base::Base;
 use super::collection::{Collection, ReadImage, Wanted};
 use super::{Export, ExportError, Exported, NotExported, Written};
 use crate::apply::{attached, read_graph};
+use crate::config::TargetId;
 use crate::event::Event;
 use crate::layout::{Arrangement, Layout, file_digest};
 use crate::name::{Digest, full_name};
@@ -54,7 +55,7 @@ impl Run<'_> {
         (self.on_event)(Event::Listed(planned.len()));
         let read = planned.into_iter().map(|planned| async {
             let read = self.read_image(&sources, planned).await;
-            (self.on_event)(Event::Checked(&read.entry.observed));
+            (self.on_event)(Event::Checked(TargetId::default(), &read.entry.observed));
             read
         });
         let mut collection = Collection::new(plan.platform.clone());

@@ -9,6 +9,7 @@ use super::ImportError;
 use crate::apply::Supply;
 use crate::check::Listed;
 use crate::clients::Clients;
+use crate::config::TargetId;
 use crate::destination::Destination;
 use crate::discover::{Desired, TagSelector};
 use crate::event::Event;
@@ -24,49 +25,66 @@ use crate::report::Report;
 use crate::run::Run;
 
 impl Run<'_> {
-    /// Compares the images of a bundle with the destination, and changes nothing.
+    /// Compares the images of a bundle with every target, and changes nothing.
     ///
     /// # Errors
     /// If no connection can be set up at all, or the bundle does not fit the settings.
     pub async fn check_bundle(&self, bundle: &Layout) -> Result<Report, ImportError> {
-        let (clients, plan) = self.plan_bundle(bundle).await?;
-        (self.on_event)(Event::Planned(&plan));
+        let images = self.desired(bundle.index())?;
+        let clients = Clients::new(self.config, &self.limit)?;
+        let plans = self.plan_bundle(&clients, &images, async |target, plan| {
+            (self.on_event)(Event::Planned(target, &plan));
+            plan
+        });
+        let plans = plans.await;
         let elapsed = clients.elapsed();
         let info = clients.run_info(self.config, self.started, Listed::default(), elapsed);
-        Ok(Report::new(&plan, None, info.await))
+        let planned: Vec<_> = plans.iter().map(|plan| (plan, None)).collect();
+        Ok(Report::new(&planned, info.await))
     }
 
-    /// Imports the images of a bundle that the destination lacks.
+    /// Imports the images of a bundle that a target lacks.
     ///
     /// # Errors
     /// If no connection can be set up at all, or the bundle does not fit the settings. Every other failure is in the report.
     pub async fn import_bundle(&self, bundle: &Arc<Layout>) -> Result<Report, ImportError> {
-        let (clients, plan) = self.plan_bundle(bundle).await?;
-        let supply = Supply::Bundle(Arc::clone(bundle));
-        Ok(self
-            .import(&clients, &plan, supply, Listed::default())
-            .await)
-    }
-
-    async fn plan_bundle(&self, bundle: &Layout) -> Result<(Clients, Plan), ImportError> {
         let images = self.desired(bundle.index())?;
         let clients = Clients::new(self.config, &self.limit)?;
+        let imported = self.plan_bundle(&clients, &images, async |target, plan| {
+            let supply = Supply::Bundle(Arc::clone(bundle));
+            self.import(&clients, target, plan, supply).await
+        });
+        let imported = imported.await;
+        Ok(self.report(&clients, &imported, Listed::default()).await)
+    }
+
+    /// Compares the images with every target, and continues with `then` at each.
+    async fn plan_bundle<T>(
+        &self,
+        clients: &Clients,
+        images: &[(Desired, SourceImage)],
+        then: impl AsyncFn(TargetId, Plan) -> T,
+    ) -> Vec<T> {
         (self.on_event)(Event::Listing(1));
-        (self.on_event)(Event::Listed(images.len()));
-        let repositories = images
-            .iter()
-            .map(|(desired, _)| desired.destination.clone());
+        (self.on_event)(Event::Listed(images.len() * clients.destinations.len()));
+        let repositories = images.iter();
+        let repositories = repositories.map(|(desired, _)| desired.destination.clone());
         let repositories: BTreeSet<_> = repositories.collect();
         let at_once = repositories.len();
-        clients.destination.prepare(&repositories, at_once).await;
-        let destination = &clients.destination;
-        let observed = images.into_iter().map(|(desired, image)| async {
-            let observed = self.observe(destination, desired, image).await;
-            (self.on_event)(Event::Checked(&observed));
-            observed
+        let repositories = &repositories;
+        let then = &then;
+        let targets = clients.targets(self.config);
+        let targets = targets.map(|(target, _, destination)| async move {
+            destination.prepare(repositories, at_once).await;
+            let observed = images.iter().cloned().map(|(desired, image)| async move {
+                let observed = self.observe(destination, desired, image).await;
+                (self.on_event)(Event::Checked(target, &observed));
+                observed
+            });
+            let plan = plan(join_all(observed).await, Vec::new());
+            then(target, plan).await
         });
-        let observed = join_all(observed).await;
-        Ok((clients, plan(observed, Vec::new())))
+        join_all(targets).await
     }
 
     /// The images of a bundle, with the tags that each of them gets.
@@ -77,7 +95,7 @@ impl Run<'_> {
             let bundle = index.platform.clone();
             return Err(ImportError::OtherPlatform { bundle, given });
         }
-        let path = &config.target.repository_path;
+        let path = &config.repository_path;
         let left_out = index.left_out.values();
         let homes = left_out.flat_map(|left_out| &left_out.repositories);
         let targets = index.images.iter().map(|image| &image.target.repository);

@@ -1,6 +1,7 @@
 //! The login of a registry that is not an Azure Container Registry: two variables, or Docker's configuration file.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::reader::Reader;
 use super::{RegistryName, variables};
@@ -11,7 +12,7 @@ use crate::registry::{Account, RegistryCredentials};
 #[derive(Clone, Debug)]
 pub enum TargetLogin {
     /// An identity of Entra, for an Azure Container Registry.
-    Azure(Login),
+    Azure(Arc<Login>),
     /// For any other registry; without credentials, requests are anonymous.
     Registry {
         credentials: Option<RegistryCredentials>,

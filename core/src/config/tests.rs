@@ -34,11 +34,14 @@ const NAME: (&str, &str) = ("REGISTRY_NAME", "myacr.azurecr.io");
 #[test]
 fn defaults_are_the_documented_ones() {
     let config = read(&[NAME]).unwrap();
-    assert_eq!(config.target.repository_path.as_str(), "runwhen");
+    assert_eq!(config.repository_path.as_str(), "runwhen");
     assert_eq!(config.git_ref.as_str(), "main");
     assert_eq!(config.architecture.to_string(), "amd64");
     assert_eq!(config.timeout, Duration::from_secs(540));
-    assert_eq!(config.images, Category::ALL.into());
+    assert_eq!(
+        config.images,
+        [Category::CodeCollection, Category::RunWhenLocal].into()
+    );
     assert_eq!(config.output_dir, Some(PathBuf::from(".")));
     assert_eq!(config.temp_dir, Some(PathBuf::from(".")));
     assert!(!config.sync_images && !config.use_date_tag && !config.source_logins.has_docker_hub());
@@ -212,7 +215,7 @@ fn empty_value_and_placeholder_are_unset() {
     ])
     .unwrap();
     assert_eq!(config.git_ref.as_str(), "main");
-    assert_eq!(config.target.subscription, None);
+    assert_eq!(config.subscription, None);
     assert!(mistakes(&[("REGISTRY_NAME", "")]).contains("REGISTRY_NAME: it is required"));
 }
 
@@ -262,7 +265,6 @@ fn extra_slashes_in_the_repository_path_are_ignored() {
         assert_eq!(
             read(&[NAME, ("REGISTRY_REPOSITORY_PATH", given)])
                 .unwrap()
-                .target
                 .repository_path
                 .as_str(),
             path
@@ -372,4 +374,13 @@ fn refused_repository_url_shows_scheme_host_and_path() {
         assert!(text.contains(shown), "{text}");
         assert!(!text.contains("pw"), "{text}");
     }
+}
+
+#[test]
+fn extra_images_are_not_checked_unless_some_are_configured() {
+    let text = mistakes(&[NAME, ("IMAGES", "extra")]);
+    assert!(
+        text.contains("IMAGES=\"extra\": no extra images are configured"),
+        "{text}"
+    );
 }
