@@ -31,10 +31,16 @@ pub(crate) const ABOUT_EXPORT: &str = "Write what a plan imports into a file, fo
 pub(crate) const ABOUT_IMPORT: &str = "Import a file that export wrote, without the internet.";
 
 /// Settings that an export does not use, which the short help leaves out.
-pub(crate) const NOT_FOR_EXPORT: [&str; 4] =
-    ["REGISTRY_NAME", "SYNC_IMAGES", "SYNC_METHOD", "OUTPUT_DIR"];
+pub(crate) const NOT_FOR_EXPORT: [&str; 6] = [
+    "REGISTRY_NAME",
+    "SYNC_IMAGES",
+    "SYNC_METHOD",
+    "IMAGES",
+    "EXCLUDE_IMAGES",
+    "OUTPUT_DIR",
+];
 /// The same for an import.
-pub(crate) const NOT_FOR_IMPORT: [&str; 1] = ["SYNC_METHOD"];
+pub(crate) const NOT_FOR_IMPORT: [&str; 3] = ["SYNC_METHOD", "IMAGES", "EXCLUDE_IMAGES"];
 
 impl Transfer {
     /// `None` for another subcommand.
@@ -71,7 +77,7 @@ pub(crate) fn with_export_options(command: Command) -> Command {
         .value_name("FILE")
         .required(false)
         .action(ArgAction::Append)
-        .help("An earlier bundle, whose content is left out.")
+        .help("An earlier bundle, to be left out.")
         .long_help("An earlier bundle, which is imported before this one: its blobs are left out. May be given several times");
     command.args([plan, base, bundle("The file to write.")])
 }

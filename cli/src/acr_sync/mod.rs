@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use acr_sync_core::config::{Config, Program};
 use acr_sync_core::report::Status;
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::bundle::{self, Transfer};
 use crate::commands::Session;
@@ -112,6 +112,8 @@ fn command() -> Command {
     let command = Command::new(Program::AcrSync.name())
         .version(version::SHORT)
         .long_version(version::LONG)
+        .disable_version_flag(true)
+        .arg(version_flag())
         .about("Keeps a registry in sync with the images that RunWhen publishes.")
         .subcommand_required(true)
         .arg_required_else_help(true)
@@ -140,6 +142,16 @@ fn command() -> Command {
             documents::man_command(),
         ]);
     examples::with_examples(command)
+}
+
+/// The usual flag. The short help has no room for it.
+fn version_flag() -> Arg {
+    Arg::new("version")
+        .short('V')
+        .long("version")
+        .action(ArgAction::Version)
+        .hide_short_help(true)
+        .help("Print version")
 }
 
 /// A subcommand that reads the settings.
