@@ -7,7 +7,7 @@ use futures_util::future::{join_all, try_join_all};
 use crate::check::Listed;
 use crate::clients::Clients;
 use crate::config::{Config, TargetId};
-use crate::discover::{Desired, Exclusions, excluding};
+use crate::discover::{Category, Desired, Exclusions, excluding};
 use crate::event::Event;
 use crate::name::{DestinationTag, Digest, ImageName, Tag};
 use crate::observe::{CHECK_TIMEOUT, SourceImage, SourceState};
@@ -139,7 +139,15 @@ pub(crate) fn leaves_nothing_out(config: &Config, file: &PlanFile) -> Result<(),
 /// The variable that leaves out an image.
 pub(crate) fn left_out_by(config: &Config, desired: &Desired) -> Option<&'static str> {
     let is_excluded = !excluding(config, desired).is_empty();
-    match config.images.contains(&desired.category) {
+    // Without EXTRA_IMAGES, which only the plan needs, `all` does not contain the extra images.
+    let is_all = Category::ALL
+        .iter()
+        .all(|category| *category == Category::Extra || config.images.contains(category));
+    let is_chosen = match desired.category {
+        Category::CodeCollection | Category::RunWhenLocal => false,
+        Category::Extra => is_all,
+    } || config.images.contains(&desired.category);
+    match is_chosen {
         false => Some("IMAGES"),
         true => is_excluded.then_some("EXCLUDE_IMAGES"),
     }

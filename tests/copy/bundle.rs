@@ -335,6 +335,27 @@ fn large_layer_is_never_held_in_memory() {
 }
 
 #[test]
+fn one_bundle_serves_several_registries() {
+    const OTHER: &str = "other.example";
+    let (world, gap) = (start(Scenario::copy()), Gap::new());
+    gap.plan(&world, |run| run.set("IMAGES", "codecollection"));
+    gap.export(&world, "a.tar");
+    for host in [HARBOR, OTHER] {
+        world.add_registry(Registry::oci(host, OciSettings::new(Login::Anonymous)));
+    }
+    let import = || {
+        let run = gap.importing(&world, "a.tar");
+        let run = run.set("REGISTRY_TYPE", "oci");
+        run.set("REGISTRY_NAME", format!("{HARBOR},{OTHER}"))
+    };
+    import().end().expect(0, &["10 imported and verified"]);
+    for host in [HARBOR, OTHER] {
+        assert_collections_arrived(&world, host);
+    }
+    import().end().expect(0, &["10 up to date"]);
+}
+
+#[test]
 fn comparison_without_an_import_changes_nothing() {
     let (world, gap) = one_layer();
     gap.export(&world, "a.tar");
