@@ -28,7 +28,7 @@ const MARKER_TEXT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 const INDEX: &str = "index.json";
 const BLOBS: &str = "blobs/";
 /// The largest index that is read or written.
-const INDEX_CAP: u64 = 16 << 20;
+const INDEX_CAP: u64 = 4 << 20;
 /// The largest manifest that registries must accept (distribution specification).
 const MANIFEST_CAP: u64 = 4 << 20;
 /// The most bytes of a blob that are read at once.

@@ -279,6 +279,24 @@ fn index_with_a_wrong_annotation_is_refused() {
     }
 }
 
+#[test]
+fn every_index_of_the_corpus_is_read_or_refused() {
+    crate::property_tests::corpus("bundle-indexes", |text| {
+        Index::parse(text.as_bytes()).is_ok()
+    });
+}
+
+#[test]
+fn time_to_read_an_index_grows_with_its_length() {
+    let make = |length: usize| {
+        let images = (0..length / 500).map(|number| image(&format!("a/x:{number}"), b"one"));
+        String::from_utf8(index(images.collect()).text()).unwrap()
+    };
+    crate::property_tests::grows_with_its_input("an index", 50_000, make, |text| {
+        Index::parse(text.as_bytes()).is_ok()
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 

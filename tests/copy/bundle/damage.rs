@@ -241,8 +241,8 @@ const CASES: &[Case] = &[
         parts: &["a manifest may have 4194304"],
     },
     Case {
-        name: "an index.json of seventeen megabytes",
-        change: |bytes| with_index(bytes, |text| " ".repeat(17 << 20) + text),
+        name: "an index.json of five megabytes",
+        change: |bytes| with_index(bytes, |text| " ".repeat(5 << 20) + text),
         code: 2,
         parts: &["index.json", "may have"],
     },
