@@ -10,7 +10,7 @@ use futures_util::future::{join_all, try_join_all};
 use super::base::Base;
 use super::collection::{Collection, ReadImage, Wanted};
 use super::{Export, ExportError, Exported, NotExported, Written};
-use crate::apply::{attached, read_graph};
+use crate::apply::{Attached, Graph, attached, read_graph};
 use crate::config::TargetId;
 use crate::event::Event;
 use crate::layout::{Arrangement, Layout, file_digest};
@@ -116,17 +116,10 @@ impl Run<'_> {
         };
         let work = async {
             let graph = read_graph(&content, &action.digest).await?;
-            let (mut artifacts, mut problems) = (Vec::new(), Vec::new());
-            if self.config.copy_referrers {
-                let (found, unknown) = attached(&content, &action.digest).await;
-                problems.extend(unknown);
-                for one in found {
-                    match read_graph(&content, &one.digest).await {
-                        Ok(graph) => artifacts.push((one, graph)),
-                        Err(problem) => problems.push(problem),
-                    }
-                }
-            }
+            let (artifacts, problems) = match self.config.copy_referrers {
+                true => read_artifacts(&content, &action.digest).await,
+                false => Default::default(),
+            };
             Ok((graph, artifacts, problems))
         };
         match limit.guard(work).await {
@@ -249,6 +242,22 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// The manifests of the artifacts that refer to an image, and the problems of those that cannot be read.
+async fn read_artifacts(
+    content: &Content,
+    image: &Digest,
+) -> (Vec<(Attached, Graph)>, Vec<Problem>) {
+    let (found, mut problems) = attached(content, image).await;
+    let mut artifacts = Vec::new();
+    for one in found {
+        match read_graph(content, &one.digest).await {
+            Ok(graph) => artifacts.push((one, graph)),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    (artifacts, problems)
 }
 
 /// The file that blobs are written to.

@@ -15,6 +15,7 @@ mod exclusion;
 mod extra;
 mod metric_push;
 mod misplaced;
+mod no_destination;
 mod reader;
 mod registry_login;
 mod registry_name;
@@ -327,46 +328,6 @@ impl Config {
                 mistakes: reader.mistakes_without_secrets(),
             }),
         }
-    }
-
-    /// Reads all variables for a run that contacts no destination: whose settings and login are ignored, so that a machine that
-    /// only reads sources does not need them.
-    ///
-    /// # Errors
-    /// As [`Config::read`].
-    pub fn read_without_destination(
-        program: Program,
-        inputs: &Inputs<'_>,
-    ) -> Result<Self, Mistakes> {
-        const NONE: &str = "not-used.invalid";
-        let variable = |name: &str| {
-            let is = |variable: &Variable| variable.name == name;
-            if is(&variables::REGISTRY_TYPE) {
-                return Some(RegistryType::Oci.name().to_owned());
-            }
-            if is(&variables::REGISTRY_NAME) {
-                return Some(NONE.to_owned());
-            }
-            let is_ignored = is(&variables::REGISTRY_USERNAME)
-                || is(&variables::REGISTRY_PASSWORD)
-                || is(&variables::SYNC_METHOD);
-            (inputs.variable)(name).filter(|_| !is_ignored)
-        };
-        let docker_login = |text: &str, host: &str| match host {
-            NONE => Ok(None),
-            _ => (inputs.docker_login)(text, host),
-        };
-        Self::read(
-            program,
-            &Inputs {
-                executable: inputs.executable,
-                subcommand: inputs.subcommand,
-                names: inputs.names,
-                variable: &variable,
-                file: inputs.file,
-                docker_login: &docker_login,
-            },
-        )
     }
 
     /// The settings of this run without secrets, for the report. Settings that do not apply are left out.
