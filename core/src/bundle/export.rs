@@ -44,13 +44,13 @@ impl Run<'_> {
         bases: &[Arc<Layout>],
         file: &File,
     ) -> Result<Export, ExportError> {
-        leaves_nothing_out(self.config, plan)?;
+        let planned: Vec<_> = plan.entries().collect();
+        leaves_nothing_out(self.config, &planned)?;
         let base = Base::read(bases).await?;
         let network = &self.config.network;
         let wire = Wire::new(network, self.config.secrets(), self.limit.clone());
         let wire = wire.map_err(ApplyError::Setup)?;
         let sources = Sources::new(&wire, self.config.source_logins.clone());
-        let planned: Vec<_> = plan.entries().collect();
         (self.on_event)(Event::Listing(1));
         (self.on_event)(Event::Listed(planned.len()));
         let read = planned.into_iter().map(|planned| async {

@@ -273,18 +273,10 @@ impl<'a> Observer<'a> {
         };
         match (&desired.wanted, state.has(published)) {
             (TagSelector::Image { .. }, false) => {
-                let tags = match destination {
-                    Destination::Acr(_) => {
-                        let built = reads.built.clone();
-                        self.repository_tags(source, client, desired, published, built)
-                            .await?
-                    }
-                    Destination::Plain(_) => {
-                        let built = reads.built.clone();
-                        Box::pin(self.plain_repository_tags(client, desired, published, built))
-                            .await?
-                    }
-                };
+                let built = reads.built.clone();
+                let tags = self
+                    .tags_at(destination, source, client, desired, published, built)
+                    .await?;
                 state.repository_tags = Some(tags);
             }
             (TagSelector::Catalog(_), false) => reads.confirmed.clone().await?,
@@ -298,6 +290,40 @@ impl<'a> Observer<'a> {
         }
         state.locked = lock(destination, repository, &state, published).await;
         Ok(state)
+    }
+
+    /// The other tags of the destination's repository, and the dates that decide.
+    pub(crate) async fn other_tags(
+        &'a self,
+        destination: &Destination,
+        desired: &Desired,
+        published: &SourceImage,
+    ) -> Result<RepositoryTags, Problem> {
+        let client = destination.client().await?;
+        let source = self.sources.client(&desired.source.registry);
+        let built = self.reads(&source, desired, published).built;
+        self.tags_at(destination, &source, client, desired, published, built)
+            .await
+    }
+
+    async fn tags_at(
+        &self,
+        destination: &Destination,
+        source: &RegistryClient,
+        client: &RegistryClient,
+        desired: &Desired,
+        published: &SourceImage,
+        built: Once<'_, Option<DateTime<Utc>>>,
+    ) -> Result<RepositoryTags, Problem> {
+        match destination {
+            Destination::Acr(_) => {
+                self.repository_tags(source, client, desired, published, built)
+                    .await
+            }
+            Destination::Plain(_) => {
+                Box::pin(self.plain_repository_tags(client, desired, published, built)).await
+            }
+        }
     }
 
     /// Reads the other tags of the repository, and dates only if no tag has the wanted digest.
