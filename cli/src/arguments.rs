@@ -69,7 +69,16 @@ fn taskset_command() -> Command {
         .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true)
         .subcommands([export_command(), import_command()]);
-    settings::with_examples(command, &examples)
+    let notes = command.get_after_long_help().map(ToString::to_string);
+    let subcommands = format!(
+        "Subcommands, each with its own --help:\n  {}  {}\n  {}  {}\n\n{}",
+        bundle::EXPORT,
+        bundle::ABOUT_EXPORT,
+        bundle::IMPORT,
+        bundle::ABOUT_IMPORT,
+        notes.unwrap_or_default(),
+    );
+    settings::with_examples(command.after_long_help(subcommands), &examples)
 }
 
 fn export_command() -> Command {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use sandbox::content::Digest;
-use sandbox::{Sandbox, Scenario};
+use sandbox::{CopyLoad, Sandbox, Scenario};
 
 use super::{Gap, all_tags};
 use crate::start;
@@ -310,6 +310,14 @@ fn many_children(layer: &str) -> String {
     )
 }
 
+/// Without the images that other tests copy, whose layers take time to make.
+fn empty() -> Sandbox {
+    start(Scenario {
+        load: CopyLoad::None,
+        ..Scenario::copy()
+    })
+}
+
 fn add_image(world: &Sandbox) {
     world.edit(|world| {
         let mut author = world.author(HOST, "team/app");
@@ -321,7 +329,7 @@ fn add_image(world: &Sandbox) {
 
 #[test]
 fn damaged_bundle_is_an_error_and_nothing_is_under_a_tag() {
-    let (world, gap) = (start(Scenario::copy()), Gap::new());
+    let (world, gap) = (empty(), Gap::new());
     add_image(&world);
     let image = format!("{HOST}/team/app:1.0");
     gap.plan(&world, |run| with_images(run, &[image]));
@@ -335,7 +343,7 @@ fn damaged_bundle_is_an_error_and_nothing_is_under_a_tag() {
 }
 
 fn check(good: &[u8], case: &Case) {
-    let (world, gap) = (start(Scenario::copy()), Gap::new());
+    let (world, gap) = (empty(), Gap::new());
     let mut bytes = good.to_vec();
     (case.change)(&mut bytes);
     write(&gap.path("a.tar"), &bytes);

@@ -288,6 +288,29 @@ fn stored(world: &Sandbox) -> usize {
 }
 
 #[test]
+fn interrupted_export_leaves_no_file() {
+    let (world, gap) = (start(Scenario::copy()), Gap::new());
+    gap.plan(&world, |run| run.set("IMAGES", "codecollection"));
+    let blob = Fault::on(SOURCE).path_contains("/artifacts-downloads/");
+    world.inject(blob, ReplacedResponse::Stall);
+    let run = gap.exporting(&world, "a.tar");
+    let child = run.spawn();
+    let started = Instant::now();
+    let is_stalled = || {
+        let requests = world.requests();
+        { requests.iter() }.any(|request| request.path.contains("/artifacts-downloads/"))
+    };
+    while !is_stalled() && started.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(files(&gap), 2, "the plan and the temporary file");
+    signal(&child, "TERM");
+    let ended = run.wait(child, started);
+    ended.expect(4, &["stopped by a signal", "a.tar was not written"]);
+    assert_eq!(files(&gap), 1);
+}
+
+#[test]
 fn image_that_has_moved_since_the_plan_is_refused_and_the_others_are_exported() {
     let (world, gap) = (start(Scenario::copy()), Gap::new());
     gap.plan(&world, |run| run.set("IMAGES", "codecollection"));
