@@ -278,7 +278,12 @@ impl DigestHasher {
 
     /// True if the bytes so far have this digest.
     pub fn is(&self, digest: &Digest) -> bool {
-        Digest::written(self.name, self.context.clone().finish().as_ref()) == *digest
+        self.clone().finish() == *digest
+    }
+
+    /// The digest of the bytes.
+    pub fn finish(self) -> Digest {
+        Digest::written(self.name, self.context.finish().as_ref())
     }
 }
 

@@ -10,7 +10,7 @@ use crate::check::Listed;
 use crate::clients::Clients;
 use crate::config::{Config, TargetId};
 use crate::destination::Destination;
-use crate::discover::{Desired, Exclusions, excluding};
+use crate::discover::{Category, Desired, Exclusions, excluding};
 use crate::event::Event;
 use crate::name::{DestinationTag, Digest, ImageName, Tag};
 use crate::observe::{CHECK_TIMEOUT, Observer, SourceImage, SourceState, TagAge};
@@ -21,7 +21,7 @@ use crate::problem::{Cause, Problem, Side};
 use crate::registry::{RegistryClient, Sources};
 use crate::report::Report;
 use crate::run::Run;
-use crate::wire::SetupError;
+use crate::wire::{Limit, SetupError};
 
 pub use crate::plan::{PlanFile, PlanFileError};
 
@@ -112,7 +112,8 @@ impl Run<'_> {
             chart: file.chart.clone(),
             exclusions: Exclusions::default(),
         };
-        let imported = self.import(&clients, target, plan).await;
+        let supply = clients.registries(self.config);
+        let imported = self.import(&clients, target, plan, supply).await;
         Ok(self.report(&clients, &[imported], listed).await)
     }
 
@@ -128,20 +129,43 @@ impl Run<'_> {
             path.as_str(),
             given.as_str(),
         )?;
-        for PlannedEntry { entry, .. } in planned {
-            let desired = &entry.observed.desired;
-            let is_excluded = !excluding(config, desired).is_empty();
-            let variable = match entry.step {
-                Step::Import(_) if !config.images.contains(&desired.category) => "IMAGES",
-                Step::Import(_) if is_excluded => "EXCLUDE_IMAGES",
-                Step::Import(_) | Step::Nothing | Step::Blocked(_) => continue,
-            };
-            return Err(ApplyError::LeftOut {
-                image: desired.source.to_string(),
-                variable,
-            });
+        leaves_nothing_out(config, planned)
+    }
+}
+
+/// Checks that the settings leave out no image that the plan imports.
+pub(crate) fn leaves_nothing_out(
+    config: &Config,
+    planned: &[PlannedEntry],
+) -> Result<(), ApplyError> {
+    for PlannedEntry { entry, .. } in planned {
+        let desired = &entry.observed.desired;
+        let variable = match entry.step {
+            Step::Import(_) => left_out_by(config, desired),
+            Step::Nothing | Step::Blocked(_) => None,
+        };
+        if let Some(variable) = variable {
+            let image = desired.source.to_string();
+            return Err(ApplyError::LeftOut { image, variable });
         }
-        Ok(())
+    }
+    Ok(())
+}
+
+/// The variable that leaves out an image.
+pub(crate) fn left_out_by(config: &Config, desired: &Desired) -> Option<&'static str> {
+    let is_excluded = !excluding(config, desired).is_empty();
+    // Without EXTRA_IMAGES, which only the plan needs, `all` does not contain the extra images.
+    let is_all = Category::ALL
+        .iter()
+        .all(|category| *category == Category::Extra || config.images.contains(category));
+    let is_chosen = match desired.category {
+        Category::CodeCollection | Category::RunWhenLocal => false,
+        Category::Extra => is_all,
+    } || config.images.contains(&desired.category);
+    match is_chosen {
+        false => Some("IMAGES"),
+        true => is_excluded.then_some("EXCLUDE_IMAGES"),
     }
 }
 
@@ -198,7 +222,8 @@ impl Now<'_> {
         follows: Option<&MovingTag>,
     ) -> Result<Entry, Problem> {
         let source = &planned.observed.desired.source;
-        if let Some(moved) = self.moved_source(source, published, follows).await? {
+        let sources = self.observer.sources;
+        if let Some(moved) = moved_source(sources, source, published, follows).await? {
             return Ok(refuse(planned.clone(), moved));
         }
         let entry = compare(planned.clone(), &self.tags(planned).await?);
@@ -206,35 +231,6 @@ impl Now<'_> {
             Some(moved) => refuse(planned.clone(), moved),
             None => entry,
         })
-    }
-
-    /// The problem if a tag at the source has another digest than in the plan.
-    async fn moved_source(
-        &self,
-        source: &ImageName,
-        published: &SourceImage,
-        follows: Option<&MovingTag>,
-    ) -> Result<Option<Problem>, Problem> {
-        let client = self.observer.sources.client(&source.registry);
-        let SourceImage { tag, digest, .. } = published;
-        let Some(tag) = tag else {
-            let exists = client.exists(&source.repository, digest).await?;
-            return Ok((!exists).then(|| moved(Side::Source, format!("{source}@{digest} is gone"))));
-        };
-        let moving = follows.map(|moving| (&moving.tag, &moving.digest));
-        for (tag, planned) in moving.into_iter().chain([(tag, digest)]) {
-            let now = client.resolve(&source.repository, tag).await?;
-            if now.as_ref() != Some(planned) {
-                return Ok(Some(moved_tag(
-                    Side::Source,
-                    source,
-                    tag,
-                    Some(planned),
-                    &now,
-                )));
-            }
-        }
-        Ok(None)
     }
 
     /// The problem if an image is no longer up to date for the reason that its entry gives. Its own tags were compared.
@@ -333,6 +329,53 @@ impl Now<'_> {
     }
 }
 
+/// The same entry if its source has not moved since the plan was made. Otherwise the image must not be read. The destination
+/// is not contacted.
+pub(crate) async fn check_source(sources: &Sources, planned: PlannedEntry, limit: &Limit) -> Entry {
+    let PlannedEntry { entry, follows } = planned;
+    let (SourceState::Published(published), Step::Import(_)) =
+        (&entry.observed.source, &entry.step)
+    else {
+        return entry;
+    };
+    let source = &entry.observed.desired.source;
+    let moved = moved_source(sources, source, published, follows.as_ref());
+    match limit.guard(moved).await {
+        Err(problem) => unknown(entry, problem),
+        Ok(Some(moved)) => refuse(entry, moved),
+        Ok(None) => entry,
+    }
+}
+
+/// The problem if a tag at the source has another digest than in the plan.
+async fn moved_source(
+    sources: &Sources,
+    source: &ImageName,
+    published: &SourceImage,
+    follows: Option<&MovingTag>,
+) -> Result<Option<Problem>, Problem> {
+    let client = sources.client(&source.registry);
+    let SourceImage { tag, digest, .. } = published;
+    let Some(tag) = tag else {
+        let exists = client.exists(&source.repository, digest).await?;
+        return Ok((!exists).then(|| moved(Side::Source, format!("{source}@{digest} is gone"))));
+    };
+    let moving = follows.map(|moving| (&moving.tag, &moving.digest));
+    for (tag, planned) in moving.into_iter().chain([(tag, digest)]) {
+        let now = client.resolve(&source.repository, tag).await?;
+        if now.as_ref() != Some(planned) {
+            return Ok(Some(moved_tag(
+                Side::Source,
+                source,
+                tag,
+                Some(planned),
+                &now,
+            )));
+        }
+    }
+    Ok(None)
+}
+
 /// Compares the destination with the plan. An image whose tags all have the wanted digest by now needs no import.
 fn compare(mut entry: Entry, now: &BTreeMap<DestinationTag, Option<Digest>>) -> Entry {
     let Some((wanted, is_complete)) = wanted(&entry) else {
@@ -401,7 +444,7 @@ fn moved(side: Side, what: String) -> Problem {
     Problem::new(side, Cause::Moved, what).advise(NEW_PLAN)
 }
 
-fn unknown(mut entry: Entry, problem: Problem) -> Entry {
+pub(crate) fn unknown(mut entry: Entry, problem: Problem) -> Entry {
     entry.verdict = Verdict::Unknown(problem);
     entry.evidence = None;
     entry.step = Step::Nothing;

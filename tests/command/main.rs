@@ -1,5 +1,6 @@
 //! `acr-sync`, the command for people.
 
+mod bundle;
 mod check;
 mod doctor;
 mod documents;

@@ -15,6 +15,7 @@ mod exclusion;
 mod extra;
 mod metric_push;
 mod misplaced;
+mod no_destination;
 mod reader;
 mod registry_login;
 mod registry_name;

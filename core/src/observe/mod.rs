@@ -288,9 +288,7 @@ impl<'a> Observer<'a> {
                 .missing_child(repository, &published.digest, architecture)
                 .await?;
         }
-        state.locked = self
-            .lock(destination, client, repository, &state, published)
-            .await;
+        state.locked = lock(destination, repository, &state, published).await;
         Ok(state)
     }
 
@@ -326,39 +324,6 @@ impl<'a> Observer<'a> {
                 Box::pin(self.plain_repository_tags(client, desired, published, built)).await
             }
         }
-    }
-
-    /// Checks whether a tag that an import would overwrite is locked. This only avoids an import that cannot succeed,
-    /// so a failed lookup must not change the verdict.
-    async fn lock(
-        &self,
-        destination: &Destination,
-        client: &RegistryClient,
-        repository: &Repository,
-        state: &DestinationState,
-        published: &SourceImage,
-    ) -> Option<Problem> {
-        let Destination::Acr(acr) = destination else {
-            return None;
-        };
-        let mut locked = Vec::new();
-        for (tag, _) in state.overwritten(published) {
-            let is_locked = async { Ok(is_locked(client, repository, tag).await) };
-            let is_locked = client.limit().for_image(LOCK).guard(is_locked).await;
-            if is_locked.ok().flatten().unwrap_or(false) {
-                locked.push(DestinationTag {
-                    repository: repository.clone(),
-                    tag: tag.clone(),
-                });
-            }
-        }
-        let facts = locked
-            .iter()
-            .map(|target| format!("{target} must be overwritten, but is locked"));
-        let what = facts.collect::<Vec<_>>().join("; ");
-        let advice = unlock_advice(acr.resource_name(), &locked);
-        let problem = Problem::new(Side::Destination, Cause::Rejected, what).advise(advice);
-        (!locked.is_empty()).then_some(problem)
     }
 
     /// Reads the other tags of the repository, and dates only if no tag has the wanted digest.
@@ -438,6 +403,38 @@ impl<'a> Observer<'a> {
     fn is_plausible(&self, date: DateTime<Utc>) -> bool {
         is_plausible(date, self.started)
     }
+}
+
+/// Checks whether a tag that an import would overwrite is locked. This only avoids an import that cannot succeed,
+/// so a failed lookup must not change the verdict.
+pub(crate) async fn lock(
+    destination: &Destination,
+    repository: &Repository,
+    state: &DestinationState,
+    published: &SourceImage,
+) -> Option<Problem> {
+    let Destination::Acr(acr) = destination else {
+        return None;
+    };
+    let client = acr.client().await.ok()?;
+    let mut locked = Vec::new();
+    for (tag, _) in state.overwritten(published) {
+        let is_locked = async { Ok(is_locked(client, repository, tag).await) };
+        let is_locked = client.limit().for_image(LOCK).guard(is_locked).await;
+        if is_locked.ok().flatten().unwrap_or(false) {
+            locked.push(DestinationTag {
+                repository: repository.clone(),
+                tag: tag.clone(),
+            });
+        }
+    }
+    let facts = locked
+        .iter()
+        .map(|target| format!("{target} must be overwritten, but is locked"));
+    let what = facts.collect::<Vec<_>>().join("; ");
+    let advice = unlock_advice(acr.resource_name(), &locked);
+    let problem = Problem::new(Side::Destination, Cause::Rejected, what).advise(advice);
+    (!locked.is_empty()).then_some(problem)
 }
 
 /// False for the fixed dates of reproducible builds and for dates of wrong clocks. `now` is the start of the run.
