@@ -6,6 +6,7 @@ mod catalog;
 mod catalog_failures;
 mod exclusions;
 mod failures;
+mod fleet;
 mod issues;
 mod machine;
 mod outputs;

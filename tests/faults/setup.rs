@@ -38,6 +38,13 @@ pub const CATALOG_DRIFTED: &str = "rw-generic-codecollection";
 /// It does not have the branch.
 pub const CATALOG_UNPUBLISHED: &str = "azure-c7n-codecollection";
 
+/// The second ACR of [`Setup::TwoRegistries`].
+pub const SECOND_ACR: &str = "secondacr.azurecr.io";
+/// The beginning of the names of its images.
+pub const SECOND: &str = "second/";
+/// [`CURRENT`] in it.
+pub const SECOND_CURRENT: &str = "second/runwhen-contrib-rw-public-codecollection";
+
 /// An ACR gets blobs of up to 16 MiB in one request.
 const LARGE_LAYER: usize = 17 << 20;
 
@@ -64,6 +71,8 @@ pub enum Setup {
     BareChart,
     /// The chart is in a registry.
     ChartInRegistry,
+    /// The five CodeCollections in two ACRs, the second of which is up to date.
+    TwoRegistries,
     /// The six collections of the catalog.
     Catalog,
     /// The five CodeCollections, which are copied.
@@ -80,7 +89,7 @@ pub enum Setup {
 }
 
 impl Setup {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::CodeCollections,
         Self::ShortName,
         Self::AnySubscription,
@@ -91,6 +100,7 @@ impl Setup {
         Self::All,
         Self::BareChart,
         Self::ChartInRegistry,
+        Self::TwoRegistries,
         Self::Catalog,
         Self::Copies,
         Self::CopiesWithoutMounts,
@@ -110,6 +120,10 @@ impl Setup {
             Self::PagedList => Scenario::named("paged"),
             Self::BareChart => Scenario::named("bare-chart"),
             Self::Catalog => Scenario::named("catalog"),
+            Self::TwoRegistries => {
+                let others = [("secondacr", sandbox::AcrContent::UpToDate)];
+                Some(Scenario::up_to_date().with_others(&others))
+            }
             Self::CodeCollections
             | Self::ShortName
             | Self::AnySubscription
@@ -173,6 +187,7 @@ impl Setup {
         match self {
             Self::CodeCollections => run.set("VERIFY_CHILDREN", "true"),
             Self::PlainList | Self::SameChildren | Self::PagedList => run,
+            Self::TwoRegistries => run.set("REGISTRY_NAME", format!("{ACR},{SECOND_ACR}")),
             Self::Catalog => run.set("CODECOLLECTION_SOURCE", "catalog"),
             Self::ShortName => run.set("REGISTRY_NAME", "myacr"),
             Self::AnySubscription => run

@@ -5,6 +5,7 @@ mod codecollections;
 mod concurrent;
 mod endings;
 mod failures;
+mod fleet;
 mod import_failures;
 mod imports;
 mod log;
