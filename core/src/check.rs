@@ -1,5 +1,5 @@
-//! Discovery and observation, interleaved: the CodeCollections are checked while the chart is fetched and rendered, and
-//! the registry's token is fetched at the same time.
+//! Discovery and observation, interleaved: the CodeCollections and the extra images are checked while the chart is fetched
+//! and rendered, and the registry's token is fetched at the same time.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -19,6 +19,9 @@ use crate::wire::Wire;
 
 /// Longest time that the chart's images wait for the list of the catalog.
 const RESERVATION: Duration = Duration::from_secs(10);
+
+/// The most connections that are opened ahead for extra images.
+const MOST_AHEAD: usize = 8;
 
 /// The inputs of a check.
 pub struct Check<'a> {
@@ -82,32 +85,41 @@ impl Check<'_> {
                 sources.prepare(&image);
             }
         }
-        let ((), collections, of_chart) = tokio::join!(
+        if self.config.images.contains(&Category::Extra) {
+            let of_user: Vec<_> = discover::extra_destinations(self.config).collect();
+            // They are read at the same time as the CodeCollections.
+            at_once += of_user.len().min(MOST_AHEAD);
+            likely.extend(of_user);
+        }
+        let ((), collections, of_chart, of_user) = tokio::join!(
             self.destination.prepare(&likely, at_once),
             self.codecollections(&sources, &catalog, &likely),
             self.runwhen_local(&sources, &catalog),
+            self.extra_images(&sources, &catalog),
         );
-        self.joined(collections, of_chart)
+        self.joined([collections, of_chart, of_user])
     }
 
-    fn joined(&self, collections: Part, of_chart: Part) -> Checked {
-        let listed = [collections.listed, of_chart.listed];
-        let listed = listed.into_iter().flatten().collect();
-        let join = |one: Vec<Excluded>, other| one.into_iter().chain(other).collect();
-        let excluded = join(collections.excluded, of_chart.excluded);
-        // The catalog comes before the chart, as in the plan.
-        let mut undiscovered = collections.undiscovered;
-        undiscovered.extend(of_chart.undiscovered);
-        let mut observed = of_chart.observed;
-        observed.extend(collections.observed);
-        Checked {
-            observed,
-            undiscovered,
-            listed: Listed {
-                chart: of_chart.chart,
-                exclusions: discover::exclusions(self.config, excluded, &listed),
-            },
+    /// Joins the parts, which are in the order of the plan.
+    fn joined(&self, parts: impl IntoIterator<Item = Part>) -> Checked {
+        let mut checked = Checked::default();
+        let (mut excluded, mut known) = (Vec::new(), BTreeSet::new());
+        for part in parts {
+            let Part {
+                observed,
+                undiscovered,
+                excluded: of_part,
+                listed,
+                chart,
+            } = part;
+            checked.observed.extend(observed);
+            checked.undiscovered.extend(undiscovered);
+            excluded.extend(of_part);
+            known.extend(listed);
+            checked.listed.chart = checked.listed.chart.or(chart);
         }
+        checked.listed.exclusions = discover::exclusions(self.config, excluded, &known);
+        checked
     }
 
     async fn codecollections(
@@ -175,6 +187,23 @@ impl Check<'_> {
                     ..Part::default()
                 }
             }
+        }
+    }
+
+    async fn extra_images(&self, sources: &Sources, catalog: &Catalog) -> Part {
+        let category = Category::Extra;
+        if !self.config.images.contains(&category) {
+            return Part::default();
+        }
+        let owners = self.owners(catalog).await;
+        let (desired, undiscovered, excluded) =
+            discover::extra_images(self.config, &owners, self.started);
+        Part {
+            observed: self.observe(sources, catalog, desired).await,
+            undiscovered,
+            excluded,
+            listed: Some(category),
+            chart: None,
         }
     }
 

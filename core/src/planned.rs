@@ -6,11 +6,11 @@ use futures_util::future::{join_all, try_join_all};
 
 use crate::check::Listed;
 use crate::clients::Clients;
-use crate::config::Config;
+use crate::config::{Config, HighestTag};
 use crate::discover::{Exclusions, excluding};
 use crate::event::Event;
 use crate::name::{DestinationTag, Digest, ImageName, Tag};
-use crate::observe::{CHECK_TIMEOUT, SourceImage, SourceState};
+use crate::observe::{CHECK_TIMEOUT, SourceImage, SourceState, choose};
 use crate::plan::{
     Entry, Evidence, MovingTag, Plan, PlanInfo, PlannedEntry, Step, Verdict, planned_tags,
 };
@@ -112,7 +112,7 @@ impl Run<'_> {
             let desired = &entry.observed.desired;
             let is_excluded = !excluding(config, desired).is_empty();
             let variable = match entry.step {
-                Step::Import(_) if !config.images.contains(&desired.category) => "IMAGES",
+                Step::Import(_) if config.leaves_out(desired.category) => "IMAGES",
                 Step::Import(_) if is_excluded => "EXCLUDE_IMAGES",
                 Step::Import(_) | Step::Nothing | Step::Blocked(_) => continue,
             };
@@ -152,7 +152,11 @@ struct Now<'a> {
 impl Now<'_> {
     /// The same entry if nothing has moved since the plan was made. Otherwise it is not imported.
     async fn check(&self, planned: PlannedEntry) -> Entry {
-        let PlannedEntry { entry, follows } = planned;
+        let PlannedEntry {
+            entry,
+            follows,
+            rule,
+        } = planned;
         let SourceState::Published(published) = &entry.observed.source else {
             return entry;
         };
@@ -168,6 +172,10 @@ impl Now<'_> {
             let moved = self
                 .moved_source(source, published, follows.as_ref())
                 .await?;
+            let moved = match (moved, &rule) {
+                (None, Some(rule)) => self.other_choice(source, published, rule).await?,
+                (moved, _) => moved,
+            };
             Ok((moved, self.tags(&entry).await?))
         });
         match state.await {
@@ -204,6 +212,25 @@ impl Now<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// The problem if the rule chooses another tag than in the plan.
+    async fn other_choice(
+        &self,
+        source: &ImageName,
+        published: &SourceImage,
+        rule: &HighestTag,
+    ) -> Result<Option<Problem>, Problem> {
+        let client = self.sources.client(&source.registry);
+        let now = match choose(&client, source, rule).await? {
+            Ok(choice) if Some(&choice.tag) == published.tag.as_ref() => return Ok(None),
+            Ok(choice) => choice.tag.to_string(),
+            Err(absence) => absence.reason,
+        };
+        let planned = published.tag.as_ref().map_or("–", Tag::as_str);
+        let what =
+            format!("the highest {rule} of {source} was {planned} in the plan, and is now: {now}");
+        Ok(Some(moved(Side::Source, what)))
     }
 
     /// The digests of the tags that the import would set.

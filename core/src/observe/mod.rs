@@ -3,6 +3,7 @@
 //! All images are checked concurrently, each from its source to the destination, so a run takes as long as the
 //! longest chain of round trips. A failed read is data of its image.
 
+mod highest_tag;
 mod observed;
 mod passed_over;
 mod plain_tags;
@@ -17,21 +18,23 @@ use futures_util::future::{Either, join_all, select};
 
 use crate::azure::{is_locked, newest_tags, unlock_advice};
 use crate::catalog::{Catalog, Resolution};
-use crate::config::Config;
+use crate::config::{Config, TagRule};
 use crate::destination::Destination;
 use crate::discover::catalog::CatalogImage;
 use crate::discover::chart_images::LATEST;
 use crate::discover::codecollections::StableTag;
-use crate::discover::{Absence, Desired, TagSelector};
+use crate::discover::{Absence, Category, Desired, TagSelector};
 use crate::name::{DestinationTag, Digest, ImageName, Repository, Tag, full_name};
 use crate::problem::{Cause, Problem, Side};
 use crate::registry::{RegistryClient, Sources};
 
+pub(crate) use highest_tag::choose;
 pub use observed::{
     DestinationState, Follows, Observed, RepositoryTags, SameContent, SourceImage, SourceState,
     TagAge, Uploads,
 };
 pub use passed_over::{PassedOver, PassedReason, PassedTag};
+use stable_tag::Purpose;
 use uploads::History;
 
 /// Longest time to check one image, from its source to the destination; at most half of the run's deadline.
@@ -76,12 +79,16 @@ impl Observer<'_> {
     async fn source_and_history(&self, desired: &mut Desired) -> (SourceState, History) {
         let mut history = History::default();
         let source = match &desired.wanted {
-            TagSelector::StableTag => {
-                let found = Box::pin(self.stable_tag(&desired.source)).await;
+            TagSelector::StableTag | TagSelector::Rule(TagRule::Follow(_)) => {
+                let found = Box::pin(self.stable_tag(desired)).await;
                 found.map(|(source, uploads)| {
                     history = uploads;
                     source
                 })
+            }
+            TagSelector::Rule(TagRule::Highest(rule)) => {
+                let client = self.sources.client(&desired.source.registry);
+                Box::pin(highest_tag::highest_tag(&client, &desired.source, rule)).await
             }
             TagSelector::Catalog(entry) => match Box::pin(self.catalog.resolve(entry)).await {
                 Ok(Resolution::Image(image)) => {
@@ -126,13 +133,29 @@ impl Observer<'_> {
         }
     }
 
-    async fn stable_tag(&self, source: &ImageName) -> Result<(SourceState, History), Problem> {
+    async fn stable_tag(&self, desired: &Desired) -> Result<(SourceState, History), Problem> {
+        let Desired { source, wanted, .. } = desired;
         let client = self.sources.client(&source.registry);
-        let rule = StableTag::new(&self.config.git_ref);
         let architecture = &self.config.architecture;
+        let (rule, purpose) = match wanted {
+            TagSelector::Rule(TagRule::Follow(tag)) => {
+                (StableTag::following(tag), Purpose::ExtraImage)
+            }
+            TagSelector::StableTag
+            | TagSelector::Rule(TagRule::Highest(_))
+            | TagSelector::Catalog(_)
+            | TagSelector::Image { .. } => (
+                StableTag::new(&self.config.git_ref),
+                Purpose::CodeCollection,
+            ),
+        };
+        let repository = &source.repository;
         let (found, history) =
-            stable_tag::stable_tag(&client, &source.repository, &rule, architecture).await?;
-        Ok((self.with_alias(found, &rule), history))
+            stable_tag::stable_tag(&client, repository, &rule, architecture, purpose).await?;
+        Ok(match purpose {
+            Purpose::CodeCollection => (self.with_alias(found, &rule), history),
+            Purpose::ExtraImage => (found, history),
+        })
     }
 
     /// Reads the image that the catalog names at its source. It is requested by its digest if the catalog knows that.
@@ -154,7 +177,7 @@ impl Observer<'_> {
         }))
     }
 
-    /// Reads the image that a chart names at its source.
+    /// Reads the image that a chart or the user names at its source.
     async fn chart_image(
         &self,
         desired: &Desired,
@@ -162,13 +185,24 @@ impl Observer<'_> {
         digest: Option<&Digest>,
         target: &Tag,
     ) -> Result<SourceState, Problem> {
-        let Desired { source, wanted, .. } = desired;
+        let Desired {
+            category,
+            source,
+            wanted,
+            ..
+        } = desired;
         if let Some(digest) = self.digest(source, tag, digest).await? {
             return Ok(published(tag, target, digest, None));
         }
         Ok(SourceState::NotPublished(Absence {
             reason: format!("No {wanted} found in {source}"),
-            advice: "correct the image in CHART_SET or CHART_VALUES, or choose another chart with CHART_VERSION".to_owned(),
+            advice: match category {
+                Category::Extra => "correct the image in EXTRA_IMAGES, or the chart in EXTRA_CHARTS",
+                Category::CodeCollection | Category::RunWhenLocal => {
+                    "correct the image in CHART_SET or CHART_VALUES, or choose another chart with CHART_VERSION"
+                }
+            }
+            .to_owned(),
         }))
     }
 
@@ -229,7 +263,7 @@ impl Observer<'_> {
             repository_tags: None,
         };
         match (&desired.wanted, state.has(published)) {
-            (TagSelector::Image { .. }, false) => {
+            (TagSelector::Image { .. } | TagSelector::Rule(_), false) => {
                 let tags = match self.destination {
                     Destination::Acr(_) => {
                         self.repository_tags(source, client, desired, published)
