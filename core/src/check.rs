@@ -1,19 +1,24 @@
 //! Discovery and observation, interleaved: the CodeCollections and the extra images are checked while the chart is fetched
 //! and rendered, and the registry's token is fetched at the same time.
+//!
+//! Each list and each source is a future that all targets share: the first one that needs it sends its requests.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt as _;
+use futures_util::future::{LocalBoxFuture, Shared, join_all};
 
 use crate::catalog::Catalog;
 use crate::chart;
-use crate::config::{CodeCollectionSource, Config};
+use crate::config::{CodeCollectionSource, Config, TargetId};
 use crate::destination::Destination;
 use crate::discover::{self, Category, Desired, Excluded, Exclusions, Owner, Undiscovered};
 use crate::event::{Event, OnEvent};
 use crate::name::Repository;
-use crate::observe::{Observed, Observer};
+use crate::observe::{AtSource, Observed, Observer};
 use crate::registry::Sources;
 use crate::wire::Wire;
 
@@ -27,12 +32,13 @@ const MOST_AHEAD: usize = 8;
 pub struct Check<'a> {
     pub config: &'a Config,
     pub wire: &'a Wire,
-    pub destination: &'a Destination,
+    /// In the order of the targets.
+    pub destinations: &'a [Arc<Destination>],
     pub started: DateTime<Utc>,
     pub on_event: OnEvent<'a>,
 }
 
-/// The result of a check.
+/// The result of a check for one target.
 #[derive(Default)]
 pub struct Checked {
     pub observed: Vec<Observed>,
@@ -41,17 +47,20 @@ pub struct Checked {
 }
 
 /// Where the images come from, and which are left out.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Listed {
     /// Name and version of the chart, if one was rendered.
     pub chart: Option<String>,
     pub exclusions: Exclusions,
 }
 
-/// The images of one category.
+/// The images of one category, which is listed once for all targets.
 #[derive(Default)]
-struct Part {
-    observed: Vec<Observed>,
+struct List<'a> {
+    /// Each is read at its source once, when the first target needs it.
+    images: Vec<Shared<LocalBoxFuture<'a, Arc<AtSource<'a>>>>>,
+    /// Destinations whose tokens are not requested yet.
+    unprepared: BTreeSet<Repository>,
     undiscovered: Vec<Undiscovered>,
     excluded: Vec<Excluded>,
     /// None if the list of images is not known.
@@ -60,11 +69,21 @@ struct Part {
 }
 
 impl Check<'_> {
-    /// Discovers and observes all images.
-    pub async fn run(&self) -> Checked {
+    /// Discovers the images and reads the sources once, and checks all targets concurrently. Each target continues with `then`
+    /// when its own check ends, so that a slow registry does not delay the others.
+    pub async fn run<T, F: Future<Output = T>>(
+        &self,
+        then: impl Fn(TargetId, Checked) -> F,
+    ) -> Vec<T> {
         (self.on_event)(Event::Listing(self.config.images.len()));
         let sources = Sources::new(self.wire, self.config.source_logins.clone());
         let catalog = Catalog::new(self.config, self.wire);
+        let observer = Observer {
+            config: self.config,
+            sources: &sources,
+            catalog: &catalog,
+            started: self.started,
+        };
         let mut likely = BTreeSet::new();
         if self.config.images.contains(&Category::CodeCollection) {
             likely.extend(discover::wanted_codecollections(self.config));
@@ -91,51 +110,88 @@ impl Check<'_> {
             at_once += of_user.len().min(MOST_AHEAD);
             likely.extend(of_user);
         }
-        let ((), collections, of_chart, of_user) = tokio::join!(
-            self.destination.prepare(&likely, at_once),
-            self.codecollections(&sources, &catalog, &likely),
-            self.runwhen_local(&sources, &catalog),
-            self.extra_images(&sources, &catalog),
-        );
-        self.joined([collections, of_chart, of_user])
+        // In the order of the plan.
+        let lists = [
+            self.codecollections(&observer, &likely).boxed_local(),
+            self.runwhen_local(&observer).boxed_local(),
+            self.extra_images(&observer).boxed_local(),
+        ];
+        let lists = lists.map(|list| list.map(Arc::new).boxed_local().shared());
+        let ids = TargetId::all(self.destinations.len());
+        let targets = ids.zip(self.destinations).map(|(target, destination)| {
+            let lists = lists.clone();
+            let (observer, likely, then) = (&observer, &likely, &then);
+            async move {
+                let check = |list| self.target(target, destination, observer, list);
+                let ((), checked) = tokio::join!(
+                    destination.prepare(likely, at_once),
+                    join_all(lists.map(check)),
+                );
+                then(target, self.joined(checked)).await
+            }
+        });
+        join_all(targets).await
     }
 
-    /// Joins the parts, which are in the order of the plan.
-    fn joined(&self, parts: impl IntoIterator<Item = Part>) -> Checked {
+    /// The images of a list at one target.
+    async fn target<'a, L>(
+        &self,
+        target: TargetId,
+        destination: &Destination,
+        observer: &Observer<'_>,
+        list: L,
+    ) -> (Arc<List<'a>>, Vec<Observed>)
+    where
+        L: Future<Output = Arc<List<'a>>>,
+    {
+        let list = list.await;
+        let prepare = async {
+            if !list.unprepared.is_empty() {
+                destination.prepare(&list.unprepared, 0).await;
+            }
+        };
+        let images = list.images.iter().map(|image| async {
+            let image = image.clone().await;
+            let observed = observer.observe(&image, destination).await;
+            (self.on_event)(Event::Checked(target, &observed));
+            observed
+        });
+        let ((), observed) = tokio::join!(prepare, join_all(images));
+        (list, observed)
+    }
+
+    /// Joins the lists, which are in the order of the plan.
+    fn joined(&self, lists: Vec<(Arc<List<'_>>, Vec<Observed>)>) -> Checked {
         let mut checked = Checked::default();
         let (mut excluded, mut known) = (Vec::new(), BTreeSet::new());
-        for part in parts {
-            let Part {
-                observed,
-                undiscovered,
-                excluded: of_part,
-                listed,
-                chart,
-            } = part;
+        for (list, observed) in lists {
             checked.observed.extend(observed);
-            checked.undiscovered.extend(undiscovered);
-            excluded.extend(of_part);
-            known.extend(listed);
-            checked.listed.chart = checked.listed.chart.or(chart);
+            checked
+                .undiscovered
+                .extend(list.undiscovered.iter().cloned());
+            excluded.extend(list.excluded.iter().cloned());
+            known.extend(list.listed);
+            if let Some(chart) = &list.chart {
+                checked.listed.chart = Some(chart.clone());
+            }
         }
         checked.listed.exclusions = discover::exclusions(self.config, excluded, &known);
         checked
     }
 
-    async fn codecollections(
+    async fn codecollections<'a>(
         &self,
-        sources: &Sources,
-        catalog: &Catalog,
+        observer: &'a Observer<'a>,
         prepared: &BTreeSet<Repository>,
-    ) -> Part {
+    ) -> List<'a> {
         let category = Category::CodeCollection;
         if !self.config.images.contains(&category) {
-            return Part::default();
+            return List::default();
         }
         let mut listed = Some(category);
         let (desired, undiscovered) = match self.config.codecollection_source {
             CodeCollectionSource::Tags => (discover::codecollections(self.config), Vec::new()),
-            CodeCollectionSource::Catalog => match catalog.list().await {
+            CodeCollectionSource::Catalog => match observer.catalog.list().await {
                 Ok(listing) => discover::chosen_collections(self.config, listing),
                 Err(problem) => {
                     let catalog = discover::undiscovered_catalog(self.config, problem);
@@ -146,13 +202,9 @@ impl Check<'_> {
         };
         let (desired, excluded) = discover::without_excluded(self.config, desired);
         let destinations = desired.iter().map(|desired| desired.destination.clone());
-        let others = destinations.filter(|one| !prepared.contains(one)).collect();
-        let ((), observed) = tokio::join!(
-            self.destination.prepare(&others, 0),
-            self.observe(sources, catalog, desired),
-        );
-        Part {
-            observed,
+        List {
+            unprepared: destinations.filter(|one| !prepared.contains(one)).collect(),
+            images: self.images(observer, desired),
             undiscovered,
             excluded,
             listed,
@@ -160,20 +212,21 @@ impl Check<'_> {
         }
     }
 
-    async fn runwhen_local(&self, sources: &Sources, catalog: &Catalog) -> Part {
+    async fn runwhen_local<'a>(&self, observer: &'a Observer<'a>) -> List<'a> {
         if !self.config.images.contains(&Category::RunWhenLocal) {
-            return Part::default();
+            return List::default();
         }
         let (rendered, owners) = tokio::join!(
-            chart::render(self.config, self.wire, sources),
-            self.owners(catalog)
+            chart::render(self.config, self.wire, observer.sources),
+            self.owners(observer.catalog)
         );
         match rendered {
             Ok(rendered) => {
                 let (desired, undiscovered, excluded) =
                     discover::runwhen_local(self.config, &rendered.images, &owners, self.started);
-                Part {
-                    observed: self.observe(sources, catalog, desired).await,
+                List {
+                    images: self.images(observer, desired),
+                    unprepared: BTreeSet::new(),
                     undiscovered,
                     excluded,
                     listed: Some(Category::RunWhenLocal),
@@ -182,24 +235,25 @@ impl Check<'_> {
             }
             Err(problem) => {
                 (self.on_event)(Event::Listed(0));
-                Part {
+                List {
                     undiscovered: vec![discover::undiscovered_chart(self.config, problem)],
-                    ..Part::default()
+                    ..List::default()
                 }
             }
         }
     }
 
-    async fn extra_images(&self, sources: &Sources, catalog: &Catalog) -> Part {
+    async fn extra_images<'a>(&self, observer: &'a Observer<'a>) -> List<'a> {
         let category = Category::Extra;
         if !self.config.images.contains(&category) {
-            return Part::default();
+            return List::default();
         }
-        let owners = self.owners(catalog).await;
+        let owners = self.owners(observer.catalog).await;
         let (desired, undiscovered, excluded) =
             discover::extra_images(self.config, &owners, self.started);
-        Part {
-            observed: self.observe(sources, catalog, desired).await,
+        List {
+            images: self.images(observer, desired),
+            unprepared: BTreeSet::new(),
             undiscovered,
             excluded,
             listed: Some(category),
@@ -225,21 +279,16 @@ impl Check<'_> {
         discover::owners(self.config, listing)
     }
 
-    async fn observe(
+    fn images<'a>(
         &self,
-        sources: &Sources,
-        catalog: &Catalog,
+        observer: &'a Observer<'a>,
         desired: Vec<Desired>,
-    ) -> Vec<Observed> {
-        (self.on_event)(Event::Listed(desired.len()));
-        let observer = Observer {
-            config: self.config,
-            sources,
-            catalog,
-            destination: self.destination,
-            started: self.started,
-        };
-        let seen = |observed: &Observed| (self.on_event)(Event::Checked(observed));
-        observer.observe(desired, &seen).await
+    ) -> Vec<Shared<LocalBoxFuture<'a, Arc<AtSource<'a>>>>> {
+        (self.on_event)(Event::Listed(desired.len() * self.destinations.len()));
+        let images = desired.into_iter().map(|desired| {
+            let image = observer.at_source(desired).map(Arc::new);
+            image.boxed_local().shared()
+        });
+        images.collect()
     }
 }

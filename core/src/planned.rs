@@ -6,7 +6,7 @@ use futures_util::future::{join_all, try_join_all};
 
 use crate::check::Listed;
 use crate::clients::Clients;
-use crate::config::{Config, HighestTag};
+use crate::config::{Config, HighestTag, TargetId};
 use crate::discover::{Exclusions, excluding};
 use crate::event::Event;
 use crate::name::{DestinationTag, Digest, ImageName, Tag};
@@ -48,13 +48,18 @@ pub enum ApplyError {
 }
 
 /// The plan of a check, to be reviewed and applied later.
+///
+/// `config` refuses `plan` with several registries, so the report has one.
 pub fn file(config: &Config, plan: &Plan, report: &Report) -> PlanFile {
+    let registry = report.registries.first();
     let info = PlanInfo {
         created_by: format!("{} {}", report.program, env!("CARGO_PKG_VERSION")),
         created: report.started,
         // Without its login server, a registry is named as the user does.
-        registry: Some(report.registry.clone()).filter(|name| name.contains(['.', ':'])),
-        repository_path: config.target.repository_path.clone(),
+        registry: registry
+            .map(|registry| registry.server.clone())
+            .filter(|name| name.contains(['.', ':'])),
+        repository_path: config.repository_path.clone(),
         platform: config.architecture.to_string(),
         chart: report.chart.clone(),
     };
@@ -73,7 +78,8 @@ impl Run<'_> {
             .ok_or(ApplyError::UnknownRegistry)?;
         self.agrees_with(file)?;
         let clients = Clients::new(self.config, &self.limit)?;
-        let destination = clients.destination.client().await;
+        let target = TargetId::default();
+        let destination = clients.destinations[target.0].client().await;
         if let Ok(client) = destination {
             let given = client.registry().as_str();
             same("registry", "REGISTRY_NAME", registry, given)?;
@@ -95,7 +101,8 @@ impl Run<'_> {
             chart: file.chart.clone(),
             exclusions: Exclusions::default(),
         };
-        Ok(self.import(&clients, &plan, listed).await)
+        let imported = self.import(&clients, target, plan).await;
+        Ok(self.report(&clients, &[imported], listed).await)
     }
 
     /// Checks that the settings do not contradict the plan, which would be applied nevertheless.
@@ -105,7 +112,7 @@ impl Run<'_> {
         same("platform", "IMAGE_ARCHITECTURE", &file.platform, &platform)?;
         let (planned, given) = (
             file.repository_path.as_str(),
-            config.target.repository_path.as_str(),
+            config.repository_path.as_str(),
         );
         same("path", "REGISTRY_REPOSITORY_PATH", planned, given)?;
         for PlannedEntry { entry, .. } in file.entries() {

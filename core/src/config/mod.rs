@@ -25,6 +25,7 @@ mod secrets;
 mod setting;
 mod suggestion;
 mod tag_rule;
+mod targets;
 mod values;
 mod variables;
 mod yaml_entries;
@@ -48,6 +49,7 @@ pub use registry_name::RegistryName;
 pub use setting::{Unset, Variable};
 pub use suggestion::Mistyped;
 pub use tag_rule::{HighestTag, TagPattern, TagRule};
+pub use targets::{Target, TargetId};
 pub use variables::VARIABLES;
 
 pub use crate::azure::Login;
@@ -152,24 +154,19 @@ pub enum Color {
     Refused,
 }
 
-/// A registry that the images are imported to.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// The registry, as the user names it.
-    pub registry: RegistryName,
-    /// The path under which the images are stored in it.
-    pub repository_path: Repository,
-    /// The subscription of the registry; detected if it is not given.
-    pub subscription: Option<String>,
-}
-
 /// A complete, valid configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The executable that runs.
     pub program: Program,
-    /// The destination of the images.
-    pub target: Target,
+    /// The destinations of the images: at least one, in the order of `REGISTRY_NAME`.
+    pub targets: Vec<Target>,
+    /// The kind of all destinations.
+    pub registry_type: RegistryType,
+    /// The path under which the images are stored in each destination.
+    pub repository_path: Repository,
+    /// The subscription of the registries; detected if it is not given.
+    pub subscription: Option<String>,
     /// Whether to import.
     pub sync_images: bool,
     /// How images are synced.
@@ -202,8 +199,6 @@ pub struct Config {
     pub use_date_tag: bool,
     /// The logins of the registries that images come from.
     pub source_logins: SourceLogins,
-    /// The login of the destination.
-    pub login: TargetLogin,
     /// The folder of reports and artifacts; `None` if they are not written.
     pub output_dir: Option<PathBuf>,
     /// The folder of the artifact that the original wrote to its working folder.
@@ -315,13 +310,13 @@ impl Config {
             .filter_map(render)
             .filter(|(_, value)| !value.is_empty());
         variables
-            .chain([("credentials", self.login.origin().to_owned())])
+            .chain([("credentials", targets::origins(&self.targets))])
             .collect()
     }
 
     /// A setting of Azure for the report; empty if the registry is not in Azure.
     fn of_azure(&self, value: &str) -> String {
-        match self.target.registry.kind() {
+        match self.registry_type {
             RegistryType::Acr => value.to_owned(),
             RegistryType::Oci => String::new(),
         }
@@ -371,26 +366,6 @@ impl Reader<'_> {
         }
     }
 
-    fn registry_name(&mut self) -> Option<RegistryName> {
-        let text = self.read(&variables::REGISTRY_NAME);
-        let parsed = match self.read(&variables::REGISTRY_TYPE)? {
-            RegistryType::Acr => RegistryName::parse(&text?),
-            RegistryType::Oci => RegistryName::parse_host(&text?),
-        };
-        let text = self.inputs.get(&variables::REGISTRY_NAME);
-        parsed
-            .map_err(|reason| self.mistake(&variables::REGISTRY_NAME, text.as_deref(), reason))
-            .ok()
-    }
-
-    fn target(&mut self) -> Option<Target> {
-        build!(Target {
-            registry: self.registry_name(),
-            repository_path: self.read(&variables::REGISTRY_REPOSITORY_PATH),
-            subscription: Some(self.read(&variables::AZURE_RESOURCE_SUBSCRIPTION_ID)),
-        })
-    }
-
     /// Only Azure can import.
     fn sync_method(&mut self, is_azure: bool) -> Option<SyncMethod> {
         let variable = &variables::SYNC_METHOD;
@@ -406,19 +381,14 @@ impl Reader<'_> {
     }
 
     fn config(&mut self) -> Option<Config> {
-        let destination = self.target();
-        let name = destination.as_ref().map(|target| &target.registry);
-        let is_azure = name.is_none_or(|name| name.kind() == RegistryType::Acr);
-        let found_login = match name.filter(|_| !is_azure) {
-            Some(name) => self.registry_login(name),
-            None => self.login().map(TargetLogin::Azure),
-        };
+        let kind = self.read(&variables::REGISTRY_TYPE);
+        let is_azure = kind != Some(RegistryType::Oci);
+        let destinations = self.targets();
         let given_cloud = self.read(&variables::AZURE_CLOUD);
-        let cloud = destination
-            .as_ref()
-            .and_then(|target| target.registry.cloud())
+        let known = destinations.as_deref().unwrap_or_default();
+        let cloud = targets::cloud(known)
             .or(given_cloud)
-            .or(found_login.as_ref().and_then(|login| login.azure()?.cloud));
+            .or_else(|| known.first()?.login.azure()?.cloud);
         let source = self.codecollection_source();
         let extra = self.extra_images();
         let logins = self.source_logins();
@@ -430,7 +400,10 @@ impl Reader<'_> {
         let temp = self.read(&variables::CODEBUNDLE_TEMP_DIR);
         build!(Config {
             program: Some(self.program),
-            target: destination,
+            targets: destinations,
+            registry_type: kind,
+            repository_path: self.read(&variables::REGISTRY_REPOSITORY_PATH),
+            subscription: Some(self.read(&variables::AZURE_RESOURCE_SUBSCRIPTION_ID)),
             sync_images: self.read(&variables::SYNC_IMAGES),
             sync_method: self.sync_method(is_azure),
             copy_referrers: self.read(&variables::COPY_REFERRERS),
@@ -447,7 +420,6 @@ impl Reader<'_> {
             verify_children: self.read(&variables::VERIFY_CHILDREN),
             use_date_tag: self.read(&variables::USE_DATE_TAG),
             source_logins: logins,
-            login: found_login,
             temp_dir: Some(temp.or_else(|| output.clone())),
             output_dir: Some(output),
             metrics_file: Some(self.read(&variables::METRICS_FILE)),

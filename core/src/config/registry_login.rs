@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::reader::Reader;
 use super::{RegistryName, variables};
@@ -13,7 +14,7 @@ use crate::registry::{Account, RegistryCredentials, SourceLogins};
 #[derive(Clone, Debug)]
 pub enum TargetLogin {
     /// An identity of Entra, for an Azure Container Registry.
-    Azure(Login),
+    Azure(Arc<Login>),
     /// For any other registry; without credentials, requests are anonymous.
     Registry {
         credentials: Option<RegistryCredentials>,

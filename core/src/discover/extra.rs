@@ -55,7 +55,7 @@ fn desired(config: &Config, image: &ExtraImage, started: DateTime<Utc>) -> Desir
     reason = "`Config` limits the path and the destination so that both together are a repository"
 )]
 fn destination(config: &Config, image: &ExtraImage) -> Repository {
-    let path = &config.target.repository_path;
+    let path = &config.repository_path;
     path.join(image.destination.as_str())
         .expect("a path below a path is a repository")
 }

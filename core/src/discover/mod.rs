@@ -253,7 +253,7 @@ pub fn likely_destinations(config: &Config) -> Vec<Repository> {
         .filter(|source| exclusion::matching(config, source, None).is_empty())
         .filter_map(|source| {
             let name = source.repository.last_segment();
-            config.target.repository_path.join(name).ok()
+            config.repository_path.join(name).ok()
         })
         .collect()
 }
@@ -294,7 +294,7 @@ pub fn runwhen_local(
     let mut undiscovered: Vec<_> = others.into_iter().map(unreadable).collect();
     for image in images {
         let name = image.source.repository.last_segment();
-        match config.target.repository_path.join(name) {
+        match config.repository_path.join(name) {
             Ok(destination) => {
                 all.push(at_destination(config, image, destination, started));
             }
@@ -405,7 +405,7 @@ fn made_of(text: &str) -> Tag {
     reason = "`Config` limits the path so that one more segment fits, and `Slug` limits the segment"
 )]
 fn destination(config: &Config, name: &str) -> Repository {
-    let path = &config.target.repository_path;
+    let path = &config.repository_path;
     path.join(name)
         .expect("a path with one more segment is a repository")
 }

@@ -35,6 +35,14 @@ pub struct Context<'a> {
     pub given: Given<'a>,
 }
 
+/// The explanations of the images of one registry.
+#[derive(Clone, Debug)]
+pub struct Chapter {
+    /// The registry's login server.
+    pub registry: String,
+    pub images: Vec<Explanation>,
+}
+
 /// The explanation of one image.
 #[derive(Clone, Debug, Serialize)]
 pub struct Explanation {
@@ -88,8 +96,8 @@ pub struct Use {
 /// The result of `explain`.
 #[derive(Clone, Debug)]
 pub enum Explained {
-    /// The images that the name means, or all of them.
-    Images(Vec<Explanation>),
+    /// The images that the name means, or all of them. A registry without such an image is left out.
+    Images(Vec<Chapter>),
     /// There is no such image.
     NoSuchImage {
         name: String,

@@ -1,10 +1,14 @@
 //! A run that explains images: a check, and for a named image the requests that a check does not need.
 
-use super::{Entry, Run};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Entry, Plan, Run};
 use crate::background::BackgroundReader;
-use crate::clients::Clients;
+use crate::clients::{Clients, login_server};
+use crate::destination::Destination;
 use crate::discover::Category;
-use crate::explain::{self, Context, Explained, Given};
+use crate::explain::{self, Chapter, Context, Explained, Given};
 use crate::wire::SetupError;
 
 impl Run<'_> {
@@ -14,48 +18,86 @@ impl Run<'_> {
     /// If no connection can be set up at all.
     pub async fn explain(&self, name: Option<&str>) -> Result<Explained, SetupError> {
         let clients = Clients::new(self.config, &self.limit)?;
-        let (plan, listed) = self.plan(&clients, &self.limit, self.on_event).await;
-        let registry = clients.login_server(self.config).await;
+        let planned = self.each(&clients, &self.limit, self.on_event, async |_, plan| plan);
+        let (plans, listed) = planned.await;
+        let mut registries = Vec::new();
+        for (_, target, destination) in clients.targets(self.config) {
+            registries.push(login_server(target, destination).await);
+        }
+        let Some(name) = name else {
+            let plans = registries.iter().zip(&plans);
+            let chapter = |(registry, plan): (&String, &Plan)| Chapter {
+                registry: registry.clone(),
+                images: explain::briefly(plan, &self.context(registry)),
+            };
+            return Ok(Explained::Images(plans.map(chapter).collect()));
+        };
+        let mut found = Vec::new();
+        for ((registry, plan), destination) in
+            registries.iter().zip(&plans).zip(&clients.destinations)
+        {
+            let entries = explain::matching(plan, registry, name);
+            if !entries.is_empty() {
+                found.push((registry, entries, destination));
+            }
+        }
+        if let (true, Some(plan)) = (found.is_empty(), plans.first()) {
+            let registry = registries.first().map_or("", String::as_str);
+            let exclusions = &listed.exclusions;
+            return Ok(explain::no_such_image(plan, exclusions, registry, name));
+        }
+        Ok(Explained::Images(self.chapters(&clients, found).await))
+    }
+
+    /// The images of each registry in full. Chart and sources are read once for all registries.
+    async fn chapters(
+        &self,
+        clients: &Clients,
+        found: Vec<(&String, Vec<&Entry>, &Arc<Destination>)>,
+    ) -> Vec<Chapter> {
+        let reader = BackgroundReader {
+            config: self.config,
+            wire: &clients.wire,
+            started: self.started,
+        };
+        let is_of_chart = |entry: &Entry| entry.observed.desired.category == Category::RunWhenLocal;
+        let mut entries = found.iter().flat_map(|(_, entries, _)| entries);
+        let content = match entries.any(|entry| is_of_chart(entry)) {
+            true => Some(reader.chart().await),
+            false => None,
+        };
+        let mut sources = BTreeMap::new();
+        let mut chapters = Vec::new();
+        for (registry, entries, destination) in found {
+            let mut images = Vec::new();
+            for entry in entries {
+                let desired = &entry.observed.desired;
+                let key = (desired.source.clone(), desired.wanted.clone());
+                if !sources.contains_key(&key) {
+                    sources.insert(key.clone(), reader.of_source(&entry.observed).await);
+                }
+                let source = sources.get(&key).cloned().unwrap_or_default();
+                let background = reader.of_image(&entry.observed, source, destination).await;
+                let content = content.as_ref().filter(|_| is_of_chart(entry));
+                let context = self.context(registry);
+                images.push(explain::in_full(entry, &background, content, &context));
+            }
+            let registry = registry.clone();
+            chapters.push(Chapter { registry, images });
+        }
+        chapters
+    }
+
+    fn context<'a>(&'a self, registry: &'a str) -> Context<'a> {
         let chart = &self.config.chart;
-        let context = Context {
-            registry: &registry,
+        Context {
+            registry,
             platform: &self.config.architecture,
             now: self.started,
             given: Given {
                 set: chart.set.tree(),
                 all: chart.values.tree(),
             },
-        };
-        let Some(name) = name else {
-            return Ok(Explained::Images(explain::briefly(&plan, &context)));
-        };
-        let entries = explain::matching(&plan, &registry, name);
-        if entries.is_empty() {
-            return Ok(explain::no_such_image(
-                &plan,
-                &listed.exclusions,
-                &registry,
-                name,
-            ));
         }
-        let reader = BackgroundReader {
-            config: self.config,
-            wire: &clients.wire,
-            destination: &clients.destination,
-            started: self.started,
-        };
-        let is_of_chart =
-            |entry: &&Entry| entry.observed.desired.category == Category::RunWhenLocal;
-        let content = match entries.iter().any(&is_of_chart) {
-            true => Some(reader.chart().await),
-            false => None,
-        };
-        let mut explanations = Vec::new();
-        for entry in entries {
-            let background = reader.of_image(&entry.observed).await;
-            let content = content.as_ref().filter(|_| is_of_chart(&entry));
-            explanations.push(explain::in_full(entry, &background, content, &context));
-        }
-        Ok(Explained::Images(explanations))
     }
 }
