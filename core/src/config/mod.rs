@@ -61,7 +61,6 @@ pub use crate::registry::{Account, RegistryCredentials, SourceLogins};
 use crate::text::refused_value;
 use crate::text::strip_control;
 use crate::wire::Network;
-use extra_images::sources_of;
 use inputs::PLACEHOLDER;
 use reader::{Reader, build};
 
@@ -391,10 +390,8 @@ impl Reader<'_> {
             .or_else(|| known.first()?.login.azure()?.cloud);
         let source = self.codecollection_source();
         let extra = self.extra_images();
-        let logins = self.source_logins();
-        let logins = logins.and_then(|logins| self.with_mirror_login(logins));
-        let logins = logins
-            .and_then(|logins| self.with_docker_logins(logins, &sources_of(extra.as_deref())));
+        let categories = self.images(extra.as_ref().is_none_or(|extra| !extra.is_empty()));
+        let logins = self.logins_of_sources(categories.as_ref(), extra.as_deref());
         let branch = self.git_ref(source);
         let output = self.read(&variables::OUTPUT_DIR);
         let temp = self.read(&variables::CODEBUNDLE_TEMP_DIR);
@@ -407,7 +404,7 @@ impl Reader<'_> {
             sync_images: self.read(&variables::SYNC_IMAGES),
             sync_method: self.sync_method(is_azure),
             copy_referrers: self.read(&variables::COPY_REFERRERS),
-            images: self.images(extra.as_ref().is_none_or(|extra| !extra.is_empty())),
+            images: categories,
             extra_images: extra,
             exclude: Some(self.read(&variables::EXCLUDE_IMAGES).unwrap_or_default()),
             catalog: self.catalog(source, branch.as_ref()),
