@@ -6,7 +6,7 @@ use sandbox::{Fault, Scenario};
 
 use super::setup::{
     CATALOG_CURRENT, CATALOG_MISSING, COLLECTOR, CURRENT, DRIFTED, EXTRA_CURRENT, EXTRA_DATE,
-    EXTRA_MISSING, LOCAL, MISSING, RUNNER, Setup, UNPUBLISHED,
+    EXTRA_MISSING, LOCAL, MISSING, RUNNER, SECOND_ACR, SECOND_CURRENT, Setup, UNPUBLISHED,
 };
 use super::support::{ACR, ARM, ENTRA, SOURCE};
 
@@ -36,6 +36,8 @@ pub enum Affected {
     One(&'static str),
     /// The three that the chart names.
     Chart,
+    /// All in the second registry, and none in the first.
+    Second,
     /// All.
     All,
     /// None: only whether a tag is locked, or nothing at all.
@@ -77,7 +79,7 @@ pub enum Stored {
     NewestConfiguration(&'static str, &'static str),
 }
 
-use Affected::{All, Chart, NoImage, One};
+use Affected::{All, Chart, NoImage, One, Second};
 use Body::{Connection, Content, DigestHeader, Headers, Json, Manifest, Text};
 use Phase::{Check, Import};
 
@@ -145,6 +147,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         extra_images(),
         chart(),
         acr(),
+        second_acr(),
         imports(),
         copies(),
         ahead(),
@@ -319,6 +322,18 @@ fn acr() -> Vec<Endpoint> {
             Everything, Check, Headers, One(RUNNER), |_| of(ACR, "GET", &format!("{RUNNER_TARGET}/blobs/"))),
         storage("ACR: where blobs are", "GET wus2managed17.blob.core.windows.net/…",
             Everything, One(RUNNER), (ACR, RUNNER_TARGET), |hex| of("wus2managed17.blob.core.windows.net", "GET", hex)),
+    ]
+}
+
+/// A failure of one registry must not change the verdicts of another.
+#[rustfmt::skip] // a table
+fn second_acr() -> Vec<Endpoint> {
+    use Setup::TwoRegistries;
+    vec![
+        endpoint("A second ACR: the refresh token", "POST /oauth2/exchange",
+            TwoRegistries, Check, Json, Second, |_| of(SECOND_ACR, "POST", "/oauth2/exchange")),
+        endpoint("A second ACR: the digest of a tag that is up to date", "HEAD /v2/{name}/manifests/{tag}",
+            TwoRegistries, Check, DigestHeader, One(SECOND_CURRENT), |_| stable(SECOND_ACR, CURRENT)),
     ]
 }
 

@@ -43,6 +43,13 @@ pub const EXTRA_CURRENT: &str = "web";
 pub const EXTRA_MISSING: &str = "builder";
 pub const EXTRA_DATE: &str = "probe";
 
+/// The second ACR of [`Setup::TwoRegistries`].
+pub const SECOND_ACR: &str = "secondacr.azurecr.io";
+/// The beginning of the names of its images.
+pub const SECOND: &str = "second/";
+/// [`CURRENT`] in it.
+pub const SECOND_CURRENT: &str = "second/runwhen-contrib-rw-public-codecollection";
+
 /// An ACR gets blobs of up to 16 MiB in one request.
 const LARGE_LAYER: usize = 17 << 20;
 
@@ -69,6 +76,8 @@ pub enum Setup {
     BareChart,
     /// The chart is in a registry.
     ChartInRegistry,
+    /// The five CodeCollections in two ACRs, the second of which is up to date.
+    TwoRegistries,
     /// The six collections of the catalog.
     Catalog,
     /// The five CodeCollections, which are copied.
@@ -87,7 +96,7 @@ pub enum Setup {
 }
 
 impl Setup {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::CodeCollections,
         Self::ShortName,
         Self::AnySubscription,
@@ -98,6 +107,7 @@ impl Setup {
         Self::All,
         Self::BareChart,
         Self::ChartInRegistry,
+        Self::TwoRegistries,
         Self::Catalog,
         Self::Copies,
         Self::CopiesWithoutMounts,
@@ -119,6 +129,10 @@ impl Setup {
             Self::BareChart => Scenario::named("bare-chart"),
             Self::Catalog => Scenario::named("catalog"),
             Self::ExtraImages => Scenario::named("extra"),
+            Self::TwoRegistries => {
+                let others = [("secondacr", sandbox::AcrContent::UpToDate)];
+                Some(Scenario::up_to_date().with_others(&others))
+            }
             Self::CodeCollections
             | Self::ShortName
             | Self::AnySubscription
@@ -185,6 +199,7 @@ impl Setup {
         match self {
             Self::CodeCollections => run.set("VERIFY_CHILDREN", "true"),
             Self::PlainList | Self::SameChildren | Self::PagedList => run,
+            Self::TwoRegistries => run.set("REGISTRY_NAME", format!("{ACR},{SECOND_ACR}")),
             Self::Catalog => run.set("CODECOLLECTION_SOURCE", "catalog"),
             Self::ShortName => run.set("REGISTRY_NAME", "myacr"),
             Self::AnySubscription => run
