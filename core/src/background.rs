@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::azure::newest_tags;
 use crate::chart::{self, ChartContent};
-use crate::config::Config;
+use crate::config::{Config, TagRule};
 use crate::destination::Destination;
 use crate::discover::TagSelector;
 use crate::discover::codecollections::StableTag;
@@ -78,8 +78,11 @@ impl BackgroundReader<'_> {
             SourceState::Unknown(_) => return SourceBackground::default(),
         };
         let passed_over = async {
-            match observed.desired.wanted {
-                TagSelector::StableTag => Some(self.passed_over(&client, source, published).await),
+            let wanted = &observed.desired.wanted;
+            match wanted {
+                TagSelector::StableTag | TagSelector::Rule(_) => {
+                    Some(self.passed_over(&client, source, wanted, published).await)
+                }
                 TagSelector::Catalog(_) | TagSelector::Image { .. } => None,
             }
         };
@@ -127,13 +130,23 @@ impl BackgroundReader<'_> {
         &self,
         client: &RegistryClient,
         source: &ImageName,
+        wanted: &TagSelector,
         published: Option<&SourceImage>,
     ) -> Result<PassedOver, Problem> {
-        let rule = StableTag::new(&self.config.git_ref);
         let list = client.tags(&source.repository).await?.unwrap_or_default();
+        let rule = match wanted {
+            TagSelector::Rule(TagRule::Highest(rule)) => {
+                let chosen = published.map(|published| &published.target);
+                return Ok(PassedOver::of_highest(&list, rule, chosen));
+            }
+            TagSelector::Rule(TagRule::Follow(tag)) => StableTag::following(tag),
+            TagSelector::StableTag | TagSelector::Catalog(_) | TagSelector::Image { .. } => {
+                StableTag::new(&self.config.git_ref)
+            }
+        };
         let latest = published.and_then(|published| match &published.follows {
             Some(Follows::MovingTag { digest, .. }) => Some(digest),
-            Some(Follows::Catalog(_)) | None => None,
+            Some(Follows::Catalog(_) | Follows::Highest { .. }) | None => None,
         });
         let chosen = published.map(|published| (&published.target, &published.digest));
         Ok(PassedOver::of(&list, &rule, latest, chosen))

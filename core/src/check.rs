@@ -1,5 +1,5 @@
-//! Discovery and observation, interleaved: the CodeCollections are checked while the chart is fetched and rendered, and
-//! the registry's token is fetched at the same time.
+//! Discovery and observation, interleaved: the CodeCollections and the extra images are checked while the chart is fetched
+//! and rendered, and the registry's token is fetched at the same time.
 //!
 //! Each list and each source is a future that all targets share: the first one that needs it sends its requests.
 
@@ -24,6 +24,9 @@ use crate::wire::Wire;
 
 /// Longest time that the chart's images wait for the list of the catalog.
 const RESERVATION: Duration = Duration::from_secs(10);
+
+/// The most connections that are opened ahead for extra images.
+const MOST_AHEAD: usize = 8;
 
 /// The inputs of a check.
 pub struct Check<'a> {
@@ -101,22 +104,30 @@ impl Check<'_> {
                 sources.prepare(&image);
             }
         }
-        let collections = self.codecollections(&observer, &likely);
-        let collections = collections.map(Arc::new).boxed_local().shared();
-        let of_chart = self.runwhen_local(&observer);
-        let of_chart = of_chart.map(Arc::new).boxed_local().shared();
+        if self.config.images.contains(&Category::Extra) {
+            let of_user: Vec<_> = discover::extra_destinations(self.config).collect();
+            // They are read at the same time as the CodeCollections.
+            at_once += of_user.len().min(MOST_AHEAD);
+            likely.extend(of_user);
+        }
+        // In the order of the plan.
+        let lists = [
+            self.codecollections(&observer, &likely).boxed_local(),
+            self.runwhen_local(&observer).boxed_local(),
+            self.extra_images(&observer).boxed_local(),
+        ];
+        let lists = lists.map(|list| list.map(Arc::new).boxed_local().shared());
         let ids = TargetId::all(self.destinations.len());
         let targets = ids.zip(self.destinations).map(|(target, destination)| {
-            let lists = (collections.clone(), of_chart.clone());
+            let lists = lists.clone();
             let (observer, likely, then) = (&observer, &likely, &then);
             async move {
                 let check = |list| self.target(target, destination, observer, list);
-                let ((), collections, of_chart) = tokio::join!(
+                let ((), checked) = tokio::join!(
                     destination.prepare(likely, at_once),
-                    check(lists.0),
-                    check(lists.1)
+                    join_all(lists.map(check)),
                 );
-                then(target, self.joined(collections, of_chart)).await
+                then(target, self.joined(checked)).await
             }
         });
         join_all(targets).await
@@ -149,24 +160,23 @@ impl Check<'_> {
         (list, observed)
     }
 
-    fn joined(
-        &self,
-        (collections, of_collections): (Arc<List<'_>>, Vec<Observed>),
-        (chart, of_chart): (Arc<List<'_>>, Vec<Observed>),
-    ) -> Checked {
-        let listed = [collections.listed, chart.listed];
-        let listed = listed.into_iter().flatten().collect();
-        let excluded = collections.excluded.iter().chain(&chart.excluded).cloned();
-        // The catalog comes before the chart, as in the plan.
-        let undiscovered = collections.undiscovered.iter().chain(&chart.undiscovered);
-        Checked {
-            observed: of_chart.into_iter().chain(of_collections).collect(),
-            undiscovered: undiscovered.cloned().collect(),
-            listed: Listed {
-                chart: chart.chart.clone(),
-                exclusions: discover::exclusions(self.config, excluded.collect(), &listed),
-            },
+    /// Joins the lists, which are in the order of the plan.
+    fn joined(&self, lists: Vec<(Arc<List<'_>>, Vec<Observed>)>) -> Checked {
+        let mut checked = Checked::default();
+        let (mut excluded, mut known) = (Vec::new(), BTreeSet::new());
+        for (list, observed) in lists {
+            checked.observed.extend(observed);
+            checked
+                .undiscovered
+                .extend(list.undiscovered.iter().cloned());
+            excluded.extend(list.excluded.iter().cloned());
+            known.extend(list.listed);
+            if let Some(chart) = &list.chart {
+                checked.listed.chart = Some(chart.clone());
+            }
         }
+        checked.listed.exclusions = discover::exclusions(self.config, excluded, &known);
+        checked
     }
 
     async fn codecollections<'a>(
@@ -230,6 +240,24 @@ impl Check<'_> {
                     ..List::default()
                 }
             }
+        }
+    }
+
+    async fn extra_images<'a>(&self, observer: &'a Observer<'a>) -> List<'a> {
+        let category = Category::Extra;
+        if !self.config.images.contains(&category) {
+            return List::default();
+        }
+        let owners = self.owners(observer.catalog).await;
+        let (desired, undiscovered, excluded) =
+            discover::extra_images(self.config, &owners, self.started);
+        List {
+            images: self.images(observer, desired),
+            unprepared: BTreeSet::new(),
+            undiscovered,
+            excluded,
+            listed: Some(category),
+            chart: None,
         }
     }
 

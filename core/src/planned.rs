@@ -8,12 +8,12 @@ use futures_util::future::{join_all, try_join_all};
 use crate::catalog::Catalog;
 use crate::check::Listed;
 use crate::clients::Clients;
-use crate::config::{Config, TargetId};
+use crate::config::{Config, HighestTag, TargetId};
 use crate::destination::Destination;
-use crate::discover::{Category, Desired, Exclusions, excluding};
+use crate::discover::{Desired, Exclusions, excluding};
 use crate::event::Event;
 use crate::name::{DestinationTag, Digest, ImageName, Tag};
-use crate::observe::{CHECK_TIMEOUT, Observer, SourceImage, SourceState, TagAge};
+use crate::observe::{CHECK_TIMEOUT, Observer, SourceImage, SourceState, TagAge, choose};
 use crate::plan::{
     Entry, Evidence, MovingTag, Plan, PlanInfo, PlannedEntry, Step, Verdict, planned_tags,
 };
@@ -154,19 +154,11 @@ pub(crate) fn leaves_nothing_out(
 
 /// The variable that leaves out an image.
 pub(crate) fn left_out_by(config: &Config, desired: &Desired) -> Option<&'static str> {
-    let is_excluded = !excluding(config, desired).is_empty();
-    // Without EXTRA_IMAGES, which only the plan needs, `all` does not contain the extra images.
-    let is_all = Category::ALL
-        .iter()
-        .all(|category| *category == Category::Extra || config.images.contains(category));
-    let is_chosen = match desired.category {
-        Category::CodeCollection | Category::RunWhenLocal => false,
-        Category::Extra => is_all,
-    } || config.images.contains(&desired.category);
-    match is_chosen {
-        false => Some("IMAGES"),
-        true => is_excluded.then_some("EXCLUDE_IMAGES"),
+    if config.leaves_out(desired.category) {
+        return Some("IMAGES");
     }
+    let is_excluded = !excluding(config, desired).is_empty();
+    is_excluded.then_some("EXCLUDE_IMAGES")
 }
 
 /// Checks that a setting is that of the plan.
@@ -197,7 +189,11 @@ struct Now<'a> {
 impl Now<'_> {
     /// The same entry if nothing has moved since the plan was made. Otherwise it is not imported.
     async fn check(&self, planned: PlannedEntry) -> Entry {
-        let PlannedEntry { entry, follows } = planned;
+        let PlannedEntry {
+            entry,
+            follows,
+            rule,
+        } = planned;
         let SourceState::Published(published) = &entry.observed.source else {
             return entry;
         };
@@ -208,7 +204,7 @@ impl Now<'_> {
             Ok(client) => client.limit().for_image(CHECK_TIMEOUT),
             Err(problem) => return unknown(entry, problem.clone()),
         };
-        let compared = self.compared(&entry, published, follows.as_ref());
+        let compared = self.compared(&entry, published, follows.as_ref(), rule.as_ref());
         match limit.guard(compared).await {
             Err(problem) => unknown(entry, problem),
             Ok(compared) => compared,
@@ -220,10 +216,11 @@ impl Now<'_> {
         planned: &Entry,
         published: &SourceImage,
         follows: Option<&MovingTag>,
+        rule: Option<&HighestTag>,
     ) -> Result<Entry, Problem> {
         let source = &planned.observed.desired.source;
         let sources = self.observer.sources;
-        if let Some(moved) = moved_source(sources, source, published, follows).await? {
+        if let Some(moved) = moved_source(sources, source, published, follows, rule).await? {
             return Ok(refuse(planned.clone(), moved));
         }
         let entry = compare(planned.clone(), &self.tags(planned).await?);
@@ -332,14 +329,19 @@ impl Now<'_> {
 /// The same entry if its source has not moved since the plan was made. Otherwise the image must not be read. The destination
 /// is not contacted.
 pub(crate) async fn check_source(sources: &Sources, planned: PlannedEntry, limit: &Limit) -> Entry {
-    let PlannedEntry { entry, follows } = planned;
+    let PlannedEntry {
+        entry,
+        follows,
+        rule,
+    } = planned;
     let (SourceState::Published(published), Step::Import(_)) =
         (&entry.observed.source, &entry.step)
     else {
         return entry;
     };
     let source = &entry.observed.desired.source;
-    let moved = moved_source(sources, source, published, follows.as_ref());
+    let (follows, rule) = (follows.as_ref(), rule.as_ref());
+    let moved = moved_source(sources, source, published, follows, rule);
     match limit.guard(moved).await {
         Err(problem) => unknown(entry, problem),
         Ok(Some(moved)) => refuse(entry, moved),
@@ -347,14 +349,29 @@ pub(crate) async fn check_source(sources: &Sources, planned: PlannedEntry, limit
     }
 }
 
-/// The problem if a tag at the source has another digest than in the plan.
+/// The problem if the source has another image than in the plan.
 async fn moved_source(
     sources: &Sources,
     source: &ImageName,
     published: &SourceImage,
     follows: Option<&MovingTag>,
+    rule: Option<&HighestTag>,
 ) -> Result<Option<Problem>, Problem> {
     let client = sources.client(&source.registry);
+    let moved = moved_tags(&client, source, published, follows).await?;
+    match (moved, rule) {
+        (None, Some(rule)) => other_choice(&client, source, published, rule).await,
+        (moved, _) => Ok(moved),
+    }
+}
+
+/// The problem if a tag at the source has another digest than in the plan.
+async fn moved_tags(
+    client: &RegistryClient,
+    source: &ImageName,
+    published: &SourceImage,
+    follows: Option<&MovingTag>,
+) -> Result<Option<Problem>, Problem> {
     let SourceImage { tag, digest, .. } = published;
     let Some(tag) = tag else {
         let exists = client.exists(&source.repository, digest).await?;
@@ -374,6 +391,24 @@ async fn moved_source(
         }
     }
     Ok(None)
+}
+
+/// The problem if the rule chooses another tag than in the plan.
+async fn other_choice(
+    client: &RegistryClient,
+    source: &ImageName,
+    published: &SourceImage,
+    rule: &HighestTag,
+) -> Result<Option<Problem>, Problem> {
+    let now = match choose(client, source, rule).await? {
+        Ok(choice) if Some(&choice.tag) == published.tag.as_ref() => return Ok(None),
+        Ok(choice) => choice.tag.to_string(),
+        Err(absence) => absence.reason,
+    };
+    let planned = published.tag.as_ref().map_or("–", Tag::as_str);
+    let what =
+        format!("the highest {rule} of {source} was {planned} in the plan, and is now: {now}");
+    Ok(Some(moved(Side::Source, what)))
 }
 
 /// Compares the destination with the plan. An image whose tags all have the wanted digest by now needs no import.

@@ -45,8 +45,8 @@ impl Reader<'_> {
     fn assignment(&self, variable: &Variable) -> Option<String> {
         let value = self.inputs.get(variable)?;
         let name = variable.name;
-        // A value of a chart may be a secret.
-        if name == variables::CHART_SET.name {
+        // A value of a chart may be a secret, and a text in YAML has several lines.
+        if [variables::CHART_SET.name, variables::EXTRA_IMAGES.name].contains(&name) {
             return Some(format!("{name}=\"${name}\""));
         }
         (value != variable.default_for(self.program)).then(|| format!("{name}={}", quoted(&value)))

@@ -30,6 +30,7 @@ impl Config {
             sync_method: _,
             copy_referrers: _,
             images: _,
+            extra_images: _,
             exclude: _,
             git_ref: _,
             codecollections: _,

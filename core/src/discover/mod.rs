@@ -1,13 +1,15 @@
 //! Lists the images that the destination should contain.
 //!
 //! The CodeCollections are known by name or listed by the catalog; the RunWhen Local images are those of the rendered
-//! chart. The tag of a CodeCollection depends on its source or on the catalog, so `observe` finds it.
+//! chart; the extra images are those that the user configures. The tag of a CodeCollection depends on its source or on the catalog, so `observe` finds it.
 
 pub(crate) mod catalog;
 pub(crate) mod chart_images;
 pub(crate) mod codecollections;
 mod exclusion;
+mod extra;
 mod reservation;
+pub(crate) mod tag_choice;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,13 +18,14 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use crate::category::Category;
-use crate::config::{CodeCollectionSource, Config};
+use crate::config::{CodeCollectionSource, Config, TagRule};
 use crate::name::{DOCKER_HUB, Digest, ImageName, Repository, Tag};
 use crate::problem::{Cause, Problem, Side};
 use catalog::{CatalogEntry, Listing, Slug};
 use chart_images::{ChartImage, LATEST, UnreadableImage, images};
 
 pub use exclusion::{Excluded, Exclusions, excluding, exclusions, without_excluded};
+pub use extra::{extra_destinations, extra_images};
 pub use reservation::{Owner, owners};
 
 /// Selects the wanted image of a repository.
@@ -32,13 +35,15 @@ pub enum TagSelector {
     StableTag,
     /// The image that the catalog names for this collection.
     Catalog(CatalogEntry),
-    /// The image that a chart names.
+    /// The image that a chart or the user names.
     Image {
         tag: Option<Tag>,
         digest: Option<Digest>,
         /// The tag at the destination.
         target: Tag,
     },
+    /// The image that a rule of the user chooses.
+    Rule(TagRule),
 }
 
 impl TagSelector {
@@ -52,7 +57,8 @@ impl TagSelector {
                 digest: Some(_), ..
             }
             | Self::StableTag
-            | Self::Catalog(_) => false,
+            | Self::Catalog(_)
+            | Self::Rule(_) => false,
         }
     }
 }
@@ -68,6 +74,7 @@ impl fmt::Display for TagSelector {
             } => digest.fmt(f),
             Self::Image { tag: Some(tag), .. } => tag.fmt(f),
             Self::Image { target, .. } => target.fmt(f),
+            Self::Rule(rule) => rule.fmt(f),
         }
     }
 }
@@ -81,7 +88,8 @@ pub struct Desired {
     pub wanted: TagSelector,
     /// `${REGISTRY_REPOSITORY_PATH}/<last segment of the source>`, or the slug of the catalog in its place.
     pub destination: Repository,
-    /// The workloads of the chart that use it; empty for a CodeCollection, which the platform itself runs.
+    /// The workloads of the chart that use it, or the entry of `EXTRA_IMAGES`; empty for a CodeCollection, which the platform itself
+    /// runs.
     pub wanted_by: Vec<String>,
 }
 
@@ -90,7 +98,7 @@ impl Desired {
     pub fn slug(&self) -> Option<&Slug> {
         match &self.wanted {
             TagSelector::Catalog(entry) => Some(&entry.slug),
-            TagSelector::StableTag | TagSelector::Image { .. } => None,
+            TagSelector::StableTag | TagSelector::Image { .. } | TagSelector::Rule(_) => None,
         }
     }
 }
@@ -298,13 +306,8 @@ pub fn runwhen_local(
         }
     }
     let (kept, excluded) = without_excluded(config, all);
-    let mut desired = Vec::new();
-    for one in kept {
-        match reservation::owner_of(config, owners, &one) {
-            Some(owner) => undiscovered.push(reservation::reserved(&one, owner)),
-            None => desired.push(one),
-        }
-    }
+    let (desired, reserved) = reservation::without_reserved(config, owners, kept);
+    undiscovered.extend(reserved);
     (desired, undiscovered, excluded)
 }
 

@@ -32,8 +32,11 @@ pub struct Examined {
 
 /// Reads where each wanted image is, but not its content: at Docker Hub this does not count as a pull.
 pub async fn examine(observer: &Observer<'_>, wire: &Wire) -> Examined {
-    let (of_collections, of_chart) =
-        tokio::join!(collections(observer, wire), chart(observer, wire));
+    let (of_collections, of_chart, of_user) = tokio::join!(
+        collections(observer, wire),
+        chart(observer, wire),
+        extra_images(observer),
+    );
     let (mut findings, mut images) = of_chart;
     let is_wrong = |finding: &Finding| matches!(finding.state, State::Wrong(_));
     let has_no_images = images.is_empty() && findings.iter().any(is_wrong);
@@ -41,8 +44,10 @@ pub async fn examine(observer: &Observer<'_>, wire: &Wire) -> Examined {
         true => discover::likely_sources(observer.config),
         false => Vec::new(),
     };
-    findings.extend(of_collections.0);
-    images.extend(of_collections.1);
+    for (more, others) in [of_collections, of_user] {
+        findings.extend(more);
+        images.extend(others);
+    }
     let mut by_registry: BTreeMap<Registry, Vec<&(Desired, SourceState)>> = BTreeMap::new();
     for image in &images {
         let registry = image.0.source.registry.clone();
@@ -118,6 +123,7 @@ async fn collections(observer: &Observer<'_>, wire: &Wire) -> Part {
 
 const CATALOG: &str = "catalog";
 pub const CHART: &str = "chart";
+const EXTRA: &str = "extra images";
 
 async fn chart(observer: &Observer<'_>, wire: &Wire) -> Part {
     let config = observer.config;
@@ -155,6 +161,25 @@ async fn chart(observer: &Observer<'_>, wire: &Wire) -> Part {
         ChartSource::Path(_) => None,
     };
     let finding = Finding::ok(CHART, detail).and(&way.unwrap_or_default());
+    let finding = or_undiscovered(finding, &undiscovered);
+    (vec![finding], observe(observer, desired).await)
+}
+
+/// The extra images. Their sources have findings of their own.
+async fn extra_images(observer: &Observer<'_>) -> Part {
+    let config = observer.config;
+    if !config.images.contains(&Category::Extra) {
+        return Part::default();
+    }
+    let listing = match uses_catalog(config) {
+        true => observer.catalog.list().await.ok(),
+        false => None,
+    };
+    let owners = discover::owners(config, listing);
+    let (desired, undiscovered, _) = discover::extra_images(config, &owners, observer.started);
+    let count = desired.len() + undiscovered.len();
+    let noun = if count == 1 { "image" } else { "images" };
+    let finding = Finding::ok(EXTRA, format!("EXTRA_IMAGES names {count} {noun}"));
     let finding = or_undiscovered(finding, &undiscovered);
     (vec![finding], observe(observer, desired).await)
 }

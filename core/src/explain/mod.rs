@@ -1,5 +1,6 @@
 //! Why an image has its verdict, in plain words. Pure: a function of the plan and of what was read besides.
 
+mod passed_tags;
 mod render;
 mod select;
 mod sentences;
@@ -54,7 +55,7 @@ pub struct Explanation {
     pub verdict: &'static str,
     /// What the verdict follows from, as in a report.
     pub reason: String,
-    /// What selects the image of a CodeCollection.
+    /// What selects the image; `None` for one that is named by its tag or digest.
     pub follows: Option<Follows>,
     pub behind_since: Option<DateTime<Utc>>,
     /// Sentences, with short digests.
@@ -237,7 +238,9 @@ fn sections(
         },
         Section {
             title: "Tags that were not taken",
-            sentences: passed_over.map_or_else(Vec::new, sentences::passed_over),
+            sentences: passed_over.map_or_else(Vec::new, |passed| {
+                passed_tags::sentences(&entry.observed.desired.wanted, passed)
+            }),
         },
         Section {
             title: "Used by",

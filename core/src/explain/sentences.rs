@@ -5,14 +5,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Context, Origin, Use, ValueUse};
 use crate::background::{Background, DestinationTags, NewestTag};
 use crate::chart::ChartContent;
-use crate::config::CatalogWanted;
-use crate::discover::codecollections::Choice;
+use crate::config::{CatalogWanted, HighestTag};
+use crate::discover::codecollections::{Choice, StableTag};
 use crate::discover::{Absence, Category, TagSelector};
 use crate::name::{Digest, Tag, full_name};
-use crate::observe::{
-    DestinationState, Follows, PassedOver, PassedReason, PassedTag, SameContent, SourceImage,
-    SourceState,
-};
+use crate::observe::{DestinationState, Follows, SameContent, SourceImage, SourceState};
 use crate::plan::{Entry, Evidence, Step, Verdict};
 use crate::problem::Problem;
 
@@ -47,7 +44,8 @@ pub(super) fn source(
             same,
         }) => moving_tag(entry, published, (tag, digest), (*choice, *same), context),
         Some(Follows::Catalog(wanted)) => vec![catalog(entry, published, wanted)],
-        None => vec![of_chart(entry, published)],
+        Some(Follows::Highest { rule, matches }) => vec![highest(entry, published, rule, *matches)],
+        None => vec![named(entry, published)],
     };
     if let Some(built) = background.and_then(|background| background.built) {
         sentences.push(format!("The image was built {}.", day(built)));
@@ -84,7 +82,18 @@ fn moving_tag(
         ),
     };
     let branch = latest.as_str().trim_end_matches("-latest");
+    let prefers_versions = StableTag::following(latest).prefers_versions();
     let third = match choice {
+        Choice::First if prefers_versions => {
+            format!(
+                "{target} is taken: it is the highest version of three numbers with this content."
+            )
+        }
+        Choice::Second if prefers_versions => {
+            format!(
+                "{target} is taken, the first by name: no version of three numbers has this content."
+            )
+        }
         Choice::First => format!(
             "{target} is the stable tag: it has the form {branch}-<commit>, and the builds do not move it."
         ),
@@ -109,83 +118,39 @@ fn catalog(entry: &Entry, published: &SourceImage, wanted: &CatalogWanted) -> St
     )
 }
 
-fn of_chart(entry: &Entry, published: &SourceImage) -> String {
+fn highest(entry: &Entry, published: &SourceImage, rule: &HighestTag, matches: usize) -> String {
+    let place = &entry.observed.desired.source;
+    let target = &published.target;
+    let digest = short(&published.digest);
+    match matches {
+        1 => format!("{target} is the only {rule} in {place}. It is {digest}."),
+        _ => format!("{target} is the highest {rule} of {matches} in {place}. It is {digest}."),
+    }
+}
+
+/// An image that a chart or the user names.
+fn named(entry: &Entry, published: &SourceImage) -> String {
     let desired = &entry.observed.desired;
     let (tag, pinned) = match &desired.wanted {
         TagSelector::Image { tag, digest, .. } => (tag.as_ref(), digest.as_ref()),
-        TagSelector::StableTag | TagSelector::Catalog(_) => (published.tag.as_ref(), None),
+        TagSelector::StableTag | TagSelector::Catalog(_) | TagSelector::Rule(_) => {
+            (published.tag.as_ref(), None)
+        }
     };
     let named = full_name(&desired.source, tag, None);
+    let subject = match desired.category {
+        Category::Extra => format!("{named} is wanted"),
+        Category::CodeCollection | Category::RunWhenLocal => format!("The chart names {named}"),
+    };
     match pinned {
         Some(digest) => format!(
-            "The chart names {named} with the digest {}, whatever the tag points at now.",
+            "{subject} with the digest {}, whatever the tag points at now.",
             short(digest)
         ),
         None => format!(
-            "The chart names {named}, which is {} at its source.",
+            "{subject}, which is {} at its source.",
             short(&published.digest)
         ),
-    }
-}
-
-/// The tags that the search did not take.
-pub(super) fn passed_over(passed: &Result<PassedOver, Problem>) -> Vec<String> {
-    let passed = match passed {
-        Ok(passed) => passed,
-        Err(problem) => return vec![format!("The list of tags could not be read: {problem}.")],
-    };
-    let PassedOver {
-        listed,
-        shows_digests,
-        may_be_cut,
-        tags,
-        more,
-    } = passed;
-    let mut sentences: Vec<_> = tags.iter().map(passed_tag).collect();
-    if *more > 0 {
-        sentences.push(format!(
-            "{more} more of the {listed} tags: other builds, branches and platforms."
-        ));
-    }
-    if !shows_digests && *listed > 0 {
-        sentences.push(
-            "The registry's list does not show digests, so the check compared the tags one by one."
-                .to_owned(),
-        );
-    }
-    if *may_be_cut {
-        sentences.push("The registry may have more tags than it lists.".to_owned());
-    }
-    sentences
-}
-
-fn passed_tag(passed: &PassedTag) -> String {
-    let PassedTag {
-        tag,
-        digest,
-        uploaded,
-        reason,
-    } = passed;
-    match reason {
-        PassedReason::Alias => {
-            format!(
-                "{tag} has the same content, but the builds move it: it does not stay on one image."
-            )
-        }
-        PassedReason::OtherForm => {
-            format!("{tag} has the same content, but a tag with the commit is preferred.")
-        }
-        PassedReason::LaterByName => {
-            format!("{tag} has the same content; of several tags the first by name is taken.")
-        }
-        PassedReason::OtherContent => {
-            let digest = digest.as_ref().map(short).unwrap_or_default();
-            let uploaded = uploaded
-                .map(|date| format!(", uploaded {}", day(date)))
-                .unwrap_or_default();
-            format!("{tag} is another image: {digest}{uploaded}.")
-        }
-        PassedReason::DigestNotListed => format!("{tag} has the right form and was not taken."),
     }
 }
 
@@ -201,7 +166,13 @@ pub(super) fn used_by(
         (Category::RunWhenLocal, Some(Err(problem))) => {
             vec![format!("The chart could not be read again: {problem}.")]
         }
-        (Category::RunWhenLocal, None) | (Category::Extra, _) => {
+        (Category::Extra, _) => {
+            let wanted_by = desired.wanted_by.iter().take(MOST_USES);
+            wanted_by
+                .map(|it| format!("It is wanted by {it}."))
+                .collect()
+        }
+        (Category::RunWhenLocal, None) => {
             let uses = desired.wanted_by.iter().take(MOST_USES);
             uses.map(|use_| format!("{use_} uses it.")).collect()
         }
@@ -420,11 +391,11 @@ pub(super) fn result(entry: &Entry, context: &Context<'_>) -> Vec<String> {
     sentences
 }
 
-fn short(digest: &Digest) -> String {
+pub(super) fn short(digest: &Digest) -> String {
     format!("{}:{}…", digest.algorithm(), digest.short())
 }
 
-fn day(date: DateTime<Utc>) -> String {
+pub(super) fn day(date: DateTime<Utc>) -> String {
     date.format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
