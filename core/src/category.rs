@@ -11,16 +11,20 @@ pub enum Category {
     /// The images that the RunWhen Local chart names.
     #[serde(rename = "runwhen_local")]
     RunWhenLocal,
+    /// The images that the user configures in addition.
+    #[serde(rename = "extra")]
+    Extra,
 }
 
 impl Category {
-    pub const ALL: [Self; 2] = [Self::CodeCollection, Self::RunWhenLocal];
+    pub const ALL: [Self; 3] = [Self::CodeCollection, Self::RunWhenLocal, Self::Extra];
 
     /// The name in artifacts and metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::CodeCollection => "codecollection",
             Self::RunWhenLocal => "runwhen_local",
+            Self::Extra => "extra",
         }
     }
 
@@ -29,6 +33,7 @@ impl Category {
         match self {
             Self::CodeCollection => "CodeCollection",
             Self::RunWhenLocal => "RunWhen Local",
+            Self::Extra => "Extra",
         }
     }
 
@@ -37,6 +42,7 @@ impl Category {
         match self {
             Self::CodeCollection => "codecollection",
             Self::RunWhenLocal => "runwhen-local",
+            Self::Extra => "extra",
         }
     }
 }

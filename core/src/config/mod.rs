@@ -12,6 +12,7 @@ pub(crate) mod codecollections;
 mod command;
 mod credentials;
 mod exclusion;
+mod extra;
 mod metric_push;
 mod misplaced;
 mod reader;
@@ -457,7 +458,7 @@ impl Reader<'_> {
             sync_images: self.read(&variables::SYNC_IMAGES),
             sync_method: self.sync_method(is_azure),
             copy_referrers: self.read(&variables::COPY_REFERRERS),
-            images: self.read(&variables::IMAGES),
+            images: self.images(false),
             exclude: Some(self.read(&variables::EXCLUDE_IMAGES).unwrap_or_default()),
             catalog: self.catalog(source, branch.as_ref()),
             git_ref: branch,

@@ -38,7 +38,10 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(config.git_ref.as_str(), "main");
     assert_eq!(config.architecture.to_string(), "amd64");
     assert_eq!(config.timeout, Duration::from_secs(540));
-    assert_eq!(config.images, Category::ALL.into());
+    assert_eq!(
+        config.images,
+        [Category::CodeCollection, Category::RunWhenLocal].into()
+    );
     assert_eq!(config.output_dir, Some(PathBuf::from(".")));
     assert_eq!(config.temp_dir, Some(PathBuf::from(".")));
     assert!(!config.sync_images && !config.use_date_tag && !config.source_logins.has_docker_hub());
@@ -372,4 +375,13 @@ fn refused_repository_url_shows_scheme_host_and_path() {
         assert!(text.contains(shown), "{text}");
         assert!(!text.contains("pw"), "{text}");
     }
+}
+
+#[test]
+fn extra_images_are_not_checked_unless_some_are_configured() {
+    let text = mistakes(&[NAME, ("IMAGES", "extra")]);
+    assert!(
+        text.contains("IMAGES=\"extra\": no extra images are configured"),
+        "{text}"
+    );
 }

@@ -103,8 +103,8 @@ pub(super) fn images(text: &str) -> Result<BTreeSet<Category>, String> {
     found
         .map(|category| BTreeSet::from([category]))
         .ok_or_else(|| {
-            let perhaps = perhaps(&text, &["all", "codecollection", "runwhen-local"]);
-            format!("it must be all, codecollection or runwhen-local{perhaps}")
+            let perhaps = perhaps(&text, &["all", "codecollection", "runwhen-local", "extra"]);
+            format!("it must be all, codecollection, runwhen-local or extra{perhaps}")
         })
 }
 

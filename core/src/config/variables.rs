@@ -83,7 +83,7 @@ settings! {
 
         IMAGES: BTreeSet<Category> = Setting::new(
             "IMAGES",
-            "all|codecollection|runwhen-local",
+            "all|codecollection|runwhen-local|extra",
             values::images,
             "Which category of images to check.",
         )

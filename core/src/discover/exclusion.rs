@@ -82,6 +82,7 @@ pub fn exclusions(
     // Without the list of a category, a name may be that of one of its images.
     let is_unseen = |name: &&ExcludedName| {
         !listed.contains(&Category::RunWhenLocal)
+            || config.images.contains(&Category::Extra) && !listed.contains(&Category::Extra)
             || !listed.contains(&Category::CodeCollection) && is_collection(name)
     };
     let (unseen, unmatched): (Vec<_>, Vec<_>) = without_match.partition(is_unseen);

@@ -201,7 +201,7 @@ pub(super) fn used_by(
         (Category::RunWhenLocal, Some(Err(problem))) => {
             vec![format!("The chart could not be read again: {problem}.")]
         }
-        (Category::RunWhenLocal, None) => {
+        (Category::RunWhenLocal, None) | (Category::Extra, _) => {
             let uses = desired.wanted_by.iter().take(MOST_USES);
             uses.map(|use_| format!("{use_} uses it.")).collect()
         }

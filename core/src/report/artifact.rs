@@ -66,13 +66,16 @@ pub fn artifacts(report: &Report) -> Vec<Artifact> {
         Artifact::json(Place::Output, own("issues.json"), &json!(report.issues)),
     ];
     // A category that was not checked must not have a file that means "nothing to do".
-    if report.counts_of(Category::CodeCollection).total > 0 {
-        let path = format!("{FOLDER}/cc_images_to_update.json");
-        artifacts.push(Artifact::json(
-            Place::Output,
-            path,
-            &codecollections(report),
-        ));
+    let lists = [
+        (Category::CodeCollection, "cc_images_to_update.json"),
+        (Category::Extra, "extra_images_to_update.json"),
+    ];
+    for (category, name) in lists {
+        if report.counts_of(category).total > 0 {
+            let path = format!("{FOLDER}/{name}");
+            let value = to_update(report, category);
+            artifacts.push(Artifact::json(Place::Output, path, &value));
+        }
     }
     if report.counts_of(Category::RunWhenLocal).total > 0 {
         let path = "images_to_update.json".to_owned();
@@ -94,19 +97,16 @@ fn update_required(row: &Row) -> Option<bool> {
     }
 }
 
-/// `[{"source", "destination"}]`: the images that need a sync.
+/// `[{"source", "destination"}]`: the images of a category that need a sync.
 ///
 /// If that is not known of all images, the value is `false` instead of a list. The original's reader counts with
 /// `if . == null or . == [] then 0 else length end` and takes a missing file for 0. Of all values, only a boolean makes
 /// `length` and `.[]` fail.
-fn codecollections(report: &Report) -> Value {
-    if report.metric_of(Category::CodeCollection).is_none() {
+fn to_update(report: &Report, category: Category) -> Value {
+    if report.metric_of(category).is_none() {
         return false.into();
     }
-    let rows = report
-        .rows
-        .iter()
-        .filter(|row| row.category == Category::CodeCollection);
+    let rows = report.rows.iter().filter(|row| row.category == category);
     rows.filter(|row| update_required(row) == Some(true))
         .map(image)
         .collect()

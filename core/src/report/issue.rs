@@ -212,7 +212,7 @@ fn not_published(report: &Report, category: Category, rows: &[&Row]) -> Vec<Issu
     }
     let severity = match category {
         Category::CodeCollection if !report.nothing_is_published(category) => 4,
-        Category::CodeCollection | Category::RunWhenLocal => 2,
+        Category::CodeCollection | Category::RunWhenLocal | Category::Extra => 2,
     };
     let issue = |(advice, absent): (&str, Vec<&Row>)| {
         let actual = absent.first().map(|row| row.reason.clone());

@@ -75,7 +75,9 @@ pub(super) fn outcome(row: &Row) -> Option<String> {
 pub(super) fn title(report: &Report, category: Category) -> String {
     let chart = match (category, &report.chart) {
         (Category::RunWhenLocal, Some(chart)) => format!(" of the chart {chart}"),
-        (Category::RunWhenLocal, None) | (Category::CodeCollection, _) => String::new(),
+        (Category::RunWhenLocal, None) | (Category::CodeCollection | Category::Extra, _) => {
+            String::new()
+        }
     };
     format!("{} images{chart}", category.title())
 }
