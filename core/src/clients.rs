@@ -100,7 +100,11 @@ impl Clients {
         let name = &config.target.registry;
         let registry = self.login_server(config).await;
         let id = self.destination.known_resource_id();
-        let Listed { chart, exclusions } = listed;
+        let Listed {
+            chart,
+            extra_charts,
+            exclusions,
+        } = listed;
         RunInfo {
             program: config.program.name(),
             folder: folder(&config.images),
@@ -109,6 +113,7 @@ impl Clients {
             resource_name: name.resource_name().to_owned(),
             registry_page: id.and_then(|id| config.cloud.portal_page(id)),
             chart,
+            extra_charts,
             exclusions,
             started,
             duration: self.elapsed(),

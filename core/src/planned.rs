@@ -57,6 +57,7 @@ pub fn file(config: &Config, plan: &Plan, report: &Report) -> PlanFile {
         repository_path: config.target.repository_path.clone(),
         platform: config.architecture.to_string(),
         chart: report.chart.clone(),
+        extra_charts: report.extra_charts.clone(),
     };
     PlanFile::new(plan, info)
 }
@@ -93,6 +94,7 @@ impl Run<'_> {
         };
         let listed = Listed {
             chart: file.chart.clone(),
+            extra_charts: file.extra_charts.clone(),
             exclusions: Exclusions::default(),
         };
         Ok(self.import(&clients, &plan, listed).await)

@@ -46,5 +46,5 @@ pub use failure::TemplatePlace;
 pub use images::{FoundImages, ImagePattern, ImageUse, UsedBy};
 pub use limits::Limits;
 pub use render::{Release, Rendered, render, render_within};
-pub use values::Values;
+pub use values::{Values, read_yaml};
 pub use versions::{is_version_constraint, newest_version};

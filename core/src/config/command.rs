@@ -46,7 +46,7 @@ impl Reader<'_> {
         let value = self.inputs.get(variable)?;
         let name = variable.name;
         // A value of a chart may be a secret.
-        if name == variables::CHART_SET.name {
+        if name == variables::CHART_SET.name || name == variables::EXTRA_CHARTS.name {
             return Some(format!("{name}=\"${name}\""));
         }
         (value != variable.default_for(self.program)).then(|| format!("{name}={}", quoted(&value)))

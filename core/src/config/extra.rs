@@ -34,10 +34,6 @@ impl Reader<'_> {
         Some(images)
     }
 
-    #[expect(
-        dead_code,
-        reason = "for the variables that describe what is extra, which follow"
-    )]
     /// The text of a variable, or that of the file whose path it is; none if it is unset, and after a mistake.
     pub(super) fn text_or_file(&mut self, variable: &Variable) -> Option<GivenText> {
         let path_or_text = self.inputs.get(variable)?;

@@ -8,11 +8,13 @@
 
 mod catalog;
 mod chart;
+mod chart_origin;
 pub(crate) mod codecollections;
 mod command;
 mod credentials;
 mod exclusion;
 mod extra;
+mod extra_charts;
 mod metric_push;
 mod misplaced;
 mod reader;
@@ -35,6 +37,7 @@ pub use catalog::{
     AllowedImages, CatalogPointer, CatalogRequest, CatalogUrl, CatalogWanted, CodeCollectionSource,
 };
 pub use chart::{ChartRequest, ChartSource};
+pub use chart_origin::{ChartOrigin, ChartSetting};
 pub use codecollections::CodeCollections;
 pub use exclusion::ExcludedName;
 pub use metric_push::MetricPush;
@@ -222,6 +225,8 @@ pub struct Config {
     pub sync_ref_latest: bool,
     /// The chart that names the RunWhen Local images.
     pub chart: ChartRequest,
+    /// The charts of `EXTRA_CHARTS`.
+    pub extra_charts: Vec<ChartRequest>,
     /// The platform whose manifest decides.
     pub architecture: Platform,
     /// Whether to check that an up-to-date image has the platform's manifest in the registry.
@@ -452,13 +457,15 @@ impl Reader<'_> {
         let branch = self.git_ref(source);
         let output = self.read(&variables::OUTPUT_DIR);
         let temp = self.read(&variables::CODEBUNDLE_TEMP_DIR);
+        let charts = self.extra_charts();
         build!(Config {
             program: Some(self.program),
             target: destination,
             sync_images: self.read(&variables::SYNC_IMAGES),
             sync_method: self.sync_method(is_azure),
             copy_referrers: self.read(&variables::COPY_REFERRERS),
-            images: self.images(false),
+            images: self.images(charts.as_ref().is_none_or(|charts| !charts.is_empty())),
+            extra_charts: charts,
             exclude: Some(self.read(&variables::EXCLUDE_IMAGES).unwrap_or_default()),
             catalog: self.catalog(source, branch.as_ref()),
             git_ref: branch,

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::catalog::{Listing, is_build, known_collections};
 use super::codecollections::StableTag;
 use super::{Desired, TagSelector, Undiscovered, destination};
-use crate::config::{CodeCollectionSource, CodeCollections, Config};
+use crate::config::{ChartOrigin, ChartRequest, CodeCollectionSource, CodeCollections, Config};
 use crate::name::{ImageName, Repository, full_name};
 use crate::problem::{Cause, Problem, Side};
 
@@ -77,7 +77,7 @@ pub(super) fn owner_of<'a>(
     (!is_its_own).then_some(owner)
 }
 
-pub(super) fn reserved(desired: &Desired, owner: &Owner) -> Undiscovered {
+pub(super) fn reserved(chart: &ChartRequest, desired: &Desired, owner: &Owner) -> Undiscovered {
     let Desired {
         category,
         source,
@@ -106,8 +106,14 @@ pub(super) fn reserved(desired: &Desired, owner: &Owner) -> Undiscovered {
         category: *category,
         what: name,
         destination: target.map(|target| (destination.clone(), target)),
-        problem: problem.advise(
-            "change the chart's values (CHART_VALUES, CHART_SET) so that it names another image",
-        ),
+        problem: problem.advise(match &chart.origin {
+            ChartOrigin::RunWhenLocal => {
+                "change the chart's values (CHART_VALUES, CHART_SET) so that it names another image"
+                    .to_owned()
+            }
+            ChartOrigin::Extra { number, .. } => {
+                format!("give chart {number} in EXTRA_CHARTS another destination, or leave the image out with EXCLUDE_IMAGES")
+            }
+        }),
     }
 }

@@ -3,11 +3,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Context, Origin, Use, ValueUse};
-use crate::background::{Background, DestinationTags, NewestTag};
-use crate::chart::ChartContent;
-use crate::config::CatalogWanted;
+use crate::background::{Background, DestinationTags, NewestTag, ReadChart};
+use crate::config::{CatalogWanted, ChartOrigin, ChartSetting};
 use crate::discover::codecollections::Choice;
-use crate::discover::{Absence, Category, TagSelector};
+use crate::discover::{Absence, TagSelector};
 use crate::name::{Digest, Tag, full_name};
 use crate::observe::{
     DestinationState, Follows, PassedOver, PassedReason, PassedTag, SameContent, SourceImage,
@@ -189,30 +188,33 @@ fn passed_tag(passed: &PassedTag) -> String {
     }
 }
 
-/// The workloads of the chart, and the values that name the image.
+/// The workloads of the charts, and the values that name the image.
 pub(super) fn used_by(
     entry: &Entry,
     uses: &[Use],
-    chart: Option<&Result<ChartContent, Problem>>,
+    charts: Option<&[ReadChart<'_>]>,
 ) -> Vec<String> {
-    let desired = &entry.observed.desired;
-    match (desired.category, chart) {
-        (Category::CodeCollection, _) => Vec::new(),
-        (Category::RunWhenLocal, Some(Err(problem))) => {
-            vec![format!("The chart could not be read again: {problem}.")]
-        }
-        (Category::RunWhenLocal, None) | (Category::Extra, _) => {
-            let uses = desired.wanted_by.iter().take(MOST_USES);
-            uses.map(|use_| format!("{use_} uses it.")).collect()
-        }
-        (Category::RunWhenLocal, Some(Ok(_))) => {
-            let mut sentences: Vec<_> = uses.iter().take(MOST_USES).flat_map(one_use).collect();
-            if uses.len() > MOST_USES {
-                sentences.push(format!("{} more workloads use it.", uses.len() - MOST_USES));
-            }
-            sentences
-        }
+    let wanted_by = &entry.observed.desired.wanted_by;
+    let Some(charts) = charts.filter(|_| !wanted_by.is_empty()) else {
+        let uses = wanted_by.iter().take(MOST_USES);
+        return uses.map(|use_| format!("{use_} uses it.")).collect();
+    };
+    let unread = charts.iter().filter_map(|chart| {
+        let problem = chart.content.as_ref().err()?;
+        let name = match chart.request.origin {
+            ChartOrigin::RunWhenLocal => String::new(),
+            ChartOrigin::Extra { .. } => format!(" {}", chart.request.name),
+        };
+        Some(format!(
+            "The chart{name} could not be read again: {problem}."
+        ))
+    });
+    let mut sentences: Vec<_> = unread.collect();
+    sentences.extend(uses.iter().take(MOST_USES).flat_map(one_use));
+    if uses.len() > MOST_USES {
+        sentences.push(format!("{} more workloads use it.", uses.len() - MOST_USES));
     }
+    sentences
 }
 
 fn one_use(one: &Use) -> Vec<String> {
@@ -224,6 +226,7 @@ fn one_use(one: &Use) -> Vec<String> {
         chart,
         template,
         values,
+        origin,
     } = one;
     let place = container.as_ref().map_or_else(
         || path.clone(),
@@ -239,16 +242,20 @@ fn one_use(one: &Use) -> Vec<String> {
     if values.is_empty() {
         sentences.push("Which values name it is not known.".to_owned());
     }
-    sentences.extend(values.iter().map(one_value));
+    sentences.extend(values.iter().map(|value| one_value(value, origin)));
     sentences
 }
 
-fn one_value(value: &ValueUse) -> String {
+fn one_value(value: &ValueUse, chart: &ChartOrigin) -> String {
     let ValueUse { part, path, origin } = value;
+    let setting = |one| chart.settings(&[one]);
     let part = part.name();
     let from = match origin {
-        Origin::ChartSet => "which CHART_SET sets".to_owned(),
-        Origin::ChartValues => "which the file CHART_VALUES sets".to_owned(),
+        Origin::ChartSet => format!("which {} sets", setting(ChartSetting::Set)),
+        Origin::ChartValues => match chart {
+            ChartOrigin::RunWhenLocal => "which the file CHART_VALUES sets".to_owned(),
+            ChartOrigin::Extra { .. } => format!("which {} sets", setting(ChartSetting::Values)),
+        },
         Origin::DefaultOf(chart) => format!("a default of the chart {chart}"),
         Origin::AppVersion(chart) => {
             return format!("Its {part} is the appVersion of the chart {chart}; no value sets it.");

@@ -17,6 +17,7 @@ use futures_util::future::{Either, join_all, select};
 
 use crate::azure::{is_locked, newest_tags, unlock_advice};
 use crate::catalog::{Catalog, Resolution};
+use crate::category::Category;
 use crate::config::Config;
 use crate::destination::Destination;
 use crate::discover::catalog::CatalogImage;
@@ -168,7 +169,15 @@ impl Observer<'_> {
         }
         Ok(SourceState::NotPublished(Absence {
             reason: format!("No {wanted} found in {source}"),
-            advice: "correct the image in CHART_SET or CHART_VALUES, or choose another chart with CHART_VERSION".to_owned(),
+            advice: match desired.category {
+                Category::CodeCollection | Category::RunWhenLocal => {
+                    "correct the image in CHART_SET or CHART_VALUES, or choose another chart with CHART_VERSION"
+                }
+                Category::Extra => {
+                    "correct the values of the chart in EXTRA_CHARTS, or choose another version of it"
+                }
+            }
+            .to_owned(),
         }))
     }
 

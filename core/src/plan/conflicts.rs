@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Entry, Step, Verdict};
+use crate::category::Category;
 use crate::discover::TagSelector;
 use crate::name::{Digest, Repository, Tag};
 use crate::observe::{Observed, SourceState};
@@ -146,9 +147,19 @@ fn conflict(
             what,
             ..problem.clone()
         },
-        _ => Problem::new(Side::Local, Cause::Configuration, what).advise(
-            "only one of them can have the tag: change the chart's values (CHART_VALUES, CHART_SET)",
-        ),
+        _ => Problem::new(Side::Local, Cause::Configuration, what).advise(advice(entries, claims)),
+    }
+}
+
+fn advice(entries: &[Entry], claims: &[Claim<'_>]) -> &'static str {
+    let mut categories = claims
+        .iter()
+        .map(|(position, _)| entries[*position].observed.desired.category);
+    if categories.any(|category| category == Category::Extra) {
+        "only one of them can have the tag: give an extra image or an extra chart another destination, or leave one out \
+         with EXCLUDE_IMAGES"
+    } else {
+        "only one of them can have the tag: change the chart's values (CHART_VALUES, CHART_SET)"
     }
 }
 

@@ -156,6 +156,7 @@ fn whole(report: &Report) -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "registry": report.registry,
         "chart": report.chart,
+        "extra_charts": report.extra_charts,
         "status": report.status().name(),
         "exit_code": report.status().code(),
         "needs_sync": report.metric(),

@@ -65,8 +65,10 @@ pub struct Report {
     pub resource_name: String,
     /// The registry's page in the portal, if the run has read its ID.
     pub registry_page: Option<String>,
-    /// The name and version of the chart.
+    /// The name and version of the RunWhen Local chart.
     pub chart: Option<String>,
+    /// The name and version of each other chart.
+    pub extra_charts: Vec<String>,
     /// The images that are left out.
     pub exclusions: Exclusions,
     pub started: DateTime<Utc>,
@@ -100,8 +102,10 @@ pub struct RunInfo {
     pub resource_name: String,
     /// The registry's page in the portal, if the run has read its ID.
     pub registry_page: Option<String>,
-    /// The name and version of the chart.
+    /// The name and version of the RunWhen Local chart.
     pub chart: Option<String>,
+    /// The name and version of each other chart.
+    pub extra_charts: Vec<String>,
     /// The images that are left out.
     pub exclusions: Exclusions,
     pub started: DateTime<Utc>,
@@ -140,6 +144,7 @@ impl Report {
             resource_name,
             registry_page,
             chart,
+            extra_charts,
             exclusions,
             started,
             duration,
@@ -156,6 +161,7 @@ impl Report {
             resource_name,
             registry_page,
             chart,
+            extra_charts,
             exclusions,
             started,
             duration,

@@ -75,11 +75,27 @@ pub(super) fn outcome(row: &Row) -> Option<String> {
 pub(super) fn title(report: &Report, category: Category) -> String {
     let chart = match (category, &report.chart) {
         (Category::RunWhenLocal, Some(chart)) => format!(" of the chart {chart}"),
-        (Category::RunWhenLocal, None) | (Category::CodeCollection | Category::Extra, _) => {
-            String::new()
-        }
+        (Category::Extra, _) => of_charts(&report.extra_charts),
+        (Category::RunWhenLocal, None) | (Category::CodeCollection, _) => String::new(),
     };
     format!("{} images{chart}", category.title())
+}
+
+/// ` (charts a 1.0, b 2.0 and 3 more)`. Not all extra images need be of charts.
+fn of_charts(charts: &[String]) -> String {
+    const MOST: usize = 3;
+    let noun = if charts.len() == 1 { "chart" } else { "charts" };
+    match charts {
+        [] => String::new(),
+        [first @ .., last] if charts.len() <= MOST => match first {
+            [] => format!(" ({noun} {last})"),
+            _ => format!(" ({noun} {} and {last})", first.join(", ")),
+        },
+        _ => {
+            let more = charts.len() - MOST;
+            format!(" ({noun} {} and {more} more)", charts[..MOST].join(", "))
+        }
+    }
 }
 
 /// The images of one category with short names, so that a line has about 100 columns at most. The folders that

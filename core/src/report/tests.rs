@@ -108,6 +108,7 @@ fn report(states: &[State], text: &str) -> Report {
         resource_name: "myacr".to_owned(),
         registry_page: None,
         chart: Some("runwhen-local 0.6.7".to_owned()),
+        extra_charts: Vec::new(),
         exclusions: Exclusions::default(),
         started: DateTime::UNIX_EPOCH,
         duration: Duration::from_millis(2345),

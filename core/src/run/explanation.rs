@@ -3,8 +3,7 @@
 use super::{Entry, Run};
 use crate::background::BackgroundReader;
 use crate::clients::Clients;
-use crate::discover::Category;
-use crate::explain::{self, Context, Explained, Given};
+use crate::explain::{self, Context, Explained};
 use crate::wire::SetupError;
 
 impl Run<'_> {
@@ -16,15 +15,10 @@ impl Run<'_> {
         let clients = Clients::new(self.config, &self.limit)?;
         let (plan, listed) = self.plan(&clients, &self.limit, self.on_event).await;
         let registry = clients.login_server(self.config).await;
-        let chart = &self.config.chart;
         let context = Context {
             registry: &registry,
             platform: &self.config.architecture,
             now: self.started,
-            given: Given {
-                set: chart.set.tree(),
-                all: chart.values.tree(),
-            },
         };
         let Some(name) = name else {
             return Ok(Explained::Images(explain::briefly(&plan, &context)));
@@ -44,17 +38,15 @@ impl Run<'_> {
             destination: &clients.destination,
             started: self.started,
         };
-        let is_of_chart =
-            |entry: &&Entry| entry.observed.desired.category == Category::RunWhenLocal;
-        let content = match entries.iter().any(&is_of_chart) {
-            true => Some(reader.chart().await),
-            false => None,
+        let is_of_chart = |entry: &&Entry| !entry.observed.desired.wanted_by.is_empty();
+        let charts = match entries.iter().any(is_of_chart) {
+            true => reader.charts().await,
+            false => Vec::new(),
         };
         let mut explanations = Vec::new();
         for entry in entries {
             let background = reader.of_image(&entry.observed).await;
-            let content = content.as_ref().filter(|_| is_of_chart(&entry));
-            explanations.push(explain::in_full(entry, &background, content, &context));
+            explanations.push(explain::in_full(entry, &background, &charts, &context));
         }
         Ok(Explained::Images(explanations))
     }
