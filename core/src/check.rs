@@ -145,7 +145,9 @@ impl Check<'_> {
                 sources.prepare(&image);
             }
         }
-        let of_charts = charts.iter().map(|chart| self.chart(&shared, chart));
+        let of_charts = charts
+            .iter()
+            .map(|chart| self.chart(&shared, chart, &likely));
         let ((), collections, of_charts) = tokio::join!(
             self.destination.prepare(&likely, at_once),
             self.codecollections(&shared, &likely),
@@ -213,12 +215,7 @@ impl Check<'_> {
             },
         };
         let (desired, excluded) = discover::without_excluded(self.config, desired);
-        let destinations = desired.iter().map(|desired| desired.destination.clone());
-        let others = destinations.filter(|one| !prepared.contains(one)).collect();
-        let ((), (observed, repeated)) = tokio::join!(
-            self.destination.prepare(&others, 0),
-            self.observe(shared, desired),
-        );
+        let (observed, repeated) = self.observe_all(shared, desired, prepared).await;
         Some(Part {
             observed,
             repeated,
@@ -228,7 +225,12 @@ impl Check<'_> {
         })
     }
 
-    async fn chart(&self, shared: &Shared<'_>, chart: &ChartRequest) -> Part {
+    async fn chart(
+        &self,
+        shared: &Shared<'_>,
+        chart: &ChartRequest,
+        prepared: &BTreeSet<Repository>,
+    ) -> Part {
         let (rendered, owners) = tokio::join!(
             chart::render(chart, self.wire, shared.sources),
             self.owners(shared.catalog)
@@ -242,7 +244,7 @@ impl Check<'_> {
         };
         let (desired, undiscovered, excluded) =
             discover::of_chart(self.config, chart, &rendered.found, &owners, self.started);
-        let (observed, repeated) = self.observe(shared, desired).await;
+        let (observed, repeated) = self.observe_all(shared, desired, prepared).await;
         Part {
             observed,
             repeated,
@@ -269,6 +271,22 @@ impl Check<'_> {
             },
         };
         discover::owners(self.config, listing)
+    }
+
+    /// [`observe`](Self::observe), with one token for all destinations that are not prepared.
+    async fn observe_all(
+        &self,
+        shared: &Shared<'_>,
+        desired: Vec<Desired>,
+        prepared: &BTreeSet<Repository>,
+    ) -> (Vec<Observed>, Vec<Desired>) {
+        let destinations = desired.iter().map(|desired| desired.destination.clone());
+        let others = destinations.filter(|one| !prepared.contains(one)).collect();
+        let ((), found) = tokio::join!(
+            self.destination.prepare(&others, 0),
+            self.observe(shared, desired),
+        );
+        found
     }
 
     /// Observes the images that no other part observes. Also returns the others.

@@ -52,6 +52,8 @@ pub struct Scenario {
     pub older_tags: usize,
     /// True if the chart's archive does not contain the chart's dependency.
     pub bare_chart: bool,
+    /// True if there is a chart of a third party, for `EXTRA_CHARTS`.
+    pub extra_chart: bool,
     /// The duration of an import in milliseconds.
     pub import_milliseconds: u64,
     /// The `Retry-After` of ARM's responses to imports, in seconds.
@@ -122,6 +124,7 @@ impl Default for Scenario {
             stable_tag: StableTag::SameIndex,
             older_tags: 6,
             bare_chart: false,
+            extra_chart: false,
             import_milliseconds: 2000,
             import_retry_after: 10,
             load: CopyLoad::None,
@@ -131,7 +134,7 @@ impl Default for Scenario {
 
 impl Scenario {
     /// The names for [`Scenario::named`] with descriptions.
-    pub const NAMES: [(&str, &str); 11] = [
+    pub const NAMES: [(&str, &str); 12] = [
         (
             "outdated",
             "eight images to import: the ACR has only older images (the default)",
@@ -162,6 +165,10 @@ impl Scenario {
         (
             "bare-chart",
             "the chart's archive does not contain the chart's dependency",
+        ),
+        (
+            "extra-chart",
+            "also a chart of a third party for EXTRA_CHARTS, with four images to import",
         ),
         (
             "copy",
@@ -228,6 +235,10 @@ impl Scenario {
             }),
             "bare-chart" => Some(Self {
                 bare_chart: true,
+                ..Self::default()
+            }),
+            "extra-chart" => Some(Self {
+                extra_chart: true,
                 ..Self::default()
             }),
             "login-server-label" => Some(Self {

@@ -187,3 +187,20 @@ fn eight_outdated_images_cost_39_requests() {
         "dates of the ACR were read without need"
     );
 }
+
+#[test]
+fn extra_chart_in_sync_costs_its_index_its_archive_and_its_images() {
+    let scenario = Scenario {
+        extra_chart: true,
+        ..Scenario::up_to_date()
+    };
+    let world = Sandbox::start(scenario).expect("a sandbox");
+    let ended = run(SLI, &world)
+        .unset(&["IMAGES"])
+        .set("EXTRA_CHARTS", sandbox::extra_chart::EXTRA_CHARTS)
+        .end();
+    assert_eq!(ended.expect(0, &[]).stdout, "0\n");
+    // Index and archive; one token of the ACR; for each of the four images a token of its source, and its digest at both
+    // registries.
+    assert_eq!(world.requests().len(), 24 + 2 + 1 + 4 * 3, "requests");
+}

@@ -11,7 +11,7 @@ use sandbox::{Fault, Sandbox, Scenario, World};
 use super::check::{Check, images, missing};
 use super::endpoint::{Affected, Endpoint, Phase, Stored};
 use super::failure::{Count, Failure, HUGE};
-use super::setup::{COLLECTOR, LOCAL, RUNNER, Setup};
+use super::setup::{COLLECTOR, LOCAL, OF_OPERATOR, RUNNER, Setup};
 use super::support::{ACR, ARM, ENTRA, Ended, SOURCE};
 
 /// Time that a run may need after its deadline, to start and to write its report on a busy machine.
@@ -236,6 +236,7 @@ impl Fixture {
         match case.endpoint.affected {
             Affected::One(name) => names(&[name]),
             Affected::Chart => names(&[COLLECTOR, RUNNER, LOCAL]),
+            Affected::ExtraChart => names(&OF_OPERATOR),
             Affected::All => all(),
             Affected::NoImage => BTreeSet::new(),
         }

@@ -29,6 +29,10 @@ pub const RUNNER: &str = "runner";
 /// In the ACR with the same digest (ghcr.io).
 pub const LOCAL: &str = "runwhen-local";
 
+/// The images of the extra chart: the operator is not in the ACR, the others are.
+pub const OPERATOR: &str = "operator";
+pub const OF_OPERATOR: [&str; 4] = ["agent", "backup", "engine", OPERATOR];
+
 /// The same roles in the catalog; the sixth collection is up to date too.
 pub const CATALOG_MISSING: &str = "rw-cli-codecollection";
 pub const CATALOG_ALSO_MISSING: &str = "rw-workspace-utils";
@@ -64,6 +68,8 @@ pub enum Setup {
     BareChart,
     /// The chart is in a registry.
     ChartInRegistry,
+    /// Also a chart of a third party.
+    ExtraChart,
     /// The six collections of the catalog.
     Catalog,
     /// The five CodeCollections, which are copied.
@@ -80,7 +86,7 @@ pub enum Setup {
 }
 
 impl Setup {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::CodeCollections,
         Self::ShortName,
         Self::AnySubscription,
@@ -91,6 +97,7 @@ impl Setup {
         Self::All,
         Self::BareChart,
         Self::ChartInRegistry,
+        Self::ExtraChart,
         Self::Catalog,
         Self::Copies,
         Self::CopiesWithoutMounts,
@@ -109,6 +116,7 @@ impl Setup {
             }),
             Self::PagedList => Scenario::named("paged"),
             Self::BareChart => Scenario::named("bare-chart"),
+            Self::ExtraChart => Scenario::named("extra-chart"),
             Self::Catalog => Scenario::named("catalog"),
             Self::CodeCollections
             | Self::ShortName
@@ -147,6 +155,10 @@ impl Setup {
         }
         if self == Self::CopiesInChunks {
             add_large_layer(&mut world);
+        }
+        if self == Self::ExtraChart {
+            let destination = format!("{DESTINATION_PATH}/{OPERATOR}");
+            remove_tag(&mut world, ACR, &destination, "1.4.0");
         }
         if self == Self::ChartInRegistry {
             put_chart_into_registry(&mut world);
@@ -194,6 +206,9 @@ impl Setup {
                 run.set("COPY_REFERRERS", "true")
             }
             Self::All | Self::BareChart => with_chart(run),
+            Self::ExtraChart => {
+                with_chart(run).set("EXTRA_CHARTS", sandbox::extra_chart::EXTRA_CHARTS)
+            }
             Self::NotNeeded => run
                 .unset(&["IMAGES"])
                 .set("CHART_SET", "runner.enabled=false"),
