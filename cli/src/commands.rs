@@ -56,8 +56,8 @@ impl Session {
         }
     }
 
-    /// Checks all images. Events go to the log.
-    pub(crate) async fn check(&self) -> anyhow::Result<(Plan, Report)> {
+    /// Checks all images, and returns a plan for each registry. Events go to the log.
+    pub(crate) async fn check(&self) -> anyhow::Result<(Vec<Plan>, Report)> {
         let checked = self.run(async |run| run.check().await).await?;
         log::issues(&checked.1.issues);
         Ok(checked)
@@ -85,7 +85,7 @@ impl Session {
         E: std::error::Error + Send + Sync + 'static,
     {
         outputs::prepare_folders(&self.config)?;
-        log::login(&self.config.login);
+        log::logins(&self.config.targets);
         let run = Run {
             config: &self.config,
             limit: self.limit.clone(),

@@ -55,7 +55,7 @@ fn execute(
     config: Config,
     command: impl AsyncFnOnce(&Session) -> anyhow::Result<Status>,
 ) -> ExitCode {
-    let progress = Progress::new();
+    let progress = Progress::new(&config.targets);
     log::start(&log::Settings::of(&config), progress.display());
     for mistyped in &config.mistyped {
         tracing::warn!("{mistyped}");

@@ -5,7 +5,7 @@ mod results;
 
 use std::io::{self, IsTerminal as _, Write};
 
-use acr_sync_core::config::{Color, Config, LogFormat, Program, TargetLogin};
+use acr_sync_core::config::{Color, Config, LogFormat, Program, Target};
 use indicatif::MultiProgress;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -75,10 +75,18 @@ fn levels(format: LogFormat, color: Color) -> Levels {
 }
 
 /// Logs which credentials are used, and which settings contain none.
-pub(crate) fn login(login: &TargetLogin) {
-    tracing::info!("credentials: {}", login.origin());
-    for reason in login.azure().iter().flat_map(|login| &login.passed_over) {
-        tracing::info!("credentials passed over: {reason}");
+pub(crate) fn logins(targets: &[Target]) {
+    let mut origins: Vec<&str> = Vec::new();
+    for Target { registry: _, login } in targets {
+        // Several registries mostly have the same login.
+        if origins.contains(&login.origin()) {
+            continue;
+        }
+        origins.push(login.origin());
+        tracing::info!("credentials: {}", login.origin());
+        for reason in login.azure().iter().flat_map(|login| &login.passed_over) {
+            tracing::info!("credentials passed over: {reason}");
+        }
     }
 }
 

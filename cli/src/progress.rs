@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use acr_sync_core::run::{Action, CopyProgress, Event, Method, Outcome, Plan, Step};
+use acr_sync_core::config::Target;
+use acr_sync_core::run::{
+    Action, CopyProgress, Entry, Event, Method, Outcome, Plan, Step, TargetId,
+};
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::log::ImageLine;
@@ -14,7 +17,12 @@ pub(crate) struct Progress {
     display: MultiProgress,
     bar: ProgressBar,
     state: Mutex<State>,
+    /// The names of the registries if there are several.
+    registries: Vec<String>,
 }
+
+/// An image at a registry.
+type Key = (TargetId, String);
 
 #[derive(Default)]
 struct State {
@@ -22,16 +30,20 @@ struct State {
     lists: usize,
     /// The images of the lists that are known.
     images: usize,
+    /// The images that are or were imported.
+    imports: usize,
     /// The lines of the images that are being imported.
-    lines: BTreeMap<String, ImageLine>,
+    lines: BTreeMap<Key, ImageLine>,
     // The images that are or were copied.
-    bars: BTreeMap<String, ProgressBar>,
-    read: BTreeMap<String, u64>,
+    bars: BTreeMap<Key, ProgressBar>,
+    read: BTreeMap<Key, u64>,
     begun: Option<Instant>,
 }
 
 impl Progress {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(targets: &[Target]) -> Self {
+        let names = targets.iter();
+        let names = names.map(|target| target.registry.as_str().to_owned());
         let display = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
         let bar = display.add(ProgressBar::no_length());
         bar.set_style(style("{spinner} {msg} {elapsed}"));
@@ -39,6 +51,10 @@ impl Progress {
             display,
             bar,
             state: Mutex::default(),
+            registries: match targets.len() {
+                0 | 1 => Vec::new(),
+                _ => names.collect(),
+            },
         }
     }
 
@@ -64,20 +80,20 @@ impl Progress {
         match event {
             Event::Listing(count) => self.change(|state| state.lists = count),
             Event::Listed(count) => self.listed(count),
-            Event::Checked(_) => {
+            Event::Checked(_, _) => {
                 self.bar.inc(1);
                 self.write("checking");
             }
-            Event::Planned(plan) => {
+            Event::Planned(target, plan) => {
                 plan.entries
                     .iter()
-                    .for_each(|entry| ImageLine::checked(entry).log());
-                log_undiscovered(plan);
+                    .for_each(|entry| self.checked(target, entry).log());
+                self.log_undiscovered(target, plan);
             }
-            Event::Importing(plan) => self.importing(plan),
-            Event::Copying(action, progress) => self.copying(action, progress),
-            Event::Imported(action, outcome) => {
-                let line = self.end_copy(action, outcome);
+            Event::Importing(target, plan) => self.importing(target, plan),
+            Event::Copying(target, action, progress) => self.copying(target, action, progress),
+            Event::Imported(target, action, outcome) => {
+                let line = self.end_copy(target, action, outcome);
                 self.bar.inc(1);
                 self.write("importing");
                 if let Some(line) = line {
@@ -102,23 +118,33 @@ impl Progress {
     }
 
     /// An image that is imported has its line when the import ends.
-    fn importing(&self, plan: &Plan) {
+    fn importing(&self, target: TargetId, plan: &Plan) {
         let mut count = 0;
         for entry in &plan.entries {
-            let line = ImageLine::checked(entry);
+            let line = self.checked(target, entry);
             match &entry.step {
                 Step::Import(action) => {
                     count += 1;
-                    self.change(|state| state.lines.insert(action.short_name(), line));
+                    let key = (target, action.short_name());
+                    self.change(|state| state.lines.insert(key, line));
                 }
                 Step::Nothing | Step::Blocked(_) => line.log(),
             }
         }
-        log_undiscovered(plan);
+        self.log_undiscovered(target, plan);
         if count > 0 {
-            tracing::info!("importing {}", images(count));
-            self.bar.set_position(0);
-            self.bar.set_length(count as u64);
+            let place = self.registry(target);
+            let place = place.map_or_else(String::new, |name| format!(" into {name}"));
+            tracing::info!("importing {}{place}", images(count));
+            // Imports of the first registry may begin while others are checked, so that the numbers are added.
+            let total = self.change(|state| {
+                state.imports += count;
+                state.imports
+            });
+            if total == count {
+                self.bar.set_position(0);
+            }
+            self.bar.set_length(total as u64);
             self.write("importing");
         }
     }
@@ -134,12 +160,16 @@ impl Progress {
     }
 
     /// The line of one image.
-    fn copying(&self, action: &Action, progress: CopyProgress) {
-        let name = action.short_name();
+    fn copying(&self, target: TargetId, action: &Action, progress: CopyProgress) {
+        let name = match self.registry(target) {
+            Some(registry) => format!("{} in {registry}", action.short_name()),
+            None => action.short_name(),
+        };
+        let key = (target, action.short_name());
         self.change(|state| {
             state.begun.get_or_insert_with(Instant::now);
-            state.read.insert(name.clone(), progress.read);
-            let bar = state.bars.entry(name.clone()).or_insert_with(|| {
+            state.read.insert(key.clone(), progress.read);
+            let bar = state.bars.entry(key).or_insert_with(|| {
                 let bar = self.display.add(ProgressBar::new(0));
                 bar.set_style(style(
                     "  {msg:40!} {bar:20} {bytes}/{total_bytes} {bytes_per_sec}",
@@ -154,19 +184,38 @@ impl Progress {
     }
 
     /// Removes the line of one image. Returns its line for the log.
-    fn end_copy(&self, action: &Action, outcome: &Outcome) -> Option<ImageLine> {
-        let name = action.short_name();
+    fn end_copy(&self, target: TargetId, action: &Action, outcome: &Outcome) -> Option<ImageLine> {
+        let key = (target, action.short_name());
         self.change(|state| {
             if let Method::Copy(copied) = outcome.attempt.method {
                 state.begun.get_or_insert_with(Instant::now);
-                state.read.insert(name.clone(), copied.bytes_sent);
+                state.read.insert(key.clone(), copied.bytes_sent);
             }
-            if let Some(bar) = state.bars.remove(&name) {
+            if let Some(bar) = state.bars.remove(&key) {
                 bar.finish_and_clear();
                 self.display.remove(&bar);
             }
-            state.lines.remove(&name)
+            state.lines.remove(&key)
         })
+    }
+
+    /// The name of a registry if there are several.
+    fn registry(&self, TargetId(position): TargetId) -> Option<&str> {
+        self.registries.get(position).map(String::as_str)
+    }
+
+    fn checked(&self, target: TargetId, entry: &Entry) -> ImageLine {
+        ImageLine::checked(entry).in_registry(self.registry(target))
+    }
+
+    fn log_undiscovered(&self, target: TargetId, plan: &Plan) {
+        // It is the same for all registries.
+        if target != TargetId::default() {
+            return;
+        }
+        for one in &plan.undiscovered {
+            ImageLine::undiscovered(&one.what, &one.problem).log();
+        }
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
@@ -191,12 +240,6 @@ impl State {
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
-}
-
-fn log_undiscovered(plan: &Plan) {
-    for one in &plan.undiscovered {
-        ImageLine::undiscovered(&one.what, &one.problem).log();
-    }
 }
 
 fn images(count: usize) -> String {

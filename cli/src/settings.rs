@@ -85,7 +85,7 @@ fn report(program: Program, mistakes: &Mistakes) {
                 format: LogFormat::Json,
                 color: Color::Refused,
             };
-            log::start(&settings, Progress::new().display());
+            log::start(&settings, Progress::new(&[]).display());
             tracing::error!("{mistakes}");
         }
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::azure::newest_tags;
 use crate::chart::{self, ChartContent};
-use crate::config::{ChartRequest, Config};
+use crate::config::{ChartRequest, Config, TagRule};
 use crate::destination::Destination;
 use crate::discover::TagSelector;
 use crate::discover::codecollections::StableTag;
@@ -19,6 +19,13 @@ use crate::wire::Wire;
 
 /// The most tags with the same digest that are named.
 const MOST_SAME: usize = 5;
+
+/// The facts about one image at its source in addition to those of its check.
+#[derive(Clone, Default)]
+pub struct SourceBackground {
+    passed_over: Option<Result<PassedOver, Problem>>,
+    built: Option<DateTime<Utc>>,
+}
 
 /// The facts about one image in addition to those of its check.
 #[derive(Default)]
@@ -61,14 +68,13 @@ pub struct ReadChart<'a> {
 pub struct BackgroundReader<'a> {
     pub config: &'a Config,
     pub wire: &'a Wire,
-    pub destination: &'a Destination,
     /// The start of the run. A later build date is not plausible.
     pub started: DateTime<Utc>,
 }
 
 impl BackgroundReader<'_> {
-    /// Reads the facts about an image that a check does not read.
-    pub async fn of_image(&self, observed: &Observed) -> Background {
+    /// Reads the facts about an image at its source that a check does not read.
+    pub async fn of_source(&self, observed: &Observed) -> SourceBackground {
         let sources = Sources::new(self.wire, self.config.source_logins.clone());
         let source = &observed.desired.source;
         let client = sources.client(&source.registry);
@@ -76,26 +82,44 @@ impl BackgroundReader<'_> {
             SourceState::Published(published) => Some(published),
             SourceState::NotPublished(_) => None,
             // A source that could not be read is not read again.
-            SourceState::Unknown(_) => return Background::default(),
+            SourceState::Unknown(_) => return SourceBackground::default(),
         };
-        let passed_over = match observed.desired.wanted {
-            TagSelector::StableTag => Some(self.passed_over(&client, source, published).await),
-            TagSelector::Catalog(_) | TagSelector::Image { .. } => None,
+        let passed_over = async {
+            let wanted = &observed.desired.wanted;
+            match wanted {
+                TagSelector::StableTag | TagSelector::Rule(_) => {
+                    Some(self.passed_over(&client, source, wanted, published).await)
+                }
+                TagSelector::Catalog(_) | TagSelector::Image { .. } => None,
+            }
         };
-        let Some(published) = published else {
-            return Background {
-                passed_over,
-                ..Background::default()
-            };
+        let built = async {
+            let digest = &published?.digest;
+            self.built(&client, &source.repository, digest).await
         };
+        let (passed_over, built) = tokio::join!(passed_over, built);
+        SourceBackground { passed_over, built }
+    }
+
+    /// Adds the facts about the image at the destination that a check does not read.
+    pub async fn of_image(
+        &self,
+        observed: &Observed,
+        source: SourceBackground,
+        destination: &Destination,
+    ) -> Background {
+        let SourceBackground { passed_over, built } = source;
         let repository = &observed.desired.destination;
-        let (built, destination) = tokio::join!(
-            self.built(&client, &source.repository, &published.digest),
-            self.destination_tags(repository, published),
-        );
+        let destination = match &observed.source {
+            SourceState::Published(published) => Some(
+                self.destination_tags(destination, repository, published)
+                    .await,
+            ),
+            SourceState::NotPublished(_) | SourceState::Unknown(_) => None,
+        };
         Background {
             passed_over,
-            destination: Some(destination),
+            destination,
             built,
         }
     }
@@ -114,13 +138,23 @@ impl BackgroundReader<'_> {
         &self,
         client: &RegistryClient,
         source: &ImageName,
+        wanted: &TagSelector,
         published: Option<&SourceImage>,
     ) -> Result<PassedOver, Problem> {
-        let rule = StableTag::new(&self.config.git_ref);
         let list = client.tags(&source.repository).await?.unwrap_or_default();
+        let rule = match wanted {
+            TagSelector::Rule(TagRule::Highest(rule)) => {
+                let chosen = published.map(|published| &published.target);
+                return Ok(PassedOver::of_highest(&list, rule, chosen));
+            }
+            TagSelector::Rule(TagRule::Follow(tag)) => StableTag::following(tag),
+            TagSelector::StableTag | TagSelector::Catalog(_) | TagSelector::Image { .. } => {
+                StableTag::new(&self.config.git_ref)
+            }
+        };
         let latest = published.and_then(|published| match &published.follows {
             Some(Follows::MovingTag { digest, .. }) => Some(digest),
-            Some(Follows::Catalog(_)) | None => None,
+            Some(Follows::Catalog(_) | Follows::Highest { .. }) | None => None,
         });
         let chosen = published.map(|published| (&published.target, &published.digest));
         Ok(PassedOver::of(&list, &rule, latest, chosen))
@@ -128,11 +162,12 @@ impl BackgroundReader<'_> {
 
     async fn destination_tags(
         &self,
+        destination: &Destination,
         repository: &Repository,
         published: &SourceImage,
     ) -> Result<DestinationTags, Problem> {
-        let client = self.destination.client().await?;
-        let rows = match self.destination {
+        let client = destination.client().await?;
+        let rows = match destination {
             Destination::Acr(_) => newest_tags(client, repository).await?,
             Destination::Plain(_) => {
                 // The specification's list has neither digests nor dates.

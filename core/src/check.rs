@@ -1,41 +1,47 @@
-//! Discovery and observation, interleaved: the CodeCollections are checked while the charts are fetched and rendered, and
-//! the registry's token is fetched at the same time.
+//! Discovery and observation, interleaved: the CodeCollections and the extra images are checked while the charts are fetched
+//! and rendered, and the registry's token is fetched at the same time.
 //!
-//! Each source of images is a part, and the parts do not wait for each other.
+//! Each list and each source is a future that all targets share: the first one that needs it sends its requests.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use futures_util::future::join_all;
+use futures_util::FutureExt as _;
+use futures_util::future::{LocalBoxFuture, Shared, join_all};
 
 use crate::catalog::Catalog;
 use crate::chart;
-use crate::config::{ChartRequest, CodeCollectionSource, Config};
+use crate::config::{ChartRequest, CodeCollectionSource, Config, TargetId};
 use crate::destination::Destination;
 use crate::discover::{
     self, Category, Desired, Excluded, Exclusions, Owner, TagSelector, Undiscovered,
 };
 use crate::event::{Event, OnEvent};
 use crate::name::{ImageName, Repository};
-use crate::observe::{Observed, Observer};
+use crate::observe::{AtSource, Observed, Observer};
 use crate::registry::Sources;
 use crate::wire::Wire;
 
 /// Longest time that the chart's images wait for the list of the catalog.
 const RESERVATION: Duration = Duration::from_secs(10);
 
+/// The most connections that are opened ahead for extra images.
+const MOST_AHEAD: usize = 8;
+
 /// The inputs of a check.
 pub struct Check<'a> {
     pub config: &'a Config,
     pub wire: &'a Wire,
-    pub destination: &'a Destination,
+    /// In the order of the targets.
+    pub destinations: &'a [Arc<Destination>],
     pub started: DateTime<Utc>,
     pub on_event: OnEvent<'a>,
 }
 
-/// The result of a check.
+/// The result of a check for one target.
 #[derive(Default)]
 pub struct Checked {
     pub observed: Vec<Observed>,
@@ -44,7 +50,7 @@ pub struct Checked {
 }
 
 /// Where the images come from, and which are left out.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Listed {
     /// Name and version of the RunWhen Local chart, if it was rendered.
     pub chart: Option<String>,
@@ -53,86 +59,107 @@ pub struct Listed {
     pub exclusions: Exclusions,
 }
 
-/// The images of one source.
-struct Part {
+/// An image, which is read at its source once, when the first target needs it.
+type Image<'a> = Shared<LocalBoxFuture<'a, Arc<AtSource<'a>>>>;
+
+/// The images of one source, such as a chart, which is listed once for all targets.
+struct List<'a> {
     category: Category,
-    observed: Vec<Observed>,
-    /// Images that another part has already begun to observe.
+    images: Vec<Image<'a>>,
+    /// Images that another list has too: they are observed once.
     repeated: Vec<Desired>,
+    /// Destinations whose tokens are not requested yet.
+    unprepared: BTreeSet<Repository>,
     undiscovered: Vec<Undiscovered>,
     excluded: Vec<Excluded>,
     /// False if the list of images is not known.
-    is_listed: bool,
+    is_known: bool,
     chart: Option<String>,
 }
 
-impl Part {
+impl List<'_> {
     fn empty(category: Category) -> Self {
         Self {
             category,
-            observed: Vec::new(),
+            images: Vec::new(),
             repeated: Vec::new(),
+            unprepared: BTreeSet::new(),
             undiscovered: Vec::new(),
             excluded: Vec::new(),
-            is_listed: true,
+            is_known: true,
             chart: None,
         }
     }
 
-    /// A source whose images are not known.
     fn unknown(undiscovered: Undiscovered) -> Self {
         let category = undiscovered.category;
         Self {
             undiscovered: vec![undiscovered],
-            is_listed: false,
+            is_known: false,
             ..Self::empty(category)
         }
     }
 }
 
-/// An image at its destination. Two charts may name the same one, which is observed once.
-type Place = (ImageName, TagSelector, Repository);
-
-fn place(desired: &Desired) -> Place {
-    let Desired {
-        category: _,
-        source,
-        wanted,
-        destination,
-        wanted_by: _,
-    } = desired;
-    (source.clone(), wanted.clone(), destination.clone())
-}
-
-/// The clients that the parts share, and the images that a part observes.
-struct Shared<'a> {
-    sources: &'a Sources,
-    catalog: &'a Catalog,
-    begun: Mutex<BTreeSet<Place>>,
+/// What the lists share.
+struct Lists<'a> {
+    observer: &'a Observer<'a>,
+    /// Destinations whose tokens are requested ahead.
+    prepared: BTreeSet<Repository>,
+    /// The images of the lists that are known so far.
+    begun: RefCell<BTreeSet<Place>>,
 }
 
 impl Check<'_> {
-    /// Discovers and observes all images.
-    pub async fn run(&self) -> Checked {
-        let charts: Vec<_> = self.config.wanted_charts().collect();
-        let images = &self.config.images;
-        let collections = images.contains(&Category::CodeCollection);
-        (self.on_event)(Event::Listing(charts.len() + usize::from(collections)));
+    /// Discovers the images and reads the sources once, and checks all targets concurrently. Each target continues with `then`
+    /// when its own check ends, so that a slow registry does not delay the others.
+    pub async fn run<T, F: Future<Output = T>>(
+        &self,
+        then: impl Fn(TargetId, Checked) -> F,
+    ) -> Vec<T> {
         let sources = Sources::new(self.wire, self.config.source_logins.clone());
         let catalog = Catalog::new(self.config, self.wire);
-        let shared = Shared {
+        let observer = Observer {
+            config: self.config,
             sources: &sources,
             catalog: &catalog,
-            begun: Mutex::default(),
+            started: self.started,
         };
+        let (likely, at_once) = self.likely(&sources);
+        let shared = Lists {
+            observer: &observer,
+            prepared: likely.clone(),
+            begun: RefCell::default(),
+        };
+        let lists = self.lists(&shared);
+        (self.on_event)(Event::Listing(lists.len()));
+        let ids = TargetId::all(self.destinations.len());
+        let targets = ids.zip(self.destinations).map(|(target, destination)| {
+            let lists = lists.clone();
+            let (observer, likely, then) = (&observer, &likely, &then);
+            async move {
+                let check = |list| self.target(target, destination, observer, list);
+                let ((), checked) = tokio::join!(
+                    destination.prepare(likely, at_once),
+                    join_all(lists.into_iter().map(check)),
+                );
+                then(target, self.joined(checked)).await
+            }
+        });
+        join_all(targets).await
+    }
+
+    /// The destinations that are known before any request, and how many of them are read at once. Opens connections to likely
+    /// sources.
+    fn likely(&self, sources: &Sources) -> (BTreeSet<Repository>, usize) {
         let mut likely = BTreeSet::new();
-        if collections {
+        if self.config.images.contains(&Category::CodeCollection) {
             likely.extend(discover::wanted_codecollections(self.config));
         }
         // The images of a chart are known later than the CodeCollections, and then use the same connections, unless each
         // image needs several requests.
         let mut at_once = likely.len();
-        if images.contains(&Category::RunWhenLocal) {
+        if self.config.images.contains(&Category::RunWhenLocal) {
             let of_chart = discover::likely_destinations(self.config);
             at_once = if self.config.verify_children {
                 at_once + of_chart.len()
@@ -145,114 +172,140 @@ impl Check<'_> {
                 sources.prepare(&image);
             }
         }
-        let of_charts = charts
-            .iter()
-            .map(|chart| self.chart(&shared, chart, &likely));
-        let ((), collections, of_charts) = tokio::join!(
-            self.destination.prepare(&likely, at_once),
-            self.codecollections(&shared, &likely),
-            join_all(of_charts),
-        );
-        // The catalog comes before the charts, as in the plan.
-        self.joined(collections.into_iter().chain(of_charts).collect())
+        if self.config.images.contains(&Category::Extra) {
+            let of_user: Vec<_> = discover::extra_destinations(self.config).collect();
+            // They are read at the same time as the CodeCollections.
+            at_once += of_user.len().min(MOST_AHEAD);
+            likely.extend(of_user);
+        }
+        (likely, at_once)
     }
 
-    fn joined(&self, parts: Vec<Part>) -> Checked {
-        let mut uses = Uses::of(&parts);
-        let unlisted: BTreeSet<_> = categories(parts.iter().filter(|part| !part.is_listed));
-        let mut listed = categories(parts.iter());
-        listed.retain(|category| !unlisted.contains(category));
+    /// The lists of the wanted categories, in the order of the plan. They do not wait for each other.
+    fn lists<'a>(
+        &'a self,
+        shared: &'a Lists<'a>,
+    ) -> Vec<Shared<LocalBoxFuture<'a, Arc<List<'a>>>>> {
+        let images = &self.config.images;
+        let mut lists: Vec<LocalBoxFuture<'a, List<'a>>> = Vec::new();
+        if images.contains(&Category::CodeCollection) {
+            lists.push(self.codecollections(shared).boxed_local());
+        }
+        let charts = self.config.wanted_charts();
+        lists.extend(charts.map(|chart| self.chart(shared, chart).boxed_local()));
+        if images.contains(&Category::Extra) {
+            lists.push(self.extra_images(shared).boxed_local());
+        }
+        let lists = lists.into_iter();
+        lists
+            .map(|list| list.map(Arc::new).boxed_local().shared())
+            .collect()
+    }
+
+    /// The images of a list at one target.
+    async fn target<'a, L>(
+        &self,
+        target: TargetId,
+        destination: &Destination,
+        observer: &Observer<'_>,
+        list: L,
+    ) -> (Arc<List<'a>>, Vec<Observed>)
+    where
+        L: Future<Output = Arc<List<'a>>>,
+    {
+        let list = list.await;
+        let prepare = async {
+            if !list.unprepared.is_empty() {
+                destination.prepare(&list.unprepared, 0).await;
+            }
+        };
+        let images = list.images.iter().map(|image| async {
+            let image = image.clone().await;
+            let observed = observer.observe(&image, destination).await;
+            (self.on_event)(Event::Checked(target, &observed));
+            observed
+        });
+        let ((), observed) = tokio::join!(prepare, join_all(images));
+        (list, observed)
+    }
+
+    /// Joins the lists, which are in the order of the plan.
+    fn joined(&self, lists: Vec<(Arc<List<'_>>, Vec<Observed>)>) -> Checked {
+        let mut uses = Uses::of(&lists);
         let mut checked = Checked::default();
         let mut excluded: Vec<Excluded> = Vec::new();
-        for part in parts {
-            let Part {
-                category,
-                observed,
-                repeated: _,
-                undiscovered,
-                excluded: of_part,
-                is_listed: _,
-                chart,
-            } = part;
+        let (mut known, mut unknown) = (BTreeSet::new(), BTreeSet::new());
+        for (list, observed) in lists {
             let observed = observed.into_iter().map(|image| uses.complete(image));
             checked.observed.extend(observed);
-            checked.undiscovered.extend(undiscovered);
-            for one in of_part {
-                if !excluded.contains(&one) {
-                    excluded.push(one);
+            checked
+                .undiscovered
+                .extend(list.undiscovered.iter().cloned());
+            for one in &list.excluded {
+                if !excluded.contains(one) {
+                    excluded.push(one.clone());
                 }
             }
-            match category {
-                Category::CodeCollection | Category::RunWhenLocal => {
-                    checked.listed.chart = checked.listed.chart.or(chart);
-                }
-                Category::Extra => checked.listed.extra_charts.extend(chart),
+            match list.is_known {
+                true => known.insert(list.category),
+                false => unknown.insert(list.category),
+            };
+            match list.category {
+                Category::CodeCollection => {}
+                Category::RunWhenLocal => checked.listed.chart = list.chart.clone(),
+                Category::Extra => checked.listed.extra_charts.extend(list.chart.clone()),
             }
         }
-        checked.listed.exclusions = discover::exclusions(self.config, excluded, &listed);
+        known.retain(|category| !unknown.contains(category));
+        checked.listed.exclusions = discover::exclusions(self.config, excluded, &known);
         checked
     }
 
-    /// `None` if the CodeCollections are not wanted.
-    async fn codecollections(
-        &self,
-        shared: &Shared<'_>,
-        prepared: &BTreeSet<Repository>,
-    ) -> Option<Part> {
-        let category = Category::CodeCollection;
-        if !self.config.images.contains(&category) {
-            return None;
-        }
+    async fn codecollections<'a>(&self, shared: &Lists<'a>) -> List<'a> {
         let (desired, undiscovered) = match self.config.codecollection_source {
             CodeCollectionSource::Tags => (discover::codecollections(self.config), Vec::new()),
-            CodeCollectionSource::Catalog => match shared.catalog.list().await {
+            CodeCollectionSource::Catalog => match shared.observer.catalog.list().await {
                 Ok(listing) => discover::chosen_collections(self.config, listing),
                 Err(problem) => {
                     (self.on_event)(Event::Listed(0));
                     let catalog = discover::undiscovered_catalog(self.config, problem);
-                    return Some(Part::unknown(catalog));
+                    return List::unknown(catalog);
                 }
             },
         };
         let (desired, excluded) = discover::without_excluded(self.config, desired);
-        let (observed, repeated) = self.observe_all(shared, desired, prepared).await;
-        Some(Part {
-            observed,
-            repeated,
-            undiscovered,
-            excluded,
-            ..Part::empty(category)
-        })
+        self.list(
+            shared,
+            Category::CodeCollection,
+            (desired, undiscovered, excluded),
+        )
     }
 
-    async fn chart(
-        &self,
-        shared: &Shared<'_>,
-        chart: &ChartRequest,
-        prepared: &BTreeSet<Repository>,
-    ) -> Part {
+    async fn chart<'a>(&self, shared: &Lists<'a>, chart: &ChartRequest) -> List<'a> {
         let (rendered, owners) = tokio::join!(
-            chart::render(chart, self.wire, shared.sources),
-            self.owners(shared.catalog)
+            chart::render(chart, self.wire, shared.observer.sources),
+            self.owners(shared.observer.catalog)
         );
-        let rendered = match rendered {
-            Ok(rendered) => rendered,
+        match rendered {
+            Ok(rendered) => {
+                let found = &rendered.found;
+                let of_chart = discover::of_chart(self.config, chart, found, &owners, self.started);
+                List {
+                    chart: Some(rendered.title),
+                    ..self.list(shared, chart.origin.category(), of_chart)
+                }
+            }
             Err(problem) => {
                 (self.on_event)(Event::Listed(0));
-                return Part::unknown(discover::undiscovered_chart(chart, problem));
+                List::unknown(discover::undiscovered_chart(chart, problem))
             }
-        };
-        let (desired, undiscovered, excluded) =
-            discover::of_chart(self.config, chart, &rendered.found, &owners, self.started);
-        let (observed, repeated) = self.observe_all(shared, desired, prepared).await;
-        Part {
-            observed,
-            repeated,
-            undiscovered,
-            excluded,
-            chart: Some(rendered.title),
-            ..Part::empty(chart.origin.category())
         }
+    }
+
+    async fn extra_images<'a>(&self, shared: &Lists<'a>) -> List<'a> {
+        let owners = self.owners(shared.observer.catalog).await;
+        let images = discover::extra_images(self.config, &owners, self.started);
+        self.list(shared, Category::Extra, images)
     }
 
     /// The CodeCollections whose repositories are reserved.
@@ -273,63 +326,62 @@ impl Check<'_> {
         discover::owners(self.config, listing)
     }
 
-    /// [`observe`](Self::observe), with one token for all destinations that are not prepared.
-    async fn observe_all(
+    /// The list of these images. Those of another list are not read again.
+    fn list<'a>(
         &self,
-        shared: &Shared<'_>,
-        desired: Vec<Desired>,
-        prepared: &BTreeSet<Repository>,
-    ) -> (Vec<Observed>, Vec<Desired>) {
+        shared: &Lists<'a>,
+        category: Category,
+        (desired, undiscovered, excluded): (Vec<Desired>, Vec<Undiscovered>, Vec<Excluded>),
+    ) -> List<'a> {
+        let mut begun = shared.begun.borrow_mut();
+        let is_new = |one: &Desired| begun.insert(place(one));
+        let (desired, repeated): (Vec<_>, Vec<_>) = desired.into_iter().partition(is_new);
+        (self.on_event)(Event::Listed(desired.len() * self.destinations.len()));
         let destinations = desired.iter().map(|desired| desired.destination.clone());
-        let others = destinations.filter(|one| !prepared.contains(one)).collect();
-        let ((), found) = tokio::join!(
-            self.destination.prepare(&others, 0),
-            self.observe(shared, desired),
-        );
-        found
-    }
-
-    /// Observes the images that no other part observes. Also returns the others.
-    async fn observe(
-        &self,
-        shared: &Shared<'_>,
-        desired: Vec<Desired>,
-    ) -> (Vec<Observed>, Vec<Desired>) {
-        let (begin, repeated): (Vec<_>, Vec<_>) = {
-            let mut begun = shared.begun.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_new = |one: &Desired| begun.insert(place(one));
-            desired.into_iter().partition(is_new)
-        };
-        (self.on_event)(Event::Listed(begin.len()));
-        let observer = Observer {
-            config: self.config,
-            sources: shared.sources,
-            catalog: shared.catalog,
-            destination: self.destination,
-            started: self.started,
-        };
-        let seen = |observed: &Observed| (self.on_event)(Event::Checked(observed));
-        (observer.observe(begin, &seen).await, repeated)
+        let is_unprepared = |one: &Repository| !shared.prepared.contains(one);
+        let unprepared = destinations.filter(is_unprepared).collect();
+        let images = desired.into_iter().map(|desired| {
+            let image = shared.observer.at_source(desired).map(Arc::new);
+            image.boxed_local().shared()
+        });
+        List {
+            images: images.collect(),
+            repeated,
+            unprepared,
+            undiscovered,
+            excluded,
+            ..List::empty(category)
+        }
     }
 }
 
-fn categories<'a>(parts: impl Iterator<Item = &'a Part>) -> BTreeSet<Category> {
-    parts.map(|part| part.category).collect()
+/// An image at its destination. Two charts may name the same one.
+type Place = (ImageName, TagSelector, Repository);
+
+fn place(desired: &Desired) -> Place {
+    let Desired {
+        category: _,
+        source,
+        wanted,
+        destination,
+        wanted_by: _,
+    } = desired;
+    (source.clone(), wanted.clone(), destination.clone())
 }
 
-/// The uses of images that several parts name, in the order of the parts: whichever part was the first to observe the image.
+/// The uses of images that several lists have, in the order of the lists: whichever list was known first.
 struct Uses(BTreeMap<Place, Vec<(Category, Vec<String>)>>);
 
 impl Uses {
-    fn of(parts: &[Part]) -> Self {
-        let mut repeated = parts.iter().flat_map(|part| &part.repeated).peekable();
-        if repeated.peek().is_none() {
-            return Self(BTreeMap::new());
-        }
+    fn of(lists: &[(Arc<List<'_>>, Vec<Observed>)]) -> Self {
+        let repeated = lists.iter().flat_map(|(list, _)| &list.repeated);
         let mut uses: BTreeMap<_, Vec<_>> = repeated.map(|one| (place(one), Vec::new())).collect();
-        for part in parts {
-            let observed = part.observed.iter().map(|observed| &observed.desired);
-            for one in observed.chain(&part.repeated) {
+        for (list, observed) in lists {
+            if uses.is_empty() {
+                break;
+            }
+            let observed = observed.iter().map(|observed| &observed.desired);
+            for one in observed.chain(&list.repeated) {
                 if let Some(uses) = uses.get_mut(&place(one)) {
                     uses.push((one.category, one.wanted_by.clone()));
                 }
@@ -338,7 +390,7 @@ impl Uses {
         Self(uses)
     }
 
-    /// The image with the uses of all parts, in the category of the first part that names it.
+    /// The image with the uses of all lists, in the category of the first list that has it.
     fn complete(&mut self, mut observed: Observed) -> Observed {
         let Some(uses) = self.0.remove(&place(&observed.desired)) else {
             return observed;

@@ -8,18 +8,19 @@ use tokio::time::Instant;
 
 use crate::apply::{ArmImporter, AutoImporter, CopyImporter, Importer, OnProgress, WithReferrers};
 use crate::check::Listed;
-use crate::config::{Config, SyncMethod};
+use crate::config::{Config, SyncMethod, Target, TargetId};
 use crate::destination::Destination;
 use crate::event::Event;
 use crate::plan::Plan;
 use crate::registry::Sources;
-use crate::report::{RunInfo, folder};
+use crate::report::{RegistryInfo, RunInfo, folder};
 use crate::wire::{Limit, SetupError, Wire};
 
 /// The clients that a run shares.
 pub struct Clients {
     pub wire: Wire,
-    pub destination: Arc<Destination>,
+    /// In the order of the targets.
+    pub destinations: Vec<Arc<Destination>>,
     clock: Instant,
 }
 
@@ -31,10 +32,10 @@ impl Clients {
     pub fn new(config: &Config, limit: &Limit) -> Result<Self, SetupError> {
         let clock = Instant::now();
         let wire = Wire::new(&config.network, config.secrets(), limit.clone())?;
-        let destination = Arc::new(Destination::new(config, &wire));
+        let destinations = Destination::all(config, &wire);
         Ok(Self {
             wire,
-            destination,
+            destinations,
             clock,
         })
     }
@@ -46,8 +47,10 @@ impl Clients {
 
     /// Queries Resource Manager as soon as one image needs a sync, while the other images are checked: imports need it.
     pub fn prepare_import(&self, event: Event<'_>) {
-        if matches!(event, Event::Checked(observed) if observed.needs_sync()) {
-            let destination = Arc::clone(&self.destination);
+        if let Event::Checked(TargetId(position), observed) = event
+            && observed.needs_sync()
+            && let Some(destination) = self.destinations.get(position).map(Arc::clone)
+        {
             tokio::spawn(async move { destination.prepare_import().await });
         }
     }
@@ -56,17 +59,18 @@ impl Clients {
     pub fn importer<'a>(
         &self,
         config: &Config,
+        TargetId(position): TargetId,
         plan: &Plan,
         on_progress: OnProgress<'a>,
     ) -> Box<dyn Importer + 'a> {
+        let destination = &self.destinations[position];
         let logins = || config.source_logins.clone();
         let sources = Sources::new(&self.wire, logins());
-        let destination = Arc::clone(&self.destination);
-        let copy = CopyImporter::new(destination, sources, plan, on_progress);
+        let copy = CopyImporter::new(Arc::clone(destination), sources, plan, on_progress);
         let copy = Arc::new(copy);
         let platform = config.architecture.clone();
         let import = |acr| ArmImporter::new(Arc::clone(acr), logins(), platform);
-        let importer: Box<dyn Importer + 'a> = match (&*self.destination, config.sync_method) {
+        let importer: Box<dyn Importer + 'a> = match (&**destination, config.sync_method) {
             (Destination::Acr(acr), SyncMethod::Import) => Box::new(import(acr)),
             (Destination::Acr(acr), SyncMethod::Auto) => {
                 Box::new(AutoImporter::new(import(acr), Arc::clone(&copy)))
@@ -81,12 +85,14 @@ impl Clients {
         }
     }
 
-    /// The registry's login server; `REGISTRY_NAME` if that is not known.
-    pub async fn login_server(&self, config: &Config) -> String {
-        match self.destination.client().await {
-            Ok(client) => client.registry().to_string(),
-            Err(_) => config.target.registry.as_str().to_owned(),
-        }
+    /// The targets of a run, in the order of `REGISTRY_NAME`, with their destinations.
+    pub fn targets<'a>(
+        &'a self,
+        config: &'a Config,
+    ) -> impl Iterator<Item = (TargetId, &'a Target, &'a Arc<Destination>)> {
+        let targets = config.targets.iter().zip(&self.destinations);
+        let targets = targets.enumerate();
+        targets.map(|(position, (target, destination))| (TargetId(position), target, destination))
     }
 
     /// The facts of a run that ends now. `check_duration` is the part before the first import.
@@ -97,9 +103,18 @@ impl Clients {
         listed: Listed,
         check_duration: Duration,
     ) -> RunInfo {
-        let name = &config.target.registry;
-        let registry = self.login_server(config).await;
-        let id = self.destination.known_resource_id();
+        let mut registries = Vec::new();
+        for (id_of_target, target, destination) in self.targets(config) {
+            let Target { registry, login: _ } = target;
+            let id = destination.known_resource_id();
+            registries.push(RegistryInfo {
+                target: id_of_target,
+                name: registry.as_str().to_owned(),
+                server: login_server(target, destination).await,
+                resource_name: registry.resource_name().to_owned(),
+                page: id.and_then(|id| config.cloud.portal_page(id)),
+            });
+        }
         let Listed {
             chart,
             extra_charts,
@@ -109,9 +124,7 @@ impl Clients {
             program: config.program.name(),
             folder: folder(&config.images),
             command: config.command.clone(),
-            registry,
-            resource_name: name.resource_name().to_owned(),
-            registry_page: id.and_then(|id| config.cloud.portal_page(id)),
+            registries,
             chart,
             extra_charts,
             exclusions,
@@ -122,5 +135,13 @@ impl Clients {
             settings: config.settings(),
             hosts: self.wire.ledger().snapshot(),
         }
+    }
+}
+
+/// The registry's login server; its part of `REGISTRY_NAME` if that is not known.
+pub async fn login_server(target: &Target, destination: &Destination) -> String {
+    match destination.client().await {
+        Ok(client) => client.registry().to_string(),
+        Err(_) => target.registry.as_str().to_owned(),
     }
 }

@@ -1,6 +1,7 @@
 //! The events of a run, for the display of its progress.
 
 use crate::apply::{CopyProgress, Outcome};
+use crate::config::TargetId;
 use crate::observe::Observed;
 use crate::plan::{Action, Plan};
 
@@ -9,18 +10,18 @@ use crate::plan::{Action, Plan};
 pub enum Event<'a> {
     /// This many lists of images are read. Each ends with [`Event::Listed`].
     Listing(usize),
-    /// A list has this many images, or none if it could not be read. Their check begins.
+    /// A list has this many images, at all targets together, or none if it could not be read. Their check begins.
     Listed(usize),
-    /// An image was checked.
-    Checked(&'a Observed),
-    /// All images were checked, and the run imports none of them.
-    Planned(&'a Plan),
-    /// All images were checked, and the imports of the plan begin.
-    Importing(&'a Plan),
+    /// An image was checked at one target.
+    Checked(TargetId, &'a Observed),
+    /// All images were checked at one target, and the run imports none of them.
+    Planned(TargetId, &'a Plan),
+    /// All images were checked at one target, and the imports of the plan begin. Other targets may still be checked.
+    Importing(TargetId, &'a Plan),
     /// A copy continues.
-    Copying(&'a Action, CopyProgress),
+    Copying(TargetId, &'a Action, CopyProgress),
     /// An import or a copy ended.
-    Imported(&'a Action, &'a Outcome),
+    Imported(TargetId, &'a Action, &'a Outcome),
 }
 
 /// Receives the events of a run.

@@ -107,7 +107,7 @@ fn request(report: &Report, push: &MetricPush) -> Option<ExportMetricsServiceReq
     let mut attributes = Vec::new();
     attributes.extend(push.workspace.as_ref().map(|name| text("workspace", name)));
     if push.names_registry {
-        attributes.push(text("registry", &report.registry));
+        attributes.push(text("registry", &report.place()));
     }
     let seen_at = report.started + report.duration;
     let metrics = numbers

@@ -6,11 +6,11 @@ use futures_util::future::{join_all, try_join_all};
 
 use crate::check::Listed;
 use crate::clients::Clients;
-use crate::config::Config;
+use crate::config::{Config, HighestTag, TargetId};
 use crate::discover::{Exclusions, excluding};
 use crate::event::Event;
 use crate::name::{DestinationTag, Digest, ImageName, Tag};
-use crate::observe::{CHECK_TIMEOUT, SourceImage, SourceState};
+use crate::observe::{CHECK_TIMEOUT, SourceImage, SourceState, choose};
 use crate::plan::{
     Entry, Evidence, MovingTag, Plan, PlanInfo, PlannedEntry, Step, Verdict, planned_tags,
 };
@@ -48,13 +48,18 @@ pub enum ApplyError {
 }
 
 /// The plan of a check, to be reviewed and applied later.
+///
+/// `config` refuses `plan` with several registries, so the report has one.
 pub fn file(config: &Config, plan: &Plan, report: &Report) -> PlanFile {
+    let registry = report.registries.first();
     let info = PlanInfo {
         created_by: format!("{} {}", report.program, env!("CARGO_PKG_VERSION")),
         created: report.started,
         // Without its login server, a registry is named as the user does.
-        registry: Some(report.registry.clone()).filter(|name| name.contains(['.', ':'])),
-        repository_path: config.target.repository_path.clone(),
+        registry: registry
+            .map(|registry| registry.server.clone())
+            .filter(|name| name.contains(['.', ':'])),
+        repository_path: config.repository_path.clone(),
         platform: config.architecture.to_string(),
         chart: report.chart.clone(),
         extra_charts: report.extra_charts.clone(),
@@ -74,7 +79,8 @@ impl Run<'_> {
             .ok_or(ApplyError::UnknownRegistry)?;
         self.agrees_with(file)?;
         let clients = Clients::new(self.config, &self.limit)?;
-        let destination = clients.destination.client().await;
+        let target = TargetId::default();
+        let destination = clients.destinations[target.0].client().await;
         if let Ok(client) = destination {
             let given = client.registry().as_str();
             same("registry", "REGISTRY_NAME", registry, given)?;
@@ -97,7 +103,8 @@ impl Run<'_> {
             extra_charts: file.extra_charts.clone(),
             exclusions: Exclusions::default(),
         };
-        Ok(self.import(&clients, &plan, listed).await)
+        let imported = self.import(&clients, target, plan).await;
+        Ok(self.report(&clients, &[imported], listed).await)
     }
 
     /// Checks that the settings do not contradict the plan, which would be applied nevertheless.
@@ -107,14 +114,14 @@ impl Run<'_> {
         same("platform", "IMAGE_ARCHITECTURE", &file.platform, &platform)?;
         let (planned, given) = (
             file.repository_path.as_str(),
-            config.target.repository_path.as_str(),
+            config.repository_path.as_str(),
         );
         same("path", "REGISTRY_REPOSITORY_PATH", planned, given)?;
         for PlannedEntry { entry, .. } in file.entries() {
             let desired = &entry.observed.desired;
             let is_excluded = !excluding(config, desired).is_empty();
             let variable = match entry.step {
-                Step::Import(_) if !config.images.contains(&desired.category) => "IMAGES",
+                Step::Import(_) if config.leaves_out(desired.category) => "IMAGES",
                 Step::Import(_) if is_excluded => "EXCLUDE_IMAGES",
                 Step::Import(_) | Step::Nothing | Step::Blocked(_) => continue,
             };
@@ -154,7 +161,11 @@ struct Now<'a> {
 impl Now<'_> {
     /// The same entry if nothing has moved since the plan was made. Otherwise it is not imported.
     async fn check(&self, planned: PlannedEntry) -> Entry {
-        let PlannedEntry { entry, follows } = planned;
+        let PlannedEntry {
+            entry,
+            follows,
+            rule,
+        } = planned;
         let SourceState::Published(published) = &entry.observed.source else {
             return entry;
         };
@@ -170,6 +181,10 @@ impl Now<'_> {
             let moved = self
                 .moved_source(source, published, follows.as_ref())
                 .await?;
+            let moved = match (moved, &rule) {
+                (None, Some(rule)) => self.other_choice(source, published, rule).await?,
+                (moved, _) => moved,
+            };
             Ok((moved, self.tags(&entry).await?))
         });
         match state.await {
@@ -206,6 +221,25 @@ impl Now<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// The problem if the rule chooses another tag than in the plan.
+    async fn other_choice(
+        &self,
+        source: &ImageName,
+        published: &SourceImage,
+        rule: &HighestTag,
+    ) -> Result<Option<Problem>, Problem> {
+        let client = self.sources.client(&source.registry);
+        let now = match choose(&client, source, rule).await? {
+            Ok(choice) if Some(&choice.tag) == published.tag.as_ref() => return Ok(None),
+            Ok(choice) => choice.tag.to_string(),
+            Err(absence) => absence.reason,
+        };
+        let planned = published.tag.as_ref().map_or("–", Tag::as_str);
+        let what =
+            format!("the highest {rule} of {source} was {planned} in the plan, and is now: {now}");
+        Ok(Some(moved(Side::Source, what)))
     }
 
     /// The digests of the tags that the import would set.

@@ -47,4 +47,4 @@ pub use images::{FoundImages, ImagePattern, ImageUse, UsedBy};
 pub use limits::Limits;
 pub use render::{Release, Rendered, render, render_within};
 pub use values::{Values, read_yaml};
-pub use versions::{is_version_constraint, newest_version};
+pub use versions::{compare_versions, is_version_constraint, newest_version, versions_within};

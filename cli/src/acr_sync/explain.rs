@@ -33,14 +33,15 @@ pub(super) async fn explain(
     session.progress.show();
     let explained = session.run(async |run| run.explain(name).await).await?;
     match explained {
-        Explained::Images(images) => {
+        Explained::Images(chapters) => {
             outputs::print(&match format {
-                Format::Text => text(&images),
-                Format::Json => json(&images),
-                Format::Markdown => markdown(&images),
+                Format::Text => text(&chapters),
+                Format::Json => json(&chapters),
+                Format::Markdown => markdown(&chapters),
             })?;
             let is_unknown = |image: &Explanation| image.is_unknown;
-            Ok(match images.iter().any(is_unknown) {
+            let mut images = chapters.iter().flat_map(|chapter| &chapter.images);
+            Ok(match images.any(is_unknown) {
                 true => Status::Unknown,
                 false => Status::Complete,
             })

@@ -46,7 +46,9 @@ pub(super) async fn plan(
     path: Option<&Path>,
 ) -> anyhow::Result<Status> {
     session.progress.show();
-    let (plan, report) = session.check().await?;
+    let (plans, report) = session.check().await?;
+    // `config` refuses several registries.
+    let plan = plans.into_iter().next().unwrap_or_default();
     let file = planned::file(&session.config, &plan, &report);
     let results = session.write(&report);
     // As in other programs, `-` is stdout.

@@ -16,6 +16,8 @@ pub(super) const TARGET: &str = "results";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ImageLine {
     image: String,
+    /// The registry if there are several.
+    registry: Option<String>,
     verdict: &'static str,
     reason: String,
     /// The result of an import, or that none is possible; `None` after a check.
@@ -49,6 +51,7 @@ impl ImageLine {
         };
         let line = Self {
             image: entry.observed.short_name(),
+            registry: None,
             verdict: entry.verdict.name(),
             reason,
             outcome: None,
@@ -60,10 +63,18 @@ impl ImageLine {
         }
     }
 
+    pub(crate) fn in_registry(self, registry: Option<&str>) -> Self {
+        Self {
+            registry: registry.map(ToOwned::to_owned),
+            ..self
+        }
+    }
+
     /// The line of a catalog, a chart, or a text in either.
     pub(crate) fn undiscovered(what: &str, problem: &Problem) -> Self {
         Self {
             image: what.to_owned(),
+            registry: None,
             verdict: "Unknown",
             reason: problem.summary(),
             outcome: None,
@@ -119,18 +130,25 @@ impl ImageLine {
     fn text(&self) -> String {
         let result = self.outcome.as_ref();
         let result = result.map_or_else(String::new, |result| format!(", {}", result.text));
-        format!("{}: {}{result}: {}", self.image, self.verdict, self.reason)
+        let registry = self.registry.as_ref();
+        let place = registry.map_or_else(String::new, |name| format!(" in {name}"));
+        format!(
+            "{}{place}: {}{result}: {}",
+            self.image, self.verdict, self.reason
+        )
     }
 
     pub(crate) fn log(&self) {
         let text = self.text();
         let Self {
             image,
+            registry,
             verdict,
             reason,
             outcome,
             is_good,
         } = self;
+        let registry = registry.as_deref();
         let (image, reason) = (image.as_str(), reason.as_str());
         let duration_ms = outcome.as_ref().and_then(|result| result.duration);
         let duration_ms =
@@ -138,10 +156,10 @@ impl ImageLine {
         let outcome = outcome.as_ref().map(|result| result.name);
         match is_good {
             IsGood::Yes => {
-                tracing::info!(target: TARGET, image, verdict, reason, outcome, duration_ms, "{text}");
+                tracing::info!(target: TARGET, image, registry, verdict, reason, outcome, duration_ms, "{text}");
             }
             IsGood::No => {
-                tracing::warn!(target: TARGET, image, verdict, reason, outcome, duration_ms, "{text}");
+                tracing::warn!(target: TARGET, image, registry, verdict, reason, outcome, duration_ms, "{text}");
             }
         }
     }

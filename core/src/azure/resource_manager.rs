@@ -10,6 +10,7 @@ use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 use url::Url;
 
 use super::identity::Identity;
@@ -175,14 +176,33 @@ pub struct ResourceManager {
     wire: Wire,
     identity: Arc<Identity>,
     cloud: Cloud,
+    subscription: KnownSubscription,
+    /// The registries that the identity can see, which are listed once for all registries of a run.
+    listed: OnceCell<Result<Listing, Problem>>,
+}
+
+/// The registries of some subscriptions.
+struct Listing {
+    seen: Vec<RegistryResource>,
+    /// Why a subscription could not be listed.
+    refusal: Option<Problem>,
+    subscriptions: Vec<String>,
+    origin: SubscriptionOrigin,
 }
 
 impl ResourceManager {
-    pub fn new(cloud: Cloud, wire: &Wire, identity: Arc<Identity>) -> Self {
+    pub fn new(
+        cloud: Cloud,
+        wire: &Wire,
+        identity: Arc<Identity>,
+        subscription: KnownSubscription,
+    ) -> Self {
         Self {
             wire: wire.clone(),
             identity,
             cloud,
+            subscription,
+            listed: OnceCell::new(),
         }
     }
 
@@ -193,15 +213,23 @@ impl ResourceManager {
     ///
     /// # Errors
     /// If Azure refuses, or if there is no such registry or more than one.
-    pub async fn find_registry(
-        &self,
-        name: &str,
-        subscription: &KnownSubscription,
-    ) -> Result<RegistryResource, Problem> {
+    pub async fn find_registry(&self, name: &str) -> Result<RegistryResource, Problem> {
+        let listed = self.listed.get_or_init(|| self.registries()).await;
+        let listed = listed.as_ref().map_err(Clone::clone)?;
+        // A refusal for one subscription does not hide the registries of another.
+        match (choose(listed, name), &listed.refusal) {
+            (Err(problem), Some(refusal)) if problem.cause != Cause::Configuration => {
+                Err(refusal.clone())
+            }
+            (chosen, _) => chosen,
+        }
+    }
+
+    async fn registries(&self) -> Result<Listing, Problem> {
         let KnownSubscription {
             configured,
             of_credentials,
-        } = subscription;
+        } = &self.subscription;
         let (subscriptions, origin) = match (configured, of_credentials) {
             (Some(id), _) => (vec![id.clone()], SubscriptionOrigin::Variable),
             (None, Some(id)) => (vec![id.clone()], SubscriptionOrigin::Credentials),
@@ -221,11 +249,12 @@ impl ResourceManager {
                 Err(problem) => refusal = refusal.or(Some(problem)),
             }
         }
-        // A refusal for one subscription does not hide the registries of another.
-        match (choose(seen, name, &subscriptions, origin), refusal) {
-            (Err(problem), Some(refusal)) if problem.cause != Cause::Configuration => Err(refusal),
-            (chosen, _) => chosen,
-        }
+        Ok(Listing {
+            seen,
+            refusal,
+            subscriptions,
+            origin,
+        })
     }
 
     /// Starts an import.
@@ -396,35 +425,35 @@ fn parse(url: &str) -> Result<Url, Problem> {
     })
 }
 
-fn choose(
-    seen: Vec<RegistryResource>,
-    name: &str,
-    subscriptions: &[String],
-    origin: SubscriptionOrigin,
-) -> Result<RegistryResource, Problem> {
+fn choose(listed: &Listing, name: &str) -> Result<RegistryResource, Problem> {
+    let Listing {
+        seen,
+        refusal: _,
+        subscriptions,
+        origin,
+    } = listed;
     let correction = origin.correction();
-    let places = match subscriptions {
+    let places = match &subscriptions[..] {
         [one] => format!("subscription {one}"),
         many => format!("{} subscriptions", many.len()),
     };
     let problem = |cause, what: String| Problem::new(Side::ResourceManager, cause, what);
     let count = seen.len();
-    let (mut hits, others): (Vec<_>, Vec<_>) = seen
-        .into_iter()
-        .partition(|resource| resource.is_named(name));
+    let is_named = |resource: &&RegistryResource| resource.is_named(name);
+    let mut hits: Vec<_> = seen.iter().filter(is_named).collect();
     match (hits.len(), hits.pop()) {
-        (1, Some(found)) => Ok(found),
+        (1, Some(found)) => Ok(found.clone()),
         (0, _) if count == 0 => Err(problem(Cause::AccessDenied, format!("the identity cannot see a registry in {places}"))
             .advise(format!(
                 "the identity probably lacks registries/read: grant the identity 'Container Registry Data Importer and \
                  Data Reader' on the registry; if another subscription holds the registry, {correction}"
             ))),
         (0, _) => Err(problem(Cause::NotFound, format!(
-            "registry {} is not among the {count} that the identity can see in {places}: {}", name, named(&others)
+            "registry {} is not among the {count} that the identity can see in {places}: {}", name, named(seen)
         ))
         .advise(format!("check REGISTRY_NAME, and the role on the registry; {correction}"))),
         (_, last) => {
-            let ids: Vec<_> = hits.iter().chain(&last).map(|hit| for_message(&hit.id)).collect();
+            let ids: Vec<_> = hits.into_iter().chain(last).map(|hit| for_message(&hit.id)).collect();
             Err(problem(Cause::Configuration, format!("{} registries have the name {}: {}", ids.len(), name, ids.join(", ")))
                 .advise("set REGISTRY_NAME to the complete login server, or set AZURE_RESOURCE_SUBSCRIPTION_ID"))
         }

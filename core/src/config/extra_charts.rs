@@ -11,7 +11,7 @@ use super::chart::{self, ChartRequest, ChartSource, GivenValues};
 use super::chart_origin::ChartOrigin;
 use super::reader::{Reader, build};
 use super::{Inputs, variables};
-use crate::name::{self, Repository};
+use crate::name::{self, Registry, Repository};
 use crate::text::for_message;
 
 /// The most charts in a run.
@@ -52,6 +52,15 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// The registries that contain charts.
+pub(super) fn registries_of(charts: Option<&[ChartRequest]>) -> impl Iterator<Item = &Registry> {
+    let charts = charts.unwrap_or_default().iter();
+    charts.filter_map(|chart| match &chart.source {
+        ChartSource::Oci(location) => Some(&location.registry),
+        ChartSource::Repository(_) | ChartSource::Path(_) => None,
+    })
 }
 
 fn read(

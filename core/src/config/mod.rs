@@ -15,6 +15,8 @@ mod credentials;
 mod exclusion;
 mod extra;
 mod extra_charts;
+mod extra_images;
+mod inputs;
 mod metric_push;
 mod misplaced;
 mod reader;
@@ -24,13 +26,15 @@ mod secret_places;
 mod secrets;
 mod setting;
 mod suggestion;
+mod tag_rule;
+mod targets;
 mod values;
 mod variables;
+mod yaml_entries;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub use catalog::{
@@ -40,11 +44,15 @@ pub use chart::{ChartRequest, ChartSource};
 pub use chart_origin::{ChartOrigin, ChartSetting};
 pub use codecollections::CodeCollections;
 pub use exclusion::ExcludedName;
+pub use extra_images::{ExtraImage, ExtraWanted};
+pub use inputs::{DockerLogin, Inputs};
 pub use metric_push::MetricPush;
 pub use registry_login::TargetLogin;
 pub use registry_name::RegistryName;
 pub use setting::{Unset, Variable};
 pub use suggestion::Mistyped;
+pub use tag_rule::{HighestTag, TagPattern, TagRule};
+pub use targets::{Target, TargetId};
 pub use variables::VARIABLES;
 
 pub use crate::azure::Login;
@@ -56,10 +64,10 @@ pub use crate::registry::{Account, RegistryCredentials, SourceLogins};
 use crate::text::refused_value;
 use crate::text::strip_control;
 use crate::wire::Network;
+use extra_charts::registries_of;
+use extra_images::sources_of;
+use inputs::PLACEHOLDER;
 use reader::{Reader, build};
-
-/// The platform's templates print this for a value that the user did not set.
-const PLACEHOLDER: &str = "missing_workspaceInfo_custom_variable";
 
 /// One of the executables. They differ in the default of `SYNC_IMAGES`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,41 +90,6 @@ impl Program {
             Self::Taskset => "taskset",
             Self::AcrSync => "acr-sync",
         }
-    }
-}
-
-/// The sources of a configuration.
-pub struct Inputs<'a> {
-    /// The path of the executable, for the command that repeats the run.
-    pub executable: &'a str,
-    /// Its subcommand.
-    pub subcommand: Option<&'a str>,
-    /// The names of all variables of the environment, to find those that are mistyped.
-    pub names: &'a [String],
-    /// Returns the value of a variable if it is set.
-    pub variable: &'a dyn Fn(&str) -> Option<String>,
-    /// Returns the text of a file that a variable names.
-    pub file: &'a dyn Fn(&Path) -> io::Result<String>,
-    /// Returns the login for a host from the text of Docker's configuration file, which may name a program to run. The
-    /// error says what is wrong, without secrets.
-    pub docker_login: DockerLogin<'a>,
-}
-
-/// Finds the login for a host in the text of Docker's configuration file.
-pub type DockerLogin<'a> = &'a dyn Fn(&str, &str) -> Result<Option<RegistryCredentials>, String>;
-
-impl Inputs<'_> {
-    /// Returns the value under the first name that is set. An empty value and the platform's placeholder are unset.
-    fn get(&self, variable: &Variable) -> Option<String> {
-        self.named(variable).map(|(_, value)| value)
-    }
-
-    /// The first name that is set, which may be an alias, and its value.
-    fn named(&self, variable: &Variable) -> Option<(&'static str, String)> {
-        let names = std::iter::once(&variable.name).chain(variable.aliases);
-        names
-            .filter_map(|name| Some((*name, (self.variable)(name)?.trim().to_owned())))
-            .find(|(_, value)| !value.is_empty() && value != PLACEHOLDER)
     }
 }
 
@@ -185,24 +158,19 @@ pub enum Color {
     Refused,
 }
 
-/// A registry that the images are imported to.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// The registry, as the user names it.
-    pub registry: RegistryName,
-    /// The path under which the images are stored in it.
-    pub repository_path: Repository,
-    /// The subscription of the registry; detected if it is not given.
-    pub subscription: Option<String>,
-}
-
 /// A complete, valid configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The executable that runs.
     pub program: Program,
-    /// The destination of the images.
-    pub target: Target,
+    /// The destinations of the images: at least one, in the order of `REGISTRY_NAME`.
+    pub targets: Vec<Target>,
+    /// The kind of all destinations.
+    pub registry_type: RegistryType,
+    /// The path under which the images are stored in each destination.
+    pub repository_path: Repository,
+    /// The subscription of the registries; detected if it is not given.
+    pub subscription: Option<String>,
     /// Whether to import.
     pub sync_images: bool,
     /// How images are synced.
@@ -211,6 +179,8 @@ pub struct Config {
     pub copy_referrers: bool,
     /// The images to check.
     pub images: BTreeSet<Category>,
+    /// The images of `EXTRA_IMAGES`.
+    pub extra_images: Vec<ExtraImage>,
     /// The names of images that are left out.
     pub exclude: Vec<ExcludedName>,
     /// The branch of the CodeCollections, which is the prefix of their tags.
@@ -235,8 +205,6 @@ pub struct Config {
     pub use_date_tag: bool,
     /// The logins of the registries that images come from.
     pub source_logins: SourceLogins,
-    /// The login of the destination.
-    pub login: TargetLogin,
     /// The folder of reports and artifacts; `None` if they are not written.
     pub output_dir: Option<PathBuf>,
     /// The folder of the artifact that the original wrote to its working folder.
@@ -348,13 +316,13 @@ impl Config {
             .filter_map(render)
             .filter(|(_, value)| !value.is_empty());
         variables
-            .chain([("credentials", self.login.origin().to_owned())])
+            .chain([("credentials", targets::origins(&self.targets))])
             .collect()
     }
 
     /// A setting of Azure for the report; empty if the registry is not in Azure.
     fn of_azure(&self, value: &str) -> String {
-        match self.target.registry.kind() {
+        match self.registry_type {
             RegistryType::Acr => value.to_owned(),
             RegistryType::Oci => String::new(),
         }
@@ -404,26 +372,6 @@ impl Reader<'_> {
         }
     }
 
-    fn registry_name(&mut self) -> Option<RegistryName> {
-        let text = self.read(&variables::REGISTRY_NAME);
-        let parsed = match self.read(&variables::REGISTRY_TYPE)? {
-            RegistryType::Acr => RegistryName::parse(&text?),
-            RegistryType::Oci => RegistryName::parse_host(&text?),
-        };
-        let text = self.inputs.get(&variables::REGISTRY_NAME);
-        parsed
-            .map_err(|reason| self.mistake(&variables::REGISTRY_NAME, text.as_deref(), reason))
-            .ok()
-    }
-
-    fn target(&mut self) -> Option<Target> {
-        build!(Target {
-            registry: self.registry_name(),
-            repository_path: self.read(&variables::REGISTRY_REPOSITORY_PATH),
-            subscription: Some(self.read(&variables::AZURE_RESOURCE_SUBSCRIPTION_ID)),
-        })
-    }
-
     /// Only Azure can import.
     fn sync_method(&mut self, is_azure: bool) -> Option<SyncMethod> {
         let variable = &variables::SYNC_METHOD;
@@ -439,32 +387,39 @@ impl Reader<'_> {
     }
 
     fn config(&mut self) -> Option<Config> {
-        let destination = self.target();
-        let name = destination.as_ref().map(|target| &target.registry);
-        let is_azure = name.is_none_or(|name| name.kind() == RegistryType::Acr);
-        let found_login = match name.filter(|_| !is_azure) {
-            Some(name) => self.registry_login(name),
-            None => self.login().map(TargetLogin::Azure),
-        };
+        let kind = self.read(&variables::REGISTRY_TYPE);
+        let is_azure = kind != Some(RegistryType::Oci);
+        let destinations = self.targets();
         let given_cloud = self.read(&variables::AZURE_CLOUD);
-        let cloud = destination
-            .as_ref()
-            .and_then(|target| target.registry.cloud())
+        let known = destinations.as_deref().unwrap_or_default();
+        let cloud = targets::cloud(known)
             .or(given_cloud)
-            .or(found_login.as_ref().and_then(|login| login.azure()?.cloud));
+            .or_else(|| known.first()?.login.azure()?.cloud);
         let source = self.codecollection_source();
+        let extra = self.extra_images();
+        let charts = self.extra_charts();
         let logins = self.source_logins();
+        let logins = logins.and_then(|logins| self.with_mirror_login(logins));
+        let mut hosts = sources_of(extra.as_deref());
+        hosts.extend(registries_of(charts.as_deref()));
+        let logins = logins.and_then(|logins| self.with_docker_logins(logins, &hosts));
         let branch = self.git_ref(source);
         let output = self.read(&variables::OUTPUT_DIR);
         let temp = self.read(&variables::CODEBUNDLE_TEMP_DIR);
-        let charts = self.extra_charts();
         build!(Config {
             program: Some(self.program),
-            target: destination,
+            targets: destinations,
+            registry_type: kind,
+            repository_path: self.read(&variables::REGISTRY_REPOSITORY_PATH),
+            subscription: Some(self.read(&variables::AZURE_RESOURCE_SUBSCRIPTION_ID)),
             sync_images: self.read(&variables::SYNC_IMAGES),
             sync_method: self.sync_method(is_azure),
             copy_referrers: self.read(&variables::COPY_REFERRERS),
-            images: self.images(charts.as_ref().is_none_or(|charts| !charts.is_empty())),
+            images: self.images(
+                extra.as_ref().is_none_or(|extra| !extra.is_empty())
+                    || charts.as_ref().is_none_or(|charts| !charts.is_empty())
+            ),
+            extra_images: extra,
             extra_charts: charts,
             exclude: Some(self.read(&variables::EXCLUDE_IMAGES).unwrap_or_default()),
             catalog: self.catalog(source, branch.as_ref()),
@@ -476,8 +431,7 @@ impl Reader<'_> {
             architecture: self.read(&variables::IMAGE_ARCHITECTURE),
             verify_children: self.read(&variables::VERIFY_CHILDREN),
             use_date_tag: self.read(&variables::USE_DATE_TAG),
-            source_logins: logins.and_then(|logins| self.with_mirror_login(logins)),
-            login: found_login,
+            source_logins: logins,
             temp_dir: Some(temp.or_else(|| output.clone())),
             output_dir: Some(output),
             metrics_file: Some(self.read(&variables::METRICS_FILE)),

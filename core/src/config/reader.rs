@@ -23,7 +23,11 @@ pub(super) use build;
 
 impl Reader<'_> {
     pub fn mistake(&mut self, variable: &Variable, value: Option<&str>, reason: impl Into<String>) {
-        self.mistakes.push(Mistake::new(variable, value, reason));
+        let mistake = Mistake::new(variable, value, reason);
+        // Several registries have the same login.
+        if !self.mistakes.contains(&mistake) {
+            self.mistakes.push(mistake);
+        }
     }
 
     /// A secret may have been put into the wrong variable.

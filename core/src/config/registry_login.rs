@@ -1,17 +1,20 @@
 //! The login of a registry that is not an Azure Container Registry: two variables, or Docker's configuration file.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::reader::Reader;
 use super::{RegistryName, variables};
 use crate::azure::Login;
-use crate::registry::{Account, RegistryCredentials};
+use crate::name::{DOCKER_HUB, Registry};
+use crate::registry::{Account, RegistryCredentials, SourceLogins};
 
 /// The login of the destination.
 #[derive(Clone, Debug)]
 pub enum TargetLogin {
     /// An identity of Entra, for an Azure Container Registry.
-    Azure(Login),
+    Azure(Arc<Login>),
     /// For any other registry; without credentials, requests are anonymous.
     Registry {
         credentials: Option<RegistryCredentials>,
@@ -68,6 +71,43 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// The logins with those that Docker's file has for these sources of extra images. A login that a variable gives is kept.
+    pub(super) fn with_docker_logins(
+        &mut self,
+        mut logins: SourceLogins,
+        registries: &BTreeSet<&Registry>,
+    ) -> Option<SourceLogins> {
+        for registry in registries {
+            if logins.of(registry).is_some() {
+                continue;
+            }
+            match self.docker_login(registry) {
+                Ok(Some(credentials)) => logins = logins.with((*registry).clone(), credentials),
+                Ok(None) => {}
+                Err(reason) => {
+                    let reason = format!("the login for the source {registry}: {reason}");
+                    self.mistake(&variables::DOCKER_CONFIG, None, reason);
+                    return None;
+                }
+            }
+        }
+        Some(logins)
+    }
+
+    fn docker_login(&mut self, registry: &Registry) -> Result<Option<RegistryCredentials>, String> {
+        // Docker writes the address of its first API.
+        let names: &[&str] = match registry.as_str() {
+            DOCKER_HUB => &["https://index.docker.io/v1/", DOCKER_HUB],
+            name => &[name],
+        };
+        for name in names {
+            if let Some((credentials, _)) = self.docker_file(name)? {
+                return Ok(Some(credentials));
+            }
+        }
+        Ok(None)
     }
 
     /// The entry for this registry, and the file. A file that the user did not name may be missing.

@@ -84,6 +84,13 @@ impl RegistryName {
         }
     }
 
+    /// True if both name the same registry. Login servers with different labels belong to different ones.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        let is_name = |name: &Self| matches!(name, Self::Name(_));
+        self.as_str().eq_ignore_ascii_case(other.as_str())
+            || (is_name(self) || is_name(other)) && self.resource_name() == other.resource_name()
+    }
+
     /// The cloud of the login server; none for a name.
     pub(super) fn cloud(&self) -> Option<Cloud> {
         match self {

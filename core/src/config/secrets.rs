@@ -22,11 +22,15 @@ impl Config {
         let Self {
             program: _,
             verify_children: _,
-            target,
+            targets,
+            registry_type: _,
+            repository_path: _,
+            subscription: _,
             sync_images: _,
             sync_method: _,
             copy_referrers: _,
             images: _,
+            extra_images: _,
             exclude: _,
             git_ref: _,
             codecollections: _,
@@ -38,7 +42,6 @@ impl Config {
             architecture: _,
             use_date_tag: _,
             source_logins,
-            login,
             output_dir: _,
             temp_dir: _,
             fail_on_outdated: _,
@@ -54,22 +57,23 @@ impl Config {
             command: _,
             metrics_file: _,
         } = self;
-        let Target {
-            registry: _,
-            repository_path: _,
-            subscription: _,
-        } = target;
-        let mut secrets = match login {
-            TargetLogin::Azure(login) => of_login(login),
-            TargetLogin::Registry {
-                credentials,
-                origin: _,
-            } => credentials.iter().flat_map(of_registry).collect(),
-        };
+        let mut secrets: Vec<SecretString> = targets.iter().flat_map(of_target).collect();
         secrets.extend(source_logins.all().flat_map(of_registry));
         secrets.extend(of_network(network));
         secrets.extend(metric_push.iter().flat_map(of_metric_push));
         secrets
+    }
+}
+
+/// Targets with the same login have the same secrets, of which `wire` keeps one.
+fn of_target(target: &Target) -> Vec<SecretString> {
+    let Target { registry: _, login } = target;
+    match login {
+        TargetLogin::Azure(login) => of_login(login),
+        TargetLogin::Registry {
+            credentials,
+            origin: _,
+        } => credentials.iter().flat_map(of_registry).collect(),
     }
 }
 

@@ -1,4 +1,6 @@
 use std::collections::HashMap;
+use std::io;
+use std::path::Path;
 
 use secrecy::ExposeSecret;
 
@@ -34,7 +36,7 @@ const NAME: (&str, &str) = ("REGISTRY_NAME", "myacr.azurecr.io");
 #[test]
 fn defaults_are_the_documented_ones() {
     let config = read(&[NAME]).unwrap();
-    assert_eq!(config.target.repository_path.as_str(), "runwhen");
+    assert_eq!(config.repository_path.as_str(), "runwhen");
     assert_eq!(config.git_ref.as_str(), "main");
     assert_eq!(config.architecture.to_string(), "amd64");
     assert_eq!(config.timeout, Duration::from_secs(540));
@@ -215,7 +217,7 @@ fn empty_value_and_placeholder_are_unset() {
     ])
     .unwrap();
     assert_eq!(config.git_ref.as_str(), "main");
-    assert_eq!(config.target.subscription, None);
+    assert_eq!(config.subscription, None);
     assert!(mistakes(&[("REGISTRY_NAME", "")]).contains("REGISTRY_NAME: it is required"));
 }
 
@@ -265,7 +267,6 @@ fn extra_slashes_in_the_repository_path_are_ignored() {
         assert_eq!(
             read(&[NAME, ("REGISTRY_REPOSITORY_PATH", given)])
                 .unwrap()
-                .target
                 .repository_path
                 .as_str(),
             path

@@ -24,15 +24,15 @@ settings! {
     "What to keep in sync" {
         REGISTRY_NAME: String = Setting::new(
             "REGISTRY_NAME",
-            "NAME|LOGIN_SERVER",
+            "NAME|LOGIN_SERVER,…",
             values::text,
             "The Azure Container Registry: its name (myacr) or its login server (myacr.azurecr.io); with REGISTRY_TYPE=oci \
-             the host of the registry (host[:port]). Required.",
+             the host of the registry (host[:port]). Several are separated by commas. Required.",
         )
         .required(
             "the registry's name (myacr) or login server (myacr.azurecr.io), or its host with REGISTRY_TYPE=oci",
         )
-        .in_report(|config| config.target.registry.as_str().to_owned());
+        .in_report(|config| super::targets::names(&config.targets));
 
         REGISTRY_TYPE: RegistryType = Setting::new(
             "REGISTRY_TYPE",
@@ -41,7 +41,7 @@ settings! {
             "The kind of the registry: an Azure Container Registry, or any other registry of the OCI specification.",
         )
         .default("acr")
-        .in_report(|config| config.target.registry.kind().name().to_owned());
+        .in_report(|config| config.registry_type.name().to_owned());
 
         REGISTRY_REPOSITORY_PATH: Repository = Setting::new(
             "REGISTRY_REPOSITORY_PATH",
@@ -50,7 +50,7 @@ settings! {
             "The path inside the registry under which the images are stored.",
         )
         .default("runwhen")
-        .in_report(|config| config.target.repository_path.to_string());
+        .in_report(|config| config.repository_path.to_string());
 
         AZURE_RESOURCE_SUBSCRIPTION_ID: String = Setting::new(
             "AZURE_RESOURCE_SUBSCRIPTION_ID",
@@ -59,8 +59,9 @@ settings! {
             "The subscription that holds the registry. Detected when unset.",
         )
         .in_report(|config| {
-            let of_login = config.login.azure().and_then(|login| login.subscription.as_ref());
-            let given = config.target.subscription.as_ref().or(of_login);
+            let login = config.targets.first().and_then(|target| target.login.azure());
+            let of_login = login.and_then(|login| login.subscription.as_ref());
+            let given = config.subscription.as_ref().or(of_login);
             config.of_azure(given.map_or("detected", String::as_str))
         });
 
@@ -89,6 +90,19 @@ settings! {
         )
         .default("all")
         .in_report(|config| values::images_option(&config.images));
+
+        EXTRA_IMAGES: String = Setting::new(
+            "EXTRA_IMAGES",
+            "REFERENCES|YAML|FILE",
+            values::text,
+            "More images to keep in sync: references separated by commas, or YAML with a rule for each tag, inline or the path of a \
+             file.",
+        )
+        .in_report(|config| match config.extra_images.len() {
+            0 => String::new(),
+            1 => "1 image".to_owned(),
+            count => format!("{count} images"),
+        });
 
         EXCLUDE_IMAGES: Vec<ExcludedName> = Setting::new(
             "EXCLUDE_IMAGES",
@@ -390,7 +404,8 @@ settings! {
             "DOCKER_CONFIG",
             "DIR",
             values::path,
-            "Folder of Docker's config.json, whose login is used with REGISTRY_TYPE=oci if REGISTRY_USERNAME is unset.",
+            "Folder of Docker's config.json, whose logins are used for the sources of EXTRA_IMAGES, and with REGISTRY_TYPE=oci if \
+             REGISTRY_USERNAME is unset.",
         )
         .unset_means("~/.docker");
     }

@@ -8,18 +8,44 @@ use tokio::sync::OnceCell;
 use crate::azure::{
     AcrTokens, Identity, KnownSubscription, Login, RegistryResource, ResourceManager, RoleMode,
 };
-use crate::cloud::ACR_SCOPE;
+use crate::cloud::{ACR_SCOPE, Cloud};
 use crate::config::{Config, RegistryName};
 use crate::name::{Registry, Repository};
 use crate::problem::{Cause, Problem, Side};
 use crate::registry::{Authorization, RegistryClient, Scope, Tokens as _, granted};
 use crate::wire::Wire;
 
+/// The identity and Resource Manager, which all registries of a run share.
+pub(super) struct Azure {
+    identity: Arc<Identity>,
+    manager: Arc<ResourceManager>,
+}
+
+impl Azure {
+    /// Sends no request.
+    pub fn new(config: &Config, login: &Login, wire: &Wire) -> Self {
+        let entra_host = config
+            .entra_host
+            .as_deref()
+            .unwrap_or_else(|| config.cloud.entra_host());
+        let identity = Arc::new(Identity::new(login, entra_host, wire));
+        let subscription = KnownSubscription {
+            configured: config.subscription.clone(),
+            of_credentials: login.subscription.clone(),
+        };
+        let manager = ResourceManager::new(config.cloud, wire, Arc::clone(&identity), subscription);
+        Self {
+            identity,
+            manager: Arc::new(manager),
+        }
+    }
+}
+
 /// The registry and its resource. Each fact about it is requested once, when it is first needed.
 pub struct Acr {
-    config: Config,
+    registry: RegistryName,
+    cloud: Cloud,
     wire: Wire,
-    subscription_of_login: Option<String>,
     identity: Arc<Identity>,
     manager: Arc<ResourceManager>,
     resource: OnceCell<Result<RegistryResource, Problem>>,
@@ -33,19 +59,13 @@ struct DataPlane {
 
 impl Acr {
     /// Sends no request.
-    pub(super) fn new(config: &Config, login: &Login, wire: &Wire) -> Self {
-        let entra_host = config
-            .entra_host
-            .as_deref()
-            .unwrap_or_else(|| config.cloud.entra_host());
-        let identity = Arc::new(Identity::new(login, entra_host, wire));
-        let manager = ResourceManager::new(config.cloud, wire, Arc::clone(&identity));
+    pub(super) fn new(registry: &RegistryName, cloud: Cloud, azure: &Azure, wire: &Wire) -> Self {
         Self {
-            config: config.clone(),
+            registry: registry.clone(),
+            cloud,
             wire: wire.clone(),
-            subscription_of_login: login.subscription.clone(),
-            identity,
-            manager: Arc::new(manager),
+            identity: Arc::clone(&azure.identity),
+            manager: Arc::clone(&azure.manager),
             resource: OnceCell::new(),
             data_plane: OnceCell::new(),
         }
@@ -89,14 +109,7 @@ impl Acr {
     pub async fn resource(&self) -> Result<&RegistryResource, Problem> {
         let found = self
             .resource
-            .get_or_init(|| async {
-                let subscription = KnownSubscription {
-                    configured: self.config.target.subscription.clone(),
-                    of_credentials: self.subscription_of_login.clone(),
-                };
-                let name = self.config.target.registry.as_str();
-                self.manager.find_registry(name, &subscription).await
-            })
+            .get_or_init(|| self.manager.find_registry(self.registry.as_str()))
             .await;
         found.as_ref().map_err(Clone::clone)
     }
@@ -120,7 +133,7 @@ impl Acr {
 
     /// The name in `az acr --name`.
     pub fn resource_name(&self) -> &str {
-        self.config.target.registry.resource_name()
+        self.registry.resource_name()
     }
 
     /// The ID of the registry, if Resource Manager has already returned it. Sends no request.
@@ -147,7 +160,7 @@ impl Acr {
         };
         let early = async {
             // The login server must be requested first. The token of Entra does not depend on it.
-            if matches!(self.config.target.registry, RegistryName::Name(_)) {
+            if matches!(self.registry, RegistryName::Name(_)) {
                 let _ = self.identity.token(ACR_SCOPE).await;
             }
         };
@@ -184,7 +197,7 @@ impl Acr {
     }
 
     async fn login_server(&self) -> Result<Registry, Problem> {
-        let name = match &self.config.target.registry {
+        let name = match &self.registry {
             RegistryName::LoginServer { server, .. } | RegistryName::Host(server) => {
                 return Ok(server.clone());
             }
@@ -197,7 +210,7 @@ impl Acr {
                 if problem.cause == Cause::AccessDenied
                     && problem.side == Side::ResourceManager =>
             {
-                let server = format!("{name}{}", self.config.cloud.registry_suffix());
+                let server = format!("{name}{}", self.cloud.registry_suffix());
                 tracing::warn!("{problem}; continuing with {server}");
                 server.parse().map_err(|_| problem)
             }

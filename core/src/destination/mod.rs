@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub use acr::Acr;
+use acr::Azure;
 pub use registry::PlainRegistry;
 
 use crate::azure::unlock_advice;
-use crate::config::{Config, TargetLogin};
+use crate::config::{Config, Target, TargetLogin};
 use crate::name::{DestinationTag, Repository};
 use crate::problem::Problem;
 use crate::registry::{RegistryClient, UploadRules};
@@ -24,15 +25,23 @@ pub enum Destination {
 }
 
 impl Destination {
-    /// Sends no request.
-    pub fn new(config: &Config, wire: &Wire) -> Self {
-        match &config.login {
-            TargetLogin::Azure(login) => Self::Acr(Arc::new(Acr::new(config, login, wire))),
-            TargetLogin::Registry { credentials, .. } => {
-                let name = config.target.registry.as_str();
-                Self::Plain(PlainRegistry::new(name, credentials.clone(), wire))
-            }
-        }
+    /// All destinations of a run, in the order of the targets. Those in Azure share the identity. Sends no request.
+    pub fn all(config: &Config, wire: &Wire) -> Vec<Arc<Self>> {
+        let mut azure = None;
+        let destination = |target: &Target| {
+            let Target { registry, login } = target;
+            Arc::new(match login {
+                TargetLogin::Azure(login) => {
+                    let azure = azure.get_or_insert_with(|| Azure::new(config, login, wire));
+                    Self::Acr(Arc::new(Acr::new(registry, config.cloud, azure, wire)))
+                }
+                TargetLogin::Registry { credentials, .. } => {
+                    let name = registry.as_str();
+                    Self::Plain(PlainRegistry::new(name, credentials.clone(), wire))
+                }
+            })
+        };
+        config.targets.iter().map(destination).collect()
     }
 
     /// The client that reads the registry.

@@ -48,19 +48,14 @@ pub fn of_chart(
         }
     }
     let (kept, excluded) = without_excluded(config, all);
-    let mut desired = Vec::new();
-    for one in kept {
-        match reservation::owner_of(config, owners, &one) {
-            Some(owner) => undiscovered.push(reservation::reserved(chart, &one, owner)),
-            None => desired.push(one),
-        }
-    }
+    let (desired, reserved) = reservation::without_reserved(config, owners, kept);
+    undiscovered.extend(reserved);
     (desired, undiscovered, excluded)
 }
 
 /// The path of an image of this name at the destination.
 fn destination(config: &Config, chart: &ChartRequest, name: &str) -> Result<Repository, NameError> {
-    let path = &config.target.repository_path;
+    let path = &config.repository_path;
     match &chart.origin {
         ChartOrigin::Extra {
             destination: Some(below),
@@ -182,7 +177,7 @@ fn unreadable(chart: &ChartRequest, other: UnreadableImage) -> Undiscovered {
     }
 }
 
-fn target(
+pub(super) fn target(
     tag: Option<&Tag>,
     digest: Option<&Digest>,
     use_date_tag: bool,

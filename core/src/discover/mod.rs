@@ -1,14 +1,16 @@
 //! Lists the images that the destination should contain.
 //!
 //! The CodeCollections are known by name or listed by the catalog; the RunWhen Local images are those of the rendered
-//! chart. The tag of a CodeCollection depends on its source or on the catalog, so `observe` finds it.
+//! chart; the extra images are those that the user configures. The tag of a CodeCollection depends on its source or on the catalog, so `observe` finds it.
 
 pub(crate) mod catalog;
 pub(crate) mod chart_images;
 mod charts;
 pub(crate) mod codecollections;
 mod exclusion;
+mod extra;
 mod reservation;
+pub(crate) mod tag_choice;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,14 +18,16 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use crate::category::Category;
-use crate::config::{CodeCollectionSource, Config};
+use crate::config::{CodeCollectionSource, Config, TagRule};
 use crate::name::{DOCKER_HUB, Digest, ImageName, Repository, Tag};
 use crate::problem::{Cause, Problem, Side};
 use catalog::{CatalogEntry, Listing, Slug};
 use chart_images::LATEST;
 
+use charts::target;
 pub use charts::{of_chart, undiscovered_chart};
 pub use exclusion::{Excluded, Exclusions, excluding, exclusions, without_excluded};
+pub use extra::{extra_destinations, extra_images};
 pub use reservation::{Owner, owners};
 
 /// Selects the wanted image of a repository.
@@ -33,13 +37,15 @@ pub enum TagSelector {
     StableTag,
     /// The image that the catalog names for this collection.
     Catalog(CatalogEntry),
-    /// The image that a chart names.
+    /// The image that a chart or the user names.
     Image {
         tag: Option<Tag>,
         digest: Option<Digest>,
         /// The tag at the destination.
         target: Tag,
     },
+    /// The image that a rule of the user chooses.
+    Rule(TagRule),
 }
 
 impl TagSelector {
@@ -53,7 +59,8 @@ impl TagSelector {
                 digest: Some(_), ..
             }
             | Self::StableTag
-            | Self::Catalog(_) => false,
+            | Self::Catalog(_)
+            | Self::Rule(_) => false,
         }
     }
 }
@@ -69,6 +76,7 @@ impl fmt::Display for TagSelector {
             } => digest.fmt(f),
             Self::Image { tag: Some(tag), .. } => tag.fmt(f),
             Self::Image { target, .. } => target.fmt(f),
+            Self::Rule(rule) => rule.fmt(f),
         }
     }
 }
@@ -82,7 +90,8 @@ pub struct Desired {
     pub wanted: TagSelector,
     /// `${REGISTRY_REPOSITORY_PATH}/<last segment of the source>`, or the slug of the catalog in its place.
     pub destination: Repository,
-    /// The workloads of the chart that use it; empty for a CodeCollection, which the platform itself runs.
+    /// The workloads of the chart that use it, or the entry of `EXTRA_IMAGES`; empty for a CodeCollection, which the platform itself
+    /// runs.
     pub wanted_by: Vec<String>,
 }
 
@@ -91,7 +100,7 @@ impl Desired {
     pub fn slug(&self) -> Option<&Slug> {
         match &self.wanted {
             TagSelector::Catalog(entry) => Some(&entry.slug),
-            TagSelector::StableTag | TagSelector::Image { .. } => None,
+            TagSelector::StableTag | TagSelector::Image { .. } | TagSelector::Rule(_) => None,
         }
     }
 }
@@ -246,7 +255,7 @@ pub fn likely_destinations(config: &Config) -> Vec<Repository> {
         .filter(|source| exclusion::matching(config, source, None).is_empty())
         .filter_map(|source| {
             let name = source.repository.last_segment();
-            config.target.repository_path.join(name).ok()
+            config.repository_path.join(name).ok()
         })
         .collect()
 }
@@ -278,7 +287,7 @@ fn published() -> impl Iterator<Item = ImageName> {
     reason = "`Config` limits the path so that one more segment fits, and `Slug` limits the segment"
 )]
 fn destination(config: &Config, name: &str) -> Repository {
-    let path = &config.target.repository_path;
+    let path = &config.repository_path;
     path.join(name)
         .expect("a path with one more segment is a repository")
 }

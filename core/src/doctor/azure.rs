@@ -15,7 +15,7 @@ use crate::azure::{
     is_about_subscription, tag_state, unlock_advice,
 };
 use crate::cloud::ACR_SCOPE;
-use crate::config::Config;
+use crate::config::{Config, RegistryName};
 use crate::destination::Acr;
 use crate::discover::Desired;
 use crate::name::{DestinationTag, Digest};
@@ -31,7 +31,13 @@ const LOGIN: &str = "login";
 const REGISTRY: &str = "registry";
 const LOCKS: &str = "locked tags";
 
-pub async fn examine(config: &Config, acr: &Acr, login: &Login, wire: &Wire) -> Examined {
+pub async fn examine(
+    config: &Config,
+    name: &RegistryName,
+    acr: &Acr,
+    login: &Login,
+    wire: &Wire,
+) -> Examined {
     let mut findings = vec![credentials(login)];
     let holder = match acr.identity().token(ACR_SCOPE).await {
         Ok(token) => Holder::of(&token),
@@ -76,7 +82,7 @@ pub async fn examine(config: &Config, acr: &Acr, login: &Login, wire: &Wire) -> 
     findings.push(registry(&resource, mode, &read, wire));
     let server = match acr.client().await {
         Ok(client) => client.registry().to_string(),
-        Err(_) => config.target.registry.as_str().to_owned(),
+        Err(_) => name.as_str().to_owned(),
     };
     findings.push(access(&server, &read, wire).and(private(&resource, &read)));
     let evidence = Evidence {

@@ -9,6 +9,8 @@ use crate::text::neutralize_markup;
 pub struct Finding {
     /// The name of the thing, which stays the same in later versions.
     pub what: String,
+    /// The registry that it belongs to, if a run has several and they differ in it.
+    pub registry: Option<String>,
     pub state: State,
     pub detail: String,
     /// What to do, as imperatives, one in each line. Empty if there is nothing to do.
@@ -40,6 +42,7 @@ impl Finding {
     fn new(what: &str, state: State, detail: &str) -> Self {
         Self {
             what: what.to_owned(),
+            registry: None,
             state,
             detail: neutralize_markup(detail),
             fix: Vec::new(),
@@ -98,6 +101,28 @@ impl Finding {
         }
         self
     }
+}
+
+/// The findings about several registries: first those that are the same for all, each once, then those of each registry.
+pub fn merged(registries: Vec<(String, Vec<Finding>)>) -> Vec<Finding> {
+    let Some((_, first)) = registries.first() else {
+        return Vec::new();
+    };
+    let is_common = |finding: &Finding| {
+        let mut all = registries.iter();
+        all.all(|(_, findings)| findings.contains(finding))
+    };
+    let common: Vec<_> = first.iter().filter(|one| is_common(one)).cloned().collect();
+    let own = registries.into_iter().flat_map(|(registry, findings)| {
+        let own = findings.into_iter().filter(|one| !common.contains(one));
+        let named = own.map(move |finding| Finding {
+            registry: Some(registry.clone()),
+            ..finding
+        });
+        named.collect::<Vec<_>>()
+    });
+    let own: Vec<_> = own.collect();
+    common.into_iter().chain(own).collect()
 }
 
 /// The status of the gravest finding, in the order in which a report chooses its status.

@@ -15,6 +15,7 @@ mod target;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures_util::future::join_all;
 
 pub use finding::{Finding, State, gravest};
 pub use rendering::{json, markdown, text};
@@ -69,7 +70,7 @@ impl Doctor<'_> {
         let config = self.config;
         let wire_of = |time| wire.limited(self.limit.for_examination(time));
         let of_destination = wire_of(DESTINATION);
-        let destination = Destination::new(config, &of_destination);
+        let destinations = Destination::all(config, &of_destination);
         let of_sources = wire_of(SOURCES);
         let sources = Sources::new(&of_sources, config.source_logins.clone());
         let catalog = Catalog::new(config, &of_sources);
@@ -77,20 +78,33 @@ impl Doctor<'_> {
             config,
             sources: &sources,
             catalog: &catalog,
-            destination: &destination,
             started: self.started,
         };
-        let (target, found) = tokio::join!(
-            target::examine(config, &destination, wire),
+        let targets = config.targets.iter().zip(&destinations);
+        let examinations =
+            targets.map(|(target, destination)| target::examine(config, target, destination, wire));
+        let (examined, found) = tokio::join!(
+            join_all(examinations),
             sources::examine(&observer, &of_sources),
         );
-        let target::Examined {
-            mut findings,
-            access,
-        } = target;
-        if let Destination::Acr(acr) = &destination {
-            findings.push(azure::locks(acr, access, &found.images).await);
-        }
+        let examined = examined.into_iter().zip(&destinations);
+        let with_locks = examined.map(|(examined, destination)| {
+            let images = &found.images;
+            async move {
+                let target::Examined {
+                    mut findings,
+                    access,
+                } = examined;
+                if let Destination::Acr(acr) = &**destination {
+                    findings.push(azure::locks(acr, access, images).await);
+                }
+                findings
+            }
+        });
+        let of_targets = join_all(with_locks).await;
+        let names = config.targets.iter().map(|target| &target.registry);
+        let names = names.map(|registry| registry.as_str().to_owned());
+        let mut findings = finding::merged(names.zip(of_targets).collect());
         let facts = wire.facts();
         let hub = machine::docker_hub(config, &found, &facts);
         findings.extend(found.findings);
@@ -135,11 +149,15 @@ fn settings(config: &Config) -> Finding {
         SyncMethod::Import => "by imports",
         SyncMethod::Copy => "by copies",
     };
+    let place = match &config.targets[..] {
+        [target] => target.registry.as_str().to_owned(),
+        targets => format!("{} registries, to each below", targets.len()),
+    };
     let detail = format!(
         "valid; {} images go to {}/{}, {method}",
         images.join(" and "),
-        config.target.registry.as_str(),
-        config.target.repository_path
+        place,
+        config.repository_path
     );
     Finding::ok("settings", detail)
 }
@@ -167,6 +185,9 @@ fn known_destinations(config: &Config) -> Vec<Repository> {
     }
     if config.images.contains(&Category::RunWhenLocal) {
         known.extend(discover::likely_destinations(config));
+    }
+    if config.images.contains(&Category::Extra) {
+        known.extend(discover::extra_destinations(config));
     }
     known
 }

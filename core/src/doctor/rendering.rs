@@ -9,12 +9,14 @@ pub fn text(findings: &[Finding]) -> String {
     let mut text = String::new();
     for Finding {
         what,
+        registry,
         state,
         detail,
         fix,
     } in findings
     {
-        text.push_str(&format!("{} {what}: {detail}\n", sign(*state)));
+        let place = place(registry.as_deref());
+        text.push_str(&format!("{} {what}{place}: {detail}\n", sign(*state)));
         for step in fix {
             text.push_str(&format!("  → {step}\n"));
         }
@@ -27,14 +29,16 @@ pub fn markdown(findings: &[Finding]) -> String {
     let mut text = String::new();
     for Finding {
         what,
+        registry,
         state,
         detail,
         fix,
     } in findings
     {
         let detail = escaped(detail);
+        let place = escaped(&place(registry.as_deref()));
         text.push_str(&format!(
-            "- {} **{}**: {detail}\n",
+            "- {} **{}**{place}: {detail}\n",
             sign(*state),
             escaped(what)
         ));
@@ -51,11 +55,12 @@ pub fn json(findings: &[Finding]) -> String {
     let rows = findings.iter().map(|finding| {
         let Finding {
             what,
+            registry,
             state,
             detail,
             fix,
         } = finding;
-        json!({"what": what, "state": name(*state), "detail": detail, "fix": fix})
+        json!({"what": what, "registry": registry, "state": name(*state), "detail": detail, "fix": fix})
     });
     let all = json!({
         "status": status.name(),
@@ -63,6 +68,11 @@ pub fn json(findings: &[Finding]) -> String {
         "findings": rows.collect::<Vec<_>>(),
     });
     format!("{all:#}\n")
+}
+
+/// ` (first.azurecr.io)`, if a run has several registries.
+fn place(registry: Option<&str>) -> String {
+    registry.map_or_else(String::new, |registry| format!(" ({registry})"))
 }
 
 fn sign(state: State) -> char {

@@ -33,8 +33,9 @@ pub struct Examined {
 /// Reads where each wanted image is, but not its content: at Docker Hub this does not count as a pull.
 pub async fn examine(observer: &Observer<'_>, wire: &Wire) -> Examined {
     let charts = observer.config.wanted_charts();
-    let (of_collections, of_charts) = tokio::join!(
+    let (of_collections, of_user, of_charts) = tokio::join!(
         collections(observer, wire),
+        extra_images(observer),
         join_all(charts.map(|request| chart(observer, wire, request))),
     );
     let is_extra = |(request, _): &(&ChartRequest, Part)| match request.origin {
@@ -42,7 +43,7 @@ pub async fn examine(observer: &Observer<'_>, wire: &Wire) -> Examined {
         ChartOrigin::Extra { .. } => true,
     };
     let of_charts = observer.config.wanted_charts().zip(of_charts);
-    let (of_extra, of_chart): (Vec<_>, Vec<_>) = of_charts.partition(is_extra);
+    let (of_extra_charts, of_chart): (Vec<_>, Vec<_>) = of_charts.partition(is_extra);
     let of_chart = of_chart.into_iter().map(|(_, part)| part).next();
     let (mut findings, mut images) = of_chart.unwrap_or_default();
     let is_wrong = |finding: &Finding| matches!(finding.state, State::Wrong(_));
@@ -51,13 +52,10 @@ pub async fn examine(observer: &Observer<'_>, wire: &Wire) -> Examined {
         true => discover::likely_sources(observer.config),
         false => Vec::new(),
     };
-    for (of_part, images_of_part) in of_extra
-        .into_iter()
-        .map(|(_, part)| part)
-        .chain([of_collections])
-    {
-        findings.extend(of_part);
-        add_new(&mut images, images_of_part);
+    let of_extra_charts = of_extra_charts.into_iter().map(|(_, part)| part);
+    for (more, others) in [of_collections, of_user].into_iter().chain(of_extra_charts) {
+        findings.extend(more);
+        add_new(&mut images, others);
     }
     let mut by_registry: BTreeMap<Registry, Vec<&(Desired, SourceState)>> = BTreeMap::new();
     for image in &images {
@@ -125,6 +123,7 @@ async fn collections(observer: &Observer<'_>, wire: &Wire) -> Part {
 
 const CATALOG: &str = "catalog";
 pub const CHART: &str = "chart";
+const EXTRA: &str = "extra images";
 
 /// Adds the images that no other part has: two charts may name the same one.
 fn add_new(images: &mut Vec<(Desired, SourceState)>, more: Vec<(Desired, SourceState)>) {
@@ -183,6 +182,25 @@ async fn chart(observer: &Observer<'_>, wire: &Wire, request: &ChartRequest) -> 
         ChartSource::Path(_) => None,
     };
     let finding = Finding::ok(&what, detail).and(&way.unwrap_or_default());
+    let finding = or_undiscovered(finding, &undiscovered);
+    (vec![finding], observe(observer, desired).await)
+}
+
+/// The extra images. Their sources have findings of their own.
+async fn extra_images(observer: &Observer<'_>) -> Part {
+    let config = observer.config;
+    if !config.images.contains(&Category::Extra) {
+        return Part::default();
+    }
+    let listing = match uses_catalog(config) {
+        true => observer.catalog.list().await.ok(),
+        false => None,
+    };
+    let owners = discover::owners(config, listing);
+    let (desired, undiscovered, _) = discover::extra_images(config, &owners, observer.started);
+    let count = desired.len() + undiscovered.len();
+    let noun = if count == 1 { "image" } else { "images" };
+    let finding = Finding::ok(EXTRA, format!("EXTRA_IMAGES names {count} {noun}"));
     let finding = or_undiscovered(finding, &undiscovered);
     (vec![finding], observe(observer, desired).await)
 }

@@ -24,7 +24,7 @@ pub struct Subscription<'a> {
 impl Subscription<'_> {
     /// `read` is the result of the first request that reads the registry.
     pub fn finding(&self, read: &Result<(), Problem>) -> Finding {
-        let given = self.config.target.subscription.as_ref();
+        let given = self.config.subscription.as_ref();
         let given = given.map(|id| (id.as_str(), "set with AZURE_RESOURCE_SUBSCRIPTION_ID"));
         let stored = self.login.subscription.as_ref();
         let stored = stored.map(|id| (id.as_str(), "stored with the credentials"));
@@ -88,7 +88,7 @@ impl Subscription<'_> {
     }
 
     fn correction(&self) -> &'static str {
-        match self.config.target.subscription {
+        match self.config.subscription {
             Some(_) => {
                 "correct AZURE_RESOURCE_SUBSCRIPTION_ID: it must be the subscription that holds the registry"
             }

@@ -4,7 +4,7 @@ use super::azure;
 use super::finding::Finding;
 use super::known_destinations;
 use super::machine::{refused_issuer, way};
-use crate::config::{Config, RegistryCredentials, TargetLogin};
+use crate::config::{Config, RegistryCredentials, RegistryName, Target, TargetLogin};
 use crate::destination::{Destination, PlainRegistry};
 use crate::name::{Repository, Tag};
 use crate::problem::Problem;
@@ -28,10 +28,19 @@ pub enum Access {
 
 pub const ACCESS: &str = "registry access";
 
-pub async fn examine(config: &Config, destination: &Destination, wire: &Wire) -> Examined {
-    match (destination, &config.login) {
+pub async fn examine(
+    config: &Config,
+    target: &Target,
+    destination: &Destination,
+    wire: &Wire,
+) -> Examined {
+    let Target {
+        registry: name,
+        login,
+    } = target;
+    match (destination, login) {
         (Destination::Acr(acr), TargetLogin::Azure(login)) => {
-            azure::examine(config, acr, login, wire).await
+            azure::examine(config, name, acr, login, wire).await
         }
         (
             Destination::Plain(registry),
@@ -41,9 +50,9 @@ pub async fn examine(config: &Config, destination: &Destination, wire: &Wire) ->
             },
         ) => {
             let credentials = credentials_of_registry(credentials.as_ref(), origin);
-            plain(config, registry, credentials, wire).await
+            plain(config, name, registry, credentials, wire).await
         }
-        // `Destination::new` derives the one from the other.
+        // `Destination::all` derives the one from the other.
         (Destination::Acr(_), TargetLogin::Registry { .. })
         | (Destination::Plain(_), TargetLogin::Azure(_)) => Examined {
             findings: Vec::new(),
@@ -63,17 +72,17 @@ fn credentials_of_registry(credentials: Option<&RegistryCredentials>, origin: &s
 
 async fn plain(
     config: &Config,
+    name: &RegistryName,
     registry: &PlainRegistry,
     credentials: Finding,
     wire: &Wire,
 ) -> Examined {
-    let name = config.target.registry.as_str();
     let repository = known_destinations(config).into_iter().next();
     let read = match registry.client() {
         Ok(client) => read(client, repository.as_ref()).await,
         Err(problem) => Err(problem),
     };
-    let mut findings = vec![credentials, access(name, &read, wire)];
+    let mut findings = vec![credentials, access(name.as_str(), &read, wire)];
     const COPY: &str = "permission to copy";
     let readable = match (&read, &repository) {
         (Ok(()), Some(repository)) => {

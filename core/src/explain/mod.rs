@@ -1,5 +1,6 @@
 //! Why an image has its verdict, in plain words. Pure: a function of the plan and of what was read besides.
 
+mod passed_tags;
 mod render;
 mod select;
 mod sentences;
@@ -33,6 +34,14 @@ pub struct Context<'a> {
     pub now: DateTime<Utc>,
 }
 
+/// The explanations of the images of one registry.
+#[derive(Clone, Debug)]
+pub struct Chapter {
+    /// The registry's login server.
+    pub registry: String,
+    pub images: Vec<Explanation>,
+}
+
 /// The explanation of one image.
 #[derive(Clone, Debug, Serialize)]
 pub struct Explanation {
@@ -43,7 +52,7 @@ pub struct Explanation {
     pub verdict: &'static str,
     /// What the verdict follows from, as in a report.
     pub reason: String,
-    /// What selects the image of a CodeCollection.
+    /// What selects the image; `None` for one that is named by its tag or digest.
     pub follows: Option<Follows>,
     pub behind_since: Option<DateTime<Utc>>,
     /// Sentences, with short digests.
@@ -89,8 +98,8 @@ pub struct Use {
 /// The result of `explain`.
 #[derive(Clone, Debug)]
 pub enum Explained {
-    /// The images that the name means, or all of them.
-    Images(Vec<Explanation>),
+    /// The images that the name means, or all of them. A registry without such an image is left out.
+    Images(Vec<Chapter>),
     /// There is no such image.
     NoSuchImage {
         name: String,
@@ -195,7 +204,9 @@ fn sections(
         },
         Section {
             title: "Tags that were not taken",
-            sentences: passed_over.map_or_else(Vec::new, sentences::passed_over),
+            sentences: passed_over.map_or_else(Vec::new, |passed| {
+                passed_tags::sentences(&entry.observed.desired.wanted, passed)
+            }),
         },
         Section {
             title: "Used by",

@@ -2,12 +2,25 @@
 
 use serde_json::json;
 
-use super::{Explanation, Section};
+use super::{Chapter, Explanation, Section};
 use crate::report::escape_markdown;
 use crate::text::strip_control;
 
+/// The explanations, with a heading for each registry if there are several.
+pub fn text(chapters: &[Chapter]) -> String {
+    if let [Chapter { images, .. }] = chapters {
+        return text_of(images);
+    }
+    let parts = chapters.iter().map(|chapter| {
+        let registry = strip_control(&chapter.registry);
+        let line = "=".repeat(registry.chars().count());
+        format!("{registry}\n{line}\n\n{}", text_of(&chapter.images))
+    });
+    parts.collect::<Vec<_>>().join("\n")
+}
+
 /// One image: all sections, then the digests. Several: a paragraph each.
-pub fn text(explanations: &[Explanation]) -> String {
+fn text_of(explanations: &[Explanation]) -> String {
     let [explanation] = explanations else {
         let paragraphs = explanations.iter().map(|one| {
             format!(
@@ -36,7 +49,20 @@ pub fn text(explanations: &[Explanation]) -> String {
 }
 
 /// The same for a ticket or a chat.
-pub fn markdown(explanations: &[Explanation]) -> String {
+pub fn markdown(chapters: &[Chapter]) -> String {
+    if let [Chapter { images, .. }] = chapters {
+        return markdown_of(images, "");
+    }
+    let parts = chapters.iter().map(|chapter| {
+        let registry = escape_markdown(&chapter.registry);
+        let images = markdown_of(&chapter.images, "#");
+        format!("# {registry}\n\n{images}")
+    });
+    parts.collect::<Vec<_>>().join("\n")
+}
+
+/// `below` precedes the headings.
+fn markdown_of(explanations: &[Explanation], below: &str) -> String {
     let [explanation] = explanations else {
         let paragraphs = explanations.iter().map(|one| {
             let (name, verdict) = (escape_markdown(&one.name), one.verdict);
@@ -48,15 +74,15 @@ pub fn markdown(explanations: &[Explanation]) -> String {
         return paragraphs.collect::<Vec<_>>().join("\n");
     };
     let name = escape_markdown(&explanation.name);
-    let mut text = format!("# {name}: {}\n", explanation.verdict);
+    let mut text = format!("{below}# {name}: {}\n", explanation.verdict);
     for Section { title, sentences } in &explanation.sections {
-        text.push_str(&format!("\n## {title}\n\n"));
+        text.push_str(&format!("\n{below}## {title}\n\n"));
         for sentence in sentences {
             text.push_str(&format!("- {}\n", escape_markdown(sentence)));
         }
     }
     if !explanation.digests.is_empty() {
-        text.push_str("\n## Digests\n\n");
+        text.push_str(&format!("\n{below}## Digests\n\n"));
         for digest in &explanation.digests {
             text.push_str(&format!("- `{digest}`\n"));
         }
@@ -65,8 +91,15 @@ pub fn markdown(explanations: &[Explanation]) -> String {
 }
 
 /// The same for other programs, with all digests in full.
-pub fn json(explanations: &[Explanation]) -> String {
-    format!("{:#}\n", json!({"images": explanations}))
+pub fn json(chapters: &[Chapter]) -> String {
+    let images = chapters.iter().flat_map(|chapter| {
+        chapter.images.iter().map(|image| {
+            let mut image = json!(image);
+            image["registry"] = json!(chapter.registry);
+            image
+        })
+    });
+    format!("{:#}\n", json!({"images": images.collect::<Vec<_>>()}))
 }
 
 fn sentences(explanation: &Explanation) -> Vec<&str> {

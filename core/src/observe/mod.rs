@@ -3,6 +3,7 @@
 //! All images are checked concurrently, each from its source to the destination, so a run takes as long as the
 //! longest chain of round trips. A failed read is data of its image.
 
+mod highest_tag;
 mod observed;
 mod passed_over;
 mod plain_tags;
@@ -13,26 +14,28 @@ use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::future::{Either, join_all, select};
+use futures_util::FutureExt as _;
+use futures_util::future::{Either, LocalBoxFuture, Shared, select};
 
 use crate::azure::{is_locked, newest_tags, unlock_advice};
 use crate::catalog::{Catalog, Resolution};
-use crate::category::Category;
-use crate::config::Config;
+use crate::config::{Config, TagRule};
 use crate::destination::Destination;
 use crate::discover::catalog::CatalogImage;
 use crate::discover::chart_images::LATEST;
 use crate::discover::codecollections::StableTag;
-use crate::discover::{Absence, Desired, TagSelector};
+use crate::discover::{Absence, Category, Desired, TagSelector};
 use crate::name::{DestinationTag, Digest, ImageName, Repository, Tag, full_name};
 use crate::problem::{Cause, Problem, Side};
 use crate::registry::{RegistryClient, Sources};
 
+pub(crate) use highest_tag::choose;
 pub use observed::{
     DestinationState, Follows, Observed, RepositoryTags, SameContent, SourceImage, SourceState,
     TagAge, Uploads,
 };
 pub use passed_over::{PassedOver, PassedReason, PassedTag};
+use stable_tag::Purpose;
 use uploads::History;
 
 /// Longest time to check one image, from its source to the destination; at most half of the run's deadline.
@@ -47,42 +50,85 @@ pub struct Observer<'a> {
     pub sources: &'a Sources,
     /// The catalog that names the images of CodeCollections.
     pub catalog: &'a Catalog,
-    /// The registry that images go to.
-    pub destination: &'a Destination,
     /// The start of the run. A later build date is not plausible.
     pub started: DateTime<Utc>,
 }
 
-impl Observer<'_> {
-    /// Checks all images concurrently, and calls `checked` for each one when its check ends.
-    pub async fn observe(
-        &self,
-        desired: Vec<Desired>,
-        checked: &(dyn Fn(&Observed) + Sync),
-    ) -> Vec<Observed> {
-        join_all(desired.into_iter().map(|desired| async {
-            let observed = self.observe_one(desired).await;
-            checked(&observed);
-            observed
-        }))
-        .await
-    }
+/// A read of the source that all destinations of a run wait for, and that is sent only if one of them needs it.
+type Once<'a, T> = Shared<LocalBoxFuture<'a, Result<T, Problem>>>;
 
+/// An image and its state at its source, which is read once for all destinations.
+pub struct AtSource<'a> {
+    desired: Desired,
+    source: SourceState,
+    history: History,
+    client: RegistryClient,
+    /// `None` unless the image is published.
+    reads: Option<Reads<'a>>,
+}
+
+/// The reads of a source that are needed only if a destination lacks the image.
+struct Reads<'a> {
+    /// When the image was built.
+    built: Once<'a, Option<DateTime<Utc>>>,
+    /// That the source has the digest which it stated.
+    confirmed: Once<'a, ()>,
+}
+
+impl<'a> Observer<'a> {
     /// The state of an image at its source. An image of the catalog gets the source that the catalog names.
     pub async fn source(&self, desired: &mut Desired) -> SourceState {
         self.source_and_history(desired).await.0
+    }
+
+    /// Reads the state of an image at its source, for [`Observer::observe`].
+    pub async fn at_source(&'a self, mut desired: Desired) -> AtSource<'a> {
+        let (source, history) = self.source_and_history(&mut desired).await;
+        let client = self.sources.client(&desired.source.registry);
+        let reads = match &source {
+            SourceState::Published(published) => Some(self.reads(&client, &desired, published)),
+            SourceState::NotPublished(_) | SourceState::Unknown(_) => None,
+        };
+        AtSource {
+            desired,
+            source,
+            history,
+            client,
+            reads,
+        }
+    }
+
+    fn reads(
+        &'a self,
+        client: &RegistryClient,
+        desired: &Desired,
+        published: &SourceImage,
+    ) -> Reads<'a> {
+        let (source, digest) = (desired.source.clone(), published.digest.clone());
+        let (of_date, of_digest) = (client.clone(), client.clone());
+        let (repository, wanted) = (source.repository.clone(), digest.clone());
+        let built = async move { self.built(&of_date, &repository, &wanted).await };
+        let confirmed = async move { confirm(&of_digest, &source, &digest).await };
+        Reads {
+            built: built.boxed_local().shared(),
+            confirmed: confirmed.boxed_local().shared(),
+        }
     }
 
     // The parts are boxed, so that an image that waits does not hold the memory of its later parts.
     async fn source_and_history(&self, desired: &mut Desired) -> (SourceState, History) {
         let mut history = History::default();
         let source = match &desired.wanted {
-            TagSelector::StableTag => {
-                let found = Box::pin(self.stable_tag(&desired.source)).await;
+            TagSelector::StableTag | TagSelector::Rule(TagRule::Follow(_)) => {
+                let found = Box::pin(self.stable_tag(desired)).await;
                 found.map(|(source, uploads)| {
                     history = uploads;
                     source
                 })
+            }
+            TagSelector::Rule(TagRule::Highest(rule)) => {
+                let client = self.sources.client(&desired.source.registry);
+                Box::pin(highest_tag::highest_tag(&client, &desired.source, rule)).await
             }
             TagSelector::Catalog(entry) => match Box::pin(self.catalog.resolve(entry)).await {
                 Ok(Resolution::Image(image)) => {
@@ -101,39 +147,56 @@ impl Observer<'_> {
         (source.unwrap_or_else(SourceState::Unknown), history)
     }
 
-    async fn observe_one(&self, mut desired: Desired) -> Observed {
-        let (source, history) = self.source_and_history(&mut desired).await;
-        let client = self.sources.client(&desired.source.registry);
-        let destination = match &source {
-            SourceState::Published(published) => {
-                let limit = client.limit();
-                Some(
-                    limit
-                        .guard(Box::pin(
-                            self.destination_state(&client, &desired, published),
-                        ))
-                        .await,
-                )
-            }
-            SourceState::NotPublished(_) | SourceState::Unknown(_) => None,
-        };
-        let seen = destination.as_ref().and_then(|seen| seen.as_ref().ok());
-        let uploads = history.uploads(seen, |date| self.is_plausible(date) && date <= self.started);
-        Observed {
+    /// The image with its state at one destination.
+    pub async fn observe(&self, image: &AtSource<'_>, destination: &Destination) -> Observed {
+        let AtSource {
             desired,
             source,
-            destination,
+            history,
+            client,
+            reads,
+        } = image;
+        let state = match (source, reads) {
+            (SourceState::Published(published), Some(reads)) => {
+                let state = self.destination_state(destination, client, desired, published, reads);
+                Some(client.limit().guard(Box::pin(state)).await)
+            }
+            (SourceState::Published(_) | SourceState::NotPublished(_), _)
+            | (SourceState::Unknown(_), _) => None,
+        };
+        let seen = state.as_ref().and_then(|state| state.as_ref().ok());
+        let uploads = history.uploads(seen, |date| self.is_plausible(date) && date <= self.started);
+        Observed {
+            desired: desired.clone(),
+            source: source.clone(),
+            destination: state,
             uploads,
         }
     }
 
-    async fn stable_tag(&self, source: &ImageName) -> Result<(SourceState, History), Problem> {
+    async fn stable_tag(&self, desired: &Desired) -> Result<(SourceState, History), Problem> {
+        let Desired { source, wanted, .. } = desired;
         let client = self.sources.client(&source.registry);
-        let rule = StableTag::new(&self.config.git_ref);
         let architecture = &self.config.architecture;
+        let (rule, purpose) = match wanted {
+            TagSelector::Rule(TagRule::Follow(tag)) => {
+                (StableTag::following(tag), Purpose::ExtraImage)
+            }
+            TagSelector::StableTag
+            | TagSelector::Rule(TagRule::Highest(_))
+            | TagSelector::Catalog(_)
+            | TagSelector::Image { .. } => (
+                StableTag::new(&self.config.git_ref),
+                Purpose::CodeCollection,
+            ),
+        };
+        let repository = &source.repository;
         let (found, history) =
-            stable_tag::stable_tag(&client, &source.repository, &rule, architecture).await?;
-        Ok((self.with_alias(found, &rule), history))
+            stable_tag::stable_tag(&client, repository, &rule, architecture, purpose).await?;
+        Ok(match purpose {
+            Purpose::CodeCollection => (self.with_alias(found, &rule), history),
+            Purpose::ExtraImage => (found, history),
+        })
     }
 
     /// Reads the image that the catalog names at its source. It is requested by its digest if the catalog knows that.
@@ -155,7 +218,7 @@ impl Observer<'_> {
         }))
     }
 
-    /// Reads the image that a chart names at its source.
+    /// Reads the image that a chart or the user names at its source.
     async fn chart_image(
         &self,
         desired: &Desired,
@@ -163,18 +226,21 @@ impl Observer<'_> {
         digest: Option<&Digest>,
         target: &Tag,
     ) -> Result<SourceState, Problem> {
-        let Desired { source, wanted, .. } = desired;
+        let Desired {
+            category,
+            source,
+            wanted,
+            ..
+        } = desired;
         if let Some(digest) = self.digest(source, tag, digest).await? {
             return Ok(published(tag, target, digest, None));
         }
         Ok(SourceState::NotPublished(Absence {
             reason: format!("No {wanted} found in {source}"),
-            advice: match desired.category {
+            advice: match category {
+                Category::Extra => "correct the image in EXTRA_IMAGES, or the chart in EXTRA_CHARTS",
                 Category::CodeCollection | Category::RunWhenLocal => {
                     "correct the image in CHART_SET or CHART_VALUES, or choose another chart with CHART_VERSION"
-                }
-                Category::Extra => {
-                    "correct the values of the chart in EXTRA_CHARTS, or choose another version of it"
                 }
             }
             .to_owned(),
@@ -214,11 +280,13 @@ impl Observer<'_> {
 
     async fn destination_state(
         &self,
+        destination: &Destination,
         source: &RegistryClient,
         desired: &Desired,
         published: &SourceImage,
+        reads: &Reads<'_>,
     ) -> Result<DestinationState, Problem> {
-        let client = self.destination.client().await?;
+        let client = destination.client().await?;
         let (repository, target) = (&desired.destination, &published.target);
         // A date tag is always new, so there is no need for a request.
         let digest = if published.is_dated() {
@@ -238,20 +306,22 @@ impl Observer<'_> {
             repository_tags: None,
         };
         match (&desired.wanted, state.has(published)) {
-            (TagSelector::Image { .. }, false) => {
-                let tags = match self.destination {
+            (TagSelector::Image { .. } | TagSelector::Rule(_), false) => {
+                let tags = match destination {
                     Destination::Acr(_) => {
-                        self.repository_tags(source, client, desired, published)
+                        let built = reads.built.clone();
+                        self.repository_tags(source, client, desired, published, built)
                             .await?
                     }
                     Destination::Plain(_) => {
-                        Box::pin(self.plain_repository_tags(source, client, desired, published))
+                        let built = reads.built.clone();
+                        Box::pin(self.plain_repository_tags(client, desired, published, built))
                             .await?
                     }
                 };
                 state.repository_tags = Some(tags);
             }
-            (TagSelector::Catalog(_), false) => confirm(source, desired, published).await?,
+            (TagSelector::Catalog(_), false) => reads.confirmed.clone().await?,
             (TagSelector::StableTag, false) | (_, true) => {}
         }
         if self.config.verify_children && state.has_digest(published) {
@@ -260,7 +330,9 @@ impl Observer<'_> {
                 .missing_child(repository, &published.digest, architecture)
                 .await?;
         }
-        state.locked = self.lock(client, repository, &state, published).await;
+        state.locked = self
+            .lock(destination, client, repository, &state, published)
+            .await;
         Ok(state)
     }
 
@@ -268,12 +340,13 @@ impl Observer<'_> {
     /// so a failed lookup must not change the verdict.
     async fn lock(
         &self,
+        destination: &Destination,
         client: &RegistryClient,
         repository: &Repository,
         state: &DestinationState,
         published: &SourceImage,
     ) -> Option<Problem> {
-        let Destination::Acr(acr) = self.destination else {
+        let Destination::Acr(acr) = destination else {
             return None;
         };
         let mut locked = Vec::new();
@@ -303,8 +376,9 @@ impl Observer<'_> {
         client: &RegistryClient,
         desired: &Desired,
         published: &SourceImage,
+        built: Once<'_, Option<DateTime<Utc>>>,
     ) -> Result<RepositoryTags, Problem> {
-        let mut built = pin!(self.built(source, &desired.source.repository, &published.digest));
+        let mut built = pin!(built);
         // The date of an image that is wanted under a date tag is seldom needed, and Docker Hub counts each read.
         let (tags, built_early) = if published.is_dated() || source.counts_reads() {
             (newest_tags(client, &desired.destination).await?, None)
@@ -396,15 +470,14 @@ async fn with_early<T, E, U>(
 ///
 /// The header of a HEAD cannot be verified, and the list of tags and the dates of other images are not read here.
 async fn confirm(
-    source: &RegistryClient,
-    desired: &Desired,
-    published: &SourceImage,
+    client: &RegistryClient,
+    source: &ImageName,
+    digest: &Digest,
 ) -> Result<(), Problem> {
-    let Desired { source: place, .. } = desired;
-    if source.exists(&place.repository, &published.digest).await? {
+    if client.exists(&source.repository, digest).await? {
         return Ok(());
     }
-    let what = format!("{place}@{} was stated and does not exist", published.digest);
+    let what = format!("{source}@{digest} was stated and does not exist");
     Err(Problem::new(Side::Source, Cause::NotFound, what)
         .advise("the tag may have been moved during the check: run again"))
 }

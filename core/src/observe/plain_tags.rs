@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use futures_util::future::try_join_all;
 
-use super::Observer;
+use super::{Observer, Once};
 use crate::discover::Desired;
 use crate::discover::chart_images::LATEST;
 use crate::name::{Digest, Repository, Tag};
@@ -24,10 +25,10 @@ impl Observer<'_> {
     /// Reads the digests of all tags, and dates only if no tag has the wanted digest.
     pub(super) async fn plain_repository_tags(
         &self,
-        source: &RegistryClient,
         client: &RegistryClient,
         desired: &Desired,
         published: &SourceImage,
+        built: Once<'_, Option<DateTime<Utc>>>,
     ) -> Result<RepositoryTags, Problem> {
         let repository = &desired.destination;
         let tags = digests(client, repository).await?;
@@ -52,9 +53,7 @@ impl Observer<'_> {
         if images.len() > MOST_DATES {
             return Err(too_many(client, repository, images.len(), "images"));
         }
-        found.source_created = self
-            .built(source, &desired.source.repository, &published.digest)
-            .await?;
+        found.source_created = built.await?;
         if found.source_created.is_none() {
             return Ok(found);
         }

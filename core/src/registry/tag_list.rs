@@ -92,6 +92,8 @@ pub struct TagList {
     others: Strings,
     /// Tags in the registry's list of tags.
     count: usize,
+    /// True if the registry has sent the list in several pages, which end with the last tag.
+    has_pages: bool,
 }
 
 impl TagList {
@@ -109,9 +111,14 @@ impl TagList {
         self.count
     }
 
-    /// True if there may be more tags: Google truncates its list without a notice.
+    /// True if there may be more tags: Google truncates its list without a notice, and has no pages.
     pub fn may_be_cut(&self) -> bool {
-        self.count() >= MOST_OF_GOOGLE
+        self.count() >= MOST_OF_GOOGLE && !self.has_pages
+    }
+
+    /// Notes that another page follows.
+    pub(super) fn continues(&mut self) {
+        self.has_pages = true;
     }
 
     /// All tags, those of Google's manifests first. A tag may occur twice.

@@ -154,7 +154,7 @@ fn whole(report: &Report) -> Value {
     json!({
         "program": report.program,
         "version": env!("CARGO_PKG_VERSION"),
-        "registry": report.registry,
+        "registry": report.only_registry().map(|registry| &registry.server),
         "chart": report.chart,
         "extra_charts": report.extra_charts,
         "status": report.status().name(),

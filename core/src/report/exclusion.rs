@@ -48,16 +48,21 @@ fn name(excluded: &Excluded) -> &str {
 
 /// The field of the artifact.
 pub(super) fn artifact(report: &Report) -> Value {
-    let images = report.exclusions.excluded.iter().map(|one| {
-        let Excluded {
-            category,
-            source,
-            destination,
-            by,
-        } = one;
-        let destination = format!("{}/{destination}", report.registry);
-        json!({"category": category, "source": source, "destination": destination, "by": by})
-    });
+    let of_registry = |server: &str| {
+        let images = report.exclusions.excluded.iter().map(|one| {
+            let Excluded {
+                category,
+                source,
+                destination,
+                by,
+            } = one;
+            let destination = format!("{server}/{destination}");
+            json!({"category": category, "source": source, "destination": destination, "by": by})
+        });
+        images.collect::<Vec<_>>()
+    };
+    let registries = report.registries.iter();
+    let images = registries.flat_map(|registry| of_registry(&registry.server));
     images.collect()
 }
 
@@ -76,6 +81,7 @@ pub(super) fn issues(report: &Report) -> Vec<Issue> {
         severity,
         categories: categories.clone(),
         title,
+        place: report.place(),
         causes: vec![actual.clone()],
         actual,
         steps: steps.to_owned(),
@@ -84,7 +90,7 @@ pub(super) fn issues(report: &Report) -> Vec<Issue> {
     if report.excludes_everything() {
         let title = format!(
             "EXCLUDE_IMAGES leaves no image to check for {}",
-            report.registry
+            report.place()
         );
         let actual = line(report).unwrap_or_default();
         let steps = "remove names from EXCLUDE_IMAGES, or leave out a whole category with IMAGES";
@@ -93,7 +99,7 @@ pub(super) fn issues(report: &Report) -> Vec<Issue> {
     if !unmatched.is_empty() {
         let title = format!(
             "EXCLUDE_IMAGES has names that match no image for {}",
-            report.registry
+            report.place()
         );
         let names = unmatched.iter().map(|name| with_suggestion(report, name));
         let names: Vec<_> = names.collect();

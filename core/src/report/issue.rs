@@ -5,11 +5,10 @@
 
 use serde::Serialize;
 
-use super::row::NOWHERE;
-use super::short::{common_folder, in_folder};
-use super::steps::{self, sentence};
+use super::cause::{Scopes, causes, reason_of};
+use super::issue_line::{Line, image_lines};
 use super::title::{self, Effect};
-use super::{ActionResult, Report, Row};
+use super::{ActionResult, RegistryInfo, Report, Row, steps};
 use crate::discover::Category;
 use crate::name::{Digest, Tag};
 use crate::plan::Verdict;
@@ -39,21 +38,6 @@ pub struct Issue {
     pub in_report: Vec<String>,
 }
 
-/// A line of the details.
-pub(super) struct Line {
-    text: String,
-    says_more_than_table: bool,
-}
-
-impl Line {
-    fn new(text: String) -> Self {
-        Self {
-            text,
-            says_more_than_table: true,
-        }
-    }
-}
-
 /// The issues of a report, the most severe first.
 pub(super) fn issues(report: &Report) -> Vec<Issue> {
     let mut issues = of_the_run(report);
@@ -64,7 +48,11 @@ pub(super) fn issues(report: &Report) -> Vec<Issue> {
             .filter(|row| row.category == category)
             .collect();
         for effect in Effect::ALL {
-            let kind = |problem: &Problem| (problem.side, problem.cause, problem.advice.clone());
+            let scopes = Scopes::new(&rows, |row| effect.problem(row));
+            let kind = |row: &Row, problem: &Problem| {
+                let scope = scopes.of(row, problem);
+                (problem.side, problem.cause, problem.advice.clone(), scope)
+            };
             for (problem, rows) in grouped(&rows, |row| effect.problem(row), kind) {
                 issues.push(from_problem(report, effect, &problem, &rows));
             }
@@ -72,7 +60,12 @@ pub(super) fn issues(report: &Report) -> Vec<Issue> {
         issues.extend(not_published(report, category, &rows));
         issues.extend(overwritten(report, category, &rows));
         issues.extend(not_synced(report, category, &rows));
-        issues.extend(notes(report, category, &rows));
+        // A note is about the tags of one registry.
+        for registry in &report.registries {
+            let is_own = |row: &&&Row| row.target == registry.target;
+            let own: Vec<_> = rows.iter().filter(is_own).copied().collect();
+            issues.extend(notes(report, category, &own));
+        }
     }
     issues.extend(super::exclusion::issues(report));
     issues.sort_by_key(|issue| issue.severity);
@@ -102,16 +95,17 @@ fn of_the_run(report: &Report) -> Vec<Issue> {
             .map(|(name, value)| Line::new(format!("- {name}: {value}")))
             .collect();
         if advice.iter().any(|text| text.contains(ROLE)) {
-            lines.push(Line::new(grant(report)));
+            lines.extend(grants(report, &rows));
         }
-        lines.extend(image_lines(&rows, &actual));
+        lines.extend(image_lines(report, &rows, &actual));
         Draft {
             severity: severity(&problem),
             categories: Category::ALL
                 .into_iter()
                 .filter(|category| rows.iter().any(|row| row.category == *category))
                 .collect(),
-            title: title::of_the_run(report, &problem),
+            title: title::of_the_run(report, &rows, &problem),
+            place: report.place_of(&rows),
             causes: causes(&rows, Row::why),
             steps: advice.join("; "),
             actual,
@@ -119,7 +113,11 @@ fn of_the_run(report: &Report) -> Vec<Issue> {
         }
         .finish(report)
     };
-    let kind = |problem: &Problem| (problem.side, problem.cause);
+    let scopes = Scopes::new(&rows, problem);
+    let kind = |row: &Row, problem: &Problem| {
+        let scope = scopes.of(row, problem);
+        (problem.side, problem.cause, scope)
+    };
     let groups = grouped(&rows, problem, kind);
     groups.into_iter().map(issue).collect()
 }
@@ -135,34 +133,38 @@ const SETTINGS_OF_ACCESS: [&str; 4] = [
 /// The role that checks and imports need.
 const ROLE: &str = "Container Registry Data Importer and Data Reader";
 
-/// The command that grants the role.
-fn grant(report: &Report) -> String {
-    format!(
-        "- to grant the role: az role assignment create --role \"{ROLE}\" --assignee CLIENT_ID --scope \"$(az acr show --name {} --query id --output tsv)\"",
-        report.resource_name
-    )
+/// The commands that grant the role, one for each registry.
+fn grants(report: &Report, rows: &[&Row]) -> Vec<Line> {
+    let is_of = |registry: &&RegistryInfo| rows.iter().any(|row| row.target == registry.target);
+    let registries = report.registries.iter().filter(is_of);
+    let grant = |registry: &RegistryInfo| {
+        Line::new(format!(
+            "- to grant the role: az role assignment create --role \"{ROLE}\" --assignee CLIENT_ID --scope \"$(az acr show --name {} --query id --output tsv)\"",
+            registry.resource_name
+        ))
+    };
+    registries.map(grant).collect()
 }
 
 /// Groups rows whose problems are of the same kind.
 fn grouped<'a, Kind: PartialEq>(
     rows: &[&'a Row],
     problem_of: impl Fn(&Row) -> Option<Problem>,
-    kind: impl Fn(&Problem) -> Kind,
+    kind: impl Fn(&Row, &Problem) -> Kind,
 ) -> Vec<(Problem, Vec<&'a Row>)> {
-    let mut groups: Vec<(Problem, Vec<&Row>)> = Vec::new();
+    let mut groups: Vec<(Kind, Problem, Vec<&Row>)> = Vec::new();
     for row in rows {
         let Some(problem) = problem_of(row) else {
             continue;
         };
-        match groups
-            .iter_mut()
-            .find(|(known, _)| kind(known) == kind(&problem))
-        {
-            Some((_, group)) => group.push(row),
-            None => groups.push((problem, vec![row])),
+        let own = kind(row, &problem);
+        match groups.iter_mut().find(|(known, _, _)| *known == own) {
+            Some((_, _, group)) => group.push(row),
+            None => groups.push((own, problem, vec![row])),
         }
     }
-    groups
+    let groups = groups.into_iter();
+    groups.map(|(_, problem, rows)| (problem, rows)).collect()
 }
 
 fn severity(problem: &Problem) -> u8 {
@@ -183,12 +185,13 @@ fn from_problem(report: &Report, effect: Effect, problem: &Problem, rows: &[&Row
         },
         categories: rows.first().map(|row| row.category).into_iter().collect(),
         title: title::of_images(report, rows, effect, problem),
+        place: report.place_of(rows),
         causes: causes(rows, |row| {
             effect
                 .problem(row)
                 .map_or_else(|| row.why(), |problem| problem.fact())
         }),
-        lines: image_lines(rows, &actual),
+        lines: image_lines(report, rows, &actual),
         actual: reason_of(rows, &actual),
         steps: problem.advice.clone().unwrap_or_default(),
     }
@@ -221,8 +224,9 @@ fn not_published(report: &Report, category: Category, rows: &[&Row]) -> Vec<Issu
             severity,
             categories: vec![category],
             title: title::not_published(report, category, &absent),
+            place: report.place_of(&absent),
             causes: causes(&absent, Row::why),
-            lines: image_lines(&absent, &actual),
+            lines: image_lines(report, &absent, &actual),
             actual: reason_of(&absent, &actual),
             steps: advice.to_owned(),
         }
@@ -239,8 +243,9 @@ fn not_synced(report: &Report, category: Category, rows: &[&Row]) -> Option<Issu
         severity: 4,
         categories: vec![category],
         title: title::not_synced(report, &rows),
+        place: report.place_of(&rows),
         causes: Vec::new(),
-        lines: image_lines(&rows, &actual),
+        lines: image_lines(report, &rows, &actual),
         actual: reason_of(&rows, &actual),
         steps: match report.program {
             "acr-sync" => "run acr-sync sync, or acr-sync plan for a review before".to_owned(),
@@ -270,6 +275,7 @@ fn overwritten(report: &Report, category: Category, rows: &[&Row]) -> Option<Iss
         severity: 4,
         categories: vec![category],
         title: title::overwritten(report, &rows),
+        place: report.place_of(&rows),
         causes: Vec::new(),
         lines: commands.collect(),
         actual: reason_of(&rows, &actual),
@@ -286,9 +292,10 @@ fn restoration(report: &Report, row: &Row, tag: &Tag, digest: &Digest) -> String
     let repository = place
         .split_once('/')
         .map_or(place, |(_, repository)| repository);
+    let registry = report.registry_of(row);
+    let name = registry.map_or("", |registry| registry.resource_name.as_str());
     format!(
-        "- {place}:{tag} had {digest}: az acr import --name {} --source {place}@{digest} --image {repository}:{tag} --force",
-        report.resource_name
+        "- {place}:{tag} had {digest}: az acr import --name {name} --source {place}@{digest} --image {repository}:{tag} --force"
     )
 }
 
@@ -306,6 +313,7 @@ fn notes(report: &Report, category: Category, rows: &[&Row]) -> Option<Issue> {
         severity: 4,
         categories: vec![category],
         title: title::notes(report, &rows),
+        place: report.place_of(&rows),
         causes: Vec::new(),
         actual: notes.first()?.clone(),
         lines: notes
@@ -322,6 +330,8 @@ pub(super) struct Draft {
     pub severity: u8,
     pub categories: Vec<Category>,
     pub title: String,
+    /// The registry, or how many.
+    pub place: String,
     pub actual: String,
     pub causes: Vec<String>,
     /// The advice, with `; ` between its clauses.
@@ -335,6 +345,7 @@ impl Draft {
             severity,
             categories,
             title,
+            place,
             actual,
             causes,
             steps,
@@ -350,10 +361,7 @@ impl Draft {
             severity,
             categories,
             title,
-            expected: format!(
-                "{} contains every published {images}image with its digest",
-                report.registry
-            ),
+            expected: format!("{place} contains every published {images}image with its digest"),
             actual,
             causes,
             reproduce_hint: report.command.clone(),
@@ -362,105 +370,4 @@ impl Draft {
             in_report: more.map(|line| line.text.clone()).collect(),
         }
     }
-}
-
-/// The reason of the first image. Says so if it is the same for others.
-fn reason_of(rows: &[&Row], reason: &str) -> String {
-    let Some((first, others)) = rows.split_first() else {
-        return reason.to_owned();
-    };
-    let pattern = without_names(first, reason);
-    let is_same = |row: &&&Row| without_names(row, &row.why()) == pattern;
-    with_count(reason, others.iter().filter(is_same).count())
-}
-
-fn with_count(reason: &str, more: usize) -> String {
-    match more {
-        0 => reason.to_owned(),
-        1 => format!("{reason}; the same for 1 more image"),
-        more => format!("{reason}; the same for {more} more images"),
-    }
-}
-
-/// Every different reason of these images, each once.
-fn causes(rows: &[&Row], why: impl Fn(&Row) -> String) -> Vec<String> {
-    let mut causes = Vec::new();
-    let mut rest = rows.to_vec();
-    while let Some(first) = rest.first().copied() {
-        let reason = why(first);
-        let pattern = without_names(first, &reason);
-        let count = rest.len();
-        rest.retain(|row| without_names(row, &why(row)) != pattern);
-        let cause = with_count(&reason, count - rest.len() - 1);
-        causes.push(match causes.is_empty() {
-            true => cause,
-            false => format!("{}: {cause}", first.short_name()),
-        });
-    }
-    causes
-}
-
-/// A reason without the name and the tag of its image, to compare it with the reason of another image.
-fn without_names(row: &Row, reason: &str) -> String {
-    let name = row.source.rsplit('/').next().unwrap_or_default();
-    let name = name.split([':', '@']).next().unwrap_or_default();
-    let mut text = reason.to_owned();
-    let tag = row.tag.as_ref().map(Tag::as_str);
-    for part in [Some(name), tag].into_iter().flatten() {
-        if !part.is_empty() {
-            text = text.replace(part, "…");
-        }
-    }
-    text
-}
-
-/// One line per image, after a line with the folders that they have in common. The reason is left out where it is
-/// that of the first image, which is `actual`.
-fn image_lines(rows: &[&Row], actual: &str) -> Vec<Line> {
-    let known = rows.iter().filter(|row| row.destination != NOWHERE);
-    let source = common_folder(known.clone().map(|row| row.source.as_str()));
-    let destination = common_folder(known.map(|row| row.destination.as_str()));
-    let from = source.map_or_else(String::new, |folder| format!("from {folder} "));
-    let mut lines: Vec<_> = destination
-        .map(|folder| sentence(&format!("{from}to {folder}:")))
-        .map(Line::new)
-        .into_iter()
-        .collect();
-    let heading = lines.len();
-    let first = rows.first().map(|row| without_names(row, actual));
-    let is_same = |row: &Row| Some(without_names(row, &row.why())) == first;
-    lines.extend(rows.iter().map(|row| {
-        let name = in_folder(&row.source, source);
-        let last = |text: &str| in_folder(text, common_folder([text].into_iter())).to_owned();
-        let target = match &*row.destination {
-            NOWHERE => String::new(),
-            place if last(place) == last(&row.source) => String::new(),
-            place => format!(" as {}", in_folder(place, destination)),
-        };
-        let previous = row.previous.iter();
-        let previous: String = previous
-            .map(|(tag, digest)| format!(", {tag} had {digest}"))
-            .collect();
-        let mut text = format!("- {name}{target} ({}{previous})", row.verdict.name());
-        let why = (!is_same(row)).then(|| row.why());
-        let says_more_than_table = why.is_some() || !previous.is_empty();
-        if let Some(why) = why {
-            text = format!("{text}: {why}");
-        }
-        if matches!(row.verdict, Verdict::NotPublished(_)) && !row.wanted_by.is_empty() {
-            text = format!("{text}; used by {}", row.wanted_by.join(", "));
-        }
-        Line {
-            text,
-            says_more_than_table,
-        }
-    }));
-    let is_more = |line: &Line| line.says_more_than_table;
-    // The heading alone says nothing.
-    if !lines[heading..].iter().any(is_more)
-        && let Some(line) = lines[..heading].first_mut()
-    {
-        line.says_more_than_table = false;
-    }
-    lines
 }

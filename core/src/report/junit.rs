@@ -77,7 +77,7 @@ fn page(report: &Report) -> Page {
         .filter_map(|category| suite(report, category))
         .collect();
     Page {
-        name: format!("RunWhen images in {}", report.registry),
+        name: format!("RunWhen images in {}", report.place()),
         counts: counts(suites.iter().flat_map(|suite| &suite.cases)),
         seconds: seconds(report.duration),
         started: started(report),

@@ -69,7 +69,7 @@ pub fn markdown(report: &Report) -> Result<String, RenderError> {
 
 fn page(report: &Report) -> Page<'_> {
     Page {
-        title: format!("RunWhen images in {}", report.registry),
+        title: format!("RunWhen images in {}", report.place()),
         headline: summary::headline(report),
         counts: summary::counts(report),
         drift: report.oldest_drift(),

@@ -1,15 +1,18 @@
 //! The results of a run: rows, counts, issues and the exit status. Pure; renderers are functions of it.
 
 mod artifact;
+mod cause;
 mod command;
 mod counts;
 mod drift;
 mod exclusion;
 mod html;
 mod issue;
+mod issue_line;
 mod junit;
 mod markdown;
 mod prometheus;
+mod registries;
 mod render;
 mod row;
 mod short;
@@ -37,6 +40,7 @@ pub use junit::junit;
 pub(crate) use markdown::escape_markdown;
 pub use markdown::markdown;
 pub use prometheus::metrics;
+pub use registries::RegistryInfo;
 pub use render::RenderError;
 use row::NOWHERE;
 pub use row::{ActionResult, Change, Found, Row};
@@ -46,6 +50,7 @@ pub use text::text;
 pub use transfer::Transfer;
 
 use crate::apply::Outcome;
+use crate::config::TargetId;
 use crate::discover::Exclusions;
 use crate::plan::Plan;
 use crate::wire::HostLedger;
@@ -59,12 +64,8 @@ pub struct Report {
     pub folder: String,
     /// The command that repeats the run.
     pub command: String,
-    /// The registry's login server; `REGISTRY_NAME` if that is not known.
-    pub registry: String,
-    /// The registry's name in `az acr --name`.
-    pub resource_name: String,
-    /// The registry's page in the portal, if the run has read its ID.
-    pub registry_page: Option<String>,
+    /// The registries, in the order of `REGISTRY_NAME`.
+    pub registries: Vec<RegistryInfo>,
     /// The name and version of the RunWhen Local chart.
     pub chart: Option<String>,
     /// The name and version of each other chart.
@@ -77,7 +78,7 @@ pub struct Report {
     pub check_duration: Duration,
     /// Whether images that need a sync when the run ends have an exit code of their own.
     pub fail_on_outdated: bool,
-    /// The images, ordered by category and source.
+    /// The images, ordered by registry, category and source.
     pub rows: Vec<Row>,
     /// The issues, the most severe first.
     pub issues: Vec<Issue>,
@@ -96,12 +97,8 @@ pub struct RunInfo {
     pub folder: String,
     /// The command that repeats the run.
     pub command: String,
-    /// The registry's login server; `REGISTRY_NAME` if that is not known.
-    pub registry: String,
-    /// The registry's name in `az acr --name`.
-    pub resource_name: String,
-    /// The registry's page in the portal, if the run has read its ID.
-    pub registry_page: Option<String>,
+    /// The registries, in the order of `REGISTRY_NAME`.
+    pub registries: Vec<RegistryInfo>,
     /// The name and version of the RunWhen Local chart.
     pub chart: Option<String>,
     /// The name and version of each other chart.
@@ -121,28 +118,22 @@ pub struct RunInfo {
 }
 
 impl Report {
-    /// Combines plan and outcomes; `None` if no imports were requested.
-    pub fn new(plan: &Plan, outcomes: Option<&[Outcome]>, info: RunInfo) -> Self {
-        let done = |entry| match outcomes {
-            Some(outcomes) => row::done(entry, outcomes),
-            None => row::not_requested(entry),
-        };
-        let entries = plan.entries.iter();
-        let transfer = |entry| Transfer::of(entry, outcomes?);
-        let known = entries.map(|entry| {
-            let (done, transfer) = (done(entry), transfer(entry));
-            row::row(&info.registry, info.started, entry, done, transfer)
-        });
-        let undiscovered = plan.undiscovered.iter();
-        let unknown = undiscovered.map(|one| row::undiscovered_row(&info.registry, one));
-        let rows = known.chain(unknown).collect();
+    /// Combines the plan and the outcomes of each target; `None` if no imports were requested.
+    pub fn new(targets: &[(&Plan, Option<&[Outcome]>)], info: RunInfo) -> Self {
+        let targets = TargetId::all(targets.len()).zip(targets);
+        let rows = targets
+            .zip(&info.registries)
+            .flat_map(|(target, registry)| {
+                let (target, (plan, outcomes)) = target;
+                let place = (target, registry.server.as_str());
+                row::rows(place, info.started, plan, *outcomes)
+            });
+        let rows = rows.collect();
         let RunInfo {
             program,
             folder,
             command,
-            registry,
-            resource_name,
-            registry_page,
+            registries,
             chart,
             extra_charts,
             exclusions,
@@ -157,9 +148,7 @@ impl Report {
             program,
             folder,
             command,
-            registry,
-            resource_name,
-            registry_page,
+            registries,
             chart,
             extra_charts,
             exclusions,

@@ -6,10 +6,11 @@ use chrono::{DateTime, Utc};
 
 use super::Transfer;
 use crate::apply::{Ending, Outcome};
+use crate::config::TargetId;
 use crate::discover::{Category, TagSelector, Undiscovered};
 use crate::name::{Digest, Tag, full_name};
 use crate::observe::{SourceImage, SourceState};
-use crate::plan::{Behind, Entry, Step, Verdict};
+use crate::plan::{Behind, Entry, Plan, Step, Verdict};
 use crate::problem::{Cause, Problem, Side};
 
 /// Shown as the destination of an image that could not be discovered.
@@ -56,6 +57,8 @@ pub struct Change {
 /// One image in the report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
+    /// The registry that it goes to.
+    pub target: TargetId,
     pub category: Category,
     /// The name in the catalog; `None` for an image that does not come from it.
     pub slug: Option<String>,
@@ -78,7 +81,7 @@ pub struct Row {
     pub done: ActionResult,
     /// The way that the image took; `None` if nothing was tried.
     pub transfer: Option<Transfer>,
-    /// The workloads of the chart that use it.
+    /// The workloads of the chart that use it, or the entry of `EXTRA_IMAGES`.
     pub wanted_by: Vec<String>,
     /// A warning to the user that does not change the verdict.
     pub note: Option<String>,
@@ -120,8 +123,28 @@ impl Row {
     }
 }
 
+/// The rows of one target, whose login server is a part of its place.
+pub(super) fn rows(
+    place: (TargetId, &str),
+    started: DateTime<Utc>,
+    plan: &Plan,
+    outcomes: Option<&[Outcome]>,
+) -> Vec<Row> {
+    let known = plan.entries.iter().map(|entry| {
+        let done = match outcomes {
+            Some(outcomes) => done(entry, outcomes),
+            None => not_requested(entry),
+        };
+        let transfer = outcomes.and_then(|outcomes| Transfer::of(entry, outcomes));
+        row(place, started, entry, done, transfer)
+    });
+    let undiscovered = plan.undiscovered.iter();
+    let unknown = undiscovered.map(|one| undiscovered_row(place, one));
+    known.chain(unknown).collect()
+}
+
 /// The result of a check for an image.
-pub(super) fn not_requested(entry: &Entry) -> ActionResult {
+fn not_requested(entry: &Entry) -> ActionResult {
     match &entry.step {
         Step::Nothing => ActionResult::Nothing,
         Step::Import(_) | Step::Blocked(_) => ActionResult::NotRequested,
@@ -129,7 +152,7 @@ pub(super) fn not_requested(entry: &Entry) -> ActionResult {
 }
 
 /// The result of a sync for an image.
-pub(super) fn done(entry: &Entry, outcomes: &[Outcome]) -> ActionResult {
+fn done(entry: &Entry, outcomes: &[Outcome]) -> ActionResult {
     let action = match &entry.step {
         Step::Nothing => return ActionResult::Nothing,
         Step::Blocked(problem) => {
@@ -167,8 +190,8 @@ pub(super) fn done(entry: &Entry, outcomes: &[Outcome]) -> ActionResult {
     }
 }
 
-pub(super) fn row(
-    registry: &str,
+fn row(
+    (target, registry): (TargetId, &str),
     started: DateTime<Utc>,
     entry: &Entry,
     done: ActionResult,
@@ -184,7 +207,7 @@ pub(super) fn row(
         (Step::Blocked(problem), ActionResult::NotRequested) => Some(problem.clone()),
         _ => None,
     };
-    let (tag, digest, target) = match (&desired.wanted, published) {
+    let (tag, digest, wanted_tag) = match (&desired.wanted, published) {
         (
             TagSelector::Image {
                 tag,
@@ -193,16 +216,22 @@ pub(super) fn row(
             },
             _,
         ) => (tag.clone(), digest.clone(), Some(target)),
-        (TagSelector::StableTag | TagSelector::Catalog(_), Some(published)) => {
-            (published.tag.clone(), None, Some(&published.target))
+        (TagSelector::StableTag | TagSelector::Catalog(_) | TagSelector::Rule(_), published) => {
+            let target = published.map(|published| &published.target);
+            let tag = published.and_then(|published| published.tag.clone());
+            (tag, None, target)
         }
-        (TagSelector::StableTag | TagSelector::Catalog(_), None) => (None, None, None),
     };
     Row {
+        target,
         category: desired.category,
         slug: desired.slug().map(ToString::to_string),
         source: full_name(&desired.source, tag.as_ref(), digest.as_ref()),
-        destination: full_name(&format!("{registry}/{}", desired.destination), target, None),
+        destination: full_name(
+            &format!("{registry}/{}", desired.destination),
+            wanted_tag,
+            None,
+        ),
         previous: previous(entry),
         changes: changes(entry, &done),
         tag,
@@ -276,7 +305,7 @@ fn after(published: &SourceImage, before: &Found, done: &ActionResult) -> Found 
     }
 }
 
-pub(super) fn undiscovered_row(registry: &str, undiscovered: &Undiscovered) -> Row {
+fn undiscovered_row((target, registry): (TargetId, &str), undiscovered: &Undiscovered) -> Row {
     let Undiscovered {
         category,
         what,
@@ -284,6 +313,7 @@ pub(super) fn undiscovered_row(registry: &str, undiscovered: &Undiscovered) -> R
         problem,
     } = undiscovered;
     Row {
+        target,
         category: *category,
         slug: None,
         source: what.clone(),

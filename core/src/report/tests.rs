@@ -76,6 +76,7 @@ fn row(state: State, text: &str) -> Row {
     let method = Method::Copy(Copied::default());
     let tag: Tag = "1.2".parse().unwrap();
     Row {
+        target: TargetId(0),
         category: Category::RunWhenLocal,
         slug: None,
         source: format!("ghcr.io/x/{}:1.2", state.name()),
@@ -99,14 +100,22 @@ fn row(state: State, text: &str) -> Row {
     }
 }
 
+fn registry(position: usize, name: &str) -> RegistryInfo {
+    RegistryInfo {
+        target: TargetId(position),
+        name: name.to_owned(),
+        server: format!("{name}.azurecr.io"),
+        resource_name: name.to_owned(),
+        page: None,
+    }
+}
+
 fn report(states: &[State], text: &str) -> Report {
     let mut report = Report {
         program: "taskset",
         folder: FOLDER.to_owned(),
         command: "taskset".to_owned(),
-        registry: "myacr.azurecr.io".to_owned(),
-        resource_name: "myacr".to_owned(),
-        registry_page: None,
+        registries: vec![registry(0, "myacr")],
         chart: Some("runwhen-local 0.6.7".to_owned()),
         extra_charts: Vec::new(),
         exclusions: Exclusions::default(),
@@ -209,7 +218,7 @@ fn page_without_images_is_whole() {
 fn link_to_the_portal_is_shown_if_the_page_is_known() {
     let mut report = report(&[State::UpToDate], "");
     assert!(!html(&report).unwrap().contains("portal"));
-    report.registry_page = Some("https://portal.azure.com/#resource/a".to_owned());
+    report.registries[0].page = Some("https://portal.azure.com/#resource/a".to_owned());
     let page = html(&report).unwrap();
     assert!(
         page.contains("href=\"https://portal.azure.com/#resource/a\""),

@@ -12,7 +12,7 @@ use crate::text::strip_control;
 /// The result for a terminal.
 pub fn text(report: &Report) -> String {
     let (headline, counts) = (summary::headline(report), summary::counts(report));
-    let registry = strip_control(&report.registry);
+    let registry = strip_control(&report.place());
     let mut text = format!("{registry}: {headline}\n{counts}\n");
     if let Some(line) = exclusion::line(report) {
         text.push_str(&format!("{}\n", strip_control(&line)));

@@ -3,8 +3,10 @@
 //! The platform shows issues with the same title as one. So a cause that concerns the whole run has a title without
 //! the images, and other titles name their category.
 
+use super::registries::distinct;
 use super::row::NOWHERE;
 use super::short::{common_folder, in_folder};
+use super::steps::sentence;
 use super::{ActionResult, Report, Row};
 use crate::discover::Category;
 use crate::plan::Verdict;
@@ -56,8 +58,8 @@ pub(super) fn is_of_the_run(problem: &Problem) -> bool {
     }
 }
 
-pub(super) fn of_the_run(report: &Report, problem: &Problem) -> String {
-    let registry = destination(report);
+pub(super) fn of_the_run(report: &Report, rows: &[&Row], problem: &Problem) -> String {
+    let registry = report.registries_of(rows);
     match (problem.side, problem.cause) {
         (Side::Entra, Cause::AccessDenied) => {
             format!("Microsoft Entra refused the login for {registry}")
@@ -68,7 +70,7 @@ pub(super) fn of_the_run(report: &Report, problem: &Problem) -> String {
         (Side::ResourceManager, Cause::AccessDenied) => {
             format!("Azure Resource Manager refused access to {registry}")
         }
-        (Side::Destination, _) => format!("{registry} {}", problem.predicate()),
+        (Side::Destination, _) => sentence(&format!("{registry} {}", problem.predicate())),
         (Side::Local, _) => format!("The credentials for {registry} cannot be used"),
         (side, _) => format!("{} {} for {registry}", side.subject(), problem.predicate()),
     }
@@ -80,7 +82,7 @@ pub(super) fn of_images(
     effect: Effect,
     problem: &Problem,
 ) -> String {
-    let registry = destination(report);
+    let registry = report.registries_of(rows);
     let what = match effect {
         Effect::Unchecked => format!("could not be checked for {registry}"),
         Effect::Failed => format!("could not be imported into {registry}"),
@@ -105,29 +107,41 @@ pub(super) fn not_published(report: &Report, category: Category, rows: &[&Row]) 
     let named = ["CATALOG_POINTER", "REF"]
         .into_iter()
         .find(|name| is_named(name));
-    let branch = named.and_then(|name| Some(format!(" with {name}={}", setting(report, name)?)));
+    let branch = named.and_then(|name| Some(format!(" with {name}={}", report.setting(name)?)));
     let branch = branch.unwrap_or_default();
     if report.nothing_is_published(category) {
         let category = category.title();
         return format!("No {category} image is published at {place}{branch}");
     }
-    let verb = if rows.len() == 1 { "is" } else { "are" };
+    let verb = if distinct(rows).len() == 1 {
+        "is"
+    } else {
+        "are"
+    };
     let subject = subject(report, rows);
     format!("{subject} {verb} not published at {place}{branch}")
 }
 
 pub(super) fn not_synced(report: &Report, rows: &[&Row]) -> String {
-    let verb = if rows.len() == 1 { "needs" } else { "need" };
+    let verb = if distinct(rows).len() == 1 {
+        "needs"
+    } else {
+        "need"
+    };
     let subject = subject(report, rows);
-    format!("{subject} {verb} a sync to {}", destination(report))
+    format!("{subject} {verb} a sync to {}", report.registries_of(rows))
 }
 
 pub(super) fn overwritten(report: &Report, rows: &[&Row]) -> String {
-    let verb = if rows.len() == 1 { "was" } else { "were" };
+    let verb = if distinct(rows).len() == 1 {
+        "was"
+    } else {
+        "were"
+    };
     format!(
         "{} {verb} imported over a tag with another digest in {}",
         subject(report, rows),
-        destination(report)
+        report.registries_of(rows)
     )
 }
 
@@ -135,31 +149,21 @@ pub(super) fn notes(report: &Report, rows: &[&Row]) -> String {
     format!(
         "A tag latest hides {} in {} from azure-rw-acr-helm-update",
         subject(report, rows),
-        destination(report)
+        report.registries_of(rows)
     )
-}
-
-/// The registry with its kind.
-fn destination(report: &Report) -> String {
-    let registry = &report.registry;
-    match setting(report, "REGISTRY_TYPE") {
-        Some("oci") => format!("OCI registry {registry}"),
-        Some(_) | None => format!("ACR {registry}"),
-    }
-}
-
-fn setting<'a>(report: &'a Report, name: &str) -> Option<&'a str> {
-    let mut settings = report.settings.iter();
-    let found = settings.find(|(known, _)| *known == name);
-    found.map(|(_, value)| value.as_str())
 }
 
 /// One image by its name, several by their number, and a list that is not known by its category.
 fn subject(report: &Report, rows: &[&Row]) -> String {
-    match rows {
+    match &distinct(rows)[..] {
         [one] => {
             let category = one.category.title();
-            let is_list = one.destination == NOWHERE && report.counts_of(one.category).total == 1;
+            let all: Vec<_> = report
+                .rows
+                .iter()
+                .filter(|row| row.category == one.category)
+                .collect();
+            let is_list = one.destination == NOWHERE && distinct(&all).len() == 1;
             if is_list {
                 return format!("The {category} images");
             }

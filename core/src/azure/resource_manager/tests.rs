@@ -16,15 +16,27 @@ fn resource(name: &str, login_server: &str) -> RegistryResource {
     }
 }
 
+fn listing(
+    seen: Vec<RegistryResource>,
+    subscriptions: &[&str],
+    origin: SubscriptionOrigin,
+) -> Listing {
+    Listing {
+        seen,
+        refusal: None,
+        subscriptions: subscriptions.iter().map(ToString::to_string).collect(),
+        origin,
+    }
+}
+
 #[test]
 fn registry_is_found_by_name_or_login_server_in_any_case() {
-    let all = || {
-        vec![
-            resource("MyAcr", "myacr-c5gkd3e4.azurecr.io"),
-            resource("other", "other.azurecr.io"),
-        ]
-    };
-    let found = |name: &str| choose(all(), name, &["s".to_owned()], SubscriptionOrigin::Listed);
+    let all = vec![
+        resource("MyAcr", "myacr-c5gkd3e4.azurecr.io"),
+        resource("other", "other.azurecr.io"),
+    ];
+    let all = listing(all, &["s"], SubscriptionOrigin::Listed);
+    let found = |name: &str| choose(&all, name);
     assert_eq!(found("myacr").unwrap().name, "MyAcr");
     assert_eq!(found("myacr-c5gkd3e4.azurecr.io").unwrap().name, "MyAcr");
     let missing = found("nosuch").unwrap_err();
@@ -37,8 +49,8 @@ fn registry_is_found_by_name_or_login_server_in_any_case() {
 #[test]
 fn empty_list_is_a_missing_permission_and_two_hits_are_named() {
     let name = "myacr";
-    let one = ["s".to_owned()];
-    let nothing = choose(vec![], name, &one, SubscriptionOrigin::Variable).unwrap_err();
+    let empty = listing(vec![], &["s"], SubscriptionOrigin::Variable);
+    let nothing = choose(&empty, name).unwrap_err();
     assert_eq!(nothing.cause, Cause::AccessDenied);
     for part in ["registries/read", "set AZURE_RESOURCE_SUBSCRIPTION_ID to"] {
         assert!(nothing.to_string().contains(part), "{nothing}");
@@ -47,8 +59,8 @@ fn empty_list_is_a_missing_permission_and_two_hits_are_named() {
         resource("myacr", "a.azurecr.io"),
         resource("myacr", "b.azurecr.io"),
     ];
-    let both = ["s".to_owned(), "t".to_owned()];
-    let two = choose(twice, name, &both, SubscriptionOrigin::Listed).unwrap_err();
+    let both = listing(twice, &["s", "t"], SubscriptionOrigin::Listed);
+    let two = choose(&both, name).unwrap_err();
     assert!(two.what.contains("2 registries"), "{two}");
 }
 

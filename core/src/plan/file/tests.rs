@@ -69,6 +69,7 @@ fn entries() -> Vec<Entry> {
                 tag: Some(tag("1.0")),
                 digest: Some(wanted.clone()),
                 follows: None,
+                rule: None,
             },
             verdict: VerdictName::of(&Verdict::Missing),
             reason: String::new(),
