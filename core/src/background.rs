@@ -127,8 +127,14 @@ impl BackgroundReader<'_> {
     /// The content of each chart: every use of an image, and all values.
     pub async fn charts(&self) -> Vec<ReadChart<'_>> {
         let sources = Sources::new(self.wire, self.config.source_logins.clone());
+        let indexes = chart::Indexes::of(self.config.wanted_charts());
+        let hosts = chart::Hosts {
+            wire: self.wire,
+            sources: &sources,
+            indexes: &indexes,
+        };
         let read = self.config.wanted_charts().map(async |request| ReadChart {
-            content: chart::content(request, self.wire, &sources).await,
+            content: chart::content(request, hosts).await,
             request,
         });
         join_all(read).await

@@ -106,6 +106,7 @@ struct Lists<'a> {
     observer: &'a Observer<'a>,
     /// Destinations whose tokens are requested ahead.
     prepared: BTreeSet<Repository>,
+    indexes: chart::Indexes,
     /// The images of the lists that are known so far.
     begun: RefCell<BTreeSet<Place>>,
 }
@@ -129,6 +130,7 @@ impl Check<'_> {
         let shared = Lists {
             observer: &observer,
             prepared: likely.clone(),
+            indexes: chart::Indexes::of(self.config.wanted_charts()),
             begun: RefCell::default(),
         };
         let lists = self.lists(&shared);
@@ -282,8 +284,13 @@ impl Check<'_> {
     }
 
     async fn chart<'a>(&self, shared: &Lists<'a>, chart: &ChartRequest) -> List<'a> {
+        let hosts = chart::Hosts {
+            wire: self.wire,
+            sources: shared.observer.sources,
+            indexes: &shared.indexes,
+        };
         let (rendered, owners) = tokio::join!(
-            chart::render(chart, self.wire, shared.observer.sources),
+            chart::render(chart, hosts),
             self.owners(shared.observer.catalog)
         );
         match rendered {

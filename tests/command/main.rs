@@ -4,6 +4,7 @@ mod check;
 mod doctor;
 mod documents;
 mod explain;
+mod extra_charts;
 mod plan;
 mod reference;
 #[path = "../support/mod.rs"]

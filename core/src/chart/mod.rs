@@ -6,6 +6,7 @@
 
 mod computation;
 pub mod index;
+mod indexes;
 mod problems;
 
 use std::path::Path;
@@ -22,6 +23,7 @@ use crate::text::{for_message, neutralize_markup};
 use crate::wire::{Request, Response, Wire};
 use computation::compute;
 use index::IndexEntry;
+pub use indexes::Indexes;
 use problems::{not_found, unreadable, unusable};
 
 /// Largest index that is read, in bytes.
@@ -55,6 +57,14 @@ pub struct ChartContent {
     pub values: Vec<helm::ChartValues>,
 }
 
+/// Where charts are read.
+#[derive(Clone, Copy)]
+pub struct Hosts<'a> {
+    pub wire: &'a Wire,
+    pub sources: &'a Sources,
+    pub indexes: &'a Indexes,
+}
+
 /// Opens the connections that the archive of a chart will need, if its host follows from the configuration.
 pub fn prepare(request: &ChartRequest, wire: &Wire) {
     let host = match &request.source {
@@ -72,12 +82,8 @@ pub fn prepare(request: &ChartRequest, wire: &Wire) {
 ///
 /// # Errors
 /// If the chart or a dependency cannot be fetched, does not match its digest, or does not render.
-pub async fn render(
-    request: &ChartRequest,
-    wire: &Wire,
-    sources: &Sources,
-) -> Result<RenderedChart, Problem> {
-    let (title, found) = with_chart(request, wire, sources, images).await?;
+pub async fn render(request: &ChartRequest, hosts: Hosts<'_>) -> Result<RenderedChart, Problem> {
+    let (title, found) = with_chart(request, hosts, images).await?;
     Ok(RenderedChart { title, found })
 }
 
@@ -85,18 +91,14 @@ pub async fn render(
 ///
 /// # Errors
 /// Where [`render`] fails.
-pub async fn content(
-    request: &ChartRequest,
-    wire: &Wire,
-    sources: &Sources,
-) -> Result<ChartContent, Problem> {
+pub async fn content(request: &ChartRequest, hosts: Hosts<'_>) -> Result<ChartContent, Problem> {
     let content = |chart: &helm::Chart, request: &ChartRequest| {
         Ok(ChartContent {
             images: images(chart, request)?.images,
             values: helm::values_of_charts(chart, &request.values)?,
         })
     };
-    let (_, content) = with_chart(request, wire, sources, content).await?;
+    let (_, content) = with_chart(request, hosts, content).await?;
     Ok(content)
 }
 
@@ -111,14 +113,19 @@ fn images(chart: &helm::Chart, request: &ChartRequest) -> Result<helm::FoundImag
 /// Fetches a chart, and computes something from it. Also returns its name and version.
 async fn with_chart<T: Send + 'static>(
     request: &ChartRequest,
-    wire: &Wire,
-    sources: &Sources,
+    hosts: Hosts<'_>,
     work: impl FnOnce(&helm::Chart, &ChartRequest) -> Result<T, helm::Error> + Send + 'static,
 ) -> Result<(String, T), Problem> {
     let origin = &request.origin;
+    let Hosts {
+        wire,
+        sources,
+        indexes,
+    } = hosts;
     let fetch = Fetch {
         wire,
         sources,
+        indexes,
         origin,
     };
     let mut chart = fetch
@@ -139,6 +146,7 @@ async fn with_chart<T: Send + 'static>(
 struct Fetch<'a> {
     wire: &'a Wire,
     sources: &'a Sources,
+    indexes: &'a Indexes,
     /// The settings that messages name.
     origin: &'a ChartOrigin,
 }
@@ -209,7 +217,8 @@ impl Fetch<'_> {
         version: Option<&str>,
     ) -> Result<helm::Chart, Problem> {
         let index_url = join(url, "index.yaml")?;
-        let response = self.get(index_url.clone(), INDEX_CAP).await?;
+        let request = || self.request(index_url.clone(), INDEX_CAP);
+        let response = self.found(self.indexes.response(url, request).await?)?;
         let (body, wanted_name) = (response.body.clone(), name.to_owned());
         let entries = self.compute(format!("reading {index_url}"), move || {
             index::versions_of(&String::from_utf8_lossy(&body), &wanted_name)
@@ -301,11 +310,18 @@ impl Fetch<'_> {
     }
 
     async fn get(&self, url: Url, cap: usize) -> Result<Response, Problem> {
+        self.found(self.request(url, cap).await?)
+    }
+
+    async fn request(&self, url: Url, cap: usize) -> Result<Response, Problem> {
         let request = Request {
             cap,
             ..Request::new(Side::ChartRepository, Method::GET, url)
         };
-        let response = self.wire.send_following(request).await?;
+        self.wire.send_following(request).await
+    }
+
+    fn found(&self, response: Response) -> Result<Response, Problem> {
         match response.status {
             StatusCode::OK => Ok(response),
             _ => Err(response

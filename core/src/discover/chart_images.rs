@@ -79,8 +79,14 @@ pub(crate) fn describe(used_by: &helm::UsedBy) -> String {
         chart,
         template: _,
     } = used_by;
-    let place = match container {
-        None => path.clone(),
+    let place = place_in(container.as_deref(), path);
+    for_message(&format!("{kind} {name}, {place} ({chart})"))
+}
+
+/// The container of an image, with the place in it unless that is its image; without a container the path.
+pub(crate) fn place_in(container: Option<&str>, path: &str) -> String {
+    match container {
+        None => path.to_owned(),
         Some(container) if path.is_empty() || path.ends_with("image") => {
             format!("container {container}")
         }
@@ -88,11 +94,10 @@ pub(crate) fn describe(used_by: &helm::UsedBy) -> String {
             // `spec.template.spec.containers[0].args[1]`
             let inside = path.rsplit_once("ontainers[");
             let inside = inside.and_then(|(_, inside)| inside.split_once("]."));
-            let inside = inside.map_or(path.as_str(), |(_, inside)| inside);
+            let inside = inside.map_or(path, |(_, inside)| inside);
             format!("container {container}, {inside}")
         }
-    };
-    for_message(&format!("{kind} {name}, {place} ({chart})"))
+    }
 }
 
 /// A plainer reason than that of the parser for why a text is not a reference.

@@ -33,10 +33,16 @@ pub struct Examined {
 /// Reads where each wanted image is, but not its content: at Docker Hub this does not count as a pull.
 pub async fn examine(observer: &Observer<'_>, wire: &Wire) -> Examined {
     let charts = observer.config.wanted_charts();
+    let indexes = chart::Indexes::of(observer.config.wanted_charts());
+    let hosts = chart::Hosts {
+        wire,
+        sources: observer.sources,
+        indexes: &indexes,
+    };
     let (of_collections, of_user, of_charts) = tokio::join!(
         collections(observer, wire),
         extra_images(observer),
-        join_all(charts.map(|request| chart(observer, wire, request))),
+        join_all(charts.map(|request| chart(observer, hosts, request))),
     );
     let is_extra = |(request, _): &(&ChartRequest, Part)| match request.origin {
         ChartOrigin::RunWhenLocal => false,
@@ -146,10 +152,11 @@ fn title(request: &ChartRequest) -> String {
     }
 }
 
-async fn chart(observer: &Observer<'_>, wire: &Wire, request: &ChartRequest) -> Part {
+async fn chart(observer: &Observer<'_>, hosts: chart::Hosts<'_>, request: &ChartRequest) -> Part {
+    let wire = hosts.wire;
     let config = observer.config;
     let what = title(request);
-    let (rendered, listing) = tokio::join!(chart::render(request, wire, observer.sources), async {
+    let (rendered, listing) = tokio::join!(chart::render(request, hosts), async {
         match uses_catalog(config) {
             // The problem is that of the finding about the catalog.
             true => observer.catalog.list().await.ok(),

@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Context, Origin, Use, ValueUse};
 use crate::background::{Background, DestinationTags, NewestTag, ReadChart};
 use crate::config::{CatalogWanted, ChartOrigin, ChartSetting, HighestTag};
+use crate::discover::chart_images::place_in;
 use crate::discover::codecollections::{Choice, StableTag};
 use crate::discover::{Absence, Category, TagSelector};
 use crate::name::{Digest, Tag, full_name};
@@ -200,10 +201,7 @@ fn one_use(one: &Use) -> Vec<String> {
         values,
         origin,
     } = one;
-    let place = container.as_ref().map_or_else(
-        || path.clone(),
-        |container| format!("container {container}"),
-    );
+    let place = place_in(container.as_deref(), path);
     let chart = match chart.rsplit_once("/charts/") {
         Some((_, inner)) => format!("the subchart {inner} ({chart})"),
         None => format!("the chart {chart}"),
