@@ -3,7 +3,7 @@ use std::io;
 
 use super::*;
 use crate::category::Category;
-use crate::config::{Config, Program};
+use crate::config::{Config, Program, RegistryCredentials};
 
 fn read_with(
     variables: &[(&str, &str)],
@@ -25,7 +25,10 @@ fn read_with(
             names: &[],
             variable: &|name| variables.get(name).map(|value| (*value).to_owned()),
             file: &file,
-            docker_login: &|_, _| Ok(None),
+            docker_login: &|_, host| {
+                let found = host == "ghcr.io";
+                Ok(found.then(|| RegistryCredentials::IdentityToken("token-of-ghcr".into())))
+            },
         },
     )
 }
@@ -228,4 +231,26 @@ fn aliases_do_not_multiply_the_memory() {
     );
     let text = mistakes(&text).join("\n");
     assert!(text.contains("memory") || text.contains("alias"), "{text}");
+}
+
+#[test]
+fn login_of_a_chart_registry_is_that_of_dockers_file() {
+    let files = [("/docker/config.json", "{}")];
+    let config = |chart| {
+        let variables = [("EXTRA_CHARTS", chart), ("DOCKER_CONFIG", "/docker")];
+        read_with(&variables, &files).unwrap()
+    };
+    let has_login = |config: Config| {
+        let host = "ghcr.io".parse().unwrap();
+        config.source_logins.of(&host).is_some()
+    };
+    assert!(has_login(config(
+        "- {repository: 'oci://ghcr.io/charts', name: a}"
+    )));
+    for other in [
+        "- {repository: 'https://ghcr.io/charts', name: a}",
+        "- {path: ./a}",
+    ] {
+        assert!(!has_login(config(other)), "{other}");
+    }
 }
