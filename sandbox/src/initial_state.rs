@@ -7,7 +7,7 @@ use crate::scenario::{
     TENANT_ID,
 };
 use crate::world::World;
-use crate::{catalog, code_collections, copy_load, extra_chart, runwhen_local};
+use crate::{catalog, code_collections, copy_load, extra_chart, extra_images, runwhen_local};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -32,6 +32,7 @@ impl Scenario {
             Publisher::Catalog => catalog::add(self, &mut world),
         }
         extra_chart::add(self, &mut world);
+        extra_images::add(self, &mut world);
         copy_load::add(self, &mut world);
         world
     }

@@ -54,6 +54,8 @@ pub struct Scenario {
     pub bare_chart: bool,
     /// True if there is a chart of a third party, for `EXTRA_CHARTS`.
     pub extra_chart: bool,
+    /// True if there are also images of other publishers (`extra_images.rs`).
+    pub extra_images: bool,
     /// The duration of an import in milliseconds.
     pub import_milliseconds: u64,
     /// The `Retry-After` of ARM's responses to imports, in seconds.
@@ -125,6 +127,7 @@ impl Default for Scenario {
             older_tags: 6,
             bare_chart: false,
             extra_chart: false,
+            extra_images: false,
             import_milliseconds: 2000,
             import_retry_after: 10,
             load: CopyLoad::None,
@@ -134,7 +137,7 @@ impl Default for Scenario {
 
 impl Scenario {
     /// The names for [`Scenario::named`] with descriptions.
-    pub const NAMES: [(&str, &str); 12] = [
+    pub const NAMES: [(&str, &str); 13] = [
         (
             "outdated",
             "eight images to import: the ACR has only older images (the default)",
@@ -169,6 +172,10 @@ impl Scenario {
         (
             "extra-chart",
             "also a chart of a third party for EXTRA_CHARTS, with four images to import",
+        ),
+        (
+            "extra",
+            "like outdated, with images of other publishers for EXTRA_IMAGES",
         ),
         (
             "copy",
@@ -231,6 +238,10 @@ impl Scenario {
             }),
             "catalog" => Some(Self {
                 code_collections: Publisher::Catalog,
+                ..Self::default()
+            }),
+            "extra" => Some(Self {
+                extra_images: true,
                 ..Self::default()
             }),
             "bare-chart" => Some(Self {

@@ -5,6 +5,7 @@ mod doctor;
 mod documents;
 mod explain;
 mod extra_charts;
+mod extra_images;
 mod plan;
 mod reference;
 #[path = "../support/mod.rs"]

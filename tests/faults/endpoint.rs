@@ -1,11 +1,12 @@
 //! Every endpoint that the program uses: its request, the setup that uses it, and the images that it affects.
 
+use sandbox::extra_images::{BRANCHES, DATES, EXTRA_HOST, GOOGLE_EXTRA_HOST, VERSIONS};
 use sandbox::scenario::TENANT_ID;
 use sandbox::{Fault, Scenario, extra_chart};
 
 use super::setup::{
-    CATALOG_CURRENT, CATALOG_MISSING, COLLECTOR, CURRENT, DRIFTED, LOCAL, MISSING, RUNNER, Setup,
-    UNPUBLISHED,
+    CATALOG_CURRENT, CATALOG_MISSING, COLLECTOR, CURRENT, DRIFTED, EXTRA_CURRENT, EXTRA_DATE,
+    EXTRA_MISSING, LOCAL, MISSING, RUNNER, Setup, UNPUBLISHED,
 };
 use super::support::{ACR, ARM, ENTRA, SOURCE};
 
@@ -143,6 +144,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         azure(),
         sources(),
         catalog(),
+        extra_images(),
         chart(),
         acr(),
         imports(),
@@ -240,6 +242,30 @@ fn catalog() -> Vec<Endpoint> {
         endpoint("ghcr.io: the digest of a collection that is missing, before it is counted", "HEAD /v2/{name}/manifests/{digest}",
             Catalog, Check, DigestHeader, One(CATALOG_MISSING),
             |_| of("ghcr.io", "HEAD", &format!("/{CATALOG_MISSING}/manifests/sha256:"))),
+    ]
+}
+
+#[rustfmt::skip] // a table
+fn extra_images() -> Vec<Endpoint> {
+    use Setup::ExtraImages;
+    vec![
+        endpoint("Extra images: the token for one of them", "GET quay.io/v2/auth",
+            ExtraImages, Check, Json, One(EXTRA_CURRENT), |_| of(EXTRA_HOST, "GET", "team%2Fweb")),
+        endpoint("Extra images: the tags that a rule chooses from", "GET /v2/{name}/tags/list",
+            ExtraImages, Check, Json, One(EXTRA_CURRENT), |_| of(EXTRA_HOST, "GET", &format!("{VERSIONS}/tags/list"))),
+        endpoint("Extra images: the same at Google", "GET /v2/{name}/tags/list (Google's extended)",
+            ExtraImages, Check, Json, One(EXTRA_DATE), |_| of(GOOGLE_EXTRA_HOST, "GET", &format!("{DATES}/tags/list"))),
+        endpoint("Extra images: the digest of the chosen tag", "HEAD /v2/{name}/manifests/{tag}",
+            ExtraImages, Check, DigestHeader, One(EXTRA_CURRENT),
+            |_| of(EXTRA_HOST, "HEAD", &format!("{VERSIONS}/manifests/1.10.0"))),
+        endpoint("Extra images: the tags next to one that is followed", "GET /v2/{name}/tags/list",
+            ExtraImages, Check, Json, One(EXTRA_MISSING), |_| of(EXTRA_HOST, "GET", &format!("{BRANCHES}/tags/list"))),
+        endpoint("Extra images: the manifest of the tag that is followed", "GET /v2/{name}/manifests/{tag}",
+            ExtraImages, Check, Manifest, One(EXTRA_MISSING),
+            |_| of(EXTRA_HOST, "GET", &format!("{BRANCHES}/manifests/main-latest"))),
+        endpoint("Extra images: the digest of a candidate", "HEAD /v2/{name}/manifests/main-{commit}",
+            ExtraImages, Check, DigestHeader, One(EXTRA_MISSING),
+            |_| of(EXTRA_HOST, "HEAD", &format!("{BRANCHES}/manifests/main-89abcde"))),
     ]
 }
 

@@ -276,12 +276,18 @@ fn check_mixture(setup: Setup, truth: &Truth) {
         | Setup::Copies
         | Setup::CopiesWithoutMounts
         | Setup::CopiesWithReferrers
-        | Setup::CopiesInChunks => &[],
+        | Setup::CopiesInChunks
+        | Setup::ExtraImages => &[],
     };
-    let collections = if setup == Setup::Catalog {
-        &six[..]
-    } else {
-        &five[..]
+    let extra = [
+        (setup::EXTRA_CURRENT, "UpToDate"),
+        (setup::EXTRA_MISSING, "Missing"),
+        (setup::EXTRA_DATE, "Missing"),
+    ];
+    let collections = match setup {
+        Setup::Catalog => &six[..],
+        Setup::ExtraImages => &extra,
+        _ => &five,
     };
     let wanted = collections.iter().chain(of_chart);
     let wanted: BTreeMap<_, _> = wanted.copied().collect();

@@ -42,6 +42,11 @@ pub const CATALOG_DRIFTED: &str = "rw-generic-codecollection";
 /// It does not have the branch.
 pub const CATALOG_UNPUBLISHED: &str = "azure-c7n-codecollection";
 
+/// Extra images: a version that the ACR has, a branch and a date that it lacks.
+pub const EXTRA_CURRENT: &str = "web";
+pub const EXTRA_MISSING: &str = "builder";
+pub const EXTRA_DATE: &str = "probe";
+
 /// An ACR gets blobs of up to 16 MiB in one request.
 const LARGE_LAYER: usize = 17 << 20;
 
@@ -80,13 +85,15 @@ pub enum Setup {
     CopiesWithReferrers,
     /// The same as copies; the missing image has a layer that a strict ACR gets in chunks.
     CopiesInChunks,
+    /// Three extra images, each with a rule.
+    ExtraImages,
     /// The archive is on the host of the index, and the chart names only the image of ghcr.io: connections to the other
     /// hosts are opened and not needed.
     NotNeeded,
 }
 
 impl Setup {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::CodeCollections,
         Self::ShortName,
         Self::AnySubscription,
@@ -103,6 +110,7 @@ impl Setup {
         Self::CopiesWithoutMounts,
         Self::CopiesWithReferrers,
         Self::CopiesInChunks,
+        Self::ExtraImages,
         Self::NotNeeded,
     ];
 
@@ -118,6 +126,7 @@ impl Setup {
             Self::BareChart => Scenario::named("bare-chart"),
             Self::ExtraChart => Scenario::named("extra-chart"),
             Self::Catalog => Scenario::named("catalog"),
+            Self::ExtraImages => Scenario::named("extra"),
             Self::CodeCollections
             | Self::ShortName
             | Self::AnySubscription
@@ -143,6 +152,9 @@ impl Setup {
             mix_codecollections(&mut world);
         }
         mix_chart_images(&mut world);
+        if self == Self::ExtraImages {
+            mix_extra_images(&mut world);
+        }
         if self.copies() {
             let acr = world.registries.get_mut(ACR).expect("the ACR");
             // Otherwise it has all blobs, and only the tag is missing.
@@ -198,6 +210,7 @@ impl Setup {
                     .into_iter()
                     .fold(run, |run, (name, value)| run.set(&name, value))
             }
+            Self::ExtraImages => run.set("IMAGES", "extra").set("EXTRA_IMAGES", EXTRA_IMAGES),
             Self::Copies | Self::CopiesWithoutMounts | Self::CopiesInChunks => {
                 run.set("SYNC_METHOD", "copy")
             }
@@ -214,6 +227,24 @@ impl Setup {
                 .set("CHART_SET", "runner.enabled=false"),
             Self::ChartInRegistry => with_chart(run).set("HELM_REPO_URL", "oci://ghcr.io/charts"),
         }
+    }
+}
+
+const EXTRA_IMAGES: &str = "
+- {source: quay.io/team/web, semver: '>=1, <2'}
+- {source: quay.io/team/builder, follow: main-latest}
+- {source: europe-docker.pkg.dev/team/tools/probe, newest: true}
+";
+
+/// Of the extra images: one up to date, two missing.
+fn mix_extra_images(world: &mut World) {
+    for (name, tag) in [(EXTRA_MISSING, "main-89abcde"), (EXTRA_DATE, "2026-08-09")] {
+        let repository = format!("{DESTINATION_PATH}/{name}");
+        let acr = world.registries.get_mut(ACR).expect("the ACR");
+        let digest = acr.tag(&repository, tag).expect("an image").clone();
+        // Also under its other tags.
+        let tags = &mut acr.repository(&repository).tags;
+        tags.retain(|_, entry| entry.digest != digest);
     }
 }
 

@@ -29,15 +29,21 @@ pub fn ranked<'a>(rule: &HighestTag, tags: impl IntoIterator<Item = &'a str>) ->
     } = rule;
     // A list may contain a tag twice.
     let tags: BTreeSet<&str> = tags.into_iter().collect();
-    let mut tags: Vec<&str> = match (matching, semver) {
-        (Some(pattern), _) => {
+    let has_long = has_long_versions(tags.iter().copied());
+    let mut tags: Vec<&str> = match matching {
+        Some(pattern) => {
             let pattern = pattern.compiled();
             let is_match = |tag: &&str| pattern.is_match(tag);
             tags.into_iter().filter(is_match).collect()
         }
-        (None, Some(_)) => tags.into_iter().collect(),
-        (None, None) => versions(&tags),
+        None => tags.into_iter().collect(),
     };
+    if matching.is_none() || semver.is_some() {
+        tags.retain(|tag| !(has_long && is_one_number(tag)));
+    }
+    if (matching, semver) == (&None, &None) {
+        tags.retain(|tag| numbers(tag) > 0);
+    }
     tags.sort_by(|one, other| compare_versions(other, one));
     match semver {
         // Of equal versions, such as 1.2 and 1.2.0, the longer one is first: the shorter one often moves.
@@ -65,19 +71,18 @@ impl<'a> Judge<'a> {
 
     /// `None` for a tag that meets the rule.
     pub fn unmet(&self, tag: &str) -> Option<Unmet> {
+        let is_single = self.has_long_versions && is_one_number(tag);
         match (&self.pattern, &self.rule.semver) {
             (Some(pattern), _) if !pattern.is_match(tag) => Some(Unmet::NotMatching),
             (Some(_), None) => None,
+            (None, None) if numbers(tag) == 0 => Some(Unmet::NotNumbers),
+            (_, Some(_)) | (None, None) if is_single => Some(Unmet::OneNumber),
+            (None, None) => None,
             (_, Some(range)) => {
                 let within = helm::versions_within([tag], range.as_str());
                 let is_within = within.is_some_and(|within| !within.is_empty());
                 (!is_within).then_some(Unmet::NotWithin)
             }
-            (None, None) => match numbers(tag) {
-                0 => Some(Unmet::NotNumbers),
-                1 if self.has_long_versions => Some(Unmet::OneNumber),
-                _ => None,
-            },
         }
     }
 }
@@ -87,16 +92,10 @@ fn has_long_versions<'a>(tags: impl IntoIterator<Item = &'a str>) -> bool {
     tags.into_iter().any(|tag| numbers(tag) > 1)
 }
 
-/// The tags that are versions of numbers. A single number counts only if all are single numbers: next to versions it is an alias
-/// that moves, such as 2, or a commit without letters.
-fn versions<'a>(tags: &BTreeSet<&'a str>) -> Vec<&'a str> {
-    let fewest = if has_long_versions(tags.iter().copied()) {
-        2
-    } else {
-        1
-    };
-    let is_version = |tag: &&str| numbers(tag) >= fewest;
-    tags.iter().copied().filter(is_version).collect()
+/// True for a single number. It counts only if the repository has no versions of several: next to them it is an alias that moves,
+/// such as 2, a date, or a commit without letters, which is higher than every version.
+fn is_one_number(tag: &str) -> bool {
+    numbers(tag) == 1
 }
 
 /// How many numbers a version has; 0 for a text that is not a version of numbers: `v1.2.3`, `2026-07-23.1`, `20260723`.
@@ -173,10 +172,15 @@ mod tests {
             "1.11.0-rc1"
         );
         assert_eq!(
-            ranked(&rule(Some(">=3.0.0-alpha"), None), TAGS)[..1],
-            ["1234567"]
+            ranked(&rule(Some(">=3.0.0-alpha"), None), TAGS),
+            ["3.0.0-beta.2"]
         );
-        assert!(ranked(&rule(Some(">=9000000"), None), TAGS).is_empty());
+        // A commit without letters is not a version, unless there are only single numbers.
+        assert_eq!(ranked(&rule(Some(">=1"), None), TAGS)[0], "2.0.0");
+        assert_eq!(
+            ranked(&rule(Some(">=1"), None), ["7", "12", "x"]),
+            ["12", "7"]
+        );
     }
 
     #[test]

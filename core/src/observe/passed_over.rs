@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::config::HighestTag;
 use crate::discover::codecollections::{Choice, StableTag};
 use crate::discover::tag_choice::{Judge, Unmet, ranked};
-use crate::name::{Digest, Tag, compare_versions};
+use crate::name::{Digest, Tag, compare_versions, number_of};
 use crate::registry::{ListedTag, TagList};
 
 /// The most tags that are named for one reason.
@@ -145,9 +145,11 @@ impl PassedOver {
             .keys()
             .filter_map(|text| Some((judge.unmet(text)?, *text)))
             .collect();
+        // Versions come before words.
+        let is_word = |text: &str| !number_of(text).starts_with(|c: char| c.is_ascii_digit());
         rest.sort_by(|(unmet, one), (other_unmet, other)| {
-            unmet
-                .cmp(other_unmet)
+            (unmet, is_word(one))
+                .cmp(&(other_unmet, is_word(other)))
                 .then_with(|| compare_versions(other, one))
         });
         let lower = meets.iter().map(|text| (PassedReason::LowerVersion, *text));
@@ -278,11 +280,11 @@ mod tests {
             [
                 ("v1.3.0", PassedReason::LowerVersion),
                 ("1.2.0", PassedReason::LowerVersion),
-                ("latest", PassedReason::NotWithin),
+                ("2", PassedReason::OneNumber),
                 ("2.0.0", PassedReason::NotWithin),
-                ("2", PassedReason::NotWithin),
                 ("1.4.0-rc1", PassedReason::NotWithin),
                 ("0.9.0", PassedReason::NotWithin),
+                ("latest", PassedReason::NotWithin),
             ]
         );
         assert_eq!((passed.listed, passed.more), (8, 0));
@@ -291,13 +293,13 @@ mod tests {
         assert_eq!(
             reasons(&passed)[4..],
             [
-                ("latest", PassedReason::NotNumbers),
                 ("1.4.0-rc1", PassedReason::NotNumbers),
+                ("latest", PassedReason::NotNumbers),
                 ("2", PassedReason::OneNumber),
             ]
         );
         let passed = PassedOver::of_highest(&list, &rule(None, Some("^x")), None);
-        assert_eq!(reasons(&passed)[0], ("latest", PassedReason::NotMatching));
+        assert_eq!(reasons(&passed)[0], ("2.0.0", PassedReason::NotMatching));
         assert_eq!((passed.tags.len(), passed.more), (MOST_NAMED, 3));
     }
 
