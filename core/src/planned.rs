@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use futures_util::future::{join_all, try_join_all};
 
+use crate::catalog::Catalog;
 use crate::check::Listed;
 use crate::clients::Clients;
 use crate::config::{Config, HighestTag, TargetId};
-use crate::discover::{Exclusions, excluding};
+use crate::destination::Destination;
+use crate::discover::{Desired, Exclusions, excluding};
 use crate::event::Event;
 use crate::name::{DestinationTag, Digest, ImageName, Tag};
-use crate::observe::{CHECK_TIMEOUT, SourceImage, SourceState, choose};
+use crate::observe::{CHECK_TIMEOUT, Observer, SourceImage, SourceState, TagAge, choose};
 use crate::plan::{
     Entry, Evidence, MovingTag, Plan, PlanInfo, PlannedEntry, Step, Verdict, planned_tags,
 };
@@ -77,21 +80,29 @@ impl Run<'_> {
             .registry
             .as_deref()
             .ok_or(ApplyError::UnknownRegistry)?;
-        self.agrees_with(file)?;
+        let planned: Vec<_> = file.entries().collect();
+        self.agrees_with(file, &planned)?;
         let clients = Clients::new(self.config, &self.limit)?;
         let target = TargetId::default();
-        let destination = clients.destinations[target.0].client().await;
-        if let Ok(client) = destination {
+        let destination = &clients.destinations[target.0];
+        let client = destination.client().await;
+        if let Ok(client) = client {
             let given = client.registry().as_str();
             same("registry", "REGISTRY_NAME", registry, given)?;
         }
         let sources = Sources::new(&clients.wire, self.config.source_logins.clone());
-        let planned: Vec<_> = file.entries().collect();
+        let catalog = Catalog::new(self.config, &clients.wire);
         (self.on_event)(Event::Listing(1));
         (self.on_event)(Event::Listed(planned.len()));
         let now = Now {
+            client,
             destination,
-            sources: &sources,
+            observer: Observer {
+                config: self.config,
+                sources: &sources,
+                catalog: &catalog,
+                started: self.started,
+            },
         };
         let checked = planned.into_iter().map(|planned| now.check(planned));
         let plan = Plan {
@@ -108,16 +119,18 @@ impl Run<'_> {
     }
 
     /// Checks that the settings do not contradict the plan, which would be applied nevertheless.
-    fn agrees_with(&self, file: &PlanFile) -> Result<(), ApplyError> {
+    fn agrees_with(&self, file: &PlanFile, planned: &[PlannedEntry]) -> Result<(), ApplyError> {
         let config = self.config;
         let platform = config.architecture.to_string();
         same("platform", "IMAGE_ARCHITECTURE", &file.platform, &platform)?;
-        let (planned, given) = (
-            file.repository_path.as_str(),
-            config.repository_path.as_str(),
-        );
-        same("path", "REGISTRY_REPOSITORY_PATH", planned, given)?;
-        for PlannedEntry { entry, .. } in file.entries() {
+        let (path, given) = (&file.repository_path, &config.repository_path);
+        same(
+            "path",
+            "REGISTRY_REPOSITORY_PATH",
+            path.as_str(),
+            given.as_str(),
+        )?;
+        for PlannedEntry { entry, .. } in planned {
             let desired = &entry.observed.desired;
             let is_excluded = !excluding(config, desired).is_empty();
             let variable = match entry.step {
@@ -154,8 +167,9 @@ fn same(
 
 /// The registries as they are now.
 struct Now<'a> {
-    destination: Result<&'a RegistryClient, Problem>,
-    sources: &'a Sources,
+    destination: &'a Destination,
+    client: Result<&'a RegistryClient, Problem>,
+    observer: Observer<'a>,
 }
 
 impl Now<'_> {
@@ -172,26 +186,37 @@ impl Now<'_> {
         if let Step::Blocked(_) = entry.step {
             return entry;
         }
-        let limit = match &self.destination {
+        let limit = match &self.client {
             Ok(client) => client.limit().for_image(CHECK_TIMEOUT),
             Err(problem) => return unknown(entry, problem.clone()),
         };
-        let source = &entry.observed.desired.source;
-        let state = limit.guard(async {
-            let moved = self
-                .moved_source(source, published, follows.as_ref())
-                .await?;
-            let moved = match (moved, &rule) {
-                (None, Some(rule)) => self.other_choice(source, published, rule).await?,
-                (moved, _) => moved,
-            };
-            Ok((moved, self.tags(&entry).await?))
-        });
-        match state.await {
+        let compared = self.compared(&entry, published, follows.as_ref(), rule.as_ref());
+        match limit.guard(compared).await {
             Err(problem) => unknown(entry, problem),
-            Ok((Some(moved), _)) => refuse(entry, moved),
-            Ok((None, tags)) => compare(entry, &tags),
+            Ok(compared) => compared,
         }
+    }
+
+    async fn compared(
+        &self,
+        planned: &Entry,
+        published: &SourceImage,
+        follows: Option<&MovingTag>,
+        rule: Option<&HighestTag>,
+    ) -> Result<Entry, Problem> {
+        let source = &planned.observed.desired.source;
+        let mut moved = self.moved_source(source, published, follows).await?;
+        if let (None, Some(rule)) = (&moved, rule) {
+            moved = self.other_choice(source, published, rule).await?;
+        }
+        if let Some(moved) = moved {
+            return Ok(refuse(planned.clone(), moved));
+        }
+        let entry = compare(planned.clone(), &self.tags(planned).await?);
+        Ok(match self.moved_evidence(&entry, published).await? {
+            Some(moved) => refuse(planned.clone(), moved),
+            None => entry,
+        })
     }
 
     /// The problem if a tag at the source has another digest than in the plan.
@@ -201,7 +226,7 @@ impl Now<'_> {
         published: &SourceImage,
         follows: Option<&MovingTag>,
     ) -> Result<Option<Problem>, Problem> {
-        let client = self.sources.client(&source.registry);
+        let client = self.observer.sources.client(&source.registry);
         let SourceImage { tag, digest, .. } = published;
         let Some(tag) = tag else {
             let exists = client.exists(&source.repository, digest).await?;
@@ -230,7 +255,7 @@ impl Now<'_> {
         published: &SourceImage,
         rule: &HighestTag,
     ) -> Result<Option<Problem>, Problem> {
-        let client = self.sources.client(&source.registry);
+        let client = self.observer.sources.client(&source.registry);
         let now = match choose(&client, source, rule).await? {
             Ok(choice) if Some(&choice.tag) == published.tag.as_ref() => return Ok(None),
             Ok(choice) => choice.tag.to_string(),
@@ -242,12 +267,94 @@ impl Now<'_> {
         Ok(Some(moved(Side::Source, what)))
     }
 
+    /// The problem if an image is no longer up to date for the reason that its entry gives. Its own tags were compared.
+    async fn moved_evidence(
+        &self,
+        entry: &Entry,
+        published: &SourceImage,
+    ) -> Result<Option<Problem>, Problem> {
+        let desired = &entry.observed.desired;
+        match &entry.evidence {
+            Some(Evidence::SameDigest { .. }) => self.lost_child(desired, published).await,
+            Some(Evidence::SameDigestElsewhere { tag }) => {
+                let client = self.client.as_ref().map_err(Problem::clone)?;
+                let (repository, planned) = (&desired.destination, Some(&published.digest));
+                let now = client.resolve(repository, tag).await?;
+                if now.as_ref() == planned {
+                    return self.lost_child(desired, published).await;
+                }
+                let moved = moved_tag(Side::Destination, repository, tag, planned, &now);
+                Ok(Some(moved))
+            }
+            Some(Evidence::NotBuiltAfter {
+                newest,
+                newest_built,
+                ..
+            }) => {
+                self.moved_newest(desired, published, newest, *newest_built)
+                    .await
+            }
+            // The image is not up to date.
+            Some(
+                Evidence::ManifestMissing { .. }
+                | Evidence::BuiltAfterPush { .. }
+                | Evidence::BuiltAfterBuild { .. }
+                | Evidence::OtherDigest { .. }
+                | Evidence::TagMissing { .. },
+            )
+            | None => Ok(None),
+        }
+    }
+
+    /// The problem if the index at the destination lacks the manifest for the platform by now (`VERIFY_CHILDREN`).
+    async fn lost_child(
+        &self,
+        desired: &Desired,
+        published: &SourceImage,
+    ) -> Result<Option<Problem>, Problem> {
+        let config = self.observer.config;
+        if !config.verify_children {
+            return Ok(None);
+        }
+        let client = self.client.as_ref().map_err(Problem::clone)?;
+        let (repository, digest) = (&desired.destination, &published.digest);
+        let missing = client.missing_child(repository, digest, &config.architecture);
+        Ok(missing.await?.map(|child| {
+            let what = format!("{repository}@{digest} lacks its manifest {child} now");
+            moved(Side::Destination, what)
+        }))
+    }
+
+    /// The problem if another tag is the newest one of the repository by now, or its image has another date. The date of the
+    /// source's image cannot have changed, because its digest has not.
+    async fn moved_newest(
+        &self,
+        desired: &Desired,
+        published: &SourceImage,
+        newest: &Tag,
+        newest_built: DateTime<Utc>,
+    ) -> Result<Option<Problem>, Problem> {
+        let tags = self
+            .observer
+            .other_tags(self.destination, desired, published)
+            .await?;
+        let is_same = tags.newest.as_ref() == Some(newest)
+            && tags.newest_age == Some(TagAge::BuiltAt(newest_built));
+        Ok((!is_same).then(|| {
+            let (place, date) = (&desired.destination, newest_built.format("%Y-%m-%d %H:%M"));
+            let what = format!(
+                "{place}:{newest} of {date} was the newest image in the plan, and is not now"
+            );
+            moved(Side::Destination, what)
+        }))
+    }
+
     /// The digests of the tags that the import would set.
     async fn tags(
         &self,
         entry: &Entry,
     ) -> Result<BTreeMap<DestinationTag, Option<Digest>>, Problem> {
-        let client = self.destination.as_ref().map_err(Problem::clone)?;
+        let client = self.client.as_ref().map_err(Problem::clone)?;
         let digests = planned_tags(entry).into_iter().map(|(target, _)| async {
             let digest = client.resolve(&target.repository, &target.tag).await?;
             Ok((target, digest))

@@ -132,13 +132,9 @@ fn build(cargo: &OsString, package: &Path, folder: &Path) -> anyhow::Result<()> 
     command
         .args(["--profile", profile, "--target-dir"])
         .arg(target);
-    // A first release build takes minutes, so show its progress.
-    if !std::io::stderr().is_terminal() {
-        command.arg("--quiet");
-    }
     writeln!(
         std::io::stderr(),
-        "building sli and taskset; a first release build takes a few minutes"
+        "building sli and taskset, with Cargo's progress below; a first release build takes a few minutes"
     )?;
     let status = command
         .current_dir(package)

@@ -40,6 +40,33 @@ fn check_says_what_it_would_import_and_writes_nothing() {
     );
 }
 
+/// With the longest names, a line fits a terminal of 120 columns.
+#[test]
+fn lines_of_images_are_short() {
+    let verdicts = ["Missing", "Outdated", "Drifted", "UpToDate"];
+    for (scenario, parts) in [
+        (
+            "drifted",
+            &["has 64eda6cee97a, since 2026-09-29", "newest is 0.150.1 of"][..],
+        ),
+        ("outdated", &["absent, at least since 2026-10-13"]),
+        ("up-to-date", &["same digest"]),
+    ] {
+        let world = crate::world_of(scenario);
+        let ended = acr_sync(&world, &["check"]).unset(&["IMAGES"]).end();
+        ended.expect(0, &[]);
+        let is_of_image = |line: &&str| verdicts.iter().any(|name| line.trim().starts_with(name));
+        let lines: Vec<_> = ended.stdout.lines().filter(is_of_image).collect();
+        assert_eq!(lines.len(), 8, "{}", ended.stdout);
+        for line in lines {
+            assert!(line.chars().count() <= 118, "{line}");
+        }
+        for part in parts {
+            assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
+        }
+    }
+}
+
 #[test]
 fn sync_imports_and_a_second_sync_has_nothing_to_do() {
     let world = world();

@@ -262,6 +262,20 @@ fn wrong_name_exits_two_with_the_nearest_names() {
 }
 
 #[test]
+fn end_of_a_name_is_enough_if_only_one_image_has_it() {
+    let world = world_of("outdated");
+    let ended = explain(&world, "codecollection", &["cli-codecollection"]);
+    assert_says(&ended, 0, &[&format!("{ONE}: Missing\n")]);
+    let ended = explain(&world, "codecollection", &["codecollection"]);
+    let several = "several images end with \"codecollection\": choose one of";
+    ended.expect(
+        2,
+        &[several, ONE, "runwhen-contrib-azure-c7n-codecollection"],
+    );
+    assert_eq!(ended.stdout, "");
+}
+
+#[test]
 fn excluded_image_is_named_as_excluded() {
     let world = world_of("outdated");
     let explain = |name: &str| {

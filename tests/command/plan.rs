@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use sandbox::image::ImageRecipe;
+use sandbox::runwhen_local::CHART_IMAGES;
 use sandbox::{Sandbox, Scenario};
 use serde_json::Value;
 
@@ -354,4 +355,112 @@ fn plan_goes_to_stdout_and_its_reports_to_the_given_folder() {
     let plan: Value = serde_json::from_str(&ended.stdout).expect("JSON");
     schema::validate(&plan, "plan");
     assert_eq!(ended.json("acr-sync.json")["needs_sync"], 5);
+}
+
+/// Plans and applies with these settings, then again after a change. The second apply must not claim that the image whose
+/// destination has this name is up to date.
+fn apply_before_and_after(
+    world: &Sandbox,
+    settings: &[(&str, &str)],
+    (name, evidence): (&str, &str),
+    change: impl FnOnce(&Sandbox),
+) -> Value {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("plan.json").display().to_string();
+    let run = |arguments: &[&str]| {
+        let mut run = acr_sync(world, arguments).unset(&["IMAGES"]);
+        for (name, value) in settings {
+            run = run.set(name, *value);
+        }
+        run.end()
+    };
+    run(&["plan", "-o", &path]).expect(0, &[]);
+    let text = std::fs::read_to_string(&path).expect("a plan");
+    let plan: Value = serde_json::from_str(&text).expect("JSON");
+    let planned = image_of(&plan, "destination", name);
+    assert_eq!(planned["verdict"], "UpToDate");
+    assert!(planned["evidence"][evidence].is_object(), "{planned}");
+    let apply = || run(&["apply", &path, "--output", "json"]);
+    apply().expect(0, &[]);
+    change(world);
+    let ended = apply();
+    ended.expect(3, &[]);
+    assert_eq!(imports(world), 0);
+    let result: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    let image = image_of(&result, "destination", name).clone();
+    assert_eq!(image["verdict"], "Unknown");
+    assert_eq!(image["problem"]["cause"], "moved");
+    image
+}
+
+#[test]
+fn image_that_another_tag_has_is_unknown_when_that_tag_has_moved() {
+    let world = Sandbox::start(Scenario::up_to_date()).expect("a sandbox");
+    let image = &CHART_IMAGES[0];
+    world.edit(|state| {
+        let repository = state.repository(ACR, &image.destination()).expect("one");
+        let tag = repository.tags.remove(image.tag).expect("the tag");
+        repository.tags.insert("copy".to_owned(), tag);
+    });
+    let evidence = (image.destination(), "same_digest_elsewhere");
+    let moved = apply_before_and_after(&world, &[], (&evidence.0, evidence.1), |world| {
+        world.edit(|state| {
+            let repository = state.repository(ACR, &image.destination()).expect("one");
+            repository.tags.remove("copy");
+        });
+    });
+    let text = moved["problem"].to_string();
+    assert!(text.contains(":copy was sha256:"), "{text}");
+    assert!(text.contains("and is absent now"), "{text}");
+}
+
+#[test]
+fn image_that_dates_made_up_to_date_is_unknown_when_the_newest_tag_has_moved() {
+    let world = Sandbox::start(Scenario::up_to_date()).expect("a sandbox");
+    let image = &CHART_IMAGES[0];
+    let publish = |host: &str, place: &str, seed: &str, created, tags: &[&str]| {
+        let recipe = ImageRecipe::new(seed, created);
+        world.edit(|state| state.publish(host, place, &recipe, tags));
+    };
+    publish(
+        image.host,
+        image.repository,
+        "old",
+        1_700_000_000,
+        &["latest"],
+    );
+    let place = image.destination();
+    world.edit(|state| {
+        let repository = state.repository(ACR, &place).expect("a repository");
+        repository.tags.clear();
+    });
+    publish(ACR, &place, "new", 1_780_000_000, &["20260601000000"]);
+    let set = "opentelemetry-collector.image.tag=latest";
+    let settings = [("USE_DATE_TAG", "true"), ("CHART_SET", set)];
+    let moved = apply_before_and_after(&world, &settings, (&place, "not_built_after"), |_| {
+        publish(
+            ACR,
+            &place,
+            "pushed again",
+            1_600_000_000,
+            &["20260601000000"],
+        );
+    });
+    let text = moved["problem"].to_string();
+    assert!(text.contains("was the newest image in the plan"), "{text}");
+}
+
+#[test]
+fn image_whose_manifest_was_purged_after_the_plan_is_unknown_with_verify_children() {
+    let world = Sandbox::start(Scenario::up_to_date()).expect("a sandbox");
+    let settings = [("VERIFY_CHILDREN", "true")];
+    let moved = apply_before_and_after(&world, &settings, (ONE, "same_digest"), |world| {
+        world.edit(|state| {
+            let acr = state.registry(ACR).expect("the ACR");
+            let repositories = acr.repositories.values_mut();
+            repositories.for_each(sandbox::registry::Repository::purge_untagged);
+        });
+    });
+    let text = moved["problem"].to_string();
+    assert!(text.contains("lacks its manifest"), "{text}");
 }

@@ -132,6 +132,50 @@ fn refused_url_shows_scheme_host_and_path_only() {
     }
 }
 
+#[test]
+fn password_that_was_pasted_into_another_variable_is_not_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let principal =
+        json!({"tenantId": "t", "clientId": "c", "clientSecret": "Wrong~Place.17"}).to_string();
+    let file = folder.path().join("principal.json");
+    std::fs::write(&file, &principal).expect("a file");
+    let file = file.display().to_string();
+    let world = world();
+    let proxy = "http://me:Wrong%7EPlace.17@proxy.example:3128";
+    let lines = "tenantId=t\nclientId=c\nclientSecret='Wrong~Place.17'";
+    for (source, value, part) in [
+        ("HTTPS_PROXY", proxy, "password of HTTPS_PROXY"),
+        (
+            "azure_credentials",
+            &principal,
+            "client secret of azure_credentials",
+        ),
+        (
+            "azure_credentials",
+            &file,
+            "client secret of azure_credentials",
+        ),
+        (
+            "azure_credentials",
+            lines,
+            "client secret of azure_credentials",
+        ),
+    ] {
+        for (name, wrong) in [
+            ("REGISTRY_NAME", "Wrong~Place.17"),
+            ("REGISTRY_NAME", "https://wrong~place.17.azurecr.io"),
+            ("IMAGE_ARCHITECTURE", "Wrong~Place.17"),
+            ("CODECOLLECTIONS", "one Wrong~Place.17"),
+        ] {
+            let ended = run(SLI, &world).set(source, value).set(name, wrong).end();
+            let hidden = format!("the value is not shown, because it contains the {part}");
+            ended.expect(2, &[name, &hidden]);
+            let text = ended.stderr.to_lowercase();
+            assert!(!text.contains("place"), "{name}: {}", ended.stderr);
+        }
+    }
+}
+
 /// A metric collector on every address of this machine.
 fn collector() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a port");

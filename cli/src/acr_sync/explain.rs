@@ -14,8 +14,8 @@ pub(super) fn with_image(command: Command) -> Command {
         .value_name("IMAGE")
         .help("The image; all of them if it is absent.")
         .long_help(
-            "The image: its last segment, its whole name or its slug, with or without a tag. Without it, all images are \
-             explained briefly.",
+            "The image: its last segment, its whole name or its slug, or the end of one of them, with or without a tag. \
+             Without it, all images are explained briefly.",
         );
     super::without_in_short_help(command.arg(image), &["SYNC_METHOD", "EXCLUDE_IMAGES"])
 }
@@ -45,6 +45,11 @@ pub(super) async fn explain(
                 true => Status::Unknown,
                 false => Status::Complete,
             })
+        }
+        Explained::Ambiguous { text, names } => {
+            let names = names.join(", ");
+            tracing::error!("several images end with {text:?}: choose one of {names}");
+            Ok(Status::Configuration)
         }
         Explained::NoSuchImage {
             name,

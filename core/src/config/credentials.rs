@@ -16,6 +16,8 @@ mod principal_variables;
 
 use std::path::Path;
 
+use secrecy::SecretString;
+
 pub(super) use self::principal_variables::PLATFORM_PRINCIPAL;
 use self::principal_variables::{AZURE_PRINCIPAL, PrincipalVariables};
 use super::reader::Reader;
@@ -116,6 +118,19 @@ fn principal(
     };
     login.subscription = inputs.get(subscription);
     Ok(Some(login))
+}
+
+/// The secret in `azure_credentials`, or in the file that it names. None if there is none, or the text is not valid.
+pub(super) fn secret_in_text(inputs: &Inputs<'_>) -> Option<SecretString> {
+    let text = inputs.get(&variables::AZURE_CREDENTIALS)?;
+    let text = match looks_like_path(&text) {
+        true => (inputs.file)(Path::new(&text)).ok()?,
+        false => text,
+    };
+    match PrincipalText::parse(&text) {
+        Ok(PrincipalText::Principal(principal)) => Some(principal.secret),
+        Ok(PrincipalText::Sentence) | Err(_) => None,
+    }
 }
 
 fn from_secret(inputs: &Inputs<'_>, passed_over: &mut Vec<String>) -> Found {

@@ -1,6 +1,8 @@
 //! Secrets that were put into the wrong variable: a message about its value must not show them.
 
-use super::{Inputs, Mistake, VARIABLES, Variable, variables};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::{Inputs, Mistake, VARIABLES, Variable, credentials, secrets, variables};
 
 /// A shorter secret is not searched for, because it occurs in other words.
 const SHORTEST: usize = 8;
@@ -14,23 +16,38 @@ const USERS: [&str; 3] = [
     variables::CODECOLLECTION_REGISTRY_USERNAME.variable.name,
 ];
 
-/// The value of a secret variable, in lower case, because some parsers show values in lower case.
+/// The value of a secret variable, or a part of it that is a secret by itself, in lower case, because some parsers show values
+/// in lower case.
 pub(super) struct Secret {
     variable: &'static str,
+    /// What of the variable it is.
+    part: &'static str,
     value: String,
 }
 
-/// The values of all secret variables that are set.
+/// The values of all secret variables that are set, and the passwords in them.
 pub(super) fn secrets(inputs: &Inputs<'_>) -> Vec<Secret> {
     let secret = |variable: &&Variable| variable.secret && !USERS.contains(&variable.name);
     let set = VARIABLES.iter().filter(secret).filter_map(|variable| {
-        let value = inputs.get(variable)?.to_lowercase();
-        Some(Secret {
-            variable: variable.name,
-            value,
-        })
+        let value = inputs.get(variable)?.into();
+        Some((variable.name, "value", value))
     });
-    set.filter(|secret| secret.value.len() >= SHORTEST)
+    let part = |variable: &Variable, part, value| (variable.name, part, value);
+    let proxy = &variables::HTTPS_PROXY;
+    let passwords = inputs.get(proxy).map(|url| secrets::proxy_passwords(&url));
+    let passwords = passwords.into_iter().flatten();
+    let passwords = passwords.map(|password| part(proxy, "password", password));
+    let client_secret = credentials::secret_in_text(inputs);
+    let client_secret =
+        client_secret.map(|secret| part(&variables::AZURE_CREDENTIALS, "client secret", secret));
+    set.chain(passwords)
+        .chain(client_secret)
+        .map(|(variable, part, value): (_, _, SecretString)| Secret {
+            variable,
+            part,
+            value: value.expose_secret().to_lowercase(),
+        })
+        .filter(|secret| secret.value.len() >= SHORTEST)
         .collect()
 }
 
@@ -59,8 +76,8 @@ impl Mistake {
             variable: self.variable,
             value: None,
             reason: format!(
-                "{reason}; the value is not shown, because it contains the value of {}",
-                secret.variable
+                "{reason}; the value is not shown, because it contains the {} of {}",
+                secret.part, secret.variable
             ),
         }
     }

@@ -126,7 +126,6 @@ fn of_registry(credentials: &RegistryCredentials) -> Vec<SecretString> {
     }
 }
 
-/// The proxy's password as in the URL, and decoded.
 fn of_network(network: &Network) -> Vec<SecretString> {
     let Network {
         proxy,
@@ -135,10 +134,13 @@ fn of_network(network: &Network) -> Vec<SecretString> {
         insecure: _,
         copy_concurrency: _,
     } = network;
-    let url = proxy
-        .as_ref()
-        .map(|proxy| Url::parse(proxy.expose_secret()));
-    let url = url.and_then(Result::ok);
+    let url = proxy.iter().map(|url| url.expose_secret());
+    url.flat_map(proxy_passwords).collect()
+}
+
+/// The password in a proxy's URL as it is there, and decoded.
+pub(super) fn proxy_passwords(url: &str) -> Vec<SecretString> {
+    let url = Url::parse(url).ok();
     let Some(password) = url.as_ref().and_then(Url::password) else {
         return Vec::new();
     };

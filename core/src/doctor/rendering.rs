@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::finding::{Finding, State, gravest};
 
-/// A line for each finding, and an indented one for each step of its fix.
+/// A line for each finding, an indented one for each step of its fix, and the summary.
 pub fn text(findings: &[Finding]) -> String {
     let mut text = String::new();
     for Finding {
@@ -21,7 +21,36 @@ pub fn text(findings: &[Finding]) -> String {
             text.push_str(&format!("  → {step}\n"));
         }
     }
+    text.push_str(&format!("\n{}\n", summary(findings)));
     text
+}
+
+/// The numbers of problems and warnings, and of what was not examined.
+fn summary(findings: &[Finding]) -> String {
+    let (mut problems, mut warnings, mut skipped) = (0, 0, 0);
+    for finding in findings {
+        match finding.state {
+            State::Ok => {}
+            State::Warning => warnings += 1,
+            State::Wrong(_) => problems += 1,
+            State::NotExamined => skipped += 1,
+        }
+    }
+    let counted = |count: usize, noun: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {noun}")),
+        count => Some(format!("{count} {noun}s")),
+    };
+    let counts = [counted(problems, "problem"), counted(warnings, "warning")];
+    let counts: Vec<_> = counts.into_iter().flatten().collect();
+    let counts = match counts[..] {
+        [] => "All is well".to_owned(),
+        _ => counts.join(", "),
+    };
+    match skipped {
+        0 => format!("{counts}."),
+        skipped => format!("{counts}; {skipped} not examined."),
+    }
 }
 
 /// A list with the same lines.
@@ -46,6 +75,7 @@ pub fn markdown(findings: &[Finding]) -> String {
             text.push_str(&format!("  - {}\n", escaped(step)));
         }
     }
+    text.push_str(&format!("\n{}\n", summary(findings)));
     text
 }
 
@@ -124,8 +154,21 @@ mod tests {
         assert_eq!(
             text(&findings()),
             "✓ settings: valid\n! docker hub: 9 of 100 left\n  → Set USE_DOCKER_AUTH\n✗ login: re*fused\n\
-             – registry: not examined, because of login\n"
+             – registry: not examined, because of login\n\n1 problem, 1 warning; 1 not examined.\n"
         );
+    }
+
+    #[test]
+    fn summary_counts_problems_and_warnings() {
+        let [ok, warning, wrong, skipped] = findings().try_into().unwrap();
+        for (findings, expected) in [
+            (vec![ok.clone()], "All is well."),
+            (vec![ok, skipped], "All is well; 1 not examined."),
+            (vec![warning.clone(), warning], "2 warnings."),
+            (vec![wrong.clone(), wrong], "2 problems."),
+        ] {
+            assert_eq!(summary(&findings), expected);
+        }
     }
 
     #[test]

@@ -118,10 +118,19 @@ async fn collections(observer: &Observer<'_>, wire: &Wire) -> Part {
             }
             Err(problem) => {
                 let finding = Finding::problem(CATALOG, &problem);
-                (
-                    vec![finding.and(&refused_issuer(wire, &problem))],
-                    Vec::new(),
-                )
+                let places: Vec<_> = config
+                    .catalog
+                    .hosts
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect();
+                let of_images = format!("its images may come from {}", places.join(", "));
+                let sources = Finding::not_examined("sources of the catalog", CATALOG);
+                let findings = vec![
+                    finding.and(&refused_issuer(wire, &problem)),
+                    sources.and(&of_images),
+                ];
+                (findings, Vec::new())
             }
         },
     }

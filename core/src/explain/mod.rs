@@ -6,6 +6,8 @@ mod select;
 mod sentences;
 mod values;
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -21,7 +23,7 @@ use crate::problem::Problem;
 use crate::text::for_message;
 
 pub use render::{json, markdown, text};
-pub use select::{matching, nearest};
+use select::nearest;
 use values::Given;
 pub use values::{Origin, Part, ValueUse};
 
@@ -109,6 +111,56 @@ pub enum Explained {
         /// Why the image may exist: the chart or the catalog could not be read.
         undiscovered: Vec<Problem>,
     },
+    /// The names of several images end with this text.
+    Ambiguous { text: String, names: Vec<String> },
+}
+
+/// What a name means.
+pub enum Meant<'a> {
+    /// Images of one name, perhaps with several tags, for each registry.
+    Images(Vec<Vec<&'a Entry>>),
+    /// No image, or several.
+    Nothing(Explained),
+}
+
+/// The images that a name means in the plans of these registries. If it is not the name of any image, it may be the end of one.
+pub fn meant<'a>(plans: &[(&str, &'a Plan)], exclusions: &Exclusions, name: &str) -> Meant<'a> {
+    let of_each = |find: fn(&'a Plan, &str, &str) -> Vec<&'a Entry>| -> Vec<Vec<&'a Entry>> {
+        let found = plans
+            .iter()
+            .map(|(registry, plan)| find(plan, registry, name));
+        found.collect()
+    };
+    let matching = of_each(select::matching);
+    if matching.iter().any(|entries| !entries.is_empty()) {
+        return Meant::Images(matching);
+    }
+    let first = plans.first();
+    let registry = first.map_or("", |(registry, _)| registry);
+    let excluded_by = select::excluded_by(&exclusions.excluded, registry, name);
+    let ending = of_each(select::ending);
+    let names: BTreeSet<_> = ending
+        .iter()
+        .flatten()
+        .map(|one| select::short_name(one))
+        .collect();
+    if excluded_by.is_empty() && names.len() > 1 {
+        return Meant::Nothing(Explained::Ambiguous {
+            text: for_message(name),
+            names: names.into_iter().collect(),
+        });
+    }
+    let undiscovered = first.map_or(&[][..], |(_, plan)| &plan.undiscovered);
+    // The name of an image that is not known may have the same end.
+    if excluded_by.is_empty() && names.len() == 1 && undiscovered.is_empty() {
+        return Meant::Images(ending);
+    }
+    Meant::Nothing(Explained::NoSuchImage {
+        name: for_message(name),
+        nearest: first.map_or_else(Vec::new, |(_, plan)| nearest(plan, name)),
+        excluded_by,
+        undiscovered: undiscovered.iter().map(|one| one.problem.clone()).collect(),
+    })
 }
 
 /// Explains every image in a few sentences, from what a check read.
@@ -127,22 +179,6 @@ pub fn in_full(
     context: &Context<'_>,
 ) -> Explanation {
     explanation(entry, Some(background), Some(charts), context)
-}
-
-/// The problem of a name that means no image.
-pub fn no_such_image(
-    plan: &Plan,
-    exclusions: &Exclusions,
-    registry: &str,
-    name: &str,
-) -> Explained {
-    let undiscovered = plan.undiscovered.iter();
-    Explained::NoSuchImage {
-        name: for_message(name),
-        nearest: nearest(plan, name),
-        excluded_by: select::excluded_by(&exclusions.excluded, registry, name),
-        undiscovered: undiscovered.map(|one| one.problem.clone()).collect(),
-    }
 }
 
 fn explanation(

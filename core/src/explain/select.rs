@@ -10,11 +10,21 @@ use crate::plan::{Entry, Plan};
 /// the slug, each with or without a tag or a digest.
 pub fn matching<'a>(plan: &'a Plan, registry: &str, name: &str) -> Vec<&'a Entry> {
     let NameParts { place, tag, digest } = parts(name);
-    let is_meant = |entry: &&Entry| {
-        names(entry, registry).contains(place)
-            && tag.is_none_or(|tag| has_tag(entry, tag))
-            && digest.is_none_or(|digest| has_digest(entry, digest))
+    let is_meant =
+        |entry: &&Entry| names(entry, registry).contains(place) && has_version(entry, tag, digest);
+    plan.entries.iter().filter(is_meant).collect()
+}
+
+/// The images of which a name ends with this text, such as `cli-codecollection`. The text must be a whole part of the name, or
+/// several.
+pub fn ending<'a>(plan: &'a Plan, registry: &str, text: &str) -> Vec<&'a Entry> {
+    let NameParts { place, tag, digest } = parts(text);
+    let ends = |name: &String| {
+        let beginning = name.strip_suffix(place).filter(|_| !place.is_empty());
+        beginning.is_some_and(|beginning| beginning.ends_with(['-', '_', '.', '/']))
     };
+    let is_meant =
+        |entry: &&Entry| names(entry, registry).iter().any(ends) && has_version(entry, tag, digest);
     plan.entries.iter().filter(is_meant).collect()
 }
 
@@ -105,6 +115,11 @@ fn tag_of(entry: &Entry) -> Option<String> {
     }
 }
 
+fn has_version(entry: &Entry, tag: Option<&str>, digest: Option<&str>) -> bool {
+    tag.is_none_or(|tag| has_tag(entry, tag))
+        && digest.is_none_or(|digest| has_digest(entry, digest))
+}
+
 fn has_tag(entry: &Entry, tag: &str) -> bool {
     let wanted = entry.observed.desired.wanted.to_string();
     match &entry.observed.source {
@@ -169,6 +184,26 @@ mod tests {
         ] {
             assert_eq!(count(&form), 0, "{form}");
         }
+    }
+
+    #[test]
+    fn image_is_found_by_the_last_parts_of_its_name() {
+        let plan = plan_of_three();
+        let count = |text: &str| ending(&plan, "acr.example", text).len();
+        for text in [
+            "cli-codecollection",
+            "rw-cli-codecollection:main-abc1234",
+            "public-images/runwhen-contrib-rw-cli-codecollection",
+        ] {
+            assert_eq!(count(text), 1, "{text}");
+        }
+        assert_eq!(count("codecollection"), 3);
+        // A part of a word, another tag, nothing, and a whole name.
+        let name = "runwhen-contrib-rw-cli-codecollection";
+        for text in ["i-codecollection", "cli-codecollection:other", "", "rw-cli"] {
+            assert_eq!(count(text), 0, "{text}");
+        }
+        assert_eq!(count(name), 1);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! longest chain of round trips. A failed read is data of its image.
 
 mod highest_tag;
+mod named_image;
 mod observed;
 mod passed_over;
 mod plain_tags;
@@ -21,11 +22,10 @@ use crate::azure::{is_locked, newest_tags, unlock_advice};
 use crate::catalog::{Catalog, Resolution};
 use crate::config::{Config, TagRule};
 use crate::destination::Destination;
-use crate::discover::catalog::CatalogImage;
 use crate::discover::chart_images::LATEST;
 use crate::discover::codecollections::StableTag;
-use crate::discover::{Absence, Category, Desired, TagSelector};
-use crate::name::{DestinationTag, Digest, ImageName, Repository, Tag, full_name};
+use crate::discover::{Desired, TagSelector};
+use crate::name::{DestinationTag, Digest, ImageName, Repository, Tag};
 use crate::problem::{Cause, Problem, Side};
 use crate::registry::{RegistryClient, Sources};
 
@@ -142,7 +142,7 @@ impl<'a> Observer<'a> {
                 tag,
                 digest,
                 target,
-            } => Box::pin(self.chart_image(desired, tag.as_ref(), digest.as_ref(), target)).await,
+            } => Box::pin(self.named_image(desired, tag.as_ref(), digest.as_ref(), target)).await,
         };
         (source.unwrap_or_else(SourceState::Unknown), history)
     }
@@ -199,74 +199,6 @@ impl<'a> Observer<'a> {
         })
     }
 
-    /// Reads the image that the catalog names at its source. It is requested by its digest if the catalog knows that.
-    async fn catalog_image(&self, image: &CatalogImage) -> Result<SourceState, Problem> {
-        let CatalogImage {
-            source,
-            tag,
-            digest,
-        } = image;
-        if let Some(digest) = self.digest(source, Some(tag), digest.as_ref()).await? {
-            let follows = Follows::Catalog(self.config.catalog.wanted.clone());
-            return Ok(published(Some(tag), tag, digest, Some(follows)));
-        }
-        let named = full_name(source, Some(tag), digest.as_ref());
-        Ok(SourceState::NotPublished(Absence {
-            reason: format!("the catalog names {named}, which the registry no longer has"),
-            advice: "run again in a few minutes: the catalog may be about to be refreshed"
-                .to_owned(),
-        }))
-    }
-
-    /// Reads the image that a chart or the user names at its source.
-    async fn chart_image(
-        &self,
-        desired: &Desired,
-        tag: Option<&Tag>,
-        digest: Option<&Digest>,
-        target: &Tag,
-    ) -> Result<SourceState, Problem> {
-        let Desired {
-            category,
-            source,
-            wanted,
-            ..
-        } = desired;
-        if let Some(digest) = self.digest(source, tag, digest).await? {
-            return Ok(published(tag, target, digest, None));
-        }
-        Ok(SourceState::NotPublished(Absence {
-            reason: format!("No {wanted} found in {source}"),
-            advice: match category {
-                Category::Extra => "correct the image in EXTRA_IMAGES, or the chart in EXTRA_CHARTS",
-                Category::CodeCollection | Category::RunWhenLocal => {
-                    "correct the image in CHART_SET or CHART_VALUES, or choose another chart with CHART_VERSION"
-                }
-            }
-            .to_owned(),
-        }))
-    }
-
-    /// The digest of an image at its source: the given one if it exists there, otherwise that of the tag.
-    async fn digest(
-        &self,
-        source: &ImageName,
-        tag: Option<&Tag>,
-        digest: Option<&Digest>,
-    ) -> Result<Option<Digest>, Problem> {
-        let client = self.sources.client(&source.registry);
-        let repository = &source.repository;
-        match (digest, tag) {
-            // A cluster runs the pinned digest, whatever the tag points at now.
-            (Some(digest), _) => {
-                let exists = client.exists(repository, digest).await?;
-                Ok(exists.then(|| digest.clone()))
-            }
-            (None, Some(tag)) => client.resolve(repository, tag).await,
-            (None, None) => Ok(None),
-        }
-    }
-
     /// Adds the alias `${REF}-latest` if that is configured.
     fn with_alias(&self, source: SourceState, rule: &StableTag) -> SourceState {
         match source {
@@ -307,18 +239,10 @@ impl<'a> Observer<'a> {
         };
         match (&desired.wanted, state.has(published)) {
             (TagSelector::Image { .. } | TagSelector::Rule(_), false) => {
-                let tags = match destination {
-                    Destination::Acr(_) => {
-                        let built = reads.built.clone();
-                        self.repository_tags(source, client, desired, published, built)
-                            .await?
-                    }
-                    Destination::Plain(_) => {
-                        let built = reads.built.clone();
-                        Box::pin(self.plain_repository_tags(client, desired, published, built))
-                            .await?
-                    }
-                };
+                let built = reads.built.clone();
+                let tags = self
+                    .tags_at(destination, source, client, desired, published, built)
+                    .await?;
                 state.repository_tags = Some(tags);
             }
             (TagSelector::Catalog(_), false) => reads.confirmed.clone().await?,
@@ -334,6 +258,40 @@ impl<'a> Observer<'a> {
             .lock(destination, client, repository, &state, published)
             .await;
         Ok(state)
+    }
+
+    /// The other tags of the destination's repository, and the dates that decide.
+    pub(crate) async fn other_tags(
+        &'a self,
+        destination: &Destination,
+        desired: &Desired,
+        published: &SourceImage,
+    ) -> Result<RepositoryTags, Problem> {
+        let client = destination.client().await?;
+        let source = self.sources.client(&desired.source.registry);
+        let built = self.reads(&source, desired, published).built;
+        self.tags_at(destination, &source, client, desired, published, built)
+            .await
+    }
+
+    async fn tags_at(
+        &self,
+        destination: &Destination,
+        source: &RegistryClient,
+        client: &RegistryClient,
+        desired: &Desired,
+        published: &SourceImage,
+        built: Once<'_, Option<DateTime<Utc>>>,
+    ) -> Result<RepositoryTags, Problem> {
+        match destination {
+            Destination::Acr(_) => {
+                self.repository_tags(source, client, desired, published, built)
+                    .await
+            }
+            Destination::Plain(_) => {
+                Box::pin(self.plain_repository_tags(client, desired, published, built)).await
+            }
+        }
     }
 
     /// Checks whether a tag that an import would overwrite is locked. This only avoids an import that cannot succeed,

@@ -33,6 +33,16 @@ impl Behind {
             Basis::Built => format!("behind the image that was built {since}"),
         }
     }
+
+    /// `since 2026-10-13`; `None` if only the date of the build is known.
+    pub fn brief(&self) -> Option<String> {
+        let since = self.since.format("%Y-%m-%d");
+        match self.basis {
+            Basis::NextUpload => Some(format!("since {since}")),
+            Basis::WantedUpload => Some(format!("at least since {since}")),
+            Basis::Built => None,
+        }
+    }
 }
 
 impl Entry {

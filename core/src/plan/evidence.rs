@@ -42,6 +42,40 @@ pub enum Evidence {
     TagMissing { tag: Tag },
 }
 
+impl Evidence {
+    /// In a few words, for a line of a terminal that has the name of the image at the destination.
+    pub fn brief(&self, name: &str) -> String {
+        // `SYNC_REF_LATEST` sets a second tag.
+        let of_tag = |tag: &Tag| match name.strip_suffix(tag.as_str()) {
+            Some(_) => String::new(),
+            None => format!("{tag} "),
+        };
+        let day = |date: &DateTime<Utc>| date.format("%Y-%m-%d");
+        match self {
+            Self::SameDigest { .. } => "same digest".to_owned(),
+            Self::SameDigestElsewhere { tag } => format!("same digest as {tag}"),
+            Self::ManifestMissing { child, .. } => format!("lacks manifest {}", child.short()),
+            Self::BuiltAfterPush {
+                newest,
+                newest_pushed: date,
+                ..
+            }
+            | Self::BuiltAfterBuild {
+                newest,
+                newest_built: date,
+                ..
+            } => format!("newest is {newest} of {}", day(date)),
+            Self::NotBuiltAfter {
+                newest,
+                newest_built,
+                ..
+            } => format!("not newer than {newest} of {}", day(newest_built)),
+            Self::OtherDigest { tag, digest } => format!("{}has {}", of_tag(tag), digest.short()),
+            Self::TagMissing { tag } => format!("{}absent", of_tag(tag)),
+        }
+    }
+}
+
 impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let day = |date: &DateTime<Utc>| date.format("%Y-%m-%d %H:%M");

@@ -6,6 +6,7 @@
 mod absence;
 mod account;
 mod blob;
+mod blocks;
 mod bounded_vec;
 mod children;
 mod client;

@@ -15,6 +15,8 @@ use crate::wire::{Receive, Response};
 
 /// The longest text or number in a page, in bytes.
 const LONGEST_TOKEN: usize = 64 << 10;
+/// The part of a body that is read at once: a body arrives in parts of up to 400 KB, of which [`TagPage::rest`] keeps a copy.
+const PIECE: usize = 4 << 10;
 /// The deepest nesting of lists and objects.
 const DEEPEST: usize = 100;
 
@@ -142,13 +144,13 @@ impl TagPage {
         Ok(mem::take(&mut content.list))
     }
 
-    fn read_part(&mut self, part: &[u8]) -> Result<(), String> {
+    fn read_piece(&mut self, piece: &[u8]) -> Result<(), String> {
         if self.rest.is_empty() {
-            let read = self.read(part, false)?;
-            self.rest.extend_from_slice(&part[read..]);
+            let read = self.read(piece, false)?;
+            self.rest.extend_from_slice(&piece[read..]);
         } else {
             let mut bytes = mem::take(&mut self.rest);
-            bytes.extend_from_slice(part);
+            bytes.extend_from_slice(piece);
             let read = self.read(&bytes, false)?;
             bytes.drain(..read);
             self.rest = bytes;
@@ -188,11 +190,13 @@ impl Receive for TagPage {
         {
             (self.has_begun, self.is_html) = (true, *first == b'<');
         }
-        self.error = self.read_part(part).err();
-        match self.error {
-            Some(_) => ControlFlow::Break(()),
-            None => ControlFlow::Continue(()),
+        for piece in part.chunks(PIECE) {
+            self.error = self.read_piece(piece).err();
+            if self.error.is_some() {
+                return ControlFlow::Break(());
+            }
         }
+        ControlFlow::Continue(())
     }
 }
 

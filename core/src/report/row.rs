@@ -10,7 +10,7 @@ use crate::config::TargetId;
 use crate::discover::{Category, TagSelector, Undiscovered};
 use crate::name::{Digest, Tag, full_name};
 use crate::observe::{SourceImage, SourceState};
-use crate::plan::{Behind, Entry, Plan, Step, Verdict};
+use crate::plan::{Behind, Entry, Evidence, Plan, Step, Verdict};
 use crate::problem::{Cause, Problem, Side};
 
 /// Shown as the destination of an image that could not be discovered.
@@ -76,6 +76,8 @@ pub struct Row {
     pub verdict: Verdict,
     /// The reason for the verdict, as a sentence.
     pub reason: String,
+    /// What the verdict follows from; `None` if the verdict itself says why.
+    pub evidence: Option<Evidence>,
     /// Since when the destination lacks the image; `None` if that is not known, or if it has the image when the run ends.
     pub behind_since: Option<Behind>,
     pub done: ActionResult,
@@ -238,6 +240,7 @@ fn row(
         digest: published.map(|published| published.digest.clone()),
         verdict: entry.verdict.clone(),
         reason: entry.reason(),
+        evidence: entry.evidence.clone(),
         behind_since: match &done {
             ActionResult::Imported(_) => None,
             ActionResult::Nothing
@@ -330,6 +333,7 @@ fn undiscovered_row((target, registry): (TargetId, &str), undiscovered: &Undisco
         changes: Vec::new(),
         verdict: Verdict::Unknown(problem.clone()),
         reason: problem.fact(),
+        evidence: None,
         behind_since: None,
         done: ActionResult::Nothing,
         transfer: None,

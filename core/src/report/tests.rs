@@ -90,6 +90,7 @@ fn row(state: State, text: &str) -> Row {
             after: Found::Absent,
         }],
         reason: text.to_owned(),
+        evidence: None,
         behind_since: None,
         transfer: (!matches!(done, ActionResult::Nothing)).then(|| transfer(method, 200)),
         verdict,

@@ -95,19 +95,23 @@ impl Line {
                 destination => in_folder(destination, folder),
             }),
             outcome,
-            reason: strip_control(&row.behind_since.map_or_else(
-                || short_reason(row),
-                |behind| format!("{}; {}", short_reason(row), behind.text()),
-            )),
+            reason: strip_control(&match row.behind_since.and_then(|behind| behind.brief()) {
+                Some(since) => format!("{}, {since}", short_reason(row)),
+                None => short_reason(row),
+            }),
         }
     }
 }
 
-/// The whole reason of a problem is below the title of its issue, once for all images.
+/// In a few words. The whole reason of a problem is below the title of its issue, once for all images, and the whole evidence is in
+/// the report.
 fn short_reason(row: &Row) -> String {
     match (&row.verdict, row.problem()) {
         (_, Some(problem)) => problem.summary(),
         (Verdict::NotPublished(_), None) => "the source does not have it".to_owned(),
-        (_, None) => row.reason.clone(),
+        (_, None) => match &row.evidence {
+            Some(evidence) => evidence.brief(&row.destination),
+            None => row.reason.clone(),
+        },
     }
 }

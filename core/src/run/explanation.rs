@@ -8,7 +8,7 @@ use crate::background::BackgroundReader;
 use crate::clients::{Clients, login_server};
 use crate::destination::Destination;
 use crate::discover::Category;
-use crate::explain::{self, Chapter, Context, Explained};
+use crate::explain::{self, Chapter, Context, Explained, Meant};
 use crate::wire::SetupError;
 
 impl Run<'_> {
@@ -32,20 +32,18 @@ impl Run<'_> {
             };
             return Ok(Explained::Images(plans.map(chapter).collect()));
         };
-        let mut found = Vec::new();
-        for ((registry, plan), destination) in
-            registries.iter().zip(&plans).zip(&clients.destinations)
-        {
-            let entries = explain::matching(plan, registry, name);
-            if !entries.is_empty() {
-                found.push((registry, entries, destination));
-            }
-        }
-        if let (true, Some(plan)) = (found.is_empty(), plans.first()) {
-            let registry = registries.first().map_or("", String::as_str);
-            let exclusions = &listed.exclusions;
-            return Ok(explain::no_such_image(plan, exclusions, registry, name));
-        }
+        let servers = registries.iter().map(String::as_str);
+        let checked: Vec<_> = servers.zip(&plans).collect();
+        let meant = match explain::meant(&checked, &listed.exclusions, name) {
+            Meant::Images(meant) => meant,
+            Meant::Nothing(explained) => return Ok(explained),
+        };
+        let found = registries.iter().zip(meant).zip(&clients.destinations);
+        let found =
+            found.map(|((registry, entries), destination)| (registry, entries, destination));
+        let found = found
+            .filter(|(_, entries, _)| !entries.is_empty())
+            .collect();
         Ok(Explained::Images(self.chapters(&clients, found).await))
     }
 

@@ -70,7 +70,8 @@ fn everything_is_fine_and_nothing_is_changed() {
     let ended = run.set("OUTPUT_DIR", output.display().to_string()).end();
     ended.expect(0, &[]);
     let lines = ended.stdout.lines();
-    assert_eq!(count(&ended, '✓'), lines.count(), "{}", ended.stdout);
+    let findings = lines.filter(|line| !line.is_empty() && *line != "All is well.");
+    assert_eq!(count(&ended, '✓'), findings.count(), "{}", ended.stdout);
     let proxy = format!(
         "through the proxy {}",
         &world.proxy_url()["http://".len()..]
@@ -148,9 +149,34 @@ fn catalog_and_short_name_of_the_registry_are_examined_too() {
 }
 
 #[test]
+fn sources_of_a_catalog_that_cannot_be_read_are_not_examined() {
+    let world = Sandbox::start(Scenario::named("catalog").expect("a scenario")).expect("a sandbox");
+    world.inject(
+        sandbox::Fault::on("registry.runwhen.com"),
+        crate::support::status(404, ""),
+    );
+    let ended = doctor(&world, &[]).end();
+    ended.expect(3, &[]);
+    has(&ended, '✗', "catalog", &[]);
+    let places =
+        "not examined, because of catalog; its images may come from ghcr.io/runwhen-contrib";
+    has(&ended, '–', "sources of the catalog", &[places]);
+    assert!(
+        ended.stdout.ends_with("\n\n1 problem; 1 not examined.\n"),
+        "{}",
+        ended.stdout
+    );
+}
+
+#[test]
 fn json_and_markdown_have_the_same_findings() {
     let world = world();
     let text = doctor(&world, &[]).end();
+    assert!(
+        text.stdout.ends_with("\n\nAll is well.\n"),
+        "{}",
+        text.stdout
+    );
     let json = doctor(&world, &["--format", "json"]).end();
     let result: Value = serde_json::from_str(&json.stdout).expect("JSON");
     assert_eq!(
