@@ -268,7 +268,7 @@ Suite Initialization
     ...    default=
     ${EXTRA_CHARTS}=    RW.Core.Import User Variable    EXTRA_CHARTS
     ...    type=string
-    ...    description=Other Helm charts whose images are kept in sync: a list in YAML with repository, name, version and values of each, or the path of a YAML file.
+    ...    description=Other Helm charts whose images are kept in sync: a list in YAML with repository, name, version and values of each, or the path of a YAML file in the worker's image.
     ...    pattern=.*
     ...    example=[{repository: "https://charts.example", name: ingress-nginx}]
     ...    default=
