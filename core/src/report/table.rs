@@ -237,3 +237,22 @@ pub(super) fn bytes(count: u64) -> String {
 fn kibibytes(bytes: u64) -> f64 {
     bytes as f64 / 1024.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heading_of_extra_images_names_three_charts_at_most() {
+        let charts = ["a 1", "b 2", "c 3", "d 4"].map(str::to_owned);
+        for (count, text) in [
+            (0, ""),
+            (1, " (chart a 1)"),
+            (2, " (charts a 1 and b 2)"),
+            (3, " (charts a 1, b 2 and c 3)"),
+            (4, " (charts a 1, b 2, c 3 and 1 more)"),
+        ] {
+            assert_eq!(of_charts(&charts[..count]), text);
+        }
+    }
+}
