@@ -8,6 +8,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 mod document;
+mod fleet;
 mod floor;
 mod growth;
 mod imports;
@@ -29,6 +30,7 @@ fn main() -> Result<()> {
         ("floor", floor::section as fn() -> Result<String>),
         ("growth", growth::section),
         ("imports", imports::section),
+        ("fleet", fleet::section),
         ("original", original::section),
     ];
     // Cargo passes flags such as --bench.

@@ -133,6 +133,9 @@ impl Session {
         match metric::push(&self.config, report, &self.limit).await? {
             Push::Disabled => {}
             Push::NoNumber => tracing::warn!("nothing is pushed: the check is incomplete"),
+            Push::WithoutTotal(known) => tracing::warn!(
+                "the total is not pushed: the check is incomplete; the numbers of {known} registries are"
+            ),
             Push::Accepted => tracing::info!("the metric is pushed"),
             Push::Failed(problem) => {
                 tracing::error!("the metric could not be pushed: {problem}");

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use acr_sync_core::report::FOLDER;
+use acr_sync_core::wire::connections_of_each;
 use anyhow::Context as _;
 
 /// The prefix of our temporary files. Random characters follow.
@@ -47,13 +48,16 @@ impl std::fmt::Display for NotWritable {
 impl std::error::Error for NotWritable {}
 
 /// Checks that this process can open files and connections: without them, the async runtime panics.
-pub(crate) fn check_descriptors() -> anyhow::Result<()> {
+pub(crate) fn check_descriptors(registries: usize) -> anyhow::Result<()> {
     // The runtime needs six; concurrent connections and the files of the results need the rest.
-    const FEWEST: usize = 40;
-    let opened: io::Result<Vec<_>> = (0..FEWEST).map(|_| File::open("/")).collect();
+    const ONE_REGISTRY: usize = 40;
+    let others = registries.saturating_sub(1);
+    let fewest = ONE_REGISTRY + others * connections_of_each(registries);
+    let opened: io::Result<Vec<_>> = (0..fewest).map(|_| File::open("/")).collect();
     opened.map(drop).with_context(|| {
+        let enough = (fewest * 2).next_power_of_two().max(256);
         format!(
-            "this process cannot open {FEWEST} more files: raise its limit (ulimit -n) to 256 or more"
+            "this process cannot open {fewest} more files: raise its limit (ulimit -n) to {enough} or more"
         )
     })
 }

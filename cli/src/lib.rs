@@ -84,7 +84,7 @@ fn run(
     progress: Progress,
     command: impl AsyncFnOnce(&Session) -> anyhow::Result<Status>,
 ) -> anyhow::Result<Status> {
-    files::check_descriptors()?;
+    files::check_descriptors(config.targets.len())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

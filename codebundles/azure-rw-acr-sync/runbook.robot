@@ -144,7 +144,7 @@ Raise Failure Of Program
 Suite Initialization
     ${REGISTRY_NAME}=    RW.Core.Import User Variable    REGISTRY_NAME
     ...    type=string
-    ...    description=Name (myacr) or login server (myacr.azurecr.io) of the Azure Container Registry.
+    ...    description=Name (myacr) or login server (myacr.azurecr.io) of the Azure Container Registry; several are separated by commas.
     ...    pattern=.*
     ...    example=myacr.azurecr.io
     ${REGISTRY_REPOSITORY_PATH}=    RW.Core.Import User Variable    REGISTRY_REPOSITORY_PATH

@@ -3,9 +3,10 @@
 //! OTLP over HTTP in protobuf, one request without compression. Gauge, resource, scope and the attribute
 //! `workspace` have the names of the platform's runtime, and each category's number is `<name>__<category>`. The age of the
 //! oldest drift is `<name>__oldest_drift_hours`, if it is known.
-//! Nothing is pushed if something is unknown.
+//! With several registries, `<name>__registry` has a point for each category of each registry whose number is known, with the
+//! attributes `registry` and `category`.
+//! A number is not pushed if something of it is unknown.
 
-use chrono::{DateTime, Utc};
 use opentelemetry_proto::tonic::collector::metrics::v1::{
     ExportMetricsServiceRequest, ExportMetricsServiceResponse,
 };
@@ -36,6 +37,8 @@ pub enum Push {
     Disabled,
     /// There is no number, because something is unknown.
     NoNumber,
+    /// There is no total, and the numbers of so many registries were accepted.
+    WithoutTotal(usize),
     Accepted,
     Failed(Problem),
 }
@@ -71,7 +74,11 @@ pub async fn push(config: &Config, report: &Report, limit: &Limit) -> Result<Pus
         .send(request)
         .await
         .and_then(|response| accepted(&response));
-    Ok(result.map_or_else(Push::Failed, |()| Push::Accepted))
+    Ok(match (result, report.metric()) {
+        (Err(problem), _) => Push::Failed(problem),
+        (Ok(()), Some(_)) => Push::Accepted,
+        (Ok(()), None) => Push::WithoutTotal(known_registries(report).len()),
+    })
 }
 
 /// True if the collector's headers, which may contain a token, leave this machine over plain http.
@@ -87,8 +94,21 @@ fn sends_headers_in_clear(push: &MetricPush) -> bool {
 
 /// The message; `None` if there is no number.
 fn request(report: &Report, push: &MetricPush) -> Option<ExportMetricsServiceRequest> {
-    let count = |number: usize| number_data_point::Value::AsInt(number as i64);
-    let mut numbers = vec![(push.name.clone(), IMAGES, count(report.metric()?))];
+    let mut attributes = Vec::new();
+    attributes.extend(push.workspace.as_ref().map(|name| text("workspace", name)));
+    let mut metrics = total(report, push, &attributes);
+    if report.only_registry().is_none() {
+        metrics.extend(of_registries(report, push, &attributes));
+    }
+    (!metrics.is_empty()).then(|| message(metrics))
+}
+
+/// The number, those of the categories and the age of the oldest drift. Empty if there is no number.
+fn total(report: &Report, push: &MetricPush, attributes: &[KeyValue]) -> Vec<Metric> {
+    let Some(number) = report.metric() else {
+        return Vec::new();
+    };
+    let mut numbers = vec![(push.name.clone(), IMAGES, count(number))];
     for category in Category::ALL {
         let counts = report.counts_of(category);
         // A category that was not checked has no number.
@@ -104,16 +124,47 @@ fn request(report: &Report, push: &MetricPush) -> Option<ExportMetricsServiceReq
         let name = format!("{}__{OLDEST_DRIFT}", push.name);
         numbers.push((name, HOURS, number_data_point::Value::AsDouble(hours)));
     }
-    let mut attributes = Vec::new();
-    attributes.extend(push.workspace.as_ref().map(|name| text("workspace", name)));
-    if push.names_registry {
-        attributes.push(text("registry", &report.place()));
+    let mut attributes = attributes.to_vec();
+    if let (true, Some(registry)) = (push.names_registry, report.only_registry()) {
+        attributes.push(text("registry", &registry.server));
     }
-    let seen_at = report.started + report.duration;
-    let metrics = numbers
-        .into_iter()
-        .map(|(name, unit, number)| gauge(name, unit, number, seen_at, &attributes))
-        .collect();
+    let numbers = numbers.into_iter();
+    numbers
+        .map(|(name, unit, number)| gauge(name, unit, vec![point(report, number, &attributes)]))
+        .collect()
+}
+
+/// The numbers of the registries; `None` if none of them is known.
+fn of_registries(report: &Report, push: &MetricPush, attributes: &[KeyValue]) -> Option<Metric> {
+    let points = known_registries(report).into_iter().flat_map(|part| {
+        let mut attributes = attributes.to_vec();
+        attributes.push(text("registry", &part.place()));
+        let point = |category: Category| {
+            let counts = part.counts_of(category);
+            let mut attributes = attributes.clone();
+            attributes.push(text("category", category.name()));
+            let point = point(&part, count(counts.remaining()), &attributes);
+            (counts.total > 0).then_some(point)
+        };
+        Category::ALL.map(point).into_iter().flatten()
+    });
+    let points: Vec<_> = points.collect();
+    let name = format!("{}__registry", push.name);
+    (!points.is_empty()).then(|| gauge(name, IMAGES, points))
+}
+
+/// The registries whose numbers are known.
+fn known_registries(report: &Report) -> Vec<Report> {
+    let mut parts = report.by_registry();
+    parts.retain(|part| part.metric().is_some());
+    parts
+}
+
+fn count(number: usize) -> number_data_point::Value {
+    number_data_point::Value::AsInt(number as i64)
+}
+
+fn message(metrics: Vec<Metric>) -> ExportMetricsServiceRequest {
     let scope_metrics = ScopeMetrics {
         scope: Some(InstrumentationScope {
             name: "rw_sli_meter".to_owned(),
@@ -122,7 +173,7 @@ fn request(report: &Report, push: &MetricPush) -> Option<ExportMetricsServiceReq
         metrics,
         ..ScopeMetrics::default()
     };
-    Some(ExportMetricsServiceRequest {
+    ExportMetricsServiceRequest {
         resource_metrics: vec![ResourceMetrics {
             resource: Some(Resource {
                 attributes: vec![text("service.name", "rw_sli_service")],
@@ -131,7 +182,7 @@ fn request(report: &Report, push: &MetricPush) -> Option<ExportMetricsServiceReq
             scope_metrics: vec![scope_metrics],
             ..ResourceMetrics::default()
         }],
-    })
+    }
 }
 
 /// The description of a gauge, and its unit.
@@ -143,29 +194,29 @@ const IMAGES: Unit = (
 );
 const HOURS: Unit = ("Hours since the oldest known drift of these images", "h");
 
-fn gauge(
-    name: String,
-    (description, unit): Unit,
+fn gauge(name: String, (description, unit): Unit, data_points: Vec<NumberDataPoint>) -> Metric {
+    Metric {
+        name,
+        description: description.to_owned(),
+        unit: unit.to_owned(),
+        data: Some(metric::Data::Gauge(Gauge { data_points })),
+        ..Metric::default()
+    }
+}
+
+fn point(
+    report: &Report,
     number: number_data_point::Value,
-    seen_at: DateTime<Utc>,
     attributes: &[KeyValue],
-) -> Metric {
-    let point = NumberDataPoint {
+) -> NumberDataPoint {
+    let seen_at = report.started + report.duration;
+    NumberDataPoint {
         attributes: attributes.to_vec(),
         time_unix_nano: seen_at
             .timestamp_nanos_opt()
             .map_or(0, |nanos| nanos as u64),
         value: Some(number),
         ..NumberDataPoint::default()
-    };
-    Metric {
-        name,
-        description: description.to_owned(),
-        unit: unit.to_owned(),
-        data: Some(metric::Data::Gauge(Gauge {
-            data_points: vec![point],
-        })),
-        ..Metric::default()
     }
 }
 
@@ -210,6 +261,83 @@ mod tests {
     use reqwest::header::HeaderName;
 
     use super::*;
+    use crate::config::TargetId;
+    use crate::report::tests::fleet;
+
+    fn to(endpoint: &str, names_registry: bool) -> MetricPush {
+        MetricPush {
+            endpoint: endpoint.parse().unwrap(),
+            headers: Vec::new(),
+            name: "x".to_owned(),
+            workspace: Some("w".to_owned()),
+            names_registry,
+        }
+    }
+
+    /// The numbers of a message, with their attributes.
+    fn points(message: ExportMetricsServiceRequest) -> Vec<String> {
+        let metrics = message.resource_metrics.into_iter();
+        let metrics = metrics.flat_map(|one| one.scope_metrics);
+        let metrics = metrics.flat_map(|one| one.metrics);
+        let of = |metric: Metric| {
+            let Some(metric::Data::Gauge(gauge)) = metric.data else {
+                panic!("not a gauge");
+            };
+            let name = metric.name;
+            gauge.data_points.into_iter().map(move |point| {
+                let attributes = point.attributes.iter().map(|one| {
+                    let value = one.value.as_ref().and_then(|value| value.value.as_ref());
+                    match value {
+                        Some(any_value::Value::StringValue(text)) => format!("{}={text}", one.key),
+                        other => panic!("{other:?}"),
+                    }
+                });
+                let attributes: Vec<_> = attributes.collect();
+                match point.value {
+                    Some(number_data_point::Value::AsInt(number)) => {
+                        format!("{name} {} {number}", attributes.join(","))
+                    }
+                    other => format!("{name} {other:?}"),
+                }
+            })
+        };
+        metrics.flat_map(of).collect()
+    }
+
+    #[test]
+    fn registry_whose_number_is_known_is_pushed_without_a_total() {
+        let mut report = fleet("a reason");
+        let push = to("https://collector.example", true);
+        let known = "x__registry workspace=w,registry=myacr.azurecr.io,category=runwhen_local 0";
+        assert_eq!(points(request(&report, &push).unwrap()), [known]);
+        // Now both are known.
+        let is_known =
+            |row: &crate::report::Row| row.problem().is_none() && row.target == TargetId(1);
+        let rows = std::mem::take(&mut report.rows);
+        let (second, first): (Vec<_>, Vec<_>) = rows.into_iter().partition(is_known);
+        report.rows = first.into_iter().take(1).chain(second).collect();
+        let all = points(request(&report, &push).unwrap());
+        let waiting = "x__registry workspace=w,registry=second.azurecr.io,category=runwhen_local 1";
+        for point in [
+            "x workspace=w 1",
+            "x__runwhen_local workspace=w 1",
+            known,
+            waiting,
+        ] {
+            assert!(
+                all.iter().any(|one| one == point),
+                "{point} is not in {all:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_is_pushed_if_no_registry_is_known() {
+        let mut report = fleet("a reason");
+        report.rows.retain(|row| row.target == TargetId(1));
+        report.registries.remove(0);
+        assert!(request(&report, &to("https://collector.example", true)).is_none());
+    }
 
     #[test]
     fn headers_that_leave_the_machine_over_plain_http_are_reported() {

@@ -3,8 +3,8 @@
 use crate::azure::{Azure, ImportSettings, Permission, Principal, RegistryResource, Subscription};
 use crate::registry::{Registry, RegistryKind};
 use crate::scenario::{
-    CLIENT_ID, CLIENT_SECRET, FEDERATED_TOKEN, GOOGLE_HOST, Publisher, SUBSCRIPTION_ID, Scenario,
-    TENANT_ID,
+    AcrContent, CLIENT_ID, CLIENT_SECRET, FEDERATED_TOKEN, GOOGLE_HOST, Publisher, SUBSCRIPTION_ID,
+    Scenario, TENANT_ID,
 };
 use crate::world::World;
 use crate::{catalog, code_collections, copy_load, extra_chart, extra_images, runwhen_local};
@@ -34,7 +34,32 @@ impl Scenario {
         extra_chart::add(self, &mut world);
         extra_images::add(self, &mut world);
         copy_load::add(self, &mut world);
+        self.add_others(&mut world);
         world
+    }
+
+    /// Adds the other ACRs. Their content is a part of what the sources have.
+    fn add_others(&self, world: &mut World) {
+        let mut built: Vec<(AcrContent, Registry)> = Vec::new();
+        for other in &self.other_acrs {
+            let known = built.iter().find(|(content, _)| *content == other.content);
+            let mut registry = match known {
+                Some((_, registry)) => registry.clone(),
+                None => {
+                    let alone = Self {
+                        acr: other.content,
+                        other_acrs: Vec::new(),
+                        ..self.clone()
+                    };
+                    let found = alone.build().registries.remove(&self.login_server);
+                    let registry = found.unwrap_or_else(|| Registry::azure(&self.login_server));
+                    built.push((other.content, registry.clone()));
+                    registry
+                }
+            };
+            registry.host = other.login_server();
+            world.registries.insert(other.login_server(), registry);
+        }
     }
 
     fn azure(&self) -> Azure {
@@ -54,20 +79,23 @@ impl Scenario {
             tenant: TENANT_ID.into(),
             state: "Enabled".into(),
         };
-        let registry = RegistryResource {
-            name: self.registry_name.clone(),
+        let registry = |name: &str, login_server: &str| RegistryResource {
+            name: name.to_owned(),
             subscription: SUBSCRIPTION_ID.into(),
             resource_group: "platform-images".into(),
             location: "westus2".into(),
-            login_server: self.login_server.clone(),
+            login_server: login_server.to_owned(),
             sku: "Premium".into(),
             role_assignment_mode: None,
         };
+        let mut registries = vec![registry(&self.registry_name, &self.login_server)];
+        let others = self.other_acrs.iter();
+        registries.extend(others.map(|other| registry(&other.name, &other.login_server())));
         Azure {
             tenants: vec![TENANT_ID.into()],
             principals: vec![principal],
             subscriptions: vec![subscription],
-            registries: vec![registry],
+            registries,
             token_lifetime: 3599,
             list_page_size: None,
             imports: ImportSettings {

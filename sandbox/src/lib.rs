@@ -83,7 +83,7 @@ pub use fault_table::ArmedFault;
 pub use journal::{ConnectionState, RecordedConnection, RecordedRequest};
 pub use oci_registry::{Account, Login, OciSettings};
 pub use registry::Upload;
-pub use scenario::{AcrContent, CopyLoad, Publisher, Scenario, StableTag};
+pub use scenario::{AcrContent, CopyLoad, OtherAcr, Publisher, Scenario, StableTag};
 pub use traffic::Traffic;
 pub use world::{File, World};
 pub use writing::{ChunkRules, RateLimit, TokenLimit, UploadRules};

@@ -62,6 +62,26 @@ pub struct Scenario {
     pub import_retry_after: u64,
     /// The content of the copy benchmark.
     pub load: CopyLoad,
+    /// The other ACRs.
+    pub other_acrs: Vec<OtherAcr>,
+}
+
+/// An ACR besides the one of the scenario.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OtherAcr {
+    /// Its name in ARM. Its login server is this name with the suffix of the public cloud.
+    pub name: String,
+    /// Its content.
+    pub content: AcrContent,
+}
+
+impl OtherAcr {
+    /// The login server.
+    #[must_use]
+    pub fn login_server(&self) -> String {
+        format!("{}.azurecr.io", self.name)
+    }
 }
 
 /// The content of the copy benchmark, which is the same in every run.
@@ -131,6 +151,7 @@ impl Default for Scenario {
             import_milliseconds: 2000,
             import_retry_after: 10,
             load: CopyLoad::None,
+            other_acrs: Vec::new(),
         }
     }
 }
@@ -181,6 +202,10 @@ impl Scenario {
             "copy",
             "the eight images of the copy benchmark, 14 MB; the ACR is empty",
         ),
+        (
+            "fleet",
+            "three ACRs: myacr lacks eight images, secondacr has all, thirdacr is empty",
+        ),
     ];
 
     /// Returns the default scenario, with eight images to import.
@@ -208,6 +233,27 @@ impl Scenario {
         }
     }
 
+    /// Returns a scenario with these ACRs besides `myacr`.
+    #[must_use]
+    pub fn with_others(self, others: &[(&str, AcrContent)]) -> Self {
+        let other = |(name, content): &(&str, AcrContent)| OtherAcr {
+            name: (*name).to_owned(),
+            content: *content,
+        };
+        Self {
+            other_acrs: others.iter().map(other).collect(),
+            ..self
+        }
+    }
+
+    /// Returns the names of all ACRs, as `REGISTRY_NAME` has them.
+    #[must_use]
+    pub fn registry_names(&self) -> String {
+        let others = self.other_acrs.iter().map(|other| other.name.as_str());
+        let names = [self.registry_name.as_str()].into_iter().chain(others);
+        names.collect::<Vec<_>>().join(",")
+    }
+
     /// Returns the scenario with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
@@ -223,6 +269,10 @@ impl Scenario {
                 ..Self::default()
             }),
             "copy" => Some(Self::copy()),
+            "fleet" => Some(Self::default().with_others(&[
+                ("secondacr", AcrContent::UpToDate),
+                ("thirdacr", AcrContent::Empty),
+            ])),
             "plain-list" => Some(Self {
                 google_extended_list: false,
                 ..Self::default()

@@ -76,7 +76,7 @@ impl Shared {
         let mut variables = vec![
             pair("HTTPS_PROXY", &format!("http://{}", self.address)),
             pair("SSL_CERT_FILE", &self.ca_file.display().to_string()),
-            pair("REGISTRY_NAME", &self.scenario().registry_name),
+            pair("REGISTRY_NAME", &self.scenario().registry_names()),
             pair("AZURE_TENANT_ID", scenario::TENANT_ID),
             pair("AZURE_CLIENT_ID", scenario::CLIENT_ID),
             pair("AZURE_CLIENT_SECRET", scenario::CLIENT_SECRET),

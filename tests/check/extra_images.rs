@@ -310,6 +310,28 @@ fn excluded_extra_image_is_not_read() {
 }
 
 #[test]
+fn other_category_alone_needs_no_login_and_knows_the_names_of_extra_images() {
+    let world = world();
+    let docker = tempfile::TempDir::new().expect("a folder");
+    std::fs::write(docker.path().join("config.json"), "no json").expect("a file");
+    let ended = run(SLI, &world)
+        .set("IMAGES", "runwhen-local")
+        .set("EXTRA_IMAGES", web("newest: true"))
+        .set("EXCLUDE_IMAGES", "web")
+        .set("DOCKER_CONFIG", docker.path().display().to_string())
+        .end();
+    assert_eq!(ended.expect(0, &[]).stdout, "3\n");
+    let issues = ended.json("issues.json");
+    assert_eq!(issues.as_array().map(Vec::len), Some(1), "{issues}");
+    assert!(
+        world
+            .requests()
+            .iter()
+            .all(|request| request.host != EXTRA_HOST)
+    );
+}
+
+#[test]
 fn private_source_is_read_with_the_login_of_dockers_file() {
     let world = world();
     let image = format!("{PRIVATE_HOST}/{PRIVATE}:5.0.0");

@@ -7,6 +7,7 @@ mod catalog_failures;
 mod exclusions;
 mod extra_images;
 mod failures;
+mod fleet;
 mod issues;
 mod machine;
 mod outputs;

@@ -6,6 +6,7 @@ mod documents;
 mod explain;
 mod extra_charts;
 mod extra_images;
+mod fleet;
 mod plan;
 mod reference;
 #[path = "../support/mod.rs"]

@@ -76,6 +76,42 @@ fn every_kind_of_login_syncs_and_a_second_run_copies_nothing() {
 }
 
 #[test]
+fn two_registries_are_synced_in_one_run() {
+    let world = world(Login::Basic);
+    const SECOND: &str = "mirror.example";
+    world.add_registry(Registry::oci(SECOND, settings(Login::Basic)));
+    let names = format!("{HARBOR},{SECOND}");
+    let ended = logged_in(oci(&world, &names), Login::Basic).end();
+    assert_synced(&world, HARBOR, &ended);
+    assert_synced(&world, SECOND, &ended);
+    world.clear_log();
+    let again = logged_in(oci(&world, &names), Login::Basic).end();
+    again.expect(0, &["10 images: 10 up to date"]);
+    assert_eq!(world.traffic().uploaded, 0);
+}
+
+#[test]
+fn each_registry_has_its_own_login_in_dockers_file() {
+    let world = world(Login::Basic);
+    const SECOND: &str = "mirror.example";
+    world.add_registry(Registry::oci(SECOND, settings(Login::Basic)));
+    let folder = tempfile::tempdir().expect("a folder");
+    // The second password is wrong.
+    let file = json!({"auths": {
+        HARBOR: {"auth": "cm9ib3Q6aGFyYm9yLXBhc3N3b3JkLTE3"},
+        SECOND: {"auth": "cm9ib3Q6YW5vdGhlci1wYXNzd29yZC05"},
+    }});
+    std::fs::write(folder.path().join("config.json"), file.to_string()).expect("a file");
+    let ended = oci(&world, &format!("{HARBOR},{SECOND}"))
+        .set("DOCKER_CONFIG", folder.path().display().to_string())
+        .end();
+    ended.expect(5, &["registry mirror.example refused"]);
+    let registries = ended.json("taskset.json")["registries"].clone();
+    assert_eq!(registries[0]["needs_sync"], 0);
+    assert_eq!(registries[1]["needs_sync"], json!(null));
+}
+
+#[test]
 fn login_comes_from_dockers_file_or_its_helper() {
     for (file, login) in [
         (

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use crate::support::{ACR, Ended, run};
+use crate::support::{ACR, ARM, ENTRA, Ended, SOURCE, run};
 use crate::{SLI, shared_machine};
-use sandbox::{Sandbox, Scenario};
+use sandbox::{AcrContent, Sandbox, Scenario};
 
 const HUB: &str = "registry-1.docker.io";
 /// Much longer than a busy machine needs between two requests.
@@ -137,6 +137,81 @@ fn verified_children_cost_two_requests_per_image() {
         round_trips: 7 + 2,
     };
     check.holds();
+}
+
+/// The ACRs besides `myacr`, and the login servers of all.
+fn fleet(content: AcrContent) -> (Scenario, String) {
+    let scenario = Scenario {
+        acr: content,
+        ..Scenario::default()
+    };
+    let scenario = scenario.with_others(&[("secondacr", content), ("thirdacr", content)]);
+    let servers = ["secondacr", "thirdacr"].map(|name| format!(",{name}.azurecr.io"));
+    (scenario, format!("{ACR}{}", servers.concat()))
+}
+
+#[test]
+fn each_further_registry_costs_what_its_own_requests_cost() {
+    let _machine = shared_machine();
+    for (content, number, first, further) in [
+        // Refresh token, access token, eight digests.
+        (AcrContent::UpToDate, "0\n", 24, 2 + 8),
+        // Also three lists of tags.
+        (AcrContent::Older, "24\n", 39, 2 + 8 + 3),
+    ] {
+        let (scenario, servers) = fleet(content);
+        let world = Sandbox::start(scenario).expect("a sandbox");
+        let ended = run(SLI, &world)
+            .unset(&["IMAGES"])
+            .set("REGISTRY_NAME", servers)
+            .end();
+        assert_eq!(ended.expect(0, &[]).stdout, number);
+        assert_eq!(world.requests().len(), first + 2 * further, "{content:?}");
+        let is_entra = |request: &&sandbox::RecordedRequest| request.host == ENTRA;
+        assert_eq!(world.requests().iter().filter(is_entra).count(), 1);
+    }
+}
+
+#[test]
+fn names_of_several_registries_cost_one_list_of_resource_manager() {
+    let _machine = shared_machine();
+    let (scenario, _) = fleet(AcrContent::UpToDate);
+    let names = scenario.registry_names();
+    let world = Sandbox::start(scenario).expect("a sandbox");
+    let ended = run(SLI, &world).set("REGISTRY_NAME", names).end();
+    assert_eq!(ended.expect(0, &[]).stdout, "0\n");
+    let count = |host: &str| {
+        let requests = world.requests();
+        requests.iter().filter(|one| one.host == host).count()
+    };
+    // A token for the registries and one for Resource Manager.
+    assert_eq!((count(ENTRA), count(ARM), count(SOURCE)), (2, 1, 5));
+}
+
+#[test]
+fn hundred_registries_are_checked_with_two_connections_each() {
+    let _machine = shared_machine();
+    let names: Vec<_> = (1..100).map(|number| format!("further{number}")).collect();
+    let others: Vec<_> = names
+        .iter()
+        .map(|name| (name.as_str(), AcrContent::UpToDate))
+        .collect();
+    let scenario = Scenario::up_to_date().with_others(&others);
+    let servers = names.iter().map(|name| format!(",{name}.azurecr.io"));
+    let servers: String = [ACR.to_owned()].into_iter().chain(servers).collect();
+    let world = Sandbox::start(scenario).expect("a sandbox");
+    let ended = run(SLI, &world).set("REGISTRY_NAME", servers).end();
+    assert_eq!(ended.expect(0, &[]).stdout, "0\n");
+    assert_eq!(world.requests().len(), 13 + 99 * (2 + 5));
+    let connections = world.connections();
+    let of_registry = |host: &str| {
+        let own = connections.iter().filter(|one| one.host == host);
+        own.count()
+    };
+    for name in &names {
+        let count = of_registry(&format!("{name}.azurecr.io"));
+        assert!((1..=3).contains(&count), "{name}: {count} connections");
+    }
 }
 
 #[test]

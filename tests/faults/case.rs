@@ -12,7 +12,9 @@ use sandbox::{Fault, Sandbox, Scenario, World};
 use super::check::{Check, images, missing};
 use super::endpoint::{Affected, Endpoint, Phase, Stored};
 use super::failure::{Count, Failure, HUGE};
-use super::setup::{COLLECTOR, EXTRA_CURRENT, EXTRA_MISSING, LOCAL, OF_OPERATOR, RUNNER, Setup};
+use super::setup::{
+    COLLECTOR, EXTRA_CURRENT, EXTRA_MISSING, LOCAL, OF_OPERATOR, RUNNER, SECOND, SECOND_ACR, Setup,
+};
 use super::support::{ACR, ARM, ENTRA, Ended, SOURCE};
 
 /// Time that a run may need after its deadline, to start and to write its report on a busy machine.
@@ -231,6 +233,7 @@ impl Fixture {
             match host.as_str() {
                 ENTRA | ARM | ACR | SOURCE | sandbox::catalog::HOST => return all(),
                 EXTRA_HOST => return names(&[EXTRA_CURRENT, EXTRA_MISSING]),
+                SECOND_ACR => return self.second(case),
                 "wus2managed17.blob.core.windows.net" => return names(&[COLLECTOR, RUNNER]),
                 _ => {}
             }
@@ -239,9 +242,17 @@ impl Fixture {
             Affected::One(name) => names(&[name]),
             Affected::Chart => names(&[COLLECTOR, RUNNER, LOCAL]),
             Affected::ExtraChart => names(&OF_OPERATOR),
+            Affected::Second => self.second(case),
             Affected::All => all(),
             Affected::NoImage => BTreeSet::new(),
         }
+    }
+
+    /// The images of the second registry.
+    fn second(&self, case: &Case) -> BTreeSet<String> {
+        let names = self.truths[&case.endpoint.setup].keys();
+        let is_second = |name: &&String| name.starts_with(SECOND);
+        names.filter(is_second).cloned().collect()
     }
 
     /// A run without the fault imports the missing images and no others.

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::case::{Case, Known, Program, Truth};
 use super::failure::Failure;
+use super::setup::{SECOND, SECOND_ACR};
 use super::statement::statement;
 use super::support::Ended;
 
@@ -255,7 +256,11 @@ pub fn images(ended: &Ended, program: Program) -> BTreeMap<String, Value> {
     let name = |row: &Value| {
         let destination = row["destination"].as_str().unwrap_or_default();
         let last = destination.rsplit('/').next().unwrap_or_default();
-        last.split(':').next().unwrap_or_default().to_owned()
+        let name = last.split(':').next().unwrap_or_default();
+        match destination.starts_with(SECOND_ACR) {
+            true => format!("{SECOND}{name}"),
+            false => name.to_owned(),
+        }
     };
     rows.into_iter().map(|row| (name(&row), row)).collect()
 }

@@ -6,7 +6,7 @@ use sandbox::{Fault, Scenario, extra_chart};
 
 use super::setup::{
     CATALOG_CURRENT, CATALOG_MISSING, COLLECTOR, CURRENT, DRIFTED, EXTRA_CURRENT, EXTRA_DATE,
-    EXTRA_MISSING, LOCAL, MISSING, RUNNER, Setup, UNPUBLISHED,
+    EXTRA_MISSING, LOCAL, MISSING, RUNNER, SECOND_ACR, SECOND_CURRENT, Setup, UNPUBLISHED,
 };
 use super::support::{ACR, ARM, ENTRA, SOURCE};
 
@@ -38,6 +38,8 @@ pub enum Affected {
     Chart,
     /// The four that the extra chart names.
     ExtraChart,
+    /// All in the second registry, and none in the first.
+    Second,
     /// All.
     All,
     /// None: only whether a tag is locked, or nothing at all.
@@ -79,7 +81,7 @@ pub enum Stored {
     NewestConfiguration(&'static str, &'static str),
 }
 
-use Affected::{All, Chart, NoImage, One};
+use Affected::{All, Chart, NoImage, One, Second};
 use Body::{Connection, Content, DigestHeader, Headers, Json, Manifest, Text};
 use Phase::{Check, Import};
 
@@ -147,6 +149,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         extra_images(),
         chart(),
         acr(),
+        second_acr(),
         imports(),
         copies(),
         ahead(),
@@ -325,6 +328,18 @@ fn acr() -> Vec<Endpoint> {
             Everything, Check, Headers, One(RUNNER), |_| of(ACR, "GET", &format!("{RUNNER_TARGET}/blobs/"))),
         storage("ACR: where blobs are", "GET wus2managed17.blob.core.windows.net/…",
             Everything, One(RUNNER), (ACR, RUNNER_TARGET), |hex| of("wus2managed17.blob.core.windows.net", "GET", hex)),
+    ]
+}
+
+/// A failure of one registry must not change the verdicts of another.
+#[rustfmt::skip] // a table
+fn second_acr() -> Vec<Endpoint> {
+    use Setup::TwoRegistries;
+    vec![
+        endpoint("A second ACR: the refresh token", "POST /oauth2/exchange",
+            TwoRegistries, Check, Json, Second, |_| of(SECOND_ACR, "POST", "/oauth2/exchange")),
+        endpoint("A second ACR: the digest of a tag that is up to date", "HEAD /v2/{name}/manifests/{tag}",
+            TwoRegistries, Check, DigestHeader, One(SECOND_CURRENT), |_| stable(SECOND_ACR, CURRENT)),
     ]
 }
 

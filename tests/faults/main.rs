@@ -272,6 +272,7 @@ fn check_mixture(setup: Setup, truth: &Truth) {
         | Setup::PlainList
         | Setup::SameChildren
         | Setup::PagedList
+        | Setup::TwoRegistries
         | Setup::Catalog
         | Setup::Copies
         | Setup::CopiesWithoutMounts
@@ -279,6 +280,19 @@ fn check_mixture(setup: Setup, truth: &Truth) {
         | Setup::CopiesInChunks
         | Setup::ExtraImages => &[],
     };
+    let of_second: Vec<_> = five
+        .iter()
+        .filter(|_| setup == Setup::TwoRegistries)
+        .map(|(name, verdict)| {
+            let verdict = match *verdict {
+                "NotPublished" => "NotPublished",
+                _ => "UpToDate",
+            };
+            (format!("{}{name}", setup::SECOND), verdict)
+        })
+        .collect();
+    let of_second = of_second.iter();
+    let of_second = of_second.map(|(name, verdict)| (name.as_str(), *verdict));
     let extra = [
         (setup::EXTRA_CURRENT, "UpToDate"),
         (setup::EXTRA_MISSING, "Missing"),
@@ -290,7 +304,7 @@ fn check_mixture(setup: Setup, truth: &Truth) {
         _ => &five,
     };
     let wanted = collections.iter().chain(of_chart);
-    let wanted: BTreeMap<_, _> = wanted.copied().collect();
+    let wanted: BTreeMap<_, _> = wanted.copied().chain(of_second).collect();
     let found = truth
         .iter()
         .map(|(name, known)| (name.as_str(), known.verdict.as_str()));

@@ -47,6 +47,13 @@ pub const EXTRA_CURRENT: &str = "web";
 pub const EXTRA_MISSING: &str = "builder";
 pub const EXTRA_DATE: &str = "probe";
 
+/// The second ACR of [`Setup::TwoRegistries`].
+pub const SECOND_ACR: &str = "secondacr.azurecr.io";
+/// The beginning of the names of its images.
+pub const SECOND: &str = "second/";
+/// [`CURRENT`] in it.
+pub const SECOND_CURRENT: &str = "second/runwhen-contrib-rw-public-codecollection";
+
 /// An ACR gets blobs of up to 16 MiB in one request.
 const LARGE_LAYER: usize = 17 << 20;
 
@@ -75,6 +82,8 @@ pub enum Setup {
     ChartInRegistry,
     /// Also a chart of a third party.
     ExtraChart,
+    /// The five CodeCollections in two ACRs, the second of which is up to date.
+    TwoRegistries,
     /// The six collections of the catalog.
     Catalog,
     /// The five CodeCollections, which are copied.
@@ -93,7 +102,7 @@ pub enum Setup {
 }
 
 impl Setup {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::CodeCollections,
         Self::ShortName,
         Self::AnySubscription,
@@ -105,6 +114,7 @@ impl Setup {
         Self::BareChart,
         Self::ChartInRegistry,
         Self::ExtraChart,
+        Self::TwoRegistries,
         Self::Catalog,
         Self::Copies,
         Self::CopiesWithoutMounts,
@@ -127,6 +137,10 @@ impl Setup {
             Self::ExtraChart => Scenario::named("extra-chart"),
             Self::Catalog => Scenario::named("catalog"),
             Self::ExtraImages => Scenario::named("extra"),
+            Self::TwoRegistries => {
+                let others = [("secondacr", sandbox::AcrContent::UpToDate)];
+                Some(Scenario::up_to_date().with_others(&others))
+            }
             Self::CodeCollections
             | Self::ShortName
             | Self::AnySubscription
@@ -197,6 +211,7 @@ impl Setup {
         match self {
             Self::CodeCollections => run.set("VERIFY_CHILDREN", "true"),
             Self::PlainList | Self::SameChildren | Self::PagedList => run,
+            Self::TwoRegistries => run.set("REGISTRY_NAME", format!("{ACR},{SECOND_ACR}")),
             Self::Catalog => run.set("CODECOLLECTION_SOURCE", "catalog"),
             Self::ShortName => run.set("REGISTRY_NAME", "myacr"),
             Self::AnySubscription => run

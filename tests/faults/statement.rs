@@ -39,7 +39,7 @@ const OTHER_DIGEST: &str = "a HEAD cannot be verified: the ACR states that its t
 const NOT_FOUND: Failure = Failure::Status(404);
 
 #[rustfmt::skip] // a table
-pub const STATEMENTS: [Statement; 21] = [
+pub const STATEMENTS: [Statement; 23] = [
     says("Source: tags of an image that is missing", NOT_FOUND, "NotPublished", NO_REPOSITORY),
     says("Source: tags of an image that is up to date", NOT_FOUND, "NotPublished", NO_REPOSITORY),
     says("Source: a plain list of tags", NOT_FOUND, "NotPublished", NO_REPOSITORY),
@@ -50,6 +50,8 @@ pub const STATEMENTS: [Statement; 21] = [
     says("ACR: the digest of a tag that is up to date", NOT_FOUND, "Missing", NO_TAG),
     says("ACR: the digest of a tag that is missing", Failure::WrongDigestHeader, "Drifted", OTHER_DIGEST),
     says("ACR: the digest of a tag that is up to date", Failure::WrongDigestHeader, "Drifted", OTHER_DIGEST),
+    says("A second ACR: the digest of a tag that is up to date", NOT_FOUND, "Missing", NO_TAG),
+    says("A second ACR: the digest of a tag that is up to date", Failure::WrongDigestHeader, "Drifted", OTHER_DIGEST),
     says("ACR: the digest after an import", NOT_FOUND, "Missing", NO_TAG),
     says("ACR: the digest after an import", Failure::WrongDigestHeader, "Drifted", OTHER_DIGEST),
     says("Copy: the tag, read back", Failure::WrongDigestHeader, "Drifted", OTHER_DIGEST),

@@ -6,6 +6,7 @@ mod concurrent;
 mod endings;
 mod extra_images;
 mod failures;
+mod fleet;
 mod import_failures;
 mod imports;
 mod log;

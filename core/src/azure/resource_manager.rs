@@ -4,6 +4,8 @@
 //! responses.
 //! Source: <https://learn.microsoft.com/rest/api/containerregistry/registries>, api-version 2023-07-01.
 
+mod listing;
+
 use std::sync::Arc;
 
 use reqwest::{Method, StatusCode};
@@ -24,6 +26,7 @@ use crate::problem::{Cause, Problem, Side};
 use crate::registry::Account;
 use crate::text::for_message;
 use crate::wire::{Repeat, Request, Response, Wire, same_origin};
+use listing::{Listing, choose};
 
 const REGISTRIES_API: &str = "2023-07-01";
 const SUBSCRIPTIONS_API: &str = "2022-12-01";
@@ -179,15 +182,6 @@ pub struct ResourceManager {
     subscription: KnownSubscription,
     /// The registries that the identity can see, which are listed once for all registries of a run.
     listed: OnceCell<Result<Listing, Problem>>,
-}
-
-/// The registries of some subscriptions.
-struct Listing {
-    seen: Vec<RegistryResource>,
-    /// Why a subscription could not be listed.
-    refusal: Option<Problem>,
-    subscriptions: Vec<String>,
-    origin: SubscriptionOrigin,
 }
 
 impl ResourceManager {
@@ -423,59 +417,6 @@ fn parse(url: &str) -> Result<Url, Problem> {
             format!("{:?} is not a URL: {error}", for_message(url)),
         )
     })
-}
-
-fn choose(listed: &Listing, name: &str) -> Result<RegistryResource, Problem> {
-    let Listing {
-        seen,
-        refusal: _,
-        subscriptions,
-        origin,
-    } = listed;
-    let correction = origin.correction();
-    let places = match &subscriptions[..] {
-        [one] => format!("subscription {one}"),
-        many => format!("{} subscriptions", many.len()),
-    };
-    let problem = |cause, what: String| Problem::new(Side::ResourceManager, cause, what);
-    let count = seen.len();
-    let is_named = |resource: &&RegistryResource| resource.is_named(name);
-    let mut hits: Vec<_> = seen.iter().filter(is_named).collect();
-    match (hits.len(), hits.pop()) {
-        (1, Some(found)) => Ok(found.clone()),
-        (0, _) if count == 0 => Err(problem(Cause::AccessDenied, format!("the identity cannot see a registry in {places}"))
-            .advise(format!(
-                "the identity probably lacks registries/read: grant the identity 'Container Registry Data Importer and \
-                 Data Reader' on the registry; if another subscription holds the registry, {correction}"
-            ))),
-        (0, _) => Err(problem(Cause::NotFound, format!(
-            "registry {} is not among the {count} that the identity can see in {places}: {}", name, named(seen)
-        ))
-        .advise(format!("check REGISTRY_NAME, and the role on the registry; {correction}"))),
-        (_, last) => {
-            let ids: Vec<_> = hits.into_iter().chain(last).map(|hit| for_message(&hit.id)).collect();
-            Err(problem(Cause::Configuration, format!("{} registries have the name {}: {}", ids.len(), name, ids.join(", ")))
-                .advise("set REGISTRY_NAME to the complete login server, or set AZURE_RESOURCE_SUBSCRIPTION_ID"))
-        }
-    }
-}
-
-/// The login servers of some registries.
-fn named(registries: &[RegistryResource]) -> String {
-    const SHOWN: usize = 10;
-    let mut names: Vec<_> = registries
-        .iter()
-        .map(|resource| for_message(&resource.properties.login_server))
-        .collect();
-    names.sort();
-    let rest = names.len().saturating_sub(SHOWN);
-    names.truncate(SHOWN);
-    let more = if rest > 0 {
-        format!(" and {rest} more")
-    } else {
-        String::new()
-    };
-    format!("{}{more}", names.join(", "))
 }
 
 fn about<'a>(registry: &'a RegistryResource, request: &ImportRequest<'a>) -> About<'a> {

@@ -64,8 +64,6 @@ pub use crate::registry::{Account, RegistryCredentials, SourceLogins};
 use crate::text::refused_value;
 use crate::text::strip_control;
 use crate::wire::Network;
-use extra_charts::registries_of;
-use extra_images::sources_of;
 use inputs::PLACEHOLDER;
 use reader::{Reader, build};
 
@@ -398,11 +396,11 @@ impl Reader<'_> {
         let source = self.codecollection_source();
         let extra = self.extra_images();
         let charts = self.extra_charts();
-        let logins = self.source_logins();
-        let logins = logins.and_then(|logins| self.with_mirror_login(logins));
-        let mut hosts = sources_of(extra.as_deref());
-        hosts.extend(registries_of(charts.as_deref()));
-        let logins = logins.and_then(|logins| self.with_docker_logins(logins, &hosts));
+        let has_extra = extra.as_ref().is_none_or(|extra| !extra.is_empty())
+            || charts.as_ref().is_none_or(|charts| !charts.is_empty());
+        let categories = self.images(has_extra);
+        let given = (extra.as_deref(), charts.as_deref());
+        let logins = self.logins_of_sources(categories.as_ref(), given);
         let branch = self.git_ref(source);
         let output = self.read(&variables::OUTPUT_DIR);
         let temp = self.read(&variables::CODEBUNDLE_TEMP_DIR);
@@ -415,10 +413,7 @@ impl Reader<'_> {
             sync_images: self.read(&variables::SYNC_IMAGES),
             sync_method: self.sync_method(is_azure),
             copy_referrers: self.read(&variables::COPY_REFERRERS),
-            images: self.images(
-                extra.as_ref().is_none_or(|extra| !extra.is_empty())
-                    || charts.as_ref().is_none_or(|charts| !charts.is_empty())
-            ),
+            images: categories,
             extra_images: extra,
             extra_charts: charts,
             exclude: Some(self.read(&variables::EXCLUDE_IMAGES).unwrap_or_default()),

@@ -287,7 +287,7 @@ settings! {
             "USE_DOCKER_AUTH",
             "Use DOCKER_USERNAME and DOCKER_TOKEN with Docker Hub.",
         )
-        .in_report(|config| config.source_logins.has_docker_hub().to_string());
+        .in_report(|config| config.source_logins.uses_docker_auth().to_string());
 
         DOCKER_USERNAME: SecretString = Setting::new(
             "DOCKER_USERNAME",

@@ -19,6 +19,7 @@ use crate::wire::Wire;
 pub(super) struct Azure {
     identity: Arc<Identity>,
     manager: Arc<ResourceManager>,
+    registries: usize,
 }
 
 impl Azure {
@@ -37,6 +38,7 @@ impl Azure {
         Self {
             identity,
             manager: Arc::new(manager),
+            registries: config.targets.len(),
         }
     }
 }
@@ -48,6 +50,8 @@ pub struct Acr {
     wire: Wire,
     identity: Arc<Identity>,
     manager: Arc<ResourceManager>,
+    /// The registries of the run, which share their connections.
+    registries: usize,
     resource: OnceCell<Result<RegistryResource, Problem>>,
     data_plane: OnceCell<Result<DataPlane, Problem>>,
 }
@@ -66,6 +70,7 @@ impl Acr {
             wire: wire.clone(),
             identity: Arc::clone(&azure.identity),
             manager: Arc::clone(&azure.manager),
+            registries: azure.registries,
             resource: OnceCell::new(),
             data_plane: OnceCell::new(),
         }
@@ -170,6 +175,7 @@ impl Acr {
     async fn data_plane(&self) -> Result<&DataPlane, Problem> {
         let made = self.data_plane.get_or_init(|| async {
             let server = self.login_server().await?;
+            self.wire.is_one_of(server.as_str(), self.registries);
             let tokens = Arc::new(AcrTokens::new(
                 &self.wire,
                 Arc::clone(&self.identity),

@@ -37,7 +37,13 @@ impl Destination {
                 }
                 TargetLogin::Registry { credentials, .. } => {
                     let name = registry.as_str();
-                    Self::Plain(PlainRegistry::new(name, credentials.clone(), wire))
+                    let credentials = credentials.clone();
+                    Self::Plain(PlainRegistry::new(
+                        name,
+                        credentials,
+                        wire,
+                        config.targets.len(),
+                    ))
                 }
             })
         };

@@ -18,10 +18,16 @@ struct Connected {
 }
 
 impl PlainRegistry {
-    /// Sends no request. Without credentials, requests are anonymous.
-    pub(super) fn new(name: &str, credentials: Option<RegistryCredentials>, wire: &Wire) -> Self {
+    /// One of so many destinations. Sends no request. Without credentials, requests are anonymous.
+    pub(super) fn new(
+        name: &str,
+        credentials: Option<RegistryCredentials>,
+        wire: &Wire,
+        destinations: usize,
+    ) -> Self {
         let connected = name.parse().map(|registry: Registry| {
             let side = Side::Destination;
+            wire.is_one_of(registry.as_str(), destinations);
             let tokens = Arc::new(RegistryTokens::new(wire, side, &registry, credentials));
             let client = RegistryClient::new(wire, registry, side, Arc::clone(&tokens) as Arc<_>);
             Connected { client, tokens }

@@ -149,15 +149,14 @@ fn settings(config: &Config) -> Finding {
         SyncMethod::Import => "by imports",
         SyncMethod::Copy => "by copies",
     };
+    let path = &config.repository_path;
     let place = match &config.targets[..] {
-        [target] => target.registry.as_str().to_owned(),
-        targets => format!("{} registries, to each below", targets.len()),
+        [target] => format!("{}/{path}", target.registry.as_str()),
+        targets => format!("{path} in each of {} registries", targets.len()),
     };
     let detail = format!(
-        "valid; {} images go to {}/{}, {method}",
-        images.join(" and "),
-        place,
-        config.repository_path
+        "valid; {} images go to {place}, {method}",
+        images.join(" and ")
     );
     Finding::ok("settings", detail)
 }

@@ -308,6 +308,20 @@ mod tests {
     }
 
     #[test]
+    fn long_list_may_be_truncated_unless_it_has_pages() {
+        let tags: Vec<_> = (0..MOST_OF_GOOGLE)
+            .map(|number| number.to_string())
+            .collect();
+        let body = serde_json::json!({ "tags": tags }).to_string();
+        let mut list = with_page(TagList::default(), &body, 1 << 16).unwrap();
+        assert!(list.may_be_cut());
+        assert!(!page(r#"{"tags":["1"]}"#).unwrap().may_be_cut());
+        list.continues();
+        let list = with_page(list, r#"{"tags":["last"]}"#, 100).unwrap();
+        assert!(!list.may_be_cut());
+    }
+
+    #[test]
     fn tags_are_found_by_digest_and_by_text_in_either_order_of_the_fields() {
         let (one, two) = (Digest::sha256(b"1"), Digest::sha256(b"2"));
         let manifest = format!(

@@ -108,11 +108,13 @@ fn to_update(report: &Report, category: Category) -> Value {
     }
     let rows = report.rows.iter().filter(|row| row.category == category);
     rows.filter(|row| update_required(row) == Some(true))
-        .map(image)
+        .map(|row| image(report, row))
         .collect()
 }
 
 /// `{"<source>": {"private_image", "update_required"}}`: all images; `update_required` is null if it is not known.
+///
+/// With several registries, the key is `<source> -> <destination>`, so that each has an entry.
 ///
 /// The original's reader counts with `map(select(.value.update_required == true))`, in which null means the
 /// same as false. An additional entry whose value is a text makes it fail.
@@ -122,10 +124,14 @@ fn runwhen_local(report: &Report) -> Value {
         .iter()
         .filter(|row| row.category == Category::RunWhenLocal);
     let entry = |row: &Row| {
-        let mut entry = image(row);
+        let mut entry = image(report, row);
         entry["private_image"] = json!(row.destination);
         entry["update_required"] = json!(update_required(row));
-        (row.source.clone(), entry)
+        let key = match report.only_registry() {
+            Some(_) => row.source.clone(),
+            None => format!("{} -> {}", row.source, row.destination),
+        };
+        (key, entry)
     };
     let known = rows.clone().filter(|row| row.destination != NOWHERE);
     let mut entries: serde_json::Map<_, _> = known.map(entry).collect();
@@ -141,8 +147,8 @@ fn runwhen_local(report: &Report) -> Value {
     Value::Object(entries)
 }
 
-/// All results of the run.
-fn whole(report: &Report) -> Value {
+/// The results of each category.
+fn categories(report: &Report) -> Value {
     // A category that was not checked is null, not zero.
     let category = |category: Category| {
         let counts = report.counts_of(category);
@@ -150,11 +156,18 @@ fn whole(report: &Report) -> Value {
         let known = (counts.total > 0).then_some(known);
         (category.name().to_owned(), json!(known))
     };
+    let categories = Category::ALL.map(category).into_iter();
+    Value::Object(categories.collect())
+}
+
+/// All results of the run.
+fn whole(report: &Report) -> Value {
     let requests: u64 = report.hosts.values().map(|host| host.requests).sum();
     json!({
         "program": report.program,
         "version": env!("CARGO_PKG_VERSION"),
         "registry": report.only_registry().map(|registry| &registry.server),
+        "registries": report.by_registry().iter().map(registry).collect::<Vec<_>>(),
         "chart": report.chart,
         "extra_charts": report.extra_charts,
         "status": report.status().name(),
@@ -162,9 +175,9 @@ fn whole(report: &Report) -> Value {
         "needs_sync": report.metric(),
         "oldest_drift_hours": report.oldest_drift_hours(),
         "counts": report.counts(),
-        "categories": Category::ALL.map(category).into_iter().collect::<serde_json::Map<_, _>>(),
+        "categories": categories(report),
         "excluded": super::exclusion::artifact(report),
-        "images": report.rows.iter().map(image).collect::<Vec<_>>(),
+        "images": report.rows.iter().map(|row| image(report, row)).collect::<Vec<_>>(),
         "started": report.started.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
         "timings_ms": {
             "total": milliseconds(report.duration),
@@ -177,7 +190,22 @@ fn whole(report: &Report) -> Value {
     })
 }
 
-fn image(row: &Row) -> Value {
+/// The result for one registry.
+fn registry(report: &Report) -> Value {
+    let name = report.only_registry().map(|registry| &registry.name);
+    json!({
+        "registry": report.place(),
+        "name": name,
+        "status": report.status().name(),
+        "exit_code": report.status().code(),
+        "needs_sync": report.metric(),
+        "oldest_drift_hours": report.oldest_drift_hours(),
+        "counts": report.counts(),
+        "categories": categories(report),
+    })
+}
+
+fn image(report: &Report, row: &Row) -> Value {
     let (outcome, duration) = match &row.done {
         ActionResult::Nothing => (None, None),
         ActionResult::NotRequested => (Some("not_asked"), None),
@@ -193,6 +221,7 @@ fn image(row: &Row) -> Value {
         .collect();
     let mut image = json!({
         "category": row.category,
+        "registry": report.server_of(row),
         "source": row.source,
         "destination": row.destination,
         "tag": row.tag,

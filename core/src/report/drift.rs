@@ -28,6 +28,10 @@ impl Report {
     pub(super) fn oldest_drift(&self) -> Option<String> {
         let (row, behind) = self.oldest()?;
         let name = row.destination.rsplit('/').next().unwrap_or_default();
+        let place = match self.only_registry() {
+            Some(_) => String::new(),
+            None => format!(" in {}", self.server_of(row)),
+        };
         let hours = hours(self.started - behind.since);
         let age = if hours < 48.0 {
             format!("{hours} hours")
@@ -35,7 +39,7 @@ impl Report {
             format!("{} days", (self.started - behind.since).num_days())
         };
         Some(format!(
-            "Oldest drift: {name} is {} ({age}).",
+            "Oldest drift: {name}{place} is {} ({age}).",
             behind.text()
         ))
     }

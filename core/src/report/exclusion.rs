@@ -81,7 +81,7 @@ pub(super) fn issues(report: &Report) -> Vec<Issue> {
         severity,
         categories: categories.clone(),
         title,
-        place: report.place(),
+        concerned: report.concerned(&[]),
         causes: vec![actual.clone()],
         actual,
         steps: steps.to_owned(),

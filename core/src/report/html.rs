@@ -43,6 +43,10 @@ struct Page<'a> {
     registry: String,
     registry_page: Option<&'a str>,
     states: Vec<Segment>,
+    /// `None` for one registry.
+    registries: Option<Table>,
+    /// The login servers for the filter. Empty for one registry.
+    servers: Vec<String>,
     issues: Vec<ShownIssue<'a>>,
     groups: Vec<Group>,
     timeline: Option<Timeline>,
@@ -83,6 +87,8 @@ struct Image {
     /// The position by urgency, for sorting.
     rank: usize,
     name: String,
+    /// The login server of its registry.
+    server: String,
     tag: Option<String>,
     verdict: &'static str,
     outcome: Option<String>,
@@ -160,6 +166,15 @@ fn page(report: &Report) -> Page<'_> {
         registry: report.place(),
         registry_page: report.only_registry().and_then(|one| one.page.as_deref()),
         states: segments(report),
+        registries: table::registries(report),
+        servers: match report.only_registry() {
+            Some(_) => Vec::new(),
+            None => report
+                .registries
+                .iter()
+                .map(|one| one.server.clone())
+                .collect(),
+        },
         issues: report.issues.iter().map(shown_issue).collect(),
         groups: Category::ALL
             .into_iter()
@@ -223,7 +238,12 @@ fn group(report: &Report, category: Category) -> Option<Group> {
     let known = rows.iter().filter(|row| row.destination != NOWHERE);
     let folder = common_folder(known.map(|row| row.destination.as_str()));
     let images = rows.iter().enumerate();
-    let images: Vec<_> = images.map(|(rank, row)| image(rank, row, folder)).collect();
+    let images: Vec<_> = images
+        .map(|(rank, row)| Image {
+            server: report.server_of(row).to_owned(),
+            ..image(rank, row, folder)
+        })
+        .collect();
     (!images.is_empty()).then(|| Group {
         id: category.name(),
         title: table::title(report, category),
@@ -241,6 +261,7 @@ fn image(rank: usize, row: &Row, folder: Option<&str>) -> Image {
         label: state.label(),
         rank,
         name: short_name(row, folder),
+        server: String::new(),
         tag: Some(short_tag(row)).filter(|tag| tag != NOTHING),
         verdict: row.verdict.name(),
         outcome: outcome(row),

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::cause::{Scopes, causes, reason_of};
 use super::issue_line::{Line, image_lines};
+use super::registries::Concerned;
 use super::title::{self, Effect};
 use super::{ActionResult, RegistryInfo, Report, Row, steps};
 use crate::discover::Category;
@@ -21,6 +22,8 @@ pub struct Issue {
     pub severity: u8,
     /// The categories of its images; only a cause that concerns the whole run has several.
     pub categories: Vec<Category>,
+    /// The login servers of the registries that it is about.
+    pub registries: Vec<String>,
     pub title: String,
     pub expected: String,
     pub actual: String,
@@ -105,7 +108,7 @@ fn of_the_run(report: &Report) -> Vec<Issue> {
                 .filter(|category| rows.iter().any(|row| row.category == *category))
                 .collect(),
             title: title::of_the_run(report, &rows, &problem),
-            place: report.place_of(&rows),
+            concerned: report.concerned(&rows),
             causes: causes(&rows, Row::why),
             steps: advice.join("; "),
             actual,
@@ -185,7 +188,7 @@ fn from_problem(report: &Report, effect: Effect, problem: &Problem, rows: &[&Row
         },
         categories: rows.first().map(|row| row.category).into_iter().collect(),
         title: title::of_images(report, rows, effect, problem),
-        place: report.place_of(rows),
+        concerned: report.concerned(rows),
         causes: causes(rows, |row| {
             effect
                 .problem(row)
@@ -224,7 +227,7 @@ fn not_published(report: &Report, category: Category, rows: &[&Row]) -> Vec<Issu
             severity,
             categories: vec![category],
             title: title::not_published(report, category, &absent),
-            place: report.place_of(&absent),
+            concerned: report.concerned(&absent),
             causes: causes(&absent, Row::why),
             lines: image_lines(report, &absent, &actual),
             actual: reason_of(&absent, &actual),
@@ -243,12 +246,18 @@ fn not_synced(report: &Report, category: Category, rows: &[&Row]) -> Option<Issu
         severity: 4,
         categories: vec![category],
         title: title::not_synced(report, &rows),
-        place: report.place_of(&rows),
+        concerned: report.concerned(&rows),
         causes: Vec::new(),
         lines: image_lines(report, &rows, &actual),
         actual: reason_of(&rows, &actual),
         steps: match report.program {
-            "acr-sync" => "run acr-sync sync, or acr-sync plan for a review before".to_owned(),
+            "acr-sync" if report.only_registry().is_some() => {
+                "run acr-sync sync, or acr-sync plan for a review before".to_owned()
+            }
+            "acr-sync" => {
+                "run acr-sync sync, or acr-sync plan with each registry for a review before"
+                    .to_owned()
+            }
             _ => "run the taskset with SYNC_IMAGES=true".to_owned(),
         },
     };
@@ -275,7 +284,7 @@ fn overwritten(report: &Report, category: Category, rows: &[&Row]) -> Option<Iss
         severity: 4,
         categories: vec![category],
         title: title::overwritten(report, &rows),
-        place: report.place_of(&rows),
+        concerned: report.concerned(&rows),
         causes: Vec::new(),
         lines: commands.collect(),
         actual: reason_of(&rows, &actual),
@@ -313,7 +322,7 @@ fn notes(report: &Report, category: Category, rows: &[&Row]) -> Option<Issue> {
         severity: 4,
         categories: vec![category],
         title: title::notes(report, &rows),
-        place: report.place_of(&rows),
+        concerned: report.concerned(&rows),
         causes: Vec::new(),
         actual: notes.first()?.clone(),
         lines: notes
@@ -330,8 +339,7 @@ pub(super) struct Draft {
     pub severity: u8,
     pub categories: Vec<Category>,
     pub title: String,
-    /// The registry, or how many.
-    pub place: String,
+    pub concerned: Concerned,
     pub actual: String,
     pub causes: Vec<String>,
     /// The advice, with `; ` between its clauses.
@@ -345,7 +353,7 @@ impl Draft {
             severity,
             categories,
             title,
-            place,
+            concerned,
             actual,
             causes,
             steps,
@@ -357,9 +365,11 @@ impl Draft {
         };
         let texts = lines.iter().map(|line| line.text.as_str());
         let more = lines.iter().filter(|line| line.says_more_than_table);
+        let Concerned { place, servers } = concerned;
         Issue {
             severity,
             categories,
+            registries: servers,
             title,
             expected: format!("{place} contains every published {images}image with its digest"),
             actual,

@@ -91,6 +91,7 @@ fn groups<'a>(rows: &[&'a Row]) -> Vec<Vec<&'a Row>> {
         let is_same = |group: &&mut Vec<&Row>| {
             group[0].source == row.source
                 && group[0].verdict.name() == row.verdict.name()
+                && group[0].why() == row.why()
                 && group.iter().all(|other| other.target != row.target)
         };
         match groups.iter_mut().find(is_same) {

@@ -1,4 +1,4 @@
-//! The report for pipelines, in the format of JUnit: a test suite for each category, a test case for each image.
+//! The report for pipelines, in the format of JUnit: a test suite for each category of each registry, a test case for each image.
 
 use std::time::Duration;
 
@@ -72,10 +72,15 @@ pub fn junit(report: &Report) -> Result<String, RenderError> {
 }
 
 fn page(report: &Report) -> Page {
-    let suites = Category::ALL.into_iter();
-    let suites: Vec<_> = suites
-        .filter_map(|category| suite(report, category))
-        .collect();
+    let suites: Vec<_> = match report.only_registry() {
+        Some(_) => suites(report, ""),
+        None => {
+            let parts = report.by_registry().into_iter();
+            parts
+                .flat_map(|part| suites(&part, &part.place()))
+                .collect()
+        }
+    };
     Page {
         name: format!("RunWhen images in {}", report.place()),
         counts: counts(suites.iter().flat_map(|suite| &suite.cases)),
@@ -85,11 +90,24 @@ fn page(report: &Report) -> Page {
     }
 }
 
-fn suite(report: &Report, category: Category) -> Option<Suite> {
+/// A suite for each category. `place` is the registry if there are several.
+fn suites(report: &Report, place: &str) -> Vec<Suite> {
+    let categories = Category::ALL.into_iter();
+    categories
+        .filter_map(|category| suite(report, category, place))
+        .collect()
+}
+
+fn suite(report: &Report, category: Category, place: &str) -> Option<Suite> {
     let rows = report.rows.iter().filter(|row| row.category == category);
-    let cases: Vec<_> = rows.map(case).collect();
+    let (in_place, of_place) = match place {
+        "" => (String::new(), String::new()),
+        place => (format!(" in {place}"), format!(".{place}")),
+    };
+    let class = format!("{}{of_place}", category.name());
+    let cases: Vec<_> = rows.map(|row| case(row, &class)).collect();
     (!cases.is_empty()).then(|| Suite {
-        name: format!("{} images", category.title()),
+        name: format!("{} images{in_place}", category.title()),
         counts: counts(cases.iter()),
         seconds: seconds(report.duration),
         started: started(report),
@@ -97,14 +115,15 @@ fn suite(report: &Report, category: Category) -> Option<Suite> {
     })
 }
 
-fn case(row: &Row) -> Case {
+/// `class` is the part of the name that its suite has too.
+fn case(row: &Row, class: &str) -> Case {
     let state = State::of(row);
     let advice = row.problem().and_then(|problem| problem.advice.clone());
     let advice = advice.or_else(|| row.note.clone());
     let place = format!("From {} to {}", row.source, row.destination);
     let took = row.transfer.as_ref().map(|transfer| transfer.duration);
     Case {
-        suite: row.category.name().to_owned(),
+        suite: class.to_owned(),
         name: image_name(row),
         seconds: seconds(took.unwrap_or_default()),
         kind: match state {

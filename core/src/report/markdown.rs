@@ -23,6 +23,8 @@ struct Page<'a> {
     started: String,
     duration: String,
     requests: u64,
+    /// `None` for one registry.
+    registries: Option<Table>,
     issues: Vec<ShownIssue<'a>>,
     images: Vec<Images>,
     /// The tables after the images.
@@ -77,6 +79,7 @@ fn page(report: &Report) -> Page<'_> {
         started: report.started.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
         duration: table::seconds(report.duration),
         requests: report.hosts.values().map(|host| host.requests).sum(),
+        registries: table::registries(report),
         issues: report.issues.iter().map(shown_issue).collect(),
         images: Category::ALL
             .into_iter()

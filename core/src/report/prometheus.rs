@@ -7,82 +7,130 @@ use super::{ActionResult, Report, Row, Status};
 use crate::category::Category;
 use crate::plan::Verdict;
 
-/// The settings that distinguish the series of two runs, so that the files of several runs can be in one folder.
-///
-/// The name of the registry is the configured one: its login server may be unknown when a run fails.
-const DISTINCTIVE: [(&str, &str); 3] = [
-    ("registry", "REGISTRY_NAME"),
+/// The settings that distinguish the series of two runs, besides the registry, so that the files of several runs can be in one folder.
+const DISTINCTIVE: [(&str, &str); 2] = [
     ("repository_path", "REGISTRY_REPOSITORY_PATH"),
     ("images", "IMAGES"),
 ];
 
 /// The metrics of a run that ends with this status. A number that is not known has no sample, which does not mean 0.
+///
+/// With several registries, each has its samples, as if it had a run of its own; their sum has a family of its own.
 pub fn metrics(report: &Report, status: Status) -> String {
     let checked = |category: &Category| report.counts_of(*category).total > 0;
     let categories: Vec<_> = Category::ALL.into_iter().filter(checked).collect();
     let mut out = Exposition {
         text: String::new(),
-        run: labels(report),
+        parts: parts(report),
     };
     out.family(
         "acr_sync_outdated_images",
         "Images that need a sync when the run ends. Absent if the number is not known.",
-        report.metric().map(|number| sample(&[], number)),
+        |report| {
+            let number = report.metric().into_iter();
+            number.map(|number| sample(&[], number)).collect()
+        },
     );
-    let known = categories.iter().filter_map(|category| {
-        let number = report.metric_of(*category)?;
-        Some(sample(&[("category", category.name())], number))
-    });
     out.family(
         "acr_sync_category_outdated_images",
         "Images of a category that need a sync when the run ends. Absent if the number is not known.",
-        known,
+        |report| {
+            let known = categories.iter().filter_map(|category| {
+                let number = report.metric_of(*category)?;
+                Some(sample(&[("category", category.name())], number))
+            });
+            known.collect()
+        },
     );
-    let oldest = report.oldest_drift_age();
     out.family(
         "acr_sync_oldest_drift_seconds",
         "Seconds from the oldest known drift to the start of the run; 0 if nothing needs a sync. Absent if it is not known.",
-        oldest.map(|age| sample(&[], age.num_seconds().max(0))),
+        |report| {
+            let oldest = report.oldest_drift_age().into_iter();
+            oldest
+                .map(|age| sample(&[], age.num_seconds().max(0)))
+                .collect()
+        },
     );
     out.family(
         "acr_sync_images",
         "Images of a category by the verdict of the check, which precedes the imports.",
-        counted(report, &categories, "verdict", Verdict::NAMES, |row| {
-            Some(row.verdict.name())
-        }),
+        |report| {
+            counted(report, &categories, "verdict", Verdict::NAMES, |row| {
+                Some(row.verdict.name())
+            })
+        },
     );
     out.family(
         "acr_sync_imports",
         "Imports of a category by their result. Uncertain means that the registry does not confirm it.",
-        counted(report, &categories, "result", RESULTS, result),
+        |report| counted(report, &categories, "result", RESULTS, result),
     );
-    run(&mut out, report, status);
+    run(&mut out, report.status(), status);
+    if report.only_registry().is_none() {
+        out.parts = vec![(labels(report, None), report.clone())];
+        out.family(
+            "acr_sync_run_outdated_images",
+            "Images that need a sync when the run ends, in all registries together. Absent if the number is not known.",
+            |report| {
+                let number = report.metric().into_iter();
+                number.map(|number| sample(&[], number)).collect()
+            },
+        );
+    }
     out.text
 }
 
-fn run(out: &mut Exposition, report: &Report, status: Status) {
-    let ended = chrono::Duration::from_std(report.duration).map(|took| report.started + took);
-    let ended = ended.unwrap_or(report.started).timestamp_millis();
+/// The report of each registry, with the labels of all its samples.
+fn parts(report: &Report) -> Vec<(String, Report)> {
+    match report.only_registry() {
+        Some(only) => vec![(labels(report, Some(&only.name)), report.clone())],
+        None => {
+            let parts = report.by_registry().into_iter();
+            parts
+                .map(|part| {
+                    let name = part.only_registry().map(|one| one.name.clone());
+                    (labels(&part, name.as_deref()), part)
+                })
+                .collect()
+        }
+    }
+}
+
+/// `known` is the status of the results, and `status` that of the run, which may not have written or pushed them.
+fn run(out: &mut Exposition, known: Status, status: Status) {
     out.family(
         "acr_sync_last_run_timestamp_seconds",
         "When the last run ended, in seconds since 1970.",
-        [sample(&[], seconds(ended.unsigned_abs()))],
+        |report| {
+            let ended = chrono::Duration::from_std(report.duration);
+            let ended = ended.map(|took| report.started + took);
+            let ended = ended.unwrap_or(report.started).timestamp_millis();
+            vec![sample(&[], seconds(ended.unsigned_abs()))]
+        },
     );
     let took = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     out.family(
         "acr_sync_last_run_duration_seconds",
         "How long the last run took.",
-        [sample(&[], seconds(took(report.duration)))],
+        |report| vec![sample(&[], seconds(took(report.duration)))],
     );
     out.family(
         "acr_sync_last_run_exit_code",
         "The exit code of the last run. 0 means that everything is known and done.",
-        [sample(&[], status.code())],
+        |report| {
+            let own = if known == status {
+                report.status()
+            } else {
+                status
+            };
+            vec![sample(&[], own.code())]
+        },
     );
     out.family(
         "acr_sync_build_info",
         "The version of the executable, as a label.",
-        [sample(&[("version", env!("CARGO_PKG_VERSION"))], 1)],
+        |_| vec![sample(&[("version", env!("CARGO_PKG_VERSION"))], 1)],
     );
 }
 
@@ -129,15 +177,17 @@ fn seconds(milliseconds: u64) -> String {
     format!("{}.{:03}", milliseconds / 1000, milliseconds % 1000)
 }
 
-/// The labels that every sample of a run has.
-fn labels(report: &Report) -> String {
+/// The labels that every sample of a registry has.
+///
+/// The name of the registry is the configured one: its login server may be unknown when a run fails.
+fn labels(report: &Report, registry: Option<&str>) -> String {
     let settings = DISTINCTIVE.map(|(name, variable)| {
-        let mut settings = report.settings.iter();
-        let found = settings.find(|(known, _)| *known == variable);
-        label(name, found.map_or("", |(_, value)| value.as_str()))
+        let found = report.setting(variable);
+        label(name, found.unwrap_or_default())
     });
+    let registry = registry.map_or_else(String::new, |name| label("registry", name));
     let program = label("program", report.program);
-    format!("{program}{}", settings.concat())
+    format!("{program}{registry}{}", settings.concat())
 }
 
 /// `name="value",`; the format allows a comma after the last label.
@@ -151,18 +201,19 @@ fn label(name: &str, value: &str) -> String {
 
 struct Exposition {
     text: String,
-    /// The labels of the run.
-    run: String,
+    /// The registries with the labels of their samples.
+    parts: Vec<(String, Report)>,
 }
 
 impl Exposition {
-    /// Writes a gauge with its samples, of which there may be none.
-    fn family(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = Sample>) {
-        let run = &self.run;
-        let lines = samples.into_iter();
-        let lines = lines.map(|(labels, value)| {
-            let labels = format!("{run}{labels}");
-            format!("{name}{{{}}} {value}\n", labels.trim_end_matches(','))
+    /// Writes a gauge with the samples of each registry, of which there may be none.
+    fn family(&mut self, name: &str, help: &str, samples: impl Fn(&Report) -> Vec<Sample>) {
+        let lines = self.parts.iter().flat_map(|(common, report)| {
+            let samples = samples(report).into_iter();
+            samples.map(move |(labels, value)| {
+                let labels = format!("{common}{labels}");
+                format!("{name}{{{}}} {value}\n", labels.trim_end_matches(','))
+            })
         });
         let lines: String = lines.collect();
         let head = format!("# HELP {name} {help}\n# TYPE {name} gauge\n");

@@ -19,6 +19,13 @@ pub struct RegistryInfo {
     pub page: Option<String>,
 }
 
+/// The registries that an issue is about.
+pub(super) struct Concerned {
+    /// One by its login server, several by their number.
+    pub place: String,
+    pub servers: Vec<String>,
+}
+
 impl Report {
     /// The registry of a run with one; `None` if there are several.
     pub fn only_registry(&self) -> Option<&RegistryInfo> {
@@ -36,12 +43,19 @@ impl Report {
         }
     }
 
-    /// The same about some images.
-    pub(super) fn place_of(&self, rows: &[&Row]) -> String {
-        match (rows.first(), are_several(rows)) {
-            (Some(row), false) => self.server_of(row).to_owned(),
-            (Some(_), true) => self.registries_of(rows),
-            (None, _) => self.place(),
+    /// The registries of some images; all of them without images.
+    pub(super) fn concerned(&self, rows: &[&Row]) -> Concerned {
+        let is_of = |registry: &&RegistryInfo| {
+            rows.is_empty() || rows.iter().any(|row| row.target == registry.target)
+        };
+        let registries = self.registries.iter().filter(is_of);
+        Concerned {
+            place: match (rows.first(), are_several(rows)) {
+                (Some(row), false) => self.server_of(row).to_owned(),
+                (Some(_), true) => self.registries_of(rows),
+                (None, _) => self.place(),
+            },
+            servers: registries.map(|one| one.server.clone()).collect(),
         }
     }
 
@@ -90,6 +104,7 @@ impl Report {
             (count, _) if count < total && count > 0 => format!("{count} of {total} registries"),
             (_, _) => match self.only_registry() {
                 Some(only) => format!("{} {}", self.kind(), only.server),
+                None if total == 2 => "both registries".to_owned(),
                 None => format!("all {total} registries"),
             },
         }

@@ -56,10 +56,41 @@ pub(super) fn headline(report: &Report) -> String {
         }
         None => without_problems(report),
     };
-    match report.metric() {
+    let text = match report.metric() {
         Some(_) => text,
         None => format!("{text} How many images need a sync is not known."),
+    };
+    match registries(report) {
+        Some(registries) => format!("{text} {registries}"),
+        None => text,
     }
+}
+
+/// `2 of 3 registries are in sync, 1 is not known.` `None` for one registry.
+fn registries(report: &Report) -> Option<String> {
+    if report.only_registry().is_some() {
+        return None;
+    }
+    let (mut in_sync, mut outdated, mut unknown) = (0, 0, 0);
+    for part in report.by_registry() {
+        match part.metric() {
+            Some(0) => in_sync += 1,
+            Some(_) => outdated += 1,
+            None => unknown += 1,
+        }
+    }
+    let verb = |count: usize, one: &str, several: &str| match count {
+        0 => String::new(),
+        1 => format!(", 1 {one}"),
+        count => format!(", {count} {several}"),
+    };
+    let are = if in_sync == 1 { "is" } else { "are" };
+    Some(format!(
+        "{in_sync} of {} registries {are} in sync{}{}.",
+        report.registries.len(),
+        verb(outdated, "needs a sync", "need a sync"),
+        verb(unknown, "is not known", "are not known"),
+    ))
 }
 
 fn without_problems(report: &Report) -> String {

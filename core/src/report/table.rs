@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::row::NOWHERE;
 use super::short::{common_folder, in_folder};
+use super::state::State;
 use super::{ActionResult, Report, Row};
 use crate::discover::Category;
 use crate::name::Tag;
@@ -100,19 +101,33 @@ fn of_charts(charts: &[String]) -> String {
 
 /// The images of one category with short names, so that a line has about 100 columns at most. The folders that
 /// they have in common are above the table.
+///
+/// With several registries, a column names the registry, and images that are up to date are left out.
 pub(super) fn short_images(report: &Report, category: Category) -> Option<(String, Table)> {
+    let is_one = report.only_registry().is_some();
     let rows = report.rows.iter().filter(|row| row.category == category);
-    let rows: Vec<_> = rows.collect();
+    let rows: Vec<_> = rows
+        .filter(|row| is_one || State::of(row) != State::UpToDate || row.note.is_some())
+        .collect();
     let known = rows.iter().filter(|row| row.destination != NOWHERE);
     let sources = common_folder(known.clone().map(|row| row.source.as_str()));
     let destinations = common_folder(known.map(|row| row.destination.as_str()));
     let place = match (sources, destinations) {
         (Some(source), Some(destination)) => format!("From {source} to {destination}:"),
         (None, Some(destination)) => format!("To {destination}:"),
+        (Some(source), None) if !is_one => {
+            format!(
+                "From {source} to {}, without those that are up to date:",
+                report.place()
+            )
+        }
         (_, None) => String::new(),
     };
     let short = |row: &&Row| {
-        let mut fields = vec![short_name(row, destinations)];
+        let mut fields = match is_one {
+            true => vec![short_name(row, destinations)],
+            false => vec![repository(row), report.server_of(row).to_owned()],
+        };
         if sources.is_none() {
             let host = row.source.split('/').next().unwrap_or_default();
             let host = if row.destination == NOWHERE {
@@ -127,9 +142,11 @@ pub(super) fn short_images(report: &Report, category: Category) -> Option<(Strin
         fields.push(short_outcome(row));
         fields
     };
-    let head = match sources {
-        Some(_) => &["Image", "Tag", "Verdict", "Outcome"][..],
-        None => &["Image", "From", "Tag", "Verdict", "Outcome"],
+    let head = match (sources, is_one) {
+        (Some(_), true) => &["Image", "Tag", "Verdict", "Outcome"][..],
+        (None, true) => &["Image", "From", "Tag", "Verdict", "Outcome"],
+        (Some(_), false) => &["Image", "Registry", "Tag", "Verdict", "Outcome"],
+        (None, false) => &["Image", "Registry", "From", "Tag", "Verdict", "Outcome"],
     };
     let table = Table::new(
         title(report, category),
@@ -137,6 +154,47 @@ pub(super) fn short_images(report: &Report, category: Category) -> Option<(Strin
         rows.iter().map(short).collect(),
     );
     (!rows.is_empty()).then_some((place, table))
+}
+
+/// A row for each registry; `None` for one registry.
+pub(super) fn registries(report: &Report) -> Option<Table> {
+    if report.only_registry().is_some() {
+        return None;
+    }
+    let rows = report.by_registry().into_iter().map(|part| {
+        let counts = part.counts();
+        let number = part.metric();
+        vec![
+            part.place(),
+            counts.total.to_string(),
+            (counts.up_to_date + counts.imported).to_string(),
+            number.map_or("not known".to_owned(), |number| number.to_string()),
+            counts.imported.to_string(),
+            (counts.failed + counts.uncertain).to_string(),
+            counts.unknown.to_string(),
+            part.status().name().replace('_', " "),
+        ]
+    });
+    let head = [
+        "Registry",
+        "Images",
+        "In sync",
+        "Need a sync",
+        "Imported",
+        "Failed",
+        "Unknown",
+        "Status",
+    ];
+    Some(Table::new("Registries", &head, rows.collect()))
+}
+
+/// The last segment at the destination, without its tag.
+fn repository(row: &Row) -> String {
+    let name = image_name(row);
+    match row.destination.as_str() {
+        NOWHERE => name,
+        _ => name.split(':').next().unwrap_or(&name).to_owned(),
+    }
 }
 
 /// The name at the destination, without its tag.

@@ -133,6 +133,76 @@ fn report(states: &[State], text: &str) -> Report {
     report
 }
 
+/// Two registries: the first has all images, and the second has not.
+pub(crate) fn fleet(text: &str) -> Report {
+    let mut report = report(&[State::UpToDate], text);
+    report.registries.push(registry(1, "second"));
+    report.rows.extend(State::ALL.map(|state| Row {
+        target: TargetId(1),
+        destination: format!("second.azurecr.io/runwhen/{}:1.2", state.name()),
+        ..row(state, text)
+    }));
+    report.issues = issue::issues(&report);
+    report
+}
+
+#[test]
+fn report_of_two_registries_has_a_part_for_each_in_every_format() {
+    let report = fleet("a reason");
+    let servers = ["myacr.azurecr.io", "second.azurecr.io"];
+    let markdown = markdown(&report).unwrap();
+    assert!(markdown.starts_with("# RunWhen images in 2 registries\n"));
+    let html = html(&report).unwrap();
+    let junit = junit(&report).unwrap();
+    let metrics = metrics(&report, report.status());
+    for (server, name) in servers.into_iter().zip(["myacr", "second"]) {
+        assert!(markdown.contains(&format!("| {server} ")), "{markdown}");
+        assert!(html.contains(&format!("<option>{server}</option>")));
+        assert!(junit.contains(&format!("images in {server}\"")), "{junit}");
+        let label = format!("acr_sync_last_run_exit_code{{program=\"taskset\",registry=\"{name}\"");
+        assert!(metrics.contains(&label), "{metrics}");
+    }
+    let text = text(&report);
+    assert!(
+        text.contains("\nmyacr.azurecr.io: The image is in sync.\n"),
+        "{text}"
+    );
+    let whole: serde_json::Value = serde_json::from_str(&json(&report)).unwrap();
+    assert_eq!(whole["registries"][0]["needs_sync"], 0);
+    assert_eq!(
+        whole["registries"][1]["needs_sync"],
+        serde_json::Value::Null
+    );
+    assert_eq!(whole["registry"], serde_json::Value::Null);
+}
+
+#[test]
+fn issue_names_the_registries_that_have_its_cause() {
+    let mut report = fleet("a reason");
+    let titles = |report: &Report| {
+        let titles = report.issues.iter().map(|issue| issue.title.clone());
+        titles.collect::<Vec<_>>().join("\n")
+    };
+    assert!(
+        titles(&report).contains("to ACR second.azurecr.io"),
+        "{}",
+        titles(&report)
+    );
+    assert!(
+        !titles(&report).contains("2 registries"),
+        "{}",
+        titles(&report)
+    );
+    let waiting = row(State::Waiting, "a reason");
+    report.rows.push(waiting);
+    report.issues = issue::issues(&report);
+    assert!(
+        titles(&report).contains("needs a sync to both registries"),
+        "{}",
+        titles(&report)
+    );
+}
+
 #[test]
 fn state_of_each_row_is_the_one_that_it_was_made_for() {
     for state in State::ALL {
@@ -288,7 +358,7 @@ fn number_that_is_not_known_has_no_sample() {
         &report(&[State::Waiting, State::UpToDate], "x"),
         Status::Complete,
     );
-    let name = "acr_sync_outdated_images{program=\"taskset\",registry=\"x\"";
+    let name = "acr_sync_outdated_images{program=\"taskset\",registry=\"myacr\"";
     assert!(
         known
             .lines()

@@ -4,12 +4,13 @@ use super::command::command_in;
 use super::exclusion;
 use super::row::NOWHERE;
 use super::short::{common_folder, in_folder};
+use super::state::State;
 use super::table::seconds;
 use super::{ActionResult, Report, Row, summary};
 use crate::plan::Verdict;
 use crate::text::strip_control;
 
-/// The result for a terminal.
+/// The result for a terminal. With several registries, each has its own lines, without images that are up to date.
 pub fn text(report: &Report) -> String {
     let (headline, counts) = (summary::headline(report), summary::counts(report));
     let registry = strip_control(&report.place());
@@ -18,13 +19,28 @@ pub fn text(report: &Report) -> String {
         text.push_str(&format!("{}\n", strip_control(&line)));
     }
     text.push('\n');
+    match report.only_registry() {
+        Some(_) => text.push_str(&images(report, report.rows.iter())),
+        None => {
+            let parts = report.by_registry().into_iter().map(|part| {
+                let (place, headline) = (strip_control(&part.place()), summary::headline(&part));
+                let rows = part.rows.iter();
+                let rows = rows.filter(|row| State::of(row) != State::UpToDate);
+                format!("{place}: {headline}\n{}", images(&part, rows))
+            });
+            text.push_str(&parts.collect::<Vec<_>>().join("\n"));
+        }
+    }
+    text.push_str(&issues(report));
+    text
+}
+
+/// The images of one registry.
+fn images<'a>(report: &Report, rows: impl Iterator<Item = &'a Row>) -> String {
+    let mut text = String::new();
     let destinations = report.rows.iter().map(|row| row.destination.as_str());
     let folder = common_folder(destinations.filter(|name| *name != NOWHERE));
-    let lines: Vec<_> = report
-        .rows
-        .iter()
-        .map(|row| Line::of(row, folder))
-        .collect();
+    let lines: Vec<_> = rows.map(|row| Line::of(row, folder)).collect();
     let width = |part: fn(&Line) -> &str| {
         let widths = lines.iter().map(|line| part(line).chars().count());
         widths.max().unwrap_or_default()
@@ -42,6 +58,11 @@ pub fn text(report: &Report) -> String {
         text.push_str(padded.trim_end());
         text.push('\n');
     }
+    text
+}
+
+fn issues(report: &Report) -> String {
+    let mut text = String::new();
     for issue in &report.issues {
         text.push_str(&format!("\n{}\n", strip_control(&issue.title)));
         for cause in &issue.causes {

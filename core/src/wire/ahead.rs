@@ -29,7 +29,6 @@ use tower_layer::Layer;
 use tower_service::Service;
 use url::Url;
 
-use super::host::OF_CHECK;
 use super::{ATTEMPT, Request, Response, Wire};
 
 /// A kept connection that is older is not used: a server may be about to close it.
@@ -50,7 +49,7 @@ impl Wire {
         let Ok(url) = Url::parse(&format!("https://{host}/")) else {
             return;
         };
-        for _ in 0..connections.min(OF_CHECK) {
+        for _ in 0..connections.min(self.host(host).at_once) {
             let (opener, url) = (self.inner.opener.clone(), url.clone());
             tokio::spawn(async move { open(&opener, url).await });
         }

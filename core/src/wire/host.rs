@@ -9,27 +9,55 @@ use tokio::time::Instant;
 
 use super::request::{Response, Traffic};
 use super::retry;
-use super::{Failure, retry_after};
+use super::{Failure, Wire, retry_after};
 use crate::problem::Cause;
 
 /// Requests of a check to one host at the same time.
 pub(super) const OF_CHECK: usize = 8;
+/// Connections to all destinations of a run at the same time, for each kind of [`Traffic`]: a process may often open no more than
+/// 1,024 files.
+const OF_DESTINATIONS: usize = 256;
 /// Requests of a copy with which a host is tried at first.
 const COPY_START: usize = 4;
 
 pub(super) struct Host {
+    /// The most requests of a check at the same time.
+    pub(super) at_once: usize,
     check: Arc<Places>,
     downloads: Arc<Places>,
     uploads: Arc<Places>,
     paused_until: Mutex<Option<Instant>>,
 }
 
+/// The connections that each of so many destinations gets.
+pub fn connections_of_each(destinations: usize) -> usize {
+    (OF_DESTINATIONS / destinations.max(1)).clamp(1, OF_CHECK)
+}
+
+impl Wire {
+    /// Limits the connections to a host that is one of so many destinations. The host must not have been used yet.
+    pub(crate) fn is_one_of(&self, host: &str, destinations: usize) {
+        let at_once = connections_of_each(destinations);
+        let most = (OF_DESTINATIONS / destinations.max(1)).max(1);
+        let copies = self.inner.copies.min(most);
+        let mut hosts = lock(&self.inner.hosts);
+        hosts
+            .entry(host.to_owned())
+            .or_insert_with(|| Arc::new(Host::with(at_once, copies)));
+    }
+}
+
 impl Host {
     /// `copies` is the most requests of each kind of [`Traffic`] of a copy.
     pub(super) fn new(copies: usize) -> Self {
+        Self::with(OF_CHECK, copies)
+    }
+
+    fn with(at_once: usize, copies: usize) -> Self {
         let copying = || Arc::new(Places::new(COPY_START.min(copies), copies));
         Self {
-            check: Arc::new(Places::new(OF_CHECK, OF_CHECK)),
+            at_once,
+            check: Arc::new(Places::new(at_once, at_once)),
             downloads: copying(),
             uploads: copying(),
             paused_until: Mutex::new(None),
@@ -221,6 +249,12 @@ mod tests {
         assert_eq!(places.free.available_permits(), 9);
         places.throttled(later);
         assert_eq!(places.free.available_permits(), 4);
+    }
+
+    #[test]
+    fn destinations_share_their_connections() {
+        let shares = [1, 32, 33, 64, 100, 256, 1_000].map(connections_of_each);
+        assert_eq!(shares, [8, 8, 7, 4, 2, 1, 1]);
     }
 
     #[test]

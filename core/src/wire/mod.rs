@@ -38,6 +38,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 
 pub(crate) use broken::chain;
+pub use host::connections_of_each;
 pub(crate) use ledger::{HostLedger, Ledger};
 pub use limit::Limit;
 pub(crate) use network::CaBundle;

@@ -1,3 +1,4 @@
+use super::listing::named;
 use super::*;
 use crate::name::{Digest, ImageName};
 

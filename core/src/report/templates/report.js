@@ -1,5 +1,7 @@
 const controls = document.getElementById("controls");
 const [words, state, order] = ["words", "state", "order"].map((id) => document.getElementById(id));
+// Only the report of several registries has this filter.
+const registry = document.getElementById("registry");
 const groups = [...document.querySelectorAll(".group")];
 const images = [...document.querySelectorAll(".image")];
 const texts = new Map(images.map((image) => [image, image.textContent.toLowerCase()]));
@@ -14,6 +16,7 @@ function filter() {
   const wanted = words.value.toLowerCase().split(/\s+/);
   for (const image of images) {
     const isShown = (state.value === "" || image.dataset.state === state.value)
+      && (!registry?.value || image.dataset.registry === registry.value)
       && wanted.every((word) => texts.get(image).includes(word));
     image.hidden = !isShown;
   }
@@ -33,6 +36,7 @@ function sort() {
 
 words.addEventListener("input", filter);
 state.addEventListener("change", filter);
+registry?.addEventListener("change", filter);
 order.addEventListener("change", sort);
 addEventListener("beforeprint", () => {
   document.querySelectorAll("details").forEach((details) => { details.open = true; });
