@@ -57,9 +57,9 @@ Sync Category
         RETURN
     END
     IF    not $issues
-        # Without CHART_SET, because a value in it may be a secret.
+        # Without CHART_SET and EXTRA_CHARTS, because a value in them may be a secret.
         ${settings}=    Evaluate
-        ...    " ".join(f"{name}={shlex.quote(value)}" for name, value in {**$ENVIRONMENT, "IMAGES": $setting}.items() if value and name != "CHART_SET")
+        ...    " ".join(f"{name}={shlex.quote(value)}" for name, value in {**$ENVIRONMENT, "IMAGES": $setting}.items() if value and name not in ("CHART_SET", "EXTRA_CHARTS"))
         ...    modules=shlex
         Raise Failure Of Program    ${process}    ${settings} ${executable} --log-level debug
     END
@@ -306,6 +306,12 @@ Suite Initialization
     ...    pattern=.*
     ...    example=runner.image.tag=0.10.21
     ...    default=
+    ${EXTRA_CHARTS}=    RW.Core.Import User Variable    EXTRA_CHARTS
+    ...    type=string
+    ...    description=Other Helm charts whose images are kept in sync: a list in YAML with repository, name, version and values of each, or the path of a YAML file in the worker's image.
+    ...    pattern=.*
+    ...    example=[{repository: "https://charts.example", name: ingress-nginx}]
+    ...    default=
     ${TIMEOUT_SECONDS}=    RW.Core.Import User Variable    TIMEOUT_SECONDS
     ...    type=string
     ...    description=The deadline of the whole run in seconds. Results that are known by then are reported.
@@ -404,6 +410,7 @@ Suite Initialization
     ...    CHART_VERSION=${CHART_VERSION}
     ...    CHART_VALUES=${CHART_VALUES}
     ...    CHART_SET=${CHART_SET}
+    ...    EXTRA_CHARTS=${EXTRA_CHARTS}
     ...    TIMEOUT_SECONDS=${TIMEOUT_SECONDS}
     ...    LOG_LEVEL=${LOG_LEVEL}
     ...    AZURE_CLOUD=${AZURE_CLOUD}

@@ -266,6 +266,12 @@ Suite Initialization
     ...    pattern=.*
     ...    example=runner.image.tag=0.10.21
     ...    default=
+    ${EXTRA_CHARTS}=    RW.Core.Import User Variable    EXTRA_CHARTS
+    ...    type=string
+    ...    description=Other Helm charts whose images are kept in sync: a list in YAML with repository, name, version and values of each, or the path of a YAML file in the worker's image.
+    ...    pattern=.*
+    ...    example=[{repository: "https://charts.example", name: ingress-nginx}]
+    ...    default=
     ${TIMEOUT_SECONDS}=    RW.Core.Import User Variable    TIMEOUT_SECONDS
     ...    type=string
     ...    description=The deadline of the whole run in seconds. Results that are known by then are reported.
@@ -365,6 +371,7 @@ Suite Initialization
     ...    CHART_VERSION=${CHART_VERSION}
     ...    CHART_VALUES=${CHART_VALUES}
     ...    CHART_SET=${CHART_SET}
+    ...    EXTRA_CHARTS=${EXTRA_CHARTS}
     ...    TIMEOUT_SECONDS=${TIMEOUT_SECONDS}
     ...    LOG_LEVEL=${LOG_LEVEL}
     ...    AZURE_CLOUD=${AZURE_CLOUD}

@@ -2,11 +2,12 @@
 //! values of the chart. A check does not send these requests.
 
 use chrono::{DateTime, Utc};
+use futures_util::future::join_all;
 use serde::Serialize;
 
 use crate::azure::newest_tags;
 use crate::chart::{self, ChartContent};
-use crate::config::{Config, TagRule};
+use crate::config::{ChartRequest, Config, TagRule};
 use crate::destination::Destination;
 use crate::discover::TagSelector;
 use crate::discover::codecollections::StableTag;
@@ -55,6 +56,12 @@ pub struct NewestTag {
     pub digest: Digest,
     pub pushed: Option<DateTime<Utc>>,
     pub built: Option<DateTime<Utc>>,
+}
+
+/// A chart that was read again, and its content.
+pub struct ReadChart<'a> {
+    pub request: &'a ChartRequest,
+    pub content: Result<ChartContent, Problem>,
 }
 
 /// Reads it.
@@ -117,13 +124,20 @@ impl BackgroundReader<'_> {
         }
     }
 
-    /// The content of the chart: every use of an image, and all values.
-    ///
-    /// # Errors
-    /// Where a check fails too.
-    pub async fn chart(&self) -> Result<ChartContent, Problem> {
+    /// The content of each chart: every use of an image, and all values.
+    pub async fn charts(&self) -> Vec<ReadChart<'_>> {
         let sources = Sources::new(self.wire, self.config.source_logins.clone());
-        chart::content(self.config, self.wire, &sources).await
+        let indexes = chart::Indexes::of(self.config.wanted_charts());
+        let hosts = chart::Hosts {
+            wire: self.wire,
+            sources: &sources,
+            indexes: &indexes,
+        };
+        let read = self.config.wanted_charts().map(async |request| ReadChart {
+            content: chart::content(request, hosts).await,
+            request,
+        });
+        join_all(read).await
     }
 
     async fn passed_over(

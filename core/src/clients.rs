@@ -127,13 +127,18 @@ impl Clients {
                 page: id.and_then(|id| config.cloud.portal_page(id)),
             });
         }
-        let Listed { chart, exclusions } = listed;
+        let Listed {
+            chart,
+            extra_charts,
+            exclusions,
+        } = listed;
         RunInfo {
             program: config.program.name(),
             folder: folder(&config.images),
             command: config.command.clone(),
             registries,
             chart,
+            extra_charts,
             exclusions,
             started,
             duration: self.elapsed(),

@@ -65,6 +65,7 @@ pub fn file(config: &Config, plan: &Plan, report: &Report) -> PlanFile {
         repository_path: config.repository_path.clone(),
         platform: config.architecture.to_string(),
         chart: report.chart.clone(),
+        extra_charts: report.extra_charts.clone(),
     };
     PlanFile::new(plan, info)
 }
@@ -110,6 +111,7 @@ impl Run<'_> {
         };
         let listed = Listed {
             chart: file.chart.clone(),
+            extra_charts: file.extra_charts.clone(),
             exclusions: Exclusions::default(),
         };
         let supply = clients.registries(self.config);

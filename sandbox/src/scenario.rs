@@ -52,6 +52,8 @@ pub struct Scenario {
     pub older_tags: usize,
     /// True if the chart's archive does not contain the chart's dependency.
     pub bare_chart: bool,
+    /// True if there is a chart of a third party, for `EXTRA_CHARTS`.
+    pub extra_chart: bool,
     /// True if there are also images of other publishers (`extra_images.rs`).
     pub extra_images: bool,
     /// The duration of an import in milliseconds.
@@ -144,6 +146,7 @@ impl Default for Scenario {
             stable_tag: StableTag::SameIndex,
             older_tags: 6,
             bare_chart: false,
+            extra_chart: false,
             extra_images: false,
             import_milliseconds: 2000,
             import_retry_after: 10,
@@ -155,7 +158,7 @@ impl Default for Scenario {
 
 impl Scenario {
     /// The names for [`Scenario::named`] with descriptions.
-    pub const NAMES: [(&str, &str); 13] = [
+    pub const NAMES: [(&str, &str); 14] = [
         (
             "outdated",
             "eight images to import: the ACR has only older images (the default)",
@@ -186,6 +189,10 @@ impl Scenario {
         (
             "bare-chart",
             "the chart's archive does not contain the chart's dependency",
+        ),
+        (
+            "extra-chart",
+            "also a chart of a third party for EXTRA_CHARTS, with four images to import",
         ),
         (
             "extra",
@@ -289,6 +296,10 @@ impl Scenario {
             }),
             "bare-chart" => Some(Self {
                 bare_chart: true,
+                ..Self::default()
+            }),
+            "extra-chart" => Some(Self {
+                extra_chart: true,
                 ..Self::default()
             }),
             "login-server-label" => Some(Self {

@@ -5,6 +5,7 @@ mod check;
 mod doctor;
 mod documents;
 mod explain;
+mod extra_charts;
 mod extra_images;
 mod fleet;
 mod plan;

@@ -263,6 +263,29 @@ fn eight_outdated_images_cost_39_requests() {
     );
 }
 
+#[test]
+fn extra_chart_in_sync_costs_its_index_its_archive_and_its_images() {
+    let scenario = Scenario {
+        extra_chart: true,
+        ..Scenario::up_to_date()
+    };
+    let world = Sandbox::start(scenario).expect("a sandbox");
+    let check = |charts: &str| {
+        world.clear_log();
+        let run = run(SLI, &world).unset(&["IMAGES"]);
+        let ended = run.set("EXTRA_CHARTS", charts).end();
+        assert_eq!(ended.expect(0, &[]).stdout, "0\n");
+        world.requests().len()
+    };
+    let once = sandbox::extra_chart::EXTRA_CHARTS;
+    // Index and archive; one token of the ACR; for each of the four images a token of its source, and its digest at both
+    // registries.
+    assert_eq!(check(once), 24 + 2 + 1 + 4 * 3, "requests");
+    // The same chart twice: its archive again, but neither the index nor the images.
+    let twice = format!("{}\n{}", once.trim(), once.trim());
+    assert_eq!(check(&twice), 24 + 2 + 1 + 4 * 3 + 1, "requests");
+}
+
 /// The rules of extra images: what each costs at a registry that requires a token, or at Google, beyond the three requests for the
 /// token of the ACR.
 #[test]

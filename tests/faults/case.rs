@@ -13,7 +13,7 @@ use super::check::{Check, images, missing};
 use super::endpoint::{Affected, Endpoint, Phase, Stored};
 use super::failure::{Count, Failure, HUGE};
 use super::setup::{
-    COLLECTOR, EXTRA_CURRENT, EXTRA_MISSING, LOCAL, RUNNER, SECOND, SECOND_ACR, Setup,
+    COLLECTOR, EXTRA_CURRENT, EXTRA_MISSING, LOCAL, OF_OPERATOR, RUNNER, SECOND, SECOND_ACR, Setup,
 };
 use super::support::{ACR, ARM, ENTRA, Ended, SOURCE};
 
@@ -241,6 +241,7 @@ impl Fixture {
         match case.endpoint.affected {
             Affected::One(name) => names(&[name]),
             Affected::Chart => names(&[COLLECTOR, RUNNER, LOCAL]),
+            Affected::ExtraChart => names(&OF_OPERATOR),
             Affected::Second => self.second(case),
             Affected::All => all(),
             Affected::NoImage => BTreeSet::new(),

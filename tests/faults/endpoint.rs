@@ -2,7 +2,7 @@
 
 use sandbox::extra_images::{BRANCHES, DATES, EXTRA_HOST, GOOGLE_EXTRA_HOST, VERSIONS};
 use sandbox::scenario::TENANT_ID;
-use sandbox::{Fault, Scenario};
+use sandbox::{Fault, Scenario, extra_chart};
 
 use super::setup::{
     CATALOG_CURRENT, CATALOG_MISSING, COLLECTOR, CURRENT, DRIFTED, EXTRA_CURRENT, EXTRA_DATE,
@@ -36,6 +36,8 @@ pub enum Affected {
     One(&'static str),
     /// The three that the chart names.
     Chart,
+    /// The four that the extra chart names.
+    ExtraChart,
     /// All in the second registry, and none in the first.
     Second,
     /// All.
@@ -272,7 +274,7 @@ fn extra_images() -> Vec<Endpoint> {
 
 #[rustfmt::skip] // a table
 fn chart() -> Vec<Endpoint> {
-    use Setup::{All as Everything, BareChart, ChartInRegistry};
+    use Setup::{All as Everything, BareChart, ChartInRegistry, ExtraChart};
     const CHARTS: &str = "charts/runwhen-local";
     vec![
         endpoint("Chart repository: the index", "GET runwhen-contrib.github.io/…/index.yaml",
@@ -292,6 +294,10 @@ fn chart() -> Vec<Endpoint> {
             ChartInRegistry, Check, Manifest, Chart, |_| of("ghcr.io", "GET", &format!("{CHARTS}/manifests/"))),
         endpoint("A chart in a registry: its layer", "GET /v2/{name}/blobs/{digest} → redirect",
             ChartInRegistry, Check, Headers, Chart, |_| of("ghcr.io", "GET", &format!("{CHARTS}/blobs/"))),
+        endpoint("An extra chart's repository: the index", "GET charts.example/…/index.yaml",
+            ExtraChart, Check, Text, Affected::ExtraChart, |_| of(extra_chart::HOST, "GET", extra_chart::INDEX_PATH)),
+        endpoint("An extra chart's repository: the archive", "GET charts.example/….tgz",
+            ExtraChart, Check, Content, Affected::ExtraChart, |_| of(extra_chart::HOST, "GET", extra_chart::ARCHIVE_PATH)),
         storage("A chart in a registry: where blobs are", "GET pkg-containers.githubusercontent.com/…",
             ChartInRegistry, Chart, ("ghcr.io", CHARTS), |hex| of("pkg-containers.githubusercontent.com", "GET", hex)),
     ]

@@ -256,8 +256,14 @@ fn check_mixture(setup: Setup, truth: &Truth) {
         (setup::RUNNER, "UpToDate"),
         (setup::LOCAL, "UpToDate"),
     ];
+    let mut seven = three.to_vec();
+    seven.extend(setup::OF_OPERATOR.map(|name| match name {
+        setup::OPERATOR => (name, "Missing"),
+        _ => (name, "UpToDate"),
+    }));
     let of_chart: &[_] = match setup {
         Setup::All | Setup::BareChart | Setup::ChartInRegistry => &three,
+        Setup::ExtraChart => &seven,
         Setup::NotNeeded => &three[2..],
         Setup::CodeCollections
         | Setup::ShortName

@@ -29,6 +29,10 @@ pub const RUNNER: &str = "runner";
 /// In the ACR with the same digest (ghcr.io).
 pub const LOCAL: &str = "runwhen-local";
 
+/// The images of the extra chart: the operator is not in the ACR, the others are.
+pub const OPERATOR: &str = "operator";
+pub const OF_OPERATOR: [&str; 4] = ["agent", "backup", "engine", OPERATOR];
+
 /// The same roles in the catalog; the sixth collection is up to date too.
 pub const CATALOG_MISSING: &str = "rw-cli-codecollection";
 pub const CATALOG_ALSO_MISSING: &str = "rw-workspace-utils";
@@ -76,6 +80,8 @@ pub enum Setup {
     BareChart,
     /// The chart is in a registry.
     ChartInRegistry,
+    /// Also a chart of a third party.
+    ExtraChart,
     /// The five CodeCollections in two ACRs, the second of which is up to date.
     TwoRegistries,
     /// The six collections of the catalog.
@@ -96,7 +102,7 @@ pub enum Setup {
 }
 
 impl Setup {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::CodeCollections,
         Self::ShortName,
         Self::AnySubscription,
@@ -107,6 +113,7 @@ impl Setup {
         Self::All,
         Self::BareChart,
         Self::ChartInRegistry,
+        Self::ExtraChart,
         Self::TwoRegistries,
         Self::Catalog,
         Self::Copies,
@@ -127,6 +134,7 @@ impl Setup {
             }),
             Self::PagedList => Scenario::named("paged"),
             Self::BareChart => Scenario::named("bare-chart"),
+            Self::ExtraChart => Scenario::named("extra-chart"),
             Self::Catalog => Scenario::named("catalog"),
             Self::ExtraImages => Scenario::named("extra"),
             Self::TwoRegistries => {
@@ -173,6 +181,10 @@ impl Setup {
         }
         if self == Self::CopiesInChunks {
             add_large_layer(&mut world);
+        }
+        if self == Self::ExtraChart {
+            let destination = format!("{DESTINATION_PATH}/{OPERATOR}");
+            remove_tag(&mut world, ACR, &destination, "1.4.0");
         }
         if self == Self::ChartInRegistry {
             put_chart_into_registry(&mut world);
@@ -222,6 +234,9 @@ impl Setup {
                 run.set("COPY_REFERRERS", "true")
             }
             Self::All | Self::BareChart => with_chart(run),
+            Self::ExtraChart => {
+                with_chart(run).set("EXTRA_CHARTS", sandbox::extra_chart::EXTRA_CHARTS)
+            }
             Self::NotNeeded => run
                 .unset(&["IMAGES"])
                 .set("CHART_SET", "runner.enabled=false"),

@@ -8,11 +8,13 @@
 
 mod catalog;
 mod chart;
+mod chart_origin;
 pub(crate) mod codecollections;
 mod command;
 mod credentials;
 mod exclusion;
 mod extra;
+mod extra_charts;
 mod extra_images;
 mod inputs;
 mod metric_push;
@@ -40,6 +42,7 @@ pub use catalog::{
     AllowedImages, CatalogPointer, CatalogRequest, CatalogUrl, CatalogWanted, CodeCollectionSource,
 };
 pub use chart::{ChartRequest, ChartSource};
+pub use chart_origin::{ChartOrigin, ChartSetting};
 pub use codecollections::CodeCollections;
 pub use exclusion::ExcludedName;
 pub use extra_images::{ExtraImage, ExtraWanted};
@@ -191,6 +194,8 @@ pub struct Config {
     pub sync_ref_latest: bool,
     /// The chart that names the RunWhen Local images.
     pub chart: ChartRequest,
+    /// The charts of `EXTRA_CHARTS`.
+    pub extra_charts: Vec<ChartRequest>,
     /// The platform whose manifest decides.
     pub architecture: Platform,
     /// Whether to check that an up-to-date image has the platform's manifest in the registry.
@@ -391,8 +396,12 @@ impl Reader<'_> {
             .or_else(|| known.first()?.login.azure()?.cloud);
         let source = self.codecollection_source();
         let extra = self.extra_images();
-        let categories = self.images(extra.as_ref().is_none_or(|extra| !extra.is_empty()));
-        let logins = self.logins_of_sources(categories.as_ref(), extra.as_deref());
+        let charts = self.extra_charts();
+        let has_extra = extra.as_ref().is_none_or(|extra| !extra.is_empty())
+            || charts.as_ref().is_none_or(|charts| !charts.is_empty());
+        let categories = self.images(has_extra);
+        let given = (extra.as_deref(), charts.as_deref());
+        let logins = self.logins_of_sources(categories.as_ref(), given);
         let branch = self.git_ref(source);
         let output = self.read(&variables::OUTPUT_DIR);
         let temp = self.read(&variables::CODEBUNDLE_TEMP_DIR);
@@ -407,6 +416,7 @@ impl Reader<'_> {
             copy_referrers: self.read(&variables::COPY_REFERRERS),
             images: categories,
             extra_images: extra,
+            extra_charts: charts,
             exclude: Some(self.read(&variables::EXCLUDE_IMAGES).unwrap_or_default()),
             catalog: self.catalog(source, branch.as_ref()),
             git_ref: branch,

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::extra_charts::registries_of;
 use super::extra_images::sources_of;
 use super::reader::Reader;
-use super::{ExtraImage, RegistryName, variables};
+use super::{ChartRequest, ExtraImage, RegistryName, variables};
 use crate::azure::Login;
 use crate::category::Category;
 use crate::name::{DOCKER_HUB, Registry};
@@ -75,16 +76,18 @@ impl Reader<'_> {
         }
     }
 
-    /// The logins of Docker Hub, of the mirror, and of the extra images that are checked.
+    /// The logins of Docker Hub, of the mirror, and of the extra images and charts that are checked.
     pub(super) fn logins_of_sources(
         &mut self,
         images: Option<&BTreeSet<Category>>,
-        extra: Option<&[ExtraImage]>,
+        (extra, charts): (Option<&[ExtraImage]>, Option<&[ChartRequest]>),
     ) -> Option<SourceLogins> {
         let logins = self.source_logins()?;
         let logins = self.with_mirror_login(logins)?;
         let are_checked = images.is_some_and(|images| images.contains(&Category::Extra));
-        self.with_docker_logins(logins, &sources_of(extra.filter(|_| are_checked)))
+        let mut registries = sources_of(extra.filter(|_| are_checked));
+        registries.extend(registries_of(charts.filter(|_| are_checked)));
+        self.with_docker_logins(logins, &registries)
     }
 
     /// The logins with those that Docker's file has for these sources of extra images. A login that a variable gives is kept.

@@ -38,6 +38,7 @@ impl Config {
             catalog: _,
             sync_ref_latest: _,
             chart: _,
+            extra_charts: _,
             architecture: _,
             use_date_tag: _,
             source_logins,

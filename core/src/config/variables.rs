@@ -249,6 +249,16 @@ settings! {
         );
     }
 
+    "Extra images and charts" {
+        EXTRA_CHARTS: String = Setting::new(
+            "EXTRA_CHARTS",
+            "YAML|FILE",
+            values::text,
+            "Other Helm charts whose images are kept in sync: a list of repository, name, version and values, as YAML or in a file.",
+        )
+        .in_report(|config| config.shown_extra_charts());
+    }
+
     "What to keep in sync" {
         IMAGE_ARCHITECTURE: Platform = Setting::new(
             "IMAGE_ARCHITECTURE",

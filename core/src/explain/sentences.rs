@@ -3,15 +3,14 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Context, Origin, Use, ValueUse};
-use crate::background::{Background, DestinationTags, NewestTag};
-use crate::chart::ChartContent;
-use crate::config::{CatalogWanted, HighestTag};
+use crate::background::{Background, DestinationTags, NewestTag, ReadChart};
+use crate::config::{CatalogWanted, ChartOrigin, ChartSetting, HighestTag};
+use crate::discover::chart_images::place_in;
 use crate::discover::codecollections::{Choice, StableTag};
 use crate::discover::{Absence, Category, TagSelector};
 use crate::name::{Digest, Tag, full_name};
 use crate::observe::{DestinationState, Follows, SameContent, SourceImage, SourceState};
 use crate::plan::{Entry, Evidence, Step, Verdict};
-use crate::problem::Problem;
 
 /// The most workloads that are named.
 const MOST_USES: usize = 20;
@@ -154,36 +153,41 @@ fn named(entry: &Entry, published: &SourceImage) -> String {
     }
 }
 
-/// The workloads of the chart, and the values that name the image.
+/// What wants the image: the workloads of charts, with the values that name the image, and entries of `EXTRA_IMAGES`.
 pub(super) fn used_by(
     entry: &Entry,
     uses: &[Use],
-    chart: Option<&Result<ChartContent, Problem>>,
+    charts: Option<&[ReadChart<'_>]>,
 ) -> Vec<String> {
     let desired = &entry.observed.desired;
-    match (desired.category, chart) {
-        (Category::CodeCollection, _) => Vec::new(),
-        (Category::RunWhenLocal, Some(Err(problem))) => {
-            vec![format!("The chart could not be read again: {problem}.")]
-        }
-        (Category::Extra, _) => {
-            let wanted_by = desired.wanted_by.iter().take(MOST_USES);
-            wanted_by
-                .map(|it| format!("It is wanted by {it}."))
-                .collect()
-        }
-        (Category::RunWhenLocal, None) => {
-            let uses = desired.wanted_by.iter().take(MOST_USES);
-            uses.map(|use_| format!("{use_} uses it.")).collect()
-        }
-        (Category::RunWhenLocal, Some(Ok(_))) => {
-            let mut sentences: Vec<_> = uses.iter().take(MOST_USES).flat_map(one_use).collect();
-            if uses.len() > MOST_USES {
-                sentences.push(format!("{} more workloads use it.", uses.len() - MOST_USES));
-            }
-            sentences
+    let of_chart = |it: &&String| match desired.category {
+        Category::CodeCollection | Category::RunWhenLocal => true,
+        Category::Extra => !it.contains("EXTRA_IMAGES"),
+    };
+    let wanted_by = &desired.wanted_by;
+    let others = wanted_by.iter().filter(|it| !of_chart(it));
+    let mut sentences: Vec<_> = others.map(|it| format!("It is wanted by {it}.")).collect();
+    let Some(charts) = charts else {
+        let uses = wanted_by.iter().filter(of_chart).take(MOST_USES);
+        sentences.extend(uses.map(|use_| format!("{use_} uses it.")));
+        return sentences;
+    };
+    for ReadChart { request, content } in charts {
+        if let Err(problem) = content {
+            let name = match request.origin {
+                ChartOrigin::RunWhenLocal => String::new(),
+                ChartOrigin::Extra { .. } => format!(" {}", request.name),
+            };
+            sentences.push(format!(
+                "The chart{name} could not be read again: {problem}."
+            ));
         }
     }
+    sentences.extend(uses.iter().take(MOST_USES).flat_map(one_use));
+    if uses.len() > MOST_USES {
+        sentences.push(format!("{} more workloads use it.", uses.len() - MOST_USES));
+    }
+    sentences
 }
 
 fn one_use(one: &Use) -> Vec<String> {
@@ -195,11 +199,9 @@ fn one_use(one: &Use) -> Vec<String> {
         chart,
         template,
         values,
+        origin,
     } = one;
-    let place = container.as_ref().map_or_else(
-        || path.clone(),
-        |container| format!("container {container}"),
-    );
+    let place = place_in(container.as_deref(), path);
     let chart = match chart.rsplit_once("/charts/") {
         Some((_, inner)) => format!("the subchart {inner} ({chart})"),
         None => format!("the chart {chart}"),
@@ -210,16 +212,20 @@ fn one_use(one: &Use) -> Vec<String> {
     if values.is_empty() {
         sentences.push("Which values name it is not known.".to_owned());
     }
-    sentences.extend(values.iter().map(one_value));
+    sentences.extend(values.iter().map(|value| one_value(value, origin)));
     sentences
 }
 
-fn one_value(value: &ValueUse) -> String {
+fn one_value(value: &ValueUse, chart: &ChartOrigin) -> String {
     let ValueUse { part, path, origin } = value;
+    let setting = |one| chart.settings(&[one]);
     let part = part.name();
     let from = match origin {
-        Origin::ChartSet => "which CHART_SET sets".to_owned(),
-        Origin::ChartValues => "which the file CHART_VALUES sets".to_owned(),
+        Origin::ChartSet => format!("which {} sets", setting(ChartSetting::Set)),
+        Origin::ChartValues => match chart {
+            ChartOrigin::RunWhenLocal => "which the file CHART_VALUES sets".to_owned(),
+            ChartOrigin::Extra { .. } => format!("which {} sets", setting(ChartSetting::Values)),
+        },
         Origin::DefaultOf(chart) => format!("a default of the chart {chart}"),
         Origin::AppVersion(chart) => {
             return format!("Its {part} is the appVersion of the chart {chart}; no value sets it.");

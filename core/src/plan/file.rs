@@ -41,8 +41,11 @@ pub struct PlanFile {
     pub repository_path: Repository,
     /// The platform that decided which tags are the same image.
     pub platform: String,
-    /// The name and version of the chart.
+    /// The name and version of the RunWhen Local chart.
     pub chart: Option<String>,
+    /// The name and version of each other chart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extra_charts: Vec<String>,
     images: Vec<PlannedImage>,
     /// Catalogs, charts and texts whose images are not known.
     not_known: Vec<NotKnown>,
@@ -152,6 +155,7 @@ pub struct PlanInfo {
     pub repository_path: Repository,
     pub platform: String,
     pub chart: Option<String>,
+    pub extra_charts: Vec<String>,
 }
 
 impl PlanFile {
@@ -163,6 +167,7 @@ impl PlanFile {
             repository_path,
             platform,
             chart,
+            extra_charts,
         } = info;
         let not_known = plan.undiscovered.iter().map(|one| NotKnown {
             category: one.category,
@@ -178,6 +183,7 @@ impl PlanFile {
             repository_path,
             platform,
             chart,
+            extra_charts,
             images: plan.entries.iter().map(PlannedImage::new).collect(),
             not_known: not_known.collect(),
             checksum: None,

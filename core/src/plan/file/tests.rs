@@ -10,6 +10,7 @@ fn info() -> PlanInfo {
         repository_path: "runwhen".parse().unwrap(),
         platform: "amd64".to_owned(),
         chart: None,
+        extra_charts: Vec::new(),
     }
 }
 
