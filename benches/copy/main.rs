@@ -1,12 +1,13 @@
 //! Compares copies of images by `taskset` with those of other tools: one machine, each run into an empty registry, medians.
 //!
-//! Run `cargo bench -p taskset --bench copy`, or with the name of a load (`images`, `large`, `layer`). The sandbox in this process
+//! Run `cargo bench -p taskset --bench copy`, or with the name of a load (`images`, `large`, `layer`, `bundle`). The sandbox in this process
 //! has the sources and the destination, over real TLS on loopback. A tool that is not installed is left out, and so is
 //! `taskset` as long as it does not have SYNC_METHOD. BENCH_RUNS sets the number of runs. With UPDATE_DOCS=1, the benchmark
 //! updates the tables of `docs/performance.md`.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
+mod bundle;
 #[path = "../sli/document.rs"]
 mod document;
 mod load;
@@ -44,6 +45,12 @@ fn main() -> Result<()> {
             text.push_str(&section);
             text.push('\n');
         }
+    }
+    if chosen.is_empty() || chosen.contains(&"bundle") {
+        let section = bundle::table(runs)?;
+        println!("\n{section}");
+        text.push_str(&section);
+        text.push('\n');
     }
     document::update("copy", &text)
 }

@@ -41,31 +41,43 @@ pub fn run(
     std::fs::write(&logins, docker_config(load).to_string())?;
     load.empty(sandbox, contestant.acr_rules());
     let script = contestant.script(load, images);
+    let settings = contestant.settings(load, &chart);
+    let title = contestant.title(load);
+    let cost = measured(sandbox, &script, folder.path(), &settings).with_context(|| title)?;
+    verify(sandbox, load, images)?;
+    Ok(cost)
+}
+
+/// Runs a script in this folder, with these settings.
+pub fn measured(
+    sandbox: &Sandbox,
+    script: &str,
+    folder: &Path,
+    settings: &[(&'static str, String)],
+) -> Result<Cost> {
     // A small process starts the tool, because the peak memory of a child includes that of the process that forks it.
     let output = Command::new(std::env::current_exe()?)
-        .args([MEASURE, "/bin/sh", "-c", &script])
+        .args([MEASURE, "/bin/sh", "-c", script])
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("HOME", folder.path())
-        .env("XDG_RUNTIME_DIR", folder.path())
-        .env("TMPDIR", folder.path())
-        .env("DOCKER_CONFIG", folder.path())
-        .env("REGISTRY_AUTH_FILE", &logins)
-        .env("OUTPUT_DIR", folder.path())
+        .env("HOME", folder)
+        .env("XDG_RUNTIME_DIR", folder)
+        .env("TMPDIR", folder)
+        .env("DOCKER_CONFIG", folder)
+        .env("REGISTRY_AUTH_FILE", folder.join("config.json"))
+        .env("OUTPUT_DIR", folder)
         .envs(sandbox.environment())
-        .envs(contestant.settings(load, &chart))
+        .envs(settings.iter().cloned())
         .stdin(Stdio::null())
         .output()?;
-    let title = contestant.title(load);
     let stderr = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{title}: {stderr}");
+    ensure!(output.status.success(), "{stderr}");
     let measured: Value = serde_json::from_slice(&output.stdout)?;
     ensure!(
         measured["code"] == 0,
-        "{title} exited with {}: {stderr}",
+        "exit code {}: {stderr}",
         measured["code"]
     );
-    verify(sandbox, load, images).with_context(|| title)?;
     let number = |name: &str| measured[name].as_u64().unwrap_or_default();
     Ok(Cost {
         wall: Duration::from_micros(number("wall")),

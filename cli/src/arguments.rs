@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use acr_sync_core::config::{Config, Program};
 use clap::Command;
 
+use crate::bundle::{self, Transfer};
 use crate::{settings, version};
 
 /// The configuration of `sli`. Without one, returns the exit code; the reason is printed already.
@@ -13,8 +14,22 @@ pub(crate) fn sli() -> Result<Config, ExitCode> {
 }
 
 /// The configuration of `taskset`. Without one, returns the exit code; the reason is printed already.
-pub(crate) fn taskset() -> Result<Config, ExitCode> {
-    read(Program::Taskset, taskset_command())
+/// With a subcommand, also what it does.
+pub(crate) fn taskset() -> Result<(Config, Option<Transfer>), ExitCode> {
+    let program = Program::Taskset;
+    let matches = settings::matches(taskset_command())?;
+    let subcommand = matches.subcommand();
+    let transfer = subcommand.and_then(|(name, options)| Transfer::of(name, options));
+    let config = match (subcommand, &transfer) {
+        (Some((name, options)), Some(Transfer::Export(_))) => {
+            settings::config_without_destination(program, options, name)
+        }
+        (Some((name, options)), Some(Transfer::Import(_)) | None) => {
+            settings::config(program, options, Some(name))
+        }
+        (None, _) => settings::config(program, &matches, None),
+    };
+    Ok((config?, transfer))
 }
 
 fn read(program: Program, command: Command) -> Result<Config, ExitCode> {
@@ -48,8 +63,68 @@ fn taskset_command() -> Command {
     ];
     let stdout = "the report as Markdown; everything else goes to stderr";
     let reports = ", sync-report.md, sync-report.html, report.junit.xml";
-    let command = command(Program::Taskset, stdout, reports).about(about);
+    let command = command(Program::Taskset, stdout, reports)
+        .about(about)
+        .override_usage("taskset [OPTIONS]  |  taskset <export|import> --help")
+        .args_conflicts_with_subcommands(true)
+        .disable_help_subcommand(true)
+        .subcommands([export_command(), import_command()]);
+    let notes = command.get_after_long_help().map(ToString::to_string);
+    let subcommands = format!(
+        "Subcommands, each with its own --help:\n  {}  {}\n  {}  {}\n\n{}",
+        bundle::EXPORT,
+        bundle::ABOUT_EXPORT,
+        bundle::IMPORT,
+        bundle::ABOUT_IMPORT,
+        notes.unwrap_or_default(),
+    );
+    settings::with_examples(command.after_long_help(subcommands), &examples)
+}
+
+fn export_command() -> Command {
+    let examples = [
+        (
+            "taskset export --plan plan.json b.tar",
+            "what the plan imports",
+        ),
+        (
+            "taskset export --plan plan.json --base a.tar b.tar",
+            "without a.tar",
+        ),
+        ("skopeo list-tags oci-archive:b.tar", "what is in it"),
+    ];
+    let command = bundle::with_export_options(subcommand(bundle::EXPORT, bundle::ABOUT_EXPORT));
+    let command = settings::without_in_short_help(command, &bundle::NOT_FOR_EXPORT);
     settings::with_examples(command, &examples)
+}
+
+fn import_command() -> Command {
+    let examples = [
+        (
+            "taskset import b.tar --registry-name myacr.azurecr.io",
+            "import it",
+        ),
+        ("taskset import b.tar --sync-images=false", "only compare"),
+        ("taskset import b.tar --output-dir out", "keep the report"),
+    ];
+    let command = bundle::with_import_options(subcommand(bundle::IMPORT, bundle::ABOUT_IMPORT));
+    let command = settings::without_in_short_help(command, &bundle::NOT_FOR_IMPORT);
+    settings::with_examples(command, &examples)
+}
+
+/// A subcommand of `taskset`. The short help of `taskset` itself has no room for it.
+fn subcommand(name: &'static str, about: &'static str) -> Command {
+    let program = Program::Taskset;
+    let after_help = format!(
+        "{}\n{}",
+        settings::secrets_help(program),
+        settings::rules_help()
+    );
+    Command::new(name)
+        .about(about)
+        .hide(true)
+        .after_long_help(after_help)
+        .args(settings::flags(program))
 }
 
 fn command(program: Program, stdout: &str, reports: &str) -> Command {
@@ -98,6 +173,11 @@ mod tests {
             }
             for status in Status::ALL {
                 assert!(help.contains(status.meaning()));
+            }
+            let mut command = command;
+            command.build();
+            for subcommand in command.get_subcommands() {
+                settings::assert_short_help_fits(subcommand.clone());
             }
             settings::assert_short_help_fits(command);
         }

@@ -9,6 +9,7 @@ use acr_sync_core::report::{Report, Status, markdown};
 use acr_sync_core::run::{Plan, Run};
 use acr_sync_core::wire::Limit;
 
+use crate::bundle::{self, Transfer};
 use crate::log;
 use crate::outputs;
 use crate::progress::Progress;
@@ -39,14 +40,34 @@ pub(crate) async fn sli(session: &Session) -> anyhow::Result<Status> {
 pub(crate) async fn taskset(session: &Session) -> anyhow::Result<Status> {
     session.progress.show();
     let report = session.check_or_sync().await?;
-    // The report is printed even if a file cannot be written, and written even if stdout is closed.
-    let files = session.write(&report);
-    let printed = outputs::print(&markdown(&report)?);
-    let status = report.status();
-    session.finish(&report, printed.and(files).map(|()| status))
+    session.finish_task(&report)
+}
+
+/// The task with a bundle: exports images to it, or imports those in it.
+pub(crate) async fn taskset_with(session: &Session, transfer: &Transfer) -> anyhow::Result<Status> {
+    match transfer {
+        Transfer::Export(files) => {
+            let export = bundle::export(session, files).await?;
+            outputs::print(&acr_sync_core::bundle::text(&export, &files.bundle))?;
+            Ok(export.status())
+        }
+        Transfer::Import(path) => {
+            let report = bundle::import(session, path).await?;
+            session.finish_task(&report)
+        }
+    }
 }
 
 impl Session {
+    /// Writes and prints the report of the task. It is printed even if a file cannot be written, and written even if stdout is
+    /// closed.
+    fn finish_task(&self, report: &Report) -> anyhow::Result<Status> {
+        let files = self.write(report);
+        let printed = outputs::print(&markdown(report)?);
+        let status = report.status();
+        self.finish(report, printed.and(files).map(|()| status))
+    }
+
     /// Checks all images, and imports if that is configured.
     async fn check_or_sync(&self) -> anyhow::Result<Report> {
         if self.config.sync_images {

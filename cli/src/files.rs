@@ -20,7 +20,7 @@ const PREFIX: &str = ".tmp-azure-rw-acr-sync-";
 const FORMER_PREFIX: &str = ".tmp";
 /// The number of random characters after the prefix.
 const RANDOM: usize = 6;
-/// The age from which a temporary file is a leftover: writing takes less than a second.
+/// The age of the last write from which a temporary file is a leftover.
 const OLD: Duration = Duration::from_secs(3600);
 
 /// A folder or file for results that cannot be written to.
@@ -159,6 +159,38 @@ pub(crate) fn write(path: &Path, content: &str) -> anyhow::Result<()> {
         Ok(())
     };
     attempt().with_context(|| format!("{} could not be written", path.display()))
+}
+
+/// A large file that is written piece by piece. It is removed unless it is kept.
+pub(crate) struct Pending(tempfile::NamedTempFile);
+
+impl Pending {
+    /// Begins a file in the folder of the one that it will become.
+    pub(crate) fn new(variable: &'static str, target: &Path) -> Result<Self, NotWritable> {
+        let folder = check_replaceable(variable, target)?;
+        remove_leftovers(folder, SystemTime::now());
+        temporary_file(folder)
+            .map(Self)
+            .map_err(|error| NotWritable {
+                variable,
+                path: target.to_owned(),
+                reason: error.to_string(),
+            })
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        self.0.as_file()
+    }
+
+    /// Gives the file its name.
+    pub(crate) fn keep(self, target: &Path) -> anyhow::Result<()> {
+        let attempt = || -> anyhow::Result<()> {
+            self.0.as_file().sync_all()?;
+            self.0.persist(target)?;
+            Ok(())
+        };
+        attempt().with_context(|| format!("{} could not be written", target.display()))
+    }
 }
 
 #[cfg(test)]

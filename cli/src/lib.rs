@@ -6,11 +6,13 @@
 
 mod acr_sync;
 mod arguments;
+mod bundle;
 mod commands;
 mod docker_login;
 mod files;
 mod log;
 mod outputs;
+mod plan_file;
 mod progress;
 mod settings;
 mod signal;
@@ -18,6 +20,7 @@ mod version;
 
 use std::process::ExitCode;
 
+use acr_sync_core::bundle::{ExportError, ImportError, LayoutError};
 use acr_sync_core::config::Config;
 use acr_sync_core::planned::{ApplyError, PlanFileError};
 use acr_sync_core::report::Status;
@@ -38,7 +41,10 @@ pub fn sli() -> ExitCode {
 /// Runs `taskset` from its command line to its exit code.
 pub fn taskset() -> ExitCode {
     match arguments::taskset() {
-        Ok(config) => execute(config, commands::taskset),
+        Ok((config, None)) => execute(config, commands::taskset),
+        Ok((config, Some(transfer))) => execute(config, async |session| {
+            commands::taskset_with(session, &transfer).await
+        }),
         Err(code) => code,
     }
 }
@@ -77,6 +83,12 @@ fn is_mistake(error: &anyhow::Error) -> bool {
         || error.is::<files::NotWritable>()
         || error.is::<PlanFileError>()
         || error.is::<ApplyError>()
+        || error.is::<LayoutError>()
+        || error.is::<ImportError>()
+        || match error.downcast_ref() {
+            Some(ExportError::Plan(_) | ExportError::Base(_) | ExportError::TooLarge) => true,
+            Some(ExportError::Write(_)) | None => false,
+        }
 }
 
 fn run(

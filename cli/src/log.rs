@@ -12,7 +12,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use format::{Levels, Lines};
-pub(crate) use results::{ImageLine, closing, issues};
+pub(crate) use results::{ImageLine, closing, exported, issues};
 
 /// The settings of the log.
 pub(crate) struct Settings<'a> {

@@ -92,6 +92,11 @@ impl Progress {
             }
             Event::Importing(target, plan) => self.importing(target, plan),
             Event::Copying(target, action, progress) => self.copying(target, action, progress),
+            Event::Exporting { written, total } => {
+                let (written, total) = (HumanBytes(written), HumanBytes(total));
+                self.bar
+                    .set_message(format!("writing the bundle: {written} of {total}"));
+            }
             Event::Imported(target, action, outcome) => {
                 let line = self.end_copy(target, action, outcome);
                 self.bar.inc(1);

@@ -44,12 +44,38 @@ pub(crate) fn config(
     })
 }
 
-/// The same, with the mistakes as the error.
+/// The same for a subcommand that does not contact the destination.
+pub(crate) fn config_without_destination(
+    program: Program,
+    matches: &ArgMatches,
+    subcommand: &str,
+) -> Result<Config, ExitCode> {
+    let read = with_inputs(program, matches, Some(subcommand), |inputs| {
+        Config::read_without_destination(program, inputs)
+    });
+    read.map_err(|mistakes| {
+        report(program, &mistakes);
+        Status::Configuration.code().into()
+    })
+}
+
+/// The same as [`config`], with the mistakes as the error.
 pub(crate) fn read(
     program: Program,
     matches: &ArgMatches,
     subcommand: Option<&str>,
 ) -> Result<Config, Mistakes> {
+    with_inputs(program, matches, subcommand, |inputs| {
+        Config::read(program, inputs)
+    })
+}
+
+fn with_inputs<T>(
+    program: Program,
+    matches: &ArgMatches,
+    subcommand: Option<&str>,
+    read: impl FnOnce(&Inputs<'_>) -> T,
+) -> T {
     let variable = |name: &str| {
         let given = flag_value(matches, name).or_else(|| level_of_flags(matches, name));
         given.or_else(|| environment(std::env::var_os(name)?))
@@ -59,17 +85,14 @@ pub(crate) fn read(
         .collect();
     let executable = std::env::current_exe().map(|path| path.display().to_string());
     let executable = executable.unwrap_or_else(|_| program.name().to_owned());
-    Config::read(
-        program,
-        &Inputs {
-            executable: &executable,
-            subcommand,
-            names: &names,
-            variable: &variable,
-            file: &read_text,
-            docker_login: &docker_login::find,
-        },
-    )
+    read(&Inputs {
+        executable: &executable,
+        subcommand,
+        names: &names,
+        variable: &variable,
+        file: &read_text,
+        docker_login: &docker_login::find,
+    })
 }
 
 /// Reports mistakes in the configuration. The log has not started yet: its level is a part of the configuration.
@@ -155,6 +178,20 @@ const IN_SHORT_HELP: [(&str, &str); 6] = [
     ("SYNC_METHOD", "How images are synced."),
     ("OUTPUT_DIR", "Where reports go."),
 ];
+
+/// Leaves settings that a subcommand seldom needs out of its short help, which is one screen.
+pub(crate) fn without_in_short_help(command: Command, names: &[&str]) -> Command {
+    names.iter().fold(command, |command, name| {
+        // A program does not read all settings.
+        let mut arguments = command.get_arguments();
+        let is_read = arguments.any(|one| one.get_id() == name);
+        drop(arguments);
+        match is_read {
+            true => command.mut_arg(name, |argument| argument.hide_short_help(true)),
+            false => command,
+        }
+    })
+}
 
 /// A command line, and a comment.
 pub(crate) type Example = (&'static str, &'static str);

@@ -21,12 +21,18 @@ Sync RunWhen Local Image Updates to ACR Registry `${REGISTRY_NAME}`
     [Tags]    acr    azure    helm    registry    runwhen-local    sync    update    utility    access:read-write    data:config
     Sync Category    runwhen-local    RunWhen Local    %{CODEBUNDLE_TEMP_DIR=${OUTPUT DIR}}/images_to_update.json
 
+Sync Extra Images to ACR Registry `${REGISTRY_NAME}`
+    [Documentation]    Imports the images that are configured in addition to RunWhen's. Passes if there are none.
+    [Tags]    acr    azure    extra    registry    sync    update    utility    access:read-write    data:config
+    Pass Without Extra Images
+    Sync Category    extra    Extra    ${ARTIFACTS}/extra_images_to_update.json
+
 
 *** Keywords ***
 Sync Category
     [Documentation]    Runs `taskset` for one category and adds its report, artifacts and issues. Fails if the program fails.
     [Arguments]    ${setting}    ${title}    ${list}
-    IF    $IMAGES.strip() in ("codecollection", "runwhen-local") and $IMAGES.strip() != $setting
+    IF    $IMAGES.strip() in ("codecollection", "runwhen-local", "extra") and $IMAGES.strip() != $setting
         RW.Core.Add Pre To Report    IMAGES=${IMAGES} excludes the ${title} images.
         Pass Execution    IMAGES=${IMAGES} excludes the ${title} images
     END
@@ -39,7 +45,7 @@ Sync Category
     ${issues}=    Read Artifact    ${results}/issues.json    ${{ [] }}
     # The other category may have images. If this one was chosen alone, the program's issue about it is raised.
     ${is_excluded}=    Evaluate
-    ...    bool($result.get("excluded")) and $result["counts"]["total"] == 0 and $IMAGES.strip() not in ("codecollection", "runwhen-local")
+    ...    bool($result.get("excluded")) and $result["counts"]["total"] == 0 and $IMAGES.strip() not in ("codecollection", "runwhen-local", "extra")
     IF    $is_excluded
         RW.Core.Add Pre To Report    EXCLUDE_IMAGES excludes the ${title} images.
         Pass Execution    EXCLUDE_IMAGES excludes the ${title} images
@@ -51,9 +57,9 @@ Sync Category
         RETURN
     END
     IF    not $issues
-        # Without CHART_SET, because a value in it may be a secret.
+        # Without CHART_SET and EXTRA_CHARTS, because a value in them may be a secret.
         ${settings}=    Evaluate
-        ...    " ".join(f"{name}={shlex.quote(value)}" for name, value in {**$ENVIRONMENT, "IMAGES": $setting}.items() if value and name != "CHART_SET")
+        ...    " ".join(f"{name}={shlex.quote(value)}" for name, value in {**$ENVIRONMENT, "IMAGES": $setting}.items() if value and name not in ("CHART_SET", "EXTRA_CHARTS"))
         ...    modules=shlex
         Raise Failure Of Program    ${process}    ${settings} ${executable} --log-level debug
     END
@@ -183,10 +189,16 @@ Suite Initialization
     ${IMAGES}=    RW.Core.Import User Variable    IMAGES
     ...    type=string
     ...    description=The category of images to check.
-    ...    enum=all,codecollection,runwhen-local
+    ...    enum=all,codecollection,runwhen-local,extra
     ...    pattern=.*
     ...    example=all
     ...    default=all
+    ${EXTRA_IMAGES}=    RW.Core.Import User Variable    EXTRA_IMAGES
+    ...    type=string
+    ...    description=More images to keep in sync: references with a tag or digest, separated by commas, or YAML with a rule for each tag, or the path of a YAML file.
+    ...    pattern=.*
+    ...    example=ghcr.io/owner/name:1.2.3
+    ...    default=
     ${EXCLUDE_IMAGES}=    RW.Core.Import User Variable    EXCLUDE_IMAGES
     ...    type=string
     ...    description=Images to leave out, by the last part of their name or the whole repository, separated by commas; a name may begin or end with *.
@@ -294,6 +306,12 @@ Suite Initialization
     ...    pattern=.*
     ...    example=runner.image.tag=0.10.21
     ...    default=
+    ${EXTRA_CHARTS}=    RW.Core.Import User Variable    EXTRA_CHARTS
+    ...    type=string
+    ...    description=Other Helm charts whose images are kept in sync: a list in YAML with repository, name, version and values of each, or the path of a YAML file in the worker's image.
+    ...    pattern=.*
+    ...    example=[{repository: "https://charts.example", name: ingress-nginx}]
+    ...    default=
     ${TIMEOUT_SECONDS}=    RW.Core.Import User Variable    TIMEOUT_SECONDS
     ...    type=string
     ...    description=The deadline of the whole run in seconds. Results that are known by then are reported.
@@ -374,6 +392,7 @@ Suite Initialization
     ...    COPY_REFERRERS=${COPY_REFERRERS}
     ...    COPY_CONCURRENCY=${COPY_CONCURRENCY}
     ...    IMAGES=${IMAGES}
+    ...    EXTRA_IMAGES=${EXTRA_IMAGES}
     ...    EXCLUDE_IMAGES=${EXCLUDE_IMAGES}
     ...    REF=${REF}
     ...    SYNC_REF_LATEST=${SYNC_REF_LATEST}
@@ -391,6 +410,7 @@ Suite Initialization
     ...    CHART_VERSION=${CHART_VERSION}
     ...    CHART_VALUES=${CHART_VALUES}
     ...    CHART_SET=${CHART_SET}
+    ...    EXTRA_CHARTS=${EXTRA_CHARTS}
     ...    TIMEOUT_SECONDS=${TIMEOUT_SECONDS}
     ...    LOG_LEVEL=${LOG_LEVEL}
     ...    AZURE_CLOUD=${AZURE_CLOUD}

@@ -27,6 +27,12 @@ Check for RunWhen Local Image Updates against ACR Registry `${REGISTRY_NAME}`
     [Tags]    acr    azure    runwhen-local    helm    update    utility    access:read-only    data:config
     Check Category    runwhen-local    RunWhen Local
 
+Check for Extra Image Updates against ACR Registry `${REGISTRY_NAME}`
+    [Documentation]    Counts the images that are configured in addition to RunWhen's and need a sync. Passes if there are none.
+    [Tags]    acr    azure    extra    update    utility    access:read-only    data:config
+    Pass Without Extra Images
+    Check Category    extra    Extra
+
 Count Images Needing Update and Push Metric
     [Documentation]    Pushes the number of images that need a sync, in total and per category, and the age of the oldest drift in hours. Pushes nothing if an image is unknown.
     [Tags]    acr    azure    metric    update    utility    access:read-only    data:config
@@ -69,7 +75,7 @@ Reason Of Check
 Check Category
     [Documentation]    Passes if images of the category are published, each one was checked, and every import succeeded.
     [Arguments]    ${setting}    ${title}
-    IF    $IMAGES.strip() in ("codecollection", "runwhen-local") and $IMAGES.strip() != $setting
+    IF    $IMAGES.strip() in ("codecollection", "runwhen-local", "extra") and $IMAGES.strip() != $setting
         Pass Execution    IMAGES=${IMAGES} excludes the ${title} images
     END
     Check Once
@@ -136,10 +142,16 @@ Suite Initialization
     ${IMAGES}=    RW.Core.Import User Variable    IMAGES
     ...    type=string
     ...    description=The category of images to check.
-    ...    enum=all,codecollection,runwhen-local
+    ...    enum=all,codecollection,runwhen-local,extra
     ...    pattern=.*
     ...    example=all
     ...    default=all
+    ${EXTRA_IMAGES}=    RW.Core.Import User Variable    EXTRA_IMAGES
+    ...    type=string
+    ...    description=More images to keep in sync: references with a tag or digest, separated by commas, or YAML with a rule for each tag, or the path of a YAML file.
+    ...    pattern=.*
+    ...    example=ghcr.io/owner/name:1.2.3
+    ...    default=
     ${EXCLUDE_IMAGES}=    RW.Core.Import User Variable    EXCLUDE_IMAGES
     ...    type=string
     ...    description=Images to leave out, by the last part of their name or the whole repository, separated by commas; a name may begin or end with *.
@@ -254,6 +266,12 @@ Suite Initialization
     ...    pattern=.*
     ...    example=runner.image.tag=0.10.21
     ...    default=
+    ${EXTRA_CHARTS}=    RW.Core.Import User Variable    EXTRA_CHARTS
+    ...    type=string
+    ...    description=Other Helm charts whose images are kept in sync: a list in YAML with repository, name, version and values of each, or the path of a YAML file in the worker's image.
+    ...    pattern=.*
+    ...    example=[{repository: "https://charts.example", name: ingress-nginx}]
+    ...    default=
     ${TIMEOUT_SECONDS}=    RW.Core.Import User Variable    TIMEOUT_SECONDS
     ...    type=string
     ...    description=The deadline of the whole run in seconds. Results that are known by then are reported.
@@ -334,6 +352,7 @@ Suite Initialization
     ...    COPY_REFERRERS=${COPY_REFERRERS}
     ...    COPY_CONCURRENCY=${COPY_CONCURRENCY}
     ...    IMAGES=${IMAGES}
+    ...    EXTRA_IMAGES=${EXTRA_IMAGES}
     ...    EXCLUDE_IMAGES=${EXCLUDE_IMAGES}
     ...    REF=${REF}
     ...    SYNC_REF_LATEST=${SYNC_REF_LATEST}
@@ -352,6 +371,7 @@ Suite Initialization
     ...    CHART_VERSION=${CHART_VERSION}
     ...    CHART_VALUES=${CHART_VALUES}
     ...    CHART_SET=${CHART_SET}
+    ...    EXTRA_CHARTS=${EXTRA_CHARTS}
     ...    TIMEOUT_SECONDS=${TIMEOUT_SECONDS}
     ...    LOG_LEVEL=${LOG_LEVEL}
     ...    AZURE_CLOUD=${AZURE_CLOUD}

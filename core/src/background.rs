@@ -2,11 +2,12 @@
 //! values of the chart. A check does not send these requests.
 
 use chrono::{DateTime, Utc};
+use futures_util::future::join_all;
 use serde::Serialize;
 
 use crate::azure::newest_tags;
 use crate::chart::{self, ChartContent};
-use crate::config::Config;
+use crate::config::{ChartRequest, Config, TagRule};
 use crate::destination::Destination;
 use crate::discover::TagSelector;
 use crate::discover::codecollections::StableTag;
@@ -57,6 +58,12 @@ pub struct NewestTag {
     pub built: Option<DateTime<Utc>>,
 }
 
+/// A chart that was read again, and its content.
+pub struct ReadChart<'a> {
+    pub request: &'a ChartRequest,
+    pub content: Result<ChartContent, Problem>,
+}
+
 /// Reads it.
 pub struct BackgroundReader<'a> {
     pub config: &'a Config,
@@ -78,8 +85,11 @@ impl BackgroundReader<'_> {
             SourceState::Unknown(_) => return SourceBackground::default(),
         };
         let passed_over = async {
-            match observed.desired.wanted {
-                TagSelector::StableTag => Some(self.passed_over(&client, source, published).await),
+            let wanted = &observed.desired.wanted;
+            match wanted {
+                TagSelector::StableTag | TagSelector::Rule(_) => {
+                    Some(self.passed_over(&client, source, wanted, published).await)
+                }
                 TagSelector::Catalog(_) | TagSelector::Image { .. } => None,
             }
         };
@@ -114,26 +124,43 @@ impl BackgroundReader<'_> {
         }
     }
 
-    /// The content of the chart: every use of an image, and all values.
-    ///
-    /// # Errors
-    /// Where a check fails too.
-    pub async fn chart(&self) -> Result<ChartContent, Problem> {
+    /// The content of each chart: every use of an image, and all values.
+    pub async fn charts(&self) -> Vec<ReadChart<'_>> {
         let sources = Sources::new(self.wire, self.config.source_logins.clone());
-        chart::content(self.config, self.wire, &sources).await
+        let indexes = chart::Indexes::of(self.config.wanted_charts());
+        let hosts = chart::Hosts {
+            wire: self.wire,
+            sources: &sources,
+            indexes: &indexes,
+        };
+        let read = self.config.wanted_charts().map(async |request| ReadChart {
+            content: chart::content(request, hosts).await,
+            request,
+        });
+        join_all(read).await
     }
 
     async fn passed_over(
         &self,
         client: &RegistryClient,
         source: &ImageName,
+        wanted: &TagSelector,
         published: Option<&SourceImage>,
     ) -> Result<PassedOver, Problem> {
-        let rule = StableTag::new(&self.config.git_ref);
         let list = client.tags(&source.repository).await?.unwrap_or_default();
+        let rule = match wanted {
+            TagSelector::Rule(TagRule::Highest(rule)) => {
+                let chosen = published.map(|published| &published.target);
+                return Ok(PassedOver::of_highest(&list, rule, chosen));
+            }
+            TagSelector::Rule(TagRule::Follow(tag)) => StableTag::following(tag),
+            TagSelector::StableTag | TagSelector::Catalog(_) | TagSelector::Image { .. } => {
+                StableTag::new(&self.config.git_ref)
+            }
+        };
         let latest = published.and_then(|published| match &published.follows {
             Some(Follows::MovingTag { digest, .. }) => Some(digest),
-            Some(Follows::Catalog(_)) | None => None,
+            Some(Follows::Catalog(_) | Follows::Highest { .. }) | None => None,
         });
         let chosen = published.map(|published| (&published.target, &published.digest));
         Ok(PassedOver::of(&list, &rule, latest, chosen))

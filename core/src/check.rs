@@ -1,9 +1,10 @@
-//! Discovery and observation, interleaved: the CodeCollections are checked while the chart is fetched and rendered, and
-//! the registry's token is fetched at the same time.
+//! Discovery and observation, interleaved: the CodeCollections and the extra images are checked while the charts are fetched
+//! and rendered, and the registry's token is fetched at the same time.
 //!
 //! Each list and each source is a future that all targets share: the first one that needs it sends its requests.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,17 +14,22 @@ use futures_util::future::{LocalBoxFuture, Shared, join_all};
 
 use crate::catalog::Catalog;
 use crate::chart;
-use crate::config::{CodeCollectionSource, Config, TargetId};
+use crate::config::{ChartRequest, CodeCollectionSource, Config, TargetId};
 use crate::destination::Destination;
-use crate::discover::{self, Category, Desired, Excluded, Exclusions, Owner, Undiscovered};
+use crate::discover::{
+    self, Category, Desired, Excluded, Exclusions, Owner, TagSelector, Undiscovered,
+};
 use crate::event::{Event, OnEvent};
-use crate::name::Repository;
+use crate::name::{ImageName, Repository};
 use crate::observe::{AtSource, Observed, Observer};
 use crate::registry::Sources;
 use crate::wire::Wire;
 
 /// Longest time that the chart's images wait for the list of the catalog.
 const RESERVATION: Duration = Duration::from_secs(10);
+
+/// The most connections that are opened ahead for extra images.
+const MOST_AHEAD: usize = 8;
 
 /// The inputs of a check.
 pub struct Check<'a> {
@@ -46,23 +52,63 @@ pub struct Checked {
 /// Where the images come from, and which are left out.
 #[derive(Clone, Default)]
 pub struct Listed {
-    /// Name and version of the chart, if one was rendered.
+    /// Name and version of the RunWhen Local chart, if it was rendered.
     pub chart: Option<String>,
+    /// Name and version of each other chart that was rendered.
+    pub extra_charts: Vec<String>,
     pub exclusions: Exclusions,
 }
 
-/// The images of one category, which is listed once for all targets.
-#[derive(Default)]
+/// An image, which is read at its source once, when the first target needs it.
+type Image<'a> = Shared<LocalBoxFuture<'a, Arc<AtSource<'a>>>>;
+
+/// The images of one source, such as a chart, which is listed once for all targets.
 struct List<'a> {
-    /// Each is read at its source once, when the first target needs it.
-    images: Vec<Shared<LocalBoxFuture<'a, Arc<AtSource<'a>>>>>,
+    category: Category,
+    images: Vec<Image<'a>>,
+    /// Images that another list has too: they are observed once.
+    repeated: Vec<Desired>,
     /// Destinations whose tokens are not requested yet.
     unprepared: BTreeSet<Repository>,
     undiscovered: Vec<Undiscovered>,
     excluded: Vec<Excluded>,
-    /// None if the list of images is not known.
-    listed: Option<Category>,
+    /// False if the list of images is not known.
+    is_known: bool,
     chart: Option<String>,
+}
+
+impl List<'_> {
+    fn empty(category: Category) -> Self {
+        Self {
+            category,
+            images: Vec::new(),
+            repeated: Vec::new(),
+            unprepared: BTreeSet::new(),
+            undiscovered: Vec::new(),
+            excluded: Vec::new(),
+            is_known: true,
+            chart: None,
+        }
+    }
+
+    fn unknown(undiscovered: Undiscovered) -> Self {
+        let category = undiscovered.category;
+        Self {
+            undiscovered: vec![undiscovered],
+            is_known: false,
+            ..Self::empty(category)
+        }
+    }
+}
+
+/// What the lists share.
+struct Lists<'a> {
+    observer: &'a Observer<'a>,
+    /// Destinations whose tokens are requested ahead.
+    prepared: BTreeSet<Repository>,
+    indexes: chart::Indexes,
+    /// The images of the lists that are known so far.
+    begun: RefCell<BTreeSet<Place>>,
 }
 
 impl Check<'_> {
@@ -72,7 +118,6 @@ impl Check<'_> {
         &self,
         then: impl Fn(TargetId, Checked) -> F,
     ) -> Vec<T> {
-        (self.on_event)(Event::Listing(self.config.images.len()));
         let sources = Sources::new(self.wire, self.config.source_logins.clone());
         let catalog = Catalog::new(self.config, self.wire);
         let observer = Observer {
@@ -81,6 +126,34 @@ impl Check<'_> {
             catalog: &catalog,
             started: self.started,
         };
+        let (likely, at_once) = self.likely(&sources);
+        let shared = Lists {
+            observer: &observer,
+            prepared: likely.clone(),
+            indexes: chart::Indexes::of(self.config.wanted_charts()),
+            begun: RefCell::default(),
+        };
+        let lists = self.lists(&shared);
+        (self.on_event)(Event::Listing(lists.len()));
+        let ids = TargetId::all(self.destinations.len());
+        let targets = ids.zip(self.destinations).map(|(target, destination)| {
+            let lists = lists.clone();
+            let (observer, likely, then) = (&observer, &likely, &then);
+            async move {
+                let check = |list| self.target(target, destination, observer, list);
+                let ((), checked) = tokio::join!(
+                    destination.prepare(likely, at_once),
+                    join_all(lists.into_iter().map(check)),
+                );
+                then(target, self.joined(checked)).await
+            }
+        });
+        join_all(targets).await
+    }
+
+    /// The destinations that are known before any request, and how many of them are read at once. Opens connections to likely
+    /// sources.
+    fn likely(&self, sources: &Sources) -> (BTreeSet<Repository>, usize) {
         let mut likely = BTreeSet::new();
         if self.config.images.contains(&Category::CodeCollection) {
             likely.extend(discover::wanted_codecollections(self.config));
@@ -96,30 +169,39 @@ impl Check<'_> {
                 at_once.max(of_chart.len())
             };
             likely.extend(of_chart);
-            chart::prepare(self.config, self.wire);
+            chart::prepare(&self.config.chart, self.wire);
             for image in discover::likely_sources(self.config) {
                 sources.prepare(&image);
             }
         }
-        let collections = self.codecollections(&observer, &likely);
-        let collections = collections.map(Arc::new).boxed_local().shared();
-        let of_chart = self.runwhen_local(&observer);
-        let of_chart = of_chart.map(Arc::new).boxed_local().shared();
-        let ids = TargetId::all(self.destinations.len());
-        let targets = ids.zip(self.destinations).map(|(target, destination)| {
-            let lists = (collections.clone(), of_chart.clone());
-            let (observer, likely, then) = (&observer, &likely, &then);
-            async move {
-                let check = |list| self.target(target, destination, observer, list);
-                let ((), collections, of_chart) = tokio::join!(
-                    destination.prepare(likely, at_once),
-                    check(lists.0),
-                    check(lists.1)
-                );
-                then(target, self.joined(collections, of_chart)).await
-            }
-        });
-        join_all(targets).await
+        if self.config.images.contains(&Category::Extra) {
+            let of_user: Vec<_> = discover::extra_destinations(self.config).collect();
+            // They are read at the same time as the CodeCollections.
+            at_once += of_user.len().min(MOST_AHEAD);
+            likely.extend(of_user);
+        }
+        (likely, at_once)
+    }
+
+    /// The lists of the wanted categories, in the order of the plan. They do not wait for each other.
+    fn lists<'a>(
+        &'a self,
+        shared: &'a Lists<'a>,
+    ) -> Vec<Shared<LocalBoxFuture<'a, Arc<List<'a>>>>> {
+        let images = &self.config.images;
+        let mut lists: Vec<LocalBoxFuture<'a, List<'a>>> = Vec::new();
+        if images.contains(&Category::CodeCollection) {
+            lists.push(self.codecollections(shared).boxed_local());
+        }
+        let charts = self.config.wanted_charts();
+        lists.extend(charts.map(|chart| self.chart(shared, chart).boxed_local()));
+        if images.contains(&Category::Extra) {
+            lists.push(self.extra_images(shared).boxed_local());
+        }
+        let lists = lists.into_iter();
+        lists
+            .map(|list| list.map(Arc::new).boxed_local().shared())
+            .collect()
     }
 
     /// The images of a list at one target.
@@ -149,88 +231,88 @@ impl Check<'_> {
         (list, observed)
     }
 
-    fn joined(
-        &self,
-        (collections, of_collections): (Arc<List<'_>>, Vec<Observed>),
-        (chart, of_chart): (Arc<List<'_>>, Vec<Observed>),
-    ) -> Checked {
-        let listed = [collections.listed, chart.listed];
-        let listed = listed.into_iter().flatten().collect();
-        let excluded = collections.excluded.iter().chain(&chart.excluded).cloned();
-        // The catalog comes before the chart, as in the plan.
-        let undiscovered = collections.undiscovered.iter().chain(&chart.undiscovered);
-        Checked {
-            observed: of_chart.into_iter().chain(of_collections).collect(),
-            undiscovered: undiscovered.cloned().collect(),
-            listed: Listed {
-                chart: chart.chart.clone(),
-                exclusions: discover::exclusions(self.config, excluded.collect(), &listed),
-            },
+    /// Joins the lists, which are in the order of the plan.
+    fn joined(&self, lists: Vec<(Arc<List<'_>>, Vec<Observed>)>) -> Checked {
+        let mut uses = Uses::of(&lists);
+        let mut checked = Checked::default();
+        let mut excluded: Vec<Excluded> = Vec::new();
+        let (mut known, mut unknown) = (BTreeSet::new(), BTreeSet::new());
+        for (list, observed) in lists {
+            let observed = observed.into_iter().map(|image| uses.complete(image));
+            checked.observed.extend(observed);
+            checked
+                .undiscovered
+                .extend(list.undiscovered.iter().cloned());
+            for one in &list.excluded {
+                if !excluded.contains(one) {
+                    excluded.push(one.clone());
+                }
+            }
+            match list.is_known {
+                true => known.insert(list.category),
+                false => unknown.insert(list.category),
+            };
+            match list.category {
+                Category::CodeCollection => {}
+                Category::RunWhenLocal => checked.listed.chart = list.chart.clone(),
+                Category::Extra => checked.listed.extra_charts.extend(list.chart.clone()),
+            }
         }
+        known.retain(|category| !unknown.contains(category));
+        checked.listed.exclusions = discover::exclusions(self.config, excluded, &known);
+        checked
     }
 
-    async fn codecollections<'a>(
-        &self,
-        observer: &'a Observer<'a>,
-        prepared: &BTreeSet<Repository>,
-    ) -> List<'a> {
-        let category = Category::CodeCollection;
-        if !self.config.images.contains(&category) {
-            return List::default();
-        }
-        let mut listed = Some(category);
+    async fn codecollections<'a>(&self, shared: &Lists<'a>) -> List<'a> {
         let (desired, undiscovered) = match self.config.codecollection_source {
             CodeCollectionSource::Tags => (discover::codecollections(self.config), Vec::new()),
-            CodeCollectionSource::Catalog => match observer.catalog.list().await {
+            CodeCollectionSource::Catalog => match shared.observer.catalog.list().await {
                 Ok(listing) => discover::chosen_collections(self.config, listing),
                 Err(problem) => {
+                    (self.on_event)(Event::Listed(0));
                     let catalog = discover::undiscovered_catalog(self.config, problem);
-                    listed = None;
-                    (Vec::new(), vec![catalog])
+                    return List::unknown(catalog);
                 }
             },
         };
         let (desired, excluded) = discover::without_excluded(self.config, desired);
-        let destinations = desired.iter().map(|desired| desired.destination.clone());
-        List {
-            unprepared: destinations.filter(|one| !prepared.contains(one)).collect(),
-            images: self.images(observer, desired),
-            undiscovered,
-            excluded,
-            listed,
-            chart: None,
-        }
+        self.list(
+            shared,
+            Category::CodeCollection,
+            (desired, undiscovered, excluded),
+        )
     }
 
-    async fn runwhen_local<'a>(&self, observer: &'a Observer<'a>) -> List<'a> {
-        if !self.config.images.contains(&Category::RunWhenLocal) {
-            return List::default();
-        }
+    async fn chart<'a>(&self, shared: &Lists<'a>, chart: &ChartRequest) -> List<'a> {
+        let hosts = chart::Hosts {
+            wire: self.wire,
+            sources: shared.observer.sources,
+            indexes: &shared.indexes,
+        };
         let (rendered, owners) = tokio::join!(
-            chart::render(self.config, self.wire, observer.sources),
-            self.owners(observer.catalog)
+            chart::render(chart, hosts),
+            self.owners(shared.observer.catalog)
         );
         match rendered {
             Ok(rendered) => {
-                let (desired, undiscovered, excluded) =
-                    discover::runwhen_local(self.config, &rendered.images, &owners, self.started);
+                let found = &rendered.found;
+                let of_chart = discover::of_chart(self.config, chart, found, &owners, self.started);
                 List {
-                    images: self.images(observer, desired),
-                    unprepared: BTreeSet::new(),
-                    undiscovered,
-                    excluded,
-                    listed: Some(Category::RunWhenLocal),
                     chart: Some(rendered.title),
+                    ..self.list(shared, chart.origin.category(), of_chart)
                 }
             }
             Err(problem) => {
                 (self.on_event)(Event::Listed(0));
-                List {
-                    undiscovered: vec![discover::undiscovered_chart(self.config, problem)],
-                    ..List::default()
-                }
+                List::unknown(discover::undiscovered_chart(chart, problem))
             }
         }
+    }
+
+    async fn extra_images<'a>(&self, shared: &Lists<'a>) -> List<'a> {
+        let owners = self.owners(shared.observer.catalog).await;
+        let images = discover::extra_images(self.config, &owners, self.started);
+        self.list(shared, Category::Extra, images)
     }
 
     /// The CodeCollections whose repositories are reserved.
@@ -251,16 +333,85 @@ impl Check<'_> {
         discover::owners(self.config, listing)
     }
 
-    fn images<'a>(
+    /// The list of these images. Those of another list are not read again.
+    fn list<'a>(
         &self,
-        observer: &'a Observer<'a>,
-        desired: Vec<Desired>,
-    ) -> Vec<Shared<LocalBoxFuture<'a, Arc<AtSource<'a>>>>> {
+        shared: &Lists<'a>,
+        category: Category,
+        (desired, undiscovered, excluded): (Vec<Desired>, Vec<Undiscovered>, Vec<Excluded>),
+    ) -> List<'a> {
+        let mut begun = shared.begun.borrow_mut();
+        let is_new = |one: &Desired| begun.insert(place(one));
+        let (desired, repeated): (Vec<_>, Vec<_>) = desired.into_iter().partition(is_new);
         (self.on_event)(Event::Listed(desired.len() * self.destinations.len()));
+        let destinations = desired.iter().map(|desired| desired.destination.clone());
+        let is_unprepared = |one: &Repository| !shared.prepared.contains(one);
+        let unprepared = destinations.filter(is_unprepared).collect();
         let images = desired.into_iter().map(|desired| {
-            let image = observer.at_source(desired).map(Arc::new);
+            let image = shared.observer.at_source(desired).map(Arc::new);
             image.boxed_local().shared()
         });
-        images.collect()
+        List {
+            images: images.collect(),
+            repeated,
+            unprepared,
+            undiscovered,
+            excluded,
+            ..List::empty(category)
+        }
+    }
+}
+
+/// An image at its destination. Two charts may name the same one.
+type Place = (ImageName, TagSelector, Repository);
+
+fn place(desired: &Desired) -> Place {
+    let Desired {
+        category: _,
+        source,
+        wanted,
+        destination,
+        wanted_by: _,
+    } = desired;
+    (source.clone(), wanted.clone(), destination.clone())
+}
+
+/// The uses of images that several lists have, in the order of the lists: whichever list was known first.
+struct Uses(BTreeMap<Place, Vec<(Category, Vec<String>)>>);
+
+impl Uses {
+    fn of(lists: &[(Arc<List<'_>>, Vec<Observed>)]) -> Self {
+        let repeated = lists.iter().flat_map(|(list, _)| &list.repeated);
+        let mut uses: BTreeMap<_, Vec<_>> = repeated.map(|one| (place(one), Vec::new())).collect();
+        for (list, observed) in lists {
+            if uses.is_empty() {
+                break;
+            }
+            let observed = observed.iter().map(|observed| &observed.desired);
+            for one in observed.chain(&list.repeated) {
+                if let Some(uses) = uses.get_mut(&place(one)) {
+                    uses.push((one.category, one.wanted_by.clone()));
+                }
+            }
+        }
+        Self(uses)
+    }
+
+    /// The image with the uses of all lists, in the category of the first list that has it.
+    fn complete(&mut self, mut observed: Observed) -> Observed {
+        let Some(uses) = self.0.remove(&place(&observed.desired)) else {
+            return observed;
+        };
+        if let Some((category, _)) = uses.first() {
+            observed.desired.category = *category;
+        }
+        let mut wanted_by: Vec<String> = Vec::new();
+        for one in uses.into_iter().flat_map(|(_, wanted_by)| wanted_by) {
+            if !wanted_by.contains(&one) {
+                wanted_by.push(one);
+            }
+        }
+        observed.desired.wanted_by = wanted_by;
+        observed
     }
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
-use crate::apply::{ArmImporter, AutoImporter, CopyImporter, Importer, OnProgress, WithReferrers};
+use crate::apply::{
+    ArmImporter, AutoImporter, CopyImporter, Importer, OnProgress, Supply, WithReferrers,
+};
 use crate::check::Listed;
 use crate::config::{Config, SyncMethod, Target, TargetId};
 use crate::destination::Destination;
@@ -55,22 +57,32 @@ impl Clients {
         }
     }
 
+    /// The registries that images come from.
+    pub fn registries(&self, config: &Config) -> Supply {
+        Supply::Registries(Sources::new(&self.wire, config.source_logins.clone()))
+    }
+
     /// The way of images to the destination that the settings select.
     pub fn importer<'a>(
         &self,
         config: &Config,
         TargetId(position): TargetId,
         plan: &Plan,
+        supply: Supply,
         on_progress: OnProgress<'a>,
     ) -> Box<dyn Importer + 'a> {
         let destination = &self.destinations[position];
         let logins = || config.source_logins.clone();
-        let sources = Sources::new(&self.wire, logins());
-        let copy = CopyImporter::new(Arc::clone(destination), sources, plan, on_progress);
+        let method = match &supply {
+            Supply::Registries(_) => config.sync_method,
+            // Azure cannot import from a file.
+            Supply::Bundle(_) => SyncMethod::Copy,
+        };
+        let copy = CopyImporter::new(Arc::clone(destination), supply, plan, on_progress);
         let copy = Arc::new(copy);
         let platform = config.architecture.clone();
         let import = |acr| ArmImporter::new(Arc::clone(acr), logins(), platform);
-        let importer: Box<dyn Importer + 'a> = match (&**destination, config.sync_method) {
+        let importer: Box<dyn Importer + 'a> = match (&**destination, method) {
             (Destination::Acr(acr), SyncMethod::Import) => Box::new(import(acr)),
             (Destination::Acr(acr), SyncMethod::Auto) => {
                 Box::new(AutoImporter::new(import(acr), Arc::clone(&copy)))
@@ -115,13 +127,18 @@ impl Clients {
                 page: id.and_then(|id| config.cloud.portal_page(id)),
             });
         }
-        let Listed { chart, exclusions } = listed;
+        let Listed {
+            chart,
+            extra_charts,
+            exclusions,
+        } = listed;
         RunInfo {
             program: config.program.name(),
             folder: folder(&config.images),
             command: config.command.clone(),
             registries,
             chart,
+            extra_charts,
             exclusions,
             started,
             duration: self.elapsed(),

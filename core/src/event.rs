@@ -20,6 +20,8 @@ pub enum Event<'a> {
     Importing(TargetId, &'a Plan),
     /// A copy continues.
     Copying(TargetId, &'a Action, CopyProgress),
+    /// An export has written this many of the bytes of all blobs.
+    Exporting { written: u64, total: u64 },
     /// An import or a copy ended.
     Imported(TargetId, &'a Action, &'a Outcome),
 }

@@ -22,6 +22,7 @@
 mod apply;
 mod azure;
 mod background;
+pub mod bundle;
 mod catalog;
 mod category;
 pub mod chart;
@@ -35,6 +36,7 @@ pub mod doctor;
 mod event;
 pub mod explain;
 pub mod file;
+pub mod layout;
 pub mod metric;
 mod name;
 mod observe;

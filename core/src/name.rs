@@ -17,6 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub(crate) use nearest::nearest;
 pub(crate) use reference::full_name;
 pub use reference::{DestinationTag, ImageName, Reference, TagOrDigest, parse_familiar};
+pub(crate) use version_order::{compare_versions, number_of};
 
 use grammar::{is_host, is_path_component};
 
@@ -88,6 +89,7 @@ macro_rules! string_newtype {
 }
 
 mod reference;
+mod version_order;
 
 /// The host (and port) of a service that speaks the distribution API, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -278,7 +280,12 @@ impl DigestHasher {
 
     /// True if the bytes so far have this digest.
     pub fn is(&self, digest: &Digest) -> bool {
-        Digest::written(self.name, self.context.clone().finish().as_ref()) == *digest
+        self.clone().finish() == *digest
+    }
+
+    /// The digest of the bytes.
+    pub fn finish(self) -> Digest {
+        Digest::written(self.name, self.context.finish().as_ref())
     }
 }
 

@@ -8,12 +8,12 @@ use futures_util::future::{join_all, try_join_all};
 use crate::catalog::Catalog;
 use crate::check::Listed;
 use crate::clients::Clients;
-use crate::config::{Config, TargetId};
+use crate::config::{Config, HighestTag, TargetId};
 use crate::destination::Destination;
 use crate::discover::{Desired, Exclusions, excluding};
 use crate::event::Event;
 use crate::name::{DestinationTag, Digest, ImageName, Tag};
-use crate::observe::{CHECK_TIMEOUT, Observer, SourceImage, SourceState, TagAge};
+use crate::observe::{CHECK_TIMEOUT, Observer, SourceImage, SourceState, TagAge, choose};
 use crate::plan::{
     Entry, Evidence, MovingTag, Plan, PlanInfo, PlannedEntry, Step, Verdict, planned_tags,
 };
@@ -21,7 +21,7 @@ use crate::problem::{Cause, Problem, Side};
 use crate::registry::{RegistryClient, Sources};
 use crate::report::Report;
 use crate::run::Run;
-use crate::wire::SetupError;
+use crate::wire::{Limit, SetupError};
 
 pub use crate::plan::{PlanFile, PlanFileError};
 
@@ -65,6 +65,7 @@ pub fn file(config: &Config, plan: &Plan, report: &Report) -> PlanFile {
         repository_path: config.repository_path.clone(),
         platform: config.architecture.to_string(),
         chart: report.chart.clone(),
+        extra_charts: report.extra_charts.clone(),
     };
     PlanFile::new(plan, info)
 }
@@ -110,9 +111,11 @@ impl Run<'_> {
         };
         let listed = Listed {
             chart: file.chart.clone(),
+            extra_charts: file.extra_charts.clone(),
             exclusions: Exclusions::default(),
         };
-        let imported = self.import(&clients, target, plan).await;
+        let supply = clients.registries(self.config);
+        let imported = self.import(&clients, target, plan, supply).await;
         Ok(self.report(&clients, &[imported], listed).await)
     }
 
@@ -128,21 +131,36 @@ impl Run<'_> {
             path.as_str(),
             given.as_str(),
         )?;
-        for PlannedEntry { entry, .. } in planned {
-            let desired = &entry.observed.desired;
-            let is_excluded = !excluding(config, desired).is_empty();
-            let variable = match entry.step {
-                Step::Import(_) if !config.images.contains(&desired.category) => "IMAGES",
-                Step::Import(_) if is_excluded => "EXCLUDE_IMAGES",
-                Step::Import(_) | Step::Nothing | Step::Blocked(_) => continue,
-            };
-            return Err(ApplyError::LeftOut {
-                image: desired.source.to_string(),
-                variable,
-            });
-        }
-        Ok(())
+        leaves_nothing_out(config, planned)
     }
+}
+
+/// Checks that the settings leave out no image that the plan imports.
+pub(crate) fn leaves_nothing_out(
+    config: &Config,
+    planned: &[PlannedEntry],
+) -> Result<(), ApplyError> {
+    for PlannedEntry { entry, .. } in planned {
+        let desired = &entry.observed.desired;
+        let variable = match entry.step {
+            Step::Import(_) => left_out_by(config, desired),
+            Step::Nothing | Step::Blocked(_) => None,
+        };
+        if let Some(variable) = variable {
+            let image = desired.source.to_string();
+            return Err(ApplyError::LeftOut { image, variable });
+        }
+    }
+    Ok(())
+}
+
+/// The variable that leaves out an image.
+pub(crate) fn left_out_by(config: &Config, desired: &Desired) -> Option<&'static str> {
+    if config.leaves_out(desired.category) {
+        return Some("IMAGES");
+    }
+    let is_excluded = !excluding(config, desired).is_empty();
+    is_excluded.then_some("EXCLUDE_IMAGES")
 }
 
 /// Checks that a setting is that of the plan.
@@ -173,7 +191,11 @@ struct Now<'a> {
 impl Now<'_> {
     /// The same entry if nothing has moved since the plan was made. Otherwise it is not imported.
     async fn check(&self, planned: PlannedEntry) -> Entry {
-        let PlannedEntry { entry, follows } = planned;
+        let PlannedEntry {
+            entry,
+            follows,
+            rule,
+        } = planned;
         let SourceState::Published(published) = &entry.observed.source else {
             return entry;
         };
@@ -184,7 +206,7 @@ impl Now<'_> {
             Ok(client) => client.limit().for_image(CHECK_TIMEOUT),
             Err(problem) => return unknown(entry, problem.clone()),
         };
-        let compared = self.compared(&entry, published, follows.as_ref());
+        let compared = self.compared(&entry, published, follows.as_ref(), rule.as_ref());
         match limit.guard(compared).await {
             Err(problem) => unknown(entry, problem),
             Ok(compared) => compared,
@@ -196,9 +218,11 @@ impl Now<'_> {
         planned: &Entry,
         published: &SourceImage,
         follows: Option<&MovingTag>,
+        rule: Option<&HighestTag>,
     ) -> Result<Entry, Problem> {
         let source = &planned.observed.desired.source;
-        if let Some(moved) = self.moved_source(source, published, follows).await? {
+        let sources = self.observer.sources;
+        if let Some(moved) = moved_source(sources, source, published, follows, rule).await? {
             return Ok(refuse(planned.clone(), moved));
         }
         let entry = compare(planned.clone(), &self.tags(planned).await?);
@@ -206,35 +230,6 @@ impl Now<'_> {
             Some(moved) => refuse(planned.clone(), moved),
             None => entry,
         })
-    }
-
-    /// The problem if a tag at the source has another digest than in the plan.
-    async fn moved_source(
-        &self,
-        source: &ImageName,
-        published: &SourceImage,
-        follows: Option<&MovingTag>,
-    ) -> Result<Option<Problem>, Problem> {
-        let client = self.observer.sources.client(&source.registry);
-        let SourceImage { tag, digest, .. } = published;
-        let Some(tag) = tag else {
-            let exists = client.exists(&source.repository, digest).await?;
-            return Ok((!exists).then(|| moved(Side::Source, format!("{source}@{digest} is gone"))));
-        };
-        let moving = follows.map(|moving| (&moving.tag, &moving.digest));
-        for (tag, planned) in moving.into_iter().chain([(tag, digest)]) {
-            let now = client.resolve(&source.repository, tag).await?;
-            if now.as_ref() != Some(planned) {
-                return Ok(Some(moved_tag(
-                    Side::Source,
-                    source,
-                    tag,
-                    Some(planned),
-                    &now,
-                )));
-            }
-        }
-        Ok(None)
     }
 
     /// The problem if an image is no longer up to date for the reason that its entry gives. Its own tags were compared.
@@ -333,6 +328,91 @@ impl Now<'_> {
     }
 }
 
+/// The same entry if its source has not moved since the plan was made. Otherwise the image must not be read. The destination
+/// is not contacted.
+pub(crate) async fn check_source(sources: &Sources, planned: PlannedEntry, limit: &Limit) -> Entry {
+    let PlannedEntry {
+        entry,
+        follows,
+        rule,
+    } = planned;
+    let (SourceState::Published(published), Step::Import(_)) =
+        (&entry.observed.source, &entry.step)
+    else {
+        return entry;
+    };
+    let source = &entry.observed.desired.source;
+    let (follows, rule) = (follows.as_ref(), rule.as_ref());
+    let moved = moved_source(sources, source, published, follows, rule);
+    match limit.guard(moved).await {
+        Err(problem) => unknown(entry, problem),
+        Ok(Some(moved)) => refuse(entry, moved),
+        Ok(None) => entry,
+    }
+}
+
+/// The problem if the source has another image than in the plan.
+async fn moved_source(
+    sources: &Sources,
+    source: &ImageName,
+    published: &SourceImage,
+    follows: Option<&MovingTag>,
+    rule: Option<&HighestTag>,
+) -> Result<Option<Problem>, Problem> {
+    let client = sources.client(&source.registry);
+    let moved = moved_tags(&client, source, published, follows).await?;
+    match (moved, rule) {
+        (None, Some(rule)) => other_choice(&client, source, published, rule).await,
+        (moved, _) => Ok(moved),
+    }
+}
+
+/// The problem if a tag at the source has another digest than in the plan.
+async fn moved_tags(
+    client: &RegistryClient,
+    source: &ImageName,
+    published: &SourceImage,
+    follows: Option<&MovingTag>,
+) -> Result<Option<Problem>, Problem> {
+    let SourceImage { tag, digest, .. } = published;
+    let Some(tag) = tag else {
+        let exists = client.exists(&source.repository, digest).await?;
+        return Ok((!exists).then(|| moved(Side::Source, format!("{source}@{digest} is gone"))));
+    };
+    let moving = follows.map(|moving| (&moving.tag, &moving.digest));
+    for (tag, planned) in moving.into_iter().chain([(tag, digest)]) {
+        let now = client.resolve(&source.repository, tag).await?;
+        if now.as_ref() != Some(planned) {
+            return Ok(Some(moved_tag(
+                Side::Source,
+                source,
+                tag,
+                Some(planned),
+                &now,
+            )));
+        }
+    }
+    Ok(None)
+}
+
+/// The problem if the rule chooses another tag than in the plan.
+async fn other_choice(
+    client: &RegistryClient,
+    source: &ImageName,
+    published: &SourceImage,
+    rule: &HighestTag,
+) -> Result<Option<Problem>, Problem> {
+    let now = match choose(client, source, rule).await? {
+        Ok(choice) if Some(&choice.tag) == published.tag.as_ref() => return Ok(None),
+        Ok(choice) => choice.tag.to_string(),
+        Err(absence) => absence.reason,
+    };
+    let planned = published.tag.as_ref().map_or("–", Tag::as_str);
+    let what =
+        format!("the highest {rule} of {source} was {planned} in the plan, and is now: {now}");
+    Ok(Some(moved(Side::Source, what)))
+}
+
 /// Compares the destination with the plan. An image whose tags all have the wanted digest by now needs no import.
 fn compare(mut entry: Entry, now: &BTreeMap<DestinationTag, Option<Digest>>) -> Entry {
     let Some((wanted, is_complete)) = wanted(&entry) else {
@@ -401,7 +481,7 @@ fn moved(side: Side, what: String) -> Problem {
     Problem::new(side, Cause::Moved, what).advise(NEW_PLAN)
 }
 
-fn unknown(mut entry: Entry, problem: Problem) -> Entry {
+pub(crate) fn unknown(mut entry: Entry, problem: Problem) -> Entry {
     entry.verdict = Verdict::Unknown(problem);
     entry.evidence = None;
     entry.step = Step::Nothing;

@@ -27,6 +27,8 @@ pub enum Side {
     ChartRepository,
     /// The catalog of CodeCollections.
     Catalog,
+    /// The file that images are imported from.
+    Bundle,
     /// The collector that the number is pushed to.
     Collector,
     /// This program and the machine it runs on.
@@ -43,6 +45,7 @@ impl fmt::Display for Side {
             Self::ResourceManager => "Azure Resource Manager",
             Self::ChartRepository => "chart repository",
             Self::Catalog => "CodeCollection catalog",
+            Self::Bundle => "bundle",
             Self::Collector => "metrics collector (OTLP)",
             Self::Local => "this run",
         })
@@ -132,7 +135,7 @@ impl Problem {
         self.cause == Cause::AccessDenied
             && !matches!(
                 self.side,
-                Side::Source | Side::ChartRepository | Side::Catalog
+                Side::Source | Side::ChartRepository | Side::Catalog | Side::Bundle
             )
     }
 }

@@ -91,11 +91,15 @@ fn now() -> DateTime<Utc> {
 fn environment(text: &str) -> Result<Config, String> {
     let lines = text.lines().filter_map(|line| line.split_once('='));
     let variables: HashMap<_, _> = lines.collect();
+    configured(|name| variables.get(name).map(|value| (*value).to_owned()))
+}
+
+fn configured(variable: impl Fn(&str) -> Option<String>) -> Result<Config, String> {
     let inputs = Inputs {
         executable: "sli",
         subcommand: None,
         names: &[],
-        variable: &|name| variables.get(name).map(|value| (*value).to_owned()),
+        variable: &variable,
         file: &|_| Err(io::ErrorKind::NotFound.into()),
         docker_login: &|_, _| Ok(None),
     };
@@ -120,12 +124,46 @@ fn is_configuration(text: &str) -> bool {
     read.is_ok()
 }
 
+/// True if a text is a value of `EXTRA_IMAGES`. No mistake contains the password of a URL.
+fn has_extra_images(text: &str) -> bool {
+    let read = configured(|name| match name {
+        "REGISTRY_NAME" => Some("myacr".to_owned()),
+        "EXTRA_IMAGES" => Some(text.to_owned()),
+        _ => None,
+    });
+    match read {
+        Ok(config) => !config.extra_images.is_empty(),
+        Err(mistakes) => {
+            let is_whole = text.ends_with('\n');
+            assert!(
+                !is_whole || !mistakes.contains("hush-hush-secret"),
+                "{mistakes}"
+            );
+            false
+        }
+    }
+}
+
+#[test]
+fn extra_images_take_linear_time() {
+    for (name, piece) in [
+        ("references", "ghcr.io/a/b:1 "),
+        ("entries", "- {source: a/b, tag: 1}\n"),
+        ("anchors", "- &a {source: a/b, tag: 1}\n- *a\n"),
+        ("brackets", "- [{"),
+    ] {
+        let make = |length: usize| piece.repeat(length / piece.len());
+        grows_with_its_input(name, 16 << 10, make, has_extra_images);
+    }
+}
+
 #[test]
 fn corpus_is_read_as_its_file_names_say() {
     corpus("references", |text| parse(text).is_ok());
     corpus("retry-after", |text| retry_after(text, now()).is_some());
     corpus("indexes", |text| versions_of(text, "mine").is_ok());
     corpus("configurations", is_configuration);
+    corpus("extra-images", has_extra_images);
     corpus("catalogs", |text| {
         public_collections(text.as_bytes()).is_ok()
     });

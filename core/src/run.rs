@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::apply::apply;
+use crate::apply::{Supply, apply};
 use crate::check::{Check, Listed};
 use crate::clients::Clients;
 use crate::config::{Config, SyncMethod};
@@ -72,19 +72,26 @@ impl Run<'_> {
         };
         let limit = self.limit.for_image(timeout);
         let imported = self.each(&clients, &limit, &on_event, async |target, plan| {
-            self.import(&clients, target, plan).await
+            let supply = clients.registries(self.config);
+            self.import(&clients, target, plan, supply).await
         });
         let (imported, listed) = imported.await;
         Ok(self.report(&clients, &imported, listed).await)
     }
 
     /// Imports the images of a target's plan.
-    pub(crate) async fn import(&self, clients: &Clients, target: TargetId, plan: Plan) -> Imported {
+    pub(crate) async fn import(
+        &self,
+        clients: &Clients,
+        target: TargetId,
+        plan: Plan,
+        supply: Supply,
+    ) -> Imported {
         let check_duration = clients.elapsed();
         (self.on_event)(Event::Importing(target, &plan));
         let on_progress =
             |action: &_, progress| (self.on_event)(Event::Copying(target, action, progress));
-        let importer = clients.importer(self.config, target, &plan, &on_progress);
+        let importer = clients.importer(self.config, target, &plan, supply, &on_progress);
         let on_outcome =
             |action: &_, outcome: &_| (self.on_event)(Event::Imported(target, action, outcome));
         let elapsed = || clients.elapsed();

@@ -70,6 +70,9 @@ pub enum Error {
         /// The problem.
         problem: String,
     },
+    /// A pattern that finds images is not a regular expression, or matches too often.
+    #[error("{0}")]
+    Pattern(String),
     /// A thread for the render cannot be started.
     #[error("start the render: {0}")]
     Thread(std::io::Error),

@@ -58,6 +58,8 @@ impl Default for Release {
 pub struct Rendered {
     pub(crate) chart: String,
     pub(crate) files: BTreeMap<String, String>,
+    /// The custom resource definitions in `crds/` of the chart and of the enabled charts inside it, which are not templates.
+    pub(crate) crds: Vec<(String, Arc<[u8]>)>,
 }
 
 impl Rendered {
@@ -234,9 +236,12 @@ impl Job<'_> {
                 .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
             files.insert(renderable.path, text);
         }
+        let mut crds = Vec::new();
+        collect_crds(chart, &chart.name, &mut crds);
         Ok(Rendered {
             chart: chart.name.clone(),
             files,
+            crds,
         })
     }
 
@@ -391,6 +396,15 @@ fn collect<'a>(
         });
     }
     data
+}
+
+fn collect_crds(chart: &Enabled<'_>, path: &str, found: &mut Vec<(String, Arc<[u8]>)>) {
+    let files = chart.chart.files.iter();
+    let crds = files.filter(|file| file.name.starts_with("crds/"));
+    found.extend(crds.map(|file| (format!("{path}/{}", file.name), Arc::clone(&file.data))));
+    for child in &chart.children {
+        collect_crds(child, &format!("{path}/charts/{}", child.name), found);
+    }
 }
 
 /// `.Files`

@@ -1,20 +1,48 @@
 //! The images of rendered charts, in every form in which a chart names them.
 #![expect(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
-/// The images of a chart with this template, each once.
-fn images(template: &str) -> Vec<String> {
+use helm_render::{ImagePattern, ImageUse};
+
+fn render(template: &str, crd: Option<&str>) -> helm_render::Rendered {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("templates")).unwrap();
     let chart = "apiVersion: v2\nname: c\nversion: 0.1.0\n";
     std::fs::write(folder.path().join("Chart.yaml"), chart).unwrap();
     std::fs::write(folder.path().join("templates/a.yaml"), template).unwrap();
+    if let Some(crd) = crd {
+        std::fs::create_dir(folder.path().join("crds")).unwrap();
+        std::fs::write(folder.path().join("crds/b.yaml"), crd).unwrap();
+    }
     let chart = helm_render::Chart::load(folder.path()).unwrap();
     let (values, release, capabilities) = Default::default();
-    let rendered = helm_render::render(&chart, &values, &release, &capabilities).unwrap();
-    let uses = rendered.images().into_iter();
+    helm_render::render(&chart, &values, &release, &capabilities).unwrap()
+}
+
+/// The images of a chart with this template, each once.
+fn images(template: &str) -> Vec<String> {
+    let uses = render(template, None).images().into_iter();
     let mut images: Vec<String> = uses.map(|used| used.image).collect();
     images.dedup();
     images
+}
+
+/// The images that patterns find, each as `image < kind name, container, path`, and how often each pattern matches.
+fn found(
+    template: &str,
+    crd: Option<&str>,
+    patterns: &[&str],
+) -> Result<(Vec<String>, Vec<usize>), String> {
+    let compiled = patterns.iter().map(|text| ImagePattern::new(text));
+    let compiled: Vec<_> = compiled.collect::<Result<_, _>>().unwrap();
+    let found = render(template, crd).images_and(&compiled);
+    let found = found.map_err(|error| error.to_string())?;
+    let shown = |one: ImageUse| {
+        let used_by = one.used_by;
+        let container = used_by.container.unwrap_or_default();
+        let (kind, name, path) = (used_by.kind, used_by.name, used_by.path);
+        format!("{} < {kind} {name}, {container}, {path}", one.image)
+    };
+    Ok((found.images.into_iter().map(shown).collect(), found.matches))
 }
 
 /// A custom resource with this value of `spec`.
@@ -161,4 +189,118 @@ fn maps_in_a_text_that_is_not_yaml_are_read() {
         ["{repository: %x%, tag: v1}"]
     );
     assert_eq!(script("image:\nother: x\n"), [""; 0]);
+}
+
+const OPERATOR: &str = "kind: Deployment
+metadata: {name: operator}
+spec:
+  containers:
+  - name: main
+    image: quay.io/a/operator:1
+    args: [--verbose, --default-image=quay.io/a/agent:2]
+    env: [{name: SIDE, value: 'quay.io/a/side:3'}]
+";
+
+#[test]
+fn patterns_find_images_in_arguments_environment_and_config_maps() {
+    let template = format!(
+        "{OPERATOR}---\nkind: ConfigMap\nmetadata: {{name: x}}\ndata:\n  config.yaml: |\n    mode: fast\n    runtime: quay.io/a/run:4\n"
+    );
+    let (images, matches) = found(
+        &template,
+        None,
+        &[r"--default-image=(\S+)", r"quay\.io/a/(?:side|run):\d"],
+    )
+    .unwrap();
+    assert_eq!(
+        images,
+        [
+            "quay.io/a/agent:2 < Deployment operator, main, spec.containers[0].args[1]",
+            "quay.io/a/operator:1 < Deployment operator, main, spec.containers[0].image",
+            "quay.io/a/run:4 < ConfigMap x, , data.config.yaml",
+            "quay.io/a/side:3 < Deployment operator, main, spec.containers[0].env[0].value",
+        ]
+    );
+    assert_eq!(matches, [1, 2]);
+}
+
+#[test]
+fn pattern_that_also_matches_an_image_field_does_not_change_what_the_field_names() {
+    let spec = "{image: {repository: quay.io/a/b, tag: v1}, init-image: quay.io/a/c, tag: v2, other: quay.io/a/d}";
+    let template = format!("kind: Custom\nmetadata: {{name: x}}\nspec: {spec}\n");
+    let (images, matches) = found(&template, None, &[r"quay\.io/\S+"]).unwrap();
+    assert_eq!(
+        images,
+        [
+            "quay.io/a/b:v1 < Custom x, , spec.image",
+            "quay.io/a/c:v2 < Custom x, , spec.init-image",
+            "quay.io/a/d < Custom x, , spec.other",
+        ]
+    );
+    assert_eq!(matches, [3]);
+}
+
+#[test]
+fn patterns_search_custom_resource_definitions_and_lists() {
+    let crd = "kind: CustomResourceDefinition\nmetadata: {name: engines}\nspec: {default: 'engine quay.io/a/e:5'}\n";
+    let list = "kind: PodList\nitems:\n- {kind: Pod, metadata: {name: p}, spec: {note: 'engine quay.io/a/p:6'}}\n";
+    let (images, matches) = found(list, Some(crd), &[r"engine (\S+)", "nowhere"]).unwrap();
+    assert_eq!(
+        images,
+        [
+            "quay.io/a/e:5 < CustomResourceDefinition engines, , spec.default",
+            "quay.io/a/p:6 < Pod p, , spec.note",
+        ]
+    );
+    assert_eq!(matches, [2, 0]);
+    assert_eq!(
+        images_of_crd(crd),
+        [""; 0],
+        "without patterns it is not searched"
+    );
+}
+
+fn images_of_crd(crd: &str) -> Vec<String> {
+    found("kind: Pod\n", Some(crd), &[]).unwrap().0
+}
+
+#[test]
+fn pattern_without_a_group_and_one_whose_group_does_not_match_take_the_whole_match() {
+    let template = "kind: Custom\nspec: [' a/b:1 ', 'use=a/c:2', '']\n";
+    let (images, _) = found(template, None, &[r"^ a/\S+ $|use=(\S+)|^$"]).unwrap();
+    assert_eq!(
+        images,
+        ["a/b:1 < Custom , , spec[0]", "a/c:2 < Custom , , spec[1]"]
+    );
+}
+
+#[test]
+fn pattern_that_matches_too_often_or_is_too_large_is_refused() {
+    let text = "a/b:1 ".repeat(10_001);
+    let template = format!("kind: Custom\nspec: {text}\n");
+    let reason = found(&template, None, &["x", r"a/b:\d"]).unwrap_err();
+    assert!(
+        reason.contains("10000") && reason.contains("pattern 2"),
+        "{reason}"
+    );
+    for (pattern, part) in [
+        ("(hush", "unclosed group"),
+        (r"\pL{5000}", "size limit"),
+        (&"x".repeat(1_001), "longer than 1000"),
+    ] {
+        let reason = ImagePattern::new(pattern).unwrap_err().to_string();
+        assert!(
+            reason.contains(part) && !reason.contains("hush"),
+            "{reason}"
+        );
+    }
+}
+
+#[test]
+fn long_path_is_shortened() {
+    let key = "k".repeat(900);
+    let template = format!("kind: Custom\nspec: {{{key}: {{image: a/b, other: use a/c}}}}\n");
+    let (images, _) = found(&template, None, &["use (a/c)"]).unwrap();
+    assert_eq!(images.len(), 2);
+    assert!(images.iter().all(|image| image.len() < 550), "{images:?}");
 }

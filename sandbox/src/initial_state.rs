@@ -7,7 +7,7 @@ use crate::scenario::{
     Scenario, TENANT_ID,
 };
 use crate::world::World;
-use crate::{catalog, code_collections, copy_load, runwhen_local};
+use crate::{catalog, code_collections, copy_load, extra_chart, extra_images, runwhen_local};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ impl Scenario {
             Publisher::Google => code_collections::add(self, &mut world),
             Publisher::Catalog => catalog::add(self, &mut world),
         }
+        extra_chart::add(self, &mut world);
+        extra_images::add(self, &mut world);
         copy_load::add(self, &mut world);
         self.add_others(&mut world);
         world

@@ -38,6 +38,8 @@ mod delayed_stream;
 mod delivery;
 mod distribution;
 mod entra;
+pub mod extra_chart;
+pub mod extra_images;
 mod fault;
 mod fault_table;
 mod faulty_response;

@@ -52,6 +52,10 @@ pub struct Scenario {
     pub older_tags: usize,
     /// True if the chart's archive does not contain the chart's dependency.
     pub bare_chart: bool,
+    /// True if there is a chart of a third party, for `EXTRA_CHARTS`.
+    pub extra_chart: bool,
+    /// True if there are also images of other publishers (`extra_images.rs`).
+    pub extra_images: bool,
     /// The duration of an import in milliseconds.
     pub import_milliseconds: u64,
     /// The `Retry-After` of ARM's responses to imports, in seconds.
@@ -142,6 +146,8 @@ impl Default for Scenario {
             stable_tag: StableTag::SameIndex,
             older_tags: 6,
             bare_chart: false,
+            extra_chart: false,
+            extra_images: false,
             import_milliseconds: 2000,
             import_retry_after: 10,
             load: CopyLoad::None,
@@ -152,7 +158,7 @@ impl Default for Scenario {
 
 impl Scenario {
     /// The names for [`Scenario::named`] with descriptions.
-    pub const NAMES: [(&str, &str); 12] = [
+    pub const NAMES: [(&str, &str); 14] = [
         (
             "outdated",
             "eight images to import: the ACR has only older images (the default)",
@@ -183,6 +189,14 @@ impl Scenario {
         (
             "bare-chart",
             "the chart's archive does not contain the chart's dependency",
+        ),
+        (
+            "extra-chart",
+            "also a chart of a third party for EXTRA_CHARTS, with four images to import",
+        ),
+        (
+            "extra",
+            "like outdated, with images of other publishers for EXTRA_IMAGES",
         ),
         (
             "copy",
@@ -276,8 +290,16 @@ impl Scenario {
                 code_collections: Publisher::Catalog,
                 ..Self::default()
             }),
+            "extra" => Some(Self {
+                extra_images: true,
+                ..Self::default()
+            }),
             "bare-chart" => Some(Self {
                 bare_chart: true,
+                ..Self::default()
+            }),
+            "extra-chart" => Some(Self {
+                extra_chart: true,
                 ..Self::default()
             }),
             "login-server-label" => Some(Self {

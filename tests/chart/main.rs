@@ -1,6 +1,7 @@
 //! The images of the `runwhen-local` chart: which images the chart names, their verdicts, and what `sli` reports if the
-//! chart cannot be read.
+//! chart cannot be read. The same for other charts.
 
+mod extra;
 mod failures;
 mod images;
 #[path = "../support/mod.rs"]

@@ -5,6 +5,7 @@ mod age;
 mod catalog;
 mod catalog_failures;
 mod exclusions;
+mod extra_images;
 mod failures;
 mod fleet;
 mod issues;

@@ -1,9 +1,12 @@
 //! `acr-sync`, the command for people.
 
+mod bundle;
 mod check;
 mod doctor;
 mod documents;
 mod explain;
+mod extra_charts;
+mod extra_images;
 mod fleet;
 mod plan;
 mod reference;

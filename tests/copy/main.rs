@@ -1,5 +1,6 @@
 //! `taskset` as it copies images from registry to registry.
 
+mod bundle;
 mod content;
 mod fallback;
 mod interruptions;

@@ -262,3 +262,62 @@ fn eight_outdated_images_cost_39_requests() {
         "dates of the ACR were read without need"
     );
 }
+
+#[test]
+fn extra_chart_in_sync_costs_its_index_its_archive_and_its_images() {
+    let scenario = Scenario {
+        extra_chart: true,
+        ..Scenario::up_to_date()
+    };
+    let world = Sandbox::start(scenario).expect("a sandbox");
+    let check = |charts: &str| {
+        world.clear_log();
+        let run = run(SLI, &world).unset(&["IMAGES"]);
+        let ended = run.set("EXTRA_CHARTS", charts).end();
+        assert_eq!(ended.expect(0, &[]).stdout, "0\n");
+        world.requests().len()
+    };
+    let once = sandbox::extra_chart::EXTRA_CHARTS;
+    // Index and archive; one token of the ACR; for each of the four images a token of its source, and its digest at both
+    // registries.
+    assert_eq!(check(once), 24 + 2 + 1 + 4 * 3, "requests");
+    // The same chart twice: its archive again, but neither the index nor the images.
+    let twice = format!("{}\n{}", once.trim(), once.trim());
+    assert_eq!(check(&twice), 24 + 2 + 1 + 4 * 3 + 1, "requests");
+}
+
+/// The rules of extra images: what each costs at a registry that requires a token, or at Google, beyond the three requests for the
+/// token of the ACR.
+#[test]
+fn rule_of_an_extra_image_costs_a_list_and_a_digest() {
+    use sandbox::extra_images::{BRANCHES, DATES, EXTRA_HOST, GOOGLE_EXTRA_HOST, VERSIONS};
+    let _machine = shared_machine();
+    let entry = |host: &str, name: &str, rule: &str| format!("- {{source: {host}/{name}, {rule}}}");
+    // The first request is refused, then the token, and then the request again; and the digest in the ACR.
+    let token = 2;
+    for (entry, requests) in [
+        (entry(EXTRA_HOST, VERSIONS, "tag: 1.2.0"), token + 1 + 1),
+        (entry(EXTRA_HOST, VERSIONS, "semver: ~1"), token + 2 + 1),
+        (entry(EXTRA_HOST, VERSIONS, "newest: true"), token + 2 + 1),
+        (entry(EXTRA_HOST, VERSIONS, "matching: ^v"), token + 2 + 1),
+        // The list, the manifest of the tag that moves, and the digests of two candidates.
+        (
+            entry(EXTRA_HOST, BRANCHES, "follow: main-latest"),
+            token + 4 + 1,
+        ),
+        (entry(GOOGLE_EXTRA_HOST, DATES, "newest: true"), 1 + 1),
+        (entry(GOOGLE_EXTRA_HOST, DATES, "follow: current"), 1 + 1),
+    ] {
+        let scenario = Scenario {
+            extra_images: true,
+            ..Scenario::up_to_date()
+        };
+        let world = Sandbox::start(scenario).expect("a sandbox");
+        let ended = run(SLI, &world)
+            .set("IMAGES", "extra")
+            .set("EXTRA_IMAGES", &entry)
+            .end();
+        assert_eq!(ended.expect(0, &[]).stdout, "0\n", "{entry}");
+        assert_eq!(world.requests().len(), 3 + requests, "{entry}");
+    }
+}

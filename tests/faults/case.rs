@@ -5,13 +5,16 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use sandbox::extra_images::EXTRA_HOST;
 use sandbox::scenario::GOOGLE_PATH;
 use sandbox::{Fault, Sandbox, Scenario, World};
 
 use super::check::{Check, images, missing};
 use super::endpoint::{Affected, Endpoint, Phase, Stored};
 use super::failure::{Count, Failure, HUGE};
-use super::setup::{COLLECTOR, LOCAL, RUNNER, SECOND, SECOND_ACR, Setup};
+use super::setup::{
+    COLLECTOR, EXTRA_CURRENT, EXTRA_MISSING, LOCAL, OF_OPERATOR, RUNNER, SECOND, SECOND_ACR, Setup,
+};
 use super::support::{ACR, ARM, ENTRA, Ended, SOURCE};
 
 /// Time that a run may need after its deadline, to start and to write its report on a busy machine.
@@ -229,6 +232,7 @@ impl Fixture {
             // All images that need the host.
             match host.as_str() {
                 ENTRA | ARM | ACR | SOURCE | sandbox::catalog::HOST => return all(),
+                EXTRA_HOST => return names(&[EXTRA_CURRENT, EXTRA_MISSING]),
                 SECOND_ACR => return self.second(case),
                 "wus2managed17.blob.core.windows.net" => return names(&[COLLECTOR, RUNNER]),
                 _ => {}
@@ -237,6 +241,7 @@ impl Fixture {
         match case.endpoint.affected {
             Affected::One(name) => names(&[name]),
             Affected::Chart => names(&[COLLECTOR, RUNNER, LOCAL]),
+            Affected::ExtraChart => names(&OF_OPERATOR),
             Affected::Second => self.second(case),
             Affected::All => all(),
             Affected::NoImage => BTreeSet::new(),

@@ -1,11 +1,12 @@
 //! Every endpoint that the program uses: its request, the setup that uses it, and the images that it affects.
 
+use sandbox::extra_images::{BRANCHES, DATES, EXTRA_HOST, GOOGLE_EXTRA_HOST, VERSIONS};
 use sandbox::scenario::TENANT_ID;
-use sandbox::{Fault, Scenario};
+use sandbox::{Fault, Scenario, extra_chart};
 
 use super::setup::{
-    CATALOG_CURRENT, CATALOG_MISSING, COLLECTOR, CURRENT, DRIFTED, LOCAL, MISSING, RUNNER,
-    SECOND_ACR, SECOND_CURRENT, Setup, UNPUBLISHED,
+    CATALOG_CURRENT, CATALOG_MISSING, COLLECTOR, CURRENT, DRIFTED, EXTRA_CURRENT, EXTRA_DATE,
+    EXTRA_MISSING, LOCAL, MISSING, RUNNER, SECOND_ACR, SECOND_CURRENT, Setup, UNPUBLISHED,
 };
 use super::support::{ACR, ARM, ENTRA, SOURCE};
 
@@ -35,6 +36,8 @@ pub enum Affected {
     One(&'static str),
     /// The three that the chart names.
     Chart,
+    /// The four that the extra chart names.
+    ExtraChart,
     /// All in the second registry, and none in the first.
     Second,
     /// All.
@@ -143,6 +146,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         azure(),
         sources(),
         catalog(),
+        extra_images(),
         chart(),
         acr(),
         second_acr(),
@@ -245,8 +249,32 @@ fn catalog() -> Vec<Endpoint> {
 }
 
 #[rustfmt::skip] // a table
+fn extra_images() -> Vec<Endpoint> {
+    use Setup::ExtraImages;
+    vec![
+        endpoint("Extra images: the token for one of them", "GET quay.io/v2/auth",
+            ExtraImages, Check, Json, One(EXTRA_CURRENT), |_| of(EXTRA_HOST, "GET", "team%2Fweb")),
+        endpoint("Extra images: the tags that a rule chooses from", "GET /v2/{name}/tags/list",
+            ExtraImages, Check, Json, One(EXTRA_CURRENT), |_| of(EXTRA_HOST, "GET", &format!("{VERSIONS}/tags/list"))),
+        endpoint("Extra images: the same at Google", "GET /v2/{name}/tags/list (Google's extended)",
+            ExtraImages, Check, Json, One(EXTRA_DATE), |_| of(GOOGLE_EXTRA_HOST, "GET", &format!("{DATES}/tags/list"))),
+        endpoint("Extra images: the digest of the chosen tag", "HEAD /v2/{name}/manifests/{tag}",
+            ExtraImages, Check, DigestHeader, One(EXTRA_CURRENT),
+            |_| of(EXTRA_HOST, "HEAD", &format!("{VERSIONS}/manifests/1.10.0"))),
+        endpoint("Extra images: the tags next to one that is followed", "GET /v2/{name}/tags/list",
+            ExtraImages, Check, Json, One(EXTRA_MISSING), |_| of(EXTRA_HOST, "GET", &format!("{BRANCHES}/tags/list"))),
+        endpoint("Extra images: the manifest of the tag that is followed", "GET /v2/{name}/manifests/{tag}",
+            ExtraImages, Check, Manifest, One(EXTRA_MISSING),
+            |_| of(EXTRA_HOST, "GET", &format!("{BRANCHES}/manifests/main-latest"))),
+        endpoint("Extra images: the digest of a candidate", "HEAD /v2/{name}/manifests/main-{commit}",
+            ExtraImages, Check, DigestHeader, One(EXTRA_MISSING),
+            |_| of(EXTRA_HOST, "HEAD", &format!("{BRANCHES}/manifests/main-89abcde"))),
+    ]
+}
+
+#[rustfmt::skip] // a table
 fn chart() -> Vec<Endpoint> {
-    use Setup::{All as Everything, BareChart, ChartInRegistry};
+    use Setup::{All as Everything, BareChart, ChartInRegistry, ExtraChart};
     const CHARTS: &str = "charts/runwhen-local";
     vec![
         endpoint("Chart repository: the index", "GET runwhen-contrib.github.io/…/index.yaml",
@@ -266,6 +294,10 @@ fn chart() -> Vec<Endpoint> {
             ChartInRegistry, Check, Manifest, Chart, |_| of("ghcr.io", "GET", &format!("{CHARTS}/manifests/"))),
         endpoint("A chart in a registry: its layer", "GET /v2/{name}/blobs/{digest} → redirect",
             ChartInRegistry, Check, Headers, Chart, |_| of("ghcr.io", "GET", &format!("{CHARTS}/blobs/"))),
+        endpoint("An extra chart's repository: the index", "GET charts.example/…/index.yaml",
+            ExtraChart, Check, Text, Affected::ExtraChart, |_| of(extra_chart::HOST, "GET", extra_chart::INDEX_PATH)),
+        endpoint("An extra chart's repository: the archive", "GET charts.example/….tgz",
+            ExtraChart, Check, Content, Affected::ExtraChart, |_| of(extra_chart::HOST, "GET", extra_chart::ARCHIVE_PATH)),
         storage("A chart in a registry: where blobs are", "GET pkg-containers.githubusercontent.com/…",
             ChartInRegistry, Chart, ("ghcr.io", CHARTS), |hex| of("pkg-containers.githubusercontent.com", "GET", hex)),
     ]

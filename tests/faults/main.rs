@@ -256,8 +256,14 @@ fn check_mixture(setup: Setup, truth: &Truth) {
         (setup::RUNNER, "UpToDate"),
         (setup::LOCAL, "UpToDate"),
     ];
+    let mut seven = three.to_vec();
+    seven.extend(setup::OF_OPERATOR.map(|name| match name {
+        setup::OPERATOR => (name, "Missing"),
+        _ => (name, "UpToDate"),
+    }));
     let of_chart: &[_] = match setup {
         Setup::All | Setup::BareChart | Setup::ChartInRegistry => &three,
+        Setup::ExtraChart => &seven,
         Setup::NotNeeded => &three[2..],
         Setup::CodeCollections
         | Setup::ShortName
@@ -271,7 +277,8 @@ fn check_mixture(setup: Setup, truth: &Truth) {
         | Setup::Copies
         | Setup::CopiesWithoutMounts
         | Setup::CopiesWithReferrers
-        | Setup::CopiesInChunks => &[],
+        | Setup::CopiesInChunks
+        | Setup::ExtraImages => &[],
     };
     let of_second: Vec<_> = five
         .iter()
@@ -286,10 +293,15 @@ fn check_mixture(setup: Setup, truth: &Truth) {
         .collect();
     let of_second = of_second.iter();
     let of_second = of_second.map(|(name, verdict)| (name.as_str(), *verdict));
-    let collections = if setup == Setup::Catalog {
-        &six[..]
-    } else {
-        &five[..]
+    let extra = [
+        (setup::EXTRA_CURRENT, "UpToDate"),
+        (setup::EXTRA_MISSING, "Missing"),
+        (setup::EXTRA_DATE, "Missing"),
+    ];
+    let collections = match setup {
+        Setup::Catalog => &six[..],
+        Setup::ExtraImages => &extra,
+        _ => &five,
     };
     let wanted = collections.iter().chain(of_chart);
     let wanted: BTreeMap<_, _> = wanted.copied().chain(of_second).collect();

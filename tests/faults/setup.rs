@@ -29,6 +29,10 @@ pub const RUNNER: &str = "runner";
 /// In the ACR with the same digest (ghcr.io).
 pub const LOCAL: &str = "runwhen-local";
 
+/// The images of the extra chart: the operator is not in the ACR, the others are.
+pub const OPERATOR: &str = "operator";
+pub const OF_OPERATOR: [&str; 4] = ["agent", "backup", "engine", OPERATOR];
+
 /// The same roles in the catalog; the sixth collection is up to date too.
 pub const CATALOG_MISSING: &str = "rw-cli-codecollection";
 pub const CATALOG_ALSO_MISSING: &str = "rw-workspace-utils";
@@ -37,6 +41,11 @@ pub const CATALOG_ALSO_CURRENT: &str = "aws-c7n-codecollection";
 pub const CATALOG_DRIFTED: &str = "rw-generic-codecollection";
 /// It does not have the branch.
 pub const CATALOG_UNPUBLISHED: &str = "azure-c7n-codecollection";
+
+/// Extra images: a version that the ACR has, a branch and a date that it lacks.
+pub const EXTRA_CURRENT: &str = "web";
+pub const EXTRA_MISSING: &str = "builder";
+pub const EXTRA_DATE: &str = "probe";
 
 /// The second ACR of [`Setup::TwoRegistries`].
 pub const SECOND_ACR: &str = "secondacr.azurecr.io";
@@ -71,6 +80,8 @@ pub enum Setup {
     BareChart,
     /// The chart is in a registry.
     ChartInRegistry,
+    /// Also a chart of a third party.
+    ExtraChart,
     /// The five CodeCollections in two ACRs, the second of which is up to date.
     TwoRegistries,
     /// The six collections of the catalog.
@@ -83,13 +94,15 @@ pub enum Setup {
     CopiesWithReferrers,
     /// The same as copies; the missing image has a layer that a strict ACR gets in chunks.
     CopiesInChunks,
+    /// Three extra images, each with a rule.
+    ExtraImages,
     /// The archive is on the host of the index, and the chart names only the image of ghcr.io: connections to the other
     /// hosts are opened and not needed.
     NotNeeded,
 }
 
 impl Setup {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::CodeCollections,
         Self::ShortName,
         Self::AnySubscription,
@@ -100,12 +113,14 @@ impl Setup {
         Self::All,
         Self::BareChart,
         Self::ChartInRegistry,
+        Self::ExtraChart,
         Self::TwoRegistries,
         Self::Catalog,
         Self::Copies,
         Self::CopiesWithoutMounts,
         Self::CopiesWithReferrers,
         Self::CopiesInChunks,
+        Self::ExtraImages,
         Self::NotNeeded,
     ];
 
@@ -119,7 +134,9 @@ impl Setup {
             }),
             Self::PagedList => Scenario::named("paged"),
             Self::BareChart => Scenario::named("bare-chart"),
+            Self::ExtraChart => Scenario::named("extra-chart"),
             Self::Catalog => Scenario::named("catalog"),
+            Self::ExtraImages => Scenario::named("extra"),
             Self::TwoRegistries => {
                 let others = [("secondacr", sandbox::AcrContent::UpToDate)];
                 Some(Scenario::up_to_date().with_others(&others))
@@ -149,6 +166,9 @@ impl Setup {
             mix_codecollections(&mut world);
         }
         mix_chart_images(&mut world);
+        if self == Self::ExtraImages {
+            mix_extra_images(&mut world);
+        }
         if self.copies() {
             let acr = world.registries.get_mut(ACR).expect("the ACR");
             // Otherwise it has all blobs, and only the tag is missing.
@@ -161,6 +181,10 @@ impl Setup {
         }
         if self == Self::CopiesInChunks {
             add_large_layer(&mut world);
+        }
+        if self == Self::ExtraChart {
+            let destination = format!("{DESTINATION_PATH}/{OPERATOR}");
+            remove_tag(&mut world, ACR, &destination, "1.4.0");
         }
         if self == Self::ChartInRegistry {
             put_chart_into_registry(&mut world);
@@ -201,6 +225,7 @@ impl Setup {
                     .into_iter()
                     .fold(run, |run, (name, value)| run.set(&name, value))
             }
+            Self::ExtraImages => run.set("IMAGES", "extra").set("EXTRA_IMAGES", EXTRA_IMAGES),
             Self::Copies | Self::CopiesWithoutMounts | Self::CopiesInChunks => {
                 run.set("SYNC_METHOD", "copy")
             }
@@ -209,11 +234,32 @@ impl Setup {
                 run.set("COPY_REFERRERS", "true")
             }
             Self::All | Self::BareChart => with_chart(run),
+            Self::ExtraChart => {
+                with_chart(run).set("EXTRA_CHARTS", sandbox::extra_chart::EXTRA_CHARTS)
+            }
             Self::NotNeeded => run
                 .unset(&["IMAGES"])
                 .set("CHART_SET", "runner.enabled=false"),
             Self::ChartInRegistry => with_chart(run).set("HELM_REPO_URL", "oci://ghcr.io/charts"),
         }
+    }
+}
+
+const EXTRA_IMAGES: &str = "
+- {source: quay.io/team/web, semver: '>=1, <2'}
+- {source: quay.io/team/builder, follow: main-latest}
+- {source: europe-docker.pkg.dev/team/tools/probe, newest: true}
+";
+
+/// Of the extra images: one up to date, two missing.
+fn mix_extra_images(world: &mut World) {
+    for (name, tag) in [(EXTRA_MISSING, "main-89abcde"), (EXTRA_DATE, "2026-08-09")] {
+        let repository = format!("{DESTINATION_PATH}/{name}");
+        let acr = world.registries.get_mut(ACR).expect("the ACR");
+        let digest = acr.tag(&repository, tag).expect("an image").clone();
+        // Also under its other tags.
+        let tags = &mut acr.repository(&repository).tags;
+        tags.retain(|_, entry| entry.digest != digest);
     }
 }
 

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use crate::TASKSET;
 use crate::needs::{self, Need};
 use crate::support::chart::with_images;
+use crate::support::executables::next_to;
 use crate::support::{Run, run};
 
 const PASSWORD: &str = "registry-password-21";
@@ -34,6 +35,11 @@ pub fn trials() -> Vec<Trial> {
             "docker_registry_with_htpasswd_is_destination",
             &tools,
             docker_registry_with_htpasswd_is_destination,
+        ),
+        needs::test(
+            "skopeo_and_docker_registry_read_a_bundle",
+            &tools,
+            skopeo_and_docker_registry_read_a_bundle,
         ),
     ]
 }
@@ -195,4 +201,51 @@ fn docker_registry_with_htpasswd_is_destination() {
     let folder = tempfile::tempdir().expect("a folder");
     let login = ["--creds", &format!("robot:{PASSWORD}")];
     assert!(!read_with_skopeo(&registry, &image, &login, folder.path()).is_empty());
+}
+
+/// `skopeo` finds each image of a bundle by its name at the destination, and what it copies is what `taskset` imports.
+fn skopeo_and_docker_registry_read_a_bundle() {
+    let world = world();
+    let folder = tempfile::tempdir().expect("a folder");
+    let [plan, bundle] = ["plan.json", "a.tar"].map(|name| folder.path().join(name));
+    let (plan, bundle) = (plan.display().to_string(), bundle.display().to_string());
+    let acr_sync = next_to(TASKSET, "acr-sync");
+    let planned = run(&acr_sync, &world)
+        .unset(&["IMAGES", "OUTPUT_DIR"])
+        .arguments(&["plan", "-o", &plan]);
+    planned.end().expect(0, &[]);
+    let exported = run(TASKSET, &world)
+        .unset(&["IMAGES"])
+        .arguments(&["export", "--plan", &plan, &bundle]);
+    exported.end().expect(0, &["8 images"]);
+
+    let (by_skopeo, by_us) = (DockerRegistry::start(None), DockerRegistry::start(None));
+    let name = scenario::CODE_COLLECTIONS[1];
+    let images = [
+        "runwhen/runner:2026-07-23.1".to_owned(),
+        format!("runwhen/{name}:{}", Scenario::newest_tag(name)),
+    ];
+    for image in &images {
+        let status = Command::new("skopeo")
+            .args(["--insecure-policy", "copy", "--all", "--preserve-digests"])
+            .arg("--dest-tls-verify=false")
+            .arg(format!("oci-archive:{bundle}:{image}"))
+            .arg(format!("docker://{}/{image}", by_skopeo.address))
+            .stdout(Stdio::null())
+            .status();
+        assert!(status.expect("skopeo runs").success(), "{image}");
+    }
+    let import = || {
+        let import = to(&world, &by_us).set("REGISTRY_INSECURE", &by_us.address);
+        import.unset(&["IMAGES"]).arguments(&["import", &bundle])
+    };
+    import().end().expect(0, &["8 imported and verified"]);
+    for image in &images {
+        let read = |registry| {
+            let folder = tempfile::tempdir().expect("a folder");
+            read_with_skopeo(registry, image, &[], folder.path())
+        };
+        assert_eq!(read(&by_skopeo), read(&by_us), "{image}");
+    }
+    import().end().expect(0, &["8 up to date"]);
 }

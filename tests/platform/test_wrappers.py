@@ -7,9 +7,11 @@ import pytest
 
 CHECK_CODECOLLECTION = "Check for CodeCollection Updates"
 CHECK_LOCAL = "Check for RunWhen Local Image Updates"
+CHECK_EXTRA = "Check for Extra Image Updates"
 PUSH = "Count Images Needing Update and Push Metric"
 SYNC_CODECOLLECTION = "Sync CodeCollection Images"
 SYNC_LOCAL = "Sync RunWhen Local Image Updates"
+SYNC_EXTRA = "Sync Extra Images"
 GOOGLE = "us-west1-docker.pkg.dev"
 
 
@@ -91,6 +93,21 @@ def test_excluded_images_are_not_counted_and_an_excluded_category_passes(robot):
     assert run.status[PUSH] == run.status[CHECK_CODECOLLECTION] == "FAIL", run.console
     assert run.pushed() == {}
     assert "EXCLUDE_IMAGES leaves no image to check" in run.message[PUSH]
+
+
+def test_extra_images_are_the_third_category(robot, world):
+    world.scenario("extra")
+    inline = "- source: quay.io/team/web\n  semver: '>=1, <2'\n- quay.io/team/builder:v3\n"
+    run = robot.run("sli.robot", EXTRA_IMAGES=inline)
+    assert run.pushed() == {"codecollection": 5, "runwhen_local": 3, "extra": 2, None: 10}, run.console
+    assert run.message[CHECK_EXTRA] == "2 of 2 Extra images need a sync"
+    run = robot.run("runbook.robot", tasks=["Sync Extra*"], EXTRA_IMAGES=inline)
+    assert run.status == {SYNC_EXTRA: "PASS"}, run.console
+    assert run.message[SYNC_EXTRA] == "2 Extra images: 2 imported and verified"
+    # Without extra images the task has nothing to do.
+    run = robot.run("runbook.robot", tasks=["Sync Extra*"])
+    assert run.status == {}, run.console
+    assert run.message[SYNC_EXTRA] == "No extra images are configured"
 
 
 def test_branch_without_images_fails_its_task_and_the_metric(robot):

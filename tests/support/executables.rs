@@ -23,7 +23,7 @@ pub fn next_to(own: &str, name: &str) -> String {
     other.display().to_string()
 }
 
-/// Builds both executables, as one call of cargo: the features of a package depend on what is built with it.
+/// Builds all executables, as one call of cargo: the features of a package depend on what is built with it.
 fn build(own: &Path) {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let folder = own.parent().expect("an executable is in a folder");
@@ -35,6 +35,8 @@ fn build(own: &Path) {
         "sli",
         "--package",
         "taskset",
+        "--package",
+        "acr-sync",
     ]);
     if folder.ends_with("release") {
         command.arg("--release");

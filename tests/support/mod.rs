@@ -233,7 +233,8 @@ impl Ended {
     /// The path of an artifact or report: the run's own folder is that of its category, if it has only one.
     fn artifact(&self, name: &str) -> PathBuf {
         let folder = self.folder.path().join("azure-rw-acr-sync");
-        let own = ["codecollection", "runwhen-local"].map(|category| folder.join(category));
+        let own =
+            ["codecollection", "runwhen-local", "extra"].map(|category| folder.join(category));
         let found = own.into_iter().map(|own| own.join(name));
         let found = found.into_iter().find(|path| path.is_file());
         found.unwrap_or_else(|| folder.join(name))

@@ -4,6 +4,7 @@ mod catalog;
 mod codecollections;
 mod concurrent;
 mod endings;
+mod extra_images;
 mod failures;
 mod fleet;
 mod import_failures;

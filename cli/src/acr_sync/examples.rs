@@ -18,7 +18,7 @@ pub(super) fn with_examples(command: Command) -> Command {
 }
 
 /// By the name of the command. A test requires three for each.
-const EXAMPLES: [(&str, [Example; 3]); 9] = [
+const EXAMPLES: [(&str, [Example; 3]); 11] = [
     (
         "acr-sync",
         [
@@ -74,6 +74,34 @@ const EXAMPLES: [(&str, [Example; 3]); 9] = [
             ("acr-sync explain", "a paragraph for each image"),
             ("acr-sync explain runner", "the whole chain of one image"),
             ("acr-sync explain runner --output json", "for programs"),
+        ],
+    ),
+    (
+        "export",
+        [
+            (
+                "acr-sync export --plan plan.json b.tar",
+                "what the plan imports",
+            ),
+            (
+                "acr-sync export --plan p.json --base a.tar b.tar",
+                "without a.tar",
+            ),
+            (
+                "acr-sync export --plan p.json b.tar --output json",
+                "for programs",
+            ),
+        ],
+    ),
+    (
+        "import",
+        [
+            (
+                "acr-sync import b.tar --registry-name myacr.azurecr.io",
+                "import it",
+            ),
+            ("acr-sync import b.tar --output json", "for programs"),
+            ("acr-sync import b.tar --output-dir out", "keep the report"),
         ],
     ),
     (

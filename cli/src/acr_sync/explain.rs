@@ -17,7 +17,7 @@ pub(super) fn with_image(command: Command) -> Command {
             "The image: its last segment, its whole name or its slug, or the end of one of them, with or without a tag. \
              Without it, all images are explained briefly.",
         );
-    super::without_in_short_help(command.arg(image), &["SYNC_METHOD", "EXCLUDE_IMAGES"])
+    crate::settings::without_in_short_help(command.arg(image), &["SYNC_METHOD", "EXCLUDE_IMAGES"])
 }
 
 /// The image that is to be explained; `None` for all.

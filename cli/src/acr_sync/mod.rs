@@ -6,6 +6,7 @@ mod documents;
 mod examples;
 mod explain;
 mod plan;
+mod transfers;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,8 +14,9 @@ use std::process::ExitCode;
 use acr_sync_core::config::{Config, Program};
 use acr_sync_core::report::Status;
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use crate::bundle::{self, Transfer};
 use crate::commands::Session;
 use crate::{settings, version};
 
@@ -32,6 +34,7 @@ enum Verb {
     Apply(PathBuf),
     /// The image; `None` for all.
     Explain(Option<String>),
+    Transfer(Transfer),
 }
 
 /// The form of the result on stdout.
@@ -65,6 +68,7 @@ impl Invocation {
             Verb::Plan(file) => plan::plan(session, format, file.as_deref()).await,
             Verb::Apply(file) => plan::apply(session, format, &file).await,
             Verb::Explain(image) => explain::explain(session, image.as_deref(), format).await,
+            Verb::Transfer(transfer) => transfers::run(session, &transfer, format).await,
         }
     }
 }
@@ -84,11 +88,19 @@ pub(crate) fn read() -> Result<(Config, Invocation), ExitCode> {
         "plan" => Verb::Plan(plan::file(options)),
         "apply" => Verb::Apply(plan::file(options).unwrap_or_default()),
         "explain" => Verb::Explain(explain::image(options)),
-        _ => Verb::Check,
+        _ => Transfer::of(name, options).map_or(Verb::Check, Verb::Transfer),
     };
     let config = match verb {
         Verb::Doctor => doctor::config(options)?,
-        Verb::Check | Verb::Sync | Verb::Plan(_) | Verb::Apply(_) | Verb::Explain(_) => {
+        Verb::Transfer(Transfer::Export(_)) => {
+            settings::config_without_destination(Program::AcrSync, options, name)?
+        }
+        Verb::Check
+        | Verb::Sync
+        | Verb::Plan(_)
+        | Verb::Apply(_)
+        | Verb::Explain(_)
+        | Verb::Transfer(Transfer::Import(_)) => {
             settings::config(Program::AcrSync, options, Some(name))?
         }
     };
@@ -100,6 +112,8 @@ fn command() -> Command {
     let command = Command::new(Program::AcrSync.name())
         .version(version::SHORT)
         .long_version(version::LONG)
+        .disable_version_flag(true)
+        .arg(version_flag())
         .about("Keeps a registry in sync with the images that RunWhen publishes.")
         .subcommand_required(true)
         .arg_required_else_help(true)
@@ -118,6 +132,8 @@ fn command() -> Command {
                 "explain",
                 "Explain why an image is up to date, missing or not known.",
             )),
+            transfers::export_command(run(bundle::EXPORT, bundle::ABOUT_EXPORT)),
+            transfers::import_command(run(bundle::IMPORT, bundle::ABOUT_IMPORT)),
             run(
                 "doctor",
                 "Examine everything that a run needs, and change nothing.",
@@ -126,6 +142,16 @@ fn command() -> Command {
             documents::man_command(),
         ]);
     examples::with_examples(command)
+}
+
+/// The usual flag. The short help has no room for it.
+fn version_flag() -> Arg {
+    Arg::new("version")
+        .short('V')
+        .long("version")
+        .action(ArgAction::Version)
+        .hide_short_help(true)
+        .help("Print version")
 }
 
 /// A subcommand that reads the settings.
@@ -152,13 +178,6 @@ fn run(name: &'static str, about: &'static str) -> Command {
         .args(settings::flags(Program::AcrSync))
 }
 
-/// Leaves settings that the subcommand seldom needs out of its short help, which is one screen.
-fn without_in_short_help(command: Command, names: &[&str]) -> Command {
-    names.iter().fold(command, |command, name| {
-        command.mut_arg(name, |argument| argument.hide_short_help(true))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use acr_sync_core::config::VARIABLES;
@@ -180,7 +199,9 @@ mod tests {
     #[test]
     fn every_variable_is_in_the_help_of_every_run() {
         command().debug_assert();
-        for name in ["check", "sync", "plan", "apply", "explain", "doctor"] {
+        for name in [
+            "check", "sync", "plan", "apply", "explain", "doctor", "export", "import",
+        ] {
             let mut command = command();
             let command = command.find_subcommand_mut(name).expect("a subcommand");
             let help = command.render_long_help().to_string();

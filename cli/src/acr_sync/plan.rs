@@ -2,16 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use acr_sync_core::file::read_text;
-use acr_sync_core::planned::{self, PlanFile, PlanFileError};
+use acr_sync_core::planned;
 use acr_sync_core::report::{Status, markdown, text};
-use anyhow::Context as _;
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::Format;
 use super::check::finish;
 use crate::commands::Session;
-use crate::{files, outputs};
+use crate::{files, outputs, plan_file, settings};
 
 /// The options of `plan`.
 pub(super) fn with_plan_options(command: Command) -> Command {
@@ -31,7 +29,7 @@ pub(super) fn with_apply_options(command: Command) -> Command {
         .required(true)
         .value_parser(value_parser!(PathBuf))
         .help("The plan that `plan -o` wrote.");
-    super::without_in_short_help(command.arg(file), &["IMAGES", "EXCLUDE_IMAGES"])
+    settings::without_in_short_help(command.arg(file), &["IMAGES", "EXCLUDE_IMAGES"])
 }
 
 /// The file that both options name.
@@ -83,9 +81,7 @@ pub(super) async fn apply(
     format: Format,
     path: &Path,
 ) -> anyhow::Result<Status> {
-    let text = read_text(path).map_err(|error| PlanFileError::Unreadable(error.to_string()));
-    let file = text.and_then(|text| PlanFile::parse(&text));
-    let file = file.with_context(|| format!("{} cannot be applied", path.display()))?;
+    let file = plan_file::read(path, "applied")?;
     session.progress.show();
     let report = session.apply(&file).await?;
     finish(session, &report, format)

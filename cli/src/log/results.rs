@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use acr_sync_core::bundle::Export;
 use acr_sync_core::problem::Problem;
 use acr_sync_core::report::{Issue, Report};
 use acr_sync_core::run::{Ending, Entry, Method, Outcome, Step, Verdict};
@@ -209,6 +210,28 @@ pub(crate) fn closing(report: &Report, path: Option<&Path>) {
     let path = path.as_deref();
     let text = format!("{}{place}", report.summary());
     tracing::info!(target: TARGET, status = name, exit_code, needs_sync, report = path, "{text}");
+}
+
+/// Logs the images that are not in a bundle, and the last line about it.
+pub(crate) fn exported(export: &Export, path: &Path) {
+    for one in &export.missing {
+        let image = one.name.as_str();
+        tracing::warn!(target: TARGET, image, "{image} is not in the bundle: {}", one.problem);
+    }
+    for note in &export.notes {
+        tracing::warn!(target: TARGET, "{note}");
+    }
+    let status = export.status();
+    let (name, exit_code) = (status.name(), u64::from(status.code()));
+    let images = export.images.len();
+    let (bytes, sha256) = match &export.file {
+        Some(file) => (Some(file.bytes), Some(file.sha256.as_str())),
+        None => (None, None),
+    };
+    let path = shown(path);
+    let text = export.closing(&path);
+    let bundle = path.as_str();
+    tracing::info!(target: TARGET, status = name, exit_code, images, bytes, sha256, bundle, "{text}");
 }
 
 #[cfg(test)]

@@ -142,7 +142,14 @@ fn copy_helps(problem: &Problem) -> Help {
         ) => Help::ThisImage,
         // The image is gone, or the destination takes it in no way: a locked tag, a firewall, full storage.
         (Side::Source, Cause::NotFound | Cause::Invalid | Cause::Configuration)
-        | (Side::Destination | Side::Catalog | Side::ChartRepository | Side::Collector, _)
+        | (
+            Side::Destination
+            | Side::Catalog
+            | Side::ChartRepository
+            | Side::Bundle
+            | Side::Collector,
+            _,
+        )
         | (_, Cause::Deadline | Cause::Interrupted | Cause::Moved)
         | (Side::Local, _) => Help::No,
     }

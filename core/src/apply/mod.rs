@@ -20,7 +20,8 @@ use crate::problem::Problem;
 use crate::wire::Limit;
 pub use arm::ArmImporter;
 pub use auto::AutoImporter;
-pub use copy::{Copied, CopyImporter, CopyProgress, OnProgress, Referrers};
+pub(crate) use copy::{Attached, AttachedBy, Graph, Part, attached, read_graph};
+pub use copy::{Copied, CopyImporter, CopyProgress, OnProgress, Referrers, Supply};
 
 /// Longest time for the import of one image, from its request to its verification.
 const IMPORT: Duration = Duration::from_secs(900);

@@ -1,26 +1,40 @@
 //! Computations that may take long or never end, such as rendering a chart from the network.
 
+use tokio::sync::Semaphore;
+
 use crate::problem::{Cause, Problem, Side};
 use crate::text::for_message;
 use crate::wire::Limit;
 
-const TOO_LONG: &str = "the chart takes too long: check HELM_REPO_URL, CHART_VALUES and CHART_SET, pin another \
-                        version with CHART_VERSION, or raise TIMEOUT_SECONDS";
+/// How many computations run at once: each may take the time of a processor and the memory of a chart.
+const AT_ONCE: usize = 4;
+
+static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);
 
 /// Runs `work` on a thread of its own until it ends, the deadline passes or the run is stopped.
 ///
 /// A computation cannot be cancelled from outside. One that does not end in time is abandoned: its thread
-/// runs until the process exits, and nothing waits for it. `what` names the computation in messages.
+/// runs until the process exits, and nothing waits for it. `what` names the computation in messages, and `too_long` is the
+/// advice if the deadline passes.
 ///
 /// # Errors
 /// If the limit is reached first, or `work` panics.
 pub(super) async fn compute<T: Send + 'static>(
     limit: &Limit,
     what: String,
+    too_long: &(dyn Fn() -> String + Sync),
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Problem> {
-    let computation = tokio::task::spawn_blocking(work);
-    match limit.guard(async { Ok(computation.await) }).await {
+    let computation = async {
+        let place = PLACES.acquire().await.ok();
+        let work = move || {
+            let result = work();
+            drop(place);
+            result
+        };
+        Ok(tokio::task::spawn_blocking(work).await)
+    };
+    match limit.guard(computation).await {
         Ok(Ok(result)) => Ok(result),
         Ok(Err(panic)) => {
             let what = for_message(&format!("{what}: {panic}"));
@@ -29,7 +43,7 @@ pub(super) async fn compute<T: Send + 'static>(
         Err(mut ended) => {
             ended.what = for_message(&format!("{what}: {}", ended.what));
             if ended.cause == Cause::Deadline {
-                ended = ended.advise(TOO_LONG);
+                ended = ended.advise(too_long());
             }
             Err(ended)
         }
@@ -44,6 +58,10 @@ mod tests {
     use tokio::sync::watch;
 
     use super::*;
+
+    fn advice() -> String {
+        "pin another version with CHART_VERSION".to_owned()
+    }
 
     /// Runs a computation that ends only when the test has ended.
     fn endless(timeout: Duration, signal_after: Option<Duration>) -> (Problem, Duration) {
@@ -63,9 +81,11 @@ mod tests {
                 }
                 stop.send(true).unwrap();
             });
-            compute(&limit, "rendering chart x".to_owned(), move || never.recv())
-                .await
-                .unwrap_err()
+            compute(&limit, "rendering chart x".to_owned(), &advice, move || {
+                never.recv()
+            })
+            .await
+            .unwrap_err()
         });
         runtime.shutdown_background();
         let took = started.elapsed();
@@ -96,8 +116,8 @@ mod tests {
     async fn result_of_a_computation_is_returned_and_a_panic_is_a_problem() {
         let (_stop, interrupted) = watch::channel(false);
         let limit = Limit::new(Duration::from_secs(60), interrupted);
-        assert_eq!(compute(&limit, "x".to_owned(), || 1).await, Ok(1));
-        let panicked = compute(&limit, "rendering chart x".to_owned(), || -> u8 {
+        assert_eq!(compute(&limit, "x".to_owned(), &advice, || 1).await, Ok(1));
+        let panicked = compute(&limit, "rendering chart x".to_owned(), &advice, || -> u8 {
             panic!("deep")
         })
         .await;

@@ -1,4 +1,4 @@
-//! Fetches the RunWhen Local chart with its dependencies, renders it and lists its images.
+//! Fetches a chart with its dependencies, renders it and lists its images.
 //!
 //! The engine (crate `helm`) opens no connection; this module fetches charts for it. An archive is verified
 //! against the digest in its index or manifest before it is opened. The engine runs on a thread of its own,
@@ -6,6 +6,8 @@
 
 mod computation;
 pub mod index;
+mod indexes;
+mod problems;
 
 use std::path::Path;
 
@@ -13,14 +15,16 @@ use bytes::Bytes;
 use reqwest::{Method, StatusCode};
 use url::Url;
 
-use crate::config::{ChartSource, Config};
+use crate::config::{ChartOrigin, ChartRequest, ChartSource};
 use crate::name::{Digest, ImageName, Tag, TagOrDigest};
 use crate::problem::{Cause, Problem, Side};
 use crate::registry::{ManifestKind, RegistryClient, Sources};
 use crate::text::{for_message, neutralize_markup};
-use crate::wire::{Limit, Request, Response, Wire};
+use crate::wire::{Request, Response, Wire};
 use computation::compute;
 use index::IndexEntry;
+pub use indexes::Indexes;
+use problems::{not_found, unreadable, unusable};
 
 /// Largest index that is read, in bytes.
 const INDEX_CAP: usize = 16 << 20;
@@ -41,7 +45,7 @@ pub struct RenderedChart {
     /// `runwhen-local 0.6.7`.
     pub title: String,
     /// The images as the manifests name them, with the workloads that use them.
-    pub images: Vec<helm::ImageUse>,
+    pub found: helm::FoundImages,
 }
 
 /// The content of a chart that an explanation of its images needs.
@@ -53,9 +57,17 @@ pub struct ChartContent {
     pub values: Vec<helm::ChartValues>,
 }
 
-/// Opens the connections that the archive of the configured chart will need, if its host follows from the configuration.
-pub fn prepare(config: &Config, wire: &Wire) {
-    let host = match &config.chart.source {
+/// Where charts are read.
+#[derive(Clone, Copy)]
+pub struct Hosts<'a> {
+    pub wire: &'a Wire,
+    pub sources: &'a Sources,
+    pub indexes: &'a Indexes,
+}
+
+/// Opens the connections that the archive of a chart will need, if its host follows from the configuration.
+pub fn prepare(request: &ChartRequest, wire: &Wire) {
+    let host = match &request.source {
         ChartSource::Repository(url) => url.host_str().unwrap_or_default(),
         ChartSource::Oci(_) | ChartSource::Path(_) => return,
     };
@@ -66,73 +78,77 @@ pub fn prepare(config: &Config, wire: &Wire) {
     }
 }
 
-/// Fetches and renders the chart that the configuration names.
+/// Fetches and renders a chart.
 ///
 /// # Errors
 /// If the chart or a dependency cannot be fetched, does not match its digest, or does not render.
-pub async fn render(
-    config: &Config,
-    wire: &Wire,
-    sources: &Sources,
-) -> Result<RenderedChart, Problem> {
-    let (title, images) = with_chart(config, wire, sources, images).await?;
-    Ok(RenderedChart { title, images })
+pub async fn render(request: &ChartRequest, hosts: Hosts<'_>) -> Result<RenderedChart, Problem> {
+    let (title, found) = with_chart(request, hosts, images).await?;
+    Ok(RenderedChart { title, found })
 }
 
-/// Fetches and renders the chart that the configuration names, and reads the values of every chart in it.
+/// Fetches and renders a chart, and reads the values of every chart in it.
 ///
 /// # Errors
 /// Where [`render`] fails.
-pub async fn content(
-    config: &Config,
-    wire: &Wire,
-    sources: &Sources,
-) -> Result<ChartContent, Problem> {
-    let content = |chart: &helm::Chart, values: &helm::Values| {
+pub async fn content(request: &ChartRequest, hosts: Hosts<'_>) -> Result<ChartContent, Problem> {
+    let content = |chart: &helm::Chart, request: &ChartRequest| {
         Ok(ChartContent {
-            images: images(chart, values)?,
-            values: helm::values_of_charts(chart, values)?,
+            images: images(chart, request)?.images,
+            values: helm::values_of_charts(chart, &request.values)?,
         })
     };
-    let (_, content) = with_chart(config, wire, sources, content).await?;
+    let (_, content) = with_chart(request, hosts, content).await?;
     Ok(content)
 }
 
-fn images(chart: &helm::Chart, values: &helm::Values) -> Result<Vec<helm::ImageUse>, helm::Error> {
+fn images(chart: &helm::Chart, request: &ChartRequest) -> Result<helm::FoundImages, helm::Error> {
     let (release, capabilities) = (helm::Release::default(), helm::Capabilities::default());
-    let files = helm::render(chart, values, &release, &capabilities)?;
+    let files = helm::render(chart, &request.values, &release, &capabilities)?;
     // Helm would not install manifests that are not YAML, and images in them would be missed without an error.
     files.manifest()?;
-    Ok(files.images())
+    files.images_and(&request.patterns)
 }
 
-/// Fetches the chart that the configuration names, and computes something from it. Also returns its name and version.
+/// Fetches a chart, and computes something from it. Also returns its name and version.
 async fn with_chart<T: Send + 'static>(
-    config: &Config,
-    wire: &Wire,
-    sources: &Sources,
-    work: impl FnOnce(&helm::Chart, &helm::Values) -> Result<T, helm::Error> + Send + 'static,
+    request: &ChartRequest,
+    hosts: Hosts<'_>,
+    work: impl FnOnce(&helm::Chart, &ChartRequest) -> Result<T, helm::Error> + Send + 'static,
 ) -> Result<(String, T), Problem> {
-    let request = &config.chart;
-    let fetch = Fetch { wire, sources };
+    let origin = &request.origin;
+    let Hosts {
+        wire,
+        sources,
+        indexes,
+    } = hosts;
+    let fetch = Fetch {
+        wire,
+        sources,
+        indexes,
+        origin,
+    };
     let mut chart = fetch
         .at(&request.source, &request.name, request.version.as_deref())
         .await?;
     fetch.complete(&mut chart, DEPTH).await?;
     let title = for_message(&format!("{} {}", chart.name(), chart.metadata().version));
-    let values = request.values.clone();
-    let result = compute(
-        wire.limit(),
-        format!("rendering chart {title}"),
-        move || work(&chart, &values),
-    );
-    let result = result.await?.map_err(|error| unusable(&title, &error))?;
+    let given = request.clone();
+    let result = fetch.compute(format!("rendering chart {title}"), move || {
+        work(&chart, &given)
+    });
+    let result = result
+        .await?
+        .map_err(|error| unusable(origin, &title, &error))?;
     Ok((title, result))
 }
 
 struct Fetch<'a> {
     wire: &'a Wire,
     sources: &'a Sources,
+    indexes: &'a Indexes,
+    /// The settings that messages name.
+    origin: &'a ChartOrigin,
 }
 
 impl Fetch<'_> {
@@ -143,7 +159,7 @@ impl Fetch<'_> {
         version: Option<&str>,
     ) -> Result<helm::Chart, Problem> {
         match source {
-            ChartSource::Path(path) => from_path(self.wire.limit(), path).await,
+            ChartSource::Path(path) => self.at_path(path).await,
             ChartSource::Repository(url) => self.in_repository(url, name, version).await,
             ChartSource::Oci(location) => self.in_registry(location, name, version).await,
         }
@@ -201,25 +217,27 @@ impl Fetch<'_> {
         version: Option<&str>,
     ) -> Result<helm::Chart, Problem> {
         let index_url = join(url, "index.yaml")?;
-        let response = self.get(index_url.clone(), INDEX_CAP).await?;
+        let request = || self.request(index_url.clone(), INDEX_CAP);
+        let response = self.found(self.indexes.response(url, request).await?)?;
         let (body, wanted_name) = (response.body.clone(), name.to_owned());
-        let entries = compute(
-            self.wire.limit(),
-            format!("reading {index_url}"),
-            move || index::versions_of(&String::from_utf8_lossy(&body), &wanted_name),
-        );
+        let entries = self.compute(format!("reading {index_url}"), move || {
+            index::versions_of(&String::from_utf8_lossy(&body), &wanted_name)
+        });
         let entries = entries
             .await?
             .map_err(|error| response.invalid(format!("not a chart repository index: {error}")))?;
         if entries.is_empty() {
-            return Err(not_found(format!("{url} has no chart {name}")));
+            return Err(not_found(self.origin, format!("{url} has no chart {name}")));
         }
         let entry = choose(&entries, version).ok_or_else(|| {
-            not_found(format!(
-                "{url} has {} versions of {name}, none {}",
-                entries.len(),
-                wanted(version)
-            ))
+            not_found(
+                self.origin,
+                format!(
+                    "{url} has {} versions of {name}, none {}",
+                    entries.len(),
+                    wanted(version)
+                ),
+            )
         })?;
         let place = entry
             .urls
@@ -237,49 +255,78 @@ impl Fetch<'_> {
         name: &str,
         version: Option<&str>,
     ) -> Result<helm::Chart, Problem> {
-        let location = chart_location(parent, name)?;
+        let location = chart_location(self.origin, parent, name)?;
         let client = self.sources.client(&location.registry);
         let tags = client.tags(&location.repository).await?;
-        let tags =
-            tags.ok_or_else(|| not_found(format!("there is no chart at oci://{location}")))?;
+        let tags = tags.ok_or_else(|| {
+            not_found(
+                self.origin,
+                format!("there is no chart at oci://{location}"),
+            )
+        })?;
         // A tag cannot hold the `+` of a version.
         let versions: Vec<_> = tags.tags().map(|tag| tag.text.replace('_', "+")).collect();
         let best = helm::newest_version(versions.iter().map(String::as_str), version);
         let best = best.ok_or_else(|| {
-            not_found(format!(
-                "oci://{location} has no version {}",
-                wanted(version)
-            ))
+            not_found(
+                self.origin,
+                format!("oci://{location} has no version {}", wanted(version)),
+            )
         })?;
         let tag: Tag = best
             .replace('+', "_")
             .parse()
-            .map_err(|error: crate::name::NameError| not_found(error.to_string()))?;
-        let archive = archive_in(&client, &location, &tag).await?;
+            .map_err(|error: crate::name::NameError| not_found(self.origin, error.to_string()))?;
+        let archive = archive_in(self.origin, &client, &location, &tag).await?;
         self.open(archive, &format!("{name} {best}")).await
     }
 
     async fn open(&self, archive: Bytes, title: &str) -> Result<helm::Chart, Problem> {
         let title = for_message(title);
-        let opened = compute(
-            self.wire.limit(),
-            format!("unpacking chart {title}"),
-            move || helm::Chart::from_archive(&archive),
-        );
-        opened.await?.map_err(|error| unusable(&title, &error))
+        let opened = self.compute(format!("unpacking chart {title}"), move || {
+            helm::Chart::from_archive(&archive)
+        });
+        let opened = opened.await?;
+        opened.map_err(|error| unusable(self.origin, &title, &error))
+    }
+
+    async fn at_path(&self, path: &Path) -> Result<helm::Chart, Problem> {
+        let shown = path.display().to_string();
+        let path = path.to_owned();
+        let loaded = self.compute(format!("reading chart {shown}"), move || {
+            helm::Chart::load(path)
+        });
+        let loaded = loaded.await?;
+        loaded.map_err(|error| unreadable(self.origin, &format!("chart {shown}: {error}")))
+    }
+
+    async fn compute<T: Send + 'static>(
+        &self,
+        what: String,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let too_long = || problems::too_long(self.origin);
+        compute(self.wire.limit(), what, &too_long, work).await
     }
 
     async fn get(&self, url: Url, cap: usize) -> Result<Response, Problem> {
+        self.found(self.request(url, cap).await?)
+    }
+
+    async fn request(&self, url: Url, cap: usize) -> Result<Response, Problem> {
         let request = Request {
             cap,
             ..Request::new(Side::ChartRepository, Method::GET, url)
         };
-        let response = self.wire.send_following(request).await?;
+        self.wire.send_following(request).await
+    }
+
+    fn found(&self, response: Response) -> Result<Response, Problem> {
         match response.status {
             StatusCode::OK => Ok(response),
-            _ => Err(response.unexpected().advise(
-                "check HELM_REPO_URL, HELM_CHART_NAME and the connection to the repository",
-            )),
+            _ => Err(response
+                .unexpected()
+                .advise(problems::connection(self.origin))),
         }
     }
 }
@@ -308,6 +355,7 @@ fn verify(archive: &Response, entry: &IndexEntry) -> Result<(), Problem> {
 }
 
 async fn archive_in(
+    origin: &ChartOrigin,
     client: &RegistryClient,
     location: &ImageName,
     tag: &Tag,
@@ -320,8 +368,12 @@ async fn archive_in(
         Some(ManifestKind::Index(_)) | None => Vec::new(),
     };
     let layer = layers.iter().find(|layer| layer.is_of(CHART_LAYER));
-    let layer =
-        layer.ok_or_else(|| not_found(format!("oci://{location}:{tag} is not a Helm chart")))?;
+    let layer = layer.ok_or_else(|| {
+        not_found(
+            origin,
+            format!("oci://{location}:{tag} is not a Helm chart"),
+        )
+    })?;
     let digest = layer
         .digest()
         .map_err(|error| client.untrusted(&location.repository, tag, &error))?;
@@ -329,58 +381,29 @@ async fn archive_in(
         .blob(&location.repository, &digest, ARCHIVE_CAP)
         .await?;
     blob.ok_or_else(|| {
-        not_found(format!(
-            "oci://{location}:{tag}: its layer {digest} does not exist"
-        ))
+        not_found(
+            origin,
+            format!("oci://{location}:{tag}: its layer {digest} does not exist"),
+        )
     })
 }
 
-fn chart_location(parent: &ImageName, name: &str) -> Result<ImageName, Problem> {
+fn chart_location(
+    origin: &ChartOrigin,
+    parent: &ImageName,
+    name: &str,
+) -> Result<ImageName, Problem> {
     // `oci://host/charts/runwhen-local` may already contain the name of the chart.
     let repository = if parent.repository.last_segment() == name {
         Ok(parent.repository.clone())
     } else {
         parent.repository.join(name)
     };
-    let repository = repository.map_err(|error| not_found(error.to_string()))?;
+    let repository = repository.map_err(|error| not_found(origin, error.to_string()))?;
     Ok(ImageName {
         registry: parent.registry.clone(),
         repository,
     })
-}
-
-async fn from_path(limit: &Limit, path: &Path) -> Result<helm::Chart, Problem> {
-    let shown = path.display().to_string();
-    let path = path.to_owned();
-    let loaded = compute(limit, format!("reading chart {shown}"), move || {
-        helm::Chart::load(path)
-    });
-    loaded.await?.map_err(|error| {
-        Problem::new(
-            Side::Local,
-            Cause::Configuration,
-            for_message(&format!("chart {shown}: {error}")),
-        )
-        .advise("check HELM_REPO_URL: a folder with a Chart.yaml, a .tgz, or a URL")
-    })
-}
-
-fn unusable(title: &str, error: &dyn std::error::Error) -> Problem {
-    let what = format!(
-        "chart {title} does not render: {}",
-        for_message(&error.to_string())
-    );
-    Problem::new(Side::ChartRepository, Cause::Rejected, what)
-        .advise("check CHART_VALUES and CHART_SET, or pin an older version with CHART_VERSION")
-}
-
-fn not_found(what: String) -> Problem {
-    Problem::new(
-        Side::ChartRepository,
-        Cause::Configuration,
-        for_message(&what),
-    )
-    .advise("check HELM_REPO_URL, HELM_CHART_NAME and CHART_VERSION")
 }
 
 fn wanted(version: Option<&str>) -> String {

@@ -6,22 +6,22 @@ use std::path::{Path, PathBuf};
 use serde_json::Value as Tree;
 use url::Url;
 
+use super::chart_origin::ChartOrigin;
 use super::reader::{Reader, build};
 use super::values::is_bare;
-use super::{Mistake, variables};
+use super::{Config, variables};
 use crate::name::{ImageName, NameError};
 use crate::text::for_message;
 use crate::text::refused_value;
 
-/// Always set: without a runner, the rendered chart contains only a part of the images.
-const RUNNER: &str = "runner.enabled=true";
-
 const FORMS: &str =
     "it must be an https:// or oci:// URL without user and query, a folder or a .tgz";
 
-/// The chart that names the RunWhen Local images.
+/// A chart that names images.
 #[derive(Clone, Debug)]
 pub struct ChartRequest {
+    /// Where it is configured.
+    pub origin: ChartOrigin,
     /// The place that it is read from.
     pub source: ChartSource,
     /// Its name in that place.
@@ -30,8 +30,29 @@ pub struct ChartRequest {
     pub version: Option<String>,
     /// The values to render it with.
     pub values: helm::Values,
-    /// The part of them that is from `CHART_SET`.
+    /// The part of them that is from `CHART_SET`, or from `set` of an extra chart.
     pub set: helm::Values,
+    /// Where it names images in addition to the fields of containers.
+    pub patterns: Vec<helm::ImagePattern>,
+}
+
+impl Config {
+    /// The charts whose images are checked: RunWhen Local's first, then the others in their order.
+    pub fn wanted_charts(&self) -> impl Iterator<Item = &ChartRequest> {
+        let all = std::iter::once(&self.chart).chain(&self.extra_charts);
+        all.filter(|chart| self.images.contains(&chart.origin.category()))
+    }
+
+    /// The charts of `EXTRA_CHARTS` for the report, without their values.
+    pub(super) fn shown_extra_charts(&self) -> String {
+        let shown = |chart: &ChartRequest| {
+            let version = chart.version.iter().map(|version| format!(" {version}"));
+            let version: String = version.collect();
+            format!("{}{version} of {}", chart.name, chart.source)
+        };
+        let charts: Vec<_> = self.extra_charts.iter().map(shown).collect();
+        charts.join(", ")
+    }
 }
 
 impl ChartRequest {
@@ -147,11 +168,13 @@ impl Reader<'_> {
         let range = self.read(&variables::CHART_VERSION);
         let (all, of_set) = self.chart_values().unzip();
         build!(ChartRequest {
+            origin: Some(ChartOrigin::RunWhenLocal),
             source: place,
             name: chart,
             version: Some(range),
             values: all,
             set: of_set,
+            patterns: Some(Vec::new()),
         })
     }
 
@@ -167,44 +190,58 @@ impl Reader<'_> {
             }
         });
         let sets = self.read(&variables::CHART_SET);
-        let mut set = helm::Values::new();
-        match merged(file.as_deref(), sets.as_deref()) {
-            Ok(values) => {
-                // The same text was just parsed.
-                let _ = sets.as_deref().map(|text| set.set(text));
-                Some((values, set))
-            }
-            Err(mistake) => {
-                self.mistakes.push(mistake);
-                None
-            }
-        }
+        let (variable, reason) =
+            match GivenValues::merged(with_runner(), file.as_deref(), sets.as_deref()) {
+                Ok(GivenValues { all, set }) => return Some((all, set)),
+                // The mistakes do not contain the values, which may be secrets.
+                Err(ValuesMistake::File(reason)) => (&variables::CHART_VALUES.variable, reason),
+                Err(ValuesMistake::Set(reason)) => (&variables::CHART_SET.variable, reason),
+            };
+        self.mistake(variable, None, reason);
+        None
     }
 }
 
-/// Merges the values as Helm does: the file over the fixed values, `--set` over both.
-fn merged(file: Option<&str>, sets: Option<&str>) -> Result<helm::Values, Mistake> {
-    // The mistakes do not contain the values, which may be secrets.
-    let sets_mistake = |reason| Mistake::new(&variables::CHART_SET, None, reason);
+/// Always set: without a runner, the rendered chart contains only a part of the images.
+fn with_runner() -> helm::Values {
     let mut values = helm::Values::new();
+    values.merge_tree(serde_json::json!({"runner": {"enabled": true}}));
     values
-        .set(RUNNER)
-        .map_err(|error| sets_mistake(for_message(&error.to_string())))?;
-    if let Some(text) = file {
-        values.merge_yaml(text).map_err(|error| {
-            Mistake::new(
-                &variables::CHART_VALUES,
-                None,
-                for_message(&error.to_string()),
-            )
-        })?;
+}
+
+/// The values that a user gives to a chart.
+pub(super) struct GivenValues {
+    pub all: helm::Values,
+    /// Those of `--set` alone.
+    pub set: helm::Values,
+}
+
+/// Values that cannot be read. The reason does not contain them.
+pub(super) enum ValuesMistake {
+    File(String),
+    Set(String),
+}
+
+impl GivenValues {
+    /// Merges the values as Helm does: the file over the fixed values, `--set` over both.
+    pub(super) fn merged(
+        base: helm::Values,
+        file: Option<&str>,
+        sets: Option<&str>,
+    ) -> Result<Self, ValuesMistake> {
+        let (mut all, mut set) = (base, helm::Values::new());
+        if let Some(text) = file {
+            let merged = all.merge_yaml(text);
+            merged.map_err(|error| ValuesMistake::File(for_message(&error.to_string())))?;
+        }
+        if let Some(text) = sets {
+            for values in [&mut all, &mut set] {
+                let added = values.set(text);
+                added.map_err(|error| ValuesMistake::Set(set_reason(text, &error)))?;
+            }
+        }
+        Ok(Self { all, set })
     }
-    if let Some(text) = sets {
-        values
-            .set(text)
-            .map_err(|error| sets_mistake(set_reason(text, &error)))?;
-    }
-    Ok(values)
 }
 
 /// Describes a mistake in `--set` without the text that the engine repeats: a value may be a secret.
@@ -246,12 +283,15 @@ mod tests {
     #[test]
     fn published_images_are_expected_only_of_the_published_chart_with_its_own_sources() {
         let published = |source: &str, name: &str, set: &str| {
+            let given = GivenValues::merged(with_runner(), None, Some(set));
             let request = ChartRequest {
+                origin: ChartOrigin::RunWhenLocal,
                 source: ChartSource::parse(source).unwrap(),
                 name: name.to_owned(),
                 version: None,
-                values: merged(None, Some(set)).unwrap(),
+                values: given.map(|given| given.all).ok().unwrap(),
                 set: helm::Values::new(),
+                patterns: Vec::new(),
             };
             request.names_published_images()
         };

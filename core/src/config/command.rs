@@ -45,8 +45,13 @@ impl Reader<'_> {
     fn assignment(&self, variable: &Variable) -> Option<String> {
         let value = self.inputs.get(variable)?;
         let name = variable.name;
-        // A value of a chart may be a secret.
-        if name == variables::CHART_SET.name {
+        // A value of a chart may be a secret, and a text in YAML has several lines.
+        let is_text = [
+            &variables::CHART_SET.variable,
+            &variables::EXTRA_IMAGES,
+            &variables::EXTRA_CHARTS,
+        ];
+        if is_text.iter().any(|variable| variable.name == name) {
             return Some(format!("{name}=\"${name}\""));
         }
         (value != variable.default_for(self.program)).then(|| format!("{name}={}", quoted(&value)))

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::reader::Reader;
-use super::{Variable, variables};
+use super::{Config, Variable, variables};
 use crate::category::Category;
 
 /// The longest text, inline or in a file.
@@ -16,6 +16,16 @@ pub(super) struct GivenText {
     pub text: String,
     /// None for a text in the variable itself.
     pub file: Option<PathBuf>,
+}
+
+impl Config {
+    /// True if `IMAGES` leaves out a category. Without extra images, it cannot leave out extra ones by its default.
+    pub(crate) fn leaves_out(&self, category: Category) -> bool {
+        let has_both = [Category::CodeCollection, Category::RunWhenLocal]
+            .iter()
+            .all(|other| self.images.contains(other));
+        !(self.images.contains(&category) || category == Category::Extra && has_both)
+    }
 }
 
 impl Reader<'_> {
@@ -34,10 +44,6 @@ impl Reader<'_> {
         Some(images)
     }
 
-    #[expect(
-        dead_code,
-        reason = "for the variables that describe what is extra, which follow"
-    )]
     /// The text of a variable, or that of the file whose path it is; none if it is unset, and after a mistake.
     pub(super) fn text_or_file(&mut self, variable: &Variable) -> Option<GivenText> {
         let path_or_text = self.inputs.get(variable)?;

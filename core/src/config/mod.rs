@@ -8,13 +8,18 @@
 
 mod catalog;
 mod chart;
+mod chart_origin;
 pub(crate) mod codecollections;
 mod command;
 mod credentials;
 mod exclusion;
 mod extra;
+mod extra_charts;
+mod extra_images;
+mod inputs;
 mod metric_push;
 mod misplaced;
+mod no_destination;
 mod reader;
 mod registry_login;
 mod registry_name;
@@ -22,27 +27,32 @@ mod secret_places;
 mod secrets;
 mod setting;
 mod suggestion;
+mod tag_rule;
 mod targets;
 mod values;
 mod variables;
+mod yaml_entries;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub use catalog::{
     AllowedImages, CatalogPointer, CatalogRequest, CatalogUrl, CatalogWanted, CodeCollectionSource,
 };
 pub use chart::{ChartRequest, ChartSource};
+pub use chart_origin::{ChartOrigin, ChartSetting};
 pub use codecollections::CodeCollections;
 pub use exclusion::ExcludedName;
+pub use extra_images::{ExtraImage, ExtraWanted};
+pub use inputs::{DockerLogin, Inputs};
 pub use metric_push::MetricPush;
 pub use registry_login::TargetLogin;
 pub use registry_name::RegistryName;
 pub use setting::{Unset, Variable};
 pub use suggestion::Mistyped;
+pub use tag_rule::{HighestTag, TagPattern, TagRule};
 pub use targets::{Target, TargetId};
 pub use variables::VARIABLES;
 
@@ -55,10 +65,8 @@ pub use crate::registry::{Account, RegistryCredentials, SourceLogins};
 use crate::text::refused_value;
 use crate::text::strip_control;
 use crate::wire::Network;
+use inputs::PLACEHOLDER;
 use reader::{Reader, build};
-
-/// The platform's templates print this for a value that the user did not set.
-const PLACEHOLDER: &str = "missing_workspaceInfo_custom_variable";
 
 /// One of the executables. They differ in the default of `SYNC_IMAGES`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,41 +89,6 @@ impl Program {
             Self::Taskset => "taskset",
             Self::AcrSync => "acr-sync",
         }
-    }
-}
-
-/// The sources of a configuration.
-pub struct Inputs<'a> {
-    /// The path of the executable, for the command that repeats the run.
-    pub executable: &'a str,
-    /// Its subcommand.
-    pub subcommand: Option<&'a str>,
-    /// The names of all variables of the environment, to find those that are mistyped.
-    pub names: &'a [String],
-    /// Returns the value of a variable if it is set.
-    pub variable: &'a dyn Fn(&str) -> Option<String>,
-    /// Returns the text of a file that a variable names.
-    pub file: &'a dyn Fn(&Path) -> io::Result<String>,
-    /// Returns the login for a host from the text of Docker's configuration file, which may name a program to run. The
-    /// error says what is wrong, without secrets.
-    pub docker_login: DockerLogin<'a>,
-}
-
-/// Finds the login for a host in the text of Docker's configuration file.
-pub type DockerLogin<'a> = &'a dyn Fn(&str, &str) -> Result<Option<RegistryCredentials>, String>;
-
-impl Inputs<'_> {
-    /// Returns the value under the first name that is set. An empty value and the platform's placeholder are unset.
-    fn get(&self, variable: &Variable) -> Option<String> {
-        self.named(variable).map(|(_, value)| value)
-    }
-
-    /// The first name that is set, which may be an alias, and its value.
-    fn named(&self, variable: &Variable) -> Option<(&'static str, String)> {
-        let names = std::iter::once(&variable.name).chain(variable.aliases);
-        names
-            .filter_map(|name| Some((*name, (self.variable)(name)?.trim().to_owned())))
-            .find(|(_, value)| !value.is_empty() && value != PLACEHOLDER)
     }
 }
 
@@ -205,6 +178,8 @@ pub struct Config {
     pub copy_referrers: bool,
     /// The images to check.
     pub images: BTreeSet<Category>,
+    /// The images of `EXTRA_IMAGES`.
+    pub extra_images: Vec<ExtraImage>,
     /// The names of images that are left out.
     pub exclude: Vec<ExcludedName>,
     /// The branch of the CodeCollections, which is the prefix of their tags.
@@ -219,6 +194,8 @@ pub struct Config {
     pub sync_ref_latest: bool,
     /// The chart that names the RunWhen Local images.
     pub chart: ChartRequest,
+    /// The charts of `EXTRA_CHARTS`.
+    pub extra_charts: Vec<ChartRequest>,
     /// The platform whose manifest decides.
     pub architecture: Platform,
     /// Whether to check that an up-to-date image has the platform's manifest in the registry.
@@ -418,7 +395,13 @@ impl Reader<'_> {
             .or(given_cloud)
             .or_else(|| known.first()?.login.azure()?.cloud);
         let source = self.codecollection_source();
-        let logins = self.source_logins();
+        let extra = self.extra_images();
+        let charts = self.extra_charts();
+        let has_extra = extra.as_ref().is_none_or(|extra| !extra.is_empty())
+            || charts.as_ref().is_none_or(|charts| !charts.is_empty());
+        let categories = self.images(has_extra);
+        let given = (extra.as_deref(), charts.as_deref());
+        let logins = self.logins_of_sources(categories.as_ref(), given);
         let branch = self.git_ref(source);
         let output = self.read(&variables::OUTPUT_DIR);
         let temp = self.read(&variables::CODEBUNDLE_TEMP_DIR);
@@ -431,7 +414,9 @@ impl Reader<'_> {
             sync_images: self.read(&variables::SYNC_IMAGES),
             sync_method: self.sync_method(is_azure),
             copy_referrers: self.read(&variables::COPY_REFERRERS),
-            images: self.images(false),
+            images: categories,
+            extra_images: extra,
+            extra_charts: charts,
             exclude: Some(self.read(&variables::EXCLUDE_IMAGES).unwrap_or_default()),
             catalog: self.catalog(source, branch.as_ref()),
             git_ref: branch,
@@ -442,7 +427,7 @@ impl Reader<'_> {
             architecture: self.read(&variables::IMAGE_ARCHITECTURE),
             verify_children: self.read(&variables::VERIFY_CHILDREN),
             use_date_tag: self.read(&variables::USE_DATE_TAG),
-            source_logins: logins.and_then(|logins| self.with_mirror_login(logins)),
+            source_logins: logins,
             temp_dir: Some(temp.or_else(|| output.clone())),
             output_dir: Some(output),
             metrics_file: Some(self.read(&variables::METRICS_FILE)),

@@ -1,12 +1,17 @@
 //! The login of a registry that is not an Azure Container Registry: two variables, or Docker's configuration file.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::extra_charts::registries_of;
+use super::extra_images::sources_of;
 use super::reader::Reader;
-use super::{RegistryName, variables};
+use super::{ChartRequest, ExtraImage, RegistryName, variables};
 use crate::azure::Login;
-use crate::registry::{Account, RegistryCredentials};
+use crate::category::Category;
+use crate::name::{DOCKER_HUB, Registry};
+use crate::registry::{Account, RegistryCredentials, SourceLogins};
 
 /// The login of the destination.
 #[derive(Clone, Debug)]
@@ -69,6 +74,57 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// The logins of Docker Hub, of the mirror, and of the extra images and charts that are checked.
+    pub(super) fn logins_of_sources(
+        &mut self,
+        images: Option<&BTreeSet<Category>>,
+        (extra, charts): (Option<&[ExtraImage]>, Option<&[ChartRequest]>),
+    ) -> Option<SourceLogins> {
+        let logins = self.source_logins()?;
+        let logins = self.with_mirror_login(logins)?;
+        let are_checked = images.is_some_and(|images| images.contains(&Category::Extra));
+        let mut registries = sources_of(extra.filter(|_| are_checked));
+        registries.extend(registries_of(charts.filter(|_| are_checked)));
+        self.with_docker_logins(logins, &registries)
+    }
+
+    /// The logins with those that Docker's file has for these sources of extra images. A login that a variable gives is kept.
+    fn with_docker_logins(
+        &mut self,
+        mut logins: SourceLogins,
+        registries: &BTreeSet<&Registry>,
+    ) -> Option<SourceLogins> {
+        for registry in registries {
+            if logins.of(registry).is_some() {
+                continue;
+            }
+            match self.docker_login(registry) {
+                Ok(Some(credentials)) => logins = logins.with((*registry).clone(), credentials),
+                Ok(None) => {}
+                Err(reason) => {
+                    let reason = format!("the login for the source {registry}: {reason}");
+                    self.mistake(&variables::DOCKER_CONFIG, None, reason);
+                    return None;
+                }
+            }
+        }
+        Some(logins)
+    }
+
+    fn docker_login(&mut self, registry: &Registry) -> Result<Option<RegistryCredentials>, String> {
+        // Docker writes the address of its first API.
+        let names: &[&str] = match registry.as_str() {
+            DOCKER_HUB => &["https://index.docker.io/v1/", DOCKER_HUB],
+            name => &[name],
+        };
+        for name in names {
+            if let Some((credentials, _)) = self.docker_file(name)? {
+                return Ok(Some(credentials));
+            }
+        }
+        Ok(None)
     }
 
     /// The entry for this registry, and the file. A file that the user did not name may be missing.

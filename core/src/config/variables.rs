@@ -91,6 +91,19 @@ settings! {
         .default("all")
         .in_report(|config| values::images_option(&config.images));
 
+        EXTRA_IMAGES: String = Setting::new(
+            "EXTRA_IMAGES",
+            "REFERENCES|YAML|FILE",
+            values::text,
+            "More images to keep in sync: references separated by commas, or YAML with a rule for each tag, inline or the path of a \
+             file.",
+        )
+        .in_report(|config| match config.extra_images.len() {
+            0 => String::new(),
+            1 => "1 image".to_owned(),
+            count => format!("{count} images"),
+        });
+
         EXCLUDE_IMAGES: Vec<ExcludedName> = Setting::new(
             "EXCLUDE_IMAGES",
             "NAMES",
@@ -236,6 +249,16 @@ settings! {
         );
     }
 
+    "Extra images and charts" {
+        EXTRA_CHARTS: String = Setting::new(
+            "EXTRA_CHARTS",
+            "YAML|FILE",
+            values::text,
+            "Other Helm charts whose images are kept in sync: a list of repository, name, version and values, as YAML or in a file.",
+        )
+        .in_report(|config| config.shown_extra_charts());
+    }
+
     "What to keep in sync" {
         IMAGE_ARCHITECTURE: Platform = Setting::new(
             "IMAGE_ARCHITECTURE",
@@ -264,7 +287,7 @@ settings! {
             "USE_DOCKER_AUTH",
             "Use DOCKER_USERNAME and DOCKER_TOKEN with Docker Hub.",
         )
-        .in_report(|config| config.source_logins.has_docker_hub().to_string());
+        .in_report(|config| config.source_logins.uses_docker_auth().to_string());
 
         DOCKER_USERNAME: SecretString = Setting::new(
             "DOCKER_USERNAME",
@@ -381,7 +404,8 @@ settings! {
             "DOCKER_CONFIG",
             "DIR",
             values::path,
-            "Folder of Docker's config.json, whose login is used with REGISTRY_TYPE=oci if REGISTRY_USERNAME is unset.",
+            "Folder of Docker's config.json, whose logins are used for the sources of EXTRA_IMAGES, and with REGISTRY_TYPE=oci if \
+             REGISTRY_USERNAME is unset.",
         )
         .unset_means("~/.docker");
     }

@@ -36,7 +36,7 @@ pub fn images(uses: &[helm::ImageUse]) -> (Vec<ChartImage>, Vec<UnreadableImage>
     let mut by_text: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for one in uses {
         let wanted_by = by_text.entry(one.image.trim()).or_default();
-        wanted_by.push(for_message(&describe(&one.used_by)));
+        wanted_by.push(describe(&one.used_by));
     }
     let (mut images, mut others): (Vec<ChartImage>, Vec<UnreadableImage>) =
         (Vec::new(), Vec::new());
@@ -68,7 +68,9 @@ pub fn images(uses: &[helm::ImageUse]) -> (Vec<ChartImage>, Vec<UnreadableImage>
     (images, others)
 }
 
-fn describe(used_by: &helm::UsedBy) -> String {
+/// `Deployment runner, container runner (runwhen-local)`, or with `args[1]` after the container's name if a pattern found the image
+/// there.
+pub(crate) fn describe(used_by: &helm::UsedBy) -> String {
     let helm::UsedBy {
         kind,
         name,
@@ -77,11 +79,25 @@ fn describe(used_by: &helm::UsedBy) -> String {
         chart,
         template: _,
     } = used_by;
-    let place = container.as_ref().map_or_else(
-        || path.clone(),
-        |container| format!("container {container}"),
-    );
-    format!("{kind} {name}, {place} ({chart})")
+    let place = place_in(container.as_deref(), path);
+    for_message(&format!("{kind} {name}, {place} ({chart})"))
+}
+
+/// The container of an image, with the place in it unless that is its image; without a container the path.
+pub(crate) fn place_in(container: Option<&str>, path: &str) -> String {
+    match container {
+        None => path.to_owned(),
+        Some(container) if path.is_empty() || path.ends_with("image") => {
+            format!("container {container}")
+        }
+        Some(container) => {
+            // `spec.template.spec.containers[0].args[1]`
+            let inside = path.rsplit_once("ontainers[");
+            let inside = inside.and_then(|(_, inside)| inside.split_once("]."));
+            let inside = inside.map_or(path, |(_, inside)| inside);
+            format!("container {container}, {inside}")
+        }
+    }
 }
 
 /// A plainer reason than that of the parser for why a text is not a reference.
@@ -158,6 +174,39 @@ mod tests {
             ("UPPER/case", "none".to_owned()),
         ] {
             assert_eq!(parsed(text), full, "{text}");
+        }
+    }
+
+    #[test]
+    fn place_in_a_container_is_named_unless_it_is_its_image() {
+        let place = |container: Option<&str>, path: &str| {
+            describe(&helm::UsedBy {
+                kind: "Deployment".into(),
+                name: "op".into(),
+                container: container.map(str::to_owned),
+                path: path.into(),
+                chart: "c".into(),
+                template: "t".into(),
+            })
+        };
+        for (container, path, described) in [
+            (Some("main"), "spec.containers[0].image", "container main"),
+            (
+                Some("main"),
+                "spec.initContainers[12].args[1]",
+                "container main, args[1]",
+            ),
+            (
+                Some("main"),
+                "spec.main.args",
+                "container main, spec.main.args",
+            ),
+            (None, "data.config.yaml", "data.config.yaml"),
+        ] {
+            assert_eq!(
+                place(container, path),
+                format!("Deployment op, {described} (c)")
+            );
         }
     }
 

@@ -1,14 +1,17 @@
 //! The rule for the stable tag of a CodeCollection.
 //!
+//! An extra image may follow any tag by the same rule.
+//!
 //! Pure. The rule of the original: `${REF}-latest` must exist; the wanted tag is a sibling of it, a tag whose
 //! manifest for the wanted architecture has the same digest; the first choice is `^${REF}-[0-9a-f]{7,}$`, the
 //! second choice is any other tag that is not an alias.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::name::Tag;
+use crate::name::{Tag, number_of};
 
 /// The most names of branches in a message.
 const MOST_NAMES: usize = 10;
@@ -47,11 +50,18 @@ pub enum Choice {
     Second,
 }
 
-/// The rule for one branch.
+/// The rule for one branch, or for one tag that moves.
 pub struct StableTag {
     latest: Tag,
-    /// `${REF}-`.
-    prefix: String,
+    first: Form,
+}
+
+/// The form of the tags that are preferred.
+enum Form {
+    /// A commit after this prefix, `${REF}-`.
+    Commit(String),
+    /// Three numbers. The highest version is preferred.
+    Version,
 }
 
 impl StableTag {
@@ -65,13 +75,33 @@ impl StableTag {
             latest: format!("{git_ref}-latest")
                 .parse()
                 .expect("a tag with a short suffix is a tag"),
-            prefix: format!("{git_ref}-"),
+            first: Form::Commit(format!("{git_ref}-")),
         }
     }
 
-    /// `${REF}-latest`.
+    /// The rule for a tag that moves: that of its branch if it has the form `<branch>-latest`.
+    pub fn following(tag: &Tag) -> Self {
+        let branch = tag.as_str().strip_suffix("-latest");
+        Self {
+            latest: tag.clone(),
+            first: match branch.filter(|branch| !branch.is_empty()) {
+                Some(branch) => Form::Commit(format!("{branch}-")),
+                None => Form::Version,
+            },
+        }
+    }
+
+    /// `${REF}-latest`, or the tag that is followed.
     pub fn latest(&self) -> &Tag {
         &self.latest
+    }
+
+    /// True if versions are preferred, not tags with a commit.
+    pub fn prefers_versions(&self) -> bool {
+        match self.first {
+            Form::Commit(_) => false,
+            Form::Version => true,
+        }
     }
 
     /// The rank of a tag; `None` if it cannot be the stable tag.
@@ -81,31 +111,64 @@ impl StableTag {
 
     /// The same for the text of a tag.
     pub fn rank_text(&self, text: &str) -> Option<Choice> {
-        // `^${REF}-[0-9a-f]{7,}$`
-        let commit = text.strip_prefix(&self.prefix).unwrap_or_default();
-        if commit.len() >= 7
-            && commit
-                .bytes()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        {
+        let is_first = match &self.first {
+            Form::Commit(prefix) => {
+                // `^${REF}-[0-9a-f]{7,}$`
+                let commit = text.strip_prefix(prefix).unwrap_or_default();
+                let is_hexadecimal = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+                commit.len() >= 7 && commit.bytes().all(is_hexadecimal)
+            }
+            Form::Version => text != self.latest.as_str() && is_full_version(text),
+        };
+        if is_first {
             return Some(Choice::First);
         }
         let is_alias = text == self.latest.as_str()
             || matches!(text, "main-latest" | "tester")
-            || is_of_one_manifest(text);
+            || is_of_one_manifest(text)
+            || self.is_named_for_moving(text);
         (!is_alias).then_some(Choice::Second)
     }
 
-    /// The best of these siblings; of several with the same rank the first by name, so that runs select the same tag.
+    /// True for other tags that usually move, in repositories that need not be RunWhen's.
+    fn is_named_for_moving(&self, text: &str) -> bool {
+        match self.first {
+            Form::Commit(_) => false,
+            Form::Version => matches!(text, "latest" | "stable") || text.ends_with("-latest"),
+        }
+    }
+
+    /// The order of two tags of the same rank, the preferred one first.
+    pub fn order(&self, one: &str, other: &str) -> Ordering {
+        let by_version = match self.first {
+            Form::Commit(_) => Ordering::Equal,
+            Form::Version if is_full_version(one) && is_full_version(other) => {
+                helm::compare_versions(other, one).unwrap_or(Ordering::Equal)
+            }
+            Form::Version => Ordering::Equal,
+        };
+        by_version.then_with(|| one.cmp(other))
+    }
+
+    /// The best of these siblings; of several with the same rank and order the first by name, so that runs select the same tag.
     pub fn best<'a>(
         &self,
         siblings: impl IntoIterator<Item = &'a Tag>,
     ) -> Option<(Choice, &'a Tag)> {
-        siblings
+        let ranked = siblings
             .into_iter()
-            .filter_map(|tag| Some((self.rank(tag)?, tag)))
-            .min()
+            .filter_map(|tag| Some((self.rank(tag)?, tag)));
+        ranked.min_by(|(choice, one), (other_choice, other)| {
+            let by_rank = choice.cmp(other_choice);
+            by_rank.then_with(|| self.order(one.as_str(), other.as_str()))
+        })
     }
+}
+
+/// True for a semantic version of three numbers, which may have a pre-release.
+fn is_full_version(text: &str) -> bool {
+    let numbers = number_of(text).split('-').next().unwrap_or_default();
+    numbers.split('.').count() == 3 && helm::compare_versions(text, text).is_some()
 }
 
 #[cfg(test)]
@@ -143,6 +206,50 @@ mod tests {
             best("main", &["main-abc123", "main-xyz1234"]).as_deref(),
             Some("main-abc123")
         );
+    }
+
+    #[test]
+    fn tag_that_is_followed_has_the_rule_of_its_branch_or_prefers_the_highest_version() {
+        let best = |followed: &str, texts: &[&str]| {
+            let rule = StableTag::following(&followed.parse().unwrap());
+            rule.best(&tags(texts)).map(|(_, tag)| tag.to_string())
+        };
+        let of_main = ["main-latest", "main-abc1234", "1.2.3", "v1"];
+        assert_eq!(
+            best("main-latest", &of_main).as_deref(),
+            Some("main-abc1234")
+        );
+        for (followed, siblings, expected) in [
+            (
+                "latest",
+                &["latest", "1", "1.2", "1.2.3"][..],
+                Some("1.2.3"),
+            ),
+            (
+                "latest",
+                &["1.9.0", "v1.10.0", "1.10.0-rc1"],
+                Some("v1.10.0"),
+            ),
+            (
+                "stable",
+                &["2.0.0-alpine", "2.0.0", "stable", "latest"],
+                Some("2.0.0"),
+            ),
+            ("latest", &["latest", "b-build", "a-build"], Some("a-build")),
+            (
+                "latest",
+                &["latest", "stable", "amd64-1.2.3", "dev-latest", "tester"],
+                None,
+            ),
+            ("1.2", &["1.2", "1.2.7", "1", "latest"], Some("1.2.7")),
+            ("1.2.3", &["1.2.3", "latest"], None),
+        ] {
+            assert_eq!(
+                best(followed, siblings).as_deref(),
+                expected,
+                "{followed} {siblings:?}"
+            );
+        }
     }
 
     #[test]

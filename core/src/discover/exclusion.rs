@@ -79,10 +79,16 @@ pub fn exclusions(
         let mut places = collections.iter();
         places.any(|place| name.matches(&[place.last_segment()]))
     };
+    let is_extra = |name: &&ExcludedName| {
+        let text = name.to_string();
+        let mut images = config.extra_images.iter();
+        images.any(|image| matching(config, &image.source, None).contains(&text))
+    };
     // Without the list of a category, a name may be that of one of its images.
     let is_unseen = |name: &&ExcludedName| {
         !listed.contains(&Category::RunWhenLocal)
-            || config.images.contains(&Category::Extra) && !listed.contains(&Category::Extra)
+            || !listed.contains(&Category::Extra)
+                && (config.images.contains(&Category::Extra) || is_extra(name))
             || !listed.contains(&Category::CodeCollection) && is_collection(name)
     };
     let (unseen, unmatched): (Vec<_>, Vec<_>) = without_match.partition(is_unseen);

@@ -1,28 +1,33 @@
 //! Lists the images that the destination should contain.
 //!
 //! The CodeCollections are known by name or listed by the catalog; the RunWhen Local images are those of the rendered
-//! chart. The tag of a CodeCollection depends on its source or on the catalog, so `observe` finds it.
+//! chart; the extra images are those that the user configures. The tag of a CodeCollection depends on its source or on the catalog, so `observe` finds it.
 
 pub(crate) mod catalog;
 pub(crate) mod chart_images;
+mod charts;
 pub(crate) mod codecollections;
 mod exclusion;
+mod extra;
 mod reservation;
+pub(crate) mod tag_choice;
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use crate::category::Category;
-use crate::config::{CodeCollectionSource, Config};
+use crate::config::{CodeCollectionSource, Config, TagRule};
 use crate::name::{DOCKER_HUB, Digest, ImageName, Repository, Tag};
 use crate::problem::{Cause, Problem, Side};
 use catalog::{CatalogEntry, Listing, Slug};
-use chart_images::{ChartImage, LATEST, UnreadableImage, images};
+use chart_images::LATEST;
 
+use charts::target;
+pub use charts::{of_chart, undiscovered_chart};
 pub use exclusion::{Excluded, Exclusions, excluding, exclusions, without_excluded};
+pub use extra::{extra_destinations, extra_images};
 pub use reservation::{Owner, owners};
 
 /// Selects the wanted image of a repository.
@@ -32,13 +37,15 @@ pub enum TagSelector {
     StableTag,
     /// The image that the catalog names for this collection.
     Catalog(CatalogEntry),
-    /// The image that a chart names.
+    /// The image that a chart or the user names.
     Image {
         tag: Option<Tag>,
         digest: Option<Digest>,
         /// The tag at the destination.
         target: Tag,
     },
+    /// The image that a rule of the user chooses.
+    Rule(TagRule),
 }
 
 impl TagSelector {
@@ -52,7 +59,8 @@ impl TagSelector {
                 digest: Some(_), ..
             }
             | Self::StableTag
-            | Self::Catalog(_) => false,
+            | Self::Catalog(_)
+            | Self::Rule(_) => false,
         }
     }
 }
@@ -68,6 +76,7 @@ impl fmt::Display for TagSelector {
             } => digest.fmt(f),
             Self::Image { tag: Some(tag), .. } => tag.fmt(f),
             Self::Image { target, .. } => target.fmt(f),
+            Self::Rule(rule) => rule.fmt(f),
         }
     }
 }
@@ -81,7 +90,8 @@ pub struct Desired {
     pub wanted: TagSelector,
     /// `${REGISTRY_REPOSITORY_PATH}/<last segment of the source>`, or the slug of the catalog in its place.
     pub destination: Repository,
-    /// The workloads of the chart that use it; empty for a CodeCollection, which the platform itself runs.
+    /// The workloads of the chart that use it, or the entry of `EXTRA_IMAGES`; empty for a CodeCollection, which the platform itself
+    /// runs.
     pub wanted_by: Vec<String>,
 }
 
@@ -90,7 +100,7 @@ impl Desired {
     pub fn slug(&self) -> Option<&Slug> {
         match &self.wanted {
             TagSelector::Catalog(entry) => Some(&entry.slug),
-            TagSelector::StableTag | TagSelector::Image { .. } => None,
+            TagSelector::StableTag | TagSelector::Image { .. } | TagSelector::Rule(_) => None,
         }
     }
 }
@@ -269,131 +279,6 @@ fn published() -> impl Iterator<Item = ImageName> {
             repository: repository.parse().ok()?,
         })
     })
-}
-
-/// The images of a rendered chart, and those that are left out. `owners` are the CodeCollections whose repositories are reserved, `started` is the time in date tags.
-pub fn runwhen_local(
-    config: &Config,
-    uses: &[helm::ImageUse],
-    owners: &[Owner],
-    started: DateTime<Utc>,
-) -> (Vec<Desired>, Vec<Undiscovered>, Vec<Excluded>) {
-    if uses.is_empty() {
-        return (Vec::new(), vec![without_images(config)], Vec::new());
-    }
-    let (images, others) = images(uses);
-    let mut all = Vec::new();
-    let mut undiscovered: Vec<_> = others.into_iter().map(unreadable).collect();
-    for image in images {
-        let name = image.source.repository.last_segment();
-        match config.repository_path.join(name) {
-            Ok(destination) => {
-                all.push(at_destination(config, image, destination, started));
-            }
-            Err(error) => undiscovered.push(unreadable(UnreadableImage {
-                text: image.source.to_string(),
-                reason: error.reason().to_owned(),
-                wanted_by: image.wanted_by,
-            })),
-        }
-    }
-    let (kept, excluded) = without_excluded(config, all);
-    let mut desired = Vec::new();
-    for one in kept {
-        match reservation::owner_of(config, owners, &one) {
-            Some(owner) => undiscovered.push(reservation::reserved(&one, owner)),
-            None => desired.push(one),
-        }
-    }
-    (desired, undiscovered, excluded)
-}
-
-/// The chart itself, if its images are not known.
-pub fn undiscovered_chart(config: &Config, problem: Problem) -> Undiscovered {
-    Undiscovered {
-        category: Category::RunWhenLocal,
-        what: format!("chart {} of {}", config.chart.name, config.chart.source),
-        destination: None,
-        problem,
-    }
-}
-
-/// A chart without images: the wrong chart, values that disable everything, or a resource that is not read.
-fn without_images(config: &Config) -> Undiscovered {
-    let what = format!("the chart {} names no images", config.chart.name);
-    let problem = Problem::new(Side::ChartRepository, Cause::Invalid, what);
-    let advice = "check HELM_CHART_NAME, CHART_VALUES and CHART_SET; set IMAGES=codecollection to skip the chart";
-    undiscovered_chart(config, problem.advise(advice))
-}
-
-fn at_destination(
-    config: &Config,
-    image: ChartImage,
-    destination: Repository,
-    started: DateTime<Utc>,
-) -> Desired {
-    let ChartImage {
-        source,
-        tag,
-        digest,
-        wanted_by,
-    } = image;
-    let target = target(tag.as_ref(), digest.as_ref(), config.use_date_tag, started);
-    let wanted = TagSelector::Image {
-        tag,
-        digest,
-        target,
-    };
-    Desired {
-        category: Category::RunWhenLocal,
-        source,
-        wanted,
-        destination,
-        wanted_by,
-    }
-}
-
-fn unreadable(other: UnreadableImage) -> Undiscovered {
-    let UnreadableImage {
-        text,
-        reason,
-        wanted_by,
-    } = other;
-    let what = format!(
-        "{text:?} cannot be read as an image: {reason} (used by {})",
-        wanted_by.join("; ")
-    );
-    let problem = Problem::new(Side::ChartRepository, Cause::Invalid, what);
-    Undiscovered {
-        category: Category::RunWhenLocal,
-        what: text,
-        destination: None,
-        problem: problem.advise("check CHART_VALUES and CHART_SET"),
-    }
-}
-
-fn target(
-    tag: Option<&Tag>,
-    digest: Option<&Digest>,
-    use_date_tag: bool,
-    now: DateTime<Utc>,
-) -> Tag {
-    match (tag, digest) {
-        (Some(tag), _) if use_date_tag && tag.as_str() == LATEST => {
-            made_of(&now.format("%Y%m%d%H%M%S").to_string())
-        }
-        (Some(tag), _) => tag.clone(),
-        (None, Some(digest)) => made_of(&format!("sha256-{}", digest.short())),
-        (None, None) => made_of(LATEST),
-    }
-}
-
-#[expect(
-    clippy::expect_used,
-    reason = "letters and digits with a dash between them are a valid tag"
-)]
-fn made_of(text: &str) -> Tag {
-    text.parse().expect("a tag made of letters and digits")
 }
 
 /// `${REGISTRY_REPOSITORY_PATH}/<name>` for the name of a CodeCollection.

@@ -1,4 +1,5 @@
-//! The repositories at the destination that are reserved for CodeCollections: a chart's image must not be written to them.
+//! The repositories at the destination that are reserved for CodeCollections: the image of a chart, and an
+//! extra image, must not be written to them.
 //!
 //! They are reserved also if the CodeCollections themselves are not configured.
 
@@ -6,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::catalog::{Listing, is_build, known_collections};
 use super::codecollections::StableTag;
-use super::{Desired, TagSelector, Undiscovered, destination};
+use super::{Category, Desired, TagSelector, Undiscovered, destination};
 use crate::config::{CodeCollectionSource, CodeCollections, Config};
 use crate::name::{ImageName, Repository, full_name};
 use crate::problem::{Cause, Problem, Side};
@@ -48,13 +49,25 @@ pub fn owners(config: &Config, listing: Option<&Listing>) -> Vec<Owner> {
     }
 }
 
-/// The CodeCollection whose repository a chart's image would be written to. A chart may name the CodeCollection's own
-/// image by a tag that does not move, because the content is the same.
-pub(super) fn owner_of<'a>(
+/// Separates the images whose repository is reserved.
+pub(super) fn without_reserved(
     config: &Config,
-    owners: &'a [Owner],
-    desired: &Desired,
-) -> Option<&'a Owner> {
+    owners: &[Owner],
+    images: Vec<Desired>,
+) -> (Vec<Desired>, Vec<Undiscovered>) {
+    let (mut free, mut undiscovered) = (Vec::new(), Vec::new());
+    for image in images {
+        match owner_of(config, owners, &image) {
+            Some(owner) => undiscovered.push(reserved(&image, owner)),
+            None => free.push(image),
+        }
+    }
+    (free, undiscovered)
+}
+
+/// The CodeCollection whose repository an image would be written to. The CodeCollection's own image may be written to it by a tag
+/// that does not move, because the content is the same.
+fn owner_of<'a>(config: &Config, owners: &'a [Owner], desired: &Desired) -> Option<&'a Owner> {
     let owner = owners
         .iter()
         .find(|owner| owner.destination == desired.destination)?;
@@ -72,12 +85,14 @@ pub(super) fn owner_of<'a>(
                     CodeCollectionSource::Catalog => is_build(tag),
                 }
         }
+        // A rule chooses a tag that does not move.
+        TagSelector::Rule(_) => owner.image == desired.source,
         TagSelector::Image { .. } | TagSelector::StableTag | TagSelector::Catalog(_) => false,
     };
     (!is_its_own).then_some(owner)
 }
 
-pub(super) fn reserved(desired: &Desired, owner: &Owner) -> Undiscovered {
+fn reserved(desired: &Desired, owner: &Owner) -> Undiscovered {
     let Desired {
         category,
         source,
@@ -90,7 +105,17 @@ pub(super) fn reserved(desired: &Desired, owner: &Owner) -> Undiscovered {
         owner.image,
         wanted_by.join("; ")
     );
-    let problem = Problem::new(Side::ChartRepository, Cause::Configuration, what);
+    let (side, advice) = match category {
+        Category::Extra => (
+            Side::Local,
+            "choose another destination for it, or leave it out of EXTRA_IMAGES and EXTRA_CHARTS",
+        ),
+        Category::CodeCollection | Category::RunWhenLocal => (
+            Side::ChartRepository,
+            "change the chart's values (CHART_VALUES, CHART_SET) so that it names another image",
+        ),
+    };
+    let problem = Problem::new(side, Cause::Configuration, what);
     let (name, target) = match wanted {
         TagSelector::Image {
             tag,
@@ -100,14 +125,14 @@ pub(super) fn reserved(desired: &Desired, owner: &Owner) -> Undiscovered {
             full_name(source, tag.as_ref(), digest.as_ref()),
             Some(target.clone()),
         ),
-        TagSelector::StableTag | TagSelector::Catalog(_) => (source.to_string(), None),
+        TagSelector::StableTag | TagSelector::Catalog(_) | TagSelector::Rule(_) => {
+            (source.to_string(), None)
+        }
     };
     Undiscovered {
         category: *category,
         what: name,
         destination: target.map(|target| (destination.clone(), target)),
-        problem: problem.advise(
-            "change the chart's values (CHART_VALUES, CHART_SET) so that it names another image",
-        ),
+        problem: problem.advise(advice),
     }
 }

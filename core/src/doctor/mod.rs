@@ -185,6 +185,9 @@ fn known_destinations(config: &Config) -> Vec<Repository> {
     if config.images.contains(&Category::RunWhenLocal) {
         known.extend(discover::likely_destinations(config));
     }
+    if config.images.contains(&Category::Extra) {
+        known.extend(discover::extra_destinations(config));
+    }
     known
 }
 

@@ -9,7 +9,7 @@ use super::machine::{refused_issuer, way};
 use super::uses_catalog;
 use crate::category::Category;
 use crate::chart::{self, RenderedChart};
-use crate::config::{ChartSource, CodeCollectionSource};
+use crate::config::{ChartOrigin, ChartRequest, ChartSource, CodeCollectionSource};
 use crate::discover::{self, Absence, Desired, Undiscovered};
 use crate::name::Registry;
 use crate::observe::{Observer, SourceState};
@@ -32,17 +32,37 @@ pub struct Examined {
 
 /// Reads where each wanted image is, but not its content: at Docker Hub this does not count as a pull.
 pub async fn examine(observer: &Observer<'_>, wire: &Wire) -> Examined {
-    let (of_collections, of_chart) =
-        tokio::join!(collections(observer, wire), chart(observer, wire));
-    let (mut findings, mut images) = of_chart;
+    let charts = observer.config.wanted_charts();
+    let indexes = chart::Indexes::of(observer.config.wanted_charts());
+    let hosts = chart::Hosts {
+        wire,
+        sources: observer.sources,
+        indexes: &indexes,
+    };
+    let (of_collections, of_user, of_charts) = tokio::join!(
+        collections(observer, wire),
+        extra_images(observer),
+        join_all(charts.map(|request| chart(observer, hosts, request))),
+    );
+    let is_extra = |(request, _): &(&ChartRequest, Part)| match request.origin {
+        ChartOrigin::RunWhenLocal => false,
+        ChartOrigin::Extra { .. } => true,
+    };
+    let of_charts = observer.config.wanted_charts().zip(of_charts);
+    let (of_extra_charts, of_chart): (Vec<_>, Vec<_>) = of_charts.partition(is_extra);
+    let of_chart = of_chart.into_iter().map(|(_, part)| part).next();
+    let (mut findings, mut images) = of_chart.unwrap_or_default();
     let is_wrong = |finding: &Finding| matches!(finding.state, State::Wrong(_));
     let has_no_images = images.is_empty() && findings.iter().any(is_wrong);
     let likely = match has_no_images {
         true => discover::likely_sources(observer.config),
         false => Vec::new(),
     };
-    findings.extend(of_collections.0);
-    images.extend(of_collections.1);
+    let of_extra_charts = of_extra_charts.into_iter().map(|(_, part)| part);
+    for (more, others) in [of_collections, of_user].into_iter().chain(of_extra_charts) {
+        findings.extend(more);
+        add_new(&mut images, others);
+    }
     let mut by_registry: BTreeMap<Registry, Vec<&(Desired, SourceState)>> = BTreeMap::new();
     for image in &images {
         let registry = image.0.source.registry.clone();
@@ -118,43 +138,85 @@ async fn collections(observer: &Observer<'_>, wire: &Wire) -> Part {
 
 const CATALOG: &str = "catalog";
 pub const CHART: &str = "chart";
+const EXTRA: &str = "extra images";
 
-async fn chart(observer: &Observer<'_>, wire: &Wire) -> Part {
-    let config = observer.config;
-    if !config.images.contains(&Category::RunWhenLocal) {
-        return Part::default();
+/// Adds the images that no other part has: two charts may name the same one.
+fn add_new(images: &mut Vec<(Desired, SourceState)>, more: Vec<(Desired, SourceState)>) {
+    for (desired, state) in more {
+        let is_same = |(other, _): &(Desired, SourceState)| {
+            (&other.source, &other.wanted, &other.destination)
+                == (&desired.source, &desired.wanted, &desired.destination)
+        };
+        if !images.iter().any(is_same) {
+            images.push((desired, state));
+        }
     }
-    let (rendered, listing) = tokio::join!(chart::render(config, wire, observer.sources), async {
+}
+
+/// The name of a chart among the findings.
+fn title(request: &ChartRequest) -> String {
+    match &request.origin {
+        ChartOrigin::RunWhenLocal => CHART.to_owned(),
+        ChartOrigin::Extra { number, .. } => format!("extra chart {number}"),
+    }
+}
+
+async fn chart(observer: &Observer<'_>, hosts: chart::Hosts<'_>, request: &ChartRequest) -> Part {
+    let wire = hosts.wire;
+    let config = observer.config;
+    let what = title(request);
+    let (rendered, listing) = tokio::join!(chart::render(request, hosts), async {
         match uses_catalog(config) {
             // The problem is that of the finding about the catalog.
             true => observer.catalog.list().await.ok(),
             false => None,
         }
     });
-    let RenderedChart { title, images } = match rendered {
+    let RenderedChart { title, found } = match rendered {
         Ok(rendered) => rendered,
         Err(problem) => {
-            let finding = Finding::problem(CHART, &problem);
-            return (
-                vec![finding.and(&refused_issuer(wire, &problem))],
-                Vec::new(),
-            );
+            let finding = Finding::problem(&what, &problem);
+            let mut findings = vec![finding.and(&refused_issuer(wire, &problem))];
+            if let ChartOrigin::Extra { .. } = request.origin {
+                let sources = format!("sources of {what}");
+                findings.push(Finding::not_examined(&sources, &what));
+            }
+            return (findings, Vec::new());
         }
     };
     let owners = discover::owners(config, listing);
     let (desired, undiscovered, _) =
-        discover::runwhen_local(config, &images, &owners, observer.started);
+        discover::of_chart(config, request, &found, &owners, observer.started);
     let detail = format!(
         "{title} of {} names {} images",
-        config.chart.source,
+        request.source,
         desired.len()
     );
-    let way = match &config.chart.source {
+    let way = match &request.source {
         ChartSource::Repository(url) => url.authority().parse().map(|host| way(wire, &host)).ok(),
         ChartSource::Oci(location) => Some(way(wire, &location.registry)),
         ChartSource::Path(_) => None,
     };
-    let finding = Finding::ok(CHART, detail).and(&way.unwrap_or_default());
+    let finding = Finding::ok(&what, detail).and(&way.unwrap_or_default());
+    let finding = or_undiscovered(finding, &undiscovered);
+    (vec![finding], observe(observer, desired).await)
+}
+
+/// The extra images. Their sources have findings of their own.
+async fn extra_images(observer: &Observer<'_>) -> Part {
+    let config = observer.config;
+    if !config.images.contains(&Category::Extra) {
+        return Part::default();
+    }
+    let listing = match uses_catalog(config) {
+        true => observer.catalog.list().await.ok(),
+        false => None,
+    };
+    let owners = discover::owners(config, listing);
+    let (desired, undiscovered, _) = discover::extra_images(config, &owners, observer.started);
+    let count = desired.len() + undiscovered.len();
+    let noun = if count == 1 { "image" } else { "images" };
+    let finding = Finding::ok(EXTRA, format!("EXTRA_IMAGES names {count} {noun}"));
     let finding = or_undiscovered(finding, &undiscovered);
     (vec![finding], observe(observer, desired).await)
 }

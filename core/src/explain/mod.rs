@@ -1,5 +1,6 @@
 //! Why an image has its verdict, in plain words. Pure: a function of the plan and of what was read besides.
 
+mod passed_tags;
 mod render;
 mod select;
 mod sentences;
@@ -10,8 +11,8 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::background::{Background, DestinationTags};
-use crate::chart::ChartContent;
+use crate::background::{Background, DestinationTags, ReadChart};
+use crate::config::ChartOrigin;
 use crate::discover::chart_images;
 use crate::discover::{Category, Exclusions, TagSelector, Undiscovered};
 use crate::name::{Digest, full_name};
@@ -23,7 +24,8 @@ use crate::text::for_message;
 
 pub use render::{json, markdown, text};
 use select::nearest;
-pub use values::{Given, Origin, Part, ValueUse};
+use values::Given;
+pub use values::{Origin, Part, ValueUse};
 
 /// The facts that all images of a run have in common.
 pub struct Context<'a> {
@@ -32,8 +34,6 @@ pub struct Context<'a> {
     pub platform: &'a Platform,
     /// The start of the run.
     pub now: DateTime<Utc>,
-    /// The values that the user gives to the chart.
-    pub given: Given<'a>,
 }
 
 /// The explanations of the images of one registry.
@@ -54,7 +54,7 @@ pub struct Explanation {
     pub verdict: &'static str,
     /// What the verdict follows from, as in a report.
     pub reason: String,
-    /// What selects the image of a CodeCollection.
+    /// What selects the image; `None` for one that is named by its tag or digest.
     pub follows: Option<Follows>,
     pub behind_since: Option<DateTime<Utc>>,
     /// Sentences, with short digests.
@@ -92,6 +92,9 @@ pub struct Use {
     pub template: String,
     /// The values that the image's name comes from. Empty if they are not known.
     pub values: Vec<ValueUse>,
+    /// Where the root chart is configured.
+    #[serde(skip)]
+    pub origin: ChartOrigin,
 }
 
 /// The result of `explain`.
@@ -172,16 +175,16 @@ pub fn briefly(plan: &Plan, context: &Context<'_>) -> Vec<Explanation> {
 pub fn in_full(
     entry: &Entry,
     background: &Background,
-    chart: Option<&Result<ChartContent, Problem>>,
+    charts: &[ReadChart<'_>],
     context: &Context<'_>,
 ) -> Explanation {
-    explanation(entry, Some(background), chart, context)
+    explanation(entry, Some(background), Some(charts), context)
 }
 
 fn explanation(
     entry: &Entry,
     background: Option<&Background>,
-    chart: Option<&Result<ChartContent, Problem>>,
+    charts: Option<&[ReadChart<'_>]>,
     context: &Context<'_>,
 ) -> Explanation {
     let desired = &entry.observed.desired;
@@ -190,8 +193,8 @@ fn explanation(
         SourceState::NotPublished(_) | SourceState::Unknown(_) => None,
     };
     let target = published.map(|published| &published.target);
-    let content = chart.and_then(|chart| chart.as_ref().ok());
-    let uses = content.map_or_else(Vec::new, |content| uses(entry, content, context));
+    let read = charts.unwrap_or_default().iter();
+    let uses: Vec<_> = read.flat_map(|chart| uses(entry, chart)).collect();
     let passed_over = background.and_then(|one| one.passed_over.as_ref());
     let destination_tags = background.and_then(|one| one.destination.as_ref());
     let ok = |result: &Result<PassedOver, Problem>| result.as_ref().ok().cloned();
@@ -213,7 +216,7 @@ fn explanation(
         follows: published.and_then(|published| published.follows.clone()),
         behind_since: entry.behind_at(context.now).map(|behind| behind.since),
         digests: digests(entry, background),
-        sections: sections(entry, background, &uses, chart, context),
+        sections: sections(entry, background, &uses, charts, context),
         passed_over: passed_over.and_then(ok),
         destination_tags: destination_tags.and_then(|result| result.as_ref().ok().cloned()),
         uses,
@@ -226,7 +229,7 @@ fn sections(
     entry: &Entry,
     background: Option<&Background>,
     uses: &[Use],
-    chart: Option<&Result<ChartContent, Problem>>,
+    charts: Option<&[ReadChart<'_>]>,
     context: &Context<'_>,
 ) -> Vec<Section> {
     let passed_over = background.and_then(|one| one.passed_over.as_ref());
@@ -237,11 +240,13 @@ fn sections(
         },
         Section {
             title: "Tags that were not taken",
-            sentences: passed_over.map_or_else(Vec::new, sentences::passed_over),
+            sentences: passed_over.map_or_else(Vec::new, |passed| {
+                passed_tags::sentences(&entry.observed.desired.wanted, passed)
+            }),
         },
         Section {
             title: "Used by",
-            sentences: sentences::used_by(entry, uses, chart),
+            sentences: sentences::used_by(entry, uses, charts),
         },
         Section {
             title: "Destination",
@@ -287,16 +292,30 @@ fn of_undiscovered(undiscovered: &Undiscovered) -> Explanation {
     }
 }
 
-/// The workloads that use the image.
-fn uses(entry: &Entry, content: &ChartContent, context: &Context<'_>) -> Vec<Use> {
+/// The workloads of a chart that use the image.
+fn uses(entry: &Entry, chart: &ReadChart<'_>) -> Vec<Use> {
+    let ReadChart { request, content } = chart;
     let desired = &entry.observed.desired;
-    let TagSelector::Image { tag, digest, .. } = &desired.wanted else {
+    let (TagSelector::Image { tag, digest, .. }, Ok(content)) = (&desired.wanted, content) else {
         return Vec::new();
     };
+    let is_here = |one: &helm::ImageUse| match &request.origin {
+        ChartOrigin::RunWhenLocal => true,
+        // Another chart may have the same image at another destination.
+        ChartOrigin::Extra { .. } => {
+            let described = chart_images::describe(&one.used_by);
+            desired.wanted_by.contains(&described)
+        }
+    };
     let is_meant = |one: &&helm::ImageUse| {
-        chart_images::parse(one.image.trim()).is_ok_and(|(source, own_tag, own_digest)| {
-            (&source, &own_tag, &own_digest) == (&desired.source, tag, digest)
+        let parsed = chart_images::parse(one.image.trim());
+        parsed.is_ok_and(|(source, own_tag, own_digest)| {
+            (&source, &own_tag, &own_digest) == (&desired.source, tag, digest) && is_here(one)
         })
+    };
+    let given = Given {
+        set: request.set.tree(),
+        all: request.values.tree(),
     };
     let of_use = |one: &helm::ImageUse| {
         let helm::UsedBy {
@@ -314,7 +333,8 @@ fn uses(entry: &Entry, content: &ChartContent, context: &Context<'_>) -> Vec<Use
             path: for_message(path),
             chart: for_message(chart),
             template: for_message(template),
-            values: values::of_image(one.image.trim(), chart, &content.values, context.given),
+            values: values::of_image(one.image.trim(), chart, &content.values, given),
+            origin: request.origin.clone(),
         }
     };
     content.images.iter().filter(is_meant).map(of_use).collect()

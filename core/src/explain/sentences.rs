@@ -3,18 +3,14 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Context, Origin, Use, ValueUse};
-use crate::background::{Background, DestinationTags, NewestTag};
-use crate::chart::ChartContent;
-use crate::config::CatalogWanted;
-use crate::discover::codecollections::Choice;
+use crate::background::{Background, DestinationTags, NewestTag, ReadChart};
+use crate::config::{CatalogWanted, ChartOrigin, ChartSetting, HighestTag};
+use crate::discover::chart_images::place_in;
+use crate::discover::codecollections::{Choice, StableTag};
 use crate::discover::{Absence, Category, TagSelector};
 use crate::name::{Digest, Tag, full_name};
-use crate::observe::{
-    DestinationState, Follows, PassedOver, PassedReason, PassedTag, SameContent, SourceImage,
-    SourceState,
-};
+use crate::observe::{DestinationState, Follows, SameContent, SourceImage, SourceState};
 use crate::plan::{Entry, Evidence, Step, Verdict};
-use crate::problem::Problem;
 
 /// The most workloads that are named.
 const MOST_USES: usize = 20;
@@ -47,7 +43,8 @@ pub(super) fn source(
             same,
         }) => moving_tag(entry, published, (tag, digest), (*choice, *same), context),
         Some(Follows::Catalog(wanted)) => vec![catalog(entry, published, wanted)],
-        None => vec![of_chart(entry, published)],
+        Some(Follows::Highest { rule, matches }) => vec![highest(entry, published, rule, *matches)],
+        None => vec![named(entry, published)],
     };
     if let Some(built) = background.and_then(|background| background.built) {
         sentences.push(format!("The image was built {}.", day(built)));
@@ -84,7 +81,18 @@ fn moving_tag(
         ),
     };
     let branch = latest.as_str().trim_end_matches("-latest");
+    let prefers_versions = StableTag::following(latest).prefers_versions();
     let third = match choice {
+        Choice::First if prefers_versions => {
+            format!(
+                "{target} is taken: it is the highest version of three numbers with this content."
+            )
+        }
+        Choice::Second if prefers_versions => {
+            format!(
+                "{target} is taken, the first by name: no version of three numbers has this content."
+            )
+        }
         Choice::First => format!(
             "{target} is the stable tag: it has the form {branch}-<commit>, and the builds do not move it."
         ),
@@ -109,110 +117,77 @@ fn catalog(entry: &Entry, published: &SourceImage, wanted: &CatalogWanted) -> St
     )
 }
 
-fn of_chart(entry: &Entry, published: &SourceImage) -> String {
+fn highest(entry: &Entry, published: &SourceImage, rule: &HighestTag, matches: usize) -> String {
+    let place = &entry.observed.desired.source;
+    let target = &published.target;
+    let digest = short(&published.digest);
+    match matches {
+        1 => format!("{target} is the only {rule} in {place}. It is {digest}."),
+        _ => format!("{target} is the highest {rule} of {matches} in {place}. It is {digest}."),
+    }
+}
+
+/// An image that a chart or the user names.
+fn named(entry: &Entry, published: &SourceImage) -> String {
     let desired = &entry.observed.desired;
     let (tag, pinned) = match &desired.wanted {
         TagSelector::Image { tag, digest, .. } => (tag.as_ref(), digest.as_ref()),
-        TagSelector::StableTag | TagSelector::Catalog(_) => (published.tag.as_ref(), None),
+        TagSelector::StableTag | TagSelector::Catalog(_) | TagSelector::Rule(_) => {
+            (published.tag.as_ref(), None)
+        }
     };
     let named = full_name(&desired.source, tag, None);
+    let subject = match desired.category {
+        Category::Extra => format!("{named} is wanted"),
+        Category::CodeCollection | Category::RunWhenLocal => format!("The chart names {named}"),
+    };
     match pinned {
         Some(digest) => format!(
-            "The chart names {named} with the digest {}, whatever the tag points at now.",
+            "{subject} with the digest {}, whatever the tag points at now.",
             short(digest)
         ),
         None => format!(
-            "The chart names {named}, which is {} at its source.",
+            "{subject}, which is {} at its source.",
             short(&published.digest)
         ),
     }
 }
 
-/// The tags that the search did not take.
-pub(super) fn passed_over(passed: &Result<PassedOver, Problem>) -> Vec<String> {
-    let passed = match passed {
-        Ok(passed) => passed,
-        Err(problem) => return vec![format!("The list of tags could not be read: {problem}.")],
-    };
-    let PassedOver {
-        listed,
-        shows_digests,
-        may_be_cut,
-        tags,
-        more,
-    } = passed;
-    let mut sentences: Vec<_> = tags.iter().map(passed_tag).collect();
-    if *more > 0 {
-        sentences.push(format!(
-            "{more} more of the {listed} tags: other builds, branches and platforms."
-        ));
-    }
-    if !shows_digests && *listed > 0 {
-        sentences.push(
-            "The registry's list does not show digests, so the check compared the tags one by one."
-                .to_owned(),
-        );
-    }
-    if *may_be_cut {
-        sentences.push("The registry may have more tags than it lists.".to_owned());
-    }
-    sentences
-}
-
-fn passed_tag(passed: &PassedTag) -> String {
-    let PassedTag {
-        tag,
-        digest,
-        uploaded,
-        reason,
-    } = passed;
-    match reason {
-        PassedReason::Alias => {
-            format!(
-                "{tag} has the same content, but the builds move it: it does not stay on one image."
-            )
-        }
-        PassedReason::OtherForm => {
-            format!("{tag} has the same content, but a tag with the commit is preferred.")
-        }
-        PassedReason::LaterByName => {
-            format!("{tag} has the same content; of several tags the first by name is taken.")
-        }
-        PassedReason::OtherContent => {
-            let digest = digest.as_ref().map(short).unwrap_or_default();
-            let uploaded = uploaded
-                .map(|date| format!(", uploaded {}", day(date)))
-                .unwrap_or_default();
-            format!("{tag} is another image: {digest}{uploaded}.")
-        }
-        PassedReason::DigestNotListed => format!("{tag} has the right form and was not taken."),
-    }
-}
-
-/// The workloads of the chart, and the values that name the image.
+/// What wants the image: the workloads of charts, with the values that name the image, and entries of `EXTRA_IMAGES`.
 pub(super) fn used_by(
     entry: &Entry,
     uses: &[Use],
-    chart: Option<&Result<ChartContent, Problem>>,
+    charts: Option<&[ReadChart<'_>]>,
 ) -> Vec<String> {
     let desired = &entry.observed.desired;
-    match (desired.category, chart) {
-        (Category::CodeCollection, _) => Vec::new(),
-        (Category::RunWhenLocal, Some(Err(problem))) => {
-            vec![format!("The chart could not be read again: {problem}.")]
-        }
-        (Category::RunWhenLocal, None) | (Category::Extra, _) => {
-            let uses = desired.wanted_by.iter().take(MOST_USES);
-            uses.map(|use_| format!("{use_} uses it.")).collect()
-        }
-        (Category::RunWhenLocal, Some(Ok(_))) => {
-            let mut sentences: Vec<_> = uses.iter().take(MOST_USES).flat_map(one_use).collect();
-            if uses.len() > MOST_USES {
-                sentences.push(format!("{} more workloads use it.", uses.len() - MOST_USES));
-            }
-            sentences
+    let of_chart = |it: &&String| match desired.category {
+        Category::CodeCollection | Category::RunWhenLocal => true,
+        Category::Extra => !it.contains("EXTRA_IMAGES"),
+    };
+    let wanted_by = &desired.wanted_by;
+    let others = wanted_by.iter().filter(|it| !of_chart(it));
+    let mut sentences: Vec<_> = others.map(|it| format!("It is wanted by {it}.")).collect();
+    let Some(charts) = charts else {
+        let uses = wanted_by.iter().filter(of_chart).take(MOST_USES);
+        sentences.extend(uses.map(|use_| format!("{use_} uses it.")));
+        return sentences;
+    };
+    for ReadChart { request, content } in charts {
+        if let Err(problem) = content {
+            let name = match request.origin {
+                ChartOrigin::RunWhenLocal => String::new(),
+                ChartOrigin::Extra { .. } => format!(" {}", request.name),
+            };
+            sentences.push(format!(
+                "The chart{name} could not be read again: {problem}."
+            ));
         }
     }
+    sentences.extend(uses.iter().take(MOST_USES).flat_map(one_use));
+    if uses.len() > MOST_USES {
+        sentences.push(format!("{} more workloads use it.", uses.len() - MOST_USES));
+    }
+    sentences
 }
 
 fn one_use(one: &Use) -> Vec<String> {
@@ -224,11 +199,9 @@ fn one_use(one: &Use) -> Vec<String> {
         chart,
         template,
         values,
+        origin,
     } = one;
-    let place = container.as_ref().map_or_else(
-        || path.clone(),
-        |container| format!("container {container}"),
-    );
+    let place = place_in(container.as_deref(), path);
     let chart = match chart.rsplit_once("/charts/") {
         Some((_, inner)) => format!("the subchart {inner} ({chart})"),
         None => format!("the chart {chart}"),
@@ -239,16 +212,20 @@ fn one_use(one: &Use) -> Vec<String> {
     if values.is_empty() {
         sentences.push("Which values name it is not known.".to_owned());
     }
-    sentences.extend(values.iter().map(one_value));
+    sentences.extend(values.iter().map(|value| one_value(value, origin)));
     sentences
 }
 
-fn one_value(value: &ValueUse) -> String {
+fn one_value(value: &ValueUse, chart: &ChartOrigin) -> String {
     let ValueUse { part, path, origin } = value;
+    let setting = |one| chart.settings(&[one]);
     let part = part.name();
     let from = match origin {
-        Origin::ChartSet => "which CHART_SET sets".to_owned(),
-        Origin::ChartValues => "which the file CHART_VALUES sets".to_owned(),
+        Origin::ChartSet => format!("which {} sets", setting(ChartSetting::Set)),
+        Origin::ChartValues => match chart {
+            ChartOrigin::RunWhenLocal => "which the file CHART_VALUES sets".to_owned(),
+            ChartOrigin::Extra { .. } => format!("which {} sets", setting(ChartSetting::Values)),
+        },
         Origin::DefaultOf(chart) => format!("a default of the chart {chart}"),
         Origin::AppVersion(chart) => {
             return format!("Its {part} is the appVersion of the chart {chart}; no value sets it.");
@@ -420,11 +397,11 @@ pub(super) fn result(entry: &Entry, context: &Context<'_>) -> Vec<String> {
     sentences
 }
 
-fn short(digest: &Digest) -> String {
+pub(super) fn short(digest: &Digest) -> String {
     format!("{}:{}…", digest.algorithm(), digest.short())
 }
 
-fn day(date: DateTime<Utc>) -> String {
+pub(super) fn day(date: DateTime<Utc>) -> String {
     date.format("%Y-%m-%d %H:%M UTC").to_string()
 }
 

@@ -3,6 +3,8 @@
 //! All images are checked concurrently, each from its source to the destination, so a run takes as long as the
 //! longest chain of round trips. A failed read is data of its image.
 
+mod highest_tag;
+mod named_image;
 mod observed;
 mod passed_over;
 mod plain_tags;
@@ -18,21 +20,22 @@ use futures_util::future::{Either, LocalBoxFuture, Shared, select};
 
 use crate::azure::{is_locked, newest_tags, unlock_advice};
 use crate::catalog::{Catalog, Resolution};
-use crate::config::Config;
+use crate::config::{Config, TagRule};
 use crate::destination::Destination;
-use crate::discover::catalog::CatalogImage;
 use crate::discover::chart_images::LATEST;
 use crate::discover::codecollections::StableTag;
-use crate::discover::{Absence, Desired, TagSelector};
-use crate::name::{DestinationTag, Digest, ImageName, Repository, Tag, full_name};
+use crate::discover::{Desired, TagSelector};
+use crate::name::{DestinationTag, Digest, ImageName, Repository, Tag};
 use crate::problem::{Cause, Problem, Side};
 use crate::registry::{RegistryClient, Sources};
 
+pub(crate) use highest_tag::choose;
 pub use observed::{
     DestinationState, Follows, Observed, RepositoryTags, SameContent, SourceImage, SourceState,
     TagAge, Uploads,
 };
 pub use passed_over::{PassedOver, PassedReason, PassedTag};
+use stable_tag::Purpose;
 use uploads::History;
 
 /// Longest time to check one image, from its source to the destination; at most half of the run's deadline.
@@ -116,12 +119,16 @@ impl<'a> Observer<'a> {
     async fn source_and_history(&self, desired: &mut Desired) -> (SourceState, History) {
         let mut history = History::default();
         let source = match &desired.wanted {
-            TagSelector::StableTag => {
-                let found = Box::pin(self.stable_tag(&desired.source)).await;
+            TagSelector::StableTag | TagSelector::Rule(TagRule::Follow(_)) => {
+                let found = Box::pin(self.stable_tag(desired)).await;
                 found.map(|(source, uploads)| {
                     history = uploads;
                     source
                 })
+            }
+            TagSelector::Rule(TagRule::Highest(rule)) => {
+                let client = self.sources.client(&desired.source.registry);
+                Box::pin(highest_tag::highest_tag(&client, &desired.source, rule)).await
             }
             TagSelector::Catalog(entry) => match Box::pin(self.catalog.resolve(entry)).await {
                 Ok(Resolution::Image(image)) => {
@@ -135,7 +142,7 @@ impl<'a> Observer<'a> {
                 tag,
                 digest,
                 target,
-            } => Box::pin(self.chart_image(desired, tag.as_ref(), digest.as_ref(), target)).await,
+            } => Box::pin(self.named_image(desired, tag.as_ref(), digest.as_ref(), target)).await,
         };
         (source.unwrap_or_else(SourceState::Unknown), history)
     }
@@ -167,70 +174,29 @@ impl<'a> Observer<'a> {
         }
     }
 
-    async fn stable_tag(&self, source: &ImageName) -> Result<(SourceState, History), Problem> {
-        let client = self.sources.client(&source.registry);
-        let rule = StableTag::new(&self.config.git_ref);
-        let architecture = &self.config.architecture;
-        let (found, history) =
-            stable_tag::stable_tag(&client, &source.repository, &rule, architecture).await?;
-        Ok((self.with_alias(found, &rule), history))
-    }
-
-    /// Reads the image that the catalog names at its source. It is requested by its digest if the catalog knows that.
-    async fn catalog_image(&self, image: &CatalogImage) -> Result<SourceState, Problem> {
-        let CatalogImage {
-            source,
-            tag,
-            digest,
-        } = image;
-        if let Some(digest) = self.digest(source, Some(tag), digest.as_ref()).await? {
-            let follows = Follows::Catalog(self.config.catalog.wanted.clone());
-            return Ok(published(Some(tag), tag, digest, Some(follows)));
-        }
-        let named = full_name(source, Some(tag), digest.as_ref());
-        Ok(SourceState::NotPublished(Absence {
-            reason: format!("the catalog names {named}, which the registry no longer has"),
-            advice: "run again in a few minutes: the catalog may be about to be refreshed"
-                .to_owned(),
-        }))
-    }
-
-    /// Reads the image that a chart names at its source.
-    async fn chart_image(
-        &self,
-        desired: &Desired,
-        tag: Option<&Tag>,
-        digest: Option<&Digest>,
-        target: &Tag,
-    ) -> Result<SourceState, Problem> {
+    async fn stable_tag(&self, desired: &Desired) -> Result<(SourceState, History), Problem> {
         let Desired { source, wanted, .. } = desired;
-        if let Some(digest) = self.digest(source, tag, digest).await? {
-            return Ok(published(tag, target, digest, None));
-        }
-        Ok(SourceState::NotPublished(Absence {
-            reason: format!("No {wanted} found in {source}"),
-            advice: "correct the image in CHART_SET or CHART_VALUES, or choose another chart with CHART_VERSION".to_owned(),
-        }))
-    }
-
-    /// The digest of an image at its source: the given one if it exists there, otherwise that of the tag.
-    async fn digest(
-        &self,
-        source: &ImageName,
-        tag: Option<&Tag>,
-        digest: Option<&Digest>,
-    ) -> Result<Option<Digest>, Problem> {
         let client = self.sources.client(&source.registry);
-        let repository = &source.repository;
-        match (digest, tag) {
-            // A cluster runs the pinned digest, whatever the tag points at now.
-            (Some(digest), _) => {
-                let exists = client.exists(repository, digest).await?;
-                Ok(exists.then(|| digest.clone()))
+        let architecture = &self.config.architecture;
+        let (rule, purpose) = match wanted {
+            TagSelector::Rule(TagRule::Follow(tag)) => {
+                (StableTag::following(tag), Purpose::ExtraImage)
             }
-            (None, Some(tag)) => client.resolve(repository, tag).await,
-            (None, None) => Ok(None),
-        }
+            TagSelector::StableTag
+            | TagSelector::Rule(TagRule::Highest(_))
+            | TagSelector::Catalog(_)
+            | TagSelector::Image { .. } => (
+                StableTag::new(&self.config.git_ref),
+                Purpose::CodeCollection,
+            ),
+        };
+        let repository = &source.repository;
+        let (found, history) =
+            stable_tag::stable_tag(&client, repository, &rule, architecture, purpose).await?;
+        Ok(match purpose {
+            Purpose::CodeCollection => (self.with_alias(found, &rule), history),
+            Purpose::ExtraImage => (found, history),
+        })
     }
 
     /// Adds the alias `${REF}-latest` if that is configured.
@@ -272,7 +238,7 @@ impl<'a> Observer<'a> {
             repository_tags: None,
         };
         match (&desired.wanted, state.has(published)) {
-            (TagSelector::Image { .. }, false) => {
+            (TagSelector::Image { .. } | TagSelector::Rule(_), false) => {
                 let built = reads.built.clone();
                 let tags = self
                     .tags_at(destination, source, client, desired, published, built)
@@ -288,9 +254,7 @@ impl<'a> Observer<'a> {
                 .missing_child(repository, &published.digest, architecture)
                 .await?;
         }
-        state.locked = self
-            .lock(destination, client, repository, &state, published)
-            .await;
+        state.locked = lock(destination, repository, &state, published).await;
         Ok(state)
     }
 
@@ -326,39 +290,6 @@ impl<'a> Observer<'a> {
                 Box::pin(self.plain_repository_tags(client, desired, published, built)).await
             }
         }
-    }
-
-    /// Checks whether a tag that an import would overwrite is locked. This only avoids an import that cannot succeed,
-    /// so a failed lookup must not change the verdict.
-    async fn lock(
-        &self,
-        destination: &Destination,
-        client: &RegistryClient,
-        repository: &Repository,
-        state: &DestinationState,
-        published: &SourceImage,
-    ) -> Option<Problem> {
-        let Destination::Acr(acr) = destination else {
-            return None;
-        };
-        let mut locked = Vec::new();
-        for (tag, _) in state.overwritten(published) {
-            let is_locked = async { Ok(is_locked(client, repository, tag).await) };
-            let is_locked = client.limit().for_image(LOCK).guard(is_locked).await;
-            if is_locked.ok().flatten().unwrap_or(false) {
-                locked.push(DestinationTag {
-                    repository: repository.clone(),
-                    tag: tag.clone(),
-                });
-            }
-        }
-        let facts = locked
-            .iter()
-            .map(|target| format!("{target} must be overwritten, but is locked"));
-        let what = facts.collect::<Vec<_>>().join("; ");
-        let advice = unlock_advice(acr.resource_name(), &locked);
-        let problem = Problem::new(Side::Destination, Cause::Rejected, what).advise(advice);
-        (!locked.is_empty()).then_some(problem)
     }
 
     /// Reads the other tags of the repository, and dates only if no tag has the wanted digest.
@@ -438,6 +369,38 @@ impl<'a> Observer<'a> {
     fn is_plausible(&self, date: DateTime<Utc>) -> bool {
         is_plausible(date, self.started)
     }
+}
+
+/// Checks whether a tag that an import would overwrite is locked. This only avoids an import that cannot succeed,
+/// so a failed lookup must not change the verdict.
+pub(crate) async fn lock(
+    destination: &Destination,
+    repository: &Repository,
+    state: &DestinationState,
+    published: &SourceImage,
+) -> Option<Problem> {
+    let Destination::Acr(acr) = destination else {
+        return None;
+    };
+    let client = acr.client().await.ok()?;
+    let mut locked = Vec::new();
+    for (tag, _) in state.overwritten(published) {
+        let is_locked = async { Ok(is_locked(client, repository, tag).await) };
+        let is_locked = client.limit().for_image(LOCK).guard(is_locked).await;
+        if is_locked.ok().flatten().unwrap_or(false) {
+            locked.push(DestinationTag {
+                repository: repository.clone(),
+                tag: tag.clone(),
+            });
+        }
+    }
+    let facts = locked
+        .iter()
+        .map(|target| format!("{target} must be overwritten, but is locked"));
+    let what = facts.collect::<Vec<_>>().join("; ");
+    let advice = unlock_advice(acr.resource_name(), &locked);
+    let problem = Problem::new(Side::Destination, Cause::Rejected, what).advise(advice);
+    (!locked.is_empty()).then_some(problem)
 }
 
 /// False for the fixed dates of reproducible builds and for dates of wrong clocks. `now` is the start of the run.

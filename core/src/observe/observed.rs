@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::config::CatalogWanted;
+use crate::config::{CatalogWanted, HighestTag};
 use crate::discover::codecollections::Choice;
 use crate::discover::{Absence, Desired, TagSelector};
 use crate::name::{Digest, Tag};
@@ -20,17 +20,17 @@ pub struct SourceImage {
     pub alias: Option<Tag>,
     /// The digest of the index if there is one, otherwise of the manifest.
     pub digest: Digest,
-    /// What selects the image of a CodeCollection; `None` for an image that a chart names.
+    /// What selects the image; `None` for an image that a chart or the user names by its tag or digest.
     pub follows: Option<Follows>,
 }
 
-/// What selects the image of a CodeCollection. It may select another image later.
+/// What selects an image. It may select another image later.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Follows {
     /// A tag that the builds move.
     MovingTag {
-        /// `${REF}-latest`.
+        /// `${REF}-latest`, or the tag that an extra image follows.
         tag: Tag,
         /// The digest of the tag when it was read.
         digest: Digest,
@@ -40,6 +40,8 @@ pub enum Follows {
     },
     /// The catalog, for this ref or pointer.
     Catalog(CatalogWanted),
+    /// A rule that chooses the highest of these many tags.
+    Highest { rule: HighestTag, matches: usize },
 }
 
 /// The content that an image has in common with the moving tag.
@@ -123,7 +125,7 @@ impl DestinationState {
     }
 }
 
-/// The other tags of the repository of an image that a chart names.
+/// The other tags of the repository of an image of a chart, or of an extra image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepositoryTags {
     /// A tag that already has the wanted digest.
@@ -176,9 +178,10 @@ impl Observed {
         };
         match (&self.desired.wanted, stable) {
             (TagSelector::Image { tag: Some(tag), .. }, _)
-            | (TagSelector::StableTag | TagSelector::Catalog(_), Some(tag)) => {
-                format!("{name}:{tag}")
-            }
+            | (
+                TagSelector::StableTag | TagSelector::Catalog(_) | TagSelector::Rule(_),
+                Some(tag),
+            ) => format!("{name}:{tag}"),
             (
                 TagSelector::Image {
                     digest: Some(digest),
@@ -186,9 +189,13 @@ impl Observed {
                 },
                 _,
             ) => format!("{name}@{}", digest.short()),
-            (TagSelector::Image { .. } | TagSelector::StableTag | TagSelector::Catalog(_), _) => {
-                name.to_owned()
-            }
+            (
+                TagSelector::Image { .. }
+                | TagSelector::StableTag
+                | TagSelector::Catalog(_)
+                | TagSelector::Rule(_),
+                _,
+            ) => name.to_owned(),
         }
     }
 
@@ -253,6 +260,15 @@ mod tests {
         assert_eq!(catalog(pointer), json!({"catalog": {"pointer": "stable"}}));
         let branch = CatalogWanted::Ref("main".parse().unwrap());
         assert_eq!(catalog(branch), json!({"catalog": {"ref": "main"}}));
+        let rule = HighestTag {
+            semver: Some(">=1".parse().unwrap()),
+            matching: None,
+            minimum: 3,
+        };
+        assert_eq!(
+            follows(Some(Follows::Highest { rule, matches: 7 })),
+            json!({"highest": {"rule": {"semver": ">=1", "matching": null, "minimum": 3}, "matches": 7}})
+        );
         assert_eq!(follows(None), Value::Null);
     }
 }

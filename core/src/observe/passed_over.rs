@@ -1,12 +1,15 @@
-//! The tags that the search for a stable tag did not take, with the reasons, from a list of tags.
+//! The tags that the search for a stable tag, or a rule, did not take, with the reasons, from a list of tags.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::config::HighestTag;
 use crate::discover::codecollections::{Choice, StableTag};
-use crate::name::{Digest, Tag};
+use crate::discover::tag_choice::{Judge, Unmet, ranked};
+use crate::name::{Digest, Tag, compare_versions, number_of};
 use crate::registry::{ListedTag, TagList};
 
 /// The most tags that are named for one reason.
@@ -51,6 +54,27 @@ pub enum PassedReason {
     OtherContent,
     /// It has the form of a stable tag, and the list does not show its digest.
     DigestNotListed,
+    /// It meets the rule, and another tag is higher.
+    LowerVersion,
+    /// It is not within the rule's range of versions.
+    NotWithin,
+    /// It does not match the rule's pattern.
+    NotMatching,
+    /// It is one number next to versions of several.
+    OneNumber,
+    /// It is not a version of numbers.
+    NotNumbers,
+}
+
+impl From<Unmet> for PassedReason {
+    fn from(unmet: Unmet) -> Self {
+        match unmet {
+            Unmet::NotNumbers => Self::NotNumbers,
+            Unmet::OneNumber => Self::OneNumber,
+            Unmet::NotMatching => Self::NotMatching,
+            Unmet::NotWithin => Self::NotWithin,
+        }
+    }
 }
 
 impl PassedOver {
@@ -104,6 +128,52 @@ impl PassedOver {
             shows_digests: list.tags().any(|tag| tag.has_digest()),
             may_be_cut: list.may_be_cut(),
             more: others().count().saturating_sub(tags.len()),
+            tags,
+        }
+    }
+
+    /// The tags that a rule did not choose: the highest ones of each reason.
+    pub fn of_highest(list: &TagList, rule: &HighestTag, chosen: Option<&Tag>) -> Self {
+        let mut others: BTreeMap<&str, ListedTag<'_>> = BTreeMap::new();
+        let is_chosen = |text: &str| chosen.is_some_and(|tag| tag.as_str() == text);
+        for tag in list.tags().filter(|tag| !is_chosen(tag.text)) {
+            others.entry(tag.text).or_insert(tag);
+        }
+        let judge = Judge::new(rule, list.tags().map(|tag| tag.text));
+        let meets = ranked(rule, others.keys().copied());
+        let mut rest: Vec<_> = others
+            .keys()
+            .filter_map(|text| Some((judge.unmet(text)?, *text)))
+            .collect();
+        // Versions come before words.
+        let is_word = |text: &str| !number_of(text).starts_with(|c: char| c.is_ascii_digit());
+        rest.sort_by(|(unmet, one), (other_unmet, other)| {
+            (unmet, is_word(one))
+                .cmp(&(other_unmet, is_word(other)))
+                .then_with(|| compare_versions(other, one))
+        });
+        let lower = meets.iter().map(|text| (PassedReason::LowerVersion, *text));
+        let unmet = rest.into_iter().map(|(unmet, text)| (unmet.into(), text));
+        let mut tags: Vec<PassedTag> = Vec::new();
+        for (reason, text) in lower.chain(unmet) {
+            let same = tags.iter().filter(|known| known.reason == reason);
+            let Some(listed) = others.get(text).filter(|_| same.count() < MOST_NAMED) else {
+                continue;
+            };
+            tags.push(PassedTag {
+                tag: text.to_owned(),
+                digest: listed.digest(),
+                uploaded: (listed.uploaded > 0)
+                    .then(|| date(listed.uploaded))
+                    .flatten(),
+                reason,
+            });
+        }
+        Self {
+            listed: list.count(),
+            shows_digests: list.tags().any(|tag| tag.has_digest()),
+            may_be_cut: list.may_be_cut(),
+            more: others.len().saturating_sub(tags.len()),
             tags,
         }
     }
@@ -191,6 +261,46 @@ mod tests {
         assert_eq!(passed.tags.len(), MOST_NAMED);
         assert_eq!(passed.tags[0].tag, "main-0004999");
         assert_eq!(passed.more, 5_000 - MOST_NAMED);
+    }
+
+    #[test]
+    fn tags_that_a_rule_does_not_choose_have_the_reason_and_the_highest_are_first() {
+        let list = TagList::of_page(
+            r#"{"tags":["latest","0.9.0","1.2.0","v1.3.0","1.4.0","1.4.0-rc1","2","2.0.0"]}"#,
+        );
+        let rule = |semver: Option<&str>, matching: Option<&str>| HighestTag {
+            semver: semver.map(|text| text.parse().unwrap()),
+            matching: matching.map(|text| text.parse().unwrap()),
+            minimum: 1,
+        };
+        let chosen: Tag = "1.4.0".parse().unwrap();
+        let passed = PassedOver::of_highest(&list, &rule(Some(">=1, <2"), None), Some(&chosen));
+        assert_eq!(
+            reasons(&passed),
+            [
+                ("v1.3.0", PassedReason::LowerVersion),
+                ("1.2.0", PassedReason::LowerVersion),
+                ("2", PassedReason::OneNumber),
+                ("2.0.0", PassedReason::NotWithin),
+                ("1.4.0-rc1", PassedReason::NotWithin),
+                ("0.9.0", PassedReason::NotWithin),
+                ("latest", PassedReason::NotWithin),
+            ]
+        );
+        assert_eq!((passed.listed, passed.more), (8, 0));
+        let chosen: Tag = "2.0.0".parse().unwrap();
+        let passed = PassedOver::of_highest(&list, &rule(None, None), Some(&chosen));
+        assert_eq!(
+            reasons(&passed)[4..],
+            [
+                ("1.4.0-rc1", PassedReason::NotNumbers),
+                ("latest", PassedReason::NotNumbers),
+                ("2", PassedReason::OneNumber),
+            ]
+        );
+        let passed = PassedOver::of_highest(&list, &rule(None, Some("^x")), None);
+        assert_eq!(reasons(&passed)[0], ("2.0.0", PassedReason::NotMatching));
+        assert_eq!((passed.tags.len(), passed.more), (MOST_NAMED, 3));
     }
 
     #[test]

@@ -1,14 +1,13 @@
-//! Finds the stable tag of a CodeCollection repository with few requests.
+//! Finds the stable tag of a repository with few requests: of a CodeCollection, or of an extra image that follows a tag.
 //!
 //! Google's extended list shows which tags share a digest: one request. Elsewhere the candidates' digests are compared
 //! with that of `${REF}-latest` (HEAD), and only if none is the same, their manifests for the platform (GET): the same
 //! build may be in another index.
 //!
-//! Of several tags on one digest the first by name is chosen, as in the original. A plain list is compared in that
+//! Of several tags on one digest the first by name is chosen, as in the original (of versions, the highest). A plain list is compared in that
 //! order, so the choice does not depend on the form of the list. A failed comparison ends the search: the tag that could
 //! not be read may be the one that the other form of the list leads to.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -30,24 +29,33 @@ const FEW_CANDIDATES: usize = 8;
 /// Concurrent requests.
 const AT_ONCE: usize = 8;
 
+/// Why the stable tag is wanted, which decides what the user can change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    CodeCollection,
+    ExtraImage,
+}
+
 /// Finds the stable tag for one repository, and when the newest images were uploaded.
 pub(super) async fn stable_tag(
     client: &RegistryClient,
     repository: &Repository,
     rule: &StableTag,
     platform: &Platform,
+    purpose: Purpose,
 ) -> Result<(SourceState, History), Problem> {
     let search = Search {
         client,
         repository,
         rule,
         platform,
+        purpose,
     };
-    let place = search.place();
     let Some(list) = client.tags(repository).await? else {
         let latest = rule.latest();
+        let place = search.place();
         let reason = format!("No {latest} found in {place}: the repository does not exist");
-        return Ok((no_repository(reason, &place), History::default()));
+        return Ok((search.no_repository(reason), History::default()));
     };
     let source = search.run(&list).await?;
     let wanted = match &source {
@@ -63,6 +71,7 @@ struct Search<'a> {
     repository: &'a Repository,
     rule: &'a StableTag,
     platform: &'a Platform,
+    purpose: Purpose,
 }
 
 /// The manifest of `${REF}-latest`.
@@ -108,7 +117,7 @@ impl Search<'_> {
         } else {
             let found = self.client.digest_of(self.repository, latest).await?;
             let Some(digest) = found else {
-                return Ok(without_latest(latest, &self.place(), list));
+                return Ok(self.without_latest(list));
             };
             Some(digest)
         };
@@ -195,9 +204,15 @@ impl Search<'_> {
             }
             None => Ok(SourceState::NotPublished(Absence {
                 reason: what,
-                advice:
-                    "wait until the image is built for this branch, or set REF to another branch"
-                        .to_owned(),
+                advice: match self.purpose {
+                    Purpose::CodeCollection => {
+                        "wait until the image is built for this branch, or set REF to another branch"
+                    }
+                    Purpose::ExtraImage => {
+                        "follow another tag in EXTRA_IMAGES: this one has no tag next to it that does not move"
+                    }
+                }
+                .to_owned(),
             })),
         }
     }
@@ -234,7 +249,7 @@ impl Search<'_> {
         child.map_err(|error| self.client.untrusted(self.repository, version, &error))
     }
 
-    /// Tags of this choice that may share the child of `latest`: the newest first if the list has times, else by name.
+    /// Tags of this choice that may share the child of `latest`: the newest first if the list has times, else in the order of the rule.
     fn candidates(&self, list: &TagList, choice: Choice) -> Candidates {
         let aliases: BTreeSet<Tag> = self.aliases(list).into_iter().flatten().collect();
         let mut uploaded: BTreeMap<&str, u64> = BTreeMap::new();
@@ -244,7 +259,10 @@ impl Search<'_> {
             *known = tag.uploaded.max(*known);
         }
         let mut wanted: Vec<_> = uploaded.into_iter().collect();
-        wanted.sort_by_key(|(text, uploaded)| (Reverse(*uploaded), *text));
+        wanted.sort_by(|(one, uploaded), (other, other_uploaded)| {
+            let newest_first = other_uploaded.cmp(uploaded);
+            newest_first.then_with(|| self.rule.order(one, other))
+        });
         let wanted = wanted.into_iter().filter_map(|(text, _)| text.parse().ok());
         let is_aliased = |tag: &Tag| {
             self.alias_of(tag)
@@ -311,14 +329,16 @@ impl Search<'_> {
         list: &TagList,
         latest: &Latest,
     ) -> Result<Option<SourceImage>, Problem> {
-        let mut first_by_name: BTreeMap<Digest, Tag> = BTreeMap::new();
+        let mut first: BTreeMap<Digest, Tag> = BTreeMap::new();
         let mut digests = Vec::new();
         for (tag, digest) in tags {
-            match first_by_name.get_mut(&digest) {
-                Some(first) if tag < *first => *first = tag,
+            match first.get_mut(&digest) {
+                Some(first) if self.rule.order(tag.as_str(), first.as_str()).is_lt() => {
+                    *first = tag
+                }
                 Some(_) => {}
                 None => {
-                    first_by_name.insert(digest.clone(), tag);
+                    first.insert(digest.clone(), tag);
                     digests.push(digest);
                 }
             }
@@ -335,7 +355,7 @@ impl Search<'_> {
                 Ok(Some(child)) if child == latest.child => {
                     let siblings = list.tags_of(&digest);
                     let best = self.rule.best(&siblings);
-                    let tag = best.map(|(_, tag)| tag).or(first_by_name.get(&digest));
+                    let tag = best.map(|(_, tag)| tag).or(first.get(&digest));
                     return Ok(tag.map(|tag| self.published(tag, &digest, &latest.digest)));
                 }
                 Ok(_) => {}
@@ -382,36 +402,48 @@ impl Search<'_> {
     fn place(&self) -> String {
         format!("{}/{}", self.client.registry(), self.repository)
     }
-}
 
-/// The state of a repository that does not exist or is empty: its collection is published elsewhere.
-fn no_repository(reason: String, place: &str) -> SourceState {
-    let advice = if place.starts_with(RUNWHEN) {
-        "set CODECOLLECTION_SOURCE=catalog: RunWhen has moved its CodeCollections to a catalog"
-    } else {
-        "check CODECOLLECTIONS and CODECOLLECTION_REGISTRY: a mirror must have the image and its tags"
-    };
-    SourceState::NotPublished(Absence {
-        reason,
-        advice: advice.to_owned(),
-    })
-}
-
-/// The state of a repository without `latest`.
-fn without_latest(latest: &Tag, place: &str, list: &TagList) -> SourceState {
-    let what = format!("No {latest} found in {place}");
-    if list.count() == 0 {
-        return no_repository(format!("{what}: the repository is empty"), place);
+    /// The state of a repository that does not exist or is empty: a collection is published elsewhere.
+    fn no_repository(&self, reason: String) -> SourceState {
+        let advice = match self.purpose {
+            Purpose::CodeCollection if self.place().starts_with(RUNWHEN) => {
+                "set CODECOLLECTION_SOURCE=catalog: RunWhen has moved its CodeCollections to a catalog"
+            }
+            Purpose::CodeCollection => {
+                "check CODECOLLECTIONS and CODECOLLECTION_REGISTRY: a mirror must have the image and its tags"
+            }
+            Purpose::ExtraImage => {
+                "correct the source in EXTRA_IMAGES, or log in to its registry (DOCKER_CONFIG)"
+            }
+        };
+        SourceState::NotPublished(Absence {
+            reason,
+            advice: advice.to_owned(),
+        })
     }
-    let has = match branches(list.tags().map(|tag| tag.text))[..] {
-        [] => "no branches".to_owned(),
-        ref names => format!("these branches: {}", few_of(names)),
-    };
-    SourceState::NotPublished(Absence {
-        reason: format!("{what}, which has {has}"),
-        advice: "check REF: set it to a branch of which images are published, such as main"
-            .to_owned(),
-    })
+
+    /// The state of a repository without `latest`.
+    fn without_latest(&self, list: &TagList) -> SourceState {
+        let what = format!("No {} found in {}", self.rule.latest(), self.place());
+        if list.count() == 0 {
+            return self.no_repository(format!("{what}: the repository is empty"));
+        }
+        if self.purpose == Purpose::ExtraImage {
+            return SourceState::NotPublished(Absence {
+                reason: format!("{what}, which has {} other tags", list.count()),
+                advice: "correct follow in EXTRA_IMAGES".to_owned(),
+            });
+        }
+        let has = match branches(list.tags().map(|tag| tag.text))[..] {
+            [] => "no branches".to_owned(),
+            ref names => format!("these branches: {}", few_of(names)),
+        };
+        SourceState::NotPublished(Absence {
+            reason: format!("{what}, which has {has}"),
+            advice: "check REF: set it to a branch of which images are published, such as main"
+                .to_owned(),
+        })
+    }
 }
 
 impl Doubt {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Entry, Step, Verdict};
-use crate::discover::TagSelector;
+use crate::discover::{Category, TagSelector};
 use crate::name::{Digest, Repository, Tag};
 use crate::observe::{Observed, SourceState};
 use crate::problem::{Cause, Problem, Side};
@@ -112,11 +112,15 @@ fn wanted_tags(entry: &Entry) -> (Vec<&Tag>, Option<&Digest>) {
                 ..
             },
         ) => (vec![target], digest.as_ref()),
-        (SourceState::Unknown(_), TagSelector::StableTag | TagSelector::Catalog(_))
+        (
+            SourceState::Unknown(_),
+            TagSelector::StableTag | TagSelector::Catalog(_) | TagSelector::Rule(_),
+        )
         | (
             SourceState::NotPublished(_),
             TagSelector::StableTag
             | TagSelector::Catalog(_)
+            | TagSelector::Rule(_)
             | TagSelector::Image { digest: None, .. },
         ) => (Vec::new(), None),
     }
@@ -146,9 +150,20 @@ fn conflict(
             what,
             ..problem.clone()
         },
-        _ => Problem::new(Side::Local, Cause::Configuration, what).advise(
-            "only one of them can have the tag: change the chart's values (CHART_VALUES, CHART_SET)",
-        ),
+        _ => {
+            let is_extra = |(position, _): &Claim<'_>| {
+                entries[*position].observed.desired.category == Category::Extra
+            };
+            let advice = match claims.iter().any(is_extra) {
+                true => {
+                    "only one of them can have the tag: choose another destination in EXTRA_IMAGES or EXTRA_CHARTS"
+                }
+                false => {
+                    "only one of them can have the tag: change the chart's values (CHART_VALUES, CHART_SET)"
+                }
+            };
+            Problem::new(Side::Local, Cause::Configuration, what).advise(advice)
+        }
     }
 }
 

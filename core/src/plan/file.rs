@@ -3,16 +3,21 @@
 //! The file holds what a person must see, not the values of this program: its form is stable, and [`VERSION`] changes
 //! with it. It contains no secrets. The checksum reveals an edit; it does not protect against a person who computes it again.
 
+mod chosen;
+
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use chosen::MovingTag;
+
 use super::{Entry, Evidence, Plan, Step, Verdict};
 use crate::category::Category;
+use crate::config::HighestTag;
 use crate::discover::{Absence, Desired, TagSelector, Undiscovered};
 use crate::name::{DestinationTag, Digest, ImageName, Repository, Tag};
-use crate::observe::{DestinationState, Follows, Observed, SourceImage, SourceState, Uploads};
+use crate::observe::{DestinationState, Observed, SourceImage, SourceState, Uploads};
 use crate::problem::Problem;
 
 /// The value of `kind`.
@@ -36,8 +41,11 @@ pub struct PlanFile {
     pub repository_path: Repository,
     /// The platform that decided which tags are the same image.
     pub platform: String,
-    /// The name and version of the chart.
+    /// The name and version of the RunWhen Local chart.
     pub chart: Option<String>,
+    /// The name and version of each other chart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extra_charts: Vec<String>,
     images: Vec<PlannedImage>,
     /// Catalogs, charts and texts whose images are not known.
     not_known: Vec<NotKnown>,
@@ -76,21 +84,16 @@ struct Source {
     /// `None` if the image is not published or not known.
     digest: Option<Digest>,
     follows: Option<MovingTag>,
-}
-
-/// The tag that chose the image of a CodeCollection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct MovingTag {
-    pub tag: Tag,
-    /// What the tag pointed at.
-    pub digest: Digest,
+    /// The rule that chose the tag, if it was a rule for versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rule: Option<HighestTag>,
 }
 
 /// An image of the plan.
 pub(crate) struct PlannedEntry {
     pub entry: Entry,
     pub follows: Option<MovingTag>,
+    pub rule: Option<HighestTag>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,6 +155,7 @@ pub struct PlanInfo {
     pub repository_path: Repository,
     pub platform: String,
     pub chart: Option<String>,
+    pub extra_charts: Vec<String>,
 }
 
 impl PlanFile {
@@ -163,6 +167,7 @@ impl PlanFile {
             repository_path,
             platform,
             chart,
+            extra_charts,
         } = info;
         let not_known = plan.undiscovered.iter().map(|one| NotKnown {
             category: one.category,
@@ -178,6 +183,7 @@ impl PlanFile {
             repository_path,
             platform,
             chart,
+            extra_charts,
             images: plan.entries.iter().map(PlannedImage::new).collect(),
             not_known: not_known.collect(),
             checksum: None,
@@ -230,6 +236,7 @@ impl PlanFile {
         self.images.iter().map(|image| PlannedEntry {
             entry: image.entry(),
             follows: image.source.follows.clone(),
+            rule: image.source.rule.clone(),
         })
     }
 
@@ -305,6 +312,7 @@ impl PlannedImage {
                 tag: published.and_then(|published| published.tag.clone()),
                 digest: published.map(|published| published.digest.clone()),
                 follows: published.and_then(MovingTag::of),
+                rule: published.and_then(chosen::rule),
             },
             verdict: VerdictName::of(verdict),
             reason: entry.reason(),
@@ -446,19 +454,6 @@ fn targets(published: &SourceImage, state: &DestinationState) -> Vec<Target> {
         now: now.clone(),
     };
     targets.map(target).collect()
-}
-
-impl MovingTag {
-    /// `None` if the image was not chosen by a tag.
-    fn of(published: &SourceImage) -> Option<Self> {
-        match published.follows.as_ref()? {
-            Follows::MovingTag { tag, digest, .. } => Some(Self {
-                tag: tag.clone(),
-                digest: digest.clone(),
-            }),
-            Follows::Catalog(_) => None,
-        }
-    }
 }
 
 impl VerdictName {

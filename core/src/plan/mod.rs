@@ -19,7 +19,7 @@ pub use file::{PlanFile, PlanFileError, PlanInfo};
 pub use verdict::Verdict;
 
 use crate::discover::chart_images::LATEST;
-use crate::discover::{TagSelector, Undiscovered};
+use crate::discover::{Category, Undiscovered};
 use crate::name::DestinationTag;
 use crate::observe::{DestinationState, Observed, RepositoryTags, SourceImage, SourceState};
 use conflicts::{disregard_overwritten_tags, settle_conflicts};
@@ -113,10 +113,10 @@ fn decide(observed: Observed) -> Entry {
     }
 }
 
-/// azure-rw-acr-helm-update takes the highest tag by `sort -V`, in which `latest` is above every version.
+/// azure-rw-acr-helm-update reads the images of RunWhen's chart only. It takes the highest tag by `sort -V`, in which `latest` is above every version.
 fn note(observed: &Observed) -> Option<String> {
-    let (TagSelector::Image { .. }, SourceState::Published(published)) =
-        (&observed.desired.wanted, &observed.source)
+    let (Category::RunWhenLocal, SourceState::Published(published)) =
+        (observed.desired.category, &observed.source)
     else {
         return None;
     };

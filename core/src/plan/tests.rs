@@ -1,6 +1,6 @@
 use super::*;
 use crate::config::codecollections;
-use crate::discover::{Absence, Category, Desired};
+use crate::discover::{Absence, Category, Desired, TagSelector};
 use crate::name::{Digest, Tag};
 use crate::observe::{TagAge, Uploads};
 use crate::problem::{Cause, Problem, Side};

@@ -35,6 +35,7 @@ impl Problem {
             Cause::Throttled => "limits the requests",
             Cause::Unavailable => "reported a failure of its own",
             Cause::TimedOut => "did not respond in time",
+            Cause::Invalid if self.side == Side::Bundle => "has content that cannot be used",
             Cause::Invalid => "sent a response that cannot be used",
             Cause::Moved => "has changed since the plan was made",
             Cause::Rejected => match self.side {
@@ -42,6 +43,7 @@ impl Problem {
                 Side::Source
                 | Side::Entra
                 | Side::Catalog
+                | Side::Bundle
                 | Side::ChartRepository
                 | Side::Collector
                 | Side::Local => "refused the request",
@@ -62,6 +64,7 @@ impl Side {
             Side::ResourceManager => "Azure Resource Manager",
             Side::Catalog => "The CodeCollection catalog",
             Side::ChartRepository => "The chart repository",
+            Side::Bundle => "The bundle",
             Side::Collector => "The metrics collector",
             Side::Local => "This run",
         }

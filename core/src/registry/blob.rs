@@ -9,7 +9,9 @@ use reqwest::header::{CONTENT_RANGE, RANGE};
 use reqwest::{Method, StatusCode};
 
 use super::client::RegistryClient;
+use super::content::{Content, not_there, unusable};
 use super::tokens::Scope;
+use crate::layout::Layout;
 use crate::name::{Digest, DigestHasher, Repository};
 use crate::problem::{Cause, Problem};
 use crate::wire::{Download, Opened, Response};
@@ -38,18 +40,19 @@ pub(crate) struct Position {
 /// Reads a blob. The last bytes are returned only if all bytes match the digest, so a damaged blob is never complete at
 /// its destination.
 pub(crate) struct BlobReader {
-    client: RegistryClient,
-    repository: Repository,
+    source: Content,
     blob: Blob,
-    content: Content,
+    body: Body,
     at: Position,
     interruptions: u32,
     counters: Vec<Arc<AtomicU64>>,
 }
 
-enum Content {
+enum Body {
     /// All bytes, which match the digest.
     Whole(Bytes),
+    /// In the file of a bundle.
+    InFile(Arc<Layout>),
     Streamed {
         /// The response that is being read.
         download: Option<Box<Download>>,
@@ -63,55 +66,48 @@ impl BlobReader {
     ///
     /// # Errors
     /// If it cannot be read, or its size or content do not match.
-    pub(crate) async fn open(
-        client: &RegistryClient,
-        repository: &Repository,
-        blob: &Blob,
-    ) -> Result<Self, Problem> {
-        let content = match usize::try_from(blob.size) {
+    pub(crate) async fn open(source: &Content, blob: &Blob) -> Result<Self, Problem> {
+        let (client, repository) = match source {
+            Content::Repository { client, repository } => (client, repository),
+            Content::Bundle(layout) => {
+                if layout.left_out(&blob.digest).is_some() {
+                    return Err(not_there(layout, &blob.digest));
+                }
+                source.check(&blob.digest, blob.size)?;
+                return Ok(Self::of(source, blob, Body::InFile(Arc::clone(layout))));
+            }
+        };
+        let body = match usize::try_from(blob.size) {
             Ok(size) if blob.size <= SMALL => {
                 let bytes = client.blob(repository, &blob.digest, size).await?;
-                Content::Whole(bytes.ok_or_else(|| client.lacks(repository, &blob.digest))?)
+                Body::Whole(bytes.ok_or_else(|| client.lacks(repository, &blob.digest))?)
             }
-            Ok(_) | Err(_) => Content::Streamed {
+            Ok(_) | Err(_) => Body::Streamed {
                 download: None,
                 rest: Bytes::new(),
             },
         };
-        let mut reader = Self {
-            client: client.clone(),
-            repository: repository.clone(),
-            blob: blob.clone(),
-            content,
-            at: Position {
-                offset: 0,
-                hash: DigestHasher::new(&blob.digest),
-            },
-            interruptions: 0,
-            counters: Vec::new(),
-        };
-        match &reader.content {
-            Content::Whole(bytes) if bytes.len() as u64 != blob.size => Err(reader
-                .client
-                .wrong_size(repository, blob, bytes.len() as u64)),
-            Content::Whole(_) => Ok(reader),
+        let mut reader = Self::of(source, blob, body);
+        match &reader.body {
+            Body::Whole(bytes) if bytes.len() as u64 != blob.size => {
+                Err(client.wrong_size(repository, blob, bytes.len() as u64))
+            }
+            Body::Whole(_) | Body::InFile(_) => Ok(reader),
             // A blob that does not exist must not begin an upload.
-            Content::Streamed { .. } => reader.continue_download().await.map(|()| reader),
+            Body::Streamed { .. } => reader.continue_download().await.map(|()| reader),
         }
     }
 
     /// A blob whose bytes its manifest contains.
-    pub(crate) fn embedded(
-        client: &RegistryClient,
-        repository: &Repository,
-        blob: &Blob,
-        bytes: Bytes,
-    ) -> Self {
+    pub(crate) fn embedded(source: &Content, blob: &Blob, bytes: Bytes) -> Self {
+        Self::of(source, blob, Body::Whole(bytes))
+    }
+
+    fn of(source: &Content, blob: &Blob, body: Body) -> Self {
         Self {
-            client: client.clone(),
-            repository: repository.clone(),
+            source: source.clone(),
             blob: blob.clone(),
-            content: Content::Whole(bytes),
+            body,
             at: Position {
                 offset: 0,
                 hash: DigestHasher::new(&blob.digest),
@@ -145,7 +141,7 @@ impl BlobReader {
             return;
         }
         self.at = position;
-        if let Content::Streamed { download, rest } = &mut self.content {
+        if let Body::Streamed { download, rest } = &mut self.body {
             *download = None;
             *rest = Bytes::new();
         }
@@ -170,14 +166,20 @@ impl BlobReader {
         if self.at.offset == self.blob.size || most == 0 {
             return Ok(None);
         }
-        let most = usize::try_from(most).unwrap_or(usize::MAX);
-        if let Content::Whole(bytes) = &self.content {
-            let start = usize::try_from(self.at.offset).unwrap_or(usize::MAX);
-            let piece = bytes.slice(start..bytes.len().min(start.saturating_add(most)));
-            self.advance(&piece);
-            return Ok(Some(piece));
-        }
-        let piece = self.received(most).await?;
+        let limit = usize::try_from(most).unwrap_or(usize::MAX);
+        let piece = match &self.body {
+            Body::Whole(bytes) => {
+                let start = usize::try_from(self.at.offset).unwrap_or(usize::MAX);
+                let piece = bytes.slice(start..bytes.len().min(start.saturating_add(limit)));
+                self.advance(&piece);
+                return Ok(Some(piece));
+            }
+            Body::InFile(layout) => {
+                let piece = layout.piece(&self.blob.digest, self.at.offset, most);
+                piece.map_err(|error| unusable(&error))?
+            }
+            Body::Streamed { .. } => self.received(limit).await?,
+        };
         self.at.hash.update(&piece);
         self.advance(&piece);
         if self.at.offset == self.blob.size {
@@ -197,7 +199,7 @@ impl BlobReader {
     /// Bytes from the connection, which is opened again after an interruption.
     async fn received(&mut self, most: usize) -> Result<Bytes, Problem> {
         loop {
-            let Content::Streamed { download, rest } = &mut self.content else {
+            let Body::Streamed { download, rest } = &mut self.body else {
                 return Ok(Bytes::new());
             };
             if !rest.is_empty() {
@@ -258,8 +260,10 @@ impl BlobReader {
     /// Requests the bytes that are missing.
     async fn continue_download(&mut self) -> Result<(), Problem> {
         let offset = self.at.offset;
-        let opened = self.client.open_blob(&self.repository, &self.blob, offset);
-        let mut opened = opened.await?;
+        let Content::Repository { client, repository } = &self.source else {
+            return Ok(());
+        };
+        let mut opened = client.open_blob(repository, &self.blob, offset).await?;
         let mut rest = Bytes::new();
         // The registry may send the blob from its beginning.
         let mut surplus = match opened.head.status {
@@ -276,7 +280,7 @@ impl BlobReader {
                 None => break,
             }
         }
-        self.content = Content::Streamed {
+        self.body = Body::Streamed {
             download: Some(opened),
             rest,
         };
@@ -286,13 +290,12 @@ impl BlobReader {
     fn verify(&self) -> Result<(), Problem> {
         match self.at.hash.is(&self.blob.digest) {
             true => Ok(()),
-            false => Err(self.client.damaged(
-                &self.repository,
-                format!(
-                    "the blob's bytes do not match their digest {}",
-                    self.blob.digest
-                ),
-            )),
+            false => {
+                let digest = &self.blob.digest;
+                Err(self
+                    .source
+                    .damaged(digest, "has bytes that do not match their digest"))
+            }
         }
     }
 }

@@ -143,6 +143,9 @@ impl RegistryClient {
             list = page.lock().end(&response)?;
             next = link::next_page(&response)?;
             pages += 1;
+            if next.is_some() {
+                list.continues();
+            }
             let is_endless = list.count() == before
                 || pages == MOST_PAGES
                 || next.as_ref() == Some(&response.url);

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use oci_distribution::manifest::{IMAGE_MANIFEST_LIST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE};
+use oci_distribution::manifest::{
+    IMAGE_MANIFEST_LIST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -159,6 +161,61 @@ pub(super) fn read(response: &Response, version: &TagOrDigest) -> Result<Manifes
                 .invalid(format!("the manifest's bytes do not match their digest: claimed {claimed}, actual {digest}"))
                 .advise("do not trust this content; something between here and the registry changes it, or the registry is damaged"));
     }
+    let parsed = match parsed(&response.body, response.header("content-type")) {
+        Ok(parsed) => parsed,
+        Err(NotUsable::Json(error)) => return Err(response.not_json(response.is_html(), error)),
+        Err(NotUsable::Schema1) => return Err(schema_1(response)),
+    };
+    let (media_type, kind) = parsed;
+    Ok(Manifest {
+        digest: claimed.unwrap_or(digest),
+        bytes: response.body.clone(),
+        media_type: media_type.unwrap_or_default(),
+        kind,
+    })
+}
+
+/// Reads a manifest of a bundle, whose bytes the caller has compared with this digest. Without a media type of its own, it has
+/// that of the image specification.
+pub(super) fn of_bundle(bytes: Bytes, digest: Digest) -> Result<Manifest, NotUsable> {
+    let (media_type, kind) = parsed(&bytes, None)?;
+    let media_type = media_type.unwrap_or_else(|| {
+        match &kind {
+            ManifestKind::Index(_) => OCI_IMAGE_INDEX_MEDIA_TYPE,
+            ManifestKind::Image { .. } => OCI_IMAGE_MEDIA_TYPE,
+        }
+        .to_owned()
+    });
+    Ok(Manifest {
+        digest,
+        bytes,
+        media_type,
+        kind,
+    })
+}
+
+/// The media type of a manifest as a bundle has it: without the response of a registry, its bytes alone decide.
+pub(crate) fn media_type_in_bundle(manifest: &Manifest) -> String {
+    let Manifest {
+        digest,
+        bytes,
+        media_type,
+        kind: _,
+    } = manifest.clone();
+    of_bundle(bytes, digest).map_or(media_type, |manifest| manifest.media_type)
+}
+
+/// Why bytes are not a manifest.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotUsable {
+    #[error("is not a manifest: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("is a schema 1 manifest, which cannot be verified")]
+    Schema1,
+}
+
+/// The media type and the parts of a manifest. `stated` is the media type that others state for it.
+fn parsed(bytes: &[u8], stated: Option<&str>) -> Result<(Option<String>, ManifestKind), NotUsable> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Kind<'a> {
@@ -171,33 +228,28 @@ pub(super) fn read(response: &Response, version: &TagOrDigest) -> Result<Manifes
         media_type,
         manifests,
         schema_version,
-    } = response.json()?;
+    } = serde_json::from_slice(bytes)?;
     if schema_version.is_some_and(|version| version.get() == "1") {
-        return Err(schema_1(response));
+        return Err(NotUsable::Schema1);
     }
-    let media_type = media_type.or_else(|| response.header("content-type").map(ToOwned::to_owned));
+    let media_type = media_type.or_else(|| stated.map(ToOwned::to_owned));
     let is_index = matches!(
         media_type.as_deref(),
         Some(OCI_IMAGE_INDEX_MEDIA_TYPE | IMAGE_MANIFEST_LIST_MEDIA_TYPE)
     );
     let kind = if is_index || manifests.is_some() {
-        ManifestKind::Index(response.json::<Index>()?.manifests.0)
+        ManifestKind::Index(serde_json::from_slice::<Index>(bytes)?.manifests.0)
     } else {
         #[derive(Deserialize)]
         struct Image {
             config: Descriptor,
             layers: BoundedVec<Descriptor, MOST_ENTRIES>,
         }
-        let Image { config, layers } = response.json()?;
+        let Image { config, layers } = serde_json::from_slice(bytes)?;
         ManifestKind::Image {
             config,
             layers: layers.0,
         }
     };
-    Ok(Manifest {
-        digest: claimed.unwrap_or(digest),
-        bytes: response.body.clone(),
-        media_type: media_type.unwrap_or_default(),
-        kind,
-    })
+    Ok((media_type, kind))
 }

@@ -10,6 +10,7 @@ mod blocks;
 mod bounded_vec;
 mod children;
 mod client;
+mod content;
 mod link;
 mod manifest;
 #[cfg(test)]
@@ -30,6 +31,8 @@ pub use account::{Account, RegistryCredentials};
 pub(crate) use blob::{Blob, BlobReader};
 pub use client::RegistryClient;
 pub(crate) use client::uncached;
+pub(crate) use content::Content;
+pub(crate) use manifest::media_type_in_bundle;
 pub use manifest::{Manifest, ManifestKind};
 pub(crate) use referrers::{Referrer, cosign_tags, referrers_tag};
 pub use registry_tokens::RegistryTokens;

@@ -7,27 +7,39 @@ use crate::name::{DOCKER_HUB, Registry};
 
 /// The logins of source registries, by registry. Requests to all others are anonymous.
 #[derive(Clone, Debug, Default)]
-pub struct SourceLogins(BTreeMap<Registry, RegistryCredentials>);
+pub struct SourceLogins {
+    logins: BTreeMap<Registry, RegistryCredentials>,
+    /// True if `USE_DOCKER_AUTH` gives the one of Docker Hub.
+    uses_docker_auth: bool,
+}
 
 impl SourceLogins {
     /// The logins with this one. A login that the registry has already is replaced.
     #[must_use]
     pub fn with(mut self, registry: Registry, credentials: RegistryCredentials) -> Self {
-        self.0.insert(registry, credentials);
+        self.logins.insert(registry, credentials);
         self
     }
 
-    /// The logins with this account at Docker Hub.
+    /// The logins with this account at Docker Hub, which `USE_DOCKER_AUTH` gives.
     #[must_use]
     pub fn with_docker_hub(self, account: Account) -> Self {
         match DOCKER_HUB.parse() {
-            Ok(registry) => self.with(registry, RegistryCredentials::Password(account)),
+            Ok(registry) => Self {
+                uses_docker_auth: true,
+                ..self.with(registry, RegistryCredentials::Password(account))
+            },
             Err(_) => self,
         }
     }
 
+    /// True if `USE_DOCKER_AUTH` gives the login of Docker Hub.
+    pub fn uses_docker_auth(&self) -> bool {
+        self.uses_docker_auth
+    }
+
     pub fn of(&self, registry: &Registry) -> Option<&RegistryCredentials> {
-        self.0.get(registry)
+        self.logins.get(registry)
     }
 
     /// The account of Azure for an import: it accepts user and password only.
@@ -39,12 +51,12 @@ impl SourceLogins {
     }
 
     pub fn has_docker_hub(&self) -> bool {
-        self.0
+        self.logins
             .keys()
             .any(|registry| registry.as_str() == DOCKER_HUB)
     }
 
     pub fn all(&self) -> impl Iterator<Item = &RegistryCredentials> {
-        self.0.values()
+        self.logins.values()
     }
 }

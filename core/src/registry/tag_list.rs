@@ -59,6 +59,8 @@ pub struct TagList {
     others: Strings,
     /// Tags in the registry's list of tags.
     count: usize,
+    /// True if the registry has sent the list in several pages, which end with the last tag.
+    has_pages: bool,
 }
 
 impl TagList {
@@ -76,9 +78,14 @@ impl TagList {
         self.count
     }
 
-    /// True if there may be more tags: Google truncates its list without a notice.
+    /// True if there may be more tags: Google truncates its list without a notice, and has no pages.
     pub fn may_be_cut(&self) -> bool {
-        self.count() >= MOST_OF_GOOGLE
+        self.count() >= MOST_OF_GOOGLE && !self.has_pages
+    }
+
+    /// Notes that another page follows.
+    pub(super) fn continues(&mut self) {
+        self.has_pages = true;
     }
 
     /// All tags, those of Google's manifests first. A tag may occur twice.
@@ -298,6 +305,20 @@ mod tests {
             assert!(page(body).is_err(), "{body}");
         }
         assert!(page(" <html>").unwrap_err().contains("HTML"));
+    }
+
+    #[test]
+    fn long_list_may_be_truncated_unless_it_has_pages() {
+        let tags: Vec<_> = (0..MOST_OF_GOOGLE)
+            .map(|number| number.to_string())
+            .collect();
+        let body = serde_json::json!({ "tags": tags }).to_string();
+        let mut list = with_page(TagList::default(), &body, 1 << 16).unwrap();
+        assert!(list.may_be_cut());
+        assert!(!page(r#"{"tags":["1"]}"#).unwrap().may_be_cut());
+        list.continues();
+        let list = with_page(list, r#"{"tags":["last"]}"#, 100).unwrap();
+        assert!(!list.may_be_cut());
     }
 
     #[test]

@@ -169,6 +169,7 @@ fn whole(report: &Report) -> Value {
         "registry": report.only_registry().map(|registry| &registry.server),
         "registries": report.by_registry().iter().map(registry).collect::<Vec<_>>(),
         "chart": report.chart,
+        "extra_charts": report.extra_charts,
         "status": report.status().name(),
         "exit_code": report.status().code(),
         "needs_sync": report.metric(),

@@ -66,8 +66,10 @@ pub struct Report {
     pub command: String,
     /// The registries, in the order of `REGISTRY_NAME`.
     pub registries: Vec<RegistryInfo>,
-    /// The name and version of the chart.
+    /// The name and version of the RunWhen Local chart.
     pub chart: Option<String>,
+    /// The name and version of each other chart.
+    pub extra_charts: Vec<String>,
     /// The images that are left out.
     pub exclusions: Exclusions,
     pub started: DateTime<Utc>,
@@ -97,8 +99,10 @@ pub struct RunInfo {
     pub command: String,
     /// The registries, in the order of `REGISTRY_NAME`.
     pub registries: Vec<RegistryInfo>,
-    /// The name and version of the chart.
+    /// The name and version of the RunWhen Local chart.
     pub chart: Option<String>,
+    /// The name and version of each other chart.
+    pub extra_charts: Vec<String>,
     /// The images that are left out.
     pub exclusions: Exclusions,
     pub started: DateTime<Utc>,
@@ -131,6 +135,7 @@ impl Report {
             command,
             registries,
             chart,
+            extra_charts,
             exclusions,
             started,
             duration,
@@ -145,6 +150,7 @@ impl Report {
             command,
             registries,
             chart,
+            extra_charts,
             exclusions,
             started,
             duration,

@@ -86,6 +86,7 @@ impl Report {
                     command: self.command.clone(),
                     folder: self.folder.clone(),
                     chart: self.chart.clone(),
+                    extra_charts: self.extra_charts.clone(),
                     exclusions: self.exclusions.clone(),
                     settings: self.settings.clone(),
                     ..*self

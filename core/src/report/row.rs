@@ -83,7 +83,7 @@ pub struct Row {
     pub done: ActionResult,
     /// The way that the image took; `None` if nothing was tried.
     pub transfer: Option<Transfer>,
-    /// The workloads of the chart that use it.
+    /// The workloads of the chart that use it, or the entry of `EXTRA_IMAGES`.
     pub wanted_by: Vec<String>,
     /// A warning to the user that does not change the verdict.
     pub note: Option<String>,
@@ -218,10 +218,11 @@ fn row(
             },
             _,
         ) => (tag.clone(), digest.clone(), Some(target)),
-        (TagSelector::StableTag | TagSelector::Catalog(_), Some(published)) => {
-            (published.tag.clone(), None, Some(&published.target))
+        (TagSelector::StableTag | TagSelector::Catalog(_) | TagSelector::Rule(_), published) => {
+            let target = published.map(|published| &published.target);
+            let tag = published.and_then(|published| published.tag.clone());
+            (tag, None, target)
         }
-        (TagSelector::StableTag | TagSelector::Catalog(_), None) => (None, None, None),
     };
     Row {
         target,

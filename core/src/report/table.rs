@@ -76,11 +76,27 @@ pub(super) fn outcome(row: &Row) -> Option<String> {
 pub(super) fn title(report: &Report, category: Category) -> String {
     let chart = match (category, &report.chart) {
         (Category::RunWhenLocal, Some(chart)) => format!(" of the chart {chart}"),
-        (Category::RunWhenLocal, None) | (Category::CodeCollection | Category::Extra, _) => {
-            String::new()
-        }
+        (Category::Extra, _) => of_charts(&report.extra_charts),
+        (Category::RunWhenLocal, None) | (Category::CodeCollection, _) => String::new(),
     };
     format!("{} images{chart}", category.title())
+}
+
+/// ` (charts a 1.0, b 2.0 and 3 more)`. Not all extra images need be of charts.
+fn of_charts(charts: &[String]) -> String {
+    const MOST: usize = 3;
+    let noun = if charts.len() == 1 { "chart" } else { "charts" };
+    match charts {
+        [] => String::new(),
+        [first @ .., last] if charts.len() <= MOST => match first {
+            [] => format!(" ({noun} {last})"),
+            _ => format!(" ({noun} {} and {last})", first.join(", ")),
+        },
+        _ => {
+            let more = charts.len() - MOST;
+            format!(" ({noun} {} and {more} more)", charts[..MOST].join(", "))
+        }
+    }
 }
 
 /// The images of one category with short names, so that a line has about 100 columns at most. The folders that
@@ -278,4 +294,23 @@ pub(super) fn bytes(count: u64) -> String {
 #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
 fn kibibytes(bytes: u64) -> f64 {
     bytes as f64 / 1024.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heading_of_extra_images_names_three_charts_at_most() {
+        let charts = ["a 1", "b 2", "c 3", "d 4"].map(str::to_owned);
+        for (count, text) in [
+            (0, ""),
+            (1, " (chart a 1)"),
+            (2, " (charts a 1 and b 2)"),
+            (3, " (charts a 1, b 2 and c 3)"),
+            (4, " (charts a 1, b 2, c 3 and 1 more)"),
+        ] {
+            assert_eq!(of_charts(&charts[..count]), text);
+        }
+    }
 }

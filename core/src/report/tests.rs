@@ -118,6 +118,7 @@ fn report(states: &[State], text: &str) -> Report {
         command: "taskset".to_owned(),
         registries: vec![registry(0, "myacr")],
         chart: Some("runwhen-local 0.6.7".to_owned()),
+        extra_charts: Vec::new(),
         exclusions: Exclusions::default(),
         started: DateTime::UNIX_EPOCH,
         duration: Duration::from_millis(2345),

@@ -54,7 +54,9 @@ pub(super) fn is_of_the_run(problem: &Problem) -> bool {
         Side::ResourceManager => !is_one_image,
         Side::Destination => !is_one_image && problem.cause != Cause::NotFound,
         Side::Local => problem.cause == Cause::AccessDenied,
-        Side::Source | Side::Catalog | Side::ChartRepository | Side::Collector => false,
+        Side::Source | Side::Catalog | Side::ChartRepository | Side::Bundle | Side::Collector => {
+            false
+        }
     }
 }
 

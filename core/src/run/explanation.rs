@@ -8,7 +8,7 @@ use crate::background::BackgroundReader;
 use crate::clients::{Clients, login_server};
 use crate::destination::Destination;
 use crate::discover::Category;
-use crate::explain::{self, Chapter, Context, Explained, Given, Meant};
+use crate::explain::{self, Chapter, Context, Explained, Meant};
 use crate::wire::SetupError;
 
 impl Run<'_> {
@@ -58,11 +58,12 @@ impl Run<'_> {
             wire: &clients.wire,
             started: self.started,
         };
-        let is_of_chart = |entry: &Entry| entry.observed.desired.category == Category::RunWhenLocal;
+        let is_of_chart =
+            |entry: &Entry| entry.observed.desired.category != Category::CodeCollection;
         let mut entries = found.iter().flat_map(|(_, entries, _)| entries);
-        let content = match entries.any(|entry| is_of_chart(entry)) {
-            true => Some(reader.chart().await),
-            false => None,
+        let charts = match entries.any(|entry| is_of_chart(entry)) {
+            true => reader.charts().await,
+            false => Vec::new(),
         };
         let mut sources = BTreeMap::new();
         let mut chapters = Vec::new();
@@ -76,9 +77,12 @@ impl Run<'_> {
                 }
                 let source = sources.get(&key).cloned().unwrap_or_default();
                 let background = reader.of_image(&entry.observed, source, destination).await;
-                let content = content.as_ref().filter(|_| is_of_chart(entry));
+                let charts: &[_] = match is_of_chart(entry) {
+                    true => &charts,
+                    false => &[],
+                };
                 let context = self.context(registry);
-                images.push(explain::in_full(entry, &background, content, &context));
+                images.push(explain::in_full(entry, &background, charts, &context));
             }
             let registry = registry.clone();
             chapters.push(Chapter { registry, images });
@@ -87,15 +91,10 @@ impl Run<'_> {
     }
 
     fn context<'a>(&'a self, registry: &'a str) -> Context<'a> {
-        let chart = &self.config.chart;
         Context {
             registry,
             platform: &self.config.architecture,
             now: self.started,
-            given: Given {
-                set: chart.set.tree(),
-                all: chart.values.tree(),
-            },
         }
     }
 }

@@ -106,6 +106,26 @@ impl Values {
     }
 }
 
+/// Reads a YAML text as Helm reads a file of values, but it may be any value: a list of maps with values, for example.
+///
+/// ```
+/// assert_eq!(helm_render::read_yaml("- a: yes")?, serde_json::json!([{"a": true}]));
+/// # Ok::<(), helm_render::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// If the text is not one YAML document.
+pub fn read_yaml(text: &str) -> Result<Tree, Error> {
+    let refused = |problem: String| Err(Error::Values(problem));
+    match yaml::read_documents(text).as_slice() {
+        [] => Ok(Tree::Null),
+        [Ok(value)] => Ok(value::to_tree(value)),
+        [.., Err(error)] => refused(error.0.clone()),
+        _ => refused("it has several YAML documents".to_owned()),
+    }
+}
+
 /// Reads a values file: one or more YAML documents; later ones override earlier ones.
 pub(crate) fn read_documents(data: &[u8]) -> Result<Map<String, Tree>, String> {
     let text = std::str::from_utf8(data).map_err(|error| format!("not UTF-8: {error}"))?;

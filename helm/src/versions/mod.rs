@@ -3,6 +3,8 @@
 mod constraint;
 mod version;
 
+use std::cmp::Ordering;
+
 pub(crate) use constraint::Constraint;
 pub(crate) use version::{Version, has_leading_zero, split_part};
 
@@ -29,6 +31,46 @@ pub fn newest_version<'a>(
         .filter(|(version, _)| constraint.check(version))
         .max_by(|(left, _), (right, _)| left.compare(right))
         .map(|(_, text)| text)
+}
+
+/// The versions that meet the constraint, the highest first, and equal ones in their order here; `None` if the constraint is not
+/// valid.
+///
+/// Skips texts that are not semantic versions. A pre-release counts only if the constraint contains one.
+///
+/// ```
+/// let versions = ["1.2.0", "main", "v1.10", "2.0.0", "1.3.0-rc1"];
+/// assert_eq!(
+///     helm_render::versions_within(versions, ">=1, <2"),
+///     Some(vec!["v1.10", "1.2.0"])
+/// );
+/// assert_eq!(helm_render::versions_within(versions, "the newest"), None);
+/// ```
+pub fn versions_within<'a>(
+    versions: impl IntoIterator<Item = &'a str>,
+    constraint: &str,
+) -> Option<Vec<&'a str>> {
+    let constraint = Constraint::parse(constraint)?;
+    let parsed = versions
+        .into_iter()
+        .filter_map(|text| Some((Version::parse(text)?, text)));
+    let mut within: Vec<_> = parsed
+        .filter(|(version, _)| constraint.check(version))
+        .collect();
+    within.sort_by(|(left, _), (right, _)| right.compare(left));
+    Some(within.into_iter().map(|(_, text)| text).collect())
+}
+
+/// The order of two semantic versions; `None` if one of the texts is not a semantic version.
+///
+/// ```
+/// use std::cmp::Ordering;
+/// assert_eq!(helm_render::compare_versions("v1.10.0", "1.9.0"), Some(Ordering::Greater));
+/// assert_eq!(helm_render::compare_versions("1.0.0-rc1", "1.0.0"), Some(Ordering::Less));
+/// assert_eq!(helm_render::compare_versions("main", "1.0.0"), None);
+/// ```
+pub fn compare_versions(left: &str, right: &str) -> Option<Ordering> {
+    Some(Version::parse(left)?.compare(&Version::parse(right)?))
 }
 
 /// True if a text is a version or a range of versions.

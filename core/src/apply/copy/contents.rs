@@ -33,7 +33,7 @@ pub(super) struct Contents {
 
 /// A blob that belongs to a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Part {
+pub(crate) struct Part {
     pub blob: Blob,
     /// Its bytes, if the manifest contains them and they match the digest.
     pub data: Option<Bytes>,

@@ -1,13 +1,13 @@
-//! All manifests of an image, read from a registry, in the order in which they can be written.
+//! All manifests of an image, read from a registry or a bundle, in the order in which they can be written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 
 use super::contents::{Part, contents};
-use crate::name::{Digest, Repository, TagOrDigest};
-use crate::problem::{Cause, Problem, Side};
-use crate::registry::{Manifest, RegistryClient};
+use crate::name::Digest;
+use crate::problem::Problem;
+use crate::registry::{Content, Manifest};
 
 /// The most manifests of one image.
 const MOST_MANIFESTS: usize = 2_000;
@@ -15,24 +15,24 @@ const MOST_MANIFESTS: usize = 2_000;
 const MOST_BYTES: usize = 32 << 20;
 
 /// An image or an artifact with everything that it reaches.
-pub(super) struct Graph {
+pub(crate) struct Graph {
     /// Manifests that refer only to manifests of earlier levels. The last level is the root alone.
     pub levels: Vec<Vec<Node>>,
 }
 
 /// A manifest and what it refers to.
-pub(super) struct Node {
+pub(crate) struct Node {
     pub manifest: Manifest,
     pub children: Vec<Digest>,
     pub blobs: Vec<Part>,
 }
 
 impl Graph {
-    pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &Node> {
         self.levels.iter().flatten()
     }
 
-    pub(super) fn root(&self) -> Option<&Node> {
+    pub(crate) fn root(&self) -> Option<&Node> {
         self.levels.last()?.first()
     }
 }
@@ -41,22 +41,15 @@ impl Graph {
 ///
 /// # Errors
 /// If one of them cannot be read, or the image is too large to be one.
-pub(super) async fn read(
-    client: &RegistryClient,
-    repository: &Repository,
-    root: &Digest,
-) -> Result<Graph, Problem> {
+pub(crate) async fn read(content: &Content, root: &Digest) -> Result<Graph, Problem> {
     let mut found: BTreeMap<Digest, Node> = BTreeMap::new();
     let mut wanted = BTreeSet::from([root.clone()]);
     let mut bytes = 0;
     while !wanted.is_empty() {
         if found.len() + wanted.len() > MOST_MANIFESTS || bytes > MOST_BYTES {
-            let what = format!("{repository}@{root} has too many manifests to be an image");
-            return Err(Problem::new(Side::Source, Cause::Invalid, what));
+            return Err(content.invalid(root, "has too many manifests to be an image"));
         }
-        let nodes = wanted
-            .iter()
-            .map(|digest| read_node(client, repository, digest));
+        let nodes = wanted.iter().map(|digest| read_node(content, digest));
         let nodes = try_join_all(nodes).await?;
         bytes += nodes
             .iter()
@@ -78,16 +71,10 @@ pub(super) async fn read(
     })
 }
 
-async fn read_node(
-    client: &RegistryClient,
-    repository: &Repository,
-    digest: &Digest,
-) -> Result<Node, Problem> {
-    let pinned = TagOrDigest::Digest(digest.clone());
-    let manifest = client.manifest(repository, &pinned).await?;
-    let manifest = manifest.ok_or_else(|| client.lacks(repository, digest))?;
+async fn read_node(content: &Content, digest: &Digest) -> Result<Node, Problem> {
+    let manifest = content.manifest(digest).await?;
     let contents = contents(&manifest.bytes);
-    let contents = contents.map_err(|error| client.untrusted(repository, digest, &error))?;
+    let contents = contents.map_err(|error| content.untrusted(digest, &error))?;
     Ok(Node {
         manifest,
         children: contents.manifests,

@@ -1,14 +1,16 @@
-//! Copies an image from registry to registry, byte by byte: every manifest of it and everything that they refer to.
+//! Copies an image from a registry or a bundle to a registry, byte by byte: every manifest of it and everything that they refer to.
 //!
 //! Children are written before their index, and the tags last, so that nothing incomplete is ever under a tag. The digests
 //! of the targets are read back at the end.
 
+mod attached;
 mod contents;
 mod graph;
 mod order;
 mod patience;
 mod placing;
 mod referrers;
+mod supply;
 mod way;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,12 +30,15 @@ use crate::destination::Destination;
 use crate::name::{Digest, Repository, TagOrDigest};
 use crate::plan::{Action, Plan};
 use crate::problem::{Cause, Problem};
-use crate::registry::{RegistryClient, Sources};
+use crate::registry::{Content, RegistryClient};
 use crate::wire::Limit;
-use graph::Graph;
+pub(crate) use attached::{Attached, AttachedBy, attached};
+pub(crate) use contents::Part;
+pub(crate) use graph::{Graph, read as read_graph};
 use order::{Order, Reading};
 use placing::{Origin, Placing};
 pub use referrers::Referrers;
+pub use supply::Supply;
 use way::Way;
 
 /// Time for which the destination may show another digest after it accepted a tag.
@@ -72,7 +77,7 @@ pub type OnProgress<'a> = &'a (dyn Fn(&Action, CopyProgress) + Sync);
 pub struct CopyImporter<'a> {
     on_progress: OnProgress<'a>,
     destination: Arc<Destination>,
-    sources: Sources,
+    supply: Supply,
     placing: Placing,
     order: Order,
     /// The repositories that images are copied to.
@@ -86,7 +91,7 @@ impl<'a> CopyImporter<'a> {
     /// For the images of this plan.
     pub fn new(
         destination: Arc<Destination>,
-        sources: Sources,
+        supply: Supply,
         plan: &Plan,
         on_progress: OnProgress<'a>,
     ) -> Self {
@@ -103,7 +108,7 @@ impl<'a> CopyImporter<'a> {
             on_progress,
             placing: Placing::new(destination.upload_rules()),
             destination,
-            sources,
+            supply,
             order: Order::new(),
             targets,
             neighbours: states.collect(),
@@ -115,13 +120,18 @@ impl<'a> CopyImporter<'a> {
     async fn learn(&self, client: &RegistryClient) {
         let neighbours = self.neighbours.iter();
         let neighbours = neighbours.map(|(repository, _)| repository.clone());
-        let repositories = self.targets.iter().cloned().chain(neighbours).collect();
+        let repositories = self.targets.iter().cloned().chain(neighbours);
+        let repositories = repositories.chain(self.supply.homes()).collect();
         let prepared = self.destination.prepare_copy(&repositories);
         let reads = self
             .neighbours
             .iter()
             .map(|(repository, digest)| async move {
-                let Ok(graph) = graph::read(client, repository, digest).await else {
+                let content = Content::Repository {
+                    client: client.clone(),
+                    repository: repository.clone(),
+                };
+                let Ok(graph) = graph::read(&content, digest).await else {
                     return;
                 };
                 let parts = graph.nodes().flat_map(|node| &node.blobs);
@@ -195,18 +205,18 @@ impl Copy<'_> {
     async fn run(&self, reading: Reading<'_>) -> Result<Ending, Problem> {
         let importer = self.importer;
         let destination = importer.destination.copy_client().await?;
-        let location = &self.action.source.location;
-        let source = importer.sources.client(&location.registry).copying();
+        let source = importer.supply.content(&self.action.source.location);
         let learned = importer
             .learned
             .get_or_init(|| importer.learn(&destination));
-        let graph = graph::read(&source, &location.repository, &self.action.digest);
+        let graph = graph::read(&source, &self.action.digest);
         let (graph, _) = tokio::join!(graph, learned);
         let graph = graph?;
-        let parts = graph.nodes().flat_map(|node| &node.blobs);
-        let sizes: BTreeMap<_, _> = parts
-            .map(|part| (part.blob.digest.clone(), part.blob.size))
-            .collect();
+        let mut sizes = BTreeMap::new();
+        for part in graph.nodes().flat_map(|node| &node.blobs) {
+            source.check(&part.blob.digest, part.blob.size)?;
+            sizes.insert(part.blob.digest.clone(), part.blob.size);
+        }
         self.total.store(sizes.values().sum(), Ordering::Relaxed);
         let blobs = sizes.into_keys().collect();
         let turns = importer
@@ -220,8 +230,7 @@ impl Copy<'_> {
             let way = Way {
                 importer,
                 origin: Origin {
-                    client: &source,
-                    repository: &location.repository,
+                    content: &source,
                     read: &self.read,
                 },
                 destination: &destination,

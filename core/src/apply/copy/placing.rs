@@ -15,9 +15,10 @@ use tokio::sync::SetOnce;
 
 use super::contents::Part;
 use super::patience::{Once, Progress};
+use crate::layout::LeftOut;
 use crate::name::{Digest, Repository};
 use crate::problem::Problem;
-use crate::registry::{Begun, Blob, BlobReader, RegistryClient, UploadRules};
+use crate::registry::{Begun, Blob, BlobReader, Content, RegistryClient, UploadRules};
 
 /// Longest wait for the first blob of the run.
 const PROBE: Duration = Duration::from_secs(2);
@@ -37,11 +38,10 @@ enum Mounts {
     No,
 }
 
-/// A repository of a source.
+/// Where an image comes from.
 #[derive(Clone, Copy)]
 pub(super) struct Origin<'a> {
-    pub client: &'a RegistryClient,
-    pub repository: &'a Repository,
+    pub content: &'a Content,
     /// Counts the bytes that are read.
     pub read: &'a Arc<AtomicU64>,
 }
@@ -164,6 +164,10 @@ impl Transfer<'_> {
     /// Brings a blob that is not known to be in the destination.
     async fn first(&self) -> Result<Arrival, Problem> {
         let placing = self.placing;
+        let left_out = self.origin.content.left_out(&self.blob().digest);
+        if let (Some(left_out), None) = (left_out, &self.part.data) {
+            return self.mount_left_out(left_out).await;
+        }
         if !placing.is_probing.swap(true, Ordering::Relaxed) {
             let arrival = self.check_and_send().await;
             let mounts = match &arrival {
@@ -196,6 +200,26 @@ impl Transfer<'_> {
         self.send(begun, Arrival::Skipped).await
     }
 
+    /// Finds a blob that the bundle leaves out: in this repository, or in one that an earlier bundle has brought it to.
+    async fn mount_left_out(&self, left_out: &LeftOut) -> Result<Arrival, Problem> {
+        if self.client.has_blob(self.repository, self.blob()).await? {
+            return Ok(Arrival::Skipped);
+        }
+        let homes = left_out.repositories.iter();
+        for home in homes.filter(|home| *home != self.repository) {
+            let mount = Some((&self.blob().digest, home));
+            match self.client.begin_upload(self.repository, mount).await? {
+                Begun::Mounted => return Ok(Arrival::Mounted),
+                Begun::Session(session) => {
+                    self.client.cancel_upload(self.repository, session).await;
+                }
+            }
+        }
+        // Explains that the blob is nowhere.
+        BlobReader::open(self.origin.content, self.blob()).await?;
+        Ok(Arrival::Skipped)
+    }
+
     async fn mount_or_send(&self, from: &Repository, mounted: Arrival) -> Result<Arrival, Problem> {
         let mount = Some((&self.blob().digest, from));
         let begun = self.client.begin_upload(self.repository, mount).await?;
@@ -207,15 +231,11 @@ impl Transfer<'_> {
             Begun::Mounted => return Ok(mounted),
             Begun::Session(session) => session,
         };
-        let Origin {
-            client,
-            repository,
-            read,
-        } = self.origin;
+        let Origin { content, read } = self.origin;
         self.progress.is_open.store(false, Ordering::Relaxed);
         let reader = match &self.part.data {
-            Some(data) => BlobReader::embedded(client, repository, self.blob(), data.clone()),
-            None => BlobReader::open(client, repository, self.blob()).await?,
+            Some(data) => BlobReader::embedded(content, self.blob(), data.clone()),
+            None => BlobReader::open(content, self.blob()).await?,
         };
         self.progress.is_open.store(true, Ordering::Relaxed);
         let reader = reader

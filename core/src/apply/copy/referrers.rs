@@ -9,19 +9,15 @@ use bytes::Bytes;
 use oci_distribution::manifest::OCI_IMAGE_INDEX_MEDIA_TYPE;
 use serde_json::{Value, json};
 
+use super::attached::{Attached, AttachedBy, attached};
 use super::graph::{self, Graph};
 use super::placing::Origin;
 use super::way::Way;
 use super::{CopyImporter, lock};
-use crate::name::{Digest, Repository, Tag, TagOrDigest};
+use crate::name::{Digest, Repository, TagOrDigest};
 use crate::plan::Action;
 use crate::problem::Problem;
-use crate::registry::{
-    Indexed, Manifest, ManifestKind, Referrer, RegistryClient, cosign_tags, referrers_tag,
-};
-
-/// The most artifacts of one image.
-const MOST: usize = 200;
+use crate::registry::{Indexed, Manifest, ManifestKind, Referrer, RegistryClient, referrers_tag};
 
 /// The artifacts of an image that were copied with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,9 +30,7 @@ pub struct Referrers {
 impl CopyImporter<'_> {
     /// Copies what refers to the image of this action, which the destination has.
     pub(in crate::apply) async fn bring_referrers(&self, action: &Action) -> Referrers {
-        let location = &action.source.location;
-        let source = self.sources.client(&location.registry).copying();
-        let found = Mutex::new(Referrers::default());
+        let source = self.supply.content(&action.source.location);
         let destination = match self.destination.copy_client().await {
             Ok(client) => client,
             Err(problem) => {
@@ -46,21 +40,26 @@ impl CopyImporter<'_> {
                 };
             }
         };
+        let (attached, problems) = attached(&source, &action.digest).await;
+        let found = Mutex::default();
         let targets = action.targets.iter();
         let repositories: BTreeSet<_> = targets.map(|target| &target.repository).collect();
         for repository in repositories {
             let work = Attachments {
                 importer: self,
                 origin: Origin {
-                    client: &source,
-                    repository: &location.repository,
+                    content: &source,
                     read: &Arc::default(),
                 },
                 destination: &destination,
                 repository,
                 found: &found,
             };
-            work.bring_all(&action.digest).await;
+            problems
+                .iter()
+                .cloned()
+                .for_each(|problem| work.fail(problem));
+            work.bring_all(&attached).await;
         }
         found.into_inner().unwrap_or_default()
     }
@@ -76,78 +75,37 @@ struct Attachments<'a> {
 }
 
 impl Attachments<'_> {
-    /// Brings the artifacts of the image, and if it has any, those of its platforms' manifests and of the artifacts.
-    async fn bring_all(&self, image: &Digest) {
-        let mut seen = BTreeSet::from([image.clone()]);
-        let mut subjects = self.bring_of(image).await;
-        if subjects.is_empty() {
-            return;
-        }
-        match graph::read(self.origin.client, self.origin.repository, image).await {
-            Ok(graph) => subjects.extend(graph.nodes().map(|node| node.manifest.digest.clone())),
-            Err(problem) => self.fail(problem),
-        }
-        while let Some(subject) = subjects.pop() {
-            if seen.len() < MOST && seen.insert(subject.clone()) {
-                subjects.extend(self.bring_of(&subject).await);
+    /// One after the other, because the lists of a registry without the API are read, changed and written.
+    async fn bring_all(&self, attached: &[Attached]) {
+        for one in attached {
+            if let Err(problem) = self.bring_one(one).await {
+                self.fail(problem);
             }
         }
     }
 
-    /// Brings the artifacts of one manifest, and returns their digests.
-    async fn bring_of(&self, subject: &Digest) -> Vec<Digest> {
-        let Origin {
-            client, repository, ..
-        } = self.origin;
-        let tags = cosign_tags(subject);
-        let tagged = futures_util::future::join_all(tags.iter().map(|tag| self.bring_tag(tag)));
-        let (listed, tagged) = tokio::join!(client.referrers(repository, subject), tagged);
-        let mut brought: Vec<_> = tagged.into_iter().flatten().collect();
-        match listed {
-            Ok(listed) => {
-                for referrer in listed.into_iter().take(MOST) {
-                    match self.bring_listed(subject, &referrer).await {
-                        Ok(()) => brought.push(referrer.digest),
-                        Err(problem) => self.fail(problem),
-                    }
+    async fn bring_one(&self, attached: &Attached) -> Result<(), Problem> {
+        let Attached {
+            subject,
+            digest,
+            by,
+        } = attached;
+        match by {
+            AttachedBy::Tag(tag) => {
+                self.bring(digest, &TagOrDigest::Tag(tag.clone())).await?;
+            }
+            AttachedBy::List(referrer) => {
+                let reference = TagOrDigest::Digest(digest.clone());
+                if self.bring(digest, &reference).await? == Indexed::No {
+                    self.add_to_index(subject, referrer).await?;
                 }
             }
-            Err(problem) => self.fail(problem),
-        }
-        brought
-    }
-
-    async fn bring_listed(&self, subject: &Digest, referrer: &Referrer) -> Result<(), Problem> {
-        let reference = TagOrDigest::Digest(referrer.digest.clone());
-        if self.bring(&referrer.digest, &reference).await? == Indexed::No {
-            self.add_to_index(subject, referrer).await?;
         }
         Ok(())
     }
 
-    /// Brings what a tag of cosign points at, if it exists.
-    async fn bring_tag(&self, tag: &Tag) -> Option<Digest> {
-        let Origin {
-            client, repository, ..
-        } = self.origin;
-        let work = async {
-            let Some(digest) = client.digest_of(repository, tag).await? else {
-                return Ok(None);
-            };
-            self.bring(&digest, &TagOrDigest::Tag(tag.clone())).await?;
-            Ok(Some(digest))
-        };
-        work.await.unwrap_or_else(|problem| {
-            self.fail(problem);
-            None
-        })
-    }
-
     async fn bring(&self, digest: &Digest, reference: &TagOrDigest) -> Result<Indexed, Problem> {
-        let Origin {
-            client, repository, ..
-        } = self.origin;
-        let graph: Graph = graph::read(client, repository, digest).await?;
+        let graph: Graph = graph::read(self.origin.content, digest).await?;
         let way = Way {
             importer: self.importer,
             origin: self.origin,

@@ -10,6 +10,7 @@ fn info() -> PlanInfo {
         repository_path: "runwhen".parse().unwrap(),
         platform: "amd64".to_owned(),
         chart: None,
+        extra_charts: Vec::new(),
     }
 }
 
@@ -68,6 +69,7 @@ fn entries() -> Vec<Entry> {
                 tag: Some(tag("1.0")),
                 digest: Some(wanted.clone()),
                 follows: None,
+                rule: None,
             },
             verdict: VerdictName::of(&Verdict::Missing),
             reason: String::new(),

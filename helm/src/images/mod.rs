@@ -7,15 +7,25 @@
 //! another program, the lines are read, so that everything that a search for `image:` finds is found. A text that is
 //! not a valid reference, such as `${IMAGE}`, is returned as it is written, so that the caller can report it. Tests of
 //! the chart (`templates/tests/`) do not count.
+//!
+//! A caller can name more places by patterns, which are compared with every text of every resource (`patterns.rs`).
+
+mod fields;
+mod patterns;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::rc::Rc;
 
 use crate::chart::text_of;
+use crate::error::Error;
 use crate::manifest::split_documents;
 use crate::render::Rendered;
-use crate::value::{Map, Text, Value};
+use crate::value::{self, Map, Text, Value};
 use crate::yaml;
+use fields::Fields;
+use patterns::Search;
+
+pub use patterns::ImagePattern;
 
 /// An image that a rendered chart uses.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +35,15 @@ pub struct ImageUse {
     pub image: String,
     /// The resource that uses it.
     pub used_by: UsedBy,
+}
+
+/// The images of a chart, with those that patterns find.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoundImages {
+    /// The images, sorted by name, each with every place that uses it.
+    pub images: Vec<ImageUse>,
+    /// How often each pattern matched.
+    pub matches: Vec<usize>,
 }
 
 /// The place that uses an image.
@@ -62,30 +81,64 @@ impl Rendered {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn images(&self) -> Vec<ImageUse> {
+        let found = self.find(&mut Search::new(&[]));
+        found.into_iter().collect()
+    }
+
+    /// Returns [`images`](Self::images), and the references that patterns find in the texts of the resources and of the custom
+    /// resource definitions in `crds/`.
+    ///
+    /// # Errors
+    ///
+    /// If the patterns match too often.
+    pub fn images_and(&self, patterns: &[ImagePattern]) -> Result<FoundImages, Error> {
+        let mut search = Search::new(patterns);
+        let mut found = self.find(&mut search);
+        if !patterns.is_empty() {
+            for (path, data) in &self.crds {
+                let text = String::from_utf8_lossy(data);
+                let used_by = used_by(path, path.split_once("/crds/"), &self.chart);
+                for document in split_documents(&text) {
+                    search.document(document, &used_by);
+                }
+            }
+        }
+        let (of_patterns, matches) = search.end()?;
+        found.extend(of_patterns);
+        Ok(FoundImages {
+            images: found.into_iter().collect(),
+            matches,
+        })
+    }
+
+    fn find(&self, search: &mut Search<'_>) -> BTreeSet<ImageUse> {
         let mut found = BTreeSet::new();
         for (template, text) in &self.files {
             if template.ends_with("NOTES.txt") || template.contains("/templates/tests/") {
                 continue;
             }
-            let chart = template
-                .split_once("/templates/")
-                .map_or(self.chart.as_str(), |(chart, _)| chart);
+            let used_by = used_by(template, template.split_once("/templates/"), &self.chart);
             for document in split_documents(text) {
-                let base = UsedBy {
-                    chart: chart.to_owned(),
-                    template: template.clone(),
-                    ..UsedBy::default()
-                };
+                search.document(document, &used_by);
                 Finder {
                     found: &mut found,
-                    used_by: base,
+                    used_by: used_by.clone(),
                     depth: 0,
                     in_values: false,
                 }
                 .document(document);
             }
         }
-        found.into_iter().collect()
+        found
+    }
+}
+
+/// A place in a file of a chart.
+fn used_by(template: &str, of_chart: Option<(&str, &str)>, root: &str) -> UsedBy {
+    UsedBy {
+        chart: of_chart.map_or(root, |(chart, _)| chart).to_owned(),
+        template: template.to_owned(),
+        ..UsedBy::default()
     }
 }
 
@@ -93,6 +146,8 @@ impl Rendered {
 const MAX_DEPTH: usize = 4;
 /// How many lines below a key are read with it.
 const MAX_BLOCK: usize = 16;
+/// The most characters of a name or a path.
+const LONGEST_NAME: usize = 500;
 
 struct Finder<'a> {
     found: &'a mut BTreeSet<ImageUse>,
@@ -118,15 +173,7 @@ impl Finder<'_> {
         let Value::Map(map) = value else {
             return self.walk(value, "", None);
         };
-        let field =
-            |map: &Map, name: &[u8]| map.get(name).as_ref().map(text_of).unwrap_or_default();
-        let metadata = match map.get(b"metadata") {
-            Some(Value::Map(metadata)) => Some(metadata),
-            _ => None,
-        };
-        if let (Some(Value::List(items)), true) =
-            (map.get(b"items"), field(map, b"kind").ends_with("List"))
-        {
+        if let Some(items) = items_of(map) {
             for item in &items.items {
                 self.resource(item);
             }
@@ -134,10 +181,7 @@ impl Finder<'_> {
         }
         let outer = self.used_by.clone();
         if self.depth == 0 {
-            self.used_by.kind = field(map, b"kind");
-            self.used_by.name = metadata
-                .map(|metadata| field(&metadata, b"name"))
-                .unwrap_or_default();
+            (self.used_by.kind, self.used_by.name) = kind_and_name(map);
         }
         self.walk(value, "", None);
         self.used_by = outer;
@@ -147,22 +191,11 @@ impl Finder<'_> {
         match value {
             Value::Map(map) => {
                 let entries = map.entries.borrow();
-                // A container is a map with a name and an image.
-                let name = match (
-                    entries.get(&b"name"[..]),
-                    entries.contains_key(&b"image"[..]),
-                ) {
-                    (Some(Value::Str(name)), true) => Some(name.to_str().into_owned()),
-                    _ => None,
-                };
+                let name = container_of(&entries);
                 let container = name.as_deref().or(container);
                 for (key, value) in entries.iter() {
                     let key = key.to_str();
-                    let path = if path.is_empty() {
-                        key.to_string()
-                    } else {
-                        format!("{path}.{key}")
-                    };
+                    let path = below(path, &key);
                     match value {
                         Value::Str(text) if names_an_image(&key) => {
                             let image = Fields::of(&entries).complete(&text.to_str());
@@ -289,7 +322,7 @@ impl Finder<'_> {
         };
         let used_by = UsedBy {
             container: container.map(str::to_owned),
-            path,
+            path: shortened(&path),
             ..self.used_by.clone()
         };
         self.found.insert(ImageUse {
@@ -299,105 +332,53 @@ impl Finder<'_> {
     }
 }
 
+/// The items of a resource that is a list of resources.
+fn items_of(map: &Map) -> Option<Rc<value::List>> {
+    match map.get(b"items") {
+        Some(Value::List(items)) if field(map, b"kind").ends_with("List") => Some(items),
+        _ => None,
+    }
+}
+
+fn kind_and_name(map: &Map) -> (String, String) {
+    let name = match map.get(b"metadata") {
+        Some(Value::Map(metadata)) => field(&metadata, b"name"),
+        _ => String::new(),
+    };
+    (shortened(&field(map, b"kind")), shortened(&name))
+}
+
+fn field(map: &Map, name: &[u8]) -> String {
+    map.get(name).as_ref().map(text_of).unwrap_or_default()
+}
+
+/// The name of a container: a map with a name and an image.
+fn container_of(entries: &BTreeMap<Text, Value>) -> Option<String> {
+    match (
+        entries.get(&b"name"[..]),
+        entries.contains_key(&b"image"[..]),
+    ) {
+        (Some(Value::Str(name)), true) => Some(shortened(&name.to_str())),
+        _ => None,
+    }
+}
+
+/// The path of a value in a map.
+fn below(path: &str, key: &str) -> String {
+    match path {
+        "" => key.to_owned(),
+        path => format!("{path}.{key}"),
+    }
+}
+
+/// A name or a path: it is kept for every image that it uses, so it must not be longer than a name can be.
+fn shortened(text: &str) -> String {
+    text.chars().take(LONGEST_NAME).collect()
+}
+
 /// True if these are a chart's values: they have a map `global` at the top, which Helm reserves for values.
 fn has_global(value: &Value) -> bool {
     matches!(value, Value::Map(map) if matches!(map.get(b"global"), Some(Value::Map(_))))
-}
-
-/// The fields of a map that together name an image.
-struct Fields {
-    registry: Option<String>,
-    repository: Option<String>,
-    tag: Option<String>,
-    digest: Option<String>,
-}
-
-impl Fields {
-    fn of(entries: &BTreeMap<Text, Value>) -> Self {
-        let field = |name: &str| match entries.get(name.as_bytes()) {
-            // A tag such as `1.36` is a number in YAML.
-            Some(value @ (Value::Str(_) | Value::Int(..) | Value::Float(_))) => {
-                Some(text_of(value).trim().to_owned()).filter(|text| !text.is_empty())
-            }
-            _ => None,
-        };
-        Self {
-            registry: field("registry"),
-            repository: field("repository"),
-            tag: field("tag"),
-            digest: field("digest"),
-        }
-    }
-
-    /// The image that a map below the key `image` names: its reference, or the fields if they are not a reference.
-    /// `None` if the map does not name an image, for example `{pullPolicy: Always}`.
-    fn of_image(entries: &BTreeMap<Text, Value>) -> Option<String> {
-        let mut fields = Self::of(entries);
-        let text = |name: &str| match entries.get(name.as_bytes()) {
-            Some(Value::Str(text)) => Some(text.to_str().trim().to_owned()),
-            _ => None,
-        };
-        let has_version = fields.tag.is_some() || fields.digest.is_some();
-        if text("image").is_some() || !(has_version || fields.repository.is_some()) {
-            return None;
-        }
-        fields.repository = fields.repository.or_else(|| text("name"));
-        match &fields.repository {
-            Some(repository) if has_version || is_versioned(repository) => {
-                Some(fields.reference(repository))
-            }
-            // Without a tag, the program that reads the map chooses one, not necessarily `latest`.
-            Some(_) | None => Some(fields.to_string()),
-        }
-    }
-
-    /// The image of a key next to these fields.
-    fn complete(&self, image: &str) -> String {
-        let has_version = self.tag.is_some() || self.digest.is_some();
-        if has_version && !is_versioned(image) {
-            self.reference(image)
-        } else {
-            image.to_owned()
-        }
-    }
-
-    fn reference(&self, repository: &str) -> String {
-        let part = |before: &str, field: &Option<String>, after: &str| {
-            let text = field.as_ref();
-            text.map(|text| format!("{before}{text}{after}"))
-                .unwrap_or_default()
-        };
-        let registry = part("", &self.registry, "/");
-        let (tag, digest) = (part(":", &self.tag, ""), part("@", &self.digest, ""));
-        format!("{registry}{repository}{tag}{digest}")
-    }
-}
-
-impl fmt::Display for Fields {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            registry,
-            repository,
-            tag,
-            digest,
-        } = self;
-        let named = [
-            ("registry", registry),
-            ("repository", repository),
-            ("tag", tag),
-            ("digest", digest),
-        ];
-        let given = named
-            .iter()
-            .filter_map(|(name, field)| Some(format!("{name}: {}", field.as_ref()?)));
-        write!(f, "{{{}}}", given.collect::<Vec<_>>().join(", "))
-    }
-}
-
-/// True if a reference has a tag or a digest; a colon before a slash is part of a port.
-fn is_versioned(image: &str) -> bool {
-    let last = image.rsplit('/').next().unwrap_or(image);
-    last.contains([':', '@'])
 }
 
 /// True if a text has several words, unlike a reference; a placeholder such as `{{ .Values.image }}` is not a word.

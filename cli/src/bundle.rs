@@ -1,0 +1,144 @@
+//! `export` and `import`, the subcommands of `taskset` and `acr-sync` for images that cross an air gap in a file.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use acr_sync_core::bundle::{Export, Layout};
+use acr_sync_core::report::Report;
+use acr_sync_core::run::Run;
+use anyhow::Context as _;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use crate::commands::Session;
+use crate::{files, log, plan_file};
+
+/// What to do with which files.
+pub(crate) enum Transfer {
+    Export(ExportFiles),
+    Import(PathBuf),
+}
+
+pub(crate) struct ExportFiles {
+    plan: PathBuf,
+    /// Earlier bundles, whose blobs are left out.
+    bases: Vec<PathBuf>,
+    pub(crate) bundle: PathBuf,
+}
+
+pub(crate) const EXPORT: &str = "export";
+pub(crate) const IMPORT: &str = "import";
+pub(crate) const ABOUT_EXPORT: &str = "Write what a plan imports into a file, for an air gap.";
+pub(crate) const ABOUT_IMPORT: &str = "Import a file that export wrote, without the internet.";
+
+/// Settings that an export does not use, which the short help leaves out.
+pub(crate) const NOT_FOR_EXPORT: [&str; 6] = [
+    "REGISTRY_NAME",
+    "SYNC_IMAGES",
+    "SYNC_METHOD",
+    "IMAGES",
+    "EXCLUDE_IMAGES",
+    "OUTPUT_DIR",
+];
+/// The same for an import.
+pub(crate) const NOT_FOR_IMPORT: [&str; 3] = ["SYNC_METHOD", "IMAGES", "EXCLUDE_IMAGES"];
+
+impl Transfer {
+    /// `None` for another subcommand.
+    pub(crate) fn of(name: &str, options: &ArgMatches) -> Option<Self> {
+        let path = |name| {
+            options
+                .get_one::<PathBuf>(name)
+                .cloned()
+                .unwrap_or_default()
+        };
+        let bundle = || path("bundle");
+        match name {
+            EXPORT => Some(Self::Export(ExportFiles {
+                plan: path("plan"),
+                bases: options
+                    .get_many("base")
+                    .map(|bases| bases.cloned().collect())
+                    .unwrap_or_default(),
+                bundle: bundle(),
+            })),
+            IMPORT => Some(Self::Import(bundle())),
+            _ => None,
+        }
+    }
+}
+
+pub(crate) fn with_export_options(command: Command) -> Command {
+    let plan = file("plan")
+        .long("plan")
+        .value_name("FILE")
+        .help("The plan that `acr-sync plan -o` wrote.");
+    let base = file("base")
+        .long("base")
+        .value_name("FILE")
+        .required(false)
+        .action(ArgAction::Append)
+        .help("An earlier bundle, to be left out.")
+        .long_help("An earlier bundle, which is imported before this one: its blobs are left out. May be given several times");
+    command.args([plan, base, bundle("The file to write.")])
+}
+
+pub(crate) fn with_import_options(command: Command) -> Command {
+    command.arg(bundle("The file that `export` wrote."))
+}
+
+fn bundle(help: &'static str) -> Arg {
+    file("bundle").value_name("BUNDLE").help(help)
+}
+
+fn file(name: &'static str) -> Arg {
+    let parser = value_parser!(PathBuf);
+    Arg::new(name).required(true).value_parser(parser)
+}
+
+/// Writes the bundle. Nothing else is written, and the destination is not contacted.
+pub(crate) async fn export(session: &Session, paths: &ExportFiles) -> anyhow::Result<Export> {
+    let ExportFiles {
+        plan,
+        bases,
+        bundle,
+    } = paths;
+    let plan = plan_file::read(plan, "exported")?;
+    let bases = bases.iter().map(|path| open(path, "used as the base"));
+    let bases = bases.collect::<anyhow::Result<Vec<_>>>()?;
+    let pending = files::Pending::new("BUNDLE", bundle)?;
+    session.progress.show();
+    let run = Run {
+        config: &session.config,
+        limit: session.limit.clone(),
+        started: chrono::Utc::now(),
+        on_event: &|event| session.progress.update(event),
+    };
+    let export = run.export(&plan, &bases, pending.file()).await;
+    session.progress.finish();
+    let export = export?;
+    if export.file.is_some() {
+        pending.keep(bundle)?;
+    }
+    log::exported(&export, bundle);
+    Ok(export)
+}
+
+/// Imports a bundle, or only compares it with the destination if `SYNC_IMAGES` is false.
+pub(crate) async fn import(session: &Session, path: &Path) -> anyhow::Result<Report> {
+    let bundle = open(path, "imported")?;
+    session.progress.show();
+    let report = session
+        .run(async |run| match session.config.sync_images {
+            true => run.import_bundle(&bundle).await,
+            false => run.check_bundle(&bundle).await,
+        })
+        .await?;
+    log::issues(&report.issues);
+    Ok(report)
+}
+
+fn open(path: &Path, use_of_it: &str) -> anyhow::Result<Arc<Layout>> {
+    let layout = Layout::open(path);
+    let layout = layout.with_context(|| format!("{} cannot be {use_of_it}", path.display()))?;
+    Ok(Arc::new(layout))
+}

@@ -1,0 +1,368 @@
+//! Images that cross an air gap in a file: the export reads sources only, and the import the destination only.
+
+mod damage;
+mod failures;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use sandbox::registry::{Referrers, Registry};
+use sandbox::{CopyLoad, Login, OciSettings, Sandbox, Scenario, copy_load, scenario};
+
+use crate::support::chart::with_images;
+use crate::support::executables::next_to;
+use crate::support::peak::end_with_peak;
+use crate::support::{ACR, ENTRA, Ended, ONE, Run, run};
+use crate::{TASKSET, start};
+
+const HARBOR: &str = "harbor.example";
+/// It has the referrers API.
+const HUB: &str = "registry-1.docker.io";
+const REPOSITORY: &str = "team/all";
+/// The bytes of the blobs of the eight images, each once.
+const UNIQUE: u64 = 13_993_356;
+
+/// A folder with plans and bundles.
+struct Gap {
+    folder: tempfile::TempDir,
+}
+
+impl Gap {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+
+    /// Writes a plan of all images, with the settings of `with`.
+    fn plan<'a>(&self, world: &'a Sandbox, with: impl FnOnce(Run<'a>) -> Run<'a>) {
+        let acr_sync = next_to(TASKSET, "acr-sync");
+        // The run borrows the name of its executable.
+        let acr_sync: &'static str = acr_sync.leak();
+        let run = run(acr_sync, world)
+            .unset(&["IMAGES", "OUTPUT_DIR"])
+            .arguments(&["plan", "-o", &self.text("plan.json")]);
+        let ended = with(run).end();
+        assert!([0, 3].contains(&ended.code), "{}", ended.stderr);
+        world.clear_log();
+    }
+
+    /// An export on a machine without any setting of the destination.
+    fn exporting<'a>(&self, world: &'a Sandbox, name: &str) -> Run<'a> {
+        run(TASKSET, world)
+            .unset(&[
+                "REGISTRY_NAME",
+                "AZURE_TENANT_ID",
+                "AZURE_CLIENT_ID",
+                "AZURE_CLIENT_SECRET",
+                "AZURE_SUBSCRIPTION_ID",
+                "IMAGES",
+                "OUTPUT_DIR",
+                "COPY_REFERRERS",
+            ])
+            .arguments(&[
+                "export",
+                "--plan",
+                &self.text("plan.json"),
+                &self.text(name),
+            ])
+    }
+
+    fn export(&self, world: &Sandbox, name: &str) -> Ended {
+        let ended = self.exporting(world, name).end();
+        ended.expect(0, &[]);
+        ended
+    }
+
+    fn importing<'a>(&self, world: &'a Sandbox, name: &str) -> Run<'a> {
+        run(TASKSET, world)
+            .unset(&["IMAGES", "SYNC_METHOD", "COPY_REFERRERS"])
+            .arguments(&["import", &self.text(name)])
+    }
+}
+
+/// The hosts that got requests since the log was cleared.
+fn hosts(world: &Sandbox) -> BTreeSet<String> {
+    let requests = world.requests().into_iter();
+    requests.map(|request| request.host).collect()
+}
+
+/// The digests of all tags of a repository.
+fn tags(world: &Sandbox, host: &str, repository: &str) -> BTreeMap<String, String> {
+    world.edit(|world| {
+        let repository = world.registries[host].repositories.get(repository);
+        let tags = repository
+            .into_iter()
+            .flat_map(|repository| &repository.tags);
+        tags.map(|(tag, entry)| (tag.clone(), entry.digest.to_string()))
+            .collect()
+    })
+}
+
+/// All tags of all repositories below `runwhen`.
+fn all_tags(world: &Sandbox, host: &str) -> usize {
+    world.edit(|world| {
+        let repositories = world.registries[host].repositories.iter();
+        let ours = repositories.filter(|(name, _)| name.starts_with("runwhen/"));
+        ours.map(|(_, repository)| repository.tags.len()).sum()
+    })
+}
+
+#[track_caller]
+fn assert_collections_arrived(world: &Sandbox, host: &str) {
+    for name in scenario::CODE_COLLECTIONS {
+        let tag = Scenario::newest_tag(name);
+        let source = format!("{}/{name}", scenario::GOOGLE_PATH);
+        let published = world.tag(scenario::GOOGLE_HOST, &source, &tag);
+        assert!(published.is_some());
+        let arrived = world.tag(host, &format!("runwhen/{name}"), &tag);
+        assert_eq!(arrived, published, "{name}");
+    }
+}
+
+#[test]
+fn eight_images_cross_the_gap_with_every_byte_once() {
+    let (world, gap) = (start(Scenario::copy()), Gap::new());
+    gap.plan(&world, |run| run);
+    let ended = gap.export(&world, "a.tar");
+    let contacted = hosts(&world);
+    assert!(
+        !contacted.contains(ACR) && !contacted.contains(ENTRA),
+        "{contacted:?}"
+    );
+    assert_eq!(world.traffic().downloaded, UNIQUE);
+    // A HEAD for each of the tags, the tokens, 28 manifests, 130 blobs, most of which are redirected, and what refers to the images.
+    let sent = world.requests().len();
+    assert!((150..400).contains(&sent), "{sent} requests");
+    let length = std::fs::metadata(gap.path("a.tar")).unwrap().len();
+    let line = format!("a.tar has 8 images, {length} bytes");
+    assert!(ended.stdout.contains(&line), "{}", ended.stdout);
+    gap.export(&world, "b.tar");
+    let [a, b] = ["a.tar", "b.tar"].map(|name| std::fs::read(gap.path(name)).unwrap());
+    assert!(a == b, "two exports of a plan differ");
+    let sum = sandbox::content::Digest::of(&a).to_string();
+    let sum = sum.trim_start_matches("sha256:");
+    assert!(
+        ended.stdout.contains(&format!("sha256: {sum}")),
+        "{}",
+        ended.stdout
+    );
+
+    world.clear_log();
+    let ended = gap.importing(&world, "a.tar").end();
+    ended.expect(0, &["8 imported and verified"]);
+    assert_collections_arrived(&world, ACR);
+    let expected = [ACR, ENTRA].map(ToOwned::to_owned);
+    assert_eq!(hosts(&world), expected.into());
+    let traffic = world.traffic();
+    assert_eq!((traffic.uploaded, traffic.downloaded), (UNIQUE, 0));
+    assert_eq!((traffic.blobs, traffic.manifests), (130, 28));
+    assert_eq!(world.requests().len(), 382);
+
+    world.clear_log();
+    let ended = gap.importing(&world, "a.tar").end();
+    ended.expect(0, &["8 images: 8 up to date"]);
+    // The login, and for each image a HEAD of its tag, the index, and a HEAD of the platform's manifest.
+    assert_eq!(world.requests().len(), 3 + 8 * 3);
+    assert_eq!(ended.json("taskset.json")["program"], "taskset");
+}
+
+/// A plan of an image of each kind, with signatures.
+fn plan_examples(gap: &Gap, world: &Sandbox) {
+    let examples = world.edit(|world| world.author(HUB, REPOSITORY).examples());
+    let images = examples.iter();
+    let images = images.map(|example| format!("docker.io/{REPOSITORY}:{}", example.tag));
+    let images: Vec<_> = images.collect();
+    gap.plan(world, |run| with_images(run, &images));
+}
+
+#[test]
+fn every_kind_of_image_arrives_unchanged_with_its_signatures() {
+    let (world, gap) = (start(Scenario::copy()), Gap::new());
+    plan_examples(&gap, &world);
+    gap.export(&world, "a.tar");
+    let mut plain = Registry::oci(HARBOR, OciSettings::new(Login::Anonymous));
+    plain.referrers = Referrers::Missing;
+    world.add_registry(plain);
+    let published = tags(&world, HUB, REPOSITORY);
+    for host in [ACR, HARBOR] {
+        let into = || {
+            let run = gap.importing(&world, "a.tar");
+            match host {
+                HARBOR => run.set("REGISTRY_TYPE", "oci").set("REGISTRY_NAME", host),
+                _ => run,
+            }
+        };
+        let ended = into().end();
+        ended.expect(0, &["13 imported and verified"]);
+        let images = ended.json("taskset.json")["images"].clone();
+        let images = images.as_array().unwrap();
+        let signed = images
+            .iter()
+            .find(|image| image["tag"] == "signed")
+            .unwrap();
+        let referrers = &signed["transfer"]["referrers"];
+        assert_eq!(referrers["problems"], serde_json::json!([]));
+        assert!(referrers["copied"].as_u64().unwrap() >= 3, "{signed}");
+        let arrived = tags(&world, host, "runwhen/all");
+        for (tag, digest) in &published {
+            assert_eq!(arrived.get(tag), Some(digest), "{host}: {tag}");
+        }
+        // Without the API, the list of the artifacts is under a tag.
+        let is_list = |tag: &&String| tag.starts_with("sha256-") && tag.len() == 71;
+        assert_eq!(arrived.keys().any(|tag| is_list(&tag)), host == HARBOR);
+        into().end().expect(0, &["13 up to date"]);
+    }
+}
+
+#[test]
+fn signatures_stay_behind_if_that_is_configured() {
+    let (world, gap) = (start(Scenario::copy()), Gap::new());
+    plan_examples(&gap, &world);
+    let run = gap
+        .exporting(&world, "a.tar")
+        .set("COPY_REFERRERS", "false");
+    run.end().expect(0, &[]);
+    gap.importing(&world, "a.tar").end().expect(0, &[]);
+    let arrived = tags(&world, ACR, "runwhen/all");
+    assert!(
+        arrived.keys().all(|tag| !tag.starts_with("sha256-")),
+        "{arrived:?}"
+    );
+}
+
+#[test]
+fn earlier_bundle_is_left_out_and_must_be_imported_first() {
+    let (world, gap) = (start(Scenario::copy()), Gap::new());
+    let path = |name| format!("{}/{name}", scenario::GOOGLE_PATH);
+    gap.plan(&world, |run| {
+        run.set("IMAGES", "codecollection")
+            .set("CODECOLLECTIONS", ONE)
+    });
+    gap.export(&world, "a.tar");
+    let of_one = world.traffic().downloaded;
+    gap.plan(&world, |run| run);
+    let run = gap.exporting(&world, "b.tar");
+    let ended = run.arguments(&["--base", &gap.text("a.tar")]).end();
+    ended.expect(0, &[]);
+    assert!(
+        ended.stdout.contains("bytes, which earlier bundles have"),
+        "{}",
+        ended.stdout
+    );
+    // The plan has the image of the first bundle too, because it was not imported yet.
+    assert_eq!(world.traffic().downloaded, UNIQUE - of_one);
+
+    // Not the destination of the first bundle.
+    world.add_registry(Registry::oci(HARBOR, OciSettings::new(Login::Anonymous)));
+    let to_harbor = |name| {
+        let run = gap.importing(&world, name);
+        run.set("REGISTRY_TYPE", "oci").set("REGISTRY_NAME", HARBOR)
+    };
+    let ended = to_harbor("b.tar").end();
+    ended.expect(
+        4,
+        &[
+            "the bundle leaves out sha256:",
+            "import the earlier bundle first",
+        ],
+    );
+    assert_eq!(ended.json("taskset.json")["counts"]["failed"], 5);
+    for name in scenario::CODE_COLLECTIONS {
+        assert_eq!(
+            tags(&world, HARBOR, &format!("runwhen/{name}")).len(),
+            0,
+            "{name}"
+        );
+    }
+
+    for name in ["a.tar", "b.tar"] {
+        world.clear_log();
+        gap.importing(&world, name).end().expect(0, &[]);
+    }
+    assert_collections_arrived(&world, ACR);
+    assert_eq!(world.traffic().uploaded, UNIQUE - of_one);
+    // A second one after it leaves out what both have.
+    world.clear_log();
+    let run = gap.exporting(&world, "c.tar");
+    let bases = ["--base", &gap.text("b.tar"), "--base", &gap.text("a.tar")];
+    run.arguments(&bases).end().expect(0, &[]);
+    assert_eq!(world.traffic().downloaded, 0);
+    assert!(
+        world
+            .tag(scenario::GOOGLE_HOST, &path(ONE), "main-latest")
+            .is_some()
+    );
+}
+
+/// One image with a layer of 64 MB.
+fn one_layer() -> (Sandbox, Gap) {
+    let scenario = Scenario {
+        load: CopyLoad::OneLayer,
+        ..Scenario::copy()
+    };
+    let (world, gap) = (start(scenario), Gap::new());
+    let image = format!(
+        "{}/{}:{}",
+        copy_load::HOST,
+        copy_load::LAYER_REPOSITORY,
+        copy_load::TAG
+    );
+    gap.plan(&world, |run| with_images(run, &[image]));
+    (world, gap)
+}
+
+#[test]
+fn large_layer_is_never_held_in_memory() {
+    let (world, gap) = one_layer();
+    let (ended, peak) = end_with_peak(gap.exporting(&world, "a.tar"));
+    ended.expect(0, &[]);
+    assert!(peak < 56, "{peak} MiB");
+    let (ended, peak) = end_with_peak(gap.importing(&world, "a.tar"));
+    ended.expect(0, &["1 imported and verified"]);
+    assert!(peak < 56, "{peak} MiB");
+    // An ACR gets it in chunks.
+    let requests = world.requests();
+    let chunks = requests.iter().filter(|request| request.method == "PATCH");
+    assert_eq!(chunks.count(), 8);
+}
+
+#[test]
+fn one_bundle_serves_several_registries() {
+    const OTHER: &str = "other.example";
+    let (world, gap) = (start(Scenario::copy()), Gap::new());
+    gap.plan(&world, |run| run.set("IMAGES", "codecollection"));
+    gap.export(&world, "a.tar");
+    for host in [HARBOR, OTHER] {
+        world.add_registry(Registry::oci(host, OciSettings::new(Login::Anonymous)));
+    }
+    let import = || {
+        let run = gap.importing(&world, "a.tar");
+        let run = run.set("REGISTRY_TYPE", "oci");
+        run.set("REGISTRY_NAME", format!("{HARBOR},{OTHER}"))
+    };
+    import().end().expect(0, &["10 imported and verified"]);
+    for host in [HARBOR, OTHER] {
+        assert_collections_arrived(&world, host);
+    }
+    import().end().expect(0, &["10 up to date"]);
+}
+
+#[test]
+fn comparison_without_an_import_changes_nothing() {
+    let (world, gap) = one_layer();
+    gap.export(&world, "a.tar");
+    let run = gap.importing(&world, "a.tar").set("SYNC_IMAGES", "false");
+    let ended = run.end();
+    ended.expect(0, &["Missing"]);
+    assert_eq!(world.traffic().uploaded, 0);
+    assert_eq!(all_tags(&world, ACR), 0);
+    assert_eq!(ended.json("taskset.json")["needs_sync"], 1);
+}
