@@ -256,6 +256,21 @@ fn chart_that_cannot_be_read_is_one_issue_for_all_registries() {
 }
 
 #[test]
+fn hundred_registries_with_too_few_open_files_end_before_the_first_request() {
+    let world = world();
+    let names: Vec<_> = (0..100).map(|number| format!("registry{number}")).collect();
+    let ended = run("prlimit", &world)
+        .set("REGISTRY_NAME", names.join(","))
+        .arguments(&["--nofile=128:128", SLI])
+        .end();
+    ended.expect(
+        1,
+        &["cannot open 238 more files", "(ulimit -n) to 512 or more"],
+    );
+    assert!(world.requests().is_empty());
+}
+
+#[test]
 fn mistakes_in_the_list_are_explained() {
     let world = world();
     for (names, message) in [
