@@ -6,6 +6,7 @@ mod failures;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use sandbox::extra_images::{BRANCHES, EXTRA_HOST, VERSIONS};
 use sandbox::registry::{Referrers, Registry};
 use sandbox::{CopyLoad, Login, OciSettings, Sandbox, Scenario, copy_load, scenario};
 
@@ -353,6 +354,36 @@ fn one_bundle_serves_several_registries() {
         assert_collections_arrived(&world, host);
     }
     import().end().expect(0, &["10 up to date"]);
+}
+
+/// `EXTRA_IMAGES` is a setting of the plan only, and the import knows the tags that its rules chose.
+#[test]
+fn extra_images_are_imported_without_the_rules_that_chose_them() {
+    let (world, gap) = (
+        start(Scenario::named("extra").expect("a scenario")),
+        Gap::new(),
+    );
+    let text = format!(
+        "[{{source: {EXTRA_HOST}/{VERSIONS}, follow: latest, destination: mirror/web}}, \
+          {{source: {EXTRA_HOST}/{BRANCHES}, follow: main-latest}}]"
+    );
+    gap.plan(&world, |run| {
+        run.set("IMAGES", "extra").set("EXTRA_IMAGES", text)
+    });
+    gap.export(&world, "a.tar");
+    let ended = gap.importing(&world, "a.tar").end();
+    ended.expect(0, &["2 imported and verified"]);
+    assert!(ended.stdout.contains("Extra images"), "{}", ended.stdout);
+    for (place, tag, source, source_tag) in [
+        ("runwhen/mirror/web", "2.0.0", VERSIONS, "latest"),
+        ("runwhen/builder", "main-89abcde", BRANCHES, "main-latest"),
+    ] {
+        let published = world.tag(EXTRA_HOST, source, source_tag);
+        assert!(published.is_some());
+        assert_eq!(world.tag(ACR, place, tag), published, "{place}:{tag}");
+    }
+    let counts = ended.json("taskset.json")["categories"]["extra"]["counts"].clone();
+    assert_eq!(counts["imported"], 2, "{counts}");
 }
 
 #[test]
