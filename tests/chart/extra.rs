@@ -293,8 +293,30 @@ fn pattern_that_finds_nothing_or_no_reference_makes_the_number_unknown() {
 #[test]
 fn values_of_a_chart_are_never_shown() {
     const SECRET: &str = "hush-5f3a9c";
-    let values = format!("values: {{password: {SECRET}}}, set: 'token={SECRET}'");
-    for (template, code) in [("", 0), ("{{ fail \"no\" }}", 3), ("kind: [", 3)] {
+    let values = format!("values: {{password: {SECRET}, short: hush7}}, set: 'token={SECRET}'");
+    for (template, schema, message) in [
+        ("", "", ""),
+        (
+            r#"{{ fail (printf "token %s is short" .Values.token) }}"#,
+            "",
+            "token *** is short",
+        ),
+        (
+            r#"{{ fail (printf "%q, %s" .Values.short (b64enc .Values.token)) }}"#,
+            "",
+            "***",
+        ),
+        (
+            "a: *{{ .Values.token }}",
+            "",
+            "a.yaml: error converting YAML",
+        ),
+        (
+            "",
+            r#"{"properties": {"password": {"pattern": "^x$"}}}"#,
+            "'***' does not match pattern",
+        ),
+    ] {
         let world = world("extra-chart");
         publish(&world, GITHUB, "one/app", &["1"]);
         let prepared = run(SLI, &world)
@@ -302,10 +324,16 @@ fn values_of_a_chart_are_never_shown() {
             .set("LOG_LEVEL", "debug");
         let template = format!("{}---\n{template}\n", pod("ghcr.io/one/app:1"));
         let path = chart(&prepared, "first", &template);
+        if !schema.is_empty() {
+            std::fs::write(format!("{path}/values.schema.json"), schema).expect("a file");
+        }
         let ended = prepared
             .set("EXTRA_CHARTS", format!("- {{path: '{path}', {values}}}"))
             .end();
-        ended.expect(code, &[]);
+        match message {
+            "" => ended.expect(0, &[]),
+            message => ended.expect(3, &["does not render", message]),
+        };
         let mut texts: BTreeMap<&str, String> = BTreeMap::new();
         texts.insert("stdout", ended.stdout.clone());
         texts.insert("stderr", ended.stderr.clone());
@@ -313,15 +341,32 @@ fn values_of_a_chart_are_never_shown() {
             texts.insert(name, ended.json(name).to_string());
         }
         for (place, text) in texts {
-            assert!(!text.contains(SECRET), "a value is in {place}:\n{text}");
+            for secret in [SECRET, "hush7", "aHVzaC01ZjNhOWM"] {
+                assert!(!text.contains(secret), "{secret} is in {place}:\n{text}");
+            }
         }
     }
-    let wrong = format!("- {{path: ./a, set: 'token={SECRET},[', version: {SECRET}}}");
-    let world = world("extra-chart");
-    let ended = check_extra(&world, &wrong).end();
-    ended.expect(2, &["chart 1, set", "chart 1, version"]);
-    assert!(!ended.stderr.contains(SECRET), "{}", ended.stderr);
-    assert!(world.requests().is_empty());
+    let wrong = [
+        (
+            format!("set: 'token=a,{SECRET}', version: {SECRET}"),
+            ["chart 1, set", "chart 1, version"],
+        ),
+        (
+            format!("values: {{password: *{SECRET}}}"),
+            ["EXTRA_CHARTS", "unknown anchor"],
+        ),
+        (
+            format!("values: {{password: {{{{{SECRET}}}}}}}"),
+            ["EXTRA_CHARTS", "invalid map key"],
+        ),
+    ];
+    for (entry, messages) in wrong {
+        let world = world("extra-chart");
+        let ended = check_extra(&world, &format!("- {{path: ./a, {entry}}}")).end();
+        ended.expect(2, &messages);
+        assert!(!ended.stderr.contains(SECRET), "{}", ended.stderr);
+        assert!(world.requests().is_empty());
+    }
 }
 
 #[test]

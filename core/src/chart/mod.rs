@@ -8,6 +8,7 @@ mod computation;
 pub mod index;
 mod indexes;
 mod problems;
+mod redaction;
 
 use std::path::Path;
 
@@ -25,6 +26,7 @@ use computation::compute;
 use index::IndexEntry;
 pub use indexes::Indexes;
 use problems::{not_found, unreadable, unusable};
+use redaction::without_values;
 
 /// Largest index that is read, in bytes.
 const INDEX_CAP: usize = 16 << 20;
@@ -139,7 +141,7 @@ async fn with_chart<T: Send + 'static>(
     });
     let result = result
         .await?
-        .map_err(|error| unusable(origin, &title, &error))?;
+        .map_err(|error| unusable(origin, &title, &without_values(&error, &request.values)))?;
     Ok((title, result))
 }
 
@@ -287,7 +289,7 @@ impl Fetch<'_> {
             helm::Chart::from_archive(&archive)
         });
         let opened = opened.await?;
-        opened.map_err(|error| unusable(self.origin, &title, &error))
+        opened.map_err(|error| unusable(self.origin, &title, &error.to_string()))
     }
 
     async fn at_path(&self, path: &Path) -> Result<helm::Chart, Problem> {

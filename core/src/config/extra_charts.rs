@@ -21,6 +21,9 @@ const MOST_PATTERNS: usize = 20;
 /// The longest `destination`, so that the path of every image with it is usually a repository.
 const LONGEST_DESTINATION: usize = 100;
 
+/// A message about YAML does not contain the text that is wrong.
+const QUOTES: &str = "put a text that begins with *, &, !, { or [ in quotes";
+
 const KEYS: [&str; 9] = [
     "repository",
     "path",
@@ -68,7 +71,10 @@ fn read(
     folder: Option<&Path>,
     inputs: &Inputs<'_>,
 ) -> Result<Vec<ChartRequest>, Vec<String>> {
-    let tree = helm::read_yaml(text).map_err(|error| vec![for_message(&error.to_string())])?;
+    let tree = helm::read_yaml(text).map_err(|error| {
+        let reason = for_message(&error.to_string());
+        vec![format!("{reason}; {QUOTES}")]
+    })?;
     let Tree::Array(entries) = tree else {
         let reason = "it must be a list of charts, each with repository and name, or with path";
         return Err(vec![reason.to_owned()]);

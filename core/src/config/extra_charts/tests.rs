@@ -211,6 +211,22 @@ fn wrong_entries_are_refused_with_a_reason() {
             "several YAML documents",
         ),
         ("- [", "yaml"),
+        (
+            "- {path: ./a, values: {a: *hush}}",
+            "unknown anchor; put a text",
+        ),
+        (
+            "- {path: ./a, values: {a: {{hush}}}}",
+            "invalid map key; put a text",
+        ),
+        (
+            "- {path: ./a, set: 'a=b,hush'}",
+            "a comma inside a value is written",
+        ),
+        (
+            "- {path: ./a, set: 'a=hush,b[hush]=c'}",
+            "a comma inside a value is written",
+        ),
     ] {
         let text = mistakes(text).join("\n");
         assert!(text.contains(part), "{part} is not in {text}");
