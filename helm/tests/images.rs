@@ -304,3 +304,17 @@ fn long_path_is_shortened() {
     assert_eq!(images.len(), 2);
     assert!(images.iter().all(|image| image.len() < 550), "{images:?}");
 }
+
+#[test]
+fn pattern_finds_the_image_of_a_field_in_crds() {
+    let crd = "kind: Engine\nmetadata: {name: e}\nspec: {image: quay.io/acme/e:5, sidecar-image: {ref: quay.io/acme/s:6}}\n";
+    let (images, matches) = found("kind: Pod\n", Some(crd), &[r"quay\.io/acme/\S+"]).unwrap();
+    assert_eq!(
+        images,
+        [
+            "quay.io/acme/e:5 < Engine e, , spec.image",
+            "quay.io/acme/s:6 < Engine e, , spec.sidecar-image.ref",
+        ]
+    );
+    assert_eq!(matches, [2]);
+}

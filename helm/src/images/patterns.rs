@@ -2,7 +2,8 @@
 //! custom resources.
 //!
 //! A pattern is compared with every text of every resource. An image that has a key of its own is found without patterns:
-//! a match there counts, but names nothing, because the field may be only a part of the name.
+//! a match there counts, but names nothing, because the field may be only a part of the name. Only rendered files are read
+//! without patterns, so in `crds/` such a key is searched as any other.
 
 use std::collections::BTreeSet;
 
@@ -64,12 +65,23 @@ impl ImagePattern {
     }
 }
 
+/// Whether the keys that name an image are read without patterns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ImageKeys {
+    /// In a rendered file.
+    Read,
+    /// In a file of `crds/`.
+    NotRead,
+}
+
 /// A search with patterns.
 pub(super) struct Search<'a> {
     patterns: &'a [ImagePattern],
     found: BTreeSet<ImageUse>,
     /// How often each pattern matched.
     matches: Vec<usize>,
+    /// Those of the document that is searched.
+    keys: ImageKeys,
 }
 
 impl<'a> Search<'a> {
@@ -78,14 +90,16 @@ impl<'a> Search<'a> {
             patterns,
             found: BTreeSet::new(),
             matches: vec![0; patterns.len()],
+            keys: ImageKeys::Read,
         }
     }
 
     /// Searches a document of a file. Text that is not YAML is searched as a whole.
-    pub(super) fn document(&mut self, text: &str, used_by: &UsedBy) {
+    pub(super) fn document(&mut self, text: &str, used_by: &UsedBy, keys: ImageKeys) {
         if self.patterns.is_empty() {
             return;
         }
+        self.keys = keys;
         for document in yaml::read_documents(text) {
             match document {
                 Ok(value) => self.resource(&value, used_by),
@@ -142,7 +156,8 @@ impl<'a> Search<'a> {
                 let container = name.as_deref().or(container);
                 for (key, value) in entries.iter() {
                     let key = key.to_str();
-                    if names_an_image(&key) && self.is_image(value) {
+                    if self.keys == ImageKeys::Read && names_an_image(&key) && self.is_image(value)
+                    {
                         continue;
                     }
                     self.walk(value, used_by, &below(path, &key), container);
