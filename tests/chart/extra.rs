@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use sandbox::extra_chart::{ARCHIVE_PATH, EXTRA_CHARTS, HOST, INDEX_PATH};
+use sandbox::extra_images::{PRIVATE_HOST, PRIVATE_PASSWORD, PRIVATE_USER};
 use sandbox::image::ImageRecipe;
-use sandbox::runwhen_local::CHART_HOST;
-use sandbox::{DamagedResponse, Fault, FaultKind, Sandbox};
+use sandbox::runwhen_local::{CHART_HOST, packaged};
+use sandbox::{DamagedResponse, Fault, FaultKind, Sandbox, Scenario};
 use serde_json::{Value, json};
 
 use crate::SLI;
 use crate::support::cases::test_all;
 use crate::support::chart::world;
 use crate::support::{ACR, Ended, Run, run, status};
+use crate::verdicts::{manifest_of, put_manifest};
 
 const GITHUB: &str = "ghcr.io";
 
@@ -404,4 +407,51 @@ fn failure_of_runwhens_chart_does_not_touch_an_extra_chart() {
         image(&ended, "ghcr.io/example-apps/engine")["verdict"],
         "Missing"
     );
+}
+
+#[test]
+fn chart_and_images_of_a_private_registry_are_read_with_the_login_of_dockers_file() {
+    const CHART: &str = "charts/agent";
+    let world = Sandbox::start(Scenario::named("extra").expect("a scenario")).expect("a sandbox");
+    let metadata = "apiVersion: v2\nname: agent\nversion: 1.0.0\n";
+    let pod = "kind: Pod\nspec: {containers: [{name: c, image: 'registry.team.example/internal/agent:5.0.0'}]}\n";
+    let archive = packaged(&[
+        ("agent/Chart.yaml".to_owned(), metadata),
+        ("agent/templates/a.yaml".to_owned(), pod),
+    ]);
+    let config = b"{}";
+    let layer = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+    let manifest = manifest_of(
+        ("application/vnd.cncf.helm.config.v1+json", config),
+        &[(layer, &archive)],
+    );
+    put_manifest(
+        &world,
+        PRIVATE_HOST,
+        CHART,
+        "1.0.0",
+        &[config, &archive],
+        &manifest,
+    );
+    let charts = format!("- {{repository: 'oci://{PRIVATE_HOST}/charts', name: agent}}");
+
+    let ended = check_extra(&world, &charts).end();
+    ended.expect(3, &[PRIVATE_HOST]);
+    assert_eq!(ended.stdout, "", "without a login");
+
+    let docker = tempfile::TempDir::new().expect("a folder");
+    let auth = BASE64_STANDARD.encode(format!("{PRIVATE_USER}:{PRIVATE_PASSWORD}"));
+    let text = json!({"auths": {PRIVATE_HOST: {"auth": auth}}}).to_string();
+    std::fs::write(docker.path().join("config.json"), text).expect("a file");
+    let folder = docker.path().display().to_string();
+    let ended = check_extra(&world, &charts)
+        .set("DOCKER_CONFIG", &folder)
+        .end();
+    assert_eq!(ended.expect(0, &[]).stdout, "1\n");
+    let artifact = ended.json("sli.json");
+    assert_eq!(artifact["extra_charts"], json!(["agent 1.0.0"]));
+    assert_eq!(image(&ended, PRIVATE_HOST)["verdict"], "Missing");
+    for text in [&ended.stdout, &ended.stderr, &artifact.to_string()] {
+        assert!(!text.contains(PRIVATE_PASSWORD));
+    }
 }
