@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Tree};
 use super::chart::{self, ChartRequest, ChartSource, GivenValues};
 use super::chart_origin::ChartOrigin;
 use super::reader::{Reader, build};
-use super::{Inputs, variables};
+use super::{Inputs, variables, yaml_entries};
 use crate::name::{self, Registry, Repository};
 use crate::text::for_message;
 
@@ -97,6 +97,7 @@ fn read(
             continue;
         };
         let mut reader = EntryReader {
+            text,
             number,
             fields,
             folder,
@@ -112,6 +113,8 @@ fn read(
 }
 
 struct EntryReader<'a> {
+    /// The whole list.
+    text: &'a str,
     number: usize,
     fields: &'a Map<String, Tree>,
     /// The folder that paths are relative to; `None` for the working folder.
@@ -141,7 +144,7 @@ impl EntryReader<'_> {
             }),
             source: place,
             name: chart_name,
-            version: Some(self.parsed("version", chart::parse_version)),
+            version: Some(self.version()),
             values: all,
             set: of_set,
             patterns: self.patterns(),
@@ -229,6 +232,22 @@ impl EntryReader<'_> {
             return None;
         }
         self.parsed("name", chart::parse_name)
+    }
+
+    fn version(&mut self) -> Option<String> {
+        // As a number it has lost its last zero, as it has for Helm.
+        let is_number = matches!(self.given("version"), Some(Tree::Number(_)));
+        let written = is_number.then(|| yaml_entries::versions(self.text));
+        let mut written = written.flatten().unwrap_or_default().into_iter();
+        match written.nth(self.number - 1).flatten() {
+            Some(text) => {
+                let parsed = chart::parse_version(&text);
+                parsed
+                    .map_err(|reason| self.refuse("version", &reason))
+                    .ok()
+            }
+            None => self.parsed("version", chart::parse_version),
+        }
     }
 
     /// All values, and those of `set` alone.
