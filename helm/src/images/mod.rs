@@ -25,7 +25,7 @@ use crate::yaml;
 use fields::Fields;
 use patterns::{ImageKeys, Search};
 
-pub use patterns::ImagePattern;
+pub use patterns::{ImagePattern, limited_regex};
 
 /// An image that a rendered chart uses.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -21,6 +21,8 @@ use crate::yaml;
 const LONGEST_PATTERN: usize = 1_000;
 /// The memory of a compiled pattern, in bytes.
 const LARGEST_PROGRAM: usize = 1 << 20;
+/// How deep the groups of a pattern may be.
+const DEEPEST_PATTERN: u32 = 50;
 /// The most references that all patterns together find in a chart.
 const MOST_MATCHES: usize = 10_000;
 /// A longer text is not a reference: a host, a repository, a tag and a digest are shorter.
@@ -42,18 +44,7 @@ impl ImagePattern {
     ///
     /// If it is not a regular expression, or too large. The message does not contain the pattern.
     pub fn new(pattern: &str) -> Result<Self, Error> {
-        if pattern.chars().count() > LONGEST_PATTERN {
-            let reason = format!("a pattern is longer than {LONGEST_PATTERN} characters");
-            return Err(Error::Pattern(reason));
-        }
-        let mut builder = regex::RegexBuilder::new(pattern);
-        let built = builder.size_limit(LARGEST_PROGRAM).build();
-        built.map(Self).map_err(|error| {
-            // The message of a syntax error quotes the pattern before its last line.
-            let text = error.to_string();
-            let reason = text.lines().last().unwrap_or_default();
-            Error::Pattern(reason.trim_start_matches("error: ").to_owned())
-        })
+        limited_regex(pattern).map(Self)
     }
 
     /// The references in a text.
@@ -72,6 +63,36 @@ pub(super) enum ImageKeys {
     Read,
     /// In a file of `crds/`.
     NotRead,
+}
+
+/// Compiles a regular expression of a user, with limits on its length and memory.
+///
+/// # Errors
+///
+/// If it is not a regular expression, or too large. The message does not contain the pattern.
+pub fn limited_regex(pattern: &str) -> Result<Regex, Error> {
+    if pattern.chars().count() > LONGEST_PATTERN {
+        let reason = format!("it is longer than {LONGEST_PATTERN} characters");
+        return Err(Error::Pattern(reason));
+    }
+    let built = regex::RegexBuilder::new(pattern)
+        .size_limit(LARGEST_PROGRAM)
+        .dfa_size_limit(LARGEST_PROGRAM)
+        .nest_limit(DEEPEST_PATTERN)
+        .build();
+    built.map_err(|error| {
+        Error::Pattern(match error {
+            regex::Error::CompiledTooBig(_) => {
+                "it is too large: repeat less, or name fewer characters".to_owned()
+            }
+            error => {
+                // The message of a syntax error quotes the pattern before its last line.
+                let text = error.to_string();
+                let reason = text.lines().last().unwrap_or_default();
+                reason.trim_start_matches("error: ").to_owned()
+            }
+        })
+    })
 }
 
 /// A search with patterns.
