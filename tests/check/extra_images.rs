@@ -397,7 +397,8 @@ fn private_source_is_read_with_the_login_of_dockers_file() {
     let image = format!("{PRIVATE_HOST}/{PRIVATE}:5.0.0");
     // Without a login.
     let ended = check(&world, &image).end();
-    ended.expect(3, &[PRIVATE_HOST]);
+    let advice = format!("docker login {PRIVATE_HOST}");
+    ended.expect(3, &[&advice, "DOCKER_CONFIG"]);
     assert_eq!(ended.stdout, "");
     let docker = tempfile::TempDir::new().expect("a folder");
     let write = |auths: Value| {
@@ -413,6 +414,14 @@ fn private_source_is_read_with_the_login_of_dockers_file() {
     assert_eq!(ended.expect(0, &[]).stdout, "1\n");
     for text in [&ended.stdout, &ended.stderr, &ended.report("sli.json")] {
         assert!(!text.contains(PRIVATE_PASSWORD));
+    }
+    // The message about a wrong login names its place.
+    let wrong = BASE64_STANDARD.encode(format!("{PRIVATE_USER}:wrong-password-31"));
+    write(json!({PRIVATE_HOST: {"auth": wrong}}));
+    let ended = check(&world, &image).set("DOCKER_CONFIG", &folder).end();
+    ended.expect(3, &[&advice, &format!("{folder}/config.json")]);
+    for other in ["DOCKER_USERNAME", "CODECOLLECTION_REGISTRY_USERNAME"] {
+        assert!(!ended.stderr.contains(other), "{}", ended.stderr);
     }
     // An entry that cannot be read is a mistake that names the registry.
     write(json!({PRIVATE_HOST: {"auth": "?"}}));
