@@ -24,7 +24,7 @@ pub struct HighestTag {
     pub semver: Option<VersionRange>,
     pub matching: Option<TagPattern>,
     /// With fewer tags that meet the conditions, the list is not trusted.
-    pub minimum: usize,
+    pub minimum: Option<usize>,
 }
 
 impl fmt::Display for TagRule {
@@ -151,7 +151,7 @@ mod tests {
         let rule = TagRule::Highest(HighestTag {
             semver: Some(">=1.2, <2".parse().unwrap()),
             matching: Some("^v".parse().unwrap()),
-            minimum: 3,
+            minimum: Some(3),
         });
         let json = serde_json::to_value(&rule).unwrap();
         assert_eq!(
