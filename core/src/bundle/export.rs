@@ -18,11 +18,11 @@ use crate::name::{Digest, full_name};
 use crate::observe::{CHECK_TIMEOUT, SourceState};
 use crate::plan::{Entry, PlanFile, PlannedEntry, Step, Verdict};
 use crate::planned::{ApplyError, check_source, leaves_nothing_out, unknown};
-use crate::problem::Problem;
+use crate::problem::{Cause, Problem};
 use crate::registry::{BlobReader, Content, Sources};
 use crate::report::Status;
 use crate::run::Run;
-use crate::wire::Wire;
+use crate::wire::{Limit, Wire};
 
 /// An image of the plan, read as far as it could be.
 struct Read {
@@ -114,15 +114,7 @@ impl Run<'_> {
             client: sources.client(&location.registry).copying(),
             repository: location.repository.clone(),
         };
-        let work = async {
-            let graph = read_graph(&content, &action.digest).await?;
-            let (artifacts, problems) = match self.config.copy_referrers {
-                true => read_artifacts(&content, &action.digest).await,
-                false => Default::default(),
-            };
-            Ok((graph, artifacts, problems))
-        };
-        match limit.guard(work).await {
+        match self.read_content(&content, &action.digest, &limit).await {
             Ok((graph, artifacts, problems)) => {
                 let name = entry.observed.short_name();
                 let note = |problem: Problem| {
@@ -149,6 +141,28 @@ impl Run<'_> {
                 image: None,
                 notes: Vec::new(),
             },
+        }
+    }
+
+    /// The manifests of an image and of its artifacts, as far as these can be read in time.
+    async fn read_content(
+        &self,
+        content: &Content,
+        image: &Digest,
+        limit: &Limit,
+    ) -> Result<(Graph, Vec<(Attached, Graph)>, Vec<Problem>), Problem> {
+        let graph = limit.guard(read_graph(content, image)).await?;
+        if !self.config.copy_referrers {
+            return Ok((graph, Vec::new(), Vec::new()));
+        }
+        let artifacts = async { Ok(read_artifacts(content, image).await) };
+        match limit.guard(artifacts).await {
+            Ok((artifacts, problems)) => Ok((graph, artifacts, problems)),
+            // The image is complete without them.
+            Err(problem) if problem.cause == Cause::Deadline => {
+                Ok((graph, Vec::new(), vec![problem]))
+            }
+            Err(problem) => Err(problem),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
@@ -32,7 +33,7 @@ impl Run<'_> {
     pub async fn check_bundle(&self, bundle: &Layout) -> Result<Report, ImportError> {
         let images = self.desired(bundle.index())?;
         let clients = Clients::new(self.config, &self.limit)?;
-        let plans = self.plan_bundle(&clients, &images, async |target, plan| {
+        let plans = self.plan_bundle(&clients, CHECK_TIMEOUT, &images, async |target, plan| {
             (self.on_event)(Event::Planned(target, &plan));
             plan
         });
@@ -50,7 +51,9 @@ impl Run<'_> {
     pub async fn import_bundle(&self, bundle: &Arc<Layout>) -> Result<Report, ImportError> {
         let images = self.desired(bundle.index())?;
         let clients = Clients::new(self.config, &self.limit)?;
-        let imported = self.plan_bundle(&clients, &images, async |target, plan| {
+        // A registry that stalls for one image must not take the time that the imports of the others need.
+        let timeout = CHECK_TIMEOUT.min(self.config.timeout / 2);
+        let imported = self.plan_bundle(&clients, timeout, &images, async |target, plan| {
             let supply = Supply::Bundle(Arc::clone(bundle));
             self.import(&clients, target, plan, supply).await
         });
@@ -58,10 +61,11 @@ impl Run<'_> {
         Ok(self.report(&clients, &imported, Listed::default()).await)
     }
 
-    /// Compares the images with every target, and continues with `then` at each.
+    /// Compares the images with every target, each for at most `timeout`, and continues with `then` at each.
     async fn plan_bundle<T>(
         &self,
         clients: &Clients,
+        timeout: Duration,
         images: &[(Desired, SourceImage)],
         then: impl AsyncFn(TargetId, Plan) -> T,
     ) -> Vec<T> {
@@ -77,7 +81,9 @@ impl Run<'_> {
         let targets = targets.map(|(target, _, destination)| async move {
             destination.prepare(repositories, at_once).await;
             let observed = images.iter().cloned().map(|(desired, image)| async move {
-                let observed = self.observe(destination, desired, image).await;
+                let limit = self.limit.for_image(timeout);
+                let state = self.state(destination, &desired.destination, &image);
+                let observed = observed(limit.guard(state).await, desired, image);
                 (self.on_event)(Event::Checked(target, &observed));
                 observed
             });
@@ -118,23 +124,6 @@ impl Run<'_> {
         Ok(images)
     }
 
-    async fn observe(
-        &self,
-        destination: &Destination,
-        desired: Desired,
-        image: SourceImage,
-    ) -> Observed {
-        let limit = self.limit.for_image(CHECK_TIMEOUT);
-        let state = self.state(destination, &desired.destination, &image);
-        let state = limit.guard(state).await;
-        Observed {
-            desired,
-            source: SourceState::Published(image),
-            destination: Some(state),
-            uploads: Uploads::default(),
-        }
-    }
-
     /// What the destination has under the tags of an image.
     async fn state(
         &self,
@@ -158,6 +147,19 @@ impl Run<'_> {
         }
         state.locked = lock(destination, repository, &state, image).await;
         Ok(state)
+    }
+}
+
+fn observed(
+    state: Result<DestinationState, Problem>,
+    desired: Desired,
+    image: SourceImage,
+) -> Observed {
+    Observed {
+        desired,
+        source: SourceState::Published(image),
+        destination: Some(state),
+        uploads: Uploads::default(),
     }
 }
 
