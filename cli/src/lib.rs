@@ -66,6 +66,9 @@ fn execute(
     for mistyped in &config.mistyped {
         tracing::warn!("{mistyped}");
     }
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
     let status = run(config, progress, command).unwrap_or_else(|error| {
         tracing::error!("{error:#}");
         if is_mistake(&error) {

@@ -436,6 +436,26 @@ fn private_source_is_read_with_the_login_of_dockers_file() {
 }
 
 #[test]
+fn default_file_of_docker_that_cannot_be_used_is_a_warning() {
+    let world = world();
+    let home = tempfile::TempDir::new().expect("a folder");
+    let docker = home.path().join(".docker");
+    std::fs::create_dir(&docker).expect("a folder");
+    let file = json!({"credsStore": "that-does-not-exist"}).to_string();
+    std::fs::write(docker.join("config.json"), file).expect("a file");
+    let run = |home: &std::path::Path| {
+        check(&world, &web("newest: true")).set("HOME", home.display().to_string())
+    };
+    let warning = format!("WARN DOCKER_CONFIG: the login for the source {EXTRA_HOST}");
+    let ended = run(home.path()).end();
+    let parts = [warning.as_str(), "it is read without a login"];
+    assert_eq!(ended.expect(0, &parts).stdout, "1\n");
+    // A file that the user names must be right.
+    let named = run(home.path()).set("DOCKER_CONFIG", docker.display().to_string());
+    named.end().expect(2, &["the login for the source"]);
+}
+
+#[test]
 fn mistake_is_reported_before_any_request() {
     let world = world();
     let missing = "/no/such/extra.yaml";

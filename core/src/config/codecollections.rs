@@ -135,6 +135,14 @@ impl Reader<'_> {
         let names = self.read(&variables::CODECOLLECTIONS);
         let place = self.read(&variables::CODECOLLECTION_REGISTRY)?;
         let reserved = published(&place);
+        // The platform sets the default value too.
+        if source? == CodeCollectionSource::Catalog && place.to_string() != RUNWHEN {
+            let reason = "it needs CODECOLLECTION_SOURCE=tags, because the catalog names the registry of each image: \
+                          unset it, or set CODECOLLECTION_SOURCE=tags to use a mirror";
+            let setting = &variables::CODECOLLECTION_REGISTRY;
+            self.mistake(setting, Some(&place.to_string()), reason);
+            return None;
+        }
         match source? {
             CodeCollectionSource::Tags => Some(CodeCollections {
                 repositories: self.repositories(names.as_deref(), &place)?,

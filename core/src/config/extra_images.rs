@@ -68,6 +68,16 @@ impl fmt::Display for ExtraImage {
     }
 }
 
+impl ExtraImage {
+    /// True for the text of an entry, which is that of its `Display`. Workloads of charts have other texts.
+    pub(crate) fn is_entry(text: &str) -> bool {
+        let number = text.strip_prefix("entry ");
+        let number = number.and_then(|text| text.strip_suffix(variables::EXTRA_IMAGES.name));
+        let number = number.and_then(|text| text.strip_suffix(" of "));
+        number.is_some_and(|number| number.parse::<usize>().is_ok())
+    }
+}
+
 impl Reader<'_> {
     /// The images of `EXTRA_IMAGES`; empty if it is unset. None after a mistake.
     pub(super) fn extra_images(&mut self) -> Option<Vec<ExtraImage>> {

@@ -222,6 +222,8 @@ pub struct Config {
     pub color: Color,
     /// Variables that nothing reads and that are probably mistyped.
     pub mistyped: Vec<Mistyped>,
+    /// Faults of the settings that do not end the run.
+    pub warnings: Vec<Mistake>,
     /// The cloud of the registry and the identity.
     pub cloud: Cloud,
     /// The Entra host to use instead of the cloud's.
@@ -295,6 +297,7 @@ impl Config {
             program,
             inputs,
             mistakes: Vec::new(),
+            warnings: Vec::new(),
         };
         match reader.config() {
             Some(config) if reader.mistakes.is_empty() => Ok(config),
@@ -437,6 +440,7 @@ impl Reader<'_> {
             log_format: self.read(&variables::LOG_FORMAT),
             color: Some(self.color()),
             mistyped: Some(self.mistyped()),
+            warnings: Some(self.warnings_without_secrets()),
             cloud: Some(cloud.unwrap_or(Cloud::Public)),
             entra_host: Some(self.read(&variables::AZURE_AUTHORITY_HOST)),
             network: Some(self.network()),

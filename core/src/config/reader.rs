@@ -9,6 +9,8 @@ pub(super) struct Reader<'a> {
     pub program: Program,
     pub inputs: &'a Inputs<'a>,
     pub mistakes: Vec<Mistake>,
+    /// Faults that do not end the run.
+    pub warnings: Vec<Mistake>,
 }
 
 /// Builds a struct whose fields are given as `Option`s. All fields are evaluated before the first `None` is returned,
@@ -32,8 +34,17 @@ impl Reader<'_> {
 
     /// A secret may have been put into the wrong variable.
     pub fn mistakes_without_secrets(&mut self) -> Vec<Mistake> {
+        let mistakes = std::mem::take(&mut self.mistakes);
+        self.without_secrets(mistakes)
+    }
+
+    pub fn warnings_without_secrets(&mut self) -> Vec<Mistake> {
+        let warnings = std::mem::take(&mut self.warnings);
+        self.without_secrets(warnings)
+    }
+
+    fn without_secrets(&self, mistakes: Vec<Mistake>) -> Vec<Mistake> {
         let secrets = misplaced::secrets(self.inputs);
-        let mistakes = std::mem::take(&mut self.mistakes).into_iter();
         let given = |mistake: &Mistake| {
             let mut variables = VARIABLES.iter();
             let variable = variables.find(|variable| variable.name == mistake.variable)?;
@@ -41,6 +52,7 @@ impl Reader<'_> {
             (!variable.secret).then(|| self.inputs.get(variable))?
         };
         mistakes
+            .into_iter()
             .map(|mistake| {
                 let given = given(&mistake);
                 mistake.without(&secrets, given.as_deref())

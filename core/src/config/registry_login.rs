@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::extra_charts::registries_of;
 use super::extra_images::sources_of;
 use super::reader::Reader;
-use super::{ChartRequest, ExtraImage, RegistryName, variables};
+use super::{ChartRequest, ExtraImage, Mistake, RegistryName, variables};
 use crate::azure::Login;
 use crate::category::Category;
 use crate::name::{DOCKER_HUB, Registry};
@@ -91,6 +91,7 @@ impl Reader<'_> {
     }
 
     /// The logins with those that Docker's file has for these sources of extra images. A login that a variable gives is kept.
+    /// If a file that the user did not name cannot be used, the source is read without a login: its image may be public.
     fn with_docker_logins(
         &mut self,
         mut logins: SourceLogins,
@@ -105,8 +106,13 @@ impl Reader<'_> {
                 Ok(None) => {}
                 Err(reason) => {
                     let reason = format!("the login for the source {registry}: {reason}");
-                    self.mistake(&variables::DOCKER_CONFIG, None, reason);
-                    return None;
+                    if self.inputs.get(&variables::DOCKER_CONFIG).is_some() {
+                        self.mistake(&variables::DOCKER_CONFIG, None, reason);
+                        return None;
+                    }
+                    let reason = format!("{reason}; it is read without a login");
+                    self.warnings
+                        .push(Mistake::new(&variables::DOCKER_CONFIG, None, reason));
                 }
             }
         }

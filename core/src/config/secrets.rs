@@ -50,6 +50,7 @@ impl Config {
             log_format: _,
             color: _,
             mistyped: _,
+            warnings: _,
             cloud: _,
             entra_host: _,
             network,

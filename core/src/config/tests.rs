@@ -174,6 +174,14 @@ fn settings_of_the_catalog_apply_only_to_the_catalog() {
             "it must be false",
         ),
         (
+            vec![
+                NAME,
+                catalog,
+                ("CODECOLLECTION_REGISTRY", "mirror.example/runwhen"),
+            ],
+            "CODECOLLECTION_REGISTRY=\"mirror.example/runwhen\": it needs CODECOLLECTION_SOURCE=tags",
+        ),
+        (
             vec![NAME, catalog, ("CATALOG_POINTER", "newest")],
             "latest, stable or empty",
         ),

@@ -1,7 +1,8 @@
 //! Lists the images that the destination should contain.
 //!
 //! The CodeCollections are known by name or listed by the catalog; the RunWhen Local images are those of the rendered
-//! chart; the extra images are those that the user configures. The tag of a CodeCollection depends on its source or on the catalog, so `observe` finds it.
+//! chart; the extra images are those that the user configures. The tag of a CodeCollection depends on its source or on
+//! the catalog, so `observe` finds it.
 
 pub(crate) mod catalog;
 pub(crate) mod chart_images;

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Context, Origin, Use, ValueUse};
 use crate::background::{Background, DestinationTags, NewestTag, ReadChart};
-use crate::config::{CatalogWanted, ChartOrigin, ChartSetting, HighestTag};
+use crate::config::{CatalogWanted, ChartOrigin, ChartSetting, ExtraImage, HighestTag};
 use crate::discover::chart_images::place_in;
 use crate::discover::codecollections::{Choice, StableTag};
 use crate::discover::{Absence, Category, TagSelector};
@@ -162,7 +162,7 @@ pub(super) fn used_by(
     let desired = &entry.observed.desired;
     let of_chart = |it: &&String| match desired.category {
         Category::CodeCollection | Category::RunWhenLocal => true,
-        Category::Extra => !it.contains("EXTRA_IMAGES"),
+        Category::Extra => !ExtraImage::is_entry(it),
     };
     let wanted_by = &desired.wanted_by;
     let others = wanted_by.iter().filter(|it| !of_chart(it));

@@ -4,9 +4,9 @@
 //! with that of `${REF}-latest` (HEAD), and only if none is the same, their manifests for the platform (GET): the same
 //! build may be in another index.
 //!
-//! Of several tags on one digest the first by name is chosen, as in the original (of versions, the highest). A plain list is compared in that
-//! order, so the choice does not depend on the form of the list. A failed comparison ends the search: the tag that could
-//! not be read may be the one that the other form of the list leads to.
+//! Of several tags on one digest the first by name is chosen, as in the original (of versions, the highest). A plain
+//! list is compared in that order, so the choice does not depend on the form of the list. A failed comparison ends the
+//! search: the tag that could not be read may be the one that the other form of the list leads to.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
