@@ -5,11 +5,15 @@
 mod base;
 mod collection;
 mod export;
+mod gathered;
 mod import;
 mod summary;
 
 use std::io;
 
+use crate::category::Category;
+use crate::layout::MissingImage;
+use crate::name::DestinationTag;
 use crate::planned::ApplyError;
 use crate::problem::Problem;
 use crate::report::Status;
@@ -31,6 +35,10 @@ pub enum ExportError {
         "the bundle has too many images for one file: leave some out with EXCLUDE_IMAGES, and write a new plan"
     )]
     TooLarge,
+    #[error(
+        "the earlier bundles have too many blobs to be named in one file: give fewer of them with --base"
+    )]
+    TooMuchLeftOut,
 }
 
 /// Why nothing is imported.
@@ -62,6 +70,8 @@ pub struct Export {
     pub missing: Vec<NotExported>,
     /// Artifacts that refer to an image in the bundle, and that the bundle does not have.
     pub notes: Vec<String>,
+    /// Why such artifacts may exist, and it is not known.
+    pub unlisted: Vec<String>,
     /// `None` if no file is to be kept.
     pub file: Option<Written>,
 }
@@ -80,6 +90,10 @@ pub struct Exported {
 #[derive(Debug)]
 pub struct NotExported {
     pub name: String,
+    /// As its source names it.
+    source: String,
+    category: Category,
+    destination: Option<DestinationTag>,
     pub problem: Problem,
     status: Status,
 }
@@ -97,7 +111,7 @@ pub struct Written {
 }
 
 impl Export {
-    /// The most severe status of an image that is not in the bundle.
+    /// The most severe status of an image that is not in the bundle, or whose artifacts are not known.
     pub fn status(&self) -> Status {
         let order = [
             Status::Configuration,
@@ -106,6 +120,30 @@ impl Export {
             Status::Unknown,
         ];
         let has = |status: &Status| self.missing.iter().any(|one| one.status == *status);
-        order.into_iter().find(has).unwrap_or(Status::Complete)
+        let found = order.into_iter().find(has);
+        match self.unlisted.is_empty() {
+            true => found.unwrap_or(Status::Complete),
+            false => found.unwrap_or(Status::Unknown),
+        }
+    }
+}
+
+impl NotExported {
+    fn in_index(&self) -> MissingImage {
+        let Self {
+            name: _,
+            source,
+            category,
+            destination,
+            problem,
+            status: _,
+        } = self;
+        MissingImage {
+            category: *category,
+            image: source.clone(),
+            destination: destination.clone(),
+            cause: problem.cause,
+            fact: problem.fact(),
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! A bundle: images as an OCI image layout in a tar file, the form that other tools call `oci-archive`.
 //!
 //! Source: <https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md>. A bundle is read as input from an
-//! untrusted machine: only its index is held in memory, entries are named by their digests, and every byte is compared with
-//! its digest before it counts.
+//! untrusted machine: its index and the places of its entries are held in memory, and no blob; entries are named by their
+//! digests, and every byte is compared with its digest before it counts.
 
 mod entry;
 mod index;
+mod missing;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -19,7 +20,8 @@ use serde::Deserialize;
 use crate::name::Digest;
 use crate::text::for_message;
 use entry::{Entry, entries};
-pub use index::{BundledImage, BundledReferrer, Index, LeftOut, Root};
+pub use index::{Before, BundledImage, BundledReferrer, Index, LeftOut, Root};
+pub use missing::MissingImage;
 pub use writer::{Arrangement, file_digest};
 
 /// The file that makes a folder an image layout.
