@@ -89,6 +89,7 @@ fn is_mistake(error: &anyhow::Error) -> bool {
             Some(
                 ExportError::Plan(_)
                 | ExportError::Base(_)
+                | ExportError::OtherPath { .. }
                 | ExportError::TooLarge
                 | ExportError::TooMuchLeftOut,
             ) => true,

@@ -40,7 +40,7 @@ impl Run<'_> {
     ) -> Result<Export, ExportError> {
         let planned: Vec<_> = plan.entries().collect();
         leaves_nothing_out(self.config, &planned)?;
-        let base = Base::read(bases).await?;
+        let base = Base::read(bases, &plan.repository_path).await?;
         let network = &self.config.network;
         let wire = Wire::new(network, self.config.secrets(), self.limit.clone());
         let wire = wire.map_err(ApplyError::Setup)?;

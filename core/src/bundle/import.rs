@@ -53,6 +53,7 @@ impl Run<'_> {
         let images = self.desired(bundle.index())?;
         let clients = Clients::new(self.config, &self.limit)?;
         let imported = self.plan_bundle(&clients, bundle.index(), &images, async |target, plan| {
+            let plan = self.with_artifacts(&clients, target, plan, bundle).await;
             let supply = Supply::Bundle(Arc::clone(bundle));
             self.import(&clients, target, plan, supply).await
         });
@@ -224,7 +225,7 @@ fn undiscovered(missing: &MissingImage) -> Undiscovered {
     }
 }
 
-fn is_below(repository: &Repository, path: &Repository) -> bool {
+pub(super) fn is_below(repository: &Repository, path: &Repository) -> bool {
     let rest = repository.as_str().strip_prefix(path.as_str());
     rest.is_some_and(|rest| rest.starts_with('/'))
 }

@@ -2,6 +2,7 @@
 //!
 //! An export reads sources only, and an import the destination only. The form of the file is in `layout`.
 
+mod artifacts;
 mod base;
 mod collection;
 mod export;
@@ -29,6 +30,10 @@ pub enum ExportError {
     Plan(#[from] ApplyError),
     #[error("an earlier bundle cannot be used as the base: {0}")]
     Base(Problem),
+    #[error(
+        "an earlier bundle has the repository {repository}, which is not below {path}, the REGISTRY_REPOSITORY_PATH of the plan: give bundles for the same path"
+    )]
+    OtherPath { repository: String, path: String },
     #[error("the bundle could not be written: {0}")]
     Write(#[source] io::Error),
     #[error(

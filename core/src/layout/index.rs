@@ -156,6 +156,25 @@ impl Index {
         serde_json::json!(written).to_string().into_bytes()
     }
 
+    pub(super) fn stated_types(&self) -> BTreeMap<Digest, BTreeSet<String>> {
+        let referrers = self.referrers.iter().map(|referrer| &referrer.root);
+        let mut types: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for root in self.images.iter().map(|image| &image.root).chain(referrers) {
+            let stated = types.entry(root.digest.clone()).or_default();
+            stated.insert(root.media_type.clone());
+        }
+        types
+    }
+
+    pub(super) fn positions_of_referrers(&self) -> BTreeMap<Digest, Vec<usize>> {
+        let mut positions: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (position, referrer) in self.referrers.iter().enumerate() {
+            let of_subject = positions.entry(referrer.subject.clone()).or_default();
+            of_subject.push(position);
+        }
+        positions
+    }
+
     /// Reads the text of a file.
     ///
     /// # Errors

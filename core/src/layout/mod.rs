@@ -9,7 +9,7 @@ mod index;
 mod missing;
 mod writer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -75,6 +75,10 @@ pub struct Layout {
     blobs: BTreeMap<Digest, Place>,
     index: Index,
     identity: Digest,
+    /// The media types that the index states.
+    stated_types: BTreeMap<Digest, BTreeSet<String>>,
+    /// The positions of the artifacts in the index, by what they refer to.
+    referrers: BTreeMap<Digest, Vec<usize>>,
 }
 
 /// Where a blob is in the file.
@@ -110,19 +114,22 @@ impl Layout {
             }
         }
         check_marker(&file, named.remove(MARKER))?;
-        let index = named.remove(INDEX).ok_or(LayoutError::Lacks(INDEX))?;
-        if index.size > INDEX_CAP {
-            let reason = format!("has {} bytes, and may have {INDEX_CAP}", index.size);
+        let place = named.remove(INDEX).ok_or(LayoutError::Lacks(INDEX))?;
+        if place.size > INDEX_CAP {
+            let reason = format!("has {} bytes, and may have {INDEX_CAP}", place.size);
             return Err(LayoutError::entry(INDEX, reason));
         }
-        let text = content(&file, index)?;
+        let text = content(&file, place)?;
         let blobs = named.into_iter().map(|(name, place)| {
             let digest = digest_of(&name)?;
             Ok((digest, place))
         });
+        let index = Index::parse(&text)?;
         let layout = Self {
             blobs: blobs.collect::<Result<_, LayoutError>>()?,
-            index: Index::parse(&text)?,
+            stated_types: index.stated_types(),
+            referrers: index.positions_of_referrers(),
+            index,
             identity: Digest::sha256(&text),
             file,
         };
@@ -150,6 +157,17 @@ impl Layout {
             true => None,
             false => self.index.left_out.get(digest),
         }
+    }
+
+    /// The media types that the index states for a manifest.
+    pub(crate) fn stated_types(&self, digest: &Digest) -> impl Iterator<Item = &String> {
+        self.stated_types.get(digest).into_iter().flatten()
+    }
+
+    /// The artifacts that refer to a manifest.
+    pub(crate) fn referrers_of(&self, subject: &Digest) -> impl Iterator<Item = &BundledReferrer> {
+        let positions = self.referrers.get(subject).into_iter().flatten();
+        positions.filter_map(|position| self.index.referrers.get(*position))
     }
 
     /// The bytes of a manifest. They are not compared with the digest yet.
