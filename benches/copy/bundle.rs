@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use sandbox::Sandbox;
 
+use crate::executables;
 use crate::load::{AcrRules, Image, Load};
 use crate::measure::{median, megabytes};
 use crate::run::{Cost, measured};
@@ -51,14 +52,9 @@ fn settings(load: Load) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// The plan of all eight images, by `acr-sync` next to `taskset`.
+/// The plan of all eight images, by `acr-sync`, which is built if needed.
 fn write_plan(sandbox: &Sandbox, folder: &Path) -> Result<()> {
-    let acr_sync = Path::new(TASKSET).with_file_name("acr-sync");
-    ensure!(
-        acr_sync.is_file(),
-        "there is no {}: run cargo build --release --package acr-sync",
-        acr_sync.display()
-    );
+    let acr_sync = executables::next_to(TASKSET, "acr-sync");
     let output = Command::new(acr_sync)
         .args(["plan", "-o"])
         .arg(folder.join("plan.json"))

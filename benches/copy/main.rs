@@ -10,6 +10,8 @@
 mod bundle;
 #[path = "../sli/document.rs"]
 mod document;
+#[path = "../../tests/support/executables.rs"]
+mod executables;
 mod load;
 #[path = "../sli/measure.rs"]
 mod measure;

@@ -32,7 +32,12 @@ pub fn section() -> Result<String> {
         let alone = alone(&world, count)?;
         row(&mut text, count, "one run", &together)?;
         if count > 1 {
-            row(&mut text, count, "as many runs, one after another", &alone)?;
+            row(
+                &mut text,
+                count,
+                "as many runs, one after another (estimated from a few)",
+                &alone,
+            )?;
             let ratio = |of: fn(&Measured) -> f64| of(&alone) / of(&together);
             writeln!(
                 text,

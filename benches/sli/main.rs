@@ -8,6 +8,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 mod document;
+mod extra;
 mod fleet;
 mod floor;
 mod growth;
@@ -29,6 +30,7 @@ fn main() -> Result<()> {
     let sections = [
         ("floor", floor::section as fn() -> Result<String>),
         ("growth", growth::section),
+        ("extra", extra::section),
         ("imports", imports::section),
         ("fleet", fleet::section),
         ("original", original::section),

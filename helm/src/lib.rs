@@ -43,7 +43,7 @@ pub use chart_values::{ChartValues, values_of_charts};
 pub use dependency::Dependency;
 pub use error::Error;
 pub use failure::TemplatePlace;
-pub use images::{FoundImages, ImagePattern, ImageUse, UsedBy};
+pub use images::{FoundImages, ImagePattern, ImageUse, UsedBy, limited_regex};
 pub use limits::Limits;
 pub use render::{Release, Rendered, render, render_within};
 pub use values::{Values, read_yaml};

@@ -177,7 +177,9 @@ fn read_head<'a>(file: &'a str, text: &'a str) -> Result<Document<'a>, Error> {
 
 /// The fields that decide the position of a document, and those that Helm requires to be text.
 fn kind_and_hook(text: &str) -> Result<(String, Option<String>), String> {
-    let entries = yaml::read_map_keeping_numbers(text).map_err(|error| error.0)?;
+    // The text contains values of the user.
+    let entries = yaml::read_map_keeping_numbers(text);
+    let entries = entries.map_err(|error| error.without_content().to_owned())?;
     let head = Fields(&entries);
     head.check_others(&["apiVersion", "kind", "metadata"])?;
     head.text("apiVersion")?;

@@ -285,7 +285,7 @@ fn pattern_that_matches_too_often_or_is_too_large_is_refused() {
     );
     for (pattern, part) in [
         ("(hush", "unclosed group"),
-        (r"\pL{5000}", "size limit"),
+        (r"\pL{5000}", "too large"),
         (&"x".repeat(1_001), "longer than 1000"),
     ] {
         let reason = ImagePattern::new(pattern).unwrap_err().to_string();
@@ -303,4 +303,18 @@ fn long_path_is_shortened() {
     let (images, _) = found(&template, None, &["use (a/c)"]).unwrap();
     assert_eq!(images.len(), 2);
     assert!(images.iter().all(|image| image.len() < 550), "{images:?}");
+}
+
+#[test]
+fn pattern_finds_the_image_of_a_field_in_crds() {
+    let crd = "kind: Engine\nmetadata: {name: e}\nspec: {image: quay.io/acme/e:5, sidecar-image: {ref: quay.io/acme/s:6}}\n";
+    let (images, matches) = found("kind: Pod\n", Some(crd), &[r"quay\.io/acme/\S+"]).unwrap();
+    assert_eq!(
+        images,
+        [
+            "quay.io/acme/e:5 < Engine e, , spec.image",
+            "quay.io/acme/s:6 < Engine e, , spec.sidecar-image.ref",
+        ]
+    );
+    assert_eq!(matches, [2]);
 }

@@ -228,7 +228,7 @@ fn prefixed(prefix: &str, files: &[ChartFile]) -> Vec<(String, &'static str)> {
 }
 
 /// Returns a chart's archive, with the same bytes in every run.
-pub(crate) fn packaged(files: &[(String, &'static str)]) -> Vec<u8> {
+pub fn packaged(files: &[(String, &'static str)]) -> Vec<u8> {
     let write = || -> io::Result<Vec<u8>> {
         let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
         for (path, text) in files {

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use sandbox::extra_chart::{ARCHIVE_PATH, EXTRA_CHARTS, HOST, INDEX_PATH};
+use sandbox::extra_images::{PRIVATE_HOST, PRIVATE_PASSWORD, PRIVATE_USER};
 use sandbox::image::ImageRecipe;
-use sandbox::runwhen_local::CHART_HOST;
-use sandbox::{DamagedResponse, Fault, FaultKind, Sandbox};
+use sandbox::runwhen_local::{CHART_HOST, packaged};
+use sandbox::{DamagedResponse, Fault, FaultKind, Sandbox, Scenario};
 use serde_json::{Value, json};
 
 use crate::SLI;
 use crate::support::cases::test_all;
 use crate::support::chart::world;
 use crate::support::{ACR, Ended, Run, run, status};
+use crate::verdicts::{manifest_of, put_manifest};
 
 const GITHUB: &str = "ghcr.io";
 
@@ -293,8 +296,30 @@ fn pattern_that_finds_nothing_or_no_reference_makes_the_number_unknown() {
 #[test]
 fn values_of_a_chart_are_never_shown() {
     const SECRET: &str = "hush-5f3a9c";
-    let values = format!("values: {{password: {SECRET}}}, set: 'token={SECRET}'");
-    for (template, code) in [("", 0), ("{{ fail \"no\" }}", 3), ("kind: [", 3)] {
+    let values = format!("values: {{password: {SECRET}, short: hush7}}, set: 'token={SECRET}'");
+    for (template, schema, message) in [
+        ("", "", ""),
+        (
+            r#"{{ fail (printf "token %s is short" .Values.token) }}"#,
+            "",
+            "token *** is short",
+        ),
+        (
+            r#"{{ fail (printf "%q, %s" .Values.short (b64enc .Values.token)) }}"#,
+            "",
+            "***",
+        ),
+        (
+            "a: *{{ .Values.token }}",
+            "",
+            "a.yaml: error converting YAML",
+        ),
+        (
+            "",
+            r#"{"properties": {"password": {"pattern": "^x$"}}}"#,
+            "'***' does not match pattern",
+        ),
+    ] {
         let world = world("extra-chart");
         publish(&world, GITHUB, "one/app", &["1"]);
         let prepared = run(SLI, &world)
@@ -302,10 +327,16 @@ fn values_of_a_chart_are_never_shown() {
             .set("LOG_LEVEL", "debug");
         let template = format!("{}---\n{template}\n", pod("ghcr.io/one/app:1"));
         let path = chart(&prepared, "first", &template);
+        if !schema.is_empty() {
+            std::fs::write(format!("{path}/values.schema.json"), schema).expect("a file");
+        }
         let ended = prepared
             .set("EXTRA_CHARTS", format!("- {{path: '{path}', {values}}}"))
             .end();
-        ended.expect(code, &[]);
+        match message {
+            "" => ended.expect(0, &[]),
+            message => ended.expect(3, &["does not render", message]),
+        };
         let mut texts: BTreeMap<&str, String> = BTreeMap::new();
         texts.insert("stdout", ended.stdout.clone());
         texts.insert("stderr", ended.stderr.clone());
@@ -313,15 +344,32 @@ fn values_of_a_chart_are_never_shown() {
             texts.insert(name, ended.json(name).to_string());
         }
         for (place, text) in texts {
-            assert!(!text.contains(SECRET), "a value is in {place}:\n{text}");
+            for secret in [SECRET, "hush7", "aHVzaC01ZjNhOWM"] {
+                assert!(!text.contains(secret), "{secret} is in {place}:\n{text}");
+            }
         }
     }
-    let wrong = format!("- {{path: ./a, set: 'token={SECRET},[', version: {SECRET}}}");
-    let world = world("extra-chart");
-    let ended = check_extra(&world, &wrong).end();
-    ended.expect(2, &["chart 1, set", "chart 1, version"]);
-    assert!(!ended.stderr.contains(SECRET), "{}", ended.stderr);
-    assert!(world.requests().is_empty());
+    let wrong = [
+        (
+            format!("set: 'token=a,{SECRET}', version: {SECRET}"),
+            ["chart 1, set", "chart 1, version"],
+        ),
+        (
+            format!("values: {{password: *{SECRET}}}"),
+            ["EXTRA_CHARTS", "unknown anchor"],
+        ),
+        (
+            format!("values: {{password: {{{{{SECRET}}}}}}}"),
+            ["EXTRA_CHARTS", "invalid map key"],
+        ),
+    ];
+    for (entry, messages) in wrong {
+        let world = world("extra-chart");
+        let ended = check_extra(&world, &format!("- {{path: ./a, {entry}}}")).end();
+        ended.expect(2, &messages);
+        assert!(!ended.stderr.contains(SECRET), "{}", ended.stderr);
+        assert!(world.requests().is_empty());
+    }
 }
 
 #[test]
@@ -359,4 +407,51 @@ fn failure_of_runwhens_chart_does_not_touch_an_extra_chart() {
         image(&ended, "ghcr.io/example-apps/engine")["verdict"],
         "Missing"
     );
+}
+
+#[test]
+fn chart_and_images_of_a_private_registry_are_read_with_the_login_of_dockers_file() {
+    const CHART: &str = "charts/agent";
+    let world = Sandbox::start(Scenario::named("extra").expect("a scenario")).expect("a sandbox");
+    let metadata = "apiVersion: v2\nname: agent\nversion: 1.0.0\n";
+    let pod = "kind: Pod\nspec: {containers: [{name: c, image: 'registry.team.example/internal/agent:5.0.0'}]}\n";
+    let archive = packaged(&[
+        ("agent/Chart.yaml".to_owned(), metadata),
+        ("agent/templates/a.yaml".to_owned(), pod),
+    ]);
+    let config = b"{}";
+    let layer = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+    let manifest = manifest_of(
+        ("application/vnd.cncf.helm.config.v1+json", config),
+        &[(layer, &archive)],
+    );
+    put_manifest(
+        &world,
+        PRIVATE_HOST,
+        CHART,
+        "1.0.0",
+        &[config, &archive],
+        &manifest,
+    );
+    let charts = format!("- {{repository: 'oci://{PRIVATE_HOST}/charts', name: agent}}");
+
+    let ended = check_extra(&world, &charts).end();
+    ended.expect(3, &[PRIVATE_HOST]);
+    assert_eq!(ended.stdout, "", "without a login");
+
+    let docker = tempfile::TempDir::new().expect("a folder");
+    let auth = BASE64_STANDARD.encode(format!("{PRIVATE_USER}:{PRIVATE_PASSWORD}"));
+    let text = json!({"auths": {PRIVATE_HOST: {"auth": auth}}}).to_string();
+    std::fs::write(docker.path().join("config.json"), text).expect("a file");
+    let folder = docker.path().display().to_string();
+    let ended = check_extra(&world, &charts)
+        .set("DOCKER_CONFIG", &folder)
+        .end();
+    assert_eq!(ended.expect(0, &[]).stdout, "1\n");
+    let artifact = ended.json("sli.json");
+    assert_eq!(artifact["extra_charts"], json!(["agent 1.0.0"]));
+    assert_eq!(image(&ended, PRIVATE_HOST)["verdict"], "Missing");
+    for text in [&ended.stdout, &ended.stderr, &artifact.to_string()] {
+        assert!(!text.contains(PRIVATE_PASSWORD));
+    }
 }

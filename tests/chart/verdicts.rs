@@ -318,7 +318,7 @@ fn chart_in_a_folder_needs_no_repository() {
 }
 
 /// Puts a manifest and blobs into a repository, under a tag.
-fn put_manifest(
+pub fn put_manifest(
     world: &Sandbox,
     host: &str,
     repository: &str,
@@ -353,7 +353,7 @@ fn put_manifest(
     });
 }
 
-fn manifest_of(config: (&str, &[u8]), layers: &[(&str, &[u8])]) -> Value {
+pub fn manifest_of(config: (&str, &[u8]), layers: &[(&str, &[u8])]) -> Value {
     let descriptor = |(media_type, bytes): &(&str, &[u8])| json!({"mediaType": media_type, "digest": Digest::of(bytes).as_str(), "size": bytes.len()});
     json!({
         "schemaVersion": 2,

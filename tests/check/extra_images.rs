@@ -173,7 +173,12 @@ fn choice_from_a_list_that_is_not_whole_is_unknown() {
             few.clone(),
             "has 2 tags of the rule",
         ),
-        ("matching: '^1', minimum: 3", few, "lower minimum"),
+        ("matching: '^1', minimum: 3", few.clone(), "lower minimum"),
+        (
+            "semver: '>=9', minimum: 1",
+            few,
+            "has 0 tags of the rule \"version within >=9\", and at least 1 is required",
+        ),
         ("newest: true", "{\"tags\":[\"1.0".to_owned(), "JSON"),
         (
             "semver: '>=1'",
@@ -188,6 +193,50 @@ fn choice_from_a_list_that_is_not_whole_is_unknown() {
         assert_eq!(images(&ended)[0]["verdict"], "Unknown");
         assert_eq!(ended.json("extra_images_to_update.json"), json!(false));
     }
+}
+
+#[test]
+fn minimum_holds_also_if_the_repository_is_reported_absent() {
+    let world = world();
+    let absent = format!("{EXTRA_HOST}/team/nosuch");
+    for (rule, code) in [("newest: true", 2), ("newest: true, minimum: 1", 3)] {
+        let ended = check(&world, &format!("- {{source: {absent}, {rule}}}")).end();
+        let part = match rule.contains("minimum") {
+            true => "has 0 tags of the rule",
+            false => "the repository does not exist",
+        };
+        ended.expect(code, &[part]);
+        let verdict = images(&ended)[0]["verdict"].clone();
+        let expected = if rule.contains("minimum") {
+            "Unknown"
+        } else {
+            "NotPublished"
+        };
+        assert_eq!(verdict, expected, "{rule}");
+    }
+}
+
+#[test]
+fn tag_that_the_destination_lacks_is_missing_although_a_later_build_or_its_content_is_there() {
+    let world = world();
+    let at_acr = |seed: &str, tags: &[&str]| {
+        let change = Change::PublishImage {
+            registry: ACR.into(),
+            repository: "runwhen/web".into(),
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            seed: seed.into(),
+        };
+        world.change(change).expect("a change");
+    };
+    at_acr("a later build", &["9.9.9"]);
+    let latest = format!("{EXTRA_HOST}/{VERSIONS}:latest");
+    for tag in ["tag: latest", "follow: latest"] {
+        let ended = check(&world, &web(tag)).end();
+        assert_eq!(ended.expect(0, &["Missing"]).stdout, "1\n", "{tag}");
+    }
+    let ended = check(&world, &latest).set("USE_DATE_TAG", "true").end();
+    ended.expect(0, &[]);
+    assert_eq!(images(&ended)[0]["verdict"], "UpToDate");
 }
 
 #[test]
@@ -248,6 +297,9 @@ fn conflicts_and_reserved_repositories_are_not_imported() {
   matching: '^1'
 - source: {google}
   follow: feature-x-latest
+- source: {google}
+  matching: ^main-latest$
+- {google}:main-latest
 "
     );
     // A tag of another publisher with the name of a version that the first rule chooses.
@@ -270,6 +322,14 @@ fn conflicts_and_reserved_repositories_are_not_imported() {
             "choose another destination",
         ],
     );
+    // Tags that move, and rules that may choose one, are not for the repository of a CodeCollection.
+    let reserved = format!("conflict: {google} would be written to runwhen/{ONE}");
+    assert_eq!(
+        ended.stderr.matches(&reserved).count(),
+        2,
+        "{}",
+        ended.stderr
+    );
     let verdict = |place: &str| {
         let image = images(&ended)
             .into_iter()
@@ -282,7 +342,7 @@ fn conflicts_and_reserved_repositories_are_not_imported() {
         image["verdict"].as_str().unwrap_or_default().to_owned()
     };
     // Another tag next to RunWhen's image, and another branch of a CodeCollection, are allowed.
-    assert_eq!(verdict("/runner:1.2.0"), "Outdated");
+    assert_eq!(verdict("/runner:1.2.0"), "Missing");
     let feature = images(&ended).iter().any(|image| {
         image["category"] == "extra"
             && image["tag"]
@@ -337,7 +397,8 @@ fn private_source_is_read_with_the_login_of_dockers_file() {
     let image = format!("{PRIVATE_HOST}/{PRIVATE}:5.0.0");
     // Without a login.
     let ended = check(&world, &image).end();
-    ended.expect(3, &[PRIVATE_HOST]);
+    let advice = format!("docker login {PRIVATE_HOST}");
+    ended.expect(3, &[&advice, "DOCKER_CONFIG"]);
     assert_eq!(ended.stdout, "");
     let docker = tempfile::TempDir::new().expect("a folder");
     let write = |auths: Value| {
@@ -353,6 +414,14 @@ fn private_source_is_read_with_the_login_of_dockers_file() {
     assert_eq!(ended.expect(0, &[]).stdout, "1\n");
     for text in [&ended.stdout, &ended.stderr, &ended.report("sli.json")] {
         assert!(!text.contains(PRIVATE_PASSWORD));
+    }
+    // The message about a wrong login names its place.
+    let wrong = BASE64_STANDARD.encode(format!("{PRIVATE_USER}:wrong-password-31"));
+    write(json!({PRIVATE_HOST: {"auth": wrong}}));
+    let ended = check(&world, &image).set("DOCKER_CONFIG", &folder).end();
+    ended.expect(3, &[&advice, &format!("{folder}/config.json")]);
+    for other in ["DOCKER_USERNAME", "CODECOLLECTION_REGISTRY_USERNAME"] {
+        assert!(!ended.stderr.contains(other), "{}", ended.stderr);
     }
     // An entry that cannot be read is a mistake that names the registry.
     write(json!({PRIVATE_HOST: {"auth": "?"}}));

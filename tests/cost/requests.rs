@@ -189,7 +189,7 @@ fn names_of_several_registries_cost_one_list_of_resource_manager() {
 }
 
 #[test]
-fn hundred_registries_are_checked_with_two_connections_each() {
+fn hundred_registries_are_checked_with_two_or_three_connections_each() {
     let _machine = shared_machine();
     let names: Vec<_> = (1..100).map(|number| format!("further{number}")).collect();
     let others: Vec<_> = names
@@ -208,10 +208,17 @@ fn hundred_registries_are_checked_with_two_connections_each() {
         let own = connections.iter().filter(|one| one.host == host);
         own.count()
     };
-    for name in &names {
-        let count = of_registry(&format!("{name}.azurecr.io"));
-        assert!((1..=3).contains(&count), "{name}: {count} connections");
-    }
+    let counts = names
+        .iter()
+        .map(|name| of_registry(&format!("{name}.azurecr.io")));
+    let counts: Vec<_> = counts.collect();
+    // Two at the same time; one that has been closed may be replaced.
+    assert!(
+        counts.iter().all(|count| (1..=3).contains(count)),
+        "{counts:?}"
+    );
+    let total: usize = counts.iter().sum();
+    assert!(total <= 256, "{total} connections");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use sandbox::{Fault, Sandbox, Scenario, World};
 use super::check::{Check, images, missing};
 use super::endpoint::{Affected, Endpoint, Phase, Stored};
 use super::failure::{Count, Failure, HUGE};
+use super::gap::Gap;
 use super::setup::{
     COLLECTOR, EXTRA_CURRENT, EXTRA_MISSING, LOCAL, OF_OPERATOR, RUNNER, SECOND, SECOND_ACR, Setup,
 };
@@ -77,7 +78,7 @@ impl Case {
         };
         match (self.program, self.endpoint.phase) {
             (Program::Sli, _) => check,
-            (Program::Taskset, Phase::Check) => 2 * check,
+            (Program::Taskset, Phase::Check | Phase::Compare | Phase::Export) => 2 * check,
             // After an uncertain start, the destination is checked until the deadline.
             (Program::Taskset, Phase::Import) if self.is_start() && check != 26 => 14,
             (Program::Taskset, Phase::Import) => check + 8,
@@ -101,6 +102,7 @@ pub type Truth = BTreeMap<String, Known>;
 pub struct Fixture {
     pub sli: String,
     pub taskset: String,
+    pub gap: Gap,
     pub worlds: BTreeMap<Setup, World>,
     pub truths: BTreeMap<Setup, Truth>,
     /// The digest of the configuration that each storage endpoint serves, by registry host and repository.
@@ -132,24 +134,20 @@ impl Fixture {
             is_large(case.failure),
         );
         let struck = sandbox.faults().first().map_or(0, |armed| armed.hits);
-        let mut check = Check {
-            host: &host,
-            sandbox,
-            case,
-            truth: &self.truths[&setup],
-            affected: self.affected(case),
-            ended: &ended,
-            images: images(&ended, case.program),
-            broken: Vec::new(),
+        let bound = Duration::from_secs(timeout) + SLACK;
+        let (text, mut broken) = match case.endpoint.phase {
+            Phase::Check | Phase::Import | Phase::Compare => {
+                self.check(sandbox, case, &host, &ended, bound)
+            }
+            Phase::Export => self.gap.check_export(case.endpoint.affected, &ended, bound),
         };
-        check.expect(struck > 0, || "no request had the fault".to_owned());
-        check.all(Duration::from_secs(timeout) + SLACK);
-        let text = check.text();
-        let mut broken = check.broken;
+        if struck == 0 {
+            broken.push("no request had the fault".to_owned());
+        }
         if let Some(peak) = peak.filter(|peak| *peak > HUGE) {
             broken.push(format!("took {} MB of memory", peak >> 20));
         }
-        if case.program == Program::Taskset {
+        if case.program == Program::Taskset && setup != Setup::Export {
             sandbox.clear_faults();
             broken.extend(self.heal(sandbox, setup));
         }
@@ -157,6 +155,29 @@ impl Fixture {
             broken.push(format!("stderr:\n{}", ended.stderr));
         }
         Finding { text, broken, peak }
+    }
+
+    /// The text for the table after a run that checks or imports, and each violation of the rule.
+    fn check(
+        &self,
+        sandbox: &Sandbox,
+        case: &Case,
+        host: &str,
+        ended: &Ended,
+        bound: Duration,
+    ) -> (String, Vec<String>) {
+        let mut check = Check {
+            host,
+            sandbox,
+            case,
+            truth: &self.truths[&case.endpoint.setup],
+            affected: self.affected(case),
+            ended,
+            images: images(ended, case.program),
+            broken: Vec::new(),
+        };
+        check.all(bound);
+        (check.text(), check.broken)
     }
 
     /// Sets the initial world of the setup, and clears faults and log.
@@ -182,7 +203,10 @@ impl Fixture {
             Program::Sli => &self.sli,
             Program::Taskset => &self.taskset,
         };
-        let run = setup.run(executable, sandbox);
+        let mut run = setup.run(executable, sandbox);
+        if Setup::GAP.contains(&setup) {
+            run = self.gap.with_files(setup, run);
+        }
         let run = run.set("TIMEOUT_SECONDS", timeout.to_string());
         let started = Instant::now();
         let child = run.spawn();

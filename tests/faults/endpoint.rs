@@ -53,6 +53,10 @@ pub enum Phase {
     Check,
     /// During the import, only by `taskset`.
     Import,
+    /// While `taskset import` compares a bundle with the destination.
+    Compare,
+    /// During `taskset export`.
+    Export,
 }
 
 #[derive(Clone, Copy)]
@@ -83,7 +87,7 @@ pub enum Stored {
 
 use Affected::{All, Chart, NoImage, One, Second};
 use Body::{Connection, Content, DigestHeader, Headers, Json, Manifest, Text};
-use Phase::{Check, Import};
+use Phase::{Check, Compare, Export, Import};
 
 const CATALOG: &str = sandbox::catalog::HOST;
 const HUB: &str = "registry-1.docker.io";
@@ -152,6 +156,8 @@ pub fn endpoints() -> Vec<Endpoint> {
         second_acr(),
         imports(),
         copies(),
+        exports(),
+        bundles(),
         ahead(),
     ]
     .concat()
@@ -414,5 +420,50 @@ fn copies() -> Vec<Endpoint> {
             Copies, Import, DigestHeader, One(MISSING), |_| stable(ACR, MISSING).after(1)),
         endpoint("Copy: the referrers of the image", "GET /v2/{name}/referrers/{digest}",
             CopiesWithReferrers, Import, Json, NoImage, |_| of(SOURCE, "GET", &format!("{MISSING}/referrers/"))),
+    ]
+}
+
+#[rustfmt::skip] // a table
+fn exports() -> Vec<Endpoint> {
+    let gap = |name, request, body, affected, place| endpoint(name, request, Setup::Export, Export, body, affected, place);
+    let configuration = Some(Stored::NewestConfiguration(SOURCE, MISSING));
+    vec![
+        gap("Air gap, export: the digest of the tag", "HEAD /v2/{name}/manifests/{tag}",
+            DigestHeader, One(MISSING), |_| of(SOURCE, "HEAD", &format!("{MISSING}/manifests/main-"))),
+        gap("Air gap, export: the index", "GET /v2/{name}/manifests/{digest}",
+            Manifest, One(MISSING), |_| of(SOURCE, "GET", &format!("{MISSING}/manifests/sha256:"))),
+        gap("Air gap, export: the referrers of the image", "GET /v2/{name}/referrers/{digest}",
+            Json, NoImage, |_| of(SOURCE, "GET", &format!("{MISSING}/referrers/"))),
+        Endpoint {
+            stored: configuration,
+            ..gap("Air gap, export: a blob", "GET /v2/{name}/blobs/{digest} → redirect",
+                Headers, All, |hex| of(SOURCE, "GET", &format!("{MISSING}/blobs/sha256:{hex}")))
+        },
+        Endpoint {
+            stored: configuration,
+            ..gap("Air gap, export: where blobs are", "GET /artifacts-downloads/…",
+                Content, All, |hex| of(SOURCE, "GET", &format!("/downloads/{hex}")))
+        },
+    ]
+}
+
+#[rustfmt::skip] // a table
+fn bundles() -> Vec<Endpoint> {
+    let gap = |name, request, phase, body, affected, place| endpoint(name, request, Setup::Bundle, phase, body, affected, place);
+    vec![
+        gap("Air gap, import: the access token", "POST /oauth2/token",
+            Compare, Json, All, |_| of(ACR, "POST", "/oauth2/token")),
+        gap("Air gap, import: the digest of a tag", "HEAD /v2/{name}/manifests/{tag}",
+            Compare, DigestHeader, One(MISSING), |_| stable(ACR, MISSING)),
+        gap("Air gap, import: a mount, or the start of an upload", "POST /v2/{name}/blobs/uploads/",
+            Import, Headers, One(MISSING), |_| of(ACR, "POST", &format!("{MISSING}/blobs/uploads/"))),
+        gap("Air gap, import: a blob", "PUT /v2/{name}/blobs/uploads/{id}",
+            Import, Headers, One(MISSING), |_| of(ACR, "PUT", &format!("{MISSING}/blobs/uploads/"))),
+        gap("Air gap, import: the manifest of a platform", "PUT /v2/{name}/manifests/{digest}",
+            Import, Headers, One(MISSING), |_| of(ACR, "PUT", &format!("{MISSING}/manifests/sha256:"))),
+        gap("Air gap, import: the tag", "PUT /v2/{name}/manifests/{tag}",
+            Import, Headers, One(MISSING), |_| of(ACR, "PUT", &format!("{MISSING}/manifests/main-"))),
+        gap("Air gap, import: the tag, read back", "HEAD /v2/{name}/manifests/{tag}",
+            Import, DigestHeader, One(MISSING), |_| stable(ACR, MISSING).after(1)),
     ]
 }

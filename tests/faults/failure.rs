@@ -267,7 +267,8 @@ impl Failure {
         match self {
             // The endpoint of the managed identity is not behind the proxy.
             Self::Refused | Self::ConnectStalled => {
-                is_first_of_its_host && endpoint.phase == Phase::Check && !is_plain
+                let is_check = matches!(endpoint.phase, Phase::Check | Phase::Compare);
+                is_first_of_its_host && is_check && !is_plain
             }
             Self::OperationThrottled => endpoint.request.contains("operationResults"),
             // These need a body.

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::case::{Case, Program};
 use super::endpoint::{Endpoint, Phase, endpoints};
 use super::failure::{Count, Failure};
+use super::setup::Setup;
 use super::statement::STATEMENTS;
 
 /// The results of the cases, by their titles.
@@ -21,7 +22,7 @@ pub fn columns(endpoint: &Endpoint) -> Vec<(Program, Count)> {
             columns.push((Program::Taskset, Count::Always));
             columns
         }
-        Phase::Import => all(Program::Taskset).to_vec(),
+        Phase::Import | Phase::Compare | Phase::Export => all(Program::Taskset).to_vec(),
     }
 }
 
@@ -32,7 +33,10 @@ pub fn cases() -> Vec<Case> {
     for (at, endpoint) in endpoints.iter().enumerate() {
         let host = |endpoint: &Endpoint| (endpoint.place)("").host;
         let before = &endpoints[..at];
-        let is_first = before.iter().all(|other| host(other) != host(endpoint));
+        let is_gap = |endpoint: &Endpoint| Setup::GAP.contains(&endpoint.setup);
+        let is_first = before
+            .iter()
+            .all(|other| host(other) != host(endpoint) || is_gap(other) != is_gap(endpoint));
         for failure in Failure::every().filter(|failure| failure.applies_to(endpoint, is_first)) {
             cases.extend(columns(endpoint).into_iter().map(|(program, count)| Case {
                 endpoint: *endpoint,
@@ -119,6 +123,10 @@ redirect; the next run, without the fault, imports the missing images and no oth
 `sli` once, thrice, always: how often the failure happens before the endpoint works again. A request that stalls is
 retried after 20 s, so a run survives one stall if its deadline allows it (26 s here); for three and more the deadline is
 8 s. The check of `taskset` is that of `sli`; its column shows a run that imports the other images.
+
+In the sections of the air gap, the run is `taskset export` or `taskset import`. After an export with a fault, the file has the same
+bytes as without it (✔); or the exit code is not zero, and the file has the bytes of an export of the other images (?), or there is
+no file (✘).
 ",
         findings.len()
     );

@@ -99,10 +99,15 @@ pub enum Setup {
     /// The archive is on the host of the index, and the chart names only the image of ghcr.io: connections to the other
     /// hosts are opened and not needed.
     NotNeeded,
+    /// The same world as for copies, whose missing images are imported from a file.
+    Bundle,
+    /// The same world, whose missing images are exported to a file.
+    Export,
 }
 
 impl Setup {
-    pub const ALL: [Self; 19] = [
+    /// The setups that `sli` and `taskset` check.
+    pub const CHECKED: [Self; 19] = [
         Self::CodeCollections,
         Self::ShortName,
         Self::AnySubscription,
@@ -123,6 +128,8 @@ impl Setup {
         Self::ExtraImages,
         Self::NotNeeded,
     ];
+    /// The two sides of an air gap.
+    pub const GAP: [Self; 2] = [Self::Bundle, Self::Export];
 
     /// The initial world; its imports take 200 ms.
     pub fn world(self) -> World {
@@ -151,7 +158,9 @@ impl Setup {
             | Self::CopiesWithoutMounts
             | Self::CopiesWithReferrers
             | Self::CopiesInChunks
-            | Self::NotNeeded => Scenario::named("up-to-date"),
+            | Self::NotNeeded
+            | Self::Bundle
+            | Self::Export => Scenario::named("up-to-date"),
         };
         let scenario = Scenario {
             acr: sandbox::AcrContent::UpToDate,
@@ -202,6 +211,8 @@ impl Setup {
                 | Self::CopiesWithoutMounts
                 | Self::CopiesWithReferrers
                 | Self::CopiesInChunks
+                | Self::Bundle
+                | Self::Export
         )
     }
 
@@ -233,6 +244,9 @@ impl Setup {
                 let run = run.set("SYNC_METHOD", "copy");
                 run.set("COPY_REFERRERS", "true")
             }
+            // Their files are arguments (`gap.rs`).
+            Self::Bundle => run.unset(&["SYNC_METHOD"]),
+            Self::Export => run.unset(&["SYNC_METHOD", "REGISTRY_NAME", "COPY_REFERRERS"]),
             Self::All | Self::BareChart => with_chart(run),
             Self::ExtraChart => {
                 with_chart(run).set("EXTRA_CHARTS", sandbox::extra_chart::EXTRA_CHARTS)
@@ -405,8 +419,6 @@ fn put_chart_into_registry(world: &mut World) {
 
 /// The world of every setup. Copies are cheap, because they share content.
 pub fn worlds() -> BTreeMap<Setup, World> {
-    Setup::ALL
-        .into_iter()
-        .map(|setup| (setup, setup.world()))
-        .collect()
+    let all = Setup::CHECKED.into_iter().chain(Setup::GAP);
+    all.map(|setup| (setup, setup.world())).collect()
 }

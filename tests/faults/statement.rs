@@ -39,7 +39,7 @@ const OTHER_DIGEST: &str = "a HEAD cannot be verified: the ACR states that its t
 const NOT_FOUND: Failure = Failure::Status(404);
 
 #[rustfmt::skip] // a table
-pub const STATEMENTS: [Statement; 23] = [
+pub const STATEMENTS: [Statement; 25] = [
     says("Source: tags of an image that is missing", NOT_FOUND, "NotPublished", NO_REPOSITORY),
     says("Source: tags of an image that is up to date", NOT_FOUND, "NotPublished", NO_REPOSITORY),
     says("Source: a plain list of tags", NOT_FOUND, "NotPublished", NO_REPOSITORY),
@@ -55,6 +55,8 @@ pub const STATEMENTS: [Statement; 23] = [
     says("ACR: the digest after an import", NOT_FOUND, "Missing", NO_TAG),
     says("ACR: the digest after an import", Failure::WrongDigestHeader, "Drifted", OTHER_DIGEST),
     says("Copy: the tag, read back", Failure::WrongDigestHeader, "Drifted", OTHER_DIGEST),
+    says("Air gap, import: the digest of a tag", Failure::WrongDigestHeader, "Drifted", OTHER_DIGEST),
+    says("Air gap, import: the tag, read back", Failure::WrongDigestHeader, "Drifted", OTHER_DIGEST),
     says("ACR: the index of an image that is up to date, for its children", NOT_FOUND, "Drifted", NO_CHILD),
     says("ACR: a child of an image that is up to date", NOT_FOUND, "Drifted", NO_CHILD),
     says("ACR: the index after an import", NOT_FOUND, "Missing", NO_CHILD),

@@ -142,7 +142,7 @@ def blocks(root, document):
 
 
 def test_documented_workspace_info_matches_rule_and_templates(root):
-    info, upstream = blocks(root, "workspaceInfo.md")
+    info, extra, upstream = blocks(root, "workspaceInfo.md")
     assert matches(root, "runner", info["custom"])
     assert {entry["type"] for entry in info["overrides"]["codebundles"]} == {"sli", "runbook"}
     for entry in info["overrides"]["codebundles"] + upstream["overrides"]["codebundles"]:
@@ -150,10 +150,14 @@ def test_documented_workspace_info_matches_rule_and_templates(root):
         assert entry["repoURL"] == EXAMPLE["repo_url"]
         kind = {"sli": "sli", "runbook": "taskset"}[entry["type"]]
         assert entry["configProvided"].keys() <= configured(render(root, kind)).keys()
+    for kind in ("sli", "taskset"):
+        assert extra["configProvided"].keys() <= configured(render(root, kind)).keys()
+    (image,) = yaml.safe_load(extra["configProvided"]["EXTRA_IMAGES"])
+    assert image.keys() == {"source", "semver"}
 
 
 def test_documented_overrides_bring_the_values_of_the_bash_codebundle(root):
-    given = {entry["type"]: entry["configProvided"] for entry in blocks(root, "workspaceInfo.md")[1]["overrides"]["codebundles"]}
+    given = {entry["type"]: entry["configProvided"] for entry in blocks(root, "workspaceInfo.md")[-1]["overrides"]["codebundles"]}
     # Upstream's templates have these two values, in the indicator and in the taskset.
     upstream = {"SYNC_IMAGES": "true", "USE_DATE_TAG": "true"}
     for kind, template in (("sli", "sli"), ("runbook", "taskset")):

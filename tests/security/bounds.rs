@@ -362,3 +362,28 @@ fn a_chart_that_grows_a_list_in_a_loop_is_bounded() {
         assert_eq!(missing.count(), 5, "the CodeCollections are checked");
     }
 }
+
+#[test]
+fn many_charts_that_fill_their_memory_are_bounded_together() {
+    let world = world("outdated");
+    let growing =
+        "{{ $d := dict }}{{ range 3000000 }}{{ $_ := set $d (toString .) (list 1) }}{{ end }}";
+    let folder = chart_of(growing);
+    let path = folder.path().to_string_lossy();
+    let charts: String = (0..4).map(|_| format!("- {{path: '{path}'}}\n")).collect();
+    let run = run(SLI, &world)
+        .unset(&["IMAGES"])
+        .set("HELM_REPO_URL", path.as_ref())
+        .set("EXTRA_CHARTS", charts);
+    let (ended, peak) = end_with_peak(run);
+    ended.expect(
+        3,
+        &[
+            "does not render",
+            "bytes of memory",
+            "chart 4 in EXTRA_CHARTS",
+        ],
+    );
+    // Of three charts; the files in `deploy/` have a limit of 256.
+    assert!(peak < 3 * MOST_MEMORY, "{peak} MiB");
+}

@@ -10,10 +10,12 @@ fn read(name: &str) -> String {
     std::fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// The text of all Rust files of `tests/` and `helm/tests/`.
+/// The text of all Rust files with tests that SECURITY.md may name.
 fn sources() -> String {
     let mut text = String::new();
-    let mut folders = vec![root().join("tests"), root().join("helm/tests")];
+    let mut folders = ["tests", "helm/tests", "core/src"]
+        .map(|folder| root().join(folder))
+        .to_vec();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
             let path = entry.path();

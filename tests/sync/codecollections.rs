@@ -93,14 +93,17 @@ fn mirror_with_a_login_is_read_and_imported_with_it() {
 
 #[test]
 fn mirror_that_refuses_the_login_makes_its_images_unknown() {
-    let world = world(Login::Basic);
-    let anonymous = mirrored(&world, "rw-cli-codecollection").end();
-    anonymous.expect(3, &[MIRROR, "the image is private"]);
-    let wrong = mirrored(&world, "rw-cli-codecollection")
-        .set("CODECOLLECTION_REGISTRY_USERNAME", "reader")
-        .set("CODECOLLECTION_REGISTRY_PASSWORD", "wrong-password-22")
-        .end();
-    wrong.expect(3, &[MIRROR, "CODECOLLECTION_REGISTRY_PASSWORD"]);
+    for login in [Login::Basic, Login::Docker] {
+        let world = world(login);
+        let anonymous = mirrored(&world, "rw-cli-codecollection").end();
+        anonymous.expect(3, &[MIRROR, "the image is private"]);
+        let wrong = mirrored(&world, "rw-cli-codecollection")
+            .set("CODECOLLECTION_REGISTRY_USERNAME", "reader")
+            .set("CODECOLLECTION_REGISTRY_PASSWORD", "wrong-password-22")
+            .end();
+        wrong.expect(3, &[MIRROR, "CODECOLLECTION_REGISTRY_PASSWORD"]);
+        assert!(!wrong.stderr.contains("DOCKER_USERNAME"), "{login:?}");
+    }
 }
 
 #[test]

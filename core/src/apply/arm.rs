@@ -18,7 +18,7 @@ use crate::azure::{ImportRequest, Progress, RegistryResource, Start};
 use crate::destination::Acr;
 use crate::plan::Action;
 use crate::platform::Platform;
-use crate::problem::{Cause, Problem};
+use crate::problem::{Cause, Problem, Side};
 use crate::registry::{RegistryClient, SourceLogins};
 use crate::wire::Limit;
 
@@ -86,6 +86,10 @@ impl ArmImporter {
                 }
             }
             Err(problem) => Ending::Failed(match problem.cause {
+                Cause::AccessDenied if problem.side == Side::Source => {
+                    let registry = &action.source.location.registry;
+                    problem.advise(self.logins.advice_for(registry))
+                }
                 Cause::Deadline | Cause::Interrupted => problem.acted().advise(
                     "the import may still succeed in Azure: run again in a few minutes; images that have arrived by then are not imported again",
                 ),

@@ -297,12 +297,12 @@ fn meaning_of_source(said: &str) -> Option<Meaning> {
     ) {
         (
             Cause::Throttled,
-            "the source limits the addresses that Azure shares: set USE_DOCKER_AUTH with DOCKER_USERNAME and DOCKER_TOKEN",
+            "the source limits the addresses that Azure shares: run again later, or use an account (USE_DOCKER_AUTH with DOCKER_USERNAME and DOCKER_TOKEN for Docker Hub, DOCKER_CONFIG for an extra image)",
         )
     } else if has(said, "UNAUTHORIZED|DENIED") {
         (
             Cause::AccessDenied,
-            "the image is private or its name is wrong, or the credentials for the source are wrong: check the image's name, and USE_DOCKER_AUTH if it is from Docker Hub",
+            "the image is private or its name is wrong, or the credentials for the source are wrong: check the image's name, and the login of its registry",
         )
     } else if has(
         said,

@@ -19,7 +19,7 @@ use crate::name::{Digest, full_name};
 use crate::observe::{CHECK_TIMEOUT, SourceState};
 use crate::plan::{Entry, PlanFile, PlannedEntry, Step};
 use crate::planned::{ApplyError, check_source, leaves_nothing_out, unknown};
-use crate::problem::Problem;
+use crate::problem::{Cause, Problem};
 use crate::registry::{BlobReader, Content, Sources};
 use crate::report::Status;
 use crate::run::Run;
@@ -100,15 +100,7 @@ impl Run<'_> {
             client: sources.client(&location.registry).copying(),
             repository: location.repository.clone(),
         };
-        let work = async {
-            let graph = read_graph(&content, &action.digest).await?;
-            let artifacts = match self.config.copy_referrers {
-                true => read_artifacts(&content, &action.digest).await,
-                false => Artifacts::default(),
-            };
-            Ok((graph, artifacts))
-        };
-        match limit.guard(work).await {
+        match self.read_content(&content, &action.digest, &limit).await {
             Ok((
                 graph,
                 Artifacts {
@@ -137,6 +129,32 @@ impl Run<'_> {
                 notes: Vec::new(),
                 unlisted: Vec::new(),
             },
+        }
+    }
+
+    /// The manifests of an image and of its artifacts, as far as these can be read in time.
+    async fn read_content(
+        &self,
+        content: &Content,
+        image: &Digest,
+        limit: &Limit,
+    ) -> Result<(Graph, Artifacts), Problem> {
+        let graph = limit.guard(read_graph(content, image)).await?;
+        if !self.config.copy_referrers {
+            return Ok((graph, Artifacts::default()));
+        }
+        let artifacts = async { Ok(read_artifacts(content, image).await) };
+        match limit.guard(artifacts).await {
+            Ok(artifacts) => Ok((graph, artifacts)),
+            // The image is complete without them.
+            Err(problem) if problem.cause == Cause::Deadline => {
+                let artifacts = Artifacts {
+                    unlisted: vec![problem],
+                    ..Artifacts::default()
+                };
+                Ok((graph, artifacts))
+            }
+            Err(problem) => Err(problem),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
@@ -34,7 +35,8 @@ impl Run<'_> {
     pub async fn check_bundle(&self, bundle: &Layout) -> Result<Report, ImportError> {
         let images = self.desired(bundle.index())?;
         let clients = Clients::new(self.config, &self.limit)?;
-        let plans = self.plan_bundle(&clients, bundle.index(), &images, async |target, plan| {
+        let (index, timeout) = (bundle.index(), CHECK_TIMEOUT);
+        let plans = self.plan_bundle(&clients, timeout, (index, &images), async |target, plan| {
             (self.on_event)(Event::Planned(target, &plan));
             plan
         });
@@ -52,7 +54,10 @@ impl Run<'_> {
     pub async fn import_bundle(&self, bundle: &Arc<Layout>) -> Result<Report, ImportError> {
         let images = self.desired(bundle.index())?;
         let clients = Clients::new(self.config, &self.limit)?;
-        let imported = self.plan_bundle(&clients, bundle.index(), &images, async |target, plan| {
+        // A registry that stalls for one image must not take the time that the imports of the others need.
+        let timeout = CHECK_TIMEOUT.min(self.config.timeout / 2);
+        let all = (bundle.index(), &images[..]);
+        let imported = self.plan_bundle(&clients, timeout, all, async |target, plan| {
             let plan = self.with_artifacts(&clients, target, plan, bundle).await;
             let supply = Supply::Bundle(Arc::clone(bundle));
             self.import(&clients, target, plan, supply).await
@@ -61,12 +66,12 @@ impl Run<'_> {
         Ok(self.report(&clients, &imported, Listed::default()).await)
     }
 
-    /// Compares the images with every target, and continues with `then` at each.
+    /// Compares the images with every target, each for at most `timeout`, and continues with `then` at each.
     async fn plan_bundle<T>(
         &self,
         clients: &Clients,
-        index: &Index,
-        images: &[(Desired, SourceImage)],
+        timeout: Duration,
+        (index, images): (&Index, &[(Desired, SourceImage)]),
         then: impl AsyncFn(TargetId, Plan) -> T,
     ) -> Vec<T> {
         (self.on_event)(Event::Listing(1));
@@ -81,7 +86,9 @@ impl Run<'_> {
         let targets = targets.map(|(target, _, destination)| async move {
             destination.prepare(repositories, at_once).await;
             let observed = images.iter().cloned().map(|(desired, image)| async move {
-                let observed = self.observe(destination, desired, image).await;
+                let limit = self.limit.for_image(timeout);
+                let state = self.state(destination, &desired.destination, &image);
+                let observed = observed(limit.guard(state).await, desired, image);
                 (self.on_event)(Event::Checked(target, &observed));
                 observed
             });
@@ -130,23 +137,6 @@ impl Run<'_> {
         let missing = index.missing.iter();
         let missing = missing.filter(|image| !self.config.leaves_out(image.category));
         missing.map(undiscovered).collect()
-    }
-
-    async fn observe(
-        &self,
-        destination: &Destination,
-        desired: Desired,
-        image: SourceImage,
-    ) -> Observed {
-        let limit = self.limit.for_image(CHECK_TIMEOUT);
-        let state = self.state(destination, &desired.destination, &image);
-        let state = limit.guard(state).await;
-        Observed {
-            desired,
-            source: SourceState::Published(image),
-            destination: Some(state),
-            uploads: Uploads::default(),
-        }
     }
 
     /// What the destination has under the tags of an image.
@@ -222,6 +212,19 @@ fn undiscovered(missing: &MissingImage) -> Undiscovered {
             .clone()
             .map(|DestinationTag { repository, tag }| (repository, tag)),
         problem: Problem::new(Side::Bundle, cause, what).advise(NEW_BUNDLE),
+    }
+}
+
+fn observed(
+    state: Result<DestinationState, Problem>,
+    desired: Desired,
+    image: SourceImage,
+) -> Observed {
+    Observed {
+        desired,
+        source: SourceState::Published(image),
+        destination: Some(state),
+        uploads: Uploads::default(),
     }
 }
 

@@ -6,12 +6,8 @@ use crate::problem::{Cause, Problem, Side};
 use crate::text::for_message;
 use crate::wire::Limit;
 
-/// How many computations run at once: each may take the time of a processor and the memory of a chart.
-const AT_ONCE: usize = 4;
-
-static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);
-
-/// Runs `work` on a thread of its own until it ends, the deadline passes or the run is stopped.
+/// Runs `work` on a thread of its own until it ends, the deadline passes or the run is stopped. It first waits for one of
+/// `places`, because it may take the time of a processor and the memory of a chart.
 ///
 /// A computation cannot be cancelled from outside. One that does not end in time is abandoned: its thread
 /// runs until the process exits, and nothing waits for it. `what` names the computation in messages, and `too_long` is the
@@ -21,12 +17,16 @@ static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);
 /// If the limit is reached first, or `work` panics.
 pub(super) async fn compute<T: Send + 'static>(
     limit: &Limit,
+    places: Option<&'static Semaphore>,
     what: String,
     too_long: &(dyn Fn() -> String + Sync),
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Problem> {
     let computation = async {
-        let place = PLACES.acquire().await.ok();
+        let place = match places {
+            Some(places) => places.acquire().await.ok(),
+            None => None,
+        };
         let work = move || {
             let result = work();
             drop(place);
@@ -81,9 +81,13 @@ mod tests {
                 }
                 stop.send(true).unwrap();
             });
-            compute(&limit, "rendering chart x".to_owned(), &advice, move || {
-                never.recv()
-            })
+            compute(
+                &limit,
+                None,
+                "rendering chart x".to_owned(),
+                &advice,
+                move || never.recv(),
+            )
             .await
             .unwrap_err()
         });
@@ -116,10 +120,17 @@ mod tests {
     async fn result_of_a_computation_is_returned_and_a_panic_is_a_problem() {
         let (_stop, interrupted) = watch::channel(false);
         let limit = Limit::new(Duration::from_secs(60), interrupted);
-        assert_eq!(compute(&limit, "x".to_owned(), &advice, || 1).await, Ok(1));
-        let panicked = compute(&limit, "rendering chart x".to_owned(), &advice, || -> u8 {
-            panic!("deep")
-        })
+        assert_eq!(
+            compute(&limit, None, "x".to_owned(), &advice, || 1).await,
+            Ok(1)
+        );
+        let panicked = compute(
+            &limit,
+            None,
+            "rendering chart x".to_owned(),
+            &advice,
+            || -> u8 { panic!("deep") },
+        )
         .await;
         assert!(panicked.unwrap_err().what.contains("rendering chart x"));
     }

@@ -7,7 +7,9 @@
 mod computation;
 pub mod index;
 mod indexes;
+mod places;
 mod problems;
+mod redaction;
 
 use std::path::Path;
 
@@ -24,7 +26,9 @@ use crate::wire::{Request, Response, Wire};
 use computation::compute;
 use index::IndexEntry;
 pub use indexes::Indexes;
+use places::Place;
 use problems::{not_found, unreadable, unusable};
+use redaction::without_values;
 
 /// Largest index that is read, in bytes.
 const INDEX_CAP: usize = 16 << 20;
@@ -127,6 +131,7 @@ async fn with_chart<T: Send + 'static>(
         sources,
         indexes,
         origin,
+        place: Place::default(),
     };
     let mut chart = fetch
         .at(&request.source, &request.name, request.version.as_deref())
@@ -139,7 +144,7 @@ async fn with_chart<T: Send + 'static>(
     });
     let result = result
         .await?
-        .map_err(|error| unusable(origin, &title, &error))?;
+        .map_err(|error| unusable(origin, &title, &without_values(&error, &request.values)))?;
     Ok((title, result))
 }
 
@@ -149,6 +154,7 @@ struct Fetch<'a> {
     indexes: &'a Indexes,
     /// The settings that messages name.
     origin: &'a ChartOrigin,
+    place: Place,
 }
 
 impl Fetch<'_> {
@@ -243,7 +249,11 @@ impl Fetch<'_> {
             .urls
             .first()
             .ok_or_else(|| response.invalid(format!("{name} {} has no URL", entry.version)))?;
-        let archive = self.get(join(url, place)?, ARCHIVE_CAP).await?;
+        let archive_url = join(url, place)?;
+        // It may be large, and the place may be free only after a while.
+        drop(response);
+        self.take_place().await?;
+        let archive = self.get(archive_url, ARCHIVE_CAP).await?;
         verify(&archive, entry)?;
         self.open(archive.body, &format!("{name} {}", entry.version))
             .await
@@ -277,6 +287,7 @@ impl Fetch<'_> {
             .replace('+', "_")
             .parse()
             .map_err(|error: crate::name::NameError| not_found(self.origin, error.to_string()))?;
+        self.take_place().await?;
         let archive = archive_in(self.origin, &client, &location, &tag).await?;
         self.open(archive, &format!("{name} {best}")).await
     }
@@ -287,10 +298,11 @@ impl Fetch<'_> {
             helm::Chart::from_archive(&archive)
         });
         let opened = opened.await?;
-        opened.map_err(|error| unusable(self.origin, &title, &error))
+        opened.map_err(|error| unusable(self.origin, &title, &error.to_string()))
     }
 
     async fn at_path(&self, path: &Path) -> Result<helm::Chart, Problem> {
+        self.take_place().await?;
         let shown = path.display().to_string();
         let path = path.to_owned();
         let loaded = self.compute(format!("reading chart {shown}"), move || {
@@ -306,7 +318,12 @@ impl Fetch<'_> {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
         let too_long = || problems::too_long(self.origin);
-        compute(self.wire.limit(), what, &too_long, work).await
+        let places = places::of_computations(self.origin);
+        compute(self.wire.limit(), places, what, &too_long, work).await
+    }
+
+    async fn take_place(&self) -> Result<(), Problem> {
+        self.place.take(self.origin, self.wire.limit()).await
     }
 
     async fn get(&self, url: Url, cap: usize) -> Result<Response, Problem> {

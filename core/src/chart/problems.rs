@@ -13,15 +13,8 @@ pub(super) fn not_found(origin: &ChartOrigin, what: String) -> Problem {
         .advise(format!("check {settings}"))
 }
 
-pub(super) fn unusable(
-    origin: &ChartOrigin,
-    title: &str,
-    error: &dyn std::error::Error,
-) -> Problem {
-    let what = format!(
-        "chart {title} does not render: {}",
-        for_message(&error.to_string())
-    );
+pub(super) fn unusable(origin: &ChartOrigin, title: &str, reason: &str) -> Problem {
+    let what = format!("chart {title} does not render: {}", for_message(reason));
     let settings = origin.settings(&[Values, Set]);
     let version = origin.settings(&[Version]);
     Problem::new(Side::ChartRepository, Cause::Rejected, what).advise(format!(

@@ -246,12 +246,13 @@ impl GivenValues {
 
 /// Describes a mistake in `--set` without the text that the engine repeats: a value may be a secret.
 fn set_reason(text: &str, error: &helm::Error) -> String {
-    if text.contains("://") {
-        // The engine's message contains a key, which may be a part of a URL.
+    let reason = error.to_string().replace(&format!("{text:?}: "), "");
+    if reason.contains('"') {
+        // The message quotes a key, which may be a part of a value: the rest of it after a comma, or of a URL.
         return "it must be KEY=VALUE, several separated by commas; a comma inside a value is written \\,"
             .to_owned();
     }
-    for_message(&error.to_string().replace(&format!("{text:?}: "), ""))
+    for_message(&reason)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::catalog::CodeCollectionSource;
 use super::reader::Reader;
 use super::variables;
 use crate::name::{ImageName, Repository};
-use crate::registry::{Account, RegistryCredentials, SourceLogins};
+use crate::registry::{Account, LoginOrigin, RegistryCredentials, SourceLogin, SourceLogins};
 use crate::text::refused_value;
 
 /// Where RunWhen publishes the CodeCollections.
@@ -203,6 +203,10 @@ impl Reader<'_> {
             username: self.read_required(username, password.name)?,
             token: self.read_required(password, username.name)?,
         };
-        Some(logins.with(place.registry, RegistryCredentials::Password(account)))
+        let login = SourceLogin {
+            credentials: RegistryCredentials::Password(account),
+            origin: LoginOrigin::Mirror,
+        };
+        Some(logins.with(place.registry, login))
     }
 }

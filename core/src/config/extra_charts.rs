@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Tree};
 use super::chart::{self, ChartRequest, ChartSource, GivenValues};
 use super::chart_origin::ChartOrigin;
 use super::reader::{Reader, build};
-use super::{Inputs, variables};
+use super::{Inputs, variables, yaml_entries};
 use crate::name::{self, Registry, Repository};
 use crate::text::for_message;
 
@@ -20,6 +20,9 @@ const MOST_CHARTS: usize = 50;
 const MOST_PATTERNS: usize = 20;
 /// The longest `destination`, so that the path of every image with it is usually a repository.
 const LONGEST_DESTINATION: usize = 100;
+
+/// A message about YAML does not contain the text that is wrong.
+const QUOTES: &str = "put a text that begins with *, &, !, { or [ in quotes";
 
 const KEYS: [&str; 9] = [
     "repository",
@@ -68,7 +71,10 @@ fn read(
     folder: Option<&Path>,
     inputs: &Inputs<'_>,
 ) -> Result<Vec<ChartRequest>, Vec<String>> {
-    let tree = helm::read_yaml(text).map_err(|error| vec![for_message(&error.to_string())])?;
+    let tree = helm::read_yaml(text).map_err(|error| {
+        let reason = for_message(&error.to_string());
+        vec![format!("{reason}; {QUOTES}")]
+    })?;
     let Tree::Array(entries) = tree else {
         let reason = "it must be a list of charts, each with repository and name, or with path";
         return Err(vec![reason.to_owned()]);
@@ -91,6 +97,7 @@ fn read(
             continue;
         };
         let mut reader = EntryReader {
+            text,
             number,
             fields,
             folder,
@@ -106,6 +113,8 @@ fn read(
 }
 
 struct EntryReader<'a> {
+    /// The whole list.
+    text: &'a str,
     number: usize,
     fields: &'a Map<String, Tree>,
     /// The folder that paths are relative to; `None` for the working folder.
@@ -135,7 +144,7 @@ impl EntryReader<'_> {
             }),
             source: place,
             name: chart_name,
-            version: Some(self.parsed("version", chart::parse_version)),
+            version: Some(self.version()),
             values: all,
             set: of_set,
             patterns: self.patterns(),
@@ -223,6 +232,22 @@ impl EntryReader<'_> {
             return None;
         }
         self.parsed("name", chart::parse_name)
+    }
+
+    fn version(&mut self) -> Option<String> {
+        // As a number it has lost its last zero, as it has for Helm.
+        let is_number = matches!(self.given("version"), Some(Tree::Number(_)));
+        let written = is_number.then(|| yaml_entries::versions(self.text));
+        let mut written = written.flatten().unwrap_or_default().into_iter();
+        match written.nth(self.number - 1).flatten() {
+            Some(text) => {
+                let parsed = chart::parse_version(&text);
+                parsed
+                    .map_err(|reason| self.refuse("version", &reason))
+                    .ok()
+            }
+            None => self.parsed("version", chart::parse_version),
+        }
     }
 
     /// All values, and those of `set` alone.

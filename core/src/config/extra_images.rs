@@ -250,7 +250,7 @@ impl<'a> Fields<'a> {
                     .matching
                     .map(|text| reasoned("matching", text))
                     .transpose()?,
-                minimum: self.minimum.map_or(Ok(1), minimum)?,
+                minimum: self.minimum.map(minimum).transpose()?,
             }),
         }))
     }

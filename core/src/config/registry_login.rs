@@ -11,7 +11,7 @@ use super::{ChartRequest, ExtraImage, RegistryName, variables};
 use crate::azure::Login;
 use crate::category::Category;
 use crate::name::{DOCKER_HUB, Registry};
-use crate::registry::{Account, RegistryCredentials, SourceLogins};
+use crate::registry::{Account, LoginOrigin, RegistryCredentials, SourceLogin, SourceLogins};
 
 /// The login of the destination.
 #[derive(Clone, Debug)]
@@ -101,7 +101,7 @@ impl Reader<'_> {
                 continue;
             }
             match self.docker_login(registry) {
-                Ok(Some(credentials)) => logins = logins.with((*registry).clone(), credentials),
+                Ok(Some(login)) => logins = logins.with((*registry).clone(), login),
                 Ok(None) => {}
                 Err(reason) => {
                     let reason = format!("the login for the source {registry}: {reason}");
@@ -113,15 +113,18 @@ impl Reader<'_> {
         Some(logins)
     }
 
-    fn docker_login(&mut self, registry: &Registry) -> Result<Option<RegistryCredentials>, String> {
+    fn docker_login(&mut self, registry: &Registry) -> Result<Option<SourceLogin>, String> {
         // Docker writes the address of its first API.
         let names: &[&str] = match registry.as_str() {
             DOCKER_HUB => &["https://index.docker.io/v1/", DOCKER_HUB],
             name => &[name],
         };
         for name in names {
-            if let Some((credentials, _)) = self.docker_file(name)? {
-                return Ok(Some(credentials));
+            if let Some((credentials, file)) = self.docker_file(name)? {
+                return Ok(Some(SourceLogin {
+                    credentials,
+                    origin: LoginOrigin::DockerFile(file),
+                }));
             }
         }
         Ok(None)

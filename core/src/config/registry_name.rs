@@ -87,7 +87,13 @@ impl RegistryName {
     /// True if both name the same registry. Login servers with different labels belong to different ones.
     pub(super) fn is_same_as(&self, other: &Self) -> bool {
         let is_name = |name: &Self| matches!(name, Self::Name(_));
-        self.as_str().eq_ignore_ascii_case(other.as_str())
+        let host = |name: &Self| {
+            let text = name.as_str().to_ascii_lowercase();
+            // The port of HTTPS.
+            text.strip_suffix(":443")
+                .map_or(text.clone(), str::to_owned)
+        };
+        host(self) == host(other)
             || (is_name(self) || is_name(other)) && self.resource_name() == other.resource_name()
     }
 

@@ -3,15 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::name::Tag;
-
-/// The longest pattern, in bytes.
-const LONGEST_PATTERN: usize = 1_000;
-/// The largest compiled pattern, in bytes.
-const LARGEST_PATTERN: usize = 1 << 20;
 
 /// How the tag of an image is chosen. The choice may be another one later.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,7 +24,7 @@ pub struct HighestTag {
     pub semver: Option<VersionRange>,
     pub matching: Option<TagPattern>,
     /// With fewer tags that meet the conditions, the list is not trusted.
-    pub minimum: usize,
+    pub minimum: Option<usize>,
 }
 
 impl fmt::Display for TagRule {
@@ -89,7 +84,7 @@ pub struct TagPattern(String);
 impl TagPattern {
     #[expect(clippy::expect_used, reason = "the text was compiled when it was read")]
     pub fn compiled(&self) -> Regex {
-        compile(&self.0).expect("a pattern that was compiled before")
+        helm::limited_regex(&self.0).expect("a pattern that was compiled before")
     }
 }
 
@@ -97,33 +92,13 @@ impl FromStr for TagPattern {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text.len() > LONGEST_PATTERN {
-            return Err(format!("it is longer than {LONGEST_PATTERN} characters"));
-        }
-        match compile(text) {
+        match helm::limited_regex(text) {
             Ok(_) => Ok(Self(text.to_owned())),
-            Err(regex::Error::CompiledTooBig(_)) => {
-                Err("it is too large: repeat less, or name fewer characters".to_owned())
-            }
-            Err(error) => {
-                // The message has the pattern and a mark below it, and the reason in its last line.
-                let text = error.to_string();
-                let reason = text.lines().last().unwrap_or_default();
-                let reason = reason.trim_start_matches("error: ");
-                Err(format!(
-                    "it must be a regular expression, such as '^v[0-9.]+$': {reason}"
-                ))
-            }
+            Err(error) => Err(format!(
+                "it must be a regular expression, such as '^v[0-9.]+$': {error}"
+            )),
         }
     }
-}
-
-fn compile(text: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(text)
-        .size_limit(LARGEST_PATTERN)
-        .dfa_size_limit(LARGEST_PATTERN)
-        .nest_limit(50)
-        .build()
 }
 
 /// These values are their text in JSON.
@@ -176,7 +151,7 @@ mod tests {
         let rule = TagRule::Highest(HighestTag {
             semver: Some(">=1.2, <2".parse().unwrap()),
             matching: Some("^v".parse().unwrap()),
-            minimum: 3,
+            minimum: Some(3),
         });
         let json = serde_json::to_value(&rule).unwrap();
         assert_eq!(

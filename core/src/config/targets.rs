@@ -184,9 +184,10 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_the_same_in_any_case() {
+    fn hosts_are_the_same_in_any_case_and_with_the_default_port() {
         let hosts = |text| list(text, RegistryName::parse_host).map(|names| names.len());
         assert_eq!(hosts("harbor.example,harbor.example:5000"), Ok(2));
         assert!(hosts("harbor.example,Harbor.Example").is_err());
+        assert!(hosts("harbor.example,harbor.example:443").is_err());
     }
 }

@@ -46,7 +46,11 @@ fn defaults_are_the_documented_ones() {
     );
     assert_eq!(config.output_dir, Some(PathBuf::from(".")));
     assert_eq!(config.temp_dir, Some(PathBuf::from(".")));
-    assert!(!config.sync_images && !config.use_date_tag && !config.source_logins.has_docker_hub());
+    assert!(
+        !config.sync_images
+            && !config.use_date_tag
+            && config.source_logins.docker_hub_origin().is_none()
+    );
     for variable in VARIABLES.iter().filter(|variable| variable.is_switch()) {
         assert!(
             values::boolean(variable.default_for(Program::Taskset)).is_ok(),

@@ -56,6 +56,27 @@ pub(super) fn read(text: &str, most: usize) -> Result<Vec<YamlEntry>, String> {
     }
 }
 
+/// The key `version` of each entry as it is written: `1.10` stays `1.10`. `None` if the text is not such a list.
+pub(super) fn versions(text: &str) -> Option<Vec<Option<String>>> {
+    #[derive(Deserialize)]
+    struct Entry {
+        version: Option<String>,
+    }
+    let options = serde_yaml::options! {
+        alias_limits: serde_yaml::alias_limits! {
+            max_total_replayed_events: 50_000,
+        },
+    };
+    let mut found = None;
+    let read = serde_yaml::with_deserializer_from_str_with_options(text, options, |deserializer| {
+        found = Some(Vec::<Entry>::deserialize(deserializer)?);
+        Ok(())
+    });
+    read.ok()?;
+    let entries = found?.into_iter();
+    Some(entries.map(|entry| entry.version).collect())
+}
+
 /// The list. `number` is that of the entry that is read.
 struct List<'a> {
     number: &'a AtomicUsize,

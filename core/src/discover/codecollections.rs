@@ -1,6 +1,6 @@
 //! The rule for the stable tag of a CodeCollection.
 //!
-//! An extra image may follow any tag by the same rule.
+//! An extra image may follow any tag by the same rule, with more names that are not chosen.
 //!
 //! Pure. The rule of the original: `${REF}-latest` must exist; the wanted tag is a sibling of it, a tag whose
 //! manifest for the wanted architecture has the same digest; the first choice is `^${REF}-[0-9a-f]{7,}$`, the
@@ -40,6 +40,11 @@ fn is_of_one_manifest(tag: &str) -> bool {
     tag.starts_with("amd64-") || tag.starts_with("arm64-")
 }
 
+/// True for the names that builds usually move, in the repositories of any publisher.
+pub(super) fn usually_moves(tag: &str) -> bool {
+    matches!(tag, "latest" | "stable") || tag.ends_with("-latest")
+}
+
 /// The rank of a tag as the stable tag; the lower value is preferred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -54,6 +59,15 @@ pub enum Choice {
 pub struct StableTag {
     latest: Tag,
     first: Form,
+    publisher: Publisher,
+}
+
+/// Whose repository it is, which decides which names of tags are known to move.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Publisher {
+    /// The rule of the original.
+    RunWhen,
+    Other,
 }
 
 /// The form of the tags that are preferred.
@@ -76,6 +90,7 @@ impl StableTag {
                 .parse()
                 .expect("a tag with a short suffix is a tag"),
             first: Form::Commit(format!("{git_ref}-")),
+            publisher: Publisher::RunWhen,
         }
     }
 
@@ -88,6 +103,7 @@ impl StableTag {
                 Some(branch) => Form::Commit(format!("{branch}-")),
                 None => Form::Version,
             },
+            publisher: Publisher::Other,
         }
     }
 
@@ -123,19 +139,15 @@ impl StableTag {
         if is_first {
             return Some(Choice::First);
         }
-        let is_alias = text == self.latest.as_str()
+        let moves = match self.publisher {
+            Publisher::RunWhen => false,
+            Publisher::Other => usually_moves(text),
+        };
+        let is_alias = moves
+            || text == self.latest.as_str()
             || matches!(text, "main-latest" | "tester")
-            || is_of_one_manifest(text)
-            || self.is_named_for_moving(text);
+            || is_of_one_manifest(text);
         (!is_alias).then_some(Choice::Second)
-    }
-
-    /// True for other tags that usually move, in repositories that need not be RunWhen's.
-    fn is_named_for_moving(&self, text: &str) -> bool {
-        match self.first {
-            Form::Commit(_) => false,
-            Form::Version => matches!(text, "latest" | "stable") || text.ends_with("-latest"),
-        }
     }
 
     /// The order of two tags of the same rank, the preferred one first.
@@ -221,10 +233,21 @@ mod tests {
         );
         for (followed, siblings, expected) in [
             (
-                "latest",
-                &["latest", "1", "1.2", "1.2.3"][..],
-                Some("1.2.3"),
+                "main-latest",
+                &["main-latest", "latest", "dev-latest", "stable"][..],
+                None,
             ),
+            (
+                "main-latest",
+                &["main-latest", "latest", "v1.2.3"],
+                Some("v1.2.3"),
+            ),
+            (
+                "dev-latest",
+                &["dev-latest", "latest", "dev-latest-2"],
+                Some("dev-latest-2"),
+            ),
+            ("latest", &["latest", "1", "1.2", "1.2.3"], Some("1.2.3")),
             (
                 "latest",
                 &["1.9.0", "v1.10.0", "1.10.0-rc1"],

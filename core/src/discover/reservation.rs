@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 
 use super::catalog::{Listing, is_build, known_collections};
-use super::codecollections::StableTag;
+use super::codecollections::{StableTag, usually_moves};
 use super::{Category, Desired, TagSelector, Undiscovered, destination};
-use crate::config::{CodeCollectionSource, CodeCollections, Config};
+use crate::config::{CodeCollectionSource, CodeCollections, Config, TagRule};
 use crate::name::{ImageName, Repository, full_name};
 use crate::problem::{Cause, Problem, Side};
 
@@ -78,6 +78,7 @@ fn owner_of<'a>(config: &Config, owners: &'a [Owner], desired: &Desired) -> Opti
             ..
         } => {
             owner.image == desired.source
+                && !usually_moves(tag.as_str())
                 && match config.codecollection_source {
                     CodeCollectionSource::Tags => {
                         StableTag::new(&config.git_ref).rank(tag).is_some()
@@ -85,9 +86,12 @@ fn owner_of<'a>(config: &Config, owners: &'a [Owner], desired: &Desired) -> Opti
                     CodeCollectionSource::Catalog => is_build(tag),
                 }
         }
-        // A rule chooses a tag that does not move.
-        TagSelector::Rule(_) => owner.image == desired.source,
-        TagSelector::Image { .. } | TagSelector::StableTag | TagSelector::Catalog(_) => false,
+        TagSelector::Rule(TagRule::Follow(_)) => owner.image == desired.source,
+        // The highest tag may be one that moves, such as the only match of `^dev-latest$`.
+        TagSelector::Rule(TagRule::Highest(_))
+        | TagSelector::Image { .. }
+        | TagSelector::StableTag
+        | TagSelector::Catalog(_) => false,
     };
     (!is_its_own).then_some(owner)
 }

@@ -118,7 +118,7 @@ mod tests {
         HighestTag {
             semver: semver.map(|text| text.parse().unwrap()),
             matching: matching.map(|text| text.parse().unwrap()),
-            minimum: 1,
+            minimum: None,
         }
     }
 

@@ -12,7 +12,7 @@ use super::sources::{self, CHART};
 use crate::config::Config;
 use crate::name::{DOCKER_HUB, Registry};
 use crate::problem::{Cause, Problem};
-use crate::registry::DOCKER_HUB_SERVER;
+use crate::registry::{DOCKER_HUB_SERVER, LoginOrigin};
 use crate::report::Status;
 use crate::wire::{CaBundle, HostFacts, NoProxy, RateLimit, Trust, Way, Wire};
 
@@ -222,15 +222,17 @@ pub fn docker_hub(
         return Some(Finding::not_examined(HUB, &format!("source {DOCKER_HUB}")));
     }
     let limit = facts.and_then(|facts| facts.rate_limit);
-    Some(pulls(limit, config.source_logins.has_docker_hub()))
+    Some(pulls(limit, config.source_logins.docker_hub_origin()))
 }
 
 const HUB: &str = "docker hub";
 
-fn pulls(limit: Option<RateLimit>, has_account: bool) -> Finding {
-    let account = match has_account {
-        true => "with the account of DOCKER_USERNAME",
-        false => "without an account, so by the address of this machine",
+fn pulls(limit: Option<RateLimit>, login: Option<&LoginOrigin>) -> Finding {
+    let account = match login {
+        Some(LoginOrigin::DockerHubAccount) => "with the account of DOCKER_USERNAME",
+        Some(LoginOrigin::Mirror) => "with the account of CODECOLLECTION_REGISTRY_USERNAME",
+        Some(LoginOrigin::DockerFile(_)) => "with the account of DOCKER_CONFIG",
+        None => "without an account, so by the address of this machine",
     };
     let Some(RateLimit {
         limit,
@@ -253,9 +255,9 @@ fn pulls(limit: Option<RateLimit>, has_account: bool) -> Finding {
         few if few < FEW_PULLS && few < limit => Finding::warning(HUB, detail),
         _ => return Finding::ok(HUB, detail),
     };
-    finding.fix(match has_account {
-        true => "wait until the limit is renewed, or use an account with a higher limit",
-        false => "set USE_DOCKER_AUTH=true with DOCKER_USERNAME and DOCKER_TOKEN, or wait until the limit is renewed",
+    finding.fix(match login {
+        Some(_) => "wait until the limit is renewed, or use an account with a higher limit",
+        None => "set USE_DOCKER_AUTH=true with DOCKER_USERNAME and DOCKER_TOKEN, or wait until the limit is renewed",
     })
 }
 
@@ -381,14 +383,17 @@ mod tests {
             (9, State::Warning),
             (0, State::Wrong(Status::Unknown)),
         ] {
-            let finding = pulls(Some(limit(remaining)), false);
+            let finding = pulls(Some(limit(remaining)), None);
             assert_eq!(finding.state, state, "{remaining}");
             let part = format!("{remaining} of 100 pulls in 6 hours are left");
             assert!(finding.detail.contains(&part), "{}", finding.detail);
         }
-        assert_eq!(pulls(None, true).state, State::Ok);
-        assert!(pulls(Some(limit(0)), false).fix[0].contains("USE_DOCKER_AUTH"));
-        assert!(!pulls(Some(limit(0)), true).fix[0].contains("USE_DOCKER_AUTH"));
+        let account = Some(&LoginOrigin::DockerHubAccount);
+        assert_eq!(pulls(None, account).state, State::Ok);
+        assert!(pulls(Some(limit(0)), None).fix[0].contains("USE_DOCKER_AUTH"));
+        assert!(!pulls(Some(limit(0)), account).fix[0].contains("USE_DOCKER_AUTH"));
+        let of_file = LoginOrigin::DockerFile("/d/config.json".into());
+        assert!(pulls(None, Some(&of_file)).detail.contains("DOCKER_CONFIG"));
     }
 
     #[test]

@@ -66,6 +66,7 @@ pub(crate) async fn choose(
     rule: &HighestTag,
 ) -> Result<Result<HighestChoice, Absence>, Problem> {
     let Some(list) = client.tags(&source.repository).await? else {
+        too_few(0, source, rule)?;
         return Ok(Err(Absence {
             reason: format!("No {rule} found in {source}: the repository does not exist"),
             advice: "correct the source in EXTRA_IMAGES, or log in to its registry (DOCKER_CONFIG)"
@@ -82,16 +83,8 @@ pub(crate) async fn choose(
     }
     let tags = ranked(rule, list.tags().map(|tag| tag.text));
     let matches = tags.len();
+    too_few(matches, source, rule)?;
     let chosen = tags.first().and_then(|tag| tag.parse::<Tag>().ok());
-    if matches < rule.minimum && rule.minimum > 1 {
-        let what = format!(
-            "{source} has {}, and at least {} are required",
-            found(matches, rule),
-            rule.minimum
-        );
-        return Err(Problem::new(Side::Source, Cause::Invalid, what)
-            .advise("run again; if tags were removed on purpose, lower minimum in EXTRA_IMAGES"));
-    }
     Ok(match chosen {
         Some(tag) => Ok(HighestChoice {
             digest: list.digest_of(&tag),
@@ -100,6 +93,20 @@ pub(crate) async fn choose(
         }),
         None => Err(absent(source, rule, &list)),
     })
+}
+
+/// An error if there are fewer matches than the rule requires. A repository that is reported as absent has none.
+fn too_few(matches: usize, source: &ImageName, rule: &HighestTag) -> Result<(), Problem> {
+    let Some(minimum) = rule.minimum.filter(|minimum| matches < *minimum) else {
+        return Ok(());
+    };
+    let what = format!(
+        "{source} has {}, and at least {minimum} {} required",
+        found(matches, rule),
+        if minimum == 1 { "is" } else { "are" }
+    );
+    Err(Problem::new(Side::Source, Cause::Invalid, what)
+        .advise("run again; if tags were removed on purpose, lower minimum in EXTRA_IMAGES"))
 }
 
 /// `2 tags of the rule "version within >=1"`.

@@ -263,7 +263,7 @@ mod tests {
         let rule = HighestTag {
             semver: Some(">=1".parse().unwrap()),
             matching: None,
-            minimum: 3,
+            minimum: Some(3),
         };
         assert_eq!(
             follows(Some(Follows::Highest { rule, matches: 7 })),

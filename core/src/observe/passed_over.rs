@@ -271,7 +271,7 @@ mod tests {
         let rule = |semver: Option<&str>, matching: Option<&str>| HighestTag {
             semver: semver.map(|text| text.parse().unwrap()),
             matching: matching.map(|text| text.parse().unwrap()),
-            minimum: 1,
+            minimum: None,
         };
         let chosen: Tag = "1.4.0".parse().unwrap();
         let passed = PassedOver::of_highest(&list, &rule(Some(">=1, <2"), None), Some(&chosen));

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::codecollections;
+use crate::config::{TagRule, codecollections};
 use crate::discover::{Absence, Category, Desired, TagSelector};
 use crate::name::{Digest, Tag};
 use crate::observe::{TagAge, Uploads};
@@ -294,6 +294,40 @@ fn same_content_under_another_tag_is_up_to_date() {
     let mut image = chart_image("20260101000000", None, Some(2020), Some(2025));
     repository_tags(&mut image).same = Some("20251231000000".parse().unwrap());
     assert_eq!(verdict(image), "UpToDate");
+}
+
+#[test]
+fn extra_image_without_its_tag_is_missing_whatever_else_the_repository_has() {
+    let extra = |tag, at_tag, newest, source| {
+        let mut image = chart_image(tag, at_tag, newest, source);
+        image.desired.category = Category::Extra;
+        image
+    };
+    let old: Option<&[u8]> = Some(b"old");
+    for (at_tag, newest, source, name) in [
+        (None, Some(2025), Some(2024), "Missing"),
+        (None, Some(2024), Some(2025), "Missing"),
+        (old, Some(2024), Some(2025), "Drifted"),
+        (Some(&b"new"[..]), Some(2025), Some(2024), "UpToDate"),
+    ] {
+        for tag in ["latest", "2.0"] {
+            let image = extra(tag, at_tag, newest, source);
+            assert_eq!(verdict(image), name, "{tag} {at_tag:?} {newest:?}");
+        }
+        let mut ruled = extra("2.0", at_tag, newest, source);
+        ruled.desired.wanted = TagSelector::Rule(TagRule::Follow("stable".parse().unwrap()));
+        assert_eq!(verdict(ruled), name, "{at_tag:?} {newest:?}");
+    }
+    let mut elsewhere = extra("2.0", None, None, None);
+    repository_tags(&mut elsewhere).same = Some("1.0".parse().unwrap());
+    let plan = plan(vec![elsewhere.clone()], vec![]);
+    assert_eq!(plan.entries[0].verdict.name(), "Missing");
+    assert_eq!(plan.actions().count(), 1);
+    // The tag is a date, which is never in the registry.
+    if let SourceState::Published(published) = &mut elsewhere.source {
+        published.target = "20260101000000".parse().unwrap();
+    }
+    assert_eq!(verdict(elsewhere), "UpToDate");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Evidence;
-use crate::discover::{Absence, TagSelector};
+use crate::discover::{Absence, Category, Desired, TagSelector};
 use crate::observe::{
     DestinationState, Observed, RepositoryTags, SourceImage, SourceState, TagAge,
 };
@@ -76,14 +76,14 @@ pub(super) fn judge(observed: &Observed) -> (Verdict, Option<Evidence>) {
             return (Verdict::Unknown(problem), None);
         }
     };
-    let (verdict, evidence) = compare(state, published, &observed.desired.wanted);
+    let (verdict, evidence) = compare(state, published, &observed.desired);
     (verdict, Some(evidence))
 }
 
 fn compare(
     state: &DestinationState,
     published: &SourceImage,
-    wanted: &TagSelector,
+    desired: &Desired,
 ) -> (Verdict, Evidence) {
     let tag = published.target.clone();
     if let Some(child) = state.missing_child.clone() {
@@ -92,7 +92,20 @@ fn compare(
     if state.has(published) {
         return (Verdict::UpToDate, Evidence::SameDigest { tag });
     }
-    compare_other_tags(state, published, wanted).unwrap_or_else(|| compare_tag(state, published))
+    let other_tags = match needs_its_tag(desired.category, published) {
+        true => None,
+        false => compare_other_tags(state, published, &desired.wanted),
+    };
+    other_tags.unwrap_or_else(|| compare_tag(state, published))
+}
+
+/// True if nothing replaces the wanted tag at the destination: the workloads that use an extra image name exactly that tag.
+/// The images of RunWhen's chart are used by the newest tag that the destination has, and a date tag is new in each run.
+fn needs_its_tag(category: Category, published: &SourceImage) -> bool {
+    match category {
+        Category::Extra => !published.is_dated(),
+        Category::CodeCollection | Category::RunWhenLocal => false,
+    }
 }
 
 /// The verdict that follows from the other tags of the repository; `None` if they decide nothing.

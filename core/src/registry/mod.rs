@@ -36,7 +36,7 @@ pub(crate) use manifest::media_type_in_bundle;
 pub use manifest::{Manifest, ManifestKind};
 pub(crate) use referrers::{Referrer, cosign_tags, referrers_tag};
 pub use registry_tokens::RegistryTokens;
-pub use source_logins::SourceLogins;
+pub use source_logins::{LoginOrigin, SourceLogin, SourceLogins};
 pub(crate) use sources::DOCKER_HUB_SERVER;
 pub use sources::Sources;
 pub use tag_list::{ListedTag, TagList};

@@ -17,8 +17,9 @@ use serde::Deserialize;
 use tokio::sync::{Mutex, OnceCell, SetOnce};
 use url::Url;
 
+use super::source_logins::anonymous_advice;
 use super::tokens::{Authorization, CachedToken, Scope, Tokens};
-use super::{Account, RegistryCredentials};
+use super::{Account, LoginOrigin, RegistryCredentials, SourceLogin};
 use crate::name::{DOCKER_HUB, Registry};
 use crate::problem::{Cause, Problem, Side};
 use crate::wire::{Request, Response, Wire, has_no_userinfo};
@@ -53,6 +54,8 @@ pub struct RegistryTokens {
     side: Side,
     registry: Registry,
     credentials: Option<RegistryCredentials>,
+    /// Where the credentials for a source are from.
+    origin: Option<LoginOrigin>,
     /// None until the registry has refused a request without a token.
     challenge: OnceCell<Challenge>,
     groups: StdMutex<HashMap<Scope, Arc<Group>>>,
@@ -92,8 +95,24 @@ impl RegistryTokens {
             side,
             registry: registry.clone(),
             credentials,
+            origin: None,
             challenge: OnceCell::new_with(service),
             groups: StdMutex::default(),
+        }
+    }
+
+    /// The tokens of a source.
+    pub fn of_source(wire: &Wire, registry: &Registry, login: Option<SourceLogin>) -> Self {
+        let (credentials, origin) = match login {
+            Some(SourceLogin {
+                credentials,
+                origin,
+            }) => (Some(credentials), Some(origin)),
+            None => (None, None),
+        };
+        Self {
+            origin,
+            ..Self::new(wire, Side::Source, registry, credentials)
         }
     }
 
@@ -145,7 +164,7 @@ impl RegistryTokens {
             }
         };
         if !response.status.is_success() {
-            return Err(self.refused_token(&response));
+            return Err(self.explain_refusal(&response));
         }
         read_token(&response, &self.wire)
     }
@@ -188,17 +207,6 @@ impl RegistryTokens {
         let request = Request::new(self.side, Method::POST, service.realm.clone());
         let response = self.wire.send(request.form(all)).await;
         response.map_err(|problem| self.explain_failure(problem))
-    }
-
-    fn refused_token(&self, response: &Response) -> Problem {
-        let problem = response.unexpected();
-        match (problem.cause, &self.credentials, self.side) {
-            (Cause::AccessDenied, Some(_), Side::Source) => problem.advise(
-                "Docker Hub does not accept this account: check DOCKER_USERNAME and DOCKER_TOKEN",
-            ),
-            (Cause::AccessDenied, _, Side::Destination) => problem.advise(LOGIN_ADVICE),
-            _ => problem,
-        }
     }
 
     /// True if the realm belongs to the registry: over http, it must be the registry itself, which the user named.
@@ -358,18 +366,15 @@ impl Tokens for RegistryTokens {
         Ok(is_useful)
     }
 
+    /// A refusal by the registry, or by its token service.
     fn explain_refusal(&self, response: &Response) -> Problem {
         let problem = response.unexpected();
         match (problem.cause, self.side) {
             (Cause::AccessDenied, Side::Destination) => problem.advise(LOGIN_ADVICE),
-            (Cause::AccessDenied, _) if self.credentials.is_some() => {
-                problem.advise(match self.registry.as_str() {
-                    DOCKER_HUB => "check DOCKER_USERNAME and DOCKER_TOKEN",
-                    _ => "check CODECOLLECTION_REGISTRY_USERNAME and CODECOLLECTION_REGISTRY_PASSWORD",
-                })
-            }
-            (Cause::AccessDenied, _) => problem
-                .advise("the image is private, its name is wrong, or a proxy blocks the request: check the image's name and the proxy's rules"),
+            (Cause::AccessDenied, _) => problem.advise(match &self.origin {
+                Some(origin) => origin.advice(&self.registry),
+                None => anonymous_advice(&self.registry),
+            }),
             _ => problem,
         }
     }

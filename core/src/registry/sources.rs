@@ -38,8 +38,8 @@ impl Sources {
     pub fn client(&self, registry: &Registry) -> RegistryClient {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let made = clients.entry(registry.clone()).or_insert_with(|| {
-            let credentials = self.logins.of(registry).cloned();
-            let tokens = RegistryTokens::new(&self.wire, Side::Source, registry, credentials);
+            let login = self.logins.of(registry).cloned();
+            let tokens = RegistryTokens::of_source(&self.wire, registry, login);
             let server = server_of(registry);
             RegistryClient::new(&self.wire, server, Side::Source, Arc::new(tokens))
         });

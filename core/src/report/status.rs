@@ -11,7 +11,7 @@ pub enum Status {
     Complete = 0,
     /// The program itself failed, or its results could not be written.
     Internal = 1,
-    /// A setting is wrong, or names something that does not exist. Nothing was changed.
+    /// A setting is wrong, or names something that does not exist.
     Configuration = 2,
     /// Something could not be checked or confirmed.
     Unknown = 3,

@@ -93,9 +93,9 @@ fn sort_in(
         "Chart.lock" => chart.locked = read_lock("Chart.lock", &file.data)?,
         "values.yaml" => {
             chart.values =
-                values::read_documents(&file.data).map_err(|problem| Error::ChartFile {
+                values::read_documents(&file.data).map_err(|error| Error::ChartFile {
                     file: format!("{}/values.yaml", chart.metadata.name),
-                    problem,
+                    problem: error.0,
                 })?;
         }
         "values.schema.json" => chart.schema = Some(Schema::new(file.data)),

@@ -23,9 +23,9 @@ use crate::render::Rendered;
 use crate::value::{self, Map, Text, Value};
 use crate::yaml;
 use fields::Fields;
-use patterns::Search;
+use patterns::{ImageKeys, Search};
 
-pub use patterns::ImagePattern;
+pub use patterns::{ImagePattern, limited_regex};
 
 /// An image that a rendered chart uses.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,7 +99,7 @@ impl Rendered {
                 let text = String::from_utf8_lossy(data);
                 let used_by = used_by(path, path.split_once("/crds/"), &self.chart);
                 for document in split_documents(&text) {
-                    search.document(document, &used_by);
+                    search.document(document, &used_by, ImageKeys::NotRead);
                 }
             }
         }
@@ -119,7 +119,7 @@ impl Rendered {
             }
             let used_by = used_by(template, template.split_once("/templates/"), &self.chart);
             for document in split_documents(text) {
-                search.document(document, &used_by);
+                search.document(document, &used_by, ImageKeys::Read);
                 Finder {
                     found: &mut found,
                     used_by: used_by.clone(),

@@ -2,7 +2,8 @@
 //! custom resources.
 //!
 //! A pattern is compared with every text of every resource. An image that has a key of its own is found without patterns:
-//! a match there counts, but names nothing, because the field may be only a part of the name.
+//! a match there counts, but names nothing, because the field may be only a part of the name. Only rendered files are read
+//! without patterns, so in `crds/` such a key is searched as any other.
 
 use std::collections::BTreeSet;
 
@@ -20,6 +21,8 @@ use crate::yaml;
 const LONGEST_PATTERN: usize = 1_000;
 /// The memory of a compiled pattern, in bytes.
 const LARGEST_PROGRAM: usize = 1 << 20;
+/// How deep the groups of a pattern may be.
+const DEEPEST_PATTERN: u32 = 50;
 /// The most references that all patterns together find in a chart.
 const MOST_MATCHES: usize = 10_000;
 /// A longer text is not a reference: a host, a repository, a tag and a digest are shorter.
@@ -41,18 +44,7 @@ impl ImagePattern {
     ///
     /// If it is not a regular expression, or too large. The message does not contain the pattern.
     pub fn new(pattern: &str) -> Result<Self, Error> {
-        if pattern.chars().count() > LONGEST_PATTERN {
-            let reason = format!("a pattern is longer than {LONGEST_PATTERN} characters");
-            return Err(Error::Pattern(reason));
-        }
-        let mut builder = regex::RegexBuilder::new(pattern);
-        let built = builder.size_limit(LARGEST_PROGRAM).build();
-        built.map(Self).map_err(|error| {
-            // The message of a syntax error quotes the pattern before its last line.
-            let text = error.to_string();
-            let reason = text.lines().last().unwrap_or_default();
-            Error::Pattern(reason.trim_start_matches("error: ").to_owned())
-        })
+        limited_regex(pattern).map(Self)
     }
 
     /// The references in a text.
@@ -64,12 +56,53 @@ impl ImagePattern {
     }
 }
 
+/// Whether the keys that name an image are read without patterns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ImageKeys {
+    /// In a rendered file.
+    Read,
+    /// In a file of `crds/`.
+    NotRead,
+}
+
+/// Compiles a regular expression of a user, with limits on its length and memory.
+///
+/// # Errors
+///
+/// If it is not a regular expression, or too large. The message does not contain the pattern.
+pub fn limited_regex(pattern: &str) -> Result<Regex, Error> {
+    if pattern.chars().count() > LONGEST_PATTERN {
+        let reason = format!("it is longer than {LONGEST_PATTERN} characters");
+        return Err(Error::Pattern(reason));
+    }
+    let built = regex::RegexBuilder::new(pattern)
+        .size_limit(LARGEST_PROGRAM)
+        .dfa_size_limit(LARGEST_PROGRAM)
+        .nest_limit(DEEPEST_PATTERN)
+        .build();
+    built.map_err(|error| {
+        Error::Pattern(match error {
+            regex::Error::CompiledTooBig(_) => {
+                "it is too large: repeat less, or name fewer characters".to_owned()
+            }
+            error => {
+                // The message of a syntax error quotes the pattern before its last line.
+                let text = error.to_string();
+                let reason = text.lines().last().unwrap_or_default();
+                reason.trim_start_matches("error: ").to_owned()
+            }
+        })
+    })
+}
+
 /// A search with patterns.
 pub(super) struct Search<'a> {
     patterns: &'a [ImagePattern],
     found: BTreeSet<ImageUse>,
     /// How often each pattern matched.
     matches: Vec<usize>,
+    /// Those of the document that is searched.
+    keys: ImageKeys,
 }
 
 impl<'a> Search<'a> {
@@ -78,14 +111,16 @@ impl<'a> Search<'a> {
             patterns,
             found: BTreeSet::new(),
             matches: vec![0; patterns.len()],
+            keys: ImageKeys::Read,
         }
     }
 
     /// Searches a document of a file. Text that is not YAML is searched as a whole.
-    pub(super) fn document(&mut self, text: &str, used_by: &UsedBy) {
+    pub(super) fn document(&mut self, text: &str, used_by: &UsedBy, keys: ImageKeys) {
         if self.patterns.is_empty() {
             return;
         }
+        self.keys = keys;
         for document in yaml::read_documents(text) {
             match document {
                 Ok(value) => self.resource(&value, used_by),
@@ -142,7 +177,8 @@ impl<'a> Search<'a> {
                 let container = name.as_deref().or(container);
                 for (key, value) in entries.iter() {
                     let key = key.to_str();
-                    if names_an_image(&key) && self.is_image(value) {
+                    if self.keys == ImageKeys::Read && names_an_image(&key) && self.is_image(value)
+                    {
                         continue;
                     }
                     self.walk(value, used_by, &below(path, &key), container);

@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Tree};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::value::memory::Held;
+use crate::yaml::YamlError;
 use crate::{value, yaml};
 
 /// The values that override a chart's own.
@@ -54,9 +55,10 @@ impl Values {
     ///
     /// # Errors
     ///
-    /// If the text is not a YAML map.
+    /// If the text is not a YAML map. The message does not contain its values.
     pub fn merge_yaml(&mut self, text: &str) -> Result<(), Error> {
-        let new = read_documents(text.as_bytes()).map_err(Error::Values)?;
+        let new = read_documents(text.as_bytes());
+        let new = new.map_err(|error| Error::Values(error.without_content().to_owned()))?;
         self.merge_tree(Tree::Object(new));
         Ok(())
     }
@@ -115,27 +117,28 @@ impl Values {
 ///
 /// # Errors
 ///
-/// If the text is not one YAML document.
+/// If the text is not one YAML document. The message does not contain texts of it.
 pub fn read_yaml(text: &str) -> Result<Tree, Error> {
     let refused = |problem: String| Err(Error::Values(problem));
     match yaml::read_documents(text).as_slice() {
         [] => Ok(Tree::Null),
         [Ok(value)] => Ok(value::to_tree(value)),
-        [.., Err(error)] => refused(error.0.clone()),
+        [.., Err(error)] => refused(error.without_content().to_owned()),
         _ => refused("it has several YAML documents".to_owned()),
     }
 }
 
 /// Reads a values file: one or more YAML documents; later ones override earlier ones.
-pub(crate) fn read_documents(data: &[u8]) -> Result<Map<String, Tree>, String> {
-    let text = std::str::from_utf8(data).map_err(|error| format!("not UTF-8: {error}"))?;
+pub(crate) fn read_documents(data: &[u8]) -> Result<Map<String, Tree>, YamlError> {
+    let text = std::str::from_utf8(data);
+    let text = text.map_err(|error| YamlError(format!("not UTF-8: {error}")))?;
     // Reserve memory for the tree that is made of the values.
     let _tree = Held::new(Limits::MEMORY / 2);
     let mut values = Map::new();
     let mut rest = text;
     loop {
         let end = document_end(rest);
-        let document = yaml::read_map(&rest[..end]).map_err(|error| error.0)?;
+        let document = yaml::read_map(&rest[..end])?;
         let tree = value::to_tree(&value::Value::map(document));
         if let Tree::Object(new) = tree {
             values = merge_maps(values, new);

@@ -113,6 +113,16 @@ fn entry_is_read_with_values_as_helm_reads_them() {
 }
 
 #[test]
+fn version_that_looks_like_a_number_keeps_its_text() {
+    let text = "- {path: ./a}\n- path: ./b\n  version: 1.10\n  values: {a: {b: &x [1]}, c: *x}\n\
+                - {path: ./c, version: 2}\n- {path: ./d, version: ''}\n";
+    let config = read_with(&[("EXTRA_CHARTS", text)], &[]).unwrap();
+    let versions = config.extra_charts.iter();
+    let versions: Vec<_> = versions.map(|chart| chart.version.as_deref()).collect();
+    assert_eq!(versions, [None, Some("1.10"), Some("2"), None]);
+}
+
+#[test]
 fn paths_in_a_file_are_relative_to_its_folder() {
     let files = [
         (
@@ -181,7 +191,12 @@ fn wrong_entries_are_refused_with_a_reason() {
             "- {path: ./a, hush: hush1}",
             "it is not a key of a chart, which are repository",
         ),
-        ("- {path: ./a, version: 1.10}", "in quotes"),
+        ("- {path: ./a, set: 1.10}", "in quotes"),
+        (
+            "- {path: ./a, version: 1e3}",
+            "version: it must be a version",
+        ),
+        ("- {path: ./a, version: [1.10]}", "version: it must be text"),
         ("- {path: ./a, set: [hush]}", "set: it must be text"),
         ("- {path: ./a, set: 'a=hush,['}", "chart 1, set: "),
         ("- {path: ./a, values: [hush]}", "values: it must be a map"),
@@ -211,6 +226,22 @@ fn wrong_entries_are_refused_with_a_reason() {
             "several YAML documents",
         ),
         ("- [", "yaml"),
+        (
+            "- {path: ./a, values: {a: *hush}}",
+            "unknown anchor; put a text",
+        ),
+        (
+            "- {path: ./a, values: {a: {{hush}}}}",
+            "invalid map key; put a text",
+        ),
+        (
+            "- {path: ./a, set: 'a=b,hush'}",
+            "a comma inside a value is written",
+        ),
+        (
+            "- {path: ./a, set: 'a=hush,b[hush]=c'}",
+            "a comma inside a value is written",
+        ),
     ] {
         let text = mistakes(text).join("\n");
         assert!(text.contains(part), "{part} is not in {text}");

@@ -18,7 +18,8 @@ fn shown(text: &str) -> Vec<String> {
                 format!("{}{}", tag.unwrap_or_default(), digest.unwrap_or_default())
             }
             ExtraWanted::Rule(TagRule::Highest(highest)) => {
-                format!("highest {highest} of {}", highest.minimum)
+                let minimum = highest.minimum.map(|minimum| format!(" of {minimum}"));
+                format!("highest {highest}{}", minimum.unwrap_or_default())
             }
             ExtraWanted::Rule(rule) => rule.to_string(),
         };
@@ -68,8 +69,8 @@ fn every_rule_is_read_from_yaml_and_json() {
             "ghcr.io/a/b as mirror/name: :1.10",
             "docker.io/a/c as c: tag with the content of main-latest",
             "quay.io/x/y as y: highest version within >=1.2, <2 of 3",
-            "quay.io/x/y as z: highest version of 1",
-            "quay.io/x/w as w: highest version within ~1 that matches ^v[0-9.]+$ of 1",
+            "quay.io/x/y as z: highest version",
+            "quay.io/x/w as w: highest version within ~1 that matches ^v[0-9.]+$",
             "ghcr.io/a/d as d: :7",
         ]
     );

@@ -1,0 +1,111 @@
+//! The files that cross an air gap: made once without a fault, imported with one, and compared with those of exports with one.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sandbox::Sandbox;
+use tempfile::TempDir;
+
+use super::endpoint::Affected;
+use super::setup::{MISSING, Setup};
+use super::support::{Ended, Run};
+
+const BUNDLE: &str = "bundle.tar";
+
+/// Plans and bundles without a fault.
+pub struct Gap {
+    folder: TempDir,
+    /// The bundle of all images that the registry lacks.
+    all: Vec<u8>,
+    /// The bundle of a plan without [`MISSING`].
+    others: Vec<u8>,
+}
+
+impl Gap {
+    /// Makes them in a sandbox with the world of [`Setup::Export`].
+    pub fn new(acr_sync: &str, taskset: &str, sandbox: &Sandbox) -> Self {
+        let mut gap = Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            all: Vec::new(),
+            others: Vec::new(),
+        };
+        for (plan, excluded) in [("others.json", MISSING), ("all.json", "")] {
+            let run = Setup::Bundle.run(acr_sync, sandbox);
+            let run = run.set("EXCLUDE_IMAGES", excluded);
+            let run = run.arguments(&["plan", "-o", &gap.path(plan)]);
+            run.end().expect(0, &[]);
+            let ended = gap.export(Setup::Export.run(taskset, sandbox), plan).end();
+            ended.expect(0, &[]);
+            gap.others = std::mem::replace(&mut gap.all, bundle(&ended).expect("a bundle"));
+        }
+        assert!(gap.others.len() < gap.all.len(), "the bundles are the same");
+        std::fs::write(gap.folder.path().join(BUNDLE), &gap.all).expect("a file");
+        gap
+    }
+
+    /// Completes a run of [`Setup::GAP`] with its files.
+    pub fn with_files<'a>(&self, setup: Setup, run: Run<'a>) -> Run<'a> {
+        match setup == Setup::Export {
+            true => self.export(run, "all.json"),
+            false => run.arguments(&["import", &self.path(BUNDLE)]),
+        }
+    }
+
+    fn export<'a>(&self, run: Run<'a>, plan: &str) -> Run<'a> {
+        let target = run.folder().join(BUNDLE).display().to_string();
+        run.arguments(&["export", "--plan", &self.path(plan), &target])
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    /// The text for the table after an export with a fault, and each violation of the rule: the file is that without the
+    /// fault, or that of the images that are not affected, or absent.
+    pub fn check_export(
+        &self,
+        affected: Affected,
+        ended: &Ended,
+        bound: Duration,
+    ) -> (String, Vec<String>) {
+        let (code, took) = (ended.code, ended.took);
+        let mut broken = Vec::new();
+        if took > bound {
+            broken.push(format!("took {took:?} of {bound:?}"));
+        }
+        let files = std::fs::read_dir(ended.folder.path()).expect("a folder");
+        let files: Vec<PathBuf> = files.flatten().map(|file| file.path()).collect();
+        let text = match bundle(ended) {
+            Some(bundle) if bundle == self.all => "✔",
+            Some(bundle) if bundle == self.others => "?",
+            Some(bundle) => {
+                broken.push(format!("the bundle has other {} bytes", bundle.len()));
+                "–"
+            }
+            None => "✘",
+        };
+        let (count, fits) = match text {
+            "✘" => (0, matches!(code, 3..=5)),
+            "?" => (1, matches!(code, 3..=5)),
+            _ => (1, code == 0),
+        };
+        if affected == Affected::NoImage && text != "✔" {
+            broken.push("no image is affected".to_owned());
+        }
+        if !fits {
+            broken.push(format!("exit code {code} with {text}"));
+        }
+        if files.len() != count {
+            broken.push(format!("files: {files:?}"));
+        }
+        let text = match code {
+            0 => text.to_owned(),
+            code => format!("{text} {code}"),
+        };
+        (text, broken)
+    }
+}
+
+fn bundle(ended: &Ended) -> Option<Vec<u8>> {
+    std::fs::read(ended.folder.path().join(BUNDLE)).ok()
+}
