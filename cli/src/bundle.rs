@@ -105,7 +105,7 @@ pub(crate) async fn export(session: &Session, paths: &ExportFiles) -> anyhow::Re
     let plan = plan_file::read(plan, "exported")?;
     let bases = bases.iter().map(|path| open(path, "used as the base"));
     let bases = bases.collect::<anyhow::Result<Vec<_>>>()?;
-    let pending = files::Pending::new("BUNDLE", bundle)?;
+    let pending = files::Pending::new("the argument BUNDLE", bundle)?;
     session.progress.show();
     let run = Run {
         config: &session.config,

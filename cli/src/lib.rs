@@ -89,7 +89,13 @@ fn is_mistake(error: &anyhow::Error) -> bool {
         || error.is::<LayoutError>()
         || error.is::<ImportError>()
         || match error.downcast_ref() {
-            Some(ExportError::Plan(_) | ExportError::Base(_) | ExportError::TooLarge) => true,
+            Some(
+                ExportError::Plan(_)
+                | ExportError::Base(_)
+                | ExportError::OtherPath { .. }
+                | ExportError::TooLarge
+                | ExportError::TooMuchLeftOut,
+            ) => true,
             Some(ExportError::Write(_)) | None => false,
         }
 }

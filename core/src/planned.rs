@@ -452,7 +452,7 @@ fn wanted(entry: &Entry) -> Option<(Digest, bool)> {
 }
 
 /// An image that has moved is not imported. Whether it needs an import is not known if the plan had none for it.
-fn refuse(mut entry: Entry, moved: Problem) -> Entry {
+pub(crate) fn refuse(mut entry: Entry, moved: Problem) -> Entry {
     match entry.step {
         Step::Import(_) => {
             entry.step = Step::Blocked(moved);
@@ -462,7 +462,7 @@ fn refuse(mut entry: Entry, moved: Problem) -> Entry {
     }
 }
 
-fn moved_tag(
+pub(crate) fn moved_tag(
     side: Side,
     place: impl std::fmt::Display,
     tag: &Tag,

@@ -239,6 +239,68 @@ fn signatures_stay_behind_if_that_is_configured() {
     );
 }
 
+/// The first import ended after the tags, as if it had been killed there.
+#[test]
+fn signatures_of_images_that_are_up_to_date_are_brought_once() {
+    let (world, gap) = (start(Scenario::copy()), Gap::new());
+    plan_examples(&gap, &world);
+    gap.export(&world, "a.tar");
+    let mut plain = Registry::oci(HARBOR, OciSettings::new(Login::Anonymous));
+    plain.referrers = Referrers::Missing;
+    world.add_registry(plain);
+    let published = tags(&world, HUB, REPOSITORY);
+    for host in [ACR, HARBOR] {
+        let into = || {
+            let run = gap.importing(&world, "a.tar");
+            match host {
+                HARBOR => run.set("REGISTRY_TYPE", "oci").set("REGISTRY_NAME", host),
+                _ => run,
+            }
+        };
+        let without = into().set("COPY_REFERRERS", "false").end();
+        without.expect(0, &["13 imported and verified"]);
+        let signatures = || {
+            let tags = tags(&world, host, "runwhen/all").into_iter();
+            let of_cosign = tags.filter(|(tag, _)| published.contains_key(tag));
+            let of_cosign = of_cosign.filter(|(tag, _)| tag.starts_with("sha256-"));
+            of_cosign.count()
+        };
+        assert_eq!(signatures(), 0);
+        into().end().expect(0, &["13 up to date"]);
+        assert!(signatures() > 0, "{host}");
+        world.clear_log();
+        into().end().expect(0, &["13 up to date"]);
+        let requests = world.requests();
+        let writes = requests.iter();
+        let writes = writes.filter(|request| request.host == host && request.method == "PUT");
+        assert_eq!(writes.count(), 0, "{host}");
+    }
+}
+
+/// A registry that does not mount: what the earlier bundle has is read there, and sent to the other repositories.
+#[test]
+fn registry_without_mounts_gets_what_the_earlier_bundle_has() {
+    let (world, gap) = (start(Scenario::copy()), Gap::new());
+    let mut harbor = Registry::oci(HARBOR, OciSettings::new(Login::Anonymous));
+    harbor.uploads.mounts = false;
+    world.add_registry(harbor);
+    gap.plan(&world, |run| {
+        run.set("IMAGES", "codecollection")
+            .set("CODECOLLECTIONS", ONE)
+    });
+    gap.export(&world, "a.tar");
+    gap.plan(&world, |run| run.set("IMAGES", "codecollection"));
+    let run = gap.exporting(&world, "b.tar");
+    let ended = run.arguments(&["--base", &gap.text("a.tar")]).end();
+    ended.expect(0, &[]);
+    for name in ["a.tar", "b.tar"] {
+        let run = gap.importing(&world, name);
+        let run = run.set("REGISTRY_TYPE", "oci").set("REGISTRY_NAME", HARBOR);
+        run.end().expect(0, &[]);
+    }
+    assert_collections_arrived(&world, HARBOR);
+}
+
 #[test]
 fn earlier_bundle_is_left_out_and_must_be_imported_first() {
     let (world, gap) = (start(Scenario::copy()), Gap::new());

@@ -218,7 +218,7 @@ pub(crate) fn exported(export: &Export, path: &Path) {
         let image = one.name.as_str();
         tracing::warn!(target: TARGET, image, "{image} is not in the bundle: {}", one.problem);
     }
-    for note in &export.notes {
+    for note in export.notes.iter().chain(&export.unlisted) {
         tracing::warn!(target: TARGET, "{note}");
     }
     let status = export.status();

@@ -23,8 +23,8 @@ pub use auto::AutoImporter;
 pub(crate) use copy::{Attached, AttachedBy, Graph, Part, attached, read_graph};
 pub use copy::{Copied, CopyImporter, CopyProgress, OnProgress, Referrers, Supply};
 
-/// Longest time for the import of one image, from its request to its verification.
-const IMPORT: Duration = Duration::from_secs(900);
+/// Longest time for the import of one image, from its request to its verification. A bundle is a file, which does not stall.
+pub(crate) const IMPORT: Duration = Duration::from_secs(900);
 
 /// How an import ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,17 +100,18 @@ impl Importer for WithReferrers<'_> {
     }
 }
 
-/// Applies a plan, and calls `done` for each outcome when its import ends. `elapsed` is the time since the run began.
+/// Applies a plan, and calls `done` for each outcome when its import ends. An import may take `longest`; `elapsed` is the time since the run began.
 pub async fn apply(
     plan: &Plan,
     importer: &dyn Importer,
     limit: &Limit,
+    longest: Duration,
     elapsed: &(dyn Fn() -> Duration + Sync),
     done: &(dyn Fn(&Action, &Outcome) + Sync),
 ) -> Vec<Outcome> {
     let imports = plan.actions().map(|action| async move {
         let begun = elapsed();
-        let attempt = importer.import(action, &limit.for_image(IMPORT)).await;
+        let attempt = importer.import(action, &limit.for_image(longest)).await;
         let outcome = Outcome {
             targets: action.targets.clone(),
             attempt,

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::ExportError;
+use super::import::is_below;
 use crate::apply::read_graph;
 use crate::layout::{Layout, LeftOut};
-use crate::name::Digest;
+use crate::name::{Digest, Repository};
 use crate::registry::Content;
 
 /// The blobs of earlier bundles. Only what a file really contains counts, not what its own base has.
@@ -17,9 +18,19 @@ pub(super) struct Base {
 }
 
 impl Base {
-    pub(super) async fn read(bundles: &[Arc<Layout>]) -> Result<Self, ExportError> {
+    pub(super) async fn read(
+        bundles: &[Arc<Layout>],
+        path: &Repository,
+    ) -> Result<Self, ExportError> {
         let mut base = Self::default();
         for bundle in bundles {
+            let mut images = bundle.index().images.iter();
+            if let Some(other) = images.find(|image| !is_below(&image.target.repository, path)) {
+                return Err(ExportError::OtherPath {
+                    repository: other.target.repository.to_string(),
+                    path: path.to_string(),
+                });
+            }
             base.identities.insert(bundle.identity().clone());
             base.add(bundle).await?;
         }

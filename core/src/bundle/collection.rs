@@ -1,16 +1,17 @@
 //! What goes into a bundle: every manifest and blob once, and the index that names them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
+use super::ExportError;
 use super::base::Base;
 use crate::apply::{Attached, AttachedBy, Graph, Part};
-use crate::layout::{BundledImage, BundledReferrer, Index, Root};
+use crate::layout::{Before, BundledImage, BundledReferrer, Index, Root};
 use crate::name::{Digest, Tag};
 use crate::observe::SourceState;
-use crate::plan::{Action, Entry};
+use crate::plan::{Action, Entry, planned_tags};
 use crate::problem::{Cause, Problem, Side};
 use crate::registry::{Content, media_type_in_bundle};
 
@@ -23,12 +24,26 @@ pub(super) struct ReadImage {
     pub artifacts: Vec<(Attached, Graph)>,
 }
 
+impl ReadImage {
+    /// Removes the artifacts that have one of these blobs, and returns how many there were.
+    pub(super) fn leave_out(&mut self, blobs: &BTreeSet<Digest>) -> usize {
+        let before = self.artifacts.len();
+        self.artifacts.retain(|(_, graph)| {
+            let mut parts = graph.nodes().flat_map(|node| &node.blobs);
+            parts.all(|part| !blobs.contains(&part.blob.digest))
+        });
+        before - self.artifacts.len()
+    }
+}
+
 /// A blob that has to be fetched.
 pub(super) struct Wanted {
     pub content: Content,
     pub part: Part,
     /// An image that needs it.
     pub image: String,
+    /// False if only artifacts that refer to images have it.
+    pub is_needed: bool,
 }
 
 /// The content of a bundle.
@@ -47,6 +62,7 @@ impl Collection {
                 referrers: Vec::new(),
                 bases: Default::default(),
                 left_out: BTreeMap::new(),
+                missing: Vec::new(),
             },
             manifests: BTreeMap::new(),
             blobs: BTreeMap::new(),
@@ -81,12 +97,22 @@ impl Collection {
                     .advise("report it to the publisher of the image"));
             }
         }
-        for node in graphs().flat_map(Graph::nodes) {
-            let manifest = &node.manifest;
-            let bytes = manifest.bytes.clone();
-            self.manifests.insert(manifest.digest.clone(), bytes);
-            for part in &node.blobs {
-                self.add_blob(part, content, &name, base);
+        for (graph, is_needed) in
+            graphs().zip(std::iter::once(true).chain(std::iter::repeat(false)))
+        {
+            for node in graph.nodes() {
+                let manifest = &node.manifest;
+                let bytes = manifest.bytes.clone();
+                self.manifests.insert(manifest.digest.clone(), bytes);
+                for part in &node.blobs {
+                    let wanted = Wanted {
+                        content: content.clone(),
+                        part: part.clone(),
+                        image: name.clone(),
+                        is_needed,
+                    };
+                    self.add_blob(wanted, base);
+                }
             }
         }
         self.name(entry, action, graph);
@@ -96,20 +122,18 @@ impl Collection {
         Ok(())
     }
 
-    fn add_blob(&mut self, part: &Part, content: &Content, image: &str, base: &Base) {
-        let digest = part.blob.digest.clone();
+    fn add_blob(&mut self, wanted: Wanted, base: &Base) {
+        let digest = wanted.part.blob.digest.clone();
         let earlier = base.blob(&digest);
-        match earlier.filter(|earlier| earlier.size == part.blob.size) {
+        match earlier.filter(|earlier| earlier.size == wanted.part.blob.size) {
             Some(earlier) => {
                 self.index.left_out.insert(digest, earlier.clone());
                 self.index.bases.clone_from(&base.identities);
             }
             None => {
-                self.blobs.entry(digest).or_insert_with(|| Wanted {
-                    content: content.clone(),
-                    part: part.clone(),
-                    image: image.to_owned(),
-                });
+                let is_needed = wanted.is_needed;
+                let known = self.blobs.entry(digest).or_insert(wanted);
+                known.is_needed |= is_needed;
             }
         }
     }
@@ -118,7 +142,13 @@ impl Collection {
     fn name(&mut self, entry: &Entry, action: &Action, graph: &Graph) {
         let Some(root) = root(graph) else { return };
         let desired = &entry.observed.desired;
+        let planned: BTreeMap<_, _> = planned_tags(entry).into_iter().collect();
+        let before = |target| match planned.get(target) {
+            Some(Some(digest)) => Before::Digest(digest.clone()),
+            Some(None) | None => Before::Absent,
+        };
         let images = action.targets.iter().map(|target| BundledImage {
+            before: before(target),
             category: desired.category,
             source: desired.source.clone(),
             source_tag: source_tag(entry),
@@ -167,6 +197,21 @@ impl Collection {
         // An image may name a manifest as a blob.
         self.blobs
             .retain(|digest, _| !self.manifests.contains_key(digest));
+    }
+
+    /// The blobs that images need, or those that only artifacts have.
+    pub(super) fn wanted(&self, is_needed: bool) -> impl Iterator<Item = &Wanted> {
+        let blobs = self.blobs.values();
+        blobs.filter(move |wanted| wanted.is_needed == is_needed)
+    }
+
+    /// Why the index has no room.
+    pub(super) fn too_large(&self) -> ExportError {
+        let left_out = serde_json::json!(self.index.left_out).to_string();
+        match left_out.len() > self.index.text().len() / 2 {
+            true => ExportError::TooMuchLeftOut,
+            false => ExportError::TooLarge,
+        }
     }
 
     /// The sizes of everything that the file gets.

@@ -9,6 +9,7 @@ use futures_util::future::{join_all, try_join_all};
 
 use super::base::Base;
 use super::collection::{Collection, ReadImage, Wanted};
+use super::gathered::{Gathered, Read, Unread, without_artifact};
 use super::{Export, ExportError, Exported, NotExported, Written};
 use crate::apply::{Attached, Graph, attached, read_graph};
 use crate::config::TargetId;
@@ -16,20 +17,13 @@ use crate::event::Event;
 use crate::layout::{Arrangement, Layout, file_digest};
 use crate::name::{Digest, full_name};
 use crate::observe::{CHECK_TIMEOUT, SourceState};
-use crate::plan::{Entry, PlanFile, PlannedEntry, Step, Verdict};
+use crate::plan::{Entry, PlanFile, PlannedEntry, Step};
 use crate::planned::{ApplyError, check_source, leaves_nothing_out, unknown};
 use crate::problem::{Cause, Problem};
 use crate::registry::{BlobReader, Content, Sources};
 use crate::report::Status;
 use crate::run::Run;
 use crate::wire::{Limit, Wire};
-
-/// An image of the plan, read as far as it could be.
-struct Read {
-    entry: Entry,
-    image: Option<ReadImage>,
-    notes: Vec<String>,
-}
 
 impl Run<'_> {
     /// Writes the images that a plan imports into a file, without the blobs of earlier bundles. An image that has moved at its
@@ -46,7 +40,7 @@ impl Run<'_> {
     ) -> Result<Export, ExportError> {
         let planned: Vec<_> = plan.entries().collect();
         leaves_nothing_out(self.config, &planned)?;
-        let base = Base::read(bases).await?;
+        let base = Base::read(bases, &plan.repository_path).await?;
         let network = &self.config.network;
         let wire = Wire::new(network, self.config.secrets(), self.limit.clone());
         let wire = wire.map_err(ApplyError::Setup)?;
@@ -58,55 +52,47 @@ impl Run<'_> {
             (self.on_event)(Event::Checked(TargetId::default(), &read.entry.observed));
             read
         });
-        let mut collection = Collection::new(plan.platform.clone());
         let mut export = Export {
             images: Vec::new(),
             missing: Vec::new(),
             notes: Vec::new(),
+            unlisted: Vec::new(),
             file: None,
         };
-        for Read {
-            entry,
-            image,
-            notes,
-        } in join_all(read).await
-        {
-            export.notes.extend(notes);
-            match image.map(|image| (collection.add(&image, &base), image)) {
-                Some((Ok(()), image)) => export.images.push(exported(&image)),
-                Some((Err(problem), image)) => {
-                    export
-                        .missing
-                        .extend(not_exported(&unknown(image.entry, problem)));
-                }
-                None => export.missing.extend(not_exported(&entry)),
-            }
+        let mut gathered = Gathered {
+            platform: plan.platform.clone(),
+            base,
+            images: Vec::new(),
+        };
+        for read in join_all(read).await {
+            gathered.add(read, &mut export);
         }
         let undiscovered = plan.undiscovered().into_iter();
         export.missing.extend(undiscovered.map(|one| NotExported {
-            name: one.what,
             status: Status::of(&one.problem),
+            name: one.what.clone(),
+            source: one.what,
+            category: one.category,
+            destination: None,
             problem: one.problem,
         }));
         // Without an image, a file would mean that the plan imports nothing.
-        if !export.images.is_empty() || export.missing.is_empty() {
-            collection.finish();
-            self.write(&collection, file, &mut export).await?;
+        if !gathered.images.is_empty() || export.missing.is_empty() {
+            self.write(gathered, file, &mut export).await?;
         }
         Ok(export)
     }
 
     /// Compares an image's source with the plan, and reads its manifests and those of its artifacts.
     async fn read_image(&self, sources: &Sources, planned: PlannedEntry) -> Read {
-        // A source that stalls must not take the time that the other images need.
-        let timeout = CHECK_TIMEOUT.min(self.config.timeout / 2);
-        let limit = self.limit.for_image(timeout);
+        let limit = self.limit();
         let entry = check_source(sources, planned, &limit).await;
         let Step::Import(action) = entry.step.clone() else {
             return Read {
                 entry,
                 image: None,
                 notes: Vec::new(),
+                unlisted: Vec::new(),
             };
         };
         let location = &action.source.location;
@@ -115,31 +101,33 @@ impl Run<'_> {
             repository: location.repository.clone(),
         };
         match self.read_content(&content, &action.digest, &limit).await {
-            Ok((graph, artifacts, problems)) => {
-                let name = entry.observed.short_name();
-                let note = |problem: Problem| {
-                    format!(
-                        "{name}: an artifact is not in the bundle: {}",
-                        problem.fact()
-                    )
-                };
+            Ok((
+                graph,
+                Artifacts {
+                    read,
+                    problems,
+                    unlisted,
+                },
+            )) => {
                 let image = ReadImage {
                     entry: entry.clone(),
                     action,
                     content: content.clone(),
                     graph,
-                    artifacts,
+                    artifacts: read,
                 };
                 Read {
+                    notes: notes(&entry, &problems),
+                    unlisted: notes(&entry, &unlisted),
                     entry,
                     image: Some(image),
-                    notes: problems.into_iter().map(note).collect(),
                 }
             }
             Err(problem) => Read {
                 entry: unknown(entry, problem),
                 image: None,
                 notes: Vec::new(),
+                unlisted: Vec::new(),
             },
         }
     }
@@ -150,87 +138,103 @@ impl Run<'_> {
         content: &Content,
         image: &Digest,
         limit: &Limit,
-    ) -> Result<(Graph, Vec<(Attached, Graph)>, Vec<Problem>), Problem> {
+    ) -> Result<(Graph, Artifacts), Problem> {
         let graph = limit.guard(read_graph(content, image)).await?;
         if !self.config.copy_referrers {
-            return Ok((graph, Vec::new(), Vec::new()));
+            return Ok((graph, Artifacts::default()));
         }
         let artifacts = async { Ok(read_artifacts(content, image).await) };
         match limit.guard(artifacts).await {
-            Ok((artifacts, problems)) => Ok((graph, artifacts, problems)),
+            Ok(artifacts) => Ok((graph, artifacts)),
             // The image is complete without them.
             Err(problem) if problem.cause == Cause::Deadline => {
-                Ok((graph, Vec::new(), vec![problem]))
+                let artifacts = Artifacts {
+                    unlisted: vec![problem],
+                    ..Artifacts::default()
+                };
+                Ok((graph, artifacts))
             }
             Err(problem) => Err(problem),
         }
     }
 
-    /// Writes the file. A blob that cannot be read is the problem of an image, and no file is kept then.
+    /// Writes the file. If a blob of an image cannot be read, no file is kept, and all images are missing. An artifact of which a
+    /// blob cannot be read is left out.
     async fn write(
         &self,
-        collection: &Collection,
+        mut gathered: Gathered,
         file: &File,
         export: &mut Export,
     ) -> Result<(), ExportError> {
-        let index = collection.index.text();
-        let arrangement = Arrangement::new(&index, &collection.sizes());
-        let arrangement = arrangement.ok_or(ExportError::TooLarge)?;
-        arrangement.begin(file).map_err(ExportError::Write)?;
-        for (digest, bytes) in &collection.manifests {
-            let written = arrangement.write(file, digest, 0, bytes);
-            written.map_err(ExportError::Write)?;
-        }
-        let wanted = collection.blobs.values();
-        let target = Target {
-            file,
-            arrangement: &arrangement,
-            total: wanted.clone().map(|wanted| wanted.part.blob.size).sum(),
-            written: AtomicU64::new(0),
-        };
-        match self.fetch_all(&target, wanted).await {
-            Ok(()) => {}
-            Err(Failure::Write(error)) => return Err(ExportError::Write(error)),
-            Err(Failure::Read { image, problem }) => {
-                export.images.clear();
-                export.missing.push(NotExported {
-                    name: image,
-                    status: Status::ImportFailed,
-                    problem,
-                });
-                return Ok(());
+        // The artifacts first: without one of them, everything has another place in the file.
+        let (collection, arrangement) = loop {
+            let collection = gathered.collection(export);
+            let arrangement = begin(&collection, file)?;
+            let (target, limit) = (
+                Target::new(file, &arrangement, &collection, false),
+                self.limit(),
+            );
+            let wanted = collection.wanted(false);
+            let failed = self.fetch_all(&target, wanted, &limit).await?;
+            if failed.is_empty() {
+                break (collection, arrangement);
             }
+            gathered.leave_out(&failed, export);
+        };
+        let target = Target::new(file, &arrangement, &collection, true);
+        let wanted = collection.wanted(true);
+        let failed = self.fetch_all(&target, wanted, &self.limit).await?;
+        if let Some(first) = failed.first() {
+            export.missing.extend(gathered.not_written(first, &failed));
+            return Ok(());
         }
+        export.images = gathered.images.iter().map(exported).collect();
         let left_out = collection.index.left_out.values();
         export.file = Some(Written {
             bytes: arrangement.length(),
             sha256: hex(&file_digest(file).map_err(ExportError::Write)?),
-            index: Digest::sha256(&index).to_string(),
+            index: Digest::sha256(&collection.index.text()).to_string(),
             bytes_left_out: left_out.map(|left_out| left_out.size).sum(),
         });
         Ok(())
     }
 
-    /// Fetches all blobs at the same time, as far as their registries permit it.
+    /// A source that stalls must not take the time that the other images need.
+    fn limit(&self) -> Limit {
+        self.limit
+            .for_image(CHECK_TIMEOUT.min(self.config.timeout / 2))
+    }
+
+    /// Fetches blobs at the same time, as far as their registries permit it. Returns those that cannot be read: all of them if
+    /// artifacts have them, and the first one if images have them, because then there is no file.
     async fn fetch_all<'a>(
         &self,
         target: &Target<'_>,
         wanted: impl Iterator<Item = &'a Wanted>,
-    ) -> Result<(), Failure> {
+        limit: &Limit,
+    ) -> Result<Vec<Unread>, ExportError> {
         let fetched = wanted.map(|wanted| async {
-            let image = || wanted.image.clone();
-            let read = |problem| Failure::Read {
-                image: image(),
+            let work = async { Ok(self.fetch(target, wanted).await) };
+            let problem = match limit.guard(work).await {
+                Ok(Ok(())) => return Ok(None),
+                Ok(Err(Fetch::Write(error))) => return Err(Failure::Write(error)),
+                Ok(Err(Fetch::Read(problem))) | Err(problem) => problem,
+            };
+            let unread = Unread {
+                digest: wanted.part.blob.digest.clone(),
+                image: wanted.image.clone(),
                 problem,
             };
-            let work = async { Ok(self.fetch(target, wanted).await) };
-            match self.limit.guard(work).await {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(Fetch::Read(problem))) | Err(problem) => Err(read(problem)),
-                Ok(Err(Fetch::Write(error))) => Err(Failure::Write(error)),
+            match wanted.is_needed {
+                true => Err(Failure::Read(unread)),
+                false => Ok(Some(unread)),
             }
         });
-        try_join_all(fetched).await.map(|_| ())
+        match try_join_all(fetched).await {
+            Ok(unread) => Ok(unread.into_iter().flatten().collect()),
+            Err(Failure::Read(unread)) => Ok(vec![unread]),
+            Err(Failure::Write(error)) => Err(ExportError::Write(error)),
+        }
     }
 
     async fn fetch(&self, target: &Target<'_>, wanted: &Wanted) -> Result<(), Fetch> {
@@ -258,29 +262,75 @@ impl Run<'_> {
     }
 }
 
-/// The manifests of the artifacts that refer to an image, and the problems of those that cannot be read.
-async fn read_artifacts(
-    content: &Content,
-    image: &Digest,
-) -> (Vec<(Attached, Graph)>, Vec<Problem>) {
-    let (found, mut problems) = attached(content, image).await;
-    let mut artifacts = Vec::new();
+/// Writes everything but the blobs.
+fn begin(collection: &Collection, file: &File) -> Result<Arrangement, ExportError> {
+    let index = collection.index.text();
+    let arrangement = Arrangement::new(&index, &collection.sizes());
+    let arrangement = arrangement.ok_or_else(|| collection.too_large())?;
+    arrangement.begin(file).map_err(ExportError::Write)?;
+    for (digest, bytes) in &collection.manifests {
+        let written = arrangement.write(file, digest, 0, bytes);
+        written.map_err(ExportError::Write)?;
+    }
+    Ok(arrangement)
+}
+
+/// The artifacts that refer to an image.
+#[derive(Default)]
+struct Artifacts {
+    read: Vec<(Attached, Graph)>,
+    /// Of those that cannot be read.
+    problems: Vec<Problem>,
+    /// Why others may exist.
+    unlisted: Vec<Problem>,
+}
+
+async fn read_artifacts(content: &Content, image: &Digest) -> Artifacts {
+    let (found, unlisted) = attached(content, image).await;
+    let mut artifacts = Artifacts {
+        unlisted,
+        ..Artifacts::default()
+    };
     for one in found {
         match read_graph(content, &one.digest).await {
-            Ok(graph) => artifacts.push((one, graph)),
-            Err(problem) => problems.push(problem),
+            Ok(graph) => artifacts.read.push((one, graph)),
+            Err(problem) => artifacts.problems.push(problem),
         }
     }
-    (artifacts, problems)
+    artifacts
+}
+
+fn notes(entry: &Entry, problems: &[Problem]) -> Vec<String> {
+    let name = entry.observed.short_name();
+    let note = |problem: &Problem| without_artifact(&name, problem);
+    problems.iter().map(note).collect()
 }
 
 /// The file that blobs are written to.
 struct Target<'a> {
     file: &'a File,
     arrangement: &'a Arrangement,
-    /// The bytes of all blobs.
+    /// The bytes of the blobs that are fetched.
     total: u64,
     written: AtomicU64,
+}
+
+impl<'a> Target<'a> {
+    fn new(
+        file: &'a File,
+        arrangement: &'a Arrangement,
+        collection: &Collection,
+        is_needed: bool,
+    ) -> Self {
+        let blobs = collection.wanted(is_needed);
+        let total = blobs.map(|wanted| wanted.part.blob.size).sum();
+        Self {
+            file,
+            arrangement,
+            total,
+            written: AtomicU64::new(0),
+        }
+    }
 }
 
 /// Why a blob is not in the file.
@@ -291,7 +341,7 @@ enum Fetch {
 
 /// Why the file is not complete.
 enum Failure {
-    Read { image: String, problem: Problem },
+    Read(Unread),
     Write(io::Error),
 }
 
@@ -312,27 +362,6 @@ fn exported(image: &ReadImage) -> Exported {
             .map(ToString::to_string)
             .collect(),
     }
-}
-
-/// An image that the plan imports, or does not know. Images that need no import are not missing.
-fn not_exported(entry: &Entry) -> Option<NotExported> {
-    let (problem, status) = match (&entry.verdict, &entry.step) {
-        (Verdict::Unknown(problem), _) => (problem, Status::of(problem)),
-        (_, Step::Blocked(problem)) => (problem, Status::ImportFailed),
-        (
-            Verdict::UpToDate
-            | Verdict::Missing
-            | Verdict::Outdated
-            | Verdict::Drifted
-            | Verdict::NotPublished(_),
-            Step::Nothing | Step::Import(_),
-        ) => return None,
-    };
-    Some(NotExported {
-        name: entry.observed.short_name(),
-        problem: problem.clone(),
-        status,
-    })
 }
 
 /// The hash without the name of its algorithm.

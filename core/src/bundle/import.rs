@@ -1,6 +1,6 @@
 //! Imports a bundle. Only the destination and its login get requests.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,18 +12,20 @@ use crate::check::Listed;
 use crate::clients::Clients;
 use crate::config::TargetId;
 use crate::destination::Destination;
-use crate::discover::{Desired, TagSelector};
+use crate::discover::{Desired, TagSelector, Undiscovered};
 use crate::event::Event;
-use crate::layout::{BundledImage, Index, Layout};
-use crate::name::Repository;
+use crate::layout::{Before, BundledImage, Index, Layout, MissingImage};
+use crate::name::{DestinationTag, Repository};
 use crate::observe::{
     CHECK_TIMEOUT, DestinationState, Observed, SourceImage, SourceState, Uploads, lock,
 };
-use crate::plan::{Plan, plan};
-use crate::planned::left_out_by;
-use crate::problem::Problem;
+use crate::plan::{Plan, Step, plan, planned_tags};
+use crate::planned::{left_out_by, moved_tag, refuse};
+use crate::problem::{Cause, Problem, Side};
 use crate::report::Report;
 use crate::run::Run;
+
+const NEW_BUNDLE: &str = "write a new plan with acr-sync plan, and export it again";
 
 impl Run<'_> {
     /// Compares the images of a bundle with every target, and changes nothing.
@@ -33,7 +35,8 @@ impl Run<'_> {
     pub async fn check_bundle(&self, bundle: &Layout) -> Result<Report, ImportError> {
         let images = self.desired(bundle.index())?;
         let clients = Clients::new(self.config, &self.limit)?;
-        let plans = self.plan_bundle(&clients, CHECK_TIMEOUT, &images, async |target, plan| {
+        let (index, timeout) = (bundle.index(), CHECK_TIMEOUT);
+        let plans = self.plan_bundle(&clients, timeout, (index, &images), async |target, plan| {
             (self.on_event)(Event::Planned(target, &plan));
             plan
         });
@@ -53,7 +56,9 @@ impl Run<'_> {
         let clients = Clients::new(self.config, &self.limit)?;
         // A registry that stalls for one image must not take the time that the imports of the others need.
         let timeout = CHECK_TIMEOUT.min(self.config.timeout / 2);
-        let imported = self.plan_bundle(&clients, timeout, &images, async |target, plan| {
+        let all = (bundle.index(), &images[..]);
+        let imported = self.plan_bundle(&clients, timeout, all, async |target, plan| {
+            let plan = self.with_artifacts(&clients, target, plan, bundle).await;
             let supply = Supply::Bundle(Arc::clone(bundle));
             self.import(&clients, target, plan, supply).await
         });
@@ -66,7 +71,7 @@ impl Run<'_> {
         &self,
         clients: &Clients,
         timeout: Duration,
-        images: &[(Desired, SourceImage)],
+        (index, images): (&Index, &[(Desired, SourceImage)]),
         then: impl AsyncFn(TargetId, Plan) -> T,
     ) -> Vec<T> {
         (self.on_event)(Event::Listing(1));
@@ -87,7 +92,8 @@ impl Run<'_> {
                 (self.on_event)(Event::Checked(target, &observed));
                 observed
             });
-            let plan = plan(join_all(observed).await, Vec::new());
+            let mut plan = plan(join_all(observed).await, self.missing(index));
+            refuse_moved(&mut plan, index);
             then(target, plan).await
         });
         join_all(targets).await
@@ -106,7 +112,9 @@ impl Run<'_> {
         let homes = left_out.flat_map(|left_out| &left_out.repositories);
         let targets = index.images.iter().map(|image| &image.target.repository);
         let referrers = index.referrers.iter().map(|referrer| &referrer.repository);
-        for repository in homes.chain(targets).chain(referrers) {
+        let missing = index.missing.iter();
+        let missing = missing.filter_map(|image| Some(&image.destination.as_ref()?.repository));
+        for repository in homes.chain(targets).chain(referrers).chain(missing) {
             if !is_below(repository, path) {
                 return Err(ImportError::Outside {
                     repository: repository.to_string(),
@@ -122,6 +130,13 @@ impl Run<'_> {
             }
         }
         Ok(images)
+    }
+
+    /// The images that the bundle does not have, which are not known here.
+    fn missing(&self, index: &Index) -> Vec<Undiscovered> {
+        let missing = index.missing.iter();
+        let missing = missing.filter(|image| !self.config.leaves_out(image.category));
+        missing.map(undiscovered).collect()
     }
 
     /// What the destination has under the tags of an image.
@@ -150,6 +165,56 @@ impl Run<'_> {
     }
 }
 
+/// Refuses to overwrite a tag that neither has the image of the bundle nor what it had when the plan was made: an older bundle
+/// must not move a tag back.
+fn refuse_moved(plan: &mut Plan, index: &Index) {
+    let before = index.images.iter();
+    let before: BTreeMap<_, _> = before.map(|image| (&image.target, &image.before)).collect();
+    for entry in &mut plan.entries {
+        let Step::Import(action) = &entry.step else {
+            continue;
+        };
+        let moved = planned_tags(entry).into_iter().find_map(|(target, now)| {
+            let planned = match before.get(&target)? {
+                Before::Absent => None,
+                Before::Digest(digest) => Some(digest),
+            };
+            let is_expected =
+                now.is_none() || now.as_ref() == planned || now.as_ref() == Some(&action.digest);
+            let DestinationTag { repository, tag } = &target;
+            let problem = || moved_tag(Side::Destination, repository, tag, planned, &now);
+            (!is_expected).then(|| problem().advise(NEW_BUNDLE))
+        });
+        if let Some(moved) = moved {
+            *entry = refuse(entry.clone(), moved);
+        }
+    }
+}
+
+fn undiscovered(missing: &MissingImage) -> Undiscovered {
+    let MissingImage {
+        category,
+        image,
+        destination,
+        cause,
+        fact,
+    } = missing;
+    let what = format!("it is not in the bundle, because of the export or its plan: {fact}");
+    // What a setting or a login lacked there says nothing about those here.
+    let cause = match cause {
+        Cause::Configuration => Cause::NotFound,
+        cause => *cause,
+    };
+    Undiscovered {
+        category: *category,
+        what: image.clone(),
+        destination: destination
+            .clone()
+            .map(|DestinationTag { repository, tag }| (repository, tag)),
+        problem: Problem::new(Side::Bundle, cause, what).advise(NEW_BUNDLE),
+    }
+}
+
 fn observed(
     state: Result<DestinationState, Problem>,
     desired: Desired,
@@ -163,7 +228,7 @@ fn observed(
     }
 }
 
-fn is_below(repository: &Repository, path: &Repository) -> bool {
+pub(super) fn is_below(repository: &Repository, path: &Repository) -> bool {
     let rest = repository.as_str().strip_prefix(path.as_str());
     rest.is_some_and(|rest| rest.starts_with('/'))
 }

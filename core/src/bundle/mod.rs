@@ -2,14 +2,19 @@
 //!
 //! An export reads sources only, and an import the destination only. The form of the file is in `layout`.
 
+mod artifacts;
 mod base;
 mod collection;
 mod export;
+mod gathered;
 mod import;
 mod summary;
 
 use std::io;
 
+use crate::category::Category;
+use crate::layout::MissingImage;
+use crate::name::DestinationTag;
 use crate::planned::ApplyError;
 use crate::problem::Problem;
 use crate::report::Status;
@@ -25,12 +30,20 @@ pub enum ExportError {
     Plan(#[from] ApplyError),
     #[error("an earlier bundle cannot be used as the base: {0}")]
     Base(Problem),
+    #[error(
+        "an earlier bundle has the repository {repository}, which is not below {path}, the REGISTRY_REPOSITORY_PATH of the plan: give bundles for the same path"
+    )]
+    OtherPath { repository: String, path: String },
     #[error("the bundle could not be written: {0}")]
     Write(#[source] io::Error),
     #[error(
         "the bundle has too many images for one file: leave some out with EXCLUDE_IMAGES, and write a new plan"
     )]
     TooLarge,
+    #[error(
+        "the earlier bundles have too many blobs to be named in one file: give fewer of them with --base"
+    )]
+    TooMuchLeftOut,
 }
 
 /// Why nothing is imported.
@@ -62,6 +75,8 @@ pub struct Export {
     pub missing: Vec<NotExported>,
     /// Artifacts that refer to an image in the bundle, and that the bundle does not have.
     pub notes: Vec<String>,
+    /// Why such artifacts may exist, and it is not known.
+    pub unlisted: Vec<String>,
     /// `None` if no file is to be kept.
     pub file: Option<Written>,
 }
@@ -80,6 +95,10 @@ pub struct Exported {
 #[derive(Debug)]
 pub struct NotExported {
     pub name: String,
+    /// As its source names it.
+    source: String,
+    category: Category,
+    destination: Option<DestinationTag>,
     pub problem: Problem,
     status: Status,
 }
@@ -97,7 +116,7 @@ pub struct Written {
 }
 
 impl Export {
-    /// The most severe status of an image that is not in the bundle.
+    /// The most severe status of an image that is not in the bundle, or whose artifacts are not known.
     pub fn status(&self) -> Status {
         let order = [
             Status::Configuration,
@@ -106,6 +125,30 @@ impl Export {
             Status::Unknown,
         ];
         let has = |status: &Status| self.missing.iter().any(|one| one.status == *status);
-        order.into_iter().find(has).unwrap_or(Status::Complete)
+        let found = order.into_iter().find(has);
+        match self.unlisted.is_empty() {
+            true => found.unwrap_or(Status::Complete),
+            false => found.unwrap_or(Status::Unknown),
+        }
+    }
+}
+
+impl NotExported {
+    fn in_index(&self) -> MissingImage {
+        let Self {
+            name: _,
+            source,
+            category,
+            destination,
+            problem,
+            status: _,
+        } = self;
+        MissingImage {
+            category: *category,
+            image: source.clone(),
+            destination: destination.clone(),
+            cause: problem.cause,
+            fact: problem.fact(),
+        }
     }
 }

@@ -13,6 +13,7 @@ pub fn text(export: &Export, path: &Path) -> String {
         images,
         missing,
         notes,
+        unlisted,
         file,
     } = export;
     let images = images.iter().map(|image| {
@@ -26,12 +27,16 @@ pub fn text(export: &Export, path: &Path) -> String {
     let missing = missing.iter().map(|one| {
         let NotExported {
             name,
+            source: _,
+            category: _,
+            destination: _,
             problem,
             status: _,
         } = one;
         format!("not in the bundle: {name}: {problem}")
     });
-    let notes = notes.iter().map(|note| format!("note: {note}"));
+    let notes = notes.iter().chain(unlisted);
+    let notes = notes.map(|note| format!("note: {note}"));
     let closing = export.closing(&path.display().to_string());
     let lines = images.chain(missing).chain(notes).chain([closing]);
     let facts = file.iter().flat_map(|file| {
@@ -70,6 +75,7 @@ impl Export {
             images,
             missing,
             notes,
+            unlisted,
             file,
         } = self;
         let missing = missing.iter();
@@ -79,7 +85,7 @@ impl Export {
             "file": file,
             "images": images,
             "missing": missing.collect::<Vec<_>>(),
-            "notes": notes,
+            "notes": notes.iter().chain(unlisted).collect::<Vec<_>>(),
             "status": self.status().name(),
             "exit_code": self.status().code(),
         });

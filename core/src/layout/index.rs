@@ -4,13 +4,18 @@
 //! give the same bytes: the text contains no date, no registry of the destination and nothing of the machine.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::LayoutError;
+use super::missing::{self, MissingImage};
 use crate::category::Category;
-use crate::name::{DestinationTag, Digest, ImageName, Reference, Repository, Tag, TagOrDigest};
+use crate::name::{
+    DestinationTag, Digest, ImageName, NameError, Reference, Repository, Tag, TagOrDigest,
+};
 
 const MEDIA_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 /// The name by which other tools find an image (image specification, "Pre-Defined Annotation Keys").
@@ -26,6 +31,9 @@ const TAG: &str = "com.runwhen.azure-rw-acr-sync.tag";
 const SOURCE: &str = "com.runwhen.azure-rw-acr-sync.source";
 const CATEGORY: &str = "com.runwhen.azure-rw-acr-sync.category";
 const SUBJECT: &str = "com.runwhen.azure-rw-acr-sync.subject";
+const BEFORE: &str = "com.runwhen.azure-rw-acr-sync.before";
+const MISSING: &str = "com.runwhen.azure-rw-acr-sync.missing";
+const ABSENT: &str = "absent";
 
 /// The content of an index.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +46,8 @@ pub struct Index {
     /// The digests of the indexes of earlier bundles whose blobs this one leaves out.
     pub bases: BTreeSet<Digest>,
     pub left_out: BTreeMap<Digest, LeftOut>,
+    /// What the plan imports, or does not know, and the bundle does not have.
+    pub missing: Vec<MissingImage>,
 }
 
 /// A blob that the bundle does not have because an earlier one has it.
@@ -66,6 +76,14 @@ pub struct BundledImage {
     pub source_tag: Option<Tag>,
     pub target: DestinationTag,
     pub root: Root,
+    pub before: Before,
+}
+
+/// What a tag at the destination pointed at when the plan was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Before {
+    Absent,
+    Digest(Digest),
 }
 
 /// An artifact that refers to a manifest in the bundle.
@@ -111,6 +129,7 @@ impl Index {
             referrers,
             bases,
             left_out,
+            missing,
         } = self;
         let images = images.iter().map(BundledImage::written);
         let mut annotations = BTreeMap::from([
@@ -123,6 +142,9 @@ impl Index {
             let left_out = serde_json::json!(left_out).to_string();
             annotations.insert(LEFT_OUT.to_owned(), left_out);
         }
+        if !missing.is_empty() {
+            annotations.insert(MISSING.to_owned(), missing::written(missing));
+        }
         let written = Written {
             schema_version: 2,
             media_type: MEDIA_TYPE.to_owned(),
@@ -132,6 +154,25 @@ impl Index {
             annotations,
         };
         serde_json::json!(written).to_string().into_bytes()
+    }
+
+    pub(super) fn stated_types(&self) -> BTreeMap<Digest, BTreeSet<String>> {
+        let referrers = self.referrers.iter().map(|referrer| &referrer.root);
+        let mut types: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for root in self.images.iter().map(|image| &image.root).chain(referrers) {
+            let stated = types.entry(root.digest.clone()).or_default();
+            stated.insert(root.media_type.clone());
+        }
+        types
+    }
+
+    pub(super) fn positions_of_referrers(&self) -> BTreeMap<Digest, Vec<usize>> {
+        let mut positions: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (position, referrer) in self.referrers.iter().enumerate() {
+            let of_subject = positions.entry(referrer.subject.clone()).or_default();
+            of_subject.push(position);
+        }
+        positions
     }
 
     /// Reads the text of a file.
@@ -170,6 +211,10 @@ impl Index {
                 Some(text) => serde_json::from_str(text).map_err(LayoutError::index)?,
                 None => BTreeMap::new(),
             },
+            missing: match annotations.get(MISSING) {
+                Some(text) => missing::parse(text)?,
+                None => Vec::new(),
+            },
         };
         let mut targets = BTreeSet::new();
         for descriptor in manifests {
@@ -198,6 +243,26 @@ fn bases(text: Option<&String>) -> Result<BTreeSet<Digest>, LayoutError> {
     bases.map_err(LayoutError::index)
 }
 
+impl fmt::Display for Before {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str(ABSENT),
+            Self::Digest(digest) => write!(f, "{digest}"),
+        }
+    }
+}
+
+impl FromStr for Before {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        match text {
+            ABSENT => Ok(Self::Absent),
+            digest => digest.parse().map(Self::Digest),
+        }
+    }
+}
+
 impl BundledImage {
     /// The image as its source names it.
     pub fn reference(&self) -> Reference {
@@ -215,6 +280,7 @@ impl BundledImage {
             (TAG, tag.to_string()),
             (SOURCE, self.reference().to_string()),
             (CATEGORY, self.category.name().to_owned()),
+            (BEFORE, self.before.to_string()),
         ];
         descriptor(&self.root, annotations, Map::new())
     }
@@ -307,6 +373,7 @@ impl Fields<'_> {
                 tag: self.required(TAG)?,
             },
             root,
+            before: self.required(BEFORE)?,
         })
     }
 

@@ -1,14 +1,15 @@
 //! A bundle: images as an OCI image layout in a tar file, the form that other tools call `oci-archive`.
 //!
 //! Source: <https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md>. A bundle is read as input from an
-//! untrusted machine: only its index is held in memory, entries are named by their digests, and every byte is compared with
-//! its digest before it counts.
+//! untrusted machine: its index and the places of its entries are held in memory, and no blob; entries are named by their
+//! digests, and every byte is compared with its digest before it counts.
 
 mod entry;
 mod index;
+mod missing;
 mod writer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -19,7 +20,8 @@ use serde::Deserialize;
 use crate::name::Digest;
 use crate::text::for_message;
 use entry::{Entry, entries};
-pub use index::{BundledImage, BundledReferrer, Index, LeftOut, Root};
+pub use index::{Before, BundledImage, BundledReferrer, Index, LeftOut, Root};
+pub use missing::MissingImage;
 pub use writer::{Arrangement, file_digest};
 
 /// The file that makes a folder an image layout.
@@ -73,6 +75,10 @@ pub struct Layout {
     blobs: BTreeMap<Digest, Place>,
     index: Index,
     identity: Digest,
+    /// The media types that the index states.
+    stated_types: BTreeMap<Digest, BTreeSet<String>>,
+    /// The positions of the artifacts in the index, by what they refer to.
+    referrers: BTreeMap<Digest, Vec<usize>>,
 }
 
 /// Where a blob is in the file.
@@ -108,19 +114,22 @@ impl Layout {
             }
         }
         check_marker(&file, named.remove(MARKER))?;
-        let index = named.remove(INDEX).ok_or(LayoutError::Lacks(INDEX))?;
-        if index.size > INDEX_CAP {
-            let reason = format!("has {} bytes, and may have {INDEX_CAP}", index.size);
+        let place = named.remove(INDEX).ok_or(LayoutError::Lacks(INDEX))?;
+        if place.size > INDEX_CAP {
+            let reason = format!("has {} bytes, and may have {INDEX_CAP}", place.size);
             return Err(LayoutError::entry(INDEX, reason));
         }
-        let text = content(&file, index)?;
+        let text = content(&file, place)?;
         let blobs = named.into_iter().map(|(name, place)| {
             let digest = digest_of(&name)?;
             Ok((digest, place))
         });
+        let index = Index::parse(&text)?;
         let layout = Self {
             blobs: blobs.collect::<Result<_, LayoutError>>()?,
-            index: Index::parse(&text)?,
+            stated_types: index.stated_types(),
+            referrers: index.positions_of_referrers(),
+            index,
             identity: Digest::sha256(&text),
             file,
         };
@@ -148,6 +157,17 @@ impl Layout {
             true => None,
             false => self.index.left_out.get(digest),
         }
+    }
+
+    /// The media types that the index states for a manifest.
+    pub(crate) fn stated_types(&self, digest: &Digest) -> impl Iterator<Item = &String> {
+        self.stated_types.get(digest).into_iter().flatten()
+    }
+
+    /// The artifacts that refer to a manifest.
+    pub(crate) fn referrers_of(&self, subject: &Digest) -> impl Iterator<Item = &BundledReferrer> {
+        let positions = self.referrers.get(subject).into_iter().flatten();
+        positions.filter_map(|position| self.index.referrers.get(*position))
     }
 
     /// The bytes of a manifest. They are not compared with the digest yet.

@@ -13,6 +13,7 @@ fn index(images: Vec<BundledImage>) -> Index {
         referrers: Vec::new(),
         bases: Default::default(),
         left_out: BTreeMap::new(),
+        missing: Vec::new(),
     }
 }
 
@@ -31,7 +32,31 @@ fn image(target: &str, content: &[u8]) -> BundledImage {
         source_tag: Some("3".parse().unwrap()),
         target: target.parse().unwrap(),
         root: root(content),
+        before: Before::Absent,
     }
+}
+
+fn missing(image: &str) -> MissingImage {
+    MissingImage {
+        category: Category::Extra,
+        image: image.to_owned(),
+        destination: Some("a/z:1".parse().unwrap()),
+        cause: crate::problem::Cause::Unavailable,
+        fact: "source registry: 503".to_owned(),
+    }
+}
+
+#[test]
+fn missing_images_are_counted_if_they_are_very_many() {
+    let mut all = index(Vec::new());
+    all.missing = (0..250)
+        .map(|number| missing(&number.to_string()))
+        .collect();
+    let read = Index::parse(&all.text()).unwrap();
+    assert_eq!(read.missing.len(), 201);
+    assert_eq!(read.missing[199], all.missing[199]);
+    assert_eq!(read.missing[200].image, "50 other images");
+    assert_eq!(read.missing[200].destination, None);
 }
 
 /// Writes a layout with these blobs, and returns its bytes.
@@ -85,6 +110,8 @@ fn layout_is_read_as_it_was_written() {
         repositories: [home].into(),
     };
     all.left_out.insert(Digest::sha256(b"left out"), left_out);
+    all.images[1].before = Before::Digest(Digest::sha256(b"before"));
+    all.missing.push(missing("x"));
     let bytes = written(&all, &[b"one", b"signature", b""]);
     let layout = read(&bytes).unwrap();
     assert_eq!(*layout.index(), all);
@@ -271,6 +298,8 @@ fn index_with_a_wrong_annotation_is_refused() {
         (".tag\":\"1\"", ".tag\":\"a b\"", "tag"),
         ("docker.io/library/alpine:3", "alpine", "source"),
         ("version\":\"1\"", "version\":\"9\"", "version"),
+        ("before\":\"absent\"", "before\":\"?\"", "before"),
+        ("before\":", "other\":", "before is missing"),
         ("sha256:", "md5:", "md5"),
     ] {
         assert!(good.contains(from), "{good}");

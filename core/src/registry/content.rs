@@ -35,6 +35,14 @@ impl Content {
         }
     }
 
+    /// The size of a manifest, if it is known before it is read.
+    pub(crate) fn size(&self, digest: &Digest) -> Option<u64> {
+        match self {
+            Self::Repository { .. } => None,
+            Self::Bundle(layout) => layout.size(digest),
+        }
+    }
+
     /// The artifacts that refer to a manifest.
     ///
     /// # Errors
@@ -43,8 +51,8 @@ impl Content {
         match self {
             Self::Repository { client, repository } => client.referrers(repository, subject).await,
             Self::Bundle(layout) => {
-                let listed = layout.index().referrers.iter();
-                let listed = listed.filter(|one| one.subject == *subject && one.tag.is_none());
+                let listed = layout.referrers_of(subject);
+                let listed = listed.filter(|one| one.tag.is_none());
                 let mut found: Vec<Referrer> = Vec::new();
                 for one in listed {
                     let digest = one.root.digest.clone();
@@ -71,10 +79,8 @@ impl Content {
         match self {
             Self::Repository { client, repository } => client.digest_of(repository, tag).await,
             Self::Bundle(layout) => {
-                let mut tagged = layout.index().referrers.iter();
-                let is_it = |one: &&crate::layout::BundledReferrer| {
-                    one.subject == *subject && one.tag.as_ref() == Some(tag)
-                };
+                let mut tagged = layout.referrers_of(subject);
+                let is_it = |one: &&crate::layout::BundledReferrer| one.tag.as_ref() == Some(tag);
                 Ok(tagged.find(is_it).map(|one| one.root.digest.clone()))
             }
         }
@@ -145,12 +151,9 @@ fn manifest_of(layout: &Layout, digest: &Digest) -> Result<Manifest, Problem> {
     }
     let manifest = manifest::of_bundle(bytes, digest.clone());
     let manifest = manifest.map_err(|error| damaged(digest, error))?;
-    let index = layout.index();
-    let images = index.images.iter().map(|image| &image.root);
-    let referrers = index.referrers.iter().map(|referrer| &referrer.root);
-    for root in images.chain(referrers) {
-        if root.digest == *digest && root.media_type != manifest.media_type {
-            let (stated, is) = (&root.media_type, &manifest.media_type);
+    for stated in layout.stated_types(digest) {
+        if *stated != manifest.media_type {
+            let is = &manifest.media_type;
             return Err(damaged(
                 digest,
                 format!("is {is}, and index.json states that it is {stated}"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Event, OnEvent, Outcome, Plan, Run, TargetId};
-use crate::apply::{Supply, apply};
+use crate::apply::{IMPORT, Supply, apply};
 use crate::check::{Check, Listed};
 use crate::clients::Clients;
 use crate::plan::plan;
@@ -49,11 +49,23 @@ impl Run<'_> {
         (self.on_event)(Event::Importing(target, &plan));
         let on_progress =
             |action: &_, progress| (self.on_event)(Event::Copying(target, action, progress));
+        let longest = match &supply {
+            Supply::Registries(_) => IMPORT,
+            Supply::Bundle(_) => self.config.timeout,
+        };
         let importer = clients.importer(self.config, target, &plan, supply, &on_progress);
         let on_outcome =
             |action: &_, outcome: &_| (self.on_event)(Event::Imported(target, action, outcome));
         let elapsed = || clients.elapsed();
-        let outcomes = apply(&plan, &*importer, &self.limit, &elapsed, &on_outcome).await;
+        let outcomes = apply(
+            &plan,
+            &*importer,
+            &self.limit,
+            longest,
+            &elapsed,
+            &on_outcome,
+        )
+        .await;
         drop(importer);
         Imported {
             plan,

@@ -10,6 +10,7 @@ use crate::start;
 use crate::support::ACR;
 use crate::support::cases::test_all;
 use crate::support::chart::with_images;
+use crate::support::peak::end_with_peak;
 
 const HOST: &str = "us-docker.pkg.dev";
 const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
@@ -340,6 +341,83 @@ fn damaged_bundle_is_an_error_and_nothing_is_under_a_tag() {
     write(&gap.path("a.tar"), &archive(&entries(&good)));
     gap.importing(&world, "a.tar").end().expect(0, &[]);
     assert_eq!(all_tags(&world, ACR), 1);
+}
+
+/// A manifest of almost the largest size, whose content is not in the bundle.
+fn large_manifest(number: usize) -> String {
+    let config = Digest::of(b"not in the bundle");
+    let spaces = " ".repeat(4_100_000);
+    format!(
+        "{{\"schemaVersion\":2,\"mediaType\":\"{IMAGE_TYPE}\",{spaces}\"annotations\":{{\"n\":\"{number}\"}},\
+         \"config\":{{\"mediaType\":\"x/y\",\"size\":1,\"digest\":\"{config}\"}},\"layers\":[]}}"
+    )
+}
+
+const IMAGE_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
+
+fn descriptor(media_type: &str, content: &str, annotations: &str) -> String {
+    let (digest, size) = (Digest::of(content.as_bytes()), content.len());
+    format!(
+        "{{\"mediaType\":\"{media_type}\",\"digest\":\"{digest}\",\"size\":{size},\"annotations\":{{{annotations}}}}}"
+    )
+}
+
+fn image_index(entries: &[String], annotations: &str) -> String {
+    let entries = entries.join(",");
+    format!(
+        "{{\"schemaVersion\":2,\"mediaType\":\"{INDEX_TYPE}\",\"manifests\":[{entries}],\"annotations\":{{{annotations}}}}}"
+    )
+}
+
+/// A bundle of 57 MB: ten tags of an image whose manifests have 28 MB, and one of an image with all of them.
+fn bundle_of_large_manifests() -> Vec<u8> {
+    let manifests: Vec<_> = (0..14).map(large_manifest).collect();
+    let children = manifests.iter();
+    let children = children.map(|manifest| descriptor(IMAGE_TYPE, manifest, ""));
+    let children: Vec<_> = children.collect();
+    let (large, too_large) = (image_index(&children[..7], ""), image_index(&children, ""));
+    let key = "com.runwhen.azure-rw-acr-sync";
+    let tags = (0..11).map(|number| {
+        let root = if number < 10 { &large } else { &too_large };
+        let annotations = format!(
+            "\"{key}.repository\":\"runwhen/app\",\"{key}.tag\":\"{number}\",\"{key}.before\":\"absent\",\
+             \"{key}.source\":\"{HOST}/team/app:{number}\",\"{key}.category\":\"extra\""
+        );
+        descriptor(INDEX_TYPE, root, &annotations)
+    });
+    let tags: Vec<_> = tags.collect();
+    let about = format!("\"{key}.version\":\"1\",\"{key}.platform\":\"amd64\"");
+    let index = image_index(&tags, &about);
+    let marker = "{\"imageLayoutVersion\":\"1.0.0\"}".to_owned();
+    let mut all = vec![
+        ("oci-layout".to_owned(), marker),
+        ("index.json".to_owned(), index),
+    ];
+    for content in manifests.into_iter().chain([large, too_large]) {
+        let digest = Digest::of(content.as_bytes()).to_string();
+        all.push((digest.replace("sha256:", "blobs/sha256/"), content));
+    }
+    let all = all.into_iter();
+    let all: Vec<_> = all
+        .map(|(name, content)| (name, content.into_bytes()))
+        .collect();
+    archive(&all)
+}
+
+#[test]
+fn manifests_of_a_hostile_bundle_are_not_held_in_memory_all_at_once() {
+    let (world, gap) = (empty(), Gap::new());
+    write(&gap.path("a.tar"), &bundle_of_large_manifests());
+    let (ended, peak) = end_with_peak(gap.importing(&world, "a.tar"));
+    let parts = [
+        "too many manifests to be an image",
+        "is missing, and a manifest names it",
+    ];
+    ended.expect(4, &parts);
+    assert_eq!(ended.json("taskset.json")["counts"]["failed"], 11);
+    assert_eq!(all_tags(&world, ACR), 0);
+    assert!(peak < 120, "{peak} MiB");
 }
 
 fn check(good: &[u8], case: &Case) {

@@ -8,7 +8,7 @@ use super::{Gap, all_tags, assert_collections_arrived, hosts, tags};
 use crate::start;
 use crate::support::cases::test_all;
 use crate::support::hostile::source_of;
-use crate::support::{ACR, ENTRA, ONE, SOURCE, one_list, signal, status};
+use crate::support::{ACR, ENTRA, Ended, ONE, SOURCE, one_list, signal, status};
 
 /// A failure while images are exported or imported.
 struct Case {
@@ -132,12 +132,37 @@ fn export_that_fails_leaves_no_file_and_counts_nothing_as_done() {
             assert!(!hosts(&world).contains(ACR));
             if is_written {
                 world.clear_faults();
-                gap.importing(&world, "a.tar").end().expect(0, &[]);
+                let ended = gap.importing(&world, "a.tar").end();
+                match case.ends {
+                    Ends::WithAll => {
+                        ended.expect(0, &[]);
+                    }
+                    Ends::WithoutOne | Ends::WithNone => assert_one_is_unknown(&ended),
+                }
                 let expected = 4 + usize::from(case.ends == Ends::WithAll);
                 assert_eq!(all_tags(&world, ACR), expected);
+            } else {
+                // The five images, each with the reason.
+                let warnings = ended.stderr.matches(" is not in the bundle: ").count();
+                assert_eq!(warnings, 5, "{}", ended.stderr);
             }
         },
     );
+}
+
+/// The import of four images, and of a bundle that says that it lacks the fifth: no number, and not an empty list.
+#[track_caller]
+fn assert_one_is_unknown(ended: &Ended) {
+    ended.expect(3, &["it is not in the bundle, because of the export"]);
+    let report = ended.json("taskset.json");
+    assert_eq!(report["needs_sync"], serde_json::Value::Null);
+    assert_eq!(report["counts"]["unknown"], 1);
+    assert_eq!(report["counts"]["imported"], 4);
+    assert_eq!(ended.json("cc_images_to_update.json"), false);
+    let images = report["images"].as_array().expect("images");
+    let unknown = images.iter().find(|image| image["verdict"] == "Unknown");
+    let unknown = unknown.expect("an unknown image").to_string();
+    assert!(unknown.contains(ONE), "{unknown}");
 }
 
 /// The number of files next to the plan.
@@ -331,9 +356,8 @@ fn image_that_has_moved_since_the_plan_is_refused_and_the_others_are_exported() 
         "{}",
         ended.stdout
     );
-    gap.importing(&world, "a.tar")
-        .end()
-        .expect(0, &["4 imported"]);
+    let ended = gap.importing(&world, "a.tar").end();
+    assert_one_is_unknown(&ended);
     assert_eq!(tags(&world, ACR, &format!("runwhen/{ONE}")).len(), 0);
 }
 
@@ -351,6 +375,50 @@ fn image_that_the_plan_does_not_know_is_named_and_the_export_is_not_complete() {
         "{}",
         ended.stdout
     );
+    assert_one_is_unknown(&gap.importing(&world, "a.tar").end());
+}
+
+/// Puts another image under the tag of an image of the bundle.
+fn set_tag(world: &Sandbox, content: &str) -> Option<String> {
+    let (repository, tag) = (format!("runwhen/{ONE}"), Scenario::newest_tag(ONE));
+    world.edit(|world| {
+        let mut author = world.author(ACR, &repository);
+        let image = author.image_of(content, &[]);
+        author.tag(&tag, &image);
+    });
+    world.tag(ACR, &repository, &tag)
+}
+
+/// The tag had the first of these contents when the plan was made.
+#[test]
+fn older_bundle_does_not_move_a_tag_back() {
+    for (planned, now, code) in [
+        (None, None, 0),
+        (Some("planned"), None, 0),
+        (None, Some("newer"), 4),
+        (Some("planned"), Some("newer"), 4),
+    ] {
+        let (world, gap) = (start(Scenario::copy()), Gap::new());
+        let planned = planned.and_then(|content| set_tag(&world, content));
+        gap.plan(&world, |run| run.set("IMAGES", "codecollection"));
+        gap.export(&world, "a.tar");
+        let now = now.and_then(|content| set_tag(&world, content));
+        let ended = gap.importing(&world, "a.tar").end();
+        ended.expect(code, &[]);
+        let (repository, tag) = (format!("runwhen/{ONE}"), Scenario::newest_tag(ONE));
+        let after = world.tag(ACR, &repository, &tag);
+        assert!(after.is_some());
+        if code == 0 {
+            assert_ne!(after, planned);
+            continue;
+        }
+        let was = planned.unwrap_or_else(|| "absent".to_owned());
+        let now = now.expect("another image");
+        let text = format!("{tag} was {was} in the plan, and is {now} now");
+        ended.expect(code, &[&text, "write a new plan"]);
+        assert_eq!(after, Some(now));
+        assert_eq!(ended.json("taskset.json")["counts"]["imported"], 4);
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! All manifests of an image, read from a registry or a bundle, in the order in which they can be written.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::try_join_all;
 
@@ -12,7 +13,7 @@ use crate::registry::{Content, Manifest};
 /// The most manifests of one image.
 const MOST_MANIFESTS: usize = 2_000;
 /// The most bytes of all manifests of one image.
-const MOST_BYTES: usize = 32 << 20;
+pub(super) const MOST_BYTES: usize = 32 << 20;
 
 /// An image or an artifact with everything that it reaches.
 pub(crate) struct Graph {
@@ -42,19 +43,41 @@ impl Graph {
 /// # Errors
 /// If one of them cannot be read, or the image is too large to be one.
 pub(crate) async fn read(content: &Content, root: &Digest) -> Result<Graph, Problem> {
+    let graph = read_within(content, root, MOST_BYTES).await?;
+    graph.ok_or_else(|| too_large(content, root))
+}
+
+pub(super) fn too_large(content: &Content, root: &Digest) -> Problem {
+    content.invalid(root, "has too many manifests to be an image")
+}
+
+/// The same, if the manifests have at most so many bytes.
+///
+/// # Errors
+/// If one of them cannot be read, or there are too many.
+pub(super) async fn read_within(
+    content: &Content,
+    root: &Digest,
+    most: usize,
+) -> Result<Option<Graph>, Problem> {
+    let room = Room {
+        most,
+        bytes: AtomicUsize::new(0),
+    };
     let mut found: BTreeMap<Digest, Node> = BTreeMap::new();
     let mut wanted = BTreeSet::from([root.clone()]);
-    let mut bytes = 0;
     while !wanted.is_empty() {
-        if found.len() + wanted.len() > MOST_MANIFESTS || bytes > MOST_BYTES {
-            return Err(content.invalid(root, "has too many manifests to be an image"));
+        if found.len() + wanted.len() > MOST_MANIFESTS {
+            return Err(too_large(content, root));
         }
-        let nodes = wanted.iter().map(|digest| read_node(content, digest));
-        let nodes = try_join_all(nodes).await?;
-        bytes += nodes
+        let nodes = wanted
             .iter()
-            .map(|node| node.manifest.bytes.len())
-            .sum::<usize>();
+            .map(|digest| read_node(content, digest, &room));
+        let nodes = match try_join_all(nodes).await {
+            Ok(nodes) => nodes,
+            Err(Unread::TooLarge) => return Ok(None),
+            Err(Unread::Problem(problem)) => return Err(problem),
+        };
         wanted = nodes
             .iter()
             .flat_map(|node| node.children.iter().cloned())
@@ -66,15 +89,45 @@ pub(crate) async fn read(content: &Content, root: &Digest) -> Result<Graph, Prob
         );
         wanted.retain(|digest| !found.contains_key(digest));
     }
-    Ok(Graph {
+    Ok(Some(Graph {
         levels: levels(found),
-    })
+    }))
 }
 
-async fn read_node(content: &Content, digest: &Digest) -> Result<Node, Problem> {
-    let manifest = content.manifest(digest).await?;
+/// The bytes of manifests that were read, and how many there may be.
+struct Room {
+    most: usize,
+    bytes: AtomicUsize,
+}
+
+impl Room {
+    /// # Errors
+    /// If there is no room for so many bytes more.
+    fn take(&self, size: usize) -> Result<(), Unread> {
+        match self.bytes.fetch_add(size, Ordering::Relaxed) + size > self.most {
+            true => Err(Unread::TooLarge),
+            false => Ok(()),
+        }
+    }
+}
+
+enum Unread {
+    TooLarge,
+    Problem(Problem),
+}
+
+async fn read_node(content: &Content, digest: &Digest, room: &Room) -> Result<Node, Unread> {
+    // The size is known before a bundle is read. A registry sends few manifests at once.
+    let size = content.size(digest);
+    if let Some(size) = size {
+        room.take(usize::try_from(size).unwrap_or(room.most))?;
+    }
+    let manifest = content.manifest(digest).await.map_err(Unread::Problem)?;
+    if size.is_none() {
+        room.take(manifest.bytes.len())?;
+    }
     let contents = contents(&manifest.bytes);
-    let contents = contents.map_err(|error| content.untrusted(digest, &error))?;
+    let contents = contents.map_err(|error| Unread::Problem(content.untrusted(digest, &error)))?;
     Ok(Node {
         manifest,
         children: contents.manifests,

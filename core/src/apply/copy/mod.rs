@@ -6,6 +6,7 @@
 mod attached;
 mod contents;
 mod graph;
+mod held;
 mod order;
 mod patience;
 mod placing;
@@ -34,8 +35,10 @@ use crate::registry::{Content, RegistryClient};
 use crate::wire::Limit;
 pub(crate) use attached::{Attached, AttachedBy, attached};
 pub(crate) use contents::Part;
+use graph::MOST_BYTES;
 pub(crate) use graph::{Graph, read as read_graph};
-use order::{Order, Reading};
+use held::{Held, ORDINARY};
+use order::Order;
 use placing::{Origin, Placing};
 pub use referrers::Referrers;
 pub use supply::Supply;
@@ -80,6 +83,7 @@ pub struct CopyImporter<'a> {
     supply: Supply,
     placing: Placing,
     order: Order,
+    held: Held,
     /// The repositories that images are copied to.
     targets: BTreeSet<Repository>,
     /// Images of the destination, whose blobs can be mounted.
@@ -110,6 +114,7 @@ impl<'a> CopyImporter<'a> {
             destination,
             supply,
             order: Order::new(),
+            held: Held::new(),
             targets,
             neighbours: states.collect(),
             learned: OnceCell::new(),
@@ -153,9 +158,8 @@ impl Importer for Arc<CopyImporter<'_>> {
             read: Arc::default(),
             is_tagging: AtomicBool::new(false),
         };
-        let reading = self.order.begin();
         let result = tokio::select! {
-            result = limit.guard(copy.run(reading)) => result,
+            result = limit.guard(copy.run()) => result,
             never = copy.show() => never,
         };
         let ending = match result {
@@ -202,16 +206,28 @@ impl Copy<'_> {
         }
     }
 
-    async fn run(&self, reading: Reading<'_>) -> Result<Ending, Problem> {
+    async fn run(&self) -> Result<Ending, Problem> {
         let importer = self.importer;
+        // Dropped at the end, when the manifests are.
+        let mut room = importer.held.room(ORDINARY).await;
+        let mut reading = importer.order.begin();
         let destination = importer.destination.copy_client().await?;
         let source = importer.supply.content(&self.action.source.location);
         let learned = importer
             .learned
             .get_or_init(|| importer.learn(&destination));
-        let graph = graph::read(&source, &self.action.digest);
+        let root = &self.action.digest;
+        let graph = graph::read_within(&source, root, ORDINARY);
         let (graph, _) = tokio::join!(graph, learned);
-        let graph = graph?;
+        let graph = match graph? {
+            Some(graph) => graph,
+            None => {
+                drop((room, reading));
+                room = importer.held.room(MOST_BYTES).await;
+                reading = importer.order.begin();
+                graph::read(&source, root).await?
+            }
+        };
         let mut sizes = BTreeMap::new();
         for part in graph.nodes().flat_map(|node| &node.blobs) {
             source.check(&part.blob.digest, part.blob.size)?;
@@ -242,6 +258,7 @@ impl Copy<'_> {
             way.bring_below(&graph).await?;
         }
         self.tag(&destination, &graph).await?;
+        drop((graph, room));
         self.verify(&destination).await
     }
 

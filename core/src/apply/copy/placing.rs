@@ -206,14 +206,32 @@ impl Transfer<'_> {
             return Ok(Arrival::Skipped);
         }
         let homes = left_out.repositories.iter();
+        let mut unread = None;
         for home in homes.filter(|home| *home != self.repository) {
             let mount = Some((&self.blob().digest, home));
-            match self.client.begin_upload(self.repository, mount).await? {
+            let session = match self.client.begin_upload(self.repository, mount).await? {
                 Begun::Mounted => return Ok(Arrival::Mounted),
-                Begun::Session(session) => {
-                    self.client.cancel_upload(self.repository, session).await;
+                Begun::Session(session) => session,
+            };
+            // The registry does not mount: the blob crosses the network from there.
+            match self.client.has_blob(home, self.blob()).await {
+                Ok(true) => {
+                    return self.upload(&self.at_destination(home), session).await;
+                }
+                Ok(false) => {}
+                Err(problem) => {
+                    unread.get_or_insert(problem);
                 }
             }
+            self.client.cancel_upload(self.repository, session).await;
+        }
+        if let Some(problem) = unread {
+            let digest = &self.blob().digest;
+            let what = format!(
+                "the bundle leaves out {digest}, and the repositories of the earlier bundle cannot be read: {}",
+                problem.what
+            );
+            return Err(Problem { what, ..problem });
         }
         // Explains that the blob is nowhere.
         BlobReader::open(self.origin.content, self.blob()).await?;
@@ -223,7 +241,21 @@ impl Transfer<'_> {
     async fn mount_or_send(&self, from: &Repository, mounted: Arrival) -> Result<Arrival, Problem> {
         let mount = Some((&self.blob().digest, from));
         let begun = self.client.begin_upload(self.repository, mount).await?;
-        self.send(begun, mounted).await
+        let is_left_out = self.origin.content.left_out(&self.blob().digest).is_some();
+        match begun {
+            // The bundle does not have it: another image of this run found it in that repository.
+            Begun::Session(session) if is_left_out && self.part.data.is_none() => {
+                self.upload(&self.at_destination(from), session).await
+            }
+            begun => self.send(begun, mounted).await,
+        }
+    }
+
+    fn at_destination(&self, repository: &Repository) -> Content {
+        Content::Repository {
+            client: self.client.clone(),
+            repository: repository.clone(),
+        }
     }
 
     async fn send(&self, begun: Begun, mounted: Arrival) -> Result<Arrival, Problem> {
@@ -231,7 +263,11 @@ impl Transfer<'_> {
             Begun::Mounted => return Ok(mounted),
             Begun::Session(session) => session,
         };
-        let Origin { content, read } = self.origin;
+        self.upload(self.origin.content, session).await
+    }
+
+    async fn upload(&self, content: &Content, session: url::Url) -> Result<Arrival, Problem> {
+        let read = self.origin.read;
         self.progress.is_open.store(false, Ordering::Relaxed);
         let reader = match &self.part.data {
             Some(data) => BlobReader::embedded(content, self.blob(), data.clone()),

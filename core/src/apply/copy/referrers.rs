@@ -10,14 +10,17 @@ use oci_distribution::manifest::OCI_IMAGE_INDEX_MEDIA_TYPE;
 use serde_json::{Value, json};
 
 use super::attached::{Attached, AttachedBy, attached};
-use super::graph::{self, Graph};
+use super::graph::{self, Graph, MOST_BYTES};
+use super::held::ORDINARY;
 use super::placing::Origin;
 use super::way::Way;
 use super::{CopyImporter, lock};
 use crate::name::{Digest, Repository, TagOrDigest};
 use crate::plan::Action;
 use crate::problem::Problem;
-use crate::registry::{Indexed, Manifest, ManifestKind, Referrer, RegistryClient, referrers_tag};
+use crate::registry::{
+    Content, Indexed, Manifest, ManifestKind, Referrer, RegistryClient, referrers_tag,
+};
 
 /// The artifacts of an image that were copied with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +33,25 @@ pub struct Referrers {
 impl CopyImporter<'_> {
     /// Copies what refers to the image of this action, which the destination has.
     pub(in crate::apply) async fn bring_referrers(&self, action: &Action) -> Referrers {
+        self.bring_those(action, async |attachments, attached| {
+            attachments.bring_all(attached).await;
+        })
+        .await
+    }
+
+    /// Copies what refers to an image that was there before, as far as the destination lacks it.
+    pub(crate) async fn bring_missing_referrers(&self, action: &Action) -> Referrers {
+        self.bring_those(action, async |attachments, attached| {
+            attachments.bring_missing(attached).await;
+        })
+        .await
+    }
+
+    async fn bring_those(
+        &self,
+        action: &Action,
+        bring: impl AsyncFn(&Attachments<'_>, &[Attached]),
+    ) -> Referrers {
         let source = self.supply.content(&action.source.location);
         let destination = match self.destination.copy_client().await {
             Ok(client) => client,
@@ -59,7 +81,7 @@ impl CopyImporter<'_> {
                 .iter()
                 .cloned()
                 .for_each(|problem| work.fail(problem));
-            work.bring_all(&attached).await;
+            bring(&work, &attached).await;
         }
         found.into_inner().unwrap_or_default()
     }
@@ -80,6 +102,40 @@ impl Attachments<'_> {
         for one in attached {
             if let Err(problem) = self.bring_one(one).await {
                 self.fail(problem);
+            }
+        }
+    }
+
+    async fn bring_missing(&self, attached: &[Attached]) {
+        for one in attached {
+            let brought = match self.is_there(one).await {
+                Ok(true) => Ok(()),
+                Ok(false) => self.bring_one(one).await,
+                Err(problem) => Err(problem),
+            };
+            brought.unwrap_or_else(|problem| self.fail(problem));
+        }
+    }
+
+    /// True if the destination shows the artifact to those who search for it.
+    async fn is_there(&self, attached: &Attached) -> Result<bool, Problem> {
+        let Attached {
+            subject,
+            digest,
+            by,
+        } = attached;
+        let content = Content::Repository {
+            client: self.destination.clone(),
+            repository: self.repository.clone(),
+        };
+        match by {
+            AttachedBy::Tag(tag) => {
+                let found = content.attached_by(subject, tag).await?;
+                Ok(found.as_ref() == Some(digest))
+            }
+            AttachedBy::List(_) => {
+                let listed = content.referrers(subject).await?;
+                Ok(listed.iter().any(|one| one.digest == *digest))
             }
         }
     }
@@ -105,7 +161,16 @@ impl Attachments<'_> {
     }
 
     async fn bring(&self, digest: &Digest, reference: &TagOrDigest) -> Result<Indexed, Problem> {
-        let graph: Graph = graph::read(self.origin.content, digest).await?;
+        let held = &self.importer.held;
+        let mut room = held.room(ORDINARY).await;
+        let graph: Graph = match graph::read_within(self.origin.content, digest, ORDINARY).await? {
+            Some(graph) => graph,
+            None => {
+                drop(room);
+                room = held.room(MOST_BYTES).await;
+                graph::read(self.origin.content, digest).await?
+            }
+        };
         let way = Way {
             importer: self.importer,
             origin: self.origin,
@@ -120,6 +185,7 @@ impl Attachments<'_> {
             return Ok(Indexed::No);
         };
         let indexed = way.put_root(root, reference).await?;
+        drop(room);
         lock(self.found).copied += 1;
         Ok(indexed)
     }

@@ -1,0 +1,78 @@
+//! The artifacts of images that a target has already: an import that ended early may have brought the image without them.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use crate::apply::{CopyImporter, Referrers, Supply};
+use crate::clients::Clients;
+use crate::config::TargetId;
+use crate::layout::Layout;
+use crate::name::DestinationTag;
+use crate::observe::SourceState;
+use crate::plan::{Action, Entry, Plan, Step, Verdict};
+use crate::run::Run;
+
+impl Run<'_> {
+    /// Brings the artifacts that a target lacks of images that are up to date. A note says why others were not brought.
+    pub(super) async fn with_artifacts(
+        &self,
+        clients: &Clients,
+        TargetId(position): TargetId,
+        mut plan: Plan,
+        bundle: &Arc<Layout>,
+    ) -> Plan {
+        if !self.config.copy_referrers || bundle.index().referrers.is_empty() {
+            return plan;
+        }
+        let destination = Arc::clone(&clients.destinations[position]);
+        let supply = Supply::Bundle(Arc::clone(bundle));
+        let copy = CopyImporter::new(destination, supply, &plan, &|_, _| {});
+        let brought = plan.entries.iter().map(|entry| async {
+            let action = up_to_date(entry)?;
+            let work = async { Ok(copy.bring_missing_referrers(&action).await) };
+            match self.limit.guard(work).await {
+                Ok(Referrers { problems, .. }) => problems.into_iter().next(),
+                Err(problem) => Some(problem),
+            }
+        });
+        let problems = join_all(brought).await;
+        drop(copy);
+        for (entry, problem) in plan.entries.iter_mut().zip(problems) {
+            if let Some(problem) = problem {
+                let fact = problem.fact();
+                entry.note = Some(format!("an artifact was not copied: {fact}"));
+            }
+        }
+        plan
+    }
+}
+
+/// The action that would import an image which is up to date.
+fn up_to_date(entry: &Entry) -> Option<Action> {
+    let desired = &entry.observed.desired;
+    match (&entry.observed.source, &entry.verdict, &entry.step) {
+        (SourceState::Published(published), Verdict::UpToDate, Step::Nothing) => Some(Action {
+            source: desired.source.pinned(&published.digest),
+            digest: published.digest.clone(),
+            targets: published
+                .targets()
+                .map(|tag| DestinationTag {
+                    repository: desired.destination.clone(),
+                    tag: tag.clone(),
+                })
+                .collect(),
+            replaced: Vec::new(),
+        }),
+        (
+            SourceState::Published(_) | SourceState::NotPublished(_) | SourceState::Unknown(_),
+            Verdict::UpToDate
+            | Verdict::Missing
+            | Verdict::Outdated
+            | Verdict::Drifted
+            | Verdict::NotPublished(_)
+            | Verdict::Unknown(_),
+            Step::Nothing | Step::Import(_) | Step::Blocked(_),
+        ) => None,
+    }
+}
