@@ -37,7 +37,7 @@ pub enum Push {
     Disabled,
     /// There is no number, because something is unknown.
     NoNumber,
-    /// There is no total, and the numbers of so many registries were accepted.
+    /// The total is not known; the numbers of this many registries were accepted.
     WithoutTotal(usize),
     Accepted,
     Failed(Problem),
@@ -103,7 +103,7 @@ fn request(report: &Report, push: &MetricPush) -> Option<ExportMetricsServiceReq
     (!metrics.is_empty()).then(|| message(metrics))
 }
 
-/// The number, those of the categories and the age of the oldest drift. Empty if there is no number.
+/// The number, those of the categories and the age of the oldest drift. Empty if the number is not known.
 fn total(report: &Report, push: &MetricPush, attributes: &[KeyValue]) -> Vec<Metric> {
     let Some(number) = report.metric() else {
         return Vec::new();

@@ -8,8 +8,6 @@ use crate::apply::{CopyImporter, Referrers, Supply};
 use crate::clients::Clients;
 use crate::config::TargetId;
 use crate::layout::Layout;
-use crate::name::DestinationTag;
-use crate::observe::SourceState;
 use crate::plan::{Action, Entry, Plan, Step, Verdict};
 use crate::run::Run;
 
@@ -50,29 +48,9 @@ impl Run<'_> {
 
 /// The action that would import an image which is up to date.
 fn up_to_date(entry: &Entry) -> Option<Action> {
-    let desired = &entry.observed.desired;
-    match (&entry.observed.source, &entry.verdict, &entry.step) {
-        (SourceState::Published(published), Verdict::UpToDate, Step::Nothing) => Some(Action {
-            source: desired.source.pinned(&published.digest),
-            digest: published.digest.clone(),
-            targets: published
-                .targets()
-                .map(|tag| DestinationTag {
-                    repository: desired.destination.clone(),
-                    tag: tag.clone(),
-                })
-                .collect(),
-            replaced: Vec::new(),
-        }),
-        (
-            SourceState::Published(_) | SourceState::NotPublished(_) | SourceState::Unknown(_),
-            Verdict::UpToDate
-            | Verdict::Missing
-            | Verdict::Outdated
-            | Verdict::Drifted
-            | Verdict::NotPublished(_)
-            | Verdict::Unknown(_),
-            Step::Nothing | Step::Import(_) | Step::Blocked(_),
-        ) => None,
+    if (&entry.verdict, &entry.step) != (&Verdict::UpToDate, &Step::Nothing) {
+        return None;
     }
+    let published = entry.observed.source.published()?;
+    Some(Action::new(&entry.observed.desired, published, Vec::new()))
 }

@@ -10,7 +10,6 @@ use super::base::Base;
 use crate::apply::{Attached, AttachedBy, Graph, Part};
 use crate::layout::{Before, BundledImage, BundledReferrer, Index, Root};
 use crate::name::{Digest, Tag};
-use crate::observe::SourceState;
 use crate::plan::{Action, Entry, planned_tags};
 use crate::problem::{Cause, Problem, Side};
 use crate::registry::{Content, media_type_in_bundle};
@@ -234,10 +233,7 @@ fn root(graph: &Graph) -> Option<Root> {
 }
 
 fn source_tag(entry: &Entry) -> Option<Tag> {
-    match &entry.observed.source {
-        SourceState::Published(published) => published.tag.clone(),
-        SourceState::NotPublished(_) | SourceState::Unknown(_) => None,
-    }
+    entry.observed.source.published()?.tag.clone()
 }
 
 /// The fields of a descriptor that the entry of the index does not have of its own.

@@ -16,7 +16,7 @@ use crate::config::TargetId;
 use crate::event::Event;
 use crate::layout::{Arrangement, Layout, file_digest};
 use crate::name::{Digest, full_name};
-use crate::observe::{CHECK_TIMEOUT, SourceState};
+use crate::observe::CHECK_TIMEOUT;
 use crate::plan::{Entry, PlanFile, PlannedEntry, Step};
 use crate::planned::{ApplyError, check_source, leaves_nothing_out, unknown};
 use crate::problem::{Cause, Problem};
@@ -206,7 +206,7 @@ impl Run<'_> {
     }
 
     /// Fetches blobs at the same time, as far as their registries permit it. Returns those that cannot be read: all of them if
-    /// artifacts have them, and the first one if images have them, because then there is no file.
+    /// only artifacts need them; the first one if images need them, because then no file is kept.
     async fn fetch_all<'a>(
         &self,
         target: &Target<'_>,
@@ -347,10 +347,8 @@ enum Failure {
 
 fn exported(image: &ReadImage) -> Exported {
     let desired = &image.entry.observed.desired;
-    let tag = match &image.entry.observed.source {
-        SourceState::Published(published) => published.tag.as_ref(),
-        SourceState::NotPublished(_) | SourceState::Unknown(_) => None,
-    };
+    let published = image.entry.observed.source.published();
+    let tag = published.and_then(|published| published.tag.as_ref());
     let digest = tag.is_none().then_some(&image.action.digest);
     Exported {
         source: full_name(&desired.source, tag, digest),

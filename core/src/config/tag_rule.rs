@@ -4,9 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use regex::Regex;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Serialize};
 
-use crate::name::Tag;
+use crate::name::{Tag, serde_as_text};
 
 /// How the tag of an image is chosen. The choice may be another one later.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -101,34 +101,20 @@ impl FromStr for TagPattern {
     }
 }
 
-/// These values are their text in JSON.
-macro_rules! text_of {
-    ($($name:ident: $text:expr;)+) => {$(
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let text: fn(&Self) -> &str = $text;
-                f.write_str(text(self))
-            }
-        }
-
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                text.parse().map_err(de::Error::custom)
-            }
-        }
-    )+};
+impl fmt::Display for VersionRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
-text_of! {
-    VersionRange: |range| &range.0;
-    TagPattern: |pattern| &pattern.0;
+
+impl fmt::Display for TagPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
+
+serde_as_text!(VersionRange);
+serde_as_text!(TagPattern);
 
 #[cfg(test)]
 mod tests {

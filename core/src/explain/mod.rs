@@ -188,10 +188,7 @@ fn explanation(
     context: &Context<'_>,
 ) -> Explanation {
     let desired = &entry.observed.desired;
-    let published = match &entry.observed.source {
-        SourceState::Published(published) => Some(published),
-        SourceState::NotPublished(_) | SourceState::Unknown(_) => None,
-    };
+    let published = entry.observed.source.published();
     let target = published.map(|published| &published.target);
     let read = charts.unwrap_or_default().iter();
     let uses: Vec<_> = read.flat_map(|chart| uses(entry, chart)).collect();

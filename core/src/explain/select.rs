@@ -109,10 +109,8 @@ fn names(entry: &Entry, registry: &str) -> BTreeSet<String> {
 }
 
 fn tag_of(entry: &Entry) -> Option<String> {
-    match &entry.observed.source {
-        SourceState::Published(published) => Some(published.target.to_string()),
-        SourceState::NotPublished(_) | SourceState::Unknown(_) => None,
-    }
+    let published = entry.observed.source.published()?;
+    Some(published.target.to_string())
 }
 
 fn has_version(entry: &Entry, tag: Option<&str>, digest: Option<&str>) -> bool {

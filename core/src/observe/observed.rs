@@ -76,6 +76,16 @@ pub enum SourceState {
     Unknown(Problem),
 }
 
+impl SourceState {
+    /// The image, if the source is known to have one.
+    pub fn published(&self) -> Option<&SourceImage> {
+        match self {
+            Self::Published(published) => Some(published),
+            Self::NotPublished(_) | Self::Unknown(_) => None,
+        }
+    }
+}
+
 /// The state of an image at the destination.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DestinationState {
@@ -172,10 +182,8 @@ impl Observed {
     /// Last part of the source's repository, with its tag or digest if that is known, for the log.
     pub fn short_name(&self) -> String {
         let name = self.desired.source.repository.last_segment();
-        let stable = match &self.source {
-            SourceState::Published(published) => published.tag.as_ref(),
-            SourceState::NotPublished(_) | SourceState::Unknown(_) => None,
-        };
+        let published = self.source.published();
+        let stable = published.and_then(|published| published.tag.as_ref());
         match (&self.desired.wanted, stable) {
             (TagSelector::Image { tag: Some(tag), .. }, _)
             | (

@@ -58,11 +58,7 @@ pub(super) async fn stable_tag(
         return Ok((search.no_repository(reason), History::default()));
     };
     let source = search.run(&list).await?;
-    let wanted = match &source {
-        SourceState::Published(published) => Some(published),
-        SourceState::NotPublished(_) | SourceState::Unknown(_) => None,
-    };
-    let history = History::of(&list, rule, wanted);
+    let history = History::of(&list, rule, source.published());
     Ok((source, history))
 }
 

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::name::{DestinationTag, Digest, Reference};
+use crate::discover::Desired;
+use crate::name::{DestinationTag, Digest, Reference, Tag};
+use crate::observe::SourceImage;
 use crate::problem::Problem;
 
 /// One import: the source pinned by digest, and every tag that it gets. `apply` decides nothing.
@@ -20,6 +22,20 @@ pub struct Action {
 }
 
 impl Action {
+    /// Sets the tags of an image, in place of these digests.
+    pub(crate) fn new(desired: &Desired, published: &SourceImage, replaced: Vec<Digest>) -> Self {
+        let target = |tag: &Tag| DestinationTag {
+            repository: desired.destination.clone(),
+            tag: tag.clone(),
+        };
+        Self {
+            source: desired.source.pinned(&published.digest),
+            digest: published.digest.clone(),
+            targets: published.targets().map(target).collect(),
+            replaced,
+        }
+    }
+
     /// Last part of the first target's repository, with its tag, for the log.
     pub fn short_name(&self) -> String {
         self.targets.first().map_or_else(String::new, |target| {

@@ -181,10 +181,6 @@ fn in_conflict(entry: Entry, problem: Problem) -> Entry {
 }
 
 fn published_target(entry: &Entry) -> Option<(&Repository, &Tag)> {
-    match &entry.observed.source {
-        SourceState::Published(published) => {
-            Some((&entry.observed.desired.destination, &published.target))
-        }
-        SourceState::NotPublished(_) | SourceState::Unknown(_) => None,
-    }
+    let published = entry.observed.source.published()?;
+    Some((&entry.observed.desired.destination, &published.target))
 }

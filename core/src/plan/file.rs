@@ -285,10 +285,7 @@ impl PlannedImage {
             destination,
             uploads: _,
         } = observed;
-        let published = match source {
-            SourceState::Published(published) => Some(published),
-            SourceState::NotPublished(_) | SourceState::Unknown(_) => None,
-        };
+        let published = source.published();
         let state = destination.as_ref().and_then(|state| state.as_ref().ok());
         let action = match step {
             Step::Nothing => ActionName::None,

@@ -20,7 +20,6 @@ pub use verdict::Verdict;
 
 use crate::discover::chart_images::LATEST;
 use crate::discover::{Category, Undiscovered};
-use crate::name::DestinationTag;
 use crate::observe::{DestinationState, Observed, RepositoryTags, SourceImage, SourceState};
 use conflicts::{disregard_overwritten_tags, settle_conflicts};
 use verdict::judge;
@@ -142,7 +141,6 @@ fn note(observed: &Observed) -> Option<String> {
 }
 
 fn step(observed: &Observed, published: &SourceImage) -> Step {
-    let destination = &observed.desired.destination;
     let state = observed
         .destination
         .as_ref()
@@ -157,18 +155,7 @@ fn step(observed: &Observed, published: &SourceImage) -> Step {
             .collect(),
         None => Vec::new(),
     };
-    Step::Import(Action {
-        source: observed.desired.source.pinned(&published.digest),
-        digest: published.digest.clone(),
-        targets: published
-            .targets()
-            .map(|tag| DestinationTag {
-                repository: destination.clone(),
-                tag: tag.clone(),
-            })
-            .collect(),
-        replaced,
-    })
+    Step::Import(Action::new(&observed.desired, published, replaced))
 }
 
 #[cfg(test)]

@@ -163,19 +163,13 @@ fn categories(report: &Report) -> Value {
 /// All results of the run.
 fn whole(report: &Report) -> Value {
     let requests: u64 = report.hosts.values().map(|host| host.requests).sum();
-    json!({
+    let mut whole = json!({
         "program": report.program,
         "version": env!("CARGO_PKG_VERSION"),
         "registry": report.only_registry().map(|registry| &registry.server),
         "registries": report.by_registry().iter().map(registry).collect::<Vec<_>>(),
         "chart": report.chart,
         "extra_charts": report.extra_charts,
-        "status": report.status().name(),
-        "exit_code": report.status().code(),
-        "needs_sync": report.metric(),
-        "oldest_drift_hours": report.oldest_drift_hours(),
-        "counts": report.counts(),
-        "categories": categories(report),
         "excluded": super::exclusion::artifact(report),
         "images": report.rows.iter().map(|row| image(report, row)).collect::<Vec<_>>(),
         "started": report.started.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
@@ -187,15 +181,22 @@ fn whole(report: &Report) -> Value {
         "requests": requests,
         "hosts": report.hosts,
         "settings": report.settings.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<serde_json::Map<_, _>>(),
-    })
+    });
+    add(&mut whole, outcome(report));
+    whole
 }
 
 /// The result for one registry.
 fn registry(report: &Report) -> Value {
     let name = report.only_registry().map(|registry| &registry.name);
+    let mut registry = json!({"registry": report.place(), "name": name});
+    add(&mut registry, outcome(report));
+    registry
+}
+
+/// What a run and each of its registries have.
+fn outcome(report: &Report) -> Value {
     json!({
-        "registry": report.place(),
-        "name": name,
         "status": report.status().name(),
         "exit_code": report.status().code(),
         "needs_sync": report.metric(),
@@ -203,6 +204,12 @@ fn registry(report: &Report) -> Value {
         "counts": report.counts(),
         "categories": categories(report),
     })
+}
+
+fn add(object: &mut Value, fields: Value) {
+    if let (Value::Object(object), Value::Object(fields)) = (object, fields) {
+        object.extend(fields);
+    }
 }
 
 fn image(report: &Report, row: &Row) -> Value {

@@ -200,10 +200,7 @@ fn row(
     transfer: Option<Transfer>,
 ) -> Row {
     let desired = &entry.observed.desired;
-    let published = match &entry.observed.source {
-        SourceState::Published(published) => Some(published),
-        SourceState::NotPublished(_) | SourceState::Unknown(_) => None,
-    };
+    let published = entry.observed.source.published();
     // A check also reports the problem that will block the import.
     let blocked = match (&entry.step, &done) {
         (Step::Blocked(problem), ActionResult::NotRequested) => Some(problem.clone()),

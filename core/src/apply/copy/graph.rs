@@ -102,7 +102,7 @@ struct Room {
 
 impl Room {
     /// # Errors
-    /// If there is no room for so many bytes more.
+    /// If these bytes do not fit.
     fn take(&self, size: usize) -> Result<(), Unread> {
         match self.bytes.fetch_add(size, Ordering::Relaxed) + size > self.most {
             true => Err(Unread::TooLarge),
