@@ -1,10 +1,9 @@
 //! Several registries in one run: each has its own verdicts, and the number is their sum.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::Command;
 
 use crate::SLI;
+use crate::jq::{COUNT_LIST, COUNT_MAP, jq};
 use crate::support::{ACR, Ended, Run, SOURCE, one_list, run, status};
 use sandbox::{Fault, Sandbox, Scenario};
 use serde_json::{Value, json};
@@ -58,21 +57,6 @@ fn titles(ended: &Ended) -> Vec<String> {
     let title = |issue: &Value| issue["title"].as_str().unwrap_or_default().to_owned();
     issues.map(title).collect()
 }
-
-/// The output of `jq`, as the original's readers call it; `None` if it fails or is not installed.
-fn jq(filter: &str, file: &Path) -> Option<String> {
-    let output = Command::new("jq").args(["-c", filter]).arg(file).output();
-    let Ok(output) = output else {
-        assert!(std::env::var_os("CI").is_none(), "jq is not installed");
-        return None;
-    };
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
-    output.status.success().then(|| text.trim().to_owned())
-}
-
-const COUNT_LIST: &str = "if . == null or . == [] then 0 else length end";
-const COUNT_MAP: &str =
-    "to_entries | map(select(.value.update_required == true)) | from_entries | length";
 
 #[test]
 fn each_registry_has_its_verdicts_and_the_number_is_the_sum() {

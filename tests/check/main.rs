@@ -9,6 +9,7 @@ mod extra_images;
 mod failures;
 mod fleet;
 mod issues;
+mod jq;
 mod machine;
 mod outputs;
 mod registry_responses;

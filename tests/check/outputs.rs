@@ -1,9 +1,7 @@
 //! The number, artifacts, requests and settings of `sli`.
 
-use std::path::Path;
-use std::process::Command;
-
 use crate::SLI;
+use crate::jq::{COUNT_LIST, COUNT_MAP, has_jq, jq};
 use crate::support::{ACR, ENTRA, Ended, ONE, SOURCE, run};
 use sandbox::{Fault, ReplacedResponse, Sandbox, Scenario};
 use serde_json::json;
@@ -245,26 +243,6 @@ fn artifacts_are_where_other_tools_read_them() {
         .collect();
     names.sort();
     assert_eq!(names, ["cc_images_to_update.json", "codecollection"]);
-}
-
-/// The filters with which the original counts the two files, as in `[ -f … ] && cat … | jq … | tr -d '\\n'`.
-const COUNT_LIST: &str = "if . == null or . == [] then 0 else length end";
-const COUNT_MAP: &str =
-    "to_entries | map(select(.value.update_required == true)) | from_entries | length";
-
-/// The output of `jq`; `None` if it fails or is not installed.
-fn jq(filter: &str, file: &Path) -> Option<String> {
-    let output = Command::new("jq").args(["-c", filter]).arg(file).output();
-    let Ok(output) = output else {
-        assert!(std::env::var_os("CI").is_none(), "jq is not installed");
-        return None;
-    };
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
-    output.status.success().then(|| text.trim().to_owned())
-}
-
-fn has_jq() -> bool {
-    Command::new("jq").arg("--version").output().is_ok()
 }
 
 /// The results of the original's filters for the list and for the map.

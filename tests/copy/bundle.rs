@@ -184,23 +184,30 @@ fn plan_examples(gap: &Gap, world: &Sandbox) {
     gap.plan(world, |run| with_images(run, &images));
 }
 
+/// A registry without the referrers API.
+fn add_harbor_without_the_api(world: &Sandbox) {
+    let mut plain = Registry::oci(HARBOR, OciSettings::new(Login::Anonymous));
+    plain.referrers = Referrers::Missing;
+    world.add_registry(plain);
+}
+
+/// An import into the ACR or into Harbor.
+fn into<'a>(run: Run<'a>, host: &str) -> Run<'a> {
+    match host {
+        HARBOR => run.set("REGISTRY_TYPE", "oci").set("REGISTRY_NAME", host),
+        _ => run,
+    }
+}
+
 #[test]
 fn every_kind_of_image_arrives_unchanged_with_its_signatures() {
     let (world, gap) = (start(Scenario::copy()), Gap::new());
     plan_examples(&gap, &world);
     gap.export(&world, "a.tar");
-    let mut plain = Registry::oci(HARBOR, OciSettings::new(Login::Anonymous));
-    plain.referrers = Referrers::Missing;
-    world.add_registry(plain);
+    add_harbor_without_the_api(&world);
     let published = tags(&world, HUB, REPOSITORY);
     for host in [ACR, HARBOR] {
-        let into = || {
-            let run = gap.importing(&world, "a.tar");
-            match host {
-                HARBOR => run.set("REGISTRY_TYPE", "oci").set("REGISTRY_NAME", host),
-                _ => run,
-            }
-        };
+        let into = || into(gap.importing(&world, "a.tar"), host);
         let ended = into().end();
         ended.expect(0, &["13 imported and verified"]);
         let images = ended.json("taskset.json")["images"].clone();
@@ -245,18 +252,10 @@ fn signatures_of_images_that_are_up_to_date_are_brought_once() {
     let (world, gap) = (start(Scenario::copy()), Gap::new());
     plan_examples(&gap, &world);
     gap.export(&world, "a.tar");
-    let mut plain = Registry::oci(HARBOR, OciSettings::new(Login::Anonymous));
-    plain.referrers = Referrers::Missing;
-    world.add_registry(plain);
+    add_harbor_without_the_api(&world);
     let published = tags(&world, HUB, REPOSITORY);
     for host in [ACR, HARBOR] {
-        let into = || {
-            let run = gap.importing(&world, "a.tar");
-            match host {
-                HARBOR => run.set("REGISTRY_TYPE", "oci").set("REGISTRY_NAME", host),
-                _ => run,
-            }
-        };
+        let into = || into(gap.importing(&world, "a.tar"), host);
         let without = into().set("COPY_REFERRERS", "false").end();
         without.expect(0, &["13 imported and verified"]);
         let signatures = || {
