@@ -7,7 +7,9 @@ use crate::scenario::{
     Scenario, TENANT_ID,
 };
 use crate::world::World;
-use crate::{catalog, code_collections, copy_load, extra_chart, extra_images, runwhen_local};
+use crate::{
+    catalog, code_collections, copy_load, extra_chart, extra_images, mirror, runwhen_local,
+};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -28,9 +30,10 @@ impl Scenario {
         );
         runwhen_local::add(self, &mut world);
         match self.code_collections {
-            Publisher::Google => code_collections::add(self, &mut world),
+            Publisher::Google | Publisher::Mirror => code_collections::add(self, &mut world),
             Publisher::Catalog => catalog::add(self, &mut world),
         }
+        mirror::add(self, &mut world);
         extra_chart::add(self, &mut world);
         extra_images::add(self, &mut world);
         copy_load::add(self, &mut world);

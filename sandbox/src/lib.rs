@@ -53,6 +53,7 @@ mod journal;
 mod managed_identity;
 mod manifest_upload;
 mod message;
+pub mod mirror;
 mod oci_login;
 pub mod oci_registry;
 mod proxy;

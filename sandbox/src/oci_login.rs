@@ -102,13 +102,19 @@ pub fn answer(world: &mut World, host: &str, request: &Request) -> Response {
     };
     match (settings.login, request.method.as_str()) {
         (Login::Docker, "GET") => match request.basic_credentials() {
-            None => issue(None),
+            None if settings.anonymous_tokens => issue(None),
+            None => unauthenticated(),
             Some((user, password)) => match settings.account(&user, &password) {
                 Some(account) => issue(Some(account)),
                 None => incorrect(),
             },
         },
-        (Login::OAuth2, "GET") if request.header("authorization").is_none() => issue(None),
+        (Login::OAuth2, "GET") if request.header("authorization").is_none() => {
+            match settings.anonymous_tokens {
+                true => issue(None),
+                false => unauthenticated(),
+            }
+        }
         (Login::OAuth2, "POST") => match post_account(settings, request) {
             Some(account) => issue(Some(account)),
             None => incorrect(),
@@ -196,6 +202,11 @@ fn plain_action(action: &'static str) -> &'static str {
 fn denied() -> Response {
     let message = "requested access to the resource is denied";
     Response::registry_error(403, "DENIED", message, Value::Null)
+}
+
+fn unauthenticated() -> Response {
+    let message = "authentication required";
+    Response::registry_error(401, "UNAUTHORIZED", message, Value::Null)
 }
 
 fn incorrect() -> Response {

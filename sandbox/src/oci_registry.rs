@@ -14,6 +14,8 @@ pub struct OciSettings {
     pub refresh_tokens: Vec<(String, String)>,
     /// True if clients may read without a user.
     pub anonymous_pull: bool,
+    /// True if the token service also issues tokens to clients without a user. They grant nothing without `anonymous_pull`.
+    pub anonymous_tokens: bool,
     /// The lifetime of a token in seconds.
     pub token_lifetime: i64,
 }
@@ -70,6 +72,7 @@ impl OciSettings {
             accounts: Vec::new(),
             refresh_tokens: Vec::new(),
             anonymous_pull: false,
+            anonymous_tokens: true,
             token_lifetime: 300,
         }
     }

@@ -104,6 +104,8 @@ pub enum CopyLoad {
 pub enum Publisher {
     /// Google Artifact Registry, with tags of branches.
     Google,
+    /// Google, and a mirror that requires a login (`mirror.rs`).
+    Mirror,
     /// ghcr.io, with RunWhen's catalog of them. Google's repositories do not exist.
     Catalog,
 }
@@ -158,7 +160,7 @@ impl Default for Scenario {
 
 impl Scenario {
     /// The names for [`Scenario::named`] with descriptions.
-    pub const NAMES: [(&str, &str); 14] = [
+    pub const NAMES: [(&str, &str); 15] = [
         (
             "outdated",
             "eight images to import: the ACR has only older images (the default)",
@@ -185,6 +187,10 @@ impl Scenario {
         (
             "catalog",
             "like outdated, but the CodeCollections are in RunWhen's catalog: nine images to import",
+        ),
+        (
+            "mirror",
+            "like outdated, with a mirror of the CodeCollections for CODECOLLECTION_REGISTRY, which requires a login",
         ),
         (
             "bare-chart",
@@ -288,6 +294,10 @@ impl Scenario {
             }),
             "catalog" => Some(Self {
                 code_collections: Publisher::Catalog,
+                ..Self::default()
+            }),
+            "mirror" => Some(Self {
+                code_collections: Publisher::Mirror,
                 ..Self::default()
             }),
             "extra" => Some(Self {

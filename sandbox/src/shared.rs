@@ -3,6 +3,7 @@
 use crate::certificate_authority::CertificateAuthority;
 use crate::fault_table::FaultTable;
 use crate::journal::Journal;
+use crate::mirror;
 use crate::scenario::{self, Publisher, Scenario};
 use crate::world::World;
 use std::net::SocketAddr;
@@ -82,8 +83,13 @@ impl Shared {
             pair("AZURE_CLIENT_SECRET", scenario::CLIENT_SECRET),
             pair("AZURE_SUBSCRIPTION_ID", scenario::SUBSCRIPTION_ID),
         ];
-        if self.scenario().code_collections == Publisher::Catalog {
-            variables.push(pair("CODECOLLECTION_SOURCE", "catalog"));
+        match self.scenario().code_collections {
+            Publisher::Google => {}
+            Publisher::Catalog => variables.push(pair("CODECOLLECTION_SOURCE", "catalog")),
+            Publisher::Mirror => {
+                let of_mirror = mirror::variables();
+                variables.extend(of_mirror.map(|(name, value)| pair(name, &value)));
+            }
         }
         variables
     }

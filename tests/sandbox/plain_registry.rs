@@ -4,8 +4,9 @@ use crate::client::{self, Response, get, post_form, request};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sandbox::registry::Registry;
+use sandbox::scenario::CODE_COLLECTIONS;
 use sandbox::{Login, OciSettings, RateLimit, Sandbox, Scenario, TokenLimit};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 const HOST: &str = "registry.example";
@@ -304,4 +305,42 @@ fn registry_with_plain_http_is_at_its_address_and_not_in_a_tunnel() {
     assert!(tunnel.is_err());
     let log = client::control(&sandbox, "GET", "/sandbox/log", "").unwrap();
     assert_eq!(log.json()["requests"][0]["scheme"], "http");
+}
+
+#[test]
+fn mirror_requires_its_login_and_the_environment_has_it() {
+    let sandbox = Sandbox::start(Scenario::named("mirror").unwrap()).unwrap();
+    let variables: BTreeMap<_, _> = sandbox.environment().into_iter().collect();
+    let of = |name: &str| variables[&format!("CODECOLLECTION_REGISTRY{name}")].as_str();
+    let (place, user, password) = (of(""), of("_USERNAME"), of("_PASSWORD"));
+    let (host, path) = place.split_once('/').unwrap();
+    let repository = format!("{path}/{}", CODE_COLLECTIONS[0]);
+    let send = |target: &str, authorization: &str| {
+        let headers = [("Authorization", authorization)];
+        let given = usize::from(!authorization.is_empty());
+        get(
+            &sandbox,
+            &format!("https://{host}{target}"),
+            &headers[..given],
+        )
+        .unwrap()
+    };
+    let list = format!("/v2/{repository}/tags/list");
+    assert_eq!(send(&list, "").status, 401);
+    let token = format!("/token?service={host}&scope=repository:{repository}:pull");
+    for refused in ["", &basic(user, "wrong")] {
+        assert_eq!(send(&token, refused).status, 401);
+    }
+    let token = bearer(&send(&token, &basic(user, password)));
+    let tags = send(&list, &token).json()["tags"].clone();
+    let newest = Scenario::newest_tag(CODE_COLLECTIONS[0]);
+    for wanted in ["main-latest", &newest] {
+        assert!(
+            tags.as_array().unwrap().iter().any(|tag| tag == wanted),
+            "{tags}"
+        );
+    }
+    let google = Sandbox::start(Scenario::default()).unwrap();
+    let mut names = google.environment().into_iter().map(|(name, _)| name);
+    assert!(names.all(|name| !name.starts_with("CODECOLLECTION")));
 }

@@ -1,40 +1,48 @@
 //! Which CodeCollections are synced: `CODECOLLECTIONS`, and a mirror with a login (`CODECOLLECTION_REGISTRY`).
 
-use sandbox::image::ImageRecipe;
-use sandbox::registry::Registry;
-use sandbox::{Login, OciSettings, Sandbox, Scenario, scenario};
+use sandbox::mirror::{self, HOST as MIRROR, OWN, PATH};
+use sandbox::registry::RegistryKind;
+use sandbox::scenario::{CODE_COLLECTIONS, DESTINATION_PATH, GOOGLE_HOST};
+use sandbox::{Login, Sandbox, Scenario};
 use serde_json::Value;
 
 use crate::TASKSET;
-use crate::support::{ONE, Run, run};
+use crate::support::executables::next_to;
+use crate::support::{ARM, ONE, Run, run};
 
-const MIRROR: &str = "mirror.example";
-const PASSWORD: &str = "mirror-password-21";
-
+/// The mirror of the scenario, with this login instead of its own.
 fn world(login: Login) -> Sandbox {
     let world = Sandbox::start(Scenario {
         import_milliseconds: 200,
-        ..Scenario::default()
+        ..Scenario::named("mirror").expect("a scenario")
     })
     .expect("a sandbox");
-    let settings = OciSettings::new(login).with_account("reader", PASSWORD, false);
-    world.add_registry(Registry::oci(MIRROR, settings));
     world.edit(|state| {
-        for name in ["team-collection", ONE] {
-            let tags = ["main-latest", "main-abcdef1"];
-            let recipe = ImageRecipe::new(name, 1_700_000_000);
-            state.publish(MIRROR, &format!("runwhen/{name}"), &recipe, &tags);
-        }
+        let mirror = state.registries.get_mut(MIRROR).expect("the mirror");
+        let RegistryKind::Oci(settings) = &mut mirror.kind else {
+            panic!("not a plain registry")
+        };
+        settings.login = login;
     });
     world
 }
 
+/// A run that does not know the mirror.
 fn sync<'a>(world: &'a Sandbox, names: &str) -> Run<'a> {
+    let run = run(TASKSET, world).set("CODECOLLECTIONS", names);
+    run.unset(&mirror::variables().map(|(name, _)| name))
+}
+
+/// A run with the variables of the scenario.
+fn mirrored<'a>(world: &'a Sandbox, names: &str) -> Run<'a> {
     run(TASKSET, world).set("CODECOLLECTIONS", names)
 }
 
-fn mirrored<'a>(world: &'a Sandbox, names: &str) -> Run<'a> {
-    sync(world, names).set("CODECOLLECTION_REGISTRY", format!("{MIRROR}/runwhen"))
+fn without_login(run: Run<'_>) -> Run<'_> {
+    run.unset(&[
+        "CODECOLLECTION_REGISTRY_USERNAME",
+        "CODECOLLECTION_REGISTRY_PASSWORD",
+    ])
 }
 
 fn sources(result: &Value) -> Vec<&str> {
@@ -50,43 +58,94 @@ fn sources(result: &Value) -> Vec<&str> {
 #[test]
 fn names_select_collections_with_and_without_their_prefix() {
     let world = world(Login::Anonymous);
-    let other = format!("{MIRROR}/runwhen/team-collection");
+    let other = format!("{MIRROR}/{PATH}/{OWN}");
     let names = format!("rw-cli-codecollection, runwhen-contrib-rw-workspace-utils {other}");
     let ended = sync(&world, &names).end();
     ended.expect(0, &[]);
     let result = ended.json("taskset.json");
     let found = sources(&result);
     assert_eq!(found.len(), 3, "{found:?}");
-    for part in [ONE, "rw-workspace-utils", &format!("{other}:main-abcdef1")] {
+    let tag = mirror::own_tag();
+    for part in [ONE, "rw-workspace-utils", &format!("{other}:{tag}")] {
         assert!(found.iter().any(|source| source.contains(part)), "{part}");
     }
-    let copied = world.acr_tag("runwhen/team-collection", "main-abcdef1");
-    assert_eq!(
-        copied,
-        world.tag(MIRROR, "runwhen/team-collection", "main-abcdef1")
-    );
+    let copied = world.acr_tag(&format!("{DESTINATION_PATH}/{OWN}"), &tag);
+    assert!(copied.is_some());
+    assert_eq!(copied, world.tag(MIRROR, &format!("{PATH}/{OWN}"), &tag));
+}
+
+/// The images of the mirror that are in the ACR.
+fn arrived(world: &Sandbox) -> usize {
+    let arrived = CODE_COLLECTIONS.iter().filter(|name| {
+        let tag = Scenario::newest_tag(name);
+        let published = world.tag(MIRROR, &format!("{PATH}/{name}"), &tag);
+        assert!(published.is_some(), "{name} is not in the mirror");
+        world.acr_tag(&format!("{DESTINATION_PATH}/{name}"), &tag) == published
+    });
+    arrived.count()
+}
+
+#[track_caller]
+fn assert_the_published_place_was_not_contacted(world: &Sandbox) {
+    let connections = world.connections();
+    let mut hosts = connections.iter().map(|connection| &connection.host);
+    assert!(hosts.all(|host| host != GOOGLE_HOST));
+    assert!(world.requests().iter().any(|one| one.host == MIRROR));
+}
+
+/// Check, sync and check, with nothing but the variables of the scenario.
+#[test]
+fn scenario_of_the_mirror_is_checked_and_synced() {
+    let world = world(Login::Docker);
+    let sli = next_to(TASKSET, "sli");
+    let check = || run(&sli, &world).end();
+    let first = check();
+    assert_eq!(first.expect(0, &[]).stdout, "5\n");
+    let ended = run(TASKSET, &world).end();
+    ended.expect(0, &["importing 5 images"]);
+    assert_eq!(arrived(&world), 5);
+    assert_eq!(ended.json("taskset.json")["counts"]["imported"], 5);
+    let last = check();
+    assert_eq!(last.expect(0, &[]).stdout, "0\n");
+    assert_the_published_place_was_not_contacted(&world);
+}
+
+/// The token service refuses requests without the login, and Azure gets it for each image.
+#[test]
+fn mirror_is_used_with_the_login_and_the_published_place_is_never_contacted() {
+    let world = world(Login::Docker);
+    run(TASKSET, &world).end().expect(0, &[]);
+    assert_the_published_place_was_not_contacted(&world);
+    let requests = world.requests();
+    let tokens = requests.iter();
+    let tokens = tokens.filter(|one| one.host == MIRROR && one.path == "/token");
+    let answers: Vec<_> = tokens.map(|one| (one.authorization, one.status)).collect();
+    assert!(!answers.is_empty());
+    let with_login = |answer: &(bool, Option<u16>)| *answer == (true, Some(200));
+    assert!(answers.iter().all(with_login), "{answers:?}");
+    let others = requests.iter().filter(|one| one.host != ARM);
+    let knowing = others.filter(|one| one.text().contains(mirror::USER));
+    assert_eq!(knowing.count(), 0, "another service got the login");
+    let operations = world.edit(|state| state.azure.operations.clone());
+    assert_eq!(operations.len(), 5);
+    for operation in operations {
+        assert_eq!(operation.source_host, MIRROR);
+        let login = (mirror::USER.to_owned(), mirror::PASSWORD.to_owned());
+        assert_eq!(operation.source_credentials, Some(login));
+    }
 }
 
 #[test]
-fn mirror_with_a_login_is_read_and_imported_with_it() {
+fn every_login_of_a_mirror_reads_imports_and_copies() {
     for login in [Login::Basic, Login::Docker, Login::OAuth2] {
         for method in ["import", "copy"] {
             let world = world(login);
             let ended = mirrored(&world, "rw-cli-codecollection")
-                .set("CODECOLLECTION_REGISTRY_USERNAME", "reader")
-                .set("CODECOLLECTION_REGISTRY_PASSWORD", PASSWORD)
                 .set("SYNC_METHOD", method)
                 .end();
             ended.expect(0, &[]);
-            let arrived = world.acr_tag(&format!("runwhen/{ONE}"), "main-abcdef1");
-            let published = world.tag(MIRROR, &format!("runwhen/{ONE}"), "main-abcdef1");
-            assert_eq!(arrived, published, "{login:?}, {method}");
-            let requests = world.requests();
-            assert!(
-                requests
-                    .iter()
-                    .all(|request| request.host != scenario::GOOGLE_HOST)
-            );
+            assert_eq!(arrived(&world), 1, "{login:?}, {method}");
+            assert_the_published_place_was_not_contacted(&world);
         }
     }
 }
@@ -95,10 +154,9 @@ fn mirror_with_a_login_is_read_and_imported_with_it() {
 fn mirror_that_refuses_the_login_makes_its_images_unknown() {
     for login in [Login::Basic, Login::Docker] {
         let world = world(login);
-        let anonymous = mirrored(&world, "rw-cli-codecollection").end();
+        let anonymous = without_login(mirrored(&world, "rw-cli-codecollection")).end();
         anonymous.expect(3, &[MIRROR, "the image is private"]);
         let wrong = mirrored(&world, "rw-cli-codecollection")
-            .set("CODECOLLECTION_REGISTRY_USERNAME", "reader")
             .set("CODECOLLECTION_REGISTRY_PASSWORD", "wrong-password-22")
             .end();
         wrong.expect(3, &[MIRROR, "CODECOLLECTION_REGISTRY_PASSWORD"]);
@@ -134,7 +192,7 @@ fn settings_that_cannot_be_used_are_mistakes() {
     }
     let place = sync(&world, "x").set("CODECOLLECTION_REGISTRY", "mirror.example");
     place.end().expect(2, &["a host and a path"]);
-    let login = mirrored(&world, "x").set("CODECOLLECTION_REGISTRY_USERNAME", "reader");
+    let login = mirrored(&world, "x").unset(&["CODECOLLECTION_REGISTRY_PASSWORD"]);
     login.end().expect(2, &["CODECOLLECTION_REGISTRY_PASSWORD"]);
     assert!(world.requests().is_empty());
 }
