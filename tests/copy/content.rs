@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use sandbox::content::Digest;
 use sandbox::registry::{Referrers, Registry};
-use sandbox::{Fault, Login, OciSettings, Sandbox, Scenario};
+use sandbox::{Fault, File, Login, OciSettings, Sandbox, Scenario};
 
 use crate::support::chart::with_images;
 use crate::support::{ACR, Ended, Run, response};
@@ -83,6 +84,41 @@ fn every_kind_of_image_arrives_unchanged_with_its_signatures() {
         signed["transfer"]["referrers"]["copied"].as_u64().unwrap() >= 3,
         "{signed}"
     );
+}
+
+/// An empty JSON object, as most artifacts have one, is shorter than the text of an error or of a redirect.
+#[test]
+fn small_blob_arrives_after_longer_texts_of_a_refusal_and_of_a_redirect() {
+    const FILES: &str = "files.example";
+    let page = "x".repeat(2048);
+    let location = format!("https://{FILES}/empty");
+    for (answer, requests) in [
+        (response(503, &[], page.clone()), 2),
+        (response(307, &[("Location", &location)], page.clone()), 1),
+    ] {
+        let world = start(Scenario::copy());
+        world.edit(|world| {
+            world.author(HUB, REPOSITORY).examples();
+            let content = File::Content {
+                media_type: "application/octet-stream".to_owned(),
+                body: b"{}".as_slice().into(),
+            };
+            let place = (FILES.to_owned(), "/empty".to_owned());
+            world.files.insert(place, content);
+        });
+        let blob = format!("/blobs/{}", Digest::of(b"{}"));
+        let fault = Fault::on(HUB).method("GET").path_contains(&blob);
+        world.inject(fault.once(), answer);
+        let image = format!("docker.io/{REPOSITORY}:no-layers");
+        let ended = with_images(copy(&world), &[image]).end();
+        ended.expect(0, &["1 image"]);
+        let arrived = world.tag(ACR, TARGET, "no-layers");
+        assert!(arrived.is_some());
+        assert_eq!(arrived, world.tag(HUB, REPOSITORY, "no-layers"));
+        let sent = world.requests();
+        let sent = { sent.iter() }.filter(|one| one.host == HUB && one.path.ends_with(&blob));
+        assert_eq!(sent.count(), requests);
+    }
 }
 
 #[test]

@@ -403,11 +403,11 @@ impl Wire {
                 Ok(Some(chunk)) => {
                     self.inner.ledger.received(&request.host(), chunk.len());
                     length += chunk.len();
-                    if !head.status.is_success() && length > REFUSAL_CAP {
-                        break;
-                    }
-                    if length > request.cap {
-                        return Err(too_large(request));
+                    // The cap is the size of the content. The text of a refusal or of a redirect may be longer.
+                    match head.status.is_success() {
+                        true if length > request.cap => return Err(too_large(request)),
+                        false if length > REFUSAL_CAP => break,
+                        true | false => {}
                     }
                     match sink {
                         None => body.extend_from_slice(&chunk),
