@@ -2,6 +2,7 @@
 
 mod damage;
 mod failures;
+mod left_out;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

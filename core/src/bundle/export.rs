@@ -9,7 +9,7 @@ use futures_util::future::{join_all, try_join_all};
 
 use super::base::Base;
 use super::collection::{Collection, ReadImage, Wanted};
-use super::gathered::{Gathered, Read, Unread, without_artifact};
+use super::gathered::{Gathered, Read, Unread, perhaps_without_artifacts, without_artifact};
 use super::{Export, ExportError, Exported, NotExported, Written};
 use crate::apply::{Attached, Graph, attached, read_graph};
 use crate::config::TargetId;
@@ -117,8 +117,8 @@ impl Run<'_> {
                     artifacts: read,
                 };
                 Read {
-                    notes: notes(&entry, &problems),
-                    unlisted: notes(&entry, &unlisted),
+                    notes: notes(&entry, &problems, without_artifact),
+                    unlisted: notes(&entry, &unlisted, perhaps_without_artifacts),
                     entry,
                     image: Some(image),
                 }
@@ -300,10 +300,10 @@ async fn read_artifacts(content: &Content, image: &Digest) -> Artifacts {
     artifacts
 }
 
-fn notes(entry: &Entry, problems: &[Problem]) -> Vec<String> {
+fn notes(entry: &Entry, problems: &[Problem], note: fn(&str, &Problem) -> String) -> Vec<String> {
     let name = entry.observed.short_name();
-    let note = |problem: &Problem| without_artifact(&name, problem);
-    problems.iter().map(note).collect()
+    let notes = problems.iter().map(|problem| note(&name, problem));
+    notes.collect()
 }
 
 /// The file that blobs are written to.

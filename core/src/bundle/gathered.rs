@@ -118,6 +118,12 @@ pub(super) fn without_artifact(image: &str, problem: &Problem) -> String {
     format!("{image}: an artifact is not in the bundle: {fact}")
 }
 
+/// The list of an image's artifacts is not known.
+pub(super) fn perhaps_without_artifacts(image: &str, problem: &Problem) -> String {
+    let fact = problem.fact();
+    format!("{image}: the bundle may lack artifacts, because they could not be listed: {fact}")
+}
+
 /// An image that the plan imports, or does not know. Images that need no import are not missing.
 pub(super) fn not_exported(entry: &Entry) -> Option<NotExported> {
     let (problem, status) = match (&entry.verdict, &entry.step) {
