@@ -3,6 +3,7 @@
 mod damage;
 mod failures;
 mod left_out;
+mod requests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -140,9 +141,7 @@ fn eight_images_cross_the_gap_with_every_byte_once() {
         "{contacted:?}"
     );
     assert_eq!(world.traffic().downloaded, UNIQUE);
-    // A HEAD for each of the tags, the tokens, 28 manifests, 130 blobs, most of which are redirected, and what refers to the images.
-    let sent = world.requests().len();
-    assert!((150..400).contains(&sent), "{sent} requests");
+    assert_eq!(requests::of_export(&world), requests::EIGHT);
     let length = std::fs::metadata(gap.path("a.tar")).unwrap().len();
     let line = format!("a.tar has 8 images, {length} bytes");
     assert!(ended.stdout.contains(&line), "{}", ended.stdout);
