@@ -19,8 +19,8 @@ pub struct Fault {
     /// Only requests whose path and query contain this text; ignored for a [`ConnectionFault`].
     #[serde(default)]
     pub path_contains: Option<String>,
-    /// Only the start and the polls of an import whose source or target contains this text (the path of a poll does not
-    /// contain the image); ignored for a [`ConnectionFault`].
+    /// Only the start of an import whose source or target contains this text, and the polls of one whose
+    /// `login server/target` contains it (the path of a poll names neither); ignored for a [`ConnectionFault`].
     #[serde(default)]
     pub about: Option<String>,
     /// The number of matching requests that succeed first.

@@ -67,8 +67,8 @@ pub fn unauthorized(world: &mut World, host: &str, request: &Request) -> Respons
     }
 }
 
-/// Returns the images that a request to ARM is about, for [`crate::fault::Fault::about`]: source and targets of an import, for
-/// its start and for the polls of its operation. Empty for every other request.
+/// Returns the images that a request to ARM is about, for [`crate::fault::Fault::about`]: source and targets of an import for
+/// its start, `login server/target` for the polls of its operation. Empty for every other request.
 #[must_use]
 pub fn subject(world: &World, host: &str, request: &Request) -> String {
     if !arm::HOSTS.contains(&host) {
@@ -79,7 +79,11 @@ pub fn subject(world: &World, host: &str, request: &Request) -> String {
     }
     let mut operations = world.azure.operations.iter();
     let found = operations.find(|operation| request.path.ends_with(&operation.name));
-    found.map_or_else(String::new, |operation| operation.targets.join(" "))
+    found.map_or_else(String::new, |operation| {
+        let targets = operation.targets.iter();
+        let targets = targets.map(|target| format!("{}/{target}", operation.login_server));
+        targets.collect::<Vec<_>>().join(" ")
+    })
 }
 
 fn service(world: &World, host: &str) -> Option<Service> {

@@ -14,7 +14,8 @@ use super::endpoint::{Affected, Endpoint, Phase, Stored};
 use super::failure::{Count, Failure, HUGE};
 use super::gap::Gap;
 use super::setup::{
-    COLLECTOR, EXTRA_CURRENT, EXTRA_MISSING, LOCAL, OF_OPERATOR, RUNNER, SECOND, SECOND_ACR, Setup,
+    COLLECTOR, EXTRA_CURRENT, EXTRA_MISSING, LOCAL, OF_OPERATOR, OTHER_REGISTRY, RUNNER, SECOND,
+    SECOND_ACR, Setup,
 };
 use super::support::{ACR, ARM, ENTRA, Ended, SOURCE};
 
@@ -91,8 +92,24 @@ impl Case {
 pub struct Known {
     pub verdict: String,
     pub digest: Option<String>,
-    /// `repository:tag` in the ACR.
-    pub destination: String,
+    pub destination: Destination,
+}
+
+/// Where an image goes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Destination {
+    /// The host of the registry.
+    pub registry: String,
+    /// `repository:tag` in it.
+    pub target: String,
+}
+
+impl Destination {
+    /// The digest that it has.
+    pub fn digest(&self, sandbox: &Sandbox) -> Option<String> {
+        let (repository, tag) = self.target.split_once(':')?;
+        sandbox.tag(&self.registry, repository, tag)
+    }
 }
 
 /// The verdicts of a setup without a fault, by the names of the images.
@@ -204,7 +221,7 @@ impl Fixture {
             Program::Taskset => &self.taskset,
         };
         let mut run = setup.run(executable, sandbox);
-        if Setup::GAP.contains(&setup) {
+        if setup.is_gap() {
             run = self.gap.with_files(setup, run);
         }
         let run = run.set("TIMEOUT_SECONDS", timeout.to_string());
@@ -233,6 +250,9 @@ impl Fixture {
             Stored::NewestConfiguration(host, name) => {
                 newest_configuration(&self.worlds[&case.endpoint.setup], host, name)
             }
+            Stored::SharedLayer(host, name) => {
+                shared_layer(&self.worlds[&case.endpoint.setup], host, name)
+            }
         });
         let fault = (case.endpoint.place)(&stored.unwrap_or_default());
         let fault = if case.failure.is_of_connection() {
@@ -255,7 +275,8 @@ impl Fixture {
         if case.failure.is_of_connection() && is_needed {
             // All images that need the host.
             match host.as_str() {
-                ENTRA | ARM | ACR | SOURCE | sandbox::catalog::HOST => return all(),
+                ENTRA | ARM | ACR | SOURCE | OTHER_REGISTRY => return all(),
+                sandbox::catalog::HOST | sandbox::mirror::HOST => return all(),
                 EXTRA_HOST => return names(&[EXTRA_CURRENT, EXTRA_MISSING]),
                 SECOND_ACR => return self.second(case),
                 "wus2managed17.blob.core.windows.net" => return names(&[COLLECTOR, RUNNER]),
@@ -302,11 +323,13 @@ impl Fixture {
         }
         let again = sandbox.edit(|world| world.azure.operations.split_off(before));
         for operation in again {
-            if !operation
-                .targets
-                .iter()
-                .all(|target| lacking.contains(target))
-            {
+            let is_lacking = |target: &String| {
+                lacking.contains(&Destination {
+                    registry: operation.login_server.clone(),
+                    target: target.clone(),
+                })
+            };
+            if !operation.targets.iter().all(is_lacking) {
                 broken.push(format!(
                     "{:?} imported although it was present",
                     operation.targets
@@ -326,6 +349,16 @@ fn newest_manifest(world: &World, host: &str, name: &str) -> String {
 
 /// The hexadecimal digest of the configuration of its first platform.
 fn newest_configuration(world: &World, host: &str, name: &str) -> String {
+    hex(&newest_platform(world, host, name)["config"]["digest"])
+}
+
+/// The hexadecimal digest of the first layer of its first platform.
+fn shared_layer(world: &World, host: &str, name: &str) -> String {
+    hex(&newest_platform(world, host, name)["layers"][0]["digest"])
+}
+
+/// The manifest of its first platform.
+fn newest_platform(world: &World, host: &str, name: &str) -> serde_json::Value {
     let read = |hex: &str| -> serde_json::Value {
         let digest = sandbox::content::Digest::parse(&format!("sha256:{hex}"));
         let bytes = world
@@ -334,13 +367,13 @@ fn newest_configuration(world: &World, host: &str, name: &str) -> String {
             .expect("content");
         serde_json::from_slice(&bytes).expect("a manifest")
     };
-    let hex = |digest: &serde_json::Value| {
-        let digest = digest.as_str().expect("a digest");
-        digest.trim_start_matches("sha256:").to_owned()
-    };
     let index = read(&newest_manifest(world, host, name));
-    let platform = read(&hex(&index["manifests"][0]["digest"]));
-    hex(&platform["config"]["digest"])
+    read(&hex(&index["manifests"][0]["digest"]))
+}
+
+fn hex(digest: &serde_json::Value) -> String {
+    let digest = digest.as_str().expect("a digest");
+    digest.trim_start_matches("sha256:").to_owned()
 }
 
 fn is_large(failure: Failure) -> bool {

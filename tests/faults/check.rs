@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use sandbox::Sandbox;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::case::{Case, Known, Program, Truth};
+use super::case::{Case, Destination, Known, Program, Truth};
 use super::failure::Failure;
 use super::setup::{SECOND, SECOND_ACR};
 use super::statement::statement;
@@ -37,6 +37,7 @@ impl Check<'_> {
         self.verdicts();
         self.number();
         self.exit_code();
+        self.registries();
         self.imports();
         self.other_hosts();
     }
@@ -150,6 +151,45 @@ impl Check<'_> {
         });
     }
 
+    /// The result of a registry without an affected image is what it is without the fault, and complete.
+    fn registries(&mut self) {
+        if self.ended.code < 0 {
+            return;
+        }
+        let artifact = self
+            .ended
+            .json(&format!("{}.json", self.case.program.name()));
+        let results = artifact["registries"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let mut of_registries: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
+        for (name, known) in self.truth {
+            let images = of_registries.entry(&known.destination.registry);
+            images.or_default().push(name);
+        }
+        for (registry, names) in of_registries {
+            if names.iter().any(|name| self.affected.contains(*name)) {
+                continue;
+            }
+            let lacking = names
+                .iter()
+                .filter(|name| needs_sync(&self.truth[**name].verdict));
+            let wanted = match self.case.program {
+                Program::Sli => lacking.count(),
+                Program::Taskset => 0,
+            };
+            let wanted = json!([wanted, "complete"]);
+            let own = results.iter().filter(|one| one["registry"] == registry);
+            let own: Vec<_> = own
+                .map(|one| json!([one["needs_sync"], one["status"]]))
+                .collect();
+            self.expect(own == [wanted.clone()], || {
+                format!("{registry} is not affected, and has {own:?} instead of {wanted}")
+            });
+        }
+    }
+
     /// Whether the response states that the subscription or chart of a setting is absent.
     fn names_an_absent_setting(&self) -> bool {
         let name = self.case.endpoint.name;
@@ -164,8 +204,12 @@ impl Check<'_> {
         let mut done = BTreeSet::new();
         for operation in operations {
             for target in operation.targets {
+                let target = Destination {
+                    registry: operation.login_server.clone(),
+                    target,
+                };
                 self.expect(done.insert(target.clone()), || {
-                    format!("{target} imported twice")
+                    format!("{target:?} imported twice")
                 });
                 let known = self
                     .truth
@@ -176,7 +220,7 @@ impl Check<'_> {
                     .unwrap_or_default();
                 let by = operation.source_image.rsplit('@').next() == Some(digest.as_str());
                 self.expect(by, || {
-                    format!("{target} imported from {}", operation.source_image)
+                    format!("{target:?} imported from {}", operation.source_image)
                 });
             }
         }
@@ -184,9 +228,8 @@ impl Check<'_> {
             .truth
             .iter()
             .filter(|(name, known)| {
-                let (repository, tag) = known.destination.split_once(':').unwrap_or_default();
                 self.outcome(name) == "imported"
-                    && self.sandbox.acr_tag(repository, tag) != known.digest
+                    && known.destination.digest(self.sandbox) != known.digest
             })
             .map(|(name, _)| format!("{name} is reported as imported and is absent"))
             .collect();
@@ -235,12 +278,10 @@ fn needs_sync(verdict: &str) -> bool {
     matches!(verdict, "Missing" | "Outdated" | "Drifted")
 }
 
-/// The images that the ACR lacks, as `repository:tag`.
-pub fn missing(sandbox: &Sandbox, truth: &Truth) -> BTreeSet<String> {
+/// The images that a registry lacks.
+pub fn missing(sandbox: &Sandbox, truth: &Truth) -> BTreeSet<Destination> {
     let lacks = |known: &&Known| {
-        let needs = matches!(known.verdict.as_str(), "Missing" | "Outdated" | "Drifted");
-        let (repository, tag) = known.destination.split_once(':').unwrap_or_default();
-        needs && sandbox.acr_tag(repository, tag) != known.digest
+        needs_sync(&known.verdict) && known.destination.digest(sandbox) != known.digest
     };
     let lacking = truth.values().filter(lacks);
     lacking.map(|known| known.destination.clone()).collect()

@@ -4,13 +4,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sandbox::Sandbox;
+use sandbox::scenario::GOOGLE_PATH;
 use tempfile::TempDir;
 
 use super::endpoint::Affected;
-use super::setup::{MISSING, Setup};
-use super::support::{Ended, Run};
+use super::setup::{EARLIER, MISSING, Setup};
+use super::support::{Ended, Run, SOURCE};
+use super::world::older_tag;
 
 const BUNDLE: &str = "bundle.tar";
+/// The bundle of an older build, and that of all images without the blobs that this build has.
+const BASE: &str = "base.tar";
+const AFTER_BASE: &str = "after-base.tar";
 
 /// Plans and bundles without a fault.
 pub struct Gap {
@@ -40,15 +45,47 @@ impl Gap {
         }
         assert!(gap.others.len() < gap.all.len(), "the bundles are the same");
         std::fs::write(gap.folder.path().join(BUNDLE), &gap.all).expect("a file");
+        gap.export_with_base(acr_sync, taskset, sandbox);
         gap
     }
 
-    /// Completes a run of [`Setup::GAP`] with its files.
+    fn export_with_base(&self, acr_sync: &str, taskset: &str, sandbox: &Sandbox) {
+        let tag = sandbox.edit(|world| older_tag(world));
+        let older = format!(
+            "- {{source: '{SOURCE}/{GOOGLE_PATH}/{MISSING}:{tag}', destination: {EARLIER}}}"
+        );
+        let run = Setup::Bundle.run(acr_sync, sandbox).set("IMAGES", "extra");
+        let run = run.set("EXTRA_IMAGES", &older);
+        let run = run.arguments(&["plan", "-o", &self.path("older.json")]);
+        run.end().expect(0, &[]);
+        let run = Setup::Export.run(taskset, sandbox).unset(&["IMAGES"]);
+        self.keep(self.export(run, "older.json"), BASE);
+        let run = self.export(Setup::Export.run(taskset, sandbox), "all.json");
+        let run = run.arguments(&["--base", &self.path(BASE)]);
+        let after = self.keep(run, AFTER_BASE);
+        assert!(after.len() < self.all.len(), "the base is not used");
+    }
+
+    /// The bundle of an export, which is written under this name.
+    fn keep(&self, export: Run<'_>, name: &str) -> Vec<u8> {
+        let ended = export.end();
+        ended.expect(0, &[]);
+        let bundle = bundle(&ended).expect("a bundle");
+        std::fs::write(self.folder.path().join(name), &bundle).expect("a file");
+        bundle
+    }
+
+    /// Completes a run whose images cross the gap with its files.
     pub fn with_files<'a>(&self, setup: Setup, run: Run<'a>) -> Run<'a> {
-        match setup == Setup::Export {
-            true => self.export(run, "all.json"),
-            false => run.arguments(&["import", &self.path(BUNDLE)]),
+        if setup == Setup::Export {
+            return self.export(run, "all.json");
         }
+        let name = if setup == Setup::Bundle {
+            BUNDLE
+        } else {
+            AFTER_BASE
+        };
+        run.arguments(&["import", &self.path(name)])
     }
 
     fn export<'a>(&self, run: Run<'a>, plan: &str) -> Run<'a> {

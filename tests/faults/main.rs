@@ -14,13 +14,14 @@ mod setup;
 mod statement;
 #[path = "../support/mod.rs"]
 mod support;
+mod world;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Mutex;
 
-use case::{Case, Finding, Fixture, Known, Program, Truth};
+use case::{Case, Destination, Finding, Fixture, Known, Program, Truth};
 use check::images;
 use gap::Gap;
 use page::Findings;
@@ -193,7 +194,7 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 /// The fixture; its verdicts are those of runs without a fault.
 fn fixture() -> Fixture {
     let sandbox = Sandbox::start(Scenario::default()).expect("a sandbox");
-    let worlds = setup::worlds();
+    let worlds = world::worlds();
     sandbox.edit(|world| *world = worlds[&Setup::Export].clone());
     let acr_sync = support::executables::next_to(TASKSET, "acr-sync");
     let mut fixture = Fixture {
@@ -220,12 +221,14 @@ fn fixture() -> Fixture {
         }
         fixture.truths.insert(setup, truth);
     }
-    fixture.reset(&sandbox, Setup::Bundle, 0);
-    let (ended, _) = fixture.execute(&sandbox, Program::Taskset, Setup::Bundle, 60, false);
-    ended.expect(0, &[]);
-    let of_bundle = truth(&images(&ended, Program::Taskset));
-    check_mixture(Setup::Bundle, &of_bundle);
-    fixture.truths.insert(Setup::Bundle, of_bundle);
+    for setup in Setup::BUNDLES {
+        fixture.reset(&sandbox, setup, 0);
+        let (ended, _) = fixture.execute(&sandbox, Program::Taskset, setup, 60, false);
+        ended.expect(0, &[]);
+        let of_bundle = truth(&images(&ended, Program::Taskset));
+        check_mixture(setup, &of_bundle);
+        fixture.truths.insert(setup, of_bundle);
+    }
     fixture
 }
 
@@ -234,7 +237,7 @@ fn truth(images: &BTreeMap<String, serde_json::Value>) -> Truth {
     let known = |row: &serde_json::Value| Known {
         verdict: text(&row["verdict"]).unwrap_or_default(),
         digest: text(&row["digest"]),
-        destination: in_the_acr(row),
+        destination: destination(row),
     };
     images
         .iter()
@@ -242,11 +245,13 @@ fn truth(images: &BTreeMap<String, serde_json::Value>) -> Truth {
         .collect()
 }
 
-/// `repository:tag` of a row's destination.
-fn in_the_acr(row: &serde_json::Value) -> String {
-    let destination = row["destination"].as_str().unwrap_or_default();
-    let inside = destination.split_once('/').map(|(_, inside)| inside);
-    inside.unwrap_or(destination).to_owned()
+fn destination(row: &serde_json::Value) -> Destination {
+    let text = row["destination"].as_str().unwrap_or_default();
+    let (registry, target) = text.split_once('/').unwrap_or_default();
+    Destination {
+        registry: registry.to_owned(),
+        target: target.to_owned(),
+    }
 }
 
 /// Every verdict occurs, as otherwise the matrix would prove little.
@@ -278,7 +283,7 @@ fn check_mixture(setup: Setup, truth: &Truth) {
     }));
     let of_chart: &[_] = match setup {
         Setup::All | Setup::BareChart | Setup::ChartInRegistry => &three,
-        Setup::ExtraChart => &seven,
+        Setup::ExtraChart | Setup::ExtraChartInRegistry => &seven,
         Setup::NotNeeded => &three[2..],
         Setup::CodeCollections
         | Setup::ShortName
@@ -289,21 +294,26 @@ fn check_mixture(setup: Setup, truth: &Truth) {
         | Setup::PagedList
         | Setup::TwoRegistries
         | Setup::Catalog
+        | Setup::Mirror
         | Setup::Copies
         | Setup::CopiesWithoutMounts
         | Setup::CopiesWithReferrers
         | Setup::CopiesInChunks
+        | Setup::OtherRegistry
         | Setup::ExtraImages
         | Setup::Bundle
+        | Setup::BundleWithBase
+        | Setup::BundleWithBaseWithoutMounts
         | Setup::Export => &[],
     };
     let of_second: Vec<_> = five
         .iter()
         .filter(|_| setup == Setup::TwoRegistries)
         .map(|(name, verdict)| {
+            // The second registry has the right image under every tag that it has.
             let verdict = match *verdict {
-                "NotPublished" => "NotPublished",
-                _ => "UpToDate",
+                "Drifted" => "UpToDate",
+                other => other,
             };
             (format!("{}{name}", setup::SECOND), verdict)
         })
@@ -312,13 +322,16 @@ fn check_mixture(setup: Setup, truth: &Truth) {
     let of_second = of_second.map(|(name, verdict)| (name.as_str(), *verdict));
     let extra = [
         (setup::EXTRA_CURRENT, "UpToDate"),
+        (setup::EXTRA_PRIVATE, "UpToDate"),
         (setup::EXTRA_MISSING, "Missing"),
         (setup::EXTRA_DATE, "Missing"),
     ];
     let collections = match setup {
         Setup::Catalog => &six[..],
         Setup::ExtraImages => &extra,
-        Setup::Bundle => &[five[0], five[1], five[3]],
+        Setup::Bundle | Setup::BundleWithBase | Setup::BundleWithBaseWithoutMounts => {
+            &[five[0], five[1], five[3]]
+        }
         _ => &five,
     };
     let wanted = collections.iter().chain(of_chart);

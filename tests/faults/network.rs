@@ -8,7 +8,7 @@ use sandbox::scenario::CODE_COLLECTIONS;
 use sandbox::{ConnectionFault, Fault, Sandbox, Scenario};
 
 use super::TASKSET;
-use super::setup::{SECOND_ACR, Setup};
+use super::setup::{CHART_REGISTRY, OTHER_REGISTRY, SECOND_ACR, Setup};
 use super::support::cases::test_all;
 use super::support::{Run, executables, run};
 
@@ -142,10 +142,16 @@ fn every_host_that_any_setup_contacts_is_on_the_network_page() {
     for columns in table(&page, "| Host | Purpose | When |") {
         // The hosts of the user's images and charts in the sandbox.
         let hosts: &[_] = match columns[0].as_str() {
-            "the hosts of the charts in `EXTRA_CHARTS`" => &[sandbox::extra_chart::HOST],
+            "the hosts of the charts in `EXTRA_CHARTS`" => {
+                &[sandbox::extra_chart::HOST, CHART_REGISTRY]
+            }
+            text if text.starts_with("the host of `CODECOLLECTION_REGISTRY`") => {
+                &[sandbox::mirror::HOST]
+            }
             text if text.starts_with("the hosts of `EXTRA_IMAGES`") => &[
                 sandbox::extra_images::EXTRA_HOST,
                 sandbox::extra_images::GOOGLE_EXTRA_HOST,
+                sandbox::extra_images::PRIVATE_HOST,
             ],
             host => &[host.trim_matches('`')],
         };
@@ -165,7 +171,9 @@ fn every_host_that_any_setup_contacts_is_on_the_network_page() {
         contacted.extend(seen(&world));
     }
     // The page has the host of one registry, as an example of all.
-    contacted.remove(SECOND_ACR);
+    for other in [SECOND_ACR, OTHER_REGISTRY] {
+        contacted.remove(other);
+    }
     let missing: Vec<_> = contacted.iter().filter(|host| !is_listed(host)).collect();
     assert!(missing.is_empty(), "not in docs/network.md: {missing:?}");
 }

@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use super::case::{Case, Program};
 use super::endpoint::{Endpoint, Phase, endpoints};
 use super::failure::{Count, Failure};
-use super::setup::Setup;
 use super::statement::STATEMENTS;
 
 /// The results of the cases, by their titles.
@@ -33,7 +32,7 @@ pub fn cases() -> Vec<Case> {
     for (at, endpoint) in endpoints.iter().enumerate() {
         let host = |endpoint: &Endpoint| (endpoint.place)("").host;
         let before = &endpoints[..at];
-        let is_gap = |endpoint: &Endpoint| Setup::GAP.contains(&endpoint.setup);
+        let is_gap = |endpoint: &Endpoint| endpoint.setup.is_gap();
         let is_first = before
             .iter()
             .all(|other| host(other) != host(endpoint) || is_gap(other) != is_gap(endpoint));
@@ -95,7 +94,7 @@ fn section(endpoint: &Endpoint, cases: &[&Case], findings: &Findings) -> String 
 fn introduction(findings: &Findings) -> String {
     let count = |is: &dyn Fn(&str) -> bool| findings.values().filter(|text| is(text)).count();
     let (known, unknown) = (
-        count(&|text| text == "✔"),
+        count(&|text| text.starts_with('✔')),
         count(&|text| text.starts_with('?')),
     );
     let failed = count(&|text| text.starts_with('✘'));

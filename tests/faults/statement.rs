@@ -32,6 +32,8 @@ const fn says(
 const NO_REPOSITORY: &str =
     "a registry that answers 404 to the list of tags states that there is no such repository";
 const NO_TAG: &str = "the ACR states that it has no such tag: it is missing there";
+const NO_TAG_ELSEWHERE: &str = "the registry states that it has no such tag: it is missing there";
+const OTHER_DIGEST_ELSEWHERE: &str = "a HEAD cannot be verified: the registry states that its tag points elsewhere; a copy would be verified";
 const NO_CHILD: &str = "the ACR states that it does not have the manifest: the image cannot be pulled, and is imported again";
 const NO_TAGS: &str = "the ACR states that the repository has no tags; that the wanted one is not there was seen before";
 const NO_CONTENT: &str = "the ACR states that its newest tag has no content: then there is no date, and the wanted tag is not there";
@@ -39,21 +41,28 @@ const OTHER_DIGEST: &str = "a HEAD cannot be verified: the ACR states that its t
 const NOT_FOUND: Failure = Failure::Status(404);
 
 #[rustfmt::skip] // a table
-pub const STATEMENTS: [Statement; 25] = [
+pub const STATEMENTS: [Statement; 32] = [
     says("Source: tags of an image that is missing", NOT_FOUND, "NotPublished", NO_REPOSITORY),
     says("Source: tags of an image that is up to date", NOT_FOUND, "NotPublished", NO_REPOSITORY),
     says("Source: a plain list of tags", NOT_FOUND, "NotPublished", NO_REPOSITORY),
+    says("A mirror: the tags of an image that is missing", NOT_FOUND, "NotPublished", NO_REPOSITORY),
+    says("A mirror: the tags of an image that is up to date", NOT_FOUND, "NotPublished", NO_REPOSITORY),
     says("Extra images: the tags that a rule chooses from", NOT_FOUND, "NotPublished", NO_REPOSITORY),
     says("Extra images: the same at Google", NOT_FOUND, "NotPublished", NO_REPOSITORY),
     says("Extra images: the tags next to one that is followed", NOT_FOUND, "NotPublished", NO_REPOSITORY),
+    says("Extra images of a private registry: the tags that a rule chooses from", NOT_FOUND, "NotPublished", NO_REPOSITORY),
     says("ACR: the digest of a tag that is missing", NOT_FOUND, "Missing", NO_TAG),
     says("ACR: the digest of a tag that is up to date", NOT_FOUND, "Missing", NO_TAG),
     says("ACR: the digest of a tag that is missing", Failure::WrongDigestHeader, "Drifted", OTHER_DIGEST),
     says("ACR: the digest of a tag that is up to date", Failure::WrongDigestHeader, "Drifted", OTHER_DIGEST),
     says("A second ACR: the digest of a tag that is up to date", NOT_FOUND, "Missing", NO_TAG),
     says("A second ACR: the digest of a tag that is up to date", Failure::WrongDigestHeader, "Drifted", OTHER_DIGEST),
+    says("A second ACR: the digest after an import", NOT_FOUND, "Missing", NO_TAG),
+    says("A second ACR: the digest after an import", Failure::WrongDigestHeader, "Drifted", OTHER_DIGEST),
     says("ACR: the digest after an import", NOT_FOUND, "Missing", NO_TAG),
     says("ACR: the digest after an import", Failure::WrongDigestHeader, "Drifted", OTHER_DIGEST),
+    says("Another registry: the digest of a tag that is up to date", NOT_FOUND, "Missing", NO_TAG_ELSEWHERE),
+    says("Another registry: the digest of a tag that is up to date", Failure::WrongDigestHeader, "Drifted", OTHER_DIGEST_ELSEWHERE),
     says("Copy: the tag, read back", Failure::WrongDigestHeader, "Drifted", OTHER_DIGEST),
     says("Air gap, import: the digest of a tag", Failure::WrongDigestHeader, "Drifted", OTHER_DIGEST),
     says("Air gap, import: the tag, read back", Failure::WrongDigestHeader, "Drifted", OTHER_DIGEST),
