@@ -169,8 +169,6 @@ pub fn chart() -> Vec<Endpoint> {
             ExtraChart, Check, Content, Affected::ExtraChart, |_| of(extra_chart::HOST, "GET", extra_chart::ARCHIVE_PATH)),
         in_registry("An extra chart in a registry: the token", "GET charts.team.example/token",
             Json, |_| of(CHART_REGISTRY, "GET", "/token?")),
-        in_registry("An extra chart in a registry: its tags", "GET /v2/{name}/tags/list",
-            Json, |_| of(CHART_REGISTRY, "GET", "/tags/list")),
         in_registry("An extra chart in a registry: its manifest", "GET /v2/{name}/manifests/{tag}",
             Manifest, |_| of(CHART_REGISTRY, "GET", "/manifests/")),
         in_registry("An extra chart in a registry: the archive", "GET /v2/{name}/blobs/{digest}",
