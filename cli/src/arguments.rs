@@ -21,8 +21,8 @@ pub(crate) fn taskset() -> Result<(Config, Option<Transfer>), ExitCode> {
     let subcommand = matches.subcommand();
     let transfer = subcommand.and_then(|(name, options)| Transfer::of(name, options));
     let config = match (subcommand, &transfer) {
-        (Some((name, options)), Some(Transfer::Export(_))) => {
-            settings::config_without_destination(program, options, name)
+        (Some((name, options)), Some(Transfer::Export(files))) => {
+            settings::config_without_destination(program, options, name, files.plan())
         }
         (Some((name, options)), Some(Transfer::Import(_)) | None) => {
             settings::config(program, options, Some(name))

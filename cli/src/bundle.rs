@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use acr_sync_core::bundle::{Export, Layout};
+use acr_sync_core::planned::PlanFile;
 use acr_sync_core::report::Report;
 use acr_sync_core::run::Run;
 use anyhow::Context as _;
@@ -19,10 +20,17 @@ pub(crate) enum Transfer {
 }
 
 pub(crate) struct ExportFiles {
-    plan: PathBuf,
+    plan: anyhow::Result<Box<PlanFile>>,
     /// Earlier bundles, whose blobs are left out.
     bases: Vec<PathBuf>,
     pub(crate) bundle: PathBuf,
+}
+
+impl ExportFiles {
+    /// The plan, if it can be read.
+    pub(crate) fn plan(&self) -> Option<&PlanFile> {
+        self.plan.as_deref().ok()
+    }
 }
 
 pub(crate) const EXPORT: &str = "export";
@@ -45,16 +53,13 @@ pub(crate) const NOT_FOR_IMPORT: [&str; 3] = ["SYNC_METHOD", "IMAGES", "EXCLUDE_
 impl Transfer {
     /// `None` for another subcommand.
     pub(crate) fn of(name: &str, options: &ArgMatches) -> Option<Self> {
-        let path = |name| {
-            options
-                .get_one::<PathBuf>(name)
-                .cloned()
-                .unwrap_or_default()
+        let bundle = || {
+            let path: Option<&PathBuf> = options.get_one("bundle");
+            path.cloned().unwrap_or_default()
         };
-        let bundle = || path("bundle");
         match name {
             EXPORT => Some(Self::Export(ExportFiles {
-                plan: path("plan"),
+                plan: plan_file::read(options, "plan", "exported"),
                 bases: options
                     .get_many("base")
                     .map(|bases| bases.cloned().collect())
@@ -96,16 +101,16 @@ fn file(name: &'static str) -> Arg {
 }
 
 /// Writes the bundle. Nothing else is written, and the destination is not contacted.
-pub(crate) async fn export(session: &Session, paths: &ExportFiles) -> anyhow::Result<Export> {
+pub(crate) async fn export(session: &Session, files: ExportFiles) -> anyhow::Result<Export> {
     let ExportFiles {
         plan,
         bases,
         bundle,
-    } = paths;
-    let plan = plan_file::read(plan, "exported")?;
+    } = files;
+    let plan = plan?;
     let bases = bases.iter().map(|path| open(path, "used as the base"));
     let bases = bases.collect::<anyhow::Result<Vec<_>>>()?;
-    let pending = files::Pending::new("the argument BUNDLE", bundle)?;
+    let pending = files::Pending::new("the argument BUNDLE", &bundle)?;
     session.progress.show();
     let run = Run {
         config: &session.config,
@@ -117,9 +122,9 @@ pub(crate) async fn export(session: &Session, paths: &ExportFiles) -> anyhow::Re
     session.progress.finish();
     let export = export?;
     if export.file.is_some() {
-        pending.keep(bundle)?;
+        pending.keep(&bundle)?;
     }
-    log::exported(&export, bundle);
+    log::exported(&export, &bundle);
     Ok(export)
 }
 

@@ -44,15 +44,16 @@ pub(crate) async fn taskset(session: &Session) -> anyhow::Result<Status> {
 }
 
 /// The task with a bundle: exports images to it, or imports those in it.
-pub(crate) async fn taskset_with(session: &Session, transfer: &Transfer) -> anyhow::Result<Status> {
+pub(crate) async fn taskset_with(session: &Session, transfer: Transfer) -> anyhow::Result<Status> {
     match transfer {
         Transfer::Export(files) => {
+            let path = files.bundle.clone();
             let export = bundle::export(session, files).await?;
-            outputs::print(&acr_sync_core::bundle::text(&export, &files.bundle))?;
+            outputs::print(&acr_sync_core::bundle::text(&export, &path))?;
             Ok(export.status())
         }
         Transfer::Import(path) => {
-            let report = bundle::import(session, path).await?;
+            let report = bundle::import(session, &path).await?;
             session.finish_task(&report)
         }
     }

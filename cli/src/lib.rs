@@ -43,7 +43,7 @@ pub fn taskset() -> ExitCode {
     match arguments::taskset() {
         Ok((config, None)) => execute(config, commands::taskset),
         Ok((config, Some(transfer))) => execute(config, async |session| {
-            commands::taskset_with(session, &transfer).await
+            commands::taskset_with(session, transfer).await
         }),
         Err(code) => code,
     }

@@ -2,17 +2,19 @@
 
 use std::ffi::OsString;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use acr_sync_core::config::{
     Color, Config, Inputs, LogFormat, Mistakes, Program, VARIABLES, Variable,
 };
 use acr_sync_core::file::read_text;
+use acr_sync_core::planned::PlanFile;
 use acr_sync_core::report::Status;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::progress::Progress;
-use crate::{docker_login, log, signal};
+use crate::{bundle, docker_login, log, signal};
 
 /// The result of parsing a command line. Without matches, the exit code; help or the mistake is printed already.
 pub(crate) fn matches(command: Command) -> Result<ArgMatches, ExitCode> {
@@ -38,10 +40,20 @@ pub(crate) fn config(
     matches: &ArgMatches,
     subcommand: Option<&str>,
 ) -> Result<Config, ExitCode> {
-    read(program, matches, subcommand).map_err(|mistakes| {
-        report(program, &mistakes);
-        Status::Configuration.code().into()
-    })
+    reported(program, read(program, matches, subcommand))
+}
+
+/// The same for a subcommand with a plan, which may be unreadable; that is reported later.
+pub(crate) fn config_with_plan(
+    program: Program,
+    matches: &ArgMatches,
+    subcommand: &str,
+    plan: Option<&PlanFile>,
+) -> Result<Config, ExitCode> {
+    let read = with_inputs(program, matches, Some(subcommand), plan, |inputs| {
+        Config::read(program, inputs)
+    });
+    reported(program, read)
 }
 
 /// The same for a subcommand that does not contact the destination.
@@ -49,10 +61,15 @@ pub(crate) fn config_without_destination(
     program: Program,
     matches: &ArgMatches,
     subcommand: &str,
+    plan: Option<&PlanFile>,
 ) -> Result<Config, ExitCode> {
-    let read = with_inputs(program, matches, Some(subcommand), |inputs| {
+    let read = with_inputs(program, matches, Some(subcommand), plan, |inputs| {
         Config::read_without_destination(program, inputs)
     });
+    reported(program, read)
+}
+
+fn reported(program: Program, read: Result<Config, Mistakes>) -> Result<Config, ExitCode> {
     read.map_err(|mistakes| {
         report(program, &mistakes);
         Status::Configuration.code().into()
@@ -65,7 +82,7 @@ pub(crate) fn read(
     matches: &ArgMatches,
     subcommand: Option<&str>,
 ) -> Result<Config, Mistakes> {
-    with_inputs(program, matches, subcommand, |inputs| {
+    with_inputs(program, matches, subcommand, None, |inputs| {
         Config::read(program, inputs)
     })
 }
@@ -74,6 +91,7 @@ fn with_inputs<T>(
     program: Program,
     matches: &ArgMatches,
     subcommand: Option<&str>,
+    plan: Option<&PlanFile>,
     read: impl FnOnce(&Inputs<'_>) -> T,
 ) -> T {
     let variable = |name: &str| {
@@ -85,14 +103,28 @@ fn with_inputs<T>(
         .collect();
     let executable = std::env::current_exe().map(|path| path.display().to_string());
     let executable = executable.unwrap_or_else(|_| program.name().to_owned());
+    let argument = subcommand.and_then(|name| argument(matches, name));
     read(&Inputs {
         executable: &executable,
         subcommand,
+        argument: argument.as_deref(),
         names: &names,
         variable: &variable,
         file: &read_text,
         docker_login: &docker_login::find,
+        planned_sources: plan.map(PlanFile::extra_sources).unwrap_or_default(),
     })
+}
+
+/// The file that a subcommand takes.
+fn argument(matches: &ArgMatches, subcommand: &str) -> Option<String> {
+    let name = match subcommand {
+        "apply" => "plan-file",
+        bundle::IMPORT => "bundle",
+        _ => return None,
+    };
+    let file: Option<&PathBuf> = matches.get_one(name);
+    file.map(|file| file.display().to_string())
 }
 
 /// Reports mistakes in the configuration. The log has not started yet: its level is a part of the configuration.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt as _;
 use futures_util::future::{LocalBoxFuture, Shared, join_all};
+use tokio::sync::OnceCell;
 
 use crate::catalog::Catalog;
 use crate::chart;
@@ -107,6 +108,8 @@ struct Lists<'a> {
     /// Destinations whose tokens are requested ahead.
     prepared: BTreeSet<Repository>,
     indexes: chart::Indexes,
+    /// The CodeCollections whose repositories are reserved.
+    owners: OnceCell<Vec<Owner>>,
     /// The images of the lists that are known so far.
     begun: RefCell<BTreeSet<Place>>,
 }
@@ -131,6 +134,7 @@ impl Check<'_> {
             observer: &observer,
             prepared: likely.clone(),
             indexes: chart::Indexes::of(self.config.wanted_charts()),
+            owners: OnceCell::new(),
             begun: RefCell::default(),
         };
         let lists = self.lists(&shared);
@@ -289,14 +293,11 @@ impl Check<'_> {
             sources: shared.observer.sources,
             indexes: &shared.indexes,
         };
-        let (rendered, owners) = tokio::join!(
-            chart::render(chart, hosts),
-            self.owners(shared.observer.catalog)
-        );
+        let (rendered, owners) = tokio::join!(chart::render(chart, hosts), self.owners(shared));
         match rendered {
             Ok(rendered) => {
                 let found = &rendered.found;
-                let of_chart = discover::of_chart(self.config, chart, found, &owners, self.started);
+                let of_chart = discover::of_chart(self.config, chart, found, owners, self.started);
                 List {
                     chart: Some(rendered.title),
                     ..self.list(shared, chart.origin.category(), of_chart)
@@ -310,13 +311,19 @@ impl Check<'_> {
     }
 
     async fn extra_images<'a>(&self, shared: &Lists<'a>) -> List<'a> {
-        let owners = self.owners(shared.observer.catalog).await;
-        let images = discover::extra_images(self.config, &owners, self.started);
+        let owners = self.owners(shared).await;
+        let images = discover::extra_images(self.config, owners, self.started);
         self.list(shared, Category::Extra, images)
     }
 
     /// The CodeCollections whose repositories are reserved.
-    async fn owners(&self, catalog: &Catalog) -> Vec<Owner> {
+    async fn owners<'b>(&self, shared: &'b Lists<'_>) -> &'b [Owner] {
+        let catalog = shared.observer.catalog;
+        let owners = shared.owners.get_or_init(|| self.read_owners(catalog));
+        owners.await
+    }
+
+    async fn read_owners(&self, catalog: &Catalog) -> Vec<Owner> {
         let limit = self.wire.limit().for_image(RESERVATION);
         let listing = match self.config.codecollection_source {
             CodeCollectionSource::Tags => None,

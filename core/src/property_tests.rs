@@ -98,10 +98,12 @@ fn configured(variable: impl Fn(&str) -> Option<String>) -> Result<Config, Strin
     let inputs = Inputs {
         executable: "sli",
         subcommand: None,
+        argument: None,
         names: &[],
         variable: &variable,
         file: &|_| Err(io::ErrorKind::NotFound.into()),
         docker_login: &|_, _| Ok(None),
+        planned_sources: Default::default(),
     };
     Config::read(Program::Taskset, &inputs).map_err(|mistakes| {
         let message = mistakes.to_string();

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 use sandbox::extra_chart::{ARCHIVE_PATH, EXTRA_CHARTS, HOST, INDEX_PATH};
-use sandbox::extra_images::{PRIVATE_HOST, PRIVATE_PASSWORD, PRIVATE_USER};
+use sandbox::extra_images::{PRIVATE_HOST, PRIVATE_PASSWORD};
 use sandbox::image::ImageRecipe;
 use sandbox::runwhen_local::{CHART_HOST, packaged};
 use sandbox::{DamagedResponse, Fault, FaultKind, Sandbox, Scenario};
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 use crate::SLI;
 use crate::support::cases::test_all;
 use crate::support::chart::world;
+use crate::support::docker::docker_folder;
 use crate::support::{ACR, Ended, Run, run, status};
 use crate::verdicts::{manifest_of, put_manifest};
 
@@ -410,7 +410,7 @@ fn failure_of_runwhens_chart_does_not_touch_an_extra_chart() {
 }
 
 #[test]
-fn chart_and_images_of_a_private_registry_are_read_with_the_login_of_dockers_file() {
+fn charts_and_images_of_a_private_registry_are_read_with_the_login_of_dockers_file() {
     const CHART: &str = "charts/agent";
     let world = Sandbox::start(Scenario::named("extra").expect("a scenario")).expect("a sandbox");
     let metadata = "apiVersion: v2\nname: agent\nversion: 1.0.0\n";
@@ -439,10 +439,7 @@ fn chart_and_images_of_a_private_registry_are_read_with_the_login_of_dockers_fil
     ended.expect(3, &[PRIVATE_HOST]);
     assert_eq!(ended.stdout, "", "without a login");
 
-    let docker = tempfile::TempDir::new().expect("a folder");
-    let auth = BASE64_STANDARD.encode(format!("{PRIVATE_USER}:{PRIVATE_PASSWORD}"));
-    let text = json!({"auths": {PRIVATE_HOST: {"auth": auth}}}).to_string();
-    std::fs::write(docker.path().join("config.json"), text).expect("a file");
+    let docker = docker_folder();
     let folder = docker.path().display().to_string();
     let ended = check_extra(&world, &charts)
         .set("DOCKER_CONFIG", &folder)
@@ -453,5 +450,14 @@ fn chart_and_images_of_a_private_registry_are_read_with_the_login_of_dockers_fil
     assert_eq!(image(&ended, PRIVATE_HOST)["verdict"], "Missing");
     for text in [&ended.stdout, &ended.stderr, &artifact.to_string()] {
         assert!(!text.contains(PRIVATE_PASSWORD));
+    }
+
+    // A chart from elsewhere says which logins its images need.
+    let file = docker.path().join("agent-1.0.0.tgz");
+    std::fs::write(&file, &archive).expect("a file");
+    for (logins, code) in [("", 3), (", logins: [registry.team.example]", 0)] {
+        let charts = format!("- {{path: '{}'{logins}}}", file.display());
+        let run = check_extra(&world, &charts).set("DOCKER_CONFIG", &folder);
+        run.end().expect(code, &[]);
     }
 }

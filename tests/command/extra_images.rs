@@ -6,6 +6,7 @@ use sandbox::extra_images::{
 use sandbox::{Change, Sandbox};
 use serde_json::Value;
 
+use crate::support::docker::docker_folder;
 use crate::support::{Run, schema};
 use crate::{acr_sync, world_of};
 
@@ -78,6 +79,26 @@ fn plan_names_the_rule_and_apply_refuses_an_image_whose_rule_chooses_another_tag
         .set("IMAGES", "runwhen-local")
         .end();
     ended.expect(2, &["which IMAGES leaves out"]);
+}
+
+#[test]
+fn apply_reads_the_logins_of_the_hosts_in_the_plan() {
+    let (folder, docker) = (tempfile::tempdir().expect("a folder"), docker_folder());
+    let path = folder.path().join("plan.json").display().to_string();
+    let docker = docker.path().display().to_string();
+    let world = world_of("extra");
+    let image = format!("{PRIVATE_HOST}/{PRIVATE}:5.0.0");
+    let plan = with(&world, &image, &["plan", "-o", &path]).set("DOCKER_CONFIG", &docker);
+    plan.end().expect(0, &[]);
+    let apply = || acr_sync(&world, &["apply", &path]).unset(&["IMAGES"]);
+    let advice = format!("docker login {PRIVATE_HOST}");
+    let refused = apply().end();
+    refused.expect(3, &[]);
+    assert!(refused.stdout.contains(&advice), "{}", refused.stdout);
+    let ended = apply().set("DOCKER_CONFIG", &docker).end();
+    ended.expect(0, &[]);
+    let published = world.tag(PRIVATE_HOST, PRIVATE, "5.0.0");
+    assert_eq!(world.acr_tag("runwhen/agent", "5.0.0"), published);
 }
 
 #[test]

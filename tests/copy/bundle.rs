@@ -8,11 +8,12 @@ mod requests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use sandbox::extra_images::{BRANCHES, EXTRA_HOST, VERSIONS};
+use sandbox::extra_images::{BRANCHES, EXTRA_HOST, PRIVATE, PRIVATE_HOST, VERSIONS};
 use sandbox::registry::{Referrers, Registry};
 use sandbox::{CopyLoad, Login, OciSettings, Sandbox, Scenario, copy_load, scenario};
 
 use crate::support::chart::with_images;
+use crate::support::docker::docker_folder;
 use crate::support::executables::next_to;
 use crate::support::peak::end_with_peak;
 use crate::support::{ACR, ENTRA, Ended, ONE, Run, run};
@@ -308,7 +309,10 @@ fn earlier_bundle_is_left_out_and_must_be_imported_first() {
         run.set("IMAGES", "codecollection")
             .set("CODECOLLECTIONS", ONE)
     });
-    gap.export(&world, "a.tar");
+    let first = gap.export(&world, "a.tar");
+    let mut facts = first.stdout.lines();
+    let index = facts.find_map(|line| line.strip_prefix("index: "));
+    let index = index.expect("the digest of the index");
     let of_one = world.traffic().downloaded;
     gap.plan(&world, |run| run);
     let run = gap.exporting(&world, "b.tar");
@@ -333,10 +337,17 @@ fn earlier_bundle_is_left_out_and_must_be_imported_first() {
         4,
         &[
             "the bundle leaves out sha256:",
-            "import the earlier bundle first",
+            &format!(
+                "import the earlier bundle first (the export printed its index digest: {index})"
+            ),
         ],
     );
     assert_eq!(ended.json("taskset.json")["counts"]["failed"], 5);
+    // The command of the issue repeats this import.
+    let hint = format!("import {} --log-level debug", gap.text("b.tar"));
+    let issues = ended.json("issues.json");
+    let found = issues[0]["reproduce_hint"].as_str().expect("a command");
+    assert!(found.ends_with(&hint), "{found}");
     for name in scenario::CODE_COLLECTIONS {
         assert_eq!(
             tags(&world, HARBOR, &format!("runwhen/{name}")).len(),
@@ -362,6 +373,27 @@ fn earlier_bundle_is_left_out_and_must_be_imported_first() {
             .tag(scenario::GOOGLE_HOST, &path(ONE), "main-latest")
             .is_some()
     );
+}
+
+#[test]
+fn export_reads_the_logins_of_the_hosts_in_the_plan() {
+    let world = start(Scenario::named("extra").expect("a scenario"));
+    let (gap, docker) = (Gap::new(), docker_folder());
+    let docker = docker.path().display().to_string();
+    gap.plan(&world, |run| {
+        let image = format!("{PRIVATE_HOST}/{PRIVATE}:5.0.0");
+        let run = run.set("IMAGES", "extra").set("EXTRA_IMAGES", image);
+        run.set("DOCKER_CONFIG", &docker)
+    });
+    let advice = format!("docker login {PRIVATE_HOST}");
+    gap.exporting(&world, "a.tar").end().expect(3, &[&advice]);
+    assert!(!gap.path("a.tar").exists());
+    let export = gap.exporting(&world, "a.tar");
+    export.set("DOCKER_CONFIG", &docker).end().expect(0, &[]);
+    gap.importing(&world, "a.tar").end().expect(0, &[]);
+    let published = world.tag(PRIVATE_HOST, PRIVATE, "5.0.0");
+    assert!(published.is_some());
+    assert_eq!(world.acr_tag("runwhen/agent", "5.0.0"), published);
 }
 
 /// One image with a layer of 64 MB.

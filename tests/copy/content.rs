@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use sandbox::content::Digest;
 use sandbox::registry::{Referrers, Registry};
 use sandbox::{Fault, File, Login, OciSettings, Sandbox, Scenario};
+use serde_json::Value;
 
 use crate::support::chart::with_images;
 use crate::support::{ACR, Ended, Run, response};
@@ -185,4 +186,33 @@ fn signatures_follow_an_imported_image() {
         assert_eq!(copied > 0, image["tag"] == "signed", "{image}");
     }
     assert_eq!(tags(&world, ACR, TARGET), tags(&world, HUB, REPOSITORY));
+}
+
+#[test]
+fn very_many_artifacts_are_not_lost_without_a_note() {
+    const HOST: &str = "quay.example";
+    let world = start(Scenario::copy());
+    // Docker Hub's limit would be reached before.
+    world.add_registry(Registry::oci(HOST, OciSettings::new(Login::Anonymous)));
+    world.edit(|world| {
+        let mut author = world.author(HOST, REPOSITORY);
+        let image = author.image("popular");
+        author.tag("popular", &image);
+        for number in 0..201 {
+            author.referrer(&image, "application/vnd.example.sbom", &number.to_string());
+        }
+    });
+    let image = format!("{HOST}/{REPOSITORY}:popular");
+    let ended = with_images(copy(&world), &[image])
+        .unset(&["COPY_REFERRERS"])
+        .end();
+    ended.expect(
+        0,
+        &["too many signatures and other artifacts: at most 200 are read"],
+    );
+    let report = ended.json("taskset.json");
+    let images = report["images"].as_array().unwrap();
+    let popular = |image: &&Value| image["tag"] == "popular";
+    let referrers = &images.iter().find(popular).unwrap()["transfer"]["referrers"];
+    assert_eq!(referrers["copied"], 200);
 }

@@ -1,9 +1,8 @@
 //! The setups of the matrix: a world (`world.rs`) and the settings of a run in it, for the endpoints that it uses.
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
-use sandbox::extra_images::{PRIVATE_HOST, PRIVATE_PASSWORD, PRIVATE_USER};
 use sandbox::{Sandbox, mirror};
 
+use super::support::docker::write_docker_file;
 use super::support::{ACR, ONE, Run, run};
 
 /// Not in the ACR; the faults of one CodeCollection affect it or [`CURRENT`].
@@ -219,9 +218,7 @@ const EXTRA_IMAGES: &str = "
 fn docker_config(sandbox: &Sandbox) -> String {
     let folder = sandbox.folder().join("docker");
     std::fs::create_dir_all(&folder).expect("a folder");
-    let auth = BASE64_STANDARD.encode(format!("{PRIVATE_USER}:{PRIVATE_PASSWORD}"));
-    let file = serde_json::json!({"auths": {PRIVATE_HOST: {"auth": auth}}});
-    std::fs::write(folder.join("config.json"), file.to_string()).expect("a file");
+    write_docker_file(&folder);
     folder.display().to_string()
 }
 

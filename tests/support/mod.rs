@@ -5,6 +5,7 @@
 
 pub mod cases;
 pub mod chart;
+pub mod docker;
 pub mod executables;
 pub mod hostile;
 pub mod peak;

@@ -1,6 +1,5 @@
 //! Extra images: imported, verified and reported as the third category.
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 use sandbox::extra_images::{
     BRANCHES, EXTRA_HOST, PRIVATE, PRIVATE_HOST, PRIVATE_PASSWORD, PRIVATE_USER, VERSIONS,
 };
@@ -8,6 +7,7 @@ use sandbox::{Sandbox, Scenario};
 use serde_json::json;
 
 use crate::TASKSET;
+use crate::support::docker::{docker_folder, private_auth};
 use crate::support::{Run, run};
 
 fn world() -> Sandbox {
@@ -62,10 +62,7 @@ fn chosen_tags_are_imported_by_digest_and_a_second_run_plans_nothing() {
 #[test]
 fn azure_gets_the_login_of_a_private_source_from_dockers_file() {
     let world = world();
-    let docker = tempfile::TempDir::new().expect("a folder");
-    let auth = BASE64_STANDARD.encode(format!("{PRIVATE_USER}:{PRIVATE_PASSWORD}"));
-    let file = json!({"auths": {PRIVATE_HOST: {"auth": auth}}}).to_string();
-    std::fs::write(docker.path().join("config.json"), file).expect("a file");
+    let docker = docker_folder();
     let images = format!("- {{source: {PRIVATE_HOST}/{PRIVATE}, follow: latest}}");
     for (method, place) in [("import", "agent"), ("copy", "copied")] {
         let text = images.replace('}', &format!(", destination: {place}}}"));
@@ -78,7 +75,7 @@ fn azure_gets_the_login_of_a_private_source_from_dockers_file() {
         let place = format!("runwhen/{place}");
         assert_eq!(world.acr_tag(&place, "5.0.0"), published, "{method}");
         for text in [&ended.stdout, &ended.stderr, &ended.report("taskset.json")] {
-            assert!(!text.contains(PRIVATE_PASSWORD) && !text.contains(&auth));
+            assert!(!text.contains(PRIVATE_PASSWORD) && !text.contains(&private_auth()));
         }
     }
     let requests = world.requests();

@@ -12,13 +12,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use acr_sync_core::config::{Config, Program};
+use acr_sync_core::planned::PlanFile;
 use acr_sync_core::report::Status;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::bundle::{self, Transfer};
 use crate::commands::Session;
-use crate::{settings, version};
+use crate::{plan_file, settings, version};
 
 /// A subcommand with its options.
 pub(crate) struct Invocation {
@@ -31,7 +32,7 @@ enum Verb {
     Doctor,
     Sync,
     Plan(Option<PathBuf>),
-    Apply(PathBuf),
+    Apply(anyhow::Result<Box<PlanFile>>),
     /// The image; `None` for all.
     Explain(Option<String>),
     Transfer(Transfer),
@@ -66,9 +67,9 @@ impl Invocation {
             Verb::Doctor => doctor::doctor(session, format).await,
             Verb::Sync => check::sync(session, format).await,
             Verb::Plan(file) => plan::plan(session, format, file.as_deref()).await,
-            Verb::Apply(file) => plan::apply(session, format, &file).await,
+            Verb::Apply(file) => plan::apply(session, format, file).await,
             Verb::Explain(image) => explain::explain(session, image.as_deref(), format).await,
-            Verb::Transfer(transfer) => transfers::run(session, &transfer, format).await,
+            Verb::Transfer(transfer) => transfers::run(session, transfer, format).await,
         }
     }
 }
@@ -86,23 +87,24 @@ pub(crate) fn read() -> Result<(Config, Invocation), ExitCode> {
         "doctor" => Verb::Doctor,
         "sync" => Verb::Sync,
         "plan" => Verb::Plan(plan::file(options)),
-        "apply" => Verb::Apply(plan::file(options).unwrap_or_default()),
+        "apply" => Verb::Apply(plan_file::read(options, "plan-file", "applied")),
         "explain" => Verb::Explain(explain::image(options)),
         _ => Transfer::of(name, options).map_or(Verb::Check, Verb::Transfer),
     };
-    let config = match verb {
+    let program = Program::AcrSync;
+    let config = match &verb {
         Verb::Doctor => doctor::config(options)?,
-        Verb::Transfer(Transfer::Export(_)) => {
-            settings::config_without_destination(Program::AcrSync, options, name)?
+        Verb::Transfer(Transfer::Export(files)) => {
+            settings::config_without_destination(program, options, name, files.plan())?
+        }
+        Verb::Apply(plan) => {
+            settings::config_with_plan(program, options, name, plan.as_deref().ok())?
         }
         Verb::Check
         | Verb::Sync
         | Verb::Plan(_)
-        | Verb::Apply(_)
         | Verb::Explain(_)
-        | Verb::Transfer(Transfer::Import(_)) => {
-            settings::config(Program::AcrSync, options, Some(name))?
-        }
+        | Verb::Transfer(Transfer::Import(_)) => settings::config(program, options, Some(name))?,
     };
     let format = Format::of(options);
     Ok((config, Invocation { verb, format }))

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use acr_sync_core::planned;
+use acr_sync_core::planned::{self, PlanFile};
 use acr_sync_core::report::{Status, markdown, text};
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::Format;
 use super::check::finish;
 use crate::commands::Session;
-use crate::{files, outputs, plan_file, settings};
+use crate::{files, outputs, settings};
 
 /// The options of `plan`.
 pub(super) fn with_plan_options(command: Command) -> Command {
@@ -32,7 +32,7 @@ pub(super) fn with_apply_options(command: Command) -> Command {
     settings::without_in_short_help(command.arg(file), &["IMAGES", "EXCLUDE_IMAGES"])
 }
 
-/// The file that both options name.
+/// The file of `-o`.
 pub(super) fn file(options: &ArgMatches) -> Option<PathBuf> {
     options.get_one("plan-file").cloned()
 }
@@ -79,10 +79,10 @@ fn next(path: Option<&Path>) -> String {
 pub(super) async fn apply(
     session: &Session,
     format: Format,
-    path: &Path,
+    plan: anyhow::Result<Box<PlanFile>>,
 ) -> anyhow::Result<Status> {
-    let file = plan_file::read(path, "applied")?;
+    let plan = plan?;
     session.progress.show();
-    let report = session.apply(&file).await?;
+    let report = session.apply(&plan).await?;
     finish(session, &report, format)
 }

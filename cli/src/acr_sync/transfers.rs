@@ -23,21 +23,21 @@ pub(super) fn import_command(command: Command) -> Command {
 /// Exports images to a bundle, or imports those in it.
 pub(super) async fn run(
     session: &Session,
-    transfer: &Transfer,
+    transfer: Transfer,
     format: Format,
 ) -> anyhow::Result<Status> {
     match transfer {
         Transfer::Export(files) => {
+            let path = files.bundle.clone();
             let export = bundle::export(session, files).await?;
-            let path = &files.bundle;
             outputs::print(&match format {
-                Format::Text | Format::Markdown => text(&export, path),
-                Format::Json => export.json(path),
+                Format::Text | Format::Markdown => text(&export, &path),
+                Format::Json => export.json(&path),
             })?;
             Ok(export.status())
         }
         Transfer::Import(path) => {
-            let report = bundle::import(session, path).await?;
+            let report = bundle::import(session, &path).await?;
             finish(session, &report, format)
         }
     }

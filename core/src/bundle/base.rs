@@ -12,10 +12,7 @@ use crate::registry::Content;
 
 /// The blobs of earlier bundles. Only what a file really contains counts, not what its own base has.
 #[derive(Default)]
-pub(super) struct Base {
-    pub identities: BTreeSet<Digest>,
-    blobs: BTreeMap<Digest, LeftOut>,
-}
+pub(super) struct Base(BTreeMap<Digest, LeftOut>);
 
 impl Base {
     pub(super) async fn read(
@@ -31,7 +28,6 @@ impl Base {
                     path: path.to_string(),
                 });
             }
-            base.identities.insert(bundle.identity().clone());
             base.add(bundle).await?;
         }
         Ok(base)
@@ -50,11 +46,13 @@ impl Base {
             for part in graph.nodes().flat_map(|node| &node.blobs) {
                 let blob = &part.blob;
                 if bundle.size(&blob.digest) == Some(blob.size) {
-                    let left_out = self.blobs.entry(blob.digest.clone());
+                    let left_out = self.0.entry(blob.digest.clone());
                     let left_out = left_out.or_insert_with(|| LeftOut {
                         size: blob.size,
+                        bases: BTreeSet::new(),
                         repositories: BTreeSet::new(),
                     });
+                    left_out.bases.insert(bundle.identity().clone());
                     left_out.repositories.insert(repository.clone());
                 }
             }
@@ -64,6 +62,6 @@ impl Base {
 
     /// The blob, if an earlier bundle has it.
     pub(super) fn blob(&self, digest: &Digest) -> Option<&LeftOut> {
-        self.blobs.get(digest)
+        self.0.get(digest)
     }
 }

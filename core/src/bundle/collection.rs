@@ -59,7 +59,6 @@ impl Collection {
                 platform,
                 images: Vec::new(),
                 referrers: Vec::new(),
-                bases: Default::default(),
                 left_out: BTreeMap::new(),
                 missing: Vec::new(),
             },
@@ -127,7 +126,6 @@ impl Collection {
         match earlier.filter(|earlier| earlier.size == wanted.part.blob.size) {
             Some(earlier) => {
                 self.index.left_out.insert(digest, earlier.clone());
-                self.index.bases.clone_from(&base.identities);
             }
             None => {
                 let is_needed = wanted.is_needed;

@@ -10,7 +10,7 @@ use super::chart_origin::ChartOrigin;
 use super::reader::{Reader, build};
 use super::values::is_bare;
 use super::{Config, variables};
-use crate::name::{ImageName, NameError};
+use crate::name::{ImageName, NameError, Registry};
 use crate::text::for_message;
 use crate::text::refused_value;
 
@@ -34,6 +34,8 @@ pub struct ChartRequest {
     pub set: helm::Values,
     /// Where it names images in addition to the fields of containers.
     pub patterns: Vec<helm::ImagePattern>,
+    /// Registries of its images whose logins in Docker's file are used.
+    pub logins: Vec<Registry>,
 }
 
 impl Config {
@@ -175,6 +177,7 @@ impl Reader<'_> {
             values: all,
             set: of_set,
             patterns: Some(Vec::new()),
+            logins: Some(Vec::new()),
         })
     }
 
@@ -293,6 +296,7 @@ mod tests {
                 values: given.map(|given| given.all).ok().unwrap(),
                 set: helm::Values::new(),
                 patterns: Vec::new(),
+                logins: Vec::new(),
             };
             request.names_published_images()
         };

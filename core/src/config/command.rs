@@ -37,6 +37,7 @@ impl Reader<'_> {
         assignments
             .chain([quoted(self.inputs.executable)])
             .chain(self.inputs.subcommand.map(quoted))
+            .chain(self.inputs.argument.map(quoted))
             .chain(["--log-level debug".to_owned()])
             .collect::<Vec<_>>()
             .join(" ")

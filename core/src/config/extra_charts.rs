@@ -16,15 +16,15 @@ use crate::text::for_message;
 
 /// The most charts in a run.
 const MOST_CHARTS: usize = 50;
-/// The most patterns of a chart.
-const MOST_PATTERNS: usize = 20;
+/// The most patterns of a chart, and the most logins.
+const MOST_ITEMS: usize = 20;
 /// The longest `destination`, so that the path of every image with it is usually a repository.
 const LONGEST_DESTINATION: usize = 100;
 
 /// A message about YAML does not contain the text that is wrong.
 const QUOTES: &str = "put a text that begins with *, &, !, { or [ in quotes";
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "repository",
     "path",
     "name",
@@ -33,6 +33,7 @@ const KEYS: [&str; 9] = [
     "values_file",
     "set",
     "image_patterns",
+    "logins",
     "destination",
 ];
 
@@ -57,12 +58,15 @@ impl Reader<'_> {
     }
 }
 
-/// The registries that contain charts.
+/// The registries that contain charts, and those that the charts have logins for.
 pub(super) fn registries_of(charts: Option<&[ChartRequest]>) -> impl Iterator<Item = &Registry> {
     let charts = charts.unwrap_or_default().iter();
-    charts.filter_map(|chart| match &chart.source {
-        ChartSource::Oci(location) => Some(&location.registry),
-        ChartSource::Repository(_) | ChartSource::Path(_) => None,
+    charts.flat_map(|chart| {
+        let own = match &chart.source {
+            ChartSource::Oci(location) => Some(&location.registry),
+            ChartSource::Repository(_) | ChartSource::Path(_) => None,
+        };
+        own.into_iter().chain(&chart.logins)
     })
 }
 
@@ -148,6 +152,7 @@ impl EntryReader<'_> {
             values: all,
             set: of_set,
             patterns: self.patterns(),
+            logins: self.logins(),
         })
     }
 
@@ -298,35 +303,51 @@ impl EntryReader<'_> {
     }
 
     fn patterns(&mut self) -> Option<Vec<helm::ImagePattern>> {
-        let key = "image_patterns";
+        self.list("image_patterns", "pattern", |text| {
+            helm::ImagePattern::new(text).map_err(|error| for_message(&error.to_string()))
+        })
+    }
+
+    fn logins(&mut self) -> Option<Vec<Registry>> {
+        self.list("logins", "login", |text| {
+            let parsed = text.parse();
+            parsed.map_err(|_| "it must be the host of a registry, such as ghcr.io".to_owned())
+        })
+    }
+
+    /// The texts of a list, each parsed. A mistake names the item by its number.
+    fn list<T>(
+        &mut self,
+        key: &str,
+        item: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
         let Some(given) = self.given(key).cloned() else {
             return Some(Vec::new());
         };
         let Tree::Array(given) = given else {
-            self.refuse(key, "it must be a list of regular expressions");
+            self.refuse(
+                key,
+                &format!("it must be a list of {item}s, each of them text"),
+            );
             return None;
         };
-        if given.len() > MOST_PATTERNS {
-            self.refuse(key, &format!("it has more than {MOST_PATTERNS} patterns"));
+        if given.len() > MOST_ITEMS {
+            self.refuse(key, &format!("it has more than {MOST_ITEMS} {item}s"));
             return None;
         }
-        let mut patterns = Vec::new();
-        for (position, pattern) in given.iter().enumerate() {
-            let built = match pattern {
-                Tree::String(text) => {
-                    helm::ImagePattern::new(text).map_err(|error| error.to_string())
-                }
+        let mut items = Vec::new();
+        for (position, value) in given.iter().enumerate() {
+            let parsed = match value {
+                Tree::String(text) => parse(text),
                 _ => Err("it must be text".to_owned()),
             };
-            match built {
-                Ok(pattern) => patterns.push(pattern),
-                Err(reason) => {
-                    let reason = format!("pattern {}: {}", position + 1, for_message(&reason));
-                    self.refuse(key, &reason);
-                }
+            match parsed {
+                Ok(parsed) => items.push(parsed),
+                Err(reason) => self.refuse(key, &format!("{item} {}: {reason}", position + 1)),
             }
         }
-        (patterns.len() == given.len()).then_some(patterns)
+        (items.len() == given.len()).then_some(items)
     }
 }
 

@@ -1,9 +1,11 @@
 //! Where a configuration is read from.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
 use super::Variable;
+use crate::name::Registry;
 use crate::registry::RegistryCredentials;
 
 /// The platform's templates print this for a value that the user did not set.
@@ -15,6 +17,8 @@ pub struct Inputs<'a> {
     pub executable: &'a str,
     /// Its subcommand.
     pub subcommand: Option<&'a str>,
+    /// The file that the subcommand takes, for the command that repeats the run.
+    pub argument: Option<&'a str>,
     /// The names of all variables of the environment, to find those that are mistyped.
     pub names: &'a [String],
     /// Returns the value of a variable if it is set.
@@ -24,6 +28,8 @@ pub struct Inputs<'a> {
     /// Returns the login for a host from the text of Docker's configuration file, which may name a program to run. The
     /// error says what is wrong, without secrets.
     pub docker_login: DockerLogin<'a>,
+    /// The registries that the images of a plan come from, if the run has a plan.
+    pub planned_sources: BTreeSet<Registry>,
 }
 
 /// Finds the login for a host in the text of Docker's configuration file.

@@ -35,10 +35,12 @@ impl Config {
             &Inputs {
                 executable: inputs.executable,
                 subcommand: inputs.subcommand,
+                argument: inputs.argument,
                 names: inputs.names,
                 variable: &variable,
                 file: inputs.file,
                 docker_login: &docker_login,
+                planned_sources: inputs.planned_sources.clone(),
             },
         )
     }

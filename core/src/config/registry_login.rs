@@ -76,7 +76,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The logins of Docker Hub, of the mirror, and of the extra images and charts that are checked.
+    /// The logins of Docker Hub, of the mirror, and of the extra images and charts that are checked or are in a plan.
     pub(super) fn logins_of_sources(
         &mut self,
         images: Option<&BTreeSet<Category>>,
@@ -87,6 +87,7 @@ impl Reader<'_> {
         let are_checked = images.is_some_and(|images| images.contains(&Category::Extra));
         let mut registries = sources_of(extra.filter(|_| are_checked));
         registries.extend(registries_of(charts.filter(|_| are_checked)));
+        registries.extend(&self.inputs.planned_sources);
         self.with_docker_logins(logins, &registries)
     }
 

@@ -19,10 +19,12 @@ fn read_as(program: Program, variables: &[(&str, &str)]) -> Result<Config, Mista
         &Inputs {
             executable: "/opt/acr-sync/bin/taskset",
             subcommand: None,
+            argument: None,
             names: &[],
             variable: &variable,
             file: &file,
             docker_login: &|_, _| Ok(None),
+            planned_sources: Default::default(),
         },
     )
 }
@@ -364,10 +366,12 @@ fn url_in_a_variable_never_shows_its_user_password_or_query() {
             let inputs = Inputs {
                 executable: "sli",
                 subcommand: None,
+                argument: None,
                 names: &[],
                 variable: &given,
                 file: &file,
                 docker_login: &|_, _| Ok(None),
+                planned_sources: Default::default(),
             };
             let text = match Config::read(Program::Sli, &inputs) {
                 Ok(config) => format!("{:?}", config.settings()),

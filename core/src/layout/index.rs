@@ -24,7 +24,6 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const VERSION: &str = "com.runwhen.azure-rw-acr-sync.version";
 const VERSION_1: &str = "1";
 const PLATFORM: &str = "com.runwhen.azure-rw-acr-sync.platform";
-const BASES: &str = "com.runwhen.azure-rw-acr-sync.bases";
 const LEFT_OUT: &str = "com.runwhen.azure-rw-acr-sync.left-out";
 const REPOSITORY: &str = "com.runwhen.azure-rw-acr-sync.repository";
 const TAG: &str = "com.runwhen.azure-rw-acr-sync.tag";
@@ -43,8 +42,6 @@ pub struct Index {
     /// One for each tag. The tags of an image follow each other.
     pub images: Vec<BundledImage>,
     pub referrers: Vec<BundledReferrer>,
-    /// The digests of the indexes of earlier bundles whose blobs this one leaves out.
-    pub bases: BTreeSet<Digest>,
     pub left_out: BTreeMap<Digest, LeftOut>,
     /// What the plan imports, or does not know, and the bundle does not have.
     pub missing: Vec<MissingImage>,
@@ -55,7 +52,9 @@ pub struct Index {
 #[serde(deny_unknown_fields)]
 pub struct LeftOut {
     pub size: u64,
-    /// The repositories of the destination that have the blob after the import of the earlier bundle.
+    /// The digests of the indexes of the earlier bundles that have it.
+    pub bases: BTreeSet<Digest>,
+    /// The repositories of the destination that have the blob after the import of an earlier bundle.
     pub repositories: BTreeSet<Repository>,
 }
 
@@ -127,7 +126,6 @@ impl Index {
             platform,
             images,
             referrers,
-            bases,
             left_out,
             missing,
         } = self;
@@ -136,9 +134,7 @@ impl Index {
             (VERSION.to_owned(), VERSION_1.to_owned()),
             (PLATFORM.to_owned(), platform.clone()),
         ]);
-        if !bases.is_empty() {
-            let bases: Vec<_> = bases.iter().map(Digest::as_str).collect();
-            annotations.insert(BASES.to_owned(), bases.join(","));
+        if !left_out.is_empty() {
             let left_out = serde_json::json!(left_out).to_string();
             annotations.insert(LEFT_OUT.to_owned(), left_out);
         }
@@ -206,7 +202,6 @@ impl Index {
             platform: annotations.get(PLATFORM).cloned().unwrap_or_default(),
             images: Vec::new(),
             referrers: Vec::new(),
-            bases: bases(annotations.get(BASES))?,
             left_out: match annotations.get(LEFT_OUT) {
                 Some(text) => serde_json::from_str(text).map_err(LayoutError::index)?,
                 None => BTreeMap::new(),
@@ -234,13 +229,6 @@ impl Index {
         }
         Ok(index)
     }
-}
-
-fn bases(text: Option<&String>) -> Result<BTreeSet<Digest>, LayoutError> {
-    let texts = text.map(String::as_str).unwrap_or_default().split(',');
-    let texts = texts.filter(|text| !text.is_empty());
-    let bases: Result<_, crate::name::NameError> = texts.map(str::parse).collect();
-    bases.map_err(LayoutError::index)
 }
 
 impl fmt::Display for Before {

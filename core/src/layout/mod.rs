@@ -151,7 +151,7 @@ impl Layout {
         self.blobs.get(digest).map(|place| place.size)
     }
 
-    /// The repositories of an earlier bundle that have a blob; `None` if this bundle does not leave it out.
+    /// The earlier bundles that have a blob; `None` if this bundle does not leave it out.
     pub(crate) fn left_out(&self, digest: &Digest) -> Option<&LeftOut> {
         match self.blobs.contains_key(digest) {
             true => None,

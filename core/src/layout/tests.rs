@@ -11,7 +11,6 @@ fn index(images: Vec<BundledImage>) -> Index {
         platform: "amd64".to_owned(),
         images,
         referrers: Vec::new(),
-        bases: Default::default(),
         left_out: BTreeMap::new(),
         missing: Vec::new(),
     }
@@ -103,10 +102,10 @@ fn layout_is_read_as_it_was_written() {
             .cloned()
             .unwrap(),
     });
-    all.bases.insert(Digest::sha256(b"base"));
     let home: Repository = "a/y".parse().unwrap();
     let left_out = LeftOut {
         size: 7,
+        bases: [Digest::sha256(b"base")].into(),
         repositories: [home].into(),
     };
     all.left_out.insert(Digest::sha256(b"left out"), left_out);

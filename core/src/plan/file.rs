@@ -16,7 +16,7 @@ use super::{Entry, Evidence, Plan, Step, Verdict};
 use crate::category::Category;
 use crate::config::HighestTag;
 use crate::discover::{Absence, Desired, TagSelector, Undiscovered};
-use crate::name::{DestinationTag, Digest, ImageName, Repository, Tag};
+use crate::name::{DestinationTag, Digest, ImageName, Registry, Repository, Tag};
 use crate::observe::{DestinationState, Observed, SourceImage, SourceState, Uploads};
 use crate::problem::Problem;
 
@@ -238,6 +238,15 @@ impl PlanFile {
             follows: image.source.follows.clone(),
             rule: image.source.rule.clone(),
         })
+    }
+
+    /// The registries that its extra images come from, which may need a login.
+    pub fn extra_sources(&self) -> BTreeSet<Registry> {
+        let images = self.images.iter();
+        let extra = images.filter(|image| image.category == Category::Extra);
+        extra
+            .map(|image| image.source.repository.registry.clone())
+            .collect()
     }
 
     /// Catalogs, charts and texts whose images are not known.

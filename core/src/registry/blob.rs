@@ -70,8 +70,8 @@ impl BlobReader {
         let (client, repository) = match source {
             Content::Repository { client, repository } => (client, repository),
             Content::Bundle(layout) => {
-                if layout.left_out(&blob.digest).is_some() {
-                    return Err(not_there(layout, &blob.digest));
+                if let Some(left_out) = layout.left_out(&blob.digest) {
+                    return Err(not_there(left_out, &blob.digest));
                 }
                 source.check(&blob.digest, blob.size)?;
                 return Ok(Self::of(source, blob, Body::InFile(Arc::clone(layout))));

@@ -86,7 +86,7 @@ impl Content {
         }
     }
 
-    /// The repositories of the destination that have a blob which the bundle leaves out.
+    /// The earlier bundles that have a blob which the bundle leaves out.
     pub(crate) fn left_out(&self, digest: &Digest) -> Option<&LeftOut> {
         match self {
             Self::Repository { .. } => None,
@@ -179,9 +179,8 @@ pub(super) fn unusable(error: &LayoutError) -> Problem {
 }
 
 /// The problem of a blob that an earlier bundle has, and the destination does not.
-pub(crate) fn not_there(layout: &Layout, digest: &Digest) -> Problem {
-    let bases = layout.index().bases.iter();
-    let bases: Vec<_> = bases.map(Digest::as_str).collect();
+pub(super) fn not_there(LeftOut { bases, .. }: &LeftOut, digest: &Digest) -> Problem {
+    let bases: Vec<_> = bases.iter().map(Digest::as_str).collect();
     let what =
         format!("the bundle leaves out {digest}, and the destination does not have it either");
     let advice = format!(

@@ -65,7 +65,7 @@ impl RegistryClient {
     ) -> Result<Option<Vec<Referrer>>, Problem> {
         let mut next = Some(self.url(&format!("/v2/{repository}/referrers/{subject}"))?);
         let mut found = Vec::new();
-        for _ in 0..PAGES {
+        for page in 1..=PAGES {
             let Some(url) = next.take() else { break };
             let request = Request {
                 cap: PAGE_CAP,
@@ -84,6 +84,10 @@ impl RegistryClient {
             }
             found.extend(read_page(&response)?);
             next = link::next_page(&response)?;
+            if next.is_some() && page == PAGES {
+                let reason = format!("the list of referrers has more than {PAGES} pages");
+                return Err(response.invalid(reason));
+            }
         }
         Ok(Some(found))
     }

@@ -255,14 +255,13 @@ const CASES: &[Case] = &[
             *bytes = archive(&all);
             let layer = Digest::of(LAYER);
             let left_out = format!(
-                "{{\\\"{layer}\\\":{{\\\"repositories\\\":[\\\"runwhen/other\\\"],\\\"size\\\":27}}}}"
+                "{{\\\"{layer}\\\":{{\\\"bases\\\":[\\\"{layer}\\\"],\\\"repositories\\\":[\\\"runwhen/other\\\"],\\\"size\\\":27}}}}"
             );
             let key = "com.runwhen.azure-rw-acr-sync";
             with_index(bytes, |text| {
                 let platform = format!("\"{key}.platform\"");
-                let bases =
-                    format!("\"{key}.bases\":\"{layer}\",\"{key}.left-out\":\"{left_out}\"");
-                text.replace(&platform, &format!("{bases},{platform}"))
+                let left_out = format!("\"{key}.left-out\":\"{left_out}\"");
+                text.replace(&platform, &format!("{left_out},{platform}"))
             });
         },
         code: 4,
@@ -276,7 +275,7 @@ const CASES: &[Case] = &[
         change: |bytes| {
             let layer = Digest::of(b"anything");
             let left_out = format!(
-                "{{\\\"{layer}\\\":{{\\\"repositories\\\":[\\\"secret/app\\\"],\\\"size\\\":27}}}}"
+                "{{\\\"{layer}\\\":{{\\\"bases\\\":[],\\\"repositories\\\":[\\\"secret/app\\\"],\\\"size\\\":27}}}}"
             );
             let key = "com.runwhen.azure-rw-acr-sync";
             with_index(bytes, |text| {

@@ -9,7 +9,7 @@ use crate::name::{Digest, Tag};
 use crate::problem::Problem;
 use crate::registry::{Content, Referrer, cosign_tags};
 
-/// The most artifacts of one image.
+/// The most artifacts of one manifest, and the most manifests whose artifacts are read for an image.
 const MOST: usize = 200;
 
 /// An artifact that refers to a manifest.
@@ -42,11 +42,17 @@ pub(crate) async fn attached(content: &Content, image: &Digest) -> (Vec<Attached
     }
     let mut seen = BTreeSet::from([image.clone()]);
     while let Some(subject) = subjects.pop() {
-        if seen.len() < MOST && seen.insert(subject.clone()) {
-            let more = of(content, &subject, &mut problems).await;
-            subjects.extend(more.iter().map(|one| one.digest.clone()));
-            found.extend(more);
+        if seen.contains(&subject) {
+            continue;
         }
+        if seen.len() == MOST {
+            problems.push(too_many(content, image));
+            break;
+        }
+        let more = of(content, &subject, &mut problems).await;
+        subjects.extend(more.iter().map(|one| one.digest.clone()));
+        found.extend(more);
+        seen.insert(subject);
     }
     (found, problems)
 }
@@ -69,12 +75,22 @@ async fn of(content: &Content, subject: &Digest, problems: &mut Vec<Problem>) ->
         }
     }
     match listed {
-        Ok(listed) => found.extend(listed.into_iter().take(MOST).map(|referrer| Attached {
-            subject: subject.clone(),
-            digest: referrer.digest.clone(),
-            by: AttachedBy::List(referrer),
-        })),
+        Ok(listed) => {
+            if listed.len() > MOST {
+                problems.push(too_many(content, subject));
+            }
+            found.extend(listed.into_iter().take(MOST).map(|referrer| Attached {
+                subject: subject.clone(),
+                digest: referrer.digest.clone(),
+                by: AttachedBy::List(referrer),
+            }));
+        }
         Err(problem) => problems.push(problem),
     }
     found
+}
+
+fn too_many(content: &Content, subject: &Digest) -> Problem {
+    let what = format!("has too many signatures and other artifacts: at most {MOST} are read");
+    content.invalid(subject, &what)
 }

@@ -37,10 +37,12 @@ fn read(variables: &[(&str, &str)], files: &[(&str, &str)]) -> Result<Login, Vec
     find(&Inputs {
         executable: "sli",
         subcommand: None,
+        argument: None,
         names: &[],
         variable: &variable,
         file: &file,
         docker_login: &|_, _| Ok(None),
+        planned_sources: Default::default(),
     })
 }
 

@@ -22,6 +22,7 @@ fn read_with(
         &Inputs {
             executable: "sli",
             subcommand: None,
+            argument: None,
             names: &[],
             variable: &|name| variables.get(name).map(|value| (*value).to_owned()),
             file: &file,
@@ -29,6 +30,7 @@ fn read_with(
                 let found = host == "ghcr.io";
                 Ok(found.then(|| RegistryCredentials::IdentityToken("token-of-ghcr".into())))
             },
+            planned_sources: Default::default(),
         },
     )
 }
@@ -206,7 +208,7 @@ fn wrong_entries_are_refused_with_a_reason() {
         ),
         (
             "- {path: ./a, image_patterns: hush}",
-            "must be a list of regular expressions",
+            "image_patterns: it must be a list of patterns",
         ),
         (
             "- {path: ./a, image_patterns: [a, '(hush']}",
@@ -217,6 +219,14 @@ fn wrong_entries_are_refused_with_a_reason() {
             "pattern 1: it must be text",
         ),
         (patterns.as_str(), "more than 20 patterns"),
+        (
+            "- {path: ./a, logins: hush.example}",
+            "logins: it must be a list of logins",
+        ),
+        (
+            "- {path: ./a, logins: [ghcr.io, 'https://hush']}",
+            "logins: login 2: it must be the host of a registry",
+        ),
         (
             "- {path: ./a, destination: A/hush1}",
             "destination: it must be a path such as",
@@ -275,11 +285,15 @@ fn login_of_a_chart_registry_is_that_of_dockers_file() {
         let host = "ghcr.io".parse().unwrap();
         config.source_logins.of(&host).is_some()
     };
-    assert!(has_login(config(
-        "- {repository: 'oci://ghcr.io/charts', name: a}"
-    )));
+    for chart in [
+        "- {repository: 'oci://ghcr.io/charts', name: a}",
+        "- {path: ./a, logins: [quay.io, ghcr.io]}",
+    ] {
+        assert!(has_login(config(chart)), "{chart}");
+    }
     for other in [
         "- {repository: 'https://ghcr.io/charts', name: a}",
+        "- {path: ./a, logins: []}",
         "- {path: ./a}",
     ] {
         assert!(!has_login(config(other)), "{other}");

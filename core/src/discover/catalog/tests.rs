@@ -17,8 +17,10 @@ fn request(variables: &[(&str, &str)]) -> CatalogRequest {
         variable: &variable,
         file: &|_| Err(std::io::ErrorKind::NotFound.into()),
         docker_login: &|_, _| Ok(None),
+        planned_sources: Default::default(),
         executable: "sli",
         subcommand: None,
+        argument: None,
         names: &[],
     };
     Config::read(Program::Sli, &inputs).unwrap().catalog
