@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::TASKSET;
 use crate::support::waiting::wait_until;
-use crate::support::{ACR, ARM, Ended, Run, response, run, signal};
+use crate::support::{ACR, ARM, Ended, ONE, Run, response, run, signal};
 
 const SECOND: &str = "secondacr.azurecr.io";
 
@@ -57,6 +57,13 @@ fn images_are_imported_into_both_registries_side_by_side() {
     );
     let report = ended.report("sync-report.md");
     assert!(report.contains("2 of 2 registries are in sync"), "{report}");
+    // Image and registry are the heading of an entry, without the path.
+    let html = ended.report("sync-report.html");
+    for server in [ACR, SECOND] {
+        let registry = format!("<span class=\"hidden\"> in {server}</span></h4>");
+        assert_eq!(html.matches(&registry).count(), 5, "{html}");
+    }
+    assert_eq!(html.matches(&format!("<h4>{ONE} ")).count(), 2, "{html}");
     // Each image is imported once into each registry.
     let operations = world.edit(|state| state.azure.operations.clone());
     let into = |server: &str| {

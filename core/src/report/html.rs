@@ -1,5 +1,7 @@
 //! The report for a browser: one file, which needs no network and is readable without its script.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ring::digest::{SHA256, digest};
@@ -235,13 +237,23 @@ fn group(report: &Report, category: Category) -> Option<Group> {
     let rows = report.rows.iter().filter(|row| row.category == category);
     let mut rows: Vec<_> = rows.collect();
     rows.sort_by_key(|row| State::of(row));
-    let known = rows.iter().filter(|row| row.destination != NOWHERE);
-    let folder = common_folder(known.map(|row| row.destination.as_str()));
+    let mut places: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.destination != NOWHERE) {
+        let of_server = places.entry(report.server_of(row)).or_default();
+        of_server.push(&row.destination);
+    }
+    let folders = places.into_iter();
+    let folders = folders.map(|(server, places)| (server, common_folder(places.into_iter())));
+    let folders: BTreeMap<_, _> = folders.collect();
     let images = rows.iter().enumerate();
     let images: Vec<_> = images
-        .map(|(rank, row)| Image {
-            server: report.server_of(row).to_owned(),
-            ..image(rank, row, folder)
+        .map(|(rank, row)| {
+            let server = report.server_of(row);
+            let folder = folders.get(server).copied().flatten();
+            Image {
+                server: server.to_owned(),
+                ..image(rank, row, folder)
+            }
         })
         .collect();
     (!images.is_empty()).then(|| Group {
