@@ -118,10 +118,10 @@ pub(super) fn without_artifact(image: &str, problem: &Problem) -> String {
     format!("{image}: an artifact is not in the bundle: {fact}")
 }
 
-/// The list of an image's artifacts is not known.
+/// Not all artifacts of an image are known.
 pub(super) fn perhaps_without_artifacts(image: &str, problem: &Problem) -> String {
     let fact = problem.fact();
-    format!("{image}: the bundle may lack artifacts, because they could not be listed: {fact}")
+    format!("{image}: the bundle may lack artifacts of it: {fact}")
 }
 
 /// An image that the plan imports, or does not know. Images that need no import are not missing.

@@ -60,7 +60,7 @@ fn list_of_artifacts_that_cannot_be_read_is_reported_and_the_image_is_in_the_bun
         status(403, "the fault says so"),
     );
     let ended = gap.exporting(&world, "a.tar").end();
-    let reason = "signed: the bundle may lack artifacts, because they could not be listed";
+    let reason = "signed: the bundle may lack artifacts of it";
     ended.expect(3, &[reason, HUB, "403"]);
     assert_image_arrives(&world, &gap, &ended);
     assert_eq!(listed(&world), BTreeSet::new());
