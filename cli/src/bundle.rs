@@ -8,6 +8,7 @@ use acr_sync_core::planned::PlanFile;
 use acr_sync_core::report::Report;
 use acr_sync_core::run::Run;
 use anyhow::Context as _;
+use clap::parser::ValuesRef;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::commands::Session;
@@ -16,10 +17,18 @@ use crate::{files, log, plan_file};
 /// What to do with which files.
 pub(crate) enum Transfer {
     Export(ExportFiles),
-    Import(PathBuf),
+    Import(ImportFile),
+}
+
+pub(crate) struct ImportFile {
+    bundle: PathBuf,
+    /// True if the bundle is only compared.
+    is_dry_run: bool,
 }
 
 pub(crate) struct ExportFiles {
+    /// The files that are read, which must not be replaced.
+    sources: Vec<PathBuf>,
     plan: anyhow::Result<Box<PlanFile>>,
     /// Earlier bundles, whose blobs are left out.
     bases: Vec<PathBuf>,
@@ -53,20 +62,22 @@ pub(crate) const NOT_FOR_IMPORT: [&str; 3] = ["SYNC_METHOD", "IMAGES", "EXCLUDE_
 impl Transfer {
     /// `None` for another subcommand.
     pub(crate) fn of(name: &str, options: &ArgMatches) -> Option<Self> {
-        let bundle = || {
-            let path: Option<&PathBuf> = options.get_one("bundle");
-            path.cloned().unwrap_or_default()
+        let paths = |name| {
+            let paths: Option<ValuesRef<'_, PathBuf>> = options.get_many(name);
+            paths.into_iter().flatten().cloned().collect::<Vec<_>>()
         };
+        let bundle = || paths("bundle").pop().unwrap_or_default();
         match name {
             EXPORT => Some(Self::Export(ExportFiles {
+                sources: ["plan", "base"].into_iter().flat_map(paths).collect(),
                 plan: plan_file::read(options, "plan", "exported"),
-                bases: options
-                    .get_many("base")
-                    .map(|bases| bases.cloned().collect())
-                    .unwrap_or_default(),
+                bases: paths("base"),
                 bundle: bundle(),
             })),
-            IMPORT => Some(Self::Import(bundle())),
+            IMPORT => Some(Self::Import(ImportFile {
+                bundle: bundle(),
+                is_dry_run: is_dry_run(options),
+            })),
             _ => None,
         }
     }
@@ -87,6 +98,21 @@ pub(crate) fn with_export_options(command: Command) -> Command {
     command.args([plan, base, bundle("The file to write.")])
 }
 
+const DRY_RUN: &str = "dry-run";
+
+/// The flag of `acr-sync`, which does not read `SYNC_IMAGES`.
+pub(crate) fn dry_run() -> Arg {
+    Arg::new(DRY_RUN)
+        .long(DRY_RUN)
+        .action(ArgAction::SetTrue)
+        .help("Only compare; change nothing.")
+}
+
+fn is_dry_run(options: &ArgMatches) -> bool {
+    let flag: Result<Option<&bool>, _> = options.try_get_one(DRY_RUN);
+    flag.ok().flatten() == Some(&true)
+}
+
 pub(crate) fn with_import_options(command: Command) -> Command {
     command.arg(bundle("The file that `export` wrote."))
 }
@@ -103,6 +129,7 @@ fn file(name: &'static str) -> Arg {
 /// Writes the bundle. Nothing else is written, and the destination is not contacted.
 pub(crate) async fn export(session: &Session, files: ExportFiles) -> anyhow::Result<Export> {
     let ExportFiles {
+        sources,
         plan,
         bases,
         bundle,
@@ -110,7 +137,7 @@ pub(crate) async fn export(session: &Session, files: ExportFiles) -> anyhow::Res
     let plan = plan?;
     let bases = bases.iter().map(|path| open(path, "used as the base"));
     let bases = bases.collect::<anyhow::Result<Vec<_>>>()?;
-    let pending = files::Pending::new("the argument BUNDLE", &bundle)?;
+    let pending = files::Pending::new("the argument BUNDLE", &bundle, &sources)?;
     session.progress.show();
     let run = Run {
         config: &session.config,
@@ -128,15 +155,17 @@ pub(crate) async fn export(session: &Session, files: ExportFiles) -> anyhow::Res
     Ok(export)
 }
 
-/// Imports a bundle, or only compares it with the destination if `SYNC_IMAGES` is false.
-pub(crate) async fn import(session: &Session, path: &Path) -> anyhow::Result<Report> {
-    let bundle = open(path, "imported")?;
+/// Imports a bundle, or only compares it with the destination.
+pub(crate) async fn import(session: &Session, file: &ImportFile) -> anyhow::Result<Report> {
+    let bundle = open(&file.bundle, "imported")?;
     session.progress.show();
     let report = session
-        .run(async |run| match session.config.sync_images {
-            true => run.import_bundle(&bundle).await,
-            false => run.check_bundle(&bundle).await,
-        })
+        .run(
+            async |run| match session.config.sync_images && !file.is_dry_run {
+                true => run.import_bundle(&bundle).await,
+                false => run.check_bundle(&bundle).await,
+            },
+        )
         .await?;
     log::issues(&report.issues);
     Ok(report)

@@ -52,8 +52,8 @@ pub(crate) async fn taskset_with(session: &Session, transfer: Transfer) -> anyho
             outputs::print(&acr_sync_core::bundle::text(&export, &path))?;
             Ok(export.status())
         }
-        Transfer::Import(path) => {
-            let report = bundle::import(session, &path).await?;
+        Transfer::Import(file) => {
+            let report = bundle::import(session, &file).await?;
             session.finish_task(&report)
         }
     }

@@ -165,17 +165,34 @@ pub(crate) fn write(path: &Path, content: &str) -> anyhow::Result<()> {
 pub(crate) struct Pending(tempfile::NamedTempFile);
 
 impl Pending {
-    /// Begins a file in the folder of the one that it will become.
-    pub(crate) fn new(variable: &'static str, target: &Path) -> Result<Self, NotWritable> {
-        let folder = check_replaceable(variable, target)?;
+    /// Begins a file in the folder of the one that it will become, which must not be one of `sources`. The folder is not
+    /// created: a large file must not fill another disk because a path is mistyped.
+    pub(crate) fn new(
+        variable: &'static str,
+        target: &Path,
+        sources: &[PathBuf],
+    ) -> Result<Self, NotWritable> {
+        let not_writable = |reason: String| NotWritable {
+            variable,
+            path: target.to_owned(),
+            reason,
+        };
+        let folder = folder_of(target);
+        if !folder.is_dir() {
+            let reason = format!("the folder {} does not exist", folder.display());
+            return Err(not_writable(reason));
+        }
+        let replaced = target.canonicalize().ok();
+        let mut sources = sources.iter();
+        if replaced.is_some() && sources.any(|source| source.canonicalize().ok() == replaced) {
+            let reason = "this run reads the file, and must not replace it";
+            return Err(not_writable(reason.to_owned()));
+        }
+        check_replaceable(variable, target)?;
         remove_leftovers(folder, SystemTime::now());
-        temporary_file(folder)
-            .map(Self)
-            .map_err(|error| NotWritable {
-                variable,
-                path: target.to_owned(),
-                reason: error.to_string(),
-            })
+        let file = temporary_file(folder);
+        file.map(Self)
+            .map_err(|error| not_writable(error.to_string()))
     }
 
     pub(crate) fn file(&self) -> &File {

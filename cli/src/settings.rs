@@ -112,7 +112,7 @@ fn with_inputs<T>(
         variable: &variable,
         file: &read_text,
         docker_login: &docker_login::find,
-        planned_sources: plan.map(PlanFile::extra_sources).unwrap_or_default(),
+        planned_sources: plan.map(PlanFile::private_sources).unwrap_or_default(),
     })
 }
 

@@ -326,6 +326,16 @@ fn earlier_bundle_is_left_out_and_must_be_imported_first() {
     // The plan has the image of the first bundle too, because it was not imported yet.
     assert_eq!(world.traffic().downloaded, UNIQUE - of_one);
 
+    // A file that is read is not replaced, and no folder is created.
+    let before = std::fs::read(gap.path("a.tar")).expect("a bundle");
+    let run = gap.exporting(&world, "a.tar");
+    let ended = run.arguments(&["--base", &gap.text("a.tar")]).end();
+    ended.expect(2, &["this run reads the file, and must not replace it"]);
+    assert_eq!(std::fs::read(gap.path("a.tar")).expect("a bundle"), before);
+    let ended = gap.exporting(&world, "below/c.tar").end();
+    ended.expect(2, &["below does not exist"]);
+    assert!(!gap.path("below").exists());
+
     // Not the destination of the first bundle.
     world.add_registry(Registry::oci(HARBOR, OciSettings::new(Login::Anonymous)));
     let to_harbor = |name| {

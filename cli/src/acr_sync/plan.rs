@@ -56,7 +56,7 @@ pub(super) async fn plan(
     };
     let written = path.map_or(Ok(()), |path| files::write(path, &file.text()));
     let printed = outputs::print(&match format {
-        Format::Text => format!("{}{}", text(&report), next(path)),
+        Format::Text => format!("{}{}", text(&report), next(path, &file)),
         Format::Json => file.text(),
         Format::Markdown => markdown(&report)?,
     });
@@ -65,8 +65,14 @@ pub(super) async fn plan(
 }
 
 /// The line that says where the plan is, and how to apply it.
-fn next(path: Option<&Path>) -> String {
+fn next(path: Option<&Path>, file: &PlanFile) -> String {
     match path {
+        Some(path) if file.registry.is_none() => {
+            let path = path.display();
+            format!(
+                "\nThe plan in {path} cannot be applied, because the registry could not be read.\n"
+            )
+        }
         Some(path) => {
             let path = path.display();
             format!("\nThe plan is in {path}. Apply it with: acr-sync apply {path}\n")

@@ -16,7 +16,7 @@ pub(super) fn export_command(command: Command) -> Command {
 }
 
 pub(super) fn import_command(command: Command) -> Command {
-    let command = bundle::with_import_options(command);
+    let command = bundle::with_import_options(command).arg(bundle::dry_run());
     settings::without_in_short_help(command, &bundle::NOT_FOR_IMPORT)
 }
 
@@ -36,8 +36,8 @@ pub(super) async fn run(
             })?;
             Ok(export.status())
         }
-        Transfer::Import(path) => {
-            let report = bundle::import(session, &path).await?;
+        Transfer::Import(file) => {
+            let report = bundle::import(session, &file).await?;
             finish(session, &report, format)
         }
     }

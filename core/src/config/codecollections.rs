@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::catalog::CodeCollectionSource;
 use super::reader::Reader;
 use super::variables;
-use crate::name::{ImageName, Repository};
+use crate::name::{ImageName, Registry, Repository, nearest};
 use crate::registry::{Account, LoginOrigin, RegistryCredentials, SourceLogin, SourceLogins};
 use crate::text::refused_value;
 
@@ -100,6 +100,14 @@ pub(super) fn parse_place(text: &str) -> Result<ImageName, String> {
     Ok(place)
 }
 
+impl CodeCollections {
+    /// The registries that may need a login: all but the one where RunWhen publishes.
+    pub(super) fn registries(&self) -> impl Iterator<Item = &Registry> {
+        let registries = self.repositories.iter().map(|image| &image.registry);
+        registries.filter(|registry| !RUNWHEN.starts_with(&format!("{registry}/")))
+    }
+}
+
 /// The repository that a name means: RunWhen's own ones also without their prefix.
 fn repository(place: &ImageName, name: &str) -> Option<ImageName> {
     let whole = format!("{PREFIX}{name}");
@@ -125,6 +133,31 @@ fn published(place: &ImageName) -> Vec<ImageName> {
         .iter()
         .filter_map(|name| repository(place, name))
         .collect()
+}
+
+/// What to do about the repository of a CodeCollection that does not exist or is empty.
+pub(crate) fn advice_if_absent(repository: &str) -> String {
+    let of_runwhen = repository.strip_prefix(RUNWHEN);
+    let Some(name) = of_runwhen.and_then(|rest| rest.strip_prefix('/')) else {
+        return "check CODECOLLECTIONS and CODECOLLECTION_REGISTRY: a mirror must have the image and its tags"
+            .to_owned();
+    };
+    if NAMES.contains(&name) {
+        return "set CODECOLLECTION_SOURCE=catalog: RunWhen has moved its CodeCollections to a catalog"
+            .to_owned();
+    }
+    let known = NAMES.map(|known| known.trim_start_matches(PREFIX).to_owned());
+    let nearest = nearest(known.clone().map(|name| (name.clone(), vec![name])), name);
+    match nearest.is_empty() {
+        true => format!(
+            "correct CODECOLLECTIONS: RunWhen publishes {}",
+            known.join(", ")
+        ),
+        false => format!(
+            "correct CODECOLLECTIONS: perhaps {} is meant",
+            nearest.join(" or ")
+        ),
+    }
 }
 
 impl Reader<'_> {

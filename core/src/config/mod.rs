@@ -404,7 +404,8 @@ impl Reader<'_> {
             || charts.as_ref().is_none_or(|charts| !charts.is_empty());
         let categories = self.images(has_extra);
         let given = (extra.as_deref(), charts.as_deref());
-        let logins = self.logins_of_sources(categories.as_ref(), given);
+        let collections = self.codecollections(source);
+        let logins = self.logins_of_sources(categories.as_ref(), collections.as_ref(), given);
         let branch = self.git_ref(source);
         let output = self.read(&variables::OUTPUT_DIR);
         let temp = self.read(&variables::CODEBUNDLE_TEMP_DIR);
@@ -423,7 +424,7 @@ impl Reader<'_> {
             exclude: Some(self.read(&variables::EXCLUDE_IMAGES).unwrap_or_default()),
             catalog: self.catalog(source, branch.as_ref()),
             git_ref: branch,
-            codecollections: self.codecollections(source),
+            codecollections: collections,
             codecollection_source: source,
             sync_ref_latest: self.sync_ref_latest(source),
             chart: self.chart(),

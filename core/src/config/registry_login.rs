@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::extra_charts::registries_of;
 use super::extra_images::sources_of;
 use super::reader::Reader;
-use super::{ChartRequest, ExtraImage, Mistake, RegistryName, variables};
+use super::{ChartRequest, CodeCollections, ExtraImage, Mistake, RegistryName, variables};
 use crate::azure::Login;
 use crate::category::Category;
 use crate::name::{DOCKER_HUB, Registry};
@@ -76,17 +76,22 @@ impl Reader<'_> {
         }
     }
 
-    /// The logins of Docker Hub, of the mirror, and of the extra images and charts that are checked or are in a plan.
+    /// The logins of Docker Hub, and of the registries that the user names: of the mirror, of CodeCollections and of extra images
+    /// and charts that are checked, and of the images of a plan.
     pub(super) fn logins_of_sources(
         &mut self,
         images: Option<&BTreeSet<Category>>,
+        collections: Option<&CodeCollections>,
         (extra, charts): (Option<&[ExtraImage]>, Option<&[ChartRequest]>),
     ) -> Option<SourceLogins> {
         let logins = self.source_logins()?;
         let logins = self.with_mirror_login(logins)?;
-        let are_checked = images.is_some_and(|images| images.contains(&Category::Extra));
-        let mut registries = sources_of(extra.filter(|_| are_checked));
-        registries.extend(registries_of(charts.filter(|_| are_checked)));
+        let is_checked = |category| images.is_some_and(|images| images.contains(&category));
+        let are_extra = is_checked(Category::Extra);
+        let mut registries = sources_of(extra.filter(|_| are_extra));
+        registries.extend(registries_of(charts.filter(|_| are_extra)));
+        let collections = collections.filter(|_| is_checked(Category::CodeCollection));
+        registries.extend(collections.iter().flat_map(|all| all.registries()));
         registries.extend(&self.inputs.planned_sources);
         self.with_docker_logins(logins, &registries)
     }

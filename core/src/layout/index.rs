@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::LayoutError;
+use super::checksum::{self, CHECKSUM, ZEROS};
 use super::missing::{self, MissingImage};
 use crate::category::Category;
 use crate::name::{
@@ -133,6 +134,7 @@ impl Index {
         let mut annotations = BTreeMap::from([
             (VERSION.to_owned(), VERSION_1.to_owned()),
             (PLATFORM.to_owned(), platform.clone()),
+            (CHECKSUM.to_owned(), ZEROS.to_owned()),
         ]);
         if !left_out.is_empty() {
             let left_out = serde_json::json!(left_out).to_string();
@@ -149,7 +151,7 @@ impl Index {
                 .collect(),
             annotations,
         };
-        serde_json::json!(written).to_string().into_bytes()
+        checksum::complete(&serde_json::json!(written).to_string())
     }
 
     pub(super) fn stated_types(&self) -> BTreeMap<Digest, BTreeSet<String>> {

@@ -4,6 +4,7 @@
 //! untrusted machine: its index and the places of its entries are held in memory, and no blob; entries are named by their
 //! digests, and every byte is compared with its digest before it counts.
 
+mod checksum;
 mod entry;
 mod index;
 mod missing;
@@ -125,6 +126,7 @@ impl Layout {
             Ok((digest, place))
         });
         let index = Index::parse(&text)?;
+        checksum::check(&text)?;
         let layout = Self {
             blobs: blobs.collect::<Result<_, LayoutError>>()?,
             stated_types: index.stated_types(),

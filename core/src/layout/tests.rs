@@ -288,6 +288,27 @@ fn every_damage_is_an_error_that_names_the_entry() {
 }
 
 #[test]
+fn every_changed_byte_of_the_index_is_found() {
+    let good = index(vec![image("a/x:1", b"one")]).text();
+    let one = name_of(&Digest::sha256(b"one"));
+    for position in 0..good.len() {
+        let mut text = good.clone();
+        text[position] ^= 1;
+        let entries = [
+            (
+                "oci-layout",
+                tar::EntryType::Regular,
+                MARKER_TEXT.as_bytes(),
+            ),
+            ("index.json", tar::EntryType::Regular, &text[..]),
+            (&one[..], tar::EntryType::Regular, b"one"),
+        ];
+        let text = String::from_utf8_lossy(&text).into_owned();
+        assert!(read(&archive(&entries)).is_err(), "{position}: {text}");
+    }
+}
+
+#[test]
 fn index_with_a_wrong_annotation_is_refused() {
     let good = String::from_utf8(index(vec![image("a/x:1", b"one")]).text()).unwrap();
     assert!(Index::parse(good.as_bytes()).is_ok());

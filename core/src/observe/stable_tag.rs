@@ -14,7 +14,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::uploads::History;
 use super::{CHECK_TIMEOUT, Follows, SameContent, SourceImage, SourceState};
-use crate::config::codecollections::RUNWHEN;
+use crate::config::codecollections::advice_if_absent;
 use crate::discover::Absence;
 use crate::discover::codecollections::{Choice, StableTag, branches, few_of};
 use crate::name::{Digest, Repository, Tag, TagOrDigest};
@@ -402,20 +402,13 @@ impl Search<'_> {
     /// The state of a repository that does not exist or is empty: a collection is published elsewhere.
     fn no_repository(&self, reason: String) -> SourceState {
         let advice = match self.purpose {
-            Purpose::CodeCollection if self.place().starts_with(RUNWHEN) => {
-                "set CODECOLLECTION_SOURCE=catalog: RunWhen has moved its CodeCollections to a catalog"
-            }
-            Purpose::CodeCollection => {
-                "check CODECOLLECTIONS and CODECOLLECTION_REGISTRY: a mirror must have the image and its tags"
-            }
+            Purpose::CodeCollection => advice_if_absent(&self.place()),
             Purpose::ExtraImage => {
                 "correct the source in EXTRA_IMAGES, or log in to its registry (DOCKER_CONFIG)"
+                    .to_owned()
             }
         };
-        SourceState::NotPublished(Absence {
-            reason,
-            advice: advice.to_owned(),
-        })
+        SourceState::NotPublished(Absence { reason, advice })
     }
 
     /// The state of a repository without `latest`.

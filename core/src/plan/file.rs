@@ -24,6 +24,8 @@ use crate::problem::Problem;
 const KIND: &str = "azure-rw-acr-sync/plan";
 /// The version of the form. A reader of one version refuses files of another.
 const VERSION: u32 = 1;
+/// The registries of CodeCollections that RunWhen publishes, which need no login.
+const OF_RUNWHEN: [&str; 2] = ["us-west1-docker.pkg.dev", "ghcr.io"];
 
 /// What an apply would do, and what every image is compared with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -240,13 +242,19 @@ impl PlanFile {
         })
     }
 
-    /// The registries that its extra images come from, which may need a login.
-    pub fn extra_sources(&self) -> BTreeSet<Registry> {
-        let images = self.images.iter();
-        let extra = images.filter(|image| image.category == Category::Extra);
-        extra
-            .map(|image| image.source.repository.registry.clone())
-            .collect()
+    /// The registries of its images that may need a login: not those of RunWhen.
+    pub fn private_sources(&self) -> BTreeSet<Registry> {
+        let is_private = |image: &&PlannedImage| match image.category {
+            Category::Extra => true,
+            Category::CodeCollection => {
+                let registry = image.source.repository.registry.as_str();
+                !OF_RUNWHEN.contains(&registry)
+            }
+            Category::RunWhenLocal => false,
+        };
+        let images = self.images.iter().filter(is_private);
+        let registries = images.map(|image| image.source.repository.registry.clone());
+        registries.collect()
     }
 
     /// Catalogs, charts and texts whose images are not known.

@@ -37,7 +37,7 @@ impl LoginOrigin {
 /// What to check if a registry refuses anonymous requests.
 pub(crate) fn anonymous_advice(registry: &Registry) -> String {
     format!(
-        "the image is private, its name is wrong, or a proxy blocks the request: check the image's name and the proxy's rules; a private extra image needs docker login {registry} (DOCKER_CONFIG), and if a chart of EXTRA_CHARTS names it, {registry} under its logins"
+        "the image is private, its name is wrong, or a proxy blocks the request: check the image's name and the proxy's rules; a private image needs docker login {registry} (DOCKER_CONFIG) or, in a mirror, CODECOLLECTION_REGISTRY_USERNAME; if a chart of EXTRA_CHARTS names it, add {registry} to its logins"
     )
 }
 

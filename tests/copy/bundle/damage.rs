@@ -12,6 +12,7 @@ use crate::support::cases::test_all;
 use crate::support::chart::with_images;
 use crate::support::peak::end_with_peak;
 
+const ZEROS: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 const HOST: &str = "us-docker.pkg.dev";
 const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const LAYER: &[u8] = b"the bytes of the only layer";
@@ -41,8 +42,21 @@ fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {
     );
 }
 
-/// The text of the index, changed, in a file without anything else that the index does not name.
+/// The text of an index with the right checksum.
+fn with_checksum(text: &str) -> String {
+    let start = "acr-sync.checksum\":\"";
+    let (before, rest) = text.split_once(start).expect("a checksum");
+    let after = &rest[ZEROS.len()..];
+    let sum = Digest::of(format!("{before}{start}{ZEROS}{after}").as_bytes());
+    format!("{before}{start}{sum}{after}")
+}
+
+/// Changes the index as somebody does who knows its checksum.
 fn with_index(bytes: &mut Vec<u8>, change: impl Fn(&str) -> String) {
+    with_damaged_index(bytes, |text| with_checksum(&change(text)));
+}
+
+fn with_damaged_index(bytes: &mut Vec<u8>, change: impl Fn(&str) -> String) {
     let mut entries = entries(bytes);
     let (_, index) = &mut entries[1];
     *index = change(std::str::from_utf8(index).expect("JSON")).into_bytes();
@@ -99,9 +113,8 @@ fn with_manifest(bytes: &mut Vec<u8>, make: impl Fn(&str, &str) -> String) {
     let text = String::from_utf8(index.clone()).expect("JSON");
     let size = format!("\"size\":{}", content.len());
     let text = text.replace(&old, &digest);
-    *index = text
-        .replace(&size, &format!("\"size\":{}", new.len()))
-        .into_bytes();
+    let text = text.replace(&size, &format!("\"size\":{}", new.len()));
+    *index = with_checksum(&text).into_bytes();
     all.push((digest.replace("sha256:", "blobs/sha256/"), new.into_bytes()));
     *bytes = archive(&all);
 }
@@ -197,6 +210,16 @@ const CASES: &[Case] = &[
         change: |bytes| with_index(bytes, |text| text.replace("runwhen/app", "runwhen2/app")),
         code: 2,
         parts: &["would write to the repository runwhen2/app"],
+    },
+    Case {
+        name: "an index.json with another tag",
+        change: |bytes| {
+            with_damaged_index(bytes, |text| {
+                text.replace("acr-sync.tag\":\"", "acr-sync.tag\":\"x")
+            });
+        },
+        code: 2,
+        parts: &["index.json does not match its checksum"],
     },
     Case {
         name: "a media type that index.json and the manifest do not agree about",
@@ -386,8 +409,10 @@ fn bundle_of_large_manifests() -> Vec<u8> {
         descriptor(INDEX_TYPE, root, &annotations)
     });
     let tags: Vec<_> = tags.collect();
-    let about = format!("\"{key}.version\":\"1\",\"{key}.platform\":\"amd64\"");
-    let index = image_index(&tags, &about);
+    let about = format!(
+        "\"{key}.checksum\":\"{ZEROS}\",\"{key}.version\":\"1\",\"{key}.platform\":\"amd64\""
+    );
+    let index = with_checksum(&image_index(&tags, &about));
     let marker = "{\"imageLayoutVersion\":\"1.0.0\"}".to_owned();
     let mut all = vec![
         ("oci-layout".to_owned(), marker),
