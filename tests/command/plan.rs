@@ -338,7 +338,10 @@ fn plan_of_a_registry_that_could_not_be_read_cannot_be_applied() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("plan.json").display().to_string();
     let plan = acr_sync(&world, &["plan", "-o", &path]).set("REGISTRY_NAME", "myacr");
-    assert_ne!(plan.end().code, 0);
+    let ended = plan.end();
+    assert_ne!(ended.code, 0);
+    let says = "cannot be applied, because the registry could not be read";
+    assert!(ended.stdout.contains(says), "{}", ended.stdout);
     world.clear_faults();
     let apply = acr_sync(&world, &["apply", &path]).set("REGISTRY_NAME", "myacr");
     apply

@@ -247,6 +247,25 @@ fn signatures_stay_behind_if_that_is_configured() {
     );
 }
 
+#[test]
+fn dry_run_of_acr_sync_changes_nothing() {
+    let (world, gap) = (start(Scenario::copy()), Gap::new());
+    gap.plan(&world, |run| run.set("IMAGES", "codecollection"));
+    gap.export(&world, "a.tar");
+    let acr_sync = next_to(TASKSET, "acr-sync");
+    for (arguments, arrived) in [(&["--dry-run"][..], 0), (&[], 5)] {
+        let run = run(&acr_sync, &world).unset(&["IMAGES", "SYNC_METHOD"]);
+        let run = run.arguments(&["import", &gap.text("a.tar")]);
+        run.arguments(arguments).end().expect(0, &[]);
+        let newest = scenario::CODE_COLLECTIONS.iter().filter(|name| {
+            let tag = Scenario::newest_tag(name);
+            let tag = world.acr_tag(&format!("runwhen/{name}"), &tag);
+            tag.is_some()
+        });
+        assert_eq!(newest.count(), arrived);
+    }
+}
+
 /// The first import ended after the tags, as if it had been killed there.
 #[test]
 fn signatures_of_images_that_are_up_to_date_are_brought_once() {
