@@ -1,8 +1,9 @@
 //! The setups of the matrix: a world (`world.rs`) and the settings of a run in it, for the endpoints that it uses.
 
+use sandbox::extra_images::PRIVATE_HOST;
 use sandbox::{Sandbox, mirror};
 
-use super::support::docker::write_docker_file;
+use super::support::docker::{private_auth, write_docker_file};
 use super::support::{ACR, ONE, Run, run};
 
 /// Not in the ACR; the faults of one CodeCollection affect it or [`CURRENT`].
@@ -218,7 +219,7 @@ const EXTRA_IMAGES: &str = "
 fn docker_config(sandbox: &Sandbox) -> String {
     let folder = sandbox.folder().join("docker");
     std::fs::create_dir_all(&folder).expect("a folder");
-    write_docker_file(&folder);
+    write_docker_file(&folder, PRIVATE_HOST, &private_auth());
     folder.display().to_string()
 }
 

@@ -10,17 +10,21 @@ use tempfile::TempDir;
 /// A folder for `DOCKER_CONFIG`, with the login of the private host of the extra images.
 pub fn docker_folder() -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    write_docker_file(folder.path());
+    write_docker_file(folder.path(), PRIVATE_HOST, &private_auth());
     folder
 }
 
-/// Writes the file into a folder that exists.
-pub fn write_docker_file(folder: &Path) {
-    let file = json!({"auths": {PRIVATE_HOST: {"auth": private_auth()}}}).to_string();
+/// Writes the file into a folder that exists. `auth` is user and password as Docker's file has them.
+pub fn write_docker_file(folder: &Path, host: &str, auth: &str) {
+    let file = json!({"auths": {host: {"auth": auth}}}).to_string();
     std::fs::write(folder.join("config.json"), file).expect("a file");
 }
 
 /// User and password of the private host, as Docker's file has them.
 pub fn private_auth() -> String {
-    BASE64_STANDARD.encode(format!("{PRIVATE_USER}:{PRIVATE_PASSWORD}"))
+    auth(PRIVATE_USER, PRIVATE_PASSWORD)
+}
+
+pub fn auth(user: &str, password: &str) -> String {
+    BASE64_STANDARD.encode(format!("{user}:{password}"))
 }

@@ -7,6 +7,7 @@ use sandbox::{Login, Sandbox, Scenario};
 use serde_json::Value;
 
 use crate::TASKSET;
+use crate::support::docker::{auth, write_docker_file};
 use crate::support::executables::next_to;
 use crate::support::{ARM, ONE, Run, run};
 
@@ -216,4 +217,37 @@ fn names_select_collections_of_the_catalog() {
     );
     let ended = catalog("ghcr.io/a/x").end();
     ended.expect(2, &["names of the catalog"]);
+}
+
+#[test]
+fn private_collections_are_read_with_the_login_of_dockers_file() {
+    let world = world(Login::Docker);
+    let docker = tempfile::tempdir().expect("a folder");
+    write_docker_file(docker.path(), MIRROR, &auth(mirror::USER, mirror::PASSWORD));
+    let docker = docker.path().display().to_string();
+    let other = format!("{MIRROR}/{PATH}/{OWN}");
+    let advice = format!("docker login {MIRROR}");
+    sync(&world, &other).end().expect(3, &[&advice]);
+    let ended = sync(&world, &other).set("DOCKER_CONFIG", &docker).end();
+    ended.expect(0, &["importing 1 image"]);
+    // The same for a mirror.
+    let mirror = without_login(mirrored(&world, "rw-cli-codecollection"));
+    let ended = mirror.set("DOCKER_CONFIG", &docker).end();
+    ended.expect(0, &["importing 1 image"]);
+}
+
+#[test]
+fn mistyped_name_is_what_the_advice_is_about() {
+    let world = world(Login::Docker);
+    for (names, advice) in [
+        (
+            "rw-cli-codecolection",
+            "perhaps rw-cli-codecollection is meant",
+        ),
+        ("nope", "RunWhen publishes azure-c7n-codecollection"),
+    ] {
+        let ended = sync(&world, names).end();
+        ended.expect(2, &["orrect CODECOLLECTIONS", advice]);
+        assert!(!ended.stderr.contains("CODECOLLECTION_SOURCE"));
+    }
 }
