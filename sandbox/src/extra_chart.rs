@@ -37,6 +37,9 @@ pub const EXTRA_CHARTS: &str = r"
   - 'ghcr\.io/example-apps/engine:\S+'
 ";
 
+/// The same value on one line.
+pub const EXTRA_CHARTS_ON_ONE_LINE: &str = r#"[{repository: https://charts.example/stable, name: operator, version: ">=1, <2", image_patterns: ["--agent-image=(\\S+)", "(?m)^backup: (\\S+)$", "ghcr\\.io/example-apps/engine:\\S+"]}]"#;
+
 const FILES: [(&str, &str); 4] = [
     (
         "operator/Chart.yaml",

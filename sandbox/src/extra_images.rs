@@ -2,6 +2,9 @@
 //!
 //! Three registries: one with anonymous tokens and pages of tags, Google's with its extended list, and one that requires a login.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use serde_json::json;
+
 use crate::image::ImageRecipe;
 use crate::registry::{BlobDelivery, Registry, TokenSettings};
 use crate::scenario::{AcrContent, DESTINATION_PATH, Scenario};
@@ -25,6 +28,21 @@ pub const PRIVATE: &str = "internal/agent";
 pub const PRIVATE_USER: &str = "team-reader";
 /// The password of that user.
 pub const PRIVATE_PASSWORD: &str = "team~Password/7+reader";
+
+/// A value of `EXTRA_IMAGES` with an entry for each rule, and the private image.
+pub const EXTRA_IMAGES: &str = "[{source: quay.io/team/web, tag: 1.2.0}, \
+    {source: quay.io/team/web, semver: \">=1, <2\"}, \
+    {source: quay.io/team/builder, follow: main-latest}, \
+    {source: europe-docker.pkg.dev/team/tools/probe, newest: true}, \
+    {source: europe-docker.pkg.dev/team/tools/probe, matching: \"^test-\"}, \
+    {source: registry.team.example/internal/agent, tag: 5.0.0}]";
+
+/// Docker's configuration file with the login of [`PRIVATE_HOST`].
+#[must_use]
+pub fn docker_file() -> String {
+    let auth = BASE64_STANDARD.encode(format!("{PRIVATE_USER}:{PRIVATE_PASSWORD}"));
+    json!({"auths": {PRIVATE_HOST: {"auth": auth}}}).to_string()
+}
 
 /// 2026-08-01T08:00:00Z, and later images a day after the one before.
 const FIRST_BUILD: i64 = 1_785_571_200;

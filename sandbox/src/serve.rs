@@ -2,6 +2,10 @@
 
 use anyhow::{Context, bail};
 use clap::Args;
+use sandbox::extra_chart::EXTRA_CHARTS_ON_ONE_LINE;
+use sandbox::extra_images::{
+    EXTRA_IMAGES, PRIVATE_HOST, PRIVATE_PASSWORD, PRIVATE_USER, docker_file,
+};
 use sandbox::{RecordedRequest, Sandbox, Scenario};
 use std::io::Write;
 use std::time::Duration;
@@ -39,7 +43,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
             names.join(", ")
         );
     };
-    let sandbox = Sandbox::start_at(scenario, arguments.port)
+    let sandbox = Sandbox::start_at(scenario.clone(), arguments.port)
         .with_context(|| format!("could not listen on 127.0.0.1:{}", arguments.port))?;
     sandbox.set_latency(Duration::from_millis(arguments.latency));
     let requests = sandbox.subscribe();
@@ -50,13 +54,37 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
             let _ = writeln!(log, "{}", line(&request));
         }
     });
-    write!(out, "{}", introduction(&sandbox))?;
+    let extra = extra(&sandbox, &scenario).context("could not write Docker's file")?;
+    write!(out, "{}", introduction(&sandbox, &extra))?;
     out.flush()?;
     wait_for_signal()
 }
 
+/// Returns the settings for what a scenario has for `EXTRA_IMAGES` and `EXTRA_CHARTS`, as comments.
+fn extra(sandbox: &Sandbox, scenario: &Scenario) -> std::io::Result<String> {
+    let mut text = String::new();
+    if scenario.extra_images {
+        let docker = sandbox.folder().join("docker");
+        std::fs::create_dir_all(&docker)?;
+        std::fs::write(docker.join("config.json"), docker_file())?;
+        text.push_str(&format!(
+            "# Extra images: an exact tag, a range of versions, a tag that moves, the newest version, a pattern, a private image\n\
+             #export EXTRA_IMAGES='{EXTRA_IMAGES}'\n\
+             #export DOCKER_CONFIG='{}'   # its login at {PRIVATE_HOST}: user {PRIVATE_USER}, password {PRIVATE_PASSWORD}\n",
+            docker.display()
+        ));
+    }
+    if scenario.extra_chart {
+        text.push_str(&format!(
+            "# A chart of a third party, with a pattern for each image that no container has\n\
+             #export EXTRA_CHARTS='{EXTRA_CHARTS_ON_ONE_LINE}'\n"
+        ));
+    }
+    Ok(text)
+}
+
 /// Returns the `export` lines and examples. The examples are comments, so that a shell can evaluate the text.
-fn introduction(sandbox: &Sandbox) -> String {
+fn introduction(sandbox: &Sandbox, extra: &str) -> String {
     let proxy = sandbox.proxy_url();
     let certificate = sandbox.ca_file().display().to_string();
     let mut text = String::from("# The sandbox is running. Paste this into another shell:\n");
@@ -72,6 +100,7 @@ fn introduction(sandbox: &Sandbox) -> String {
             "#export {name}='{value}'   # a managed identity instead of the application's secret\n"
         ));
     }
+    text.push_str(extra);
     text.push_str(&format!(
         "# Examples:\n\
          #   cargo run --release --bin sli\n\

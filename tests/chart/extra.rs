@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use sandbox::extra_chart::{ARCHIVE_PATH, EXTRA_CHARTS, HOST, INDEX_PATH};
-use sandbox::extra_images::{PRIVATE_HOST, PRIVATE_PASSWORD};
+use sandbox::extra_chart::{
+    ARCHIVE_PATH, EXTRA_CHARTS, EXTRA_CHARTS_ON_ONE_LINE, HOST, INDEX_PATH,
+};
+use sandbox::extra_images::{EXTRA_IMAGES, PRIVATE_HOST, PRIVATE_PASSWORD};
 use sandbox::image::ImageRecipe;
 use sandbox::runwhen_local::{CHART_HOST, packaged};
 use sandbox::{DamagedResponse, Fault, FaultKind, Sandbox, Scenario};
@@ -96,6 +98,21 @@ fn images_are_found_in_fields_arguments_config_maps_and_custom_resources() {
         *setting,
         "operator >=1, <2 of https://charts.example/stable"
     );
+}
+
+#[test]
+fn settings_that_the_sandbox_prints_find_all_extra_images() {
+    let charts = world("extra-chart");
+    let ended = check_extra(&charts, EXTRA_CHARTS_ON_ONE_LINE).end();
+    assert_eq!(ended.expect(0, &[]).stdout, "4\n");
+    let images = world("extra");
+    let docker = docker_folder();
+    let run = run(SLI, &images).set("IMAGES", "extra");
+    let ended = run
+        .set("EXTRA_IMAGES", EXTRA_IMAGES)
+        .set("DOCKER_CONFIG", docker.path().display().to_string())
+        .end();
+    assert_eq!(ended.expect(0, &[]).stdout, "6\n");
 }
 
 #[test]

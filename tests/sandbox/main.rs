@@ -8,5 +8,6 @@ mod demo;
 mod faults;
 mod imports;
 mod plain_registry;
+mod serve;
 mod services;
 mod uploads;
