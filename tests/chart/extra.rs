@@ -336,6 +336,16 @@ fn values_of_a_chart_are_never_shown() {
             r#"{"properties": {"password": {"pattern": "^x$"}}}"#,
             "'***' does not match pattern",
         ),
+        (
+            "kind: ConfigMap\ndata: {image: \"u:{{ .Values.token }}@ghcr.io/one/app\"}",
+            "",
+            "\"u:***@ghcr.io/one/app\" cannot be read as an image",
+        ),
+        (
+            "kind: ConfigMap\ndata: {image: \"ghcr.io/{{ repeat 99 .Values.token }} x\"}",
+            "",
+            "cannot be read as an image",
+        ),
     ] {
         let world = world("extra-chart");
         publish(&world, GITHUB, "one/app", &["1"]);
@@ -352,7 +362,7 @@ fn values_of_a_chart_are_never_shown() {
             .end();
         match message {
             "" => ended.expect(0, &[]),
-            message => ended.expect(3, &["does not render", message]),
+            message => ended.expect(3, &[message]),
         };
         let mut texts: BTreeMap<&str, String> = BTreeMap::new();
         texts.insert("stdout", ended.stdout.clone());

@@ -9,7 +9,6 @@ pub mod index;
 mod indexes;
 mod places;
 mod problems;
-mod redaction;
 
 use std::path::Path;
 
@@ -28,7 +27,6 @@ use index::IndexEntry;
 pub use indexes::Indexes;
 use places::Place;
 use problems::{not_found, unreadable, unusable};
-use redaction::without_values;
 
 /// Largest index that is read, in bytes.
 const INDEX_CAP: usize = 16 << 20;
@@ -144,7 +142,7 @@ async fn with_chart<T: Send + 'static>(
     });
     let result = result
         .await?
-        .map_err(|error| unusable(origin, &title, &without_values(&error, &request.values)))?;
+        .map_err(|error| unusable(origin, &title, &request.message(&error)))?;
     Ok((title, result))
 }
 

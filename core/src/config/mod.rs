@@ -21,6 +21,7 @@ mod metric_push;
 mod misplaced;
 mod no_destination;
 mod reader;
+mod redaction;
 mod registry_login;
 mod registry_name;
 mod secret_places;

@@ -25,7 +25,7 @@ pub struct ChartImage {
 /// A text in place of an image that is not a valid reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnreadableImage {
-    /// The text without control characters and markup.
+    /// As the chart has it: it may contain a value of the user.
     pub text: String,
     pub reason: String,
     pub wanted_by: Vec<String>,
@@ -58,7 +58,7 @@ pub fn images(uses: &[helm::ImageUse]) -> (Vec<ChartImage>, Vec<UnreadableImage>
                 }
             }
             Err(reason) => others.push(UnreadableImage {
-                text: for_message(text),
+                text: text.to_owned(),
                 reason: hint(text).map_or(reason, str::to_owned),
                 wanted_by,
             }),
@@ -112,7 +112,7 @@ fn hint(text: &str) -> Option<&'static str> {
 }
 
 pub(crate) fn parse(text: &str) -> Result<(ImageName, Option<Tag>, Option<Digest>), String> {
-    let (source, tag, digest) = parse_familiar(text).map_err(|error| error.to_string())?;
+    let (source, tag, digest) = parse_familiar(text).map_err(|error| error.reason().to_owned())?;
     let tag = match (&tag, &digest) {
         (None, None) => LATEST.parse().ok(),
         _ => tag,

@@ -9,6 +9,7 @@ use super::{Desired, TagSelector, Undiscovered};
 use crate::config::{ChartOrigin, ChartRequest, ChartSetting, Config};
 use crate::name::{Digest, NameError, Repository, Tag};
 use crate::problem::{Cause, Problem, Side};
+use crate::text::for_message;
 
 /// The images of a rendered chart, and those that are left out. `owners` are the CodeCollections whose repositories are reserved,
 /// `started` is the time in date tags.
@@ -161,6 +162,7 @@ fn unreadable(chart: &ChartRequest, other: UnreadableImage) -> Undiscovered {
         reason,
         wanted_by,
     } = other;
+    let text = for_message(&chart.without_values(&text));
     let what = format!(
         "{text:?} cannot be read as an image: {reason} (used by {})",
         wanted_by.join("; ")

@@ -1,10 +1,12 @@
-//! Messages of the chart engine without the values that the user gives: `fail`, `required` and a schema may repeat them.
+//! Texts of a chart without the values that the user gives: `fail`, `required` and a schema may repeat them, and so may a text
+//! in the place of an image.
 
 use std::collections::BTreeSet;
 
 use secrecy::SecretString;
 use serde_json::Value as Tree;
 
+use super::ChartRequest;
 use crate::text::CUT;
 use crate::wire::Secrets;
 
@@ -17,24 +19,34 @@ const MOST_TEXTS: usize = 5_000;
 /// A message is searched up to here, in characters, and shown up to fewer.
 const LONGEST_MESSAGE: usize = 2_000;
 
-/// The message of an error. The place in the chart, at its beginning, stays as it is.
-pub(super) fn without_values(error: &helm::Error, values: &helm::Values) -> String {
-    let message = error.to_string();
-    let place = match error {
-        helm::Error::Template { place, .. } | helm::Error::Parse(place, _) => place.to_string(),
-        _ => String::new(),
-    };
-    let reason = message.strip_prefix(&place).unwrap_or(&message);
+impl ChartRequest {
+    /// The message of an error. The place in the chart, at its beginning, stays as it is.
+    pub(crate) fn message(&self, error: &helm::Error) -> String {
+        let message = error.to_string();
+        let place = match error {
+            helm::Error::Template { place, .. } | helm::Error::Parse(place, _) => place.to_string(),
+            _ => String::new(),
+        };
+        let reason = message.strip_prefix(&place).unwrap_or(&message);
+        format!("{place}{}", self.without_values(reason))
+    }
+
+    /// The text with `***` in the place of each value.
+    pub(crate) fn without_values(&self, text: &str) -> String {
+        without_values(text, &self.values)
+    }
+}
+
+fn without_values(text: &str, values: &helm::Values) -> String {
     let mut texts = BTreeSet::new();
     collect(values.tree(), &mut texts);
     if texts.len() > MOST_TEXTS {
-        return format!(
-            "{place}: the reason is not shown, because it may contain one of the many values"
-        );
+        return ": this text is not shown, because it may contain one of the many values"
+            .to_owned();
     }
-    let reason = match reason.char_indices().nth(LONGEST_MESSAGE) {
-        Some((end, _)) => format!("{}{CUT}", &reason[..end]),
-        None => reason.to_owned(),
+    let text = match text.char_indices().nth(LONGEST_MESSAGE) {
+        Some((end, _)) => format!("{}{CUT}", &text[..end]),
+        None => text.to_owned(),
     };
     let (long, short): (Vec<_>, Vec<_>) =
         texts.into_iter().partition(|text| text.len() >= ANYWHERE);
@@ -42,10 +54,9 @@ pub(super) fn without_values(error: &helm::Error, values: &helm::Values) -> Stri
     for text in long {
         secrets.learn(&SecretString::from(text));
     }
-    let hidden = short.iter().fold(secrets.scrub(&reason), |reason, text| {
-        without_word(&reason, text)
-    });
-    format!("{place}{hidden}")
+    short
+        .iter()
+        .fold(secrets.scrub(&text), |text, word| without_word(&text, word))
 }
 
 fn collect(tree: &Tree, texts: &mut BTreeSet<String>) {
@@ -109,7 +120,7 @@ mod tests {
     fn shown(values: Tree, problem: &str) -> String {
         let mut given = helm::Values::new();
         given.merge_tree(values);
-        without_values(&helm::Error::Schema(problem.to_owned()), &given)
+        without_values(problem, &given)
     }
 
     #[test]
@@ -133,11 +144,7 @@ mod tests {
             ),
             (r#"got "a\"quoted\"b""#, r#"got "***""#),
         ] {
-            let text = shown(values.clone(), problem);
-            assert!(
-                text.ends_with(&format!("\n{expected}")),
-                "{problem}: {text}"
-            );
+            assert_eq!(shown(values.clone(), problem), expected, "{problem}");
         }
     }
 
