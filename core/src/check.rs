@@ -379,12 +379,13 @@ fn place(desired: &Desired) -> Place {
         wanted,
         destination,
         wanted_by: _,
+        needs_its_tag: _,
     } = desired;
     (source.clone(), wanted.clone(), destination.clone())
 }
 
 /// The uses of images that several lists have, in the order of the lists: whichever list was known first.
-struct Uses(BTreeMap<Place, Vec<(Category, Vec<String>)>>);
+struct Uses(BTreeMap<Place, Vec<Desired>>);
 
 impl Uses {
     fn of(lists: &[(Arc<List<'_>>, Vec<Observed>)]) -> Self {
@@ -397,28 +398,30 @@ impl Uses {
             let observed = observed.iter().map(|observed| &observed.desired);
             for one in observed.chain(&list.repeated) {
                 if let Some(uses) = uses.get_mut(&place(one)) {
-                    uses.push((one.category, one.wanted_by.clone()));
+                    uses.push(one.clone());
                 }
             }
         }
         Self(uses)
     }
 
-    /// The image with the uses of all lists, in the category of the first list that has it.
+    /// The image with the uses of all lists, in the category of the first list that has it. The strictest of them decides whether it
+    /// needs its own tag.
     fn complete(&mut self, mut observed: Observed) -> Observed {
         let Some(uses) = self.0.remove(&place(&observed.desired)) else {
             return observed;
         };
-        if let Some((category, _)) = uses.first() {
-            observed.desired.category = *category;
+        let desired = &mut observed.desired;
+        if let Some(first) = uses.first() {
+            desired.category = first.category;
         }
-        let mut wanted_by: Vec<String> = Vec::new();
-        for one in uses.into_iter().flat_map(|(_, wanted_by)| wanted_by) {
-            if !wanted_by.contains(&one) {
-                wanted_by.push(one);
+        desired.needs_its_tag = uses.iter().any(|one| one.needs_its_tag);
+        desired.wanted_by.clear();
+        for one in uses.into_iter().flat_map(|one| one.wanted_by) {
+            if !desired.wanted_by.contains(&one) {
+                desired.wanted_by.push(one);
             }
         }
-        observed.desired.wanted_by = wanted_by;
         observed
     }
 }

@@ -9,7 +9,7 @@ use sandbox::content::Digest;
 use sandbox::image::ImageRecipe;
 use sandbox::registry::ManifestEntry;
 use sandbox::runwhen_local::{CHART_HOST, CHART_IMAGES, ChartImage, STORAGE_HOST, SUBCHART_HOST};
-use sandbox::{Fault, File, Sandbox};
+use sandbox::{Fault, File, Sandbox, Scenario};
 use serde_json::{Value, json};
 
 const HUB: &str = "registry-1.docker.io";
@@ -427,4 +427,26 @@ fn image_without_a_config_is_judged_by_its_tag() {
     let ended = check_chart(SLI, &world).end();
     assert_eq!(ended.expect(0, &[]).stdout, "3\n");
     assert_eq!(verdict(&ended, "opentelemetry-collector"), "Missing");
+}
+
+#[test]
+fn image_of_runwhens_chart_that_is_also_an_extra_image_needs_its_tag() {
+    const IMAGE: &str = "ghcr.io/runwhen-contrib/runwhen-local:0.11.5";
+    const PLACE: &str = "runwhen/runwhen-local";
+    let world = Sandbox::start(Scenario::up_to_date()).expect("a sandbox");
+    world.edit(|state| {
+        let acr = state.registries.get_mut(ACR).expect("the ACR");
+        let tags = &mut acr.repository(PLACE).tags;
+        let entry = tags.remove("0.11.5").expect("a tag");
+        tags.insert("other".to_owned(), entry);
+    });
+    for (images, extra, number) in [
+        ("runwhen-local", "", "0\n"),
+        ("all", IMAGE, "1\n"),
+        ("extra", IMAGE, "1\n"),
+    ] {
+        let check = run(SLI, &world).set("IMAGES", images);
+        let ended = check.set("EXTRA_IMAGES", extra).end();
+        assert_eq!(ended.expect(0, &[]).stdout, number, "{images}");
+    }
 }

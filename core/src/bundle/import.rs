@@ -262,6 +262,7 @@ fn desired((image, alias): (&BundledImage, Option<&BundledImage>)) -> (Desired, 
         },
         destination: image.target.repository.clone(),
         wanted_by: Vec::new(),
+        needs_its_tag: true,
     };
     let image = SourceImage {
         tag: image.source_tag.clone(),

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::chart_images::{ChartImage, LATEST, UnreadableImage, images};
 use super::exclusion::{Excluded, without_excluded};
 use super::reservation::{self, Owner};
-use super::{Desired, TagSelector, Undiscovered};
+use super::{Category, Desired, TagSelector, Undiscovered};
 use crate::config::{ChartOrigin, ChartRequest, ChartSetting, Config};
 use crate::name::{Digest, NameError, Repository, Tag};
 use crate::problem::{Cause, Problem, Side};
@@ -153,6 +153,7 @@ fn at_destination(
         wanted,
         destination,
         wanted_by,
+        needs_its_tag: chart.origin.category() == Category::Extra,
     }
 }
 

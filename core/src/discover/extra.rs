@@ -47,6 +47,7 @@ fn desired(config: &Config, image: &ExtraImage, started: DateTime<Utc>) -> Desir
         wanted,
         destination: destination(config, image),
         wanted_by: vec![image.to_string()],
+        needs_its_tag: true,
     }
 }
 

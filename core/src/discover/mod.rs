@@ -94,6 +94,9 @@ pub struct Desired {
     /// The workloads of the chart that use it, or the entry of `EXTRA_IMAGES`; empty for a CodeCollection, which the platform itself
     /// runs.
     pub wanted_by: Vec<String>,
+    /// True if no other tag at the destination replaces its own: who uses an extra image names exactly that tag. The images of
+    /// RunWhen's chart are used by the newest tag that the destination has.
+    pub needs_its_tag: bool,
 }
 
 impl Desired {
@@ -135,6 +138,7 @@ pub fn codecollections(config: &Config) -> Vec<Desired> {
         source,
         wanted: TagSelector::StableTag,
         wanted_by: Vec::new(),
+        needs_its_tag: false,
     };
     let repositories = config.codecollections.repositories.iter();
     repositories.cloned().map(desired).collect()
@@ -154,6 +158,7 @@ pub fn catalog_collections(
         wanted: TagSelector::Catalog(entry.clone()),
         destination: destination(config, entry.slug.as_str()),
         wanted_by: Vec::new(),
+        needs_its_tag: false,
     };
     let unusable = |reason: &String| {
         let what = format!("a collection cannot be checked: {reason}");

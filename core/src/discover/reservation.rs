@@ -103,6 +103,7 @@ fn reserved(desired: &Desired, owner: &Owner) -> Undiscovered {
         wanted,
         destination,
         wanted_by,
+        needs_its_tag: _,
     } = desired;
     let what = format!(
         "conflict: {source} would be written to {destination}, which is reserved for the CodeCollection {} (used by {})",

@@ -58,9 +58,17 @@ pub(super) fn settle_conflicts(entries: Vec<Entry>) -> Vec<Entry> {
             .position(|other| target.is_some() && published_target(other) == target);
         match same {
             Some(same) => {
+                let kept = &mut settled[same];
+                // Who needs exactly this tag decides.
+                if kept.verdict == Verdict::UpToDate && entry.verdict != Verdict::UpToDate {
+                    std::mem::swap(kept, &mut entry);
+                    std::mem::swap(
+                        &mut kept.observed.desired.wanted_by,
+                        &mut entry.observed.desired.wanted_by,
+                    );
+                }
                 let wanted_by = &mut entry.observed.desired.wanted_by;
-                let desired = &mut settled[same].observed.desired;
-                desired.wanted_by.append(wanted_by);
+                kept.observed.desired.wanted_by.append(wanted_by);
             }
             None => settled.push(entry),
         }

@@ -428,6 +428,7 @@ impl PlannedImage {
                 },
                 destination: self.destination.clone(),
                 wanted_by: self.wanted_by.clone(),
+                needs_its_tag: self.category == Category::Extra,
             },
             source,
             destination: is_published.then(|| Ok(self.state())),

@@ -48,6 +48,7 @@ pub(crate) fn observed(
         wanted: TagSelector::StableTag,
         destination: destination_at,
         wanted_by: Vec::new(),
+        needs_its_tag: false,
     };
     Observed {
         desired,
@@ -300,7 +301,7 @@ fn same_content_under_another_tag_is_up_to_date() {
 fn extra_image_without_its_tag_is_missing_whatever_else_the_repository_has() {
     let extra = |tag, at_tag, newest, source| {
         let mut image = chart_image(tag, at_tag, newest, source);
-        image.desired.category = Category::Extra;
+        image.desired.needs_its_tag = true;
         image
     };
     let old: Option<&[u8]> = Some(b"old");

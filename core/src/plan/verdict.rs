@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Evidence;
-use crate::discover::{Absence, Category, Desired, TagSelector};
+use crate::discover::{Absence, Desired, TagSelector};
 use crate::observe::{
     DestinationState, Observed, RepositoryTags, SourceImage, SourceState, TagAge,
 };
@@ -92,20 +92,12 @@ fn compare(
     if state.has(published) {
         return (Verdict::UpToDate, Evidence::SameDigest { tag });
     }
-    let other_tags = match needs_its_tag(desired.category, published) {
+    // A date tag is new in each run.
+    let other_tags = match desired.needs_its_tag && !published.is_dated() {
         true => None,
         false => compare_other_tags(state, published, &desired.wanted),
     };
     other_tags.unwrap_or_else(|| compare_tag(state, published))
-}
-
-/// True if nothing replaces the wanted tag at the destination: the workloads that use an extra image name exactly that tag.
-/// The images of RunWhen's chart are used by the newest tag that the destination has, and a date tag is new in each run.
-fn needs_its_tag(category: Category, published: &SourceImage) -> bool {
-    match category {
-        Category::Extra => !published.is_dated(),
-        Category::CodeCollection | Category::RunWhenLocal => false,
-    }
 }
 
 /// The verdict that follows from the other tags of the repository; `None` if they decide nothing.
