@@ -149,7 +149,7 @@ pub(crate) async fn export(session: &Session, files: ExportFiles) -> anyhow::Res
     session.progress.finish();
     let export = export?;
     if export.file.is_some() {
-        pending.keep(&bundle)?;
+        pending.keep()?;
     }
     log::exported(&export, &bundle);
     Ok(export)

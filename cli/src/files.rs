@@ -1,12 +1,13 @@
 //! Writes files completely or not at all.
 //!
 //! A file is written under a temporary name in its folder and then renamed. A process that is killed in
-//! between leaves the temporary file; a later run removes it ([`remove_leftovers`]).
+//! between leaves the temporary file; a later run removes it ([`remove_leftovers`]). A link stays: the file that it names is
+//! replaced. A device, such as `/dev/null`, is written to and never replaced.
 
 use std::ffi::OsStr;
-use std::fs::{DirEntry, File, Permissions};
+use std::fs::{DirEntry, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -73,21 +74,56 @@ pub(crate) fn check_writable(variable: &'static str, folder: &Path) -> Result<()
     temporary_file(folder).map(drop).map_err(not_writable)
 }
 
-/// Checks that a file can be written or replaced, before the run changes anything. Returns its folder.
-pub(crate) fn check_replaceable<'a>(
-    variable: &'static str,
-    file: &'a Path,
-) -> Result<&'a Path, NotWritable> {
-    if file.is_dir() {
-        return Err(NotWritable {
-            variable,
-            path: file.to_owned(),
-            reason: "it is a folder".to_owned(),
-        });
+/// Checks that a file can be written or replaced, before the run changes anything, and removes what a killed run left next to it.
+pub(crate) fn check_replaceable(variable: &'static str, file: &Path) -> Result<(), NotWritable> {
+    let place = Place::of(file).map_err(|error| NotWritable {
+        variable,
+        path: file.to_owned(),
+        reason: error.to_string(),
+    })?;
+    match place {
+        Place::Device => Ok(()),
+        Place::File(file) => {
+            let folder = folder_of(&file);
+            check_writable(variable, folder)?;
+            remove_leftovers(folder, SystemTime::now());
+            Ok(())
+        }
     }
-    let folder = folder_of(file);
-    check_writable(variable, folder)?;
-    Ok(folder)
+}
+
+/// What is at a path.
+enum Place {
+    /// A file or nothing, behind all links.
+    File(PathBuf),
+    /// A character device.
+    Device,
+}
+
+impl Place {
+    /// # Errors
+    /// If the path can be neither replaced nor written to.
+    fn of(path: &Path) -> io::Result<Self> {
+        let kind = match path.metadata() {
+            Ok(metadata) => metadata.file_type(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
+                return Ok(Self::File(path.to_owned()));
+            }
+            Err(error) => return Err(error),
+        };
+        if kind.is_char_device() {
+            return Ok(Self::Device);
+        }
+        if kind.is_dir() {
+            return Err(io::Error::other("it is a folder"));
+        }
+        if !kind.is_file() {
+            return Err(io::Error::other(
+                "it is neither a file nor a device that takes text",
+            ));
+        }
+        path.canonicalize().map(Self::File)
+    }
 }
 
 /// The folder of a file; `.` for a name without one.
@@ -150,19 +186,30 @@ fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
 /// Writes a temporary file in the same folder and renames it, so that a reader never sees a part of the file.
 pub(crate) fn write(path: &Path, content: &str) -> anyhow::Result<()> {
     let attempt = || -> anyhow::Result<()> {
-        let folder = folder_of(path);
+        let target = match Place::of(path)? {
+            Place::File(target) => target,
+            Place::Device => {
+                let mut device = OpenOptions::new().write(true).open(path)?;
+                return Ok(device.write_all(content.as_bytes())?);
+            }
+        };
+        let folder = folder_of(&target);
         std::fs::create_dir_all(folder)?;
         let mut file = temporary_file(folder)?;
         file.write_all(content.as_bytes())?;
         file.as_file().sync_all()?;
-        file.persist(path)?;
+        file.persist(target)?;
         Ok(())
     };
     attempt().with_context(|| format!("{} could not be written", path.display()))
 }
 
 /// A large file that is written piece by piece. It is removed unless it is kept.
-pub(crate) struct Pending(tempfile::NamedTempFile);
+pub(crate) struct Pending {
+    file: tempfile::NamedTempFile,
+    /// Behind all links.
+    target: PathBuf,
+}
 
 impl Pending {
     /// Begins a file in the folder of the one that it will become, which must not be one of `sources`. The folder is not
@@ -182,31 +229,36 @@ impl Pending {
             let reason = format!("the folder {} does not exist", folder.display());
             return Err(not_writable(reason));
         }
-        let replaced = target.canonicalize().ok();
-        let mut sources = sources.iter();
-        if replaced.is_some() && sources.any(|source| source.canonicalize().ok() == replaced) {
+        let target = match Place::of(target) {
+            Ok(Place::File(target)) => target,
+            Ok(Place::Device) => return Err(not_writable("it is a device".to_owned())),
+            Err(error) => return Err(not_writable(error.to_string())),
+        };
+        let is_target = |source: &PathBuf| source.canonicalize().is_ok_and(|file| file == target);
+        if sources.iter().any(is_target) {
             let reason = "this run reads the file, and must not replace it";
             return Err(not_writable(reason.to_owned()));
         }
-        check_replaceable(variable, target)?;
-        remove_leftovers(folder, SystemTime::now());
-        let file = temporary_file(folder);
-        file.map(Self)
-            .map_err(|error| not_writable(error.to_string()))
+        check_replaceable(variable, &target)?;
+        let file = temporary_file(folder_of(&target));
+        let file = file.map_err(|error| not_writable(error.to_string()))?;
+        Ok(Self { file, target })
     }
 
     pub(crate) fn file(&self) -> &File {
-        self.0.as_file()
+        self.file.as_file()
     }
 
     /// Gives the file its name.
-    pub(crate) fn keep(self, target: &Path) -> anyhow::Result<()> {
+    pub(crate) fn keep(self) -> anyhow::Result<()> {
+        let Self { file, target } = self;
+        let place = target.display().to_string();
         let attempt = || -> anyhow::Result<()> {
-            self.0.as_file().sync_all()?;
-            self.0.persist(target)?;
+            file.as_file().sync_all()?;
+            file.persist(target)?;
             Ok(())
         };
-        attempt().with_context(|| format!("{} could not be written", target.display()))
+        attempt().with_context(|| format!("{place} could not be written"))
     }
 }
 
@@ -225,6 +277,36 @@ mod tests {
             std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
             1
         );
+    }
+
+    #[test]
+    fn link_stays_and_a_device_is_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("a/file"), folder.path().join("link"));
+        write(&file, "first").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        write(&link, "second").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "second");
+        let device = Path::new("/dev/null");
+        write(device, "text").unwrap();
+        check_replaceable("METRICS_FILE", device).unwrap();
+        assert!(device.metadata().unwrap().file_type().is_char_device());
+        let socket = folder.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        assert!(write(&socket, "text").is_err());
+        let nothing = folder.path().join("nothing");
+        std::os::unix::fs::symlink(folder.path().join("absent"), &nothing).unwrap();
+        for target in [device, &socket, &nothing] {
+            assert!(check_replaceable("X", target).is_ok() == (target == device));
+            assert!(Pending::new("X", target, &[]).is_err(), "{target:?}");
+        }
+        let pending = Pending::new("X", &link, &[]).unwrap();
+        pending.file().write_all(b"third").unwrap();
+        pending.keep().unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "third");
+        assert!(Pending::new("X", &link, &[file]).is_err(), "it is read");
     }
 
     #[test]

@@ -30,8 +30,7 @@ pub(crate) fn prepare_folders(config: &Config) -> Result<(), files::NotWritable>
         }
     }
     if let Some(file) = &config.metrics_file {
-        let folder = files::check_replaceable("METRICS_FILE", file)?;
-        files::remove_leftovers(folder, now);
+        files::check_replaceable("METRICS_FILE", file)?;
     }
     Ok(())
 }
