@@ -41,16 +41,12 @@ const OTHER_DIGEST: &str = "a HEAD cannot be verified: the ACR states that its t
 const NOT_FOUND: Failure = Failure::Status(404);
 
 #[rustfmt::skip] // a table
-pub const STATEMENTS: [Statement; 32] = [
+pub const STATEMENTS: [Statement; 28] = [
     says("Source: tags of an image that is missing", NOT_FOUND, "NotPublished", NO_REPOSITORY),
     says("Source: tags of an image that is up to date", NOT_FOUND, "NotPublished", NO_REPOSITORY),
     says("Source: a plain list of tags", NOT_FOUND, "NotPublished", NO_REPOSITORY),
     says("A mirror: the tags of an image that is missing", NOT_FOUND, "NotPublished", NO_REPOSITORY),
     says("A mirror: the tags of an image that is up to date", NOT_FOUND, "NotPublished", NO_REPOSITORY),
-    says("Extra images: the tags that a rule chooses from", NOT_FOUND, "NotPublished", NO_REPOSITORY),
-    says("Extra images: the same at Google", NOT_FOUND, "NotPublished", NO_REPOSITORY),
-    says("Extra images: the tags next to one that is followed", NOT_FOUND, "NotPublished", NO_REPOSITORY),
-    says("Extra images of a private registry: the tags that a rule chooses from", NOT_FOUND, "NotPublished", NO_REPOSITORY),
     says("ACR: the digest of a tag that is missing", NOT_FOUND, "Missing", NO_TAG),
     says("ACR: the digest of a tag that is up to date", NOT_FOUND, "Missing", NO_TAG),
     says("ACR: the digest of a tag that is missing", Failure::WrongDigestHeader, "Drifted", OTHER_DIGEST),

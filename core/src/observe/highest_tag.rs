@@ -67,11 +67,7 @@ pub(crate) async fn choose(
 ) -> Result<Result<HighestChoice, Absence>, Problem> {
     let Some(list) = client.tags(&source.repository).await? else {
         too_few(0, source, rule)?;
-        return Ok(Err(Absence {
-            reason: format!("No {rule} found in {source}: the repository does not exist"),
-            advice: "correct the source in EXTRA_IMAGES, or log in to its registry (DOCKER_CONFIG)"
-                .to_owned(),
-        }));
+        return Err(client.hidden(source));
     };
     if list.may_be_cut() {
         let what = format!(
@@ -105,8 +101,9 @@ fn too_few(matches: usize, source: &ImageName, rule: &HighestTag) -> Result<(), 
         found(matches, rule),
         if minimum == 1 { "is" } else { "are" }
     );
-    Err(Problem::new(Side::Source, Cause::Invalid, what)
-        .advise("run again; if tags were removed on purpose, lower minimum in EXTRA_IMAGES"))
+    Err(Problem::new(Side::Source, Cause::NotFound, what).advise(
+        "correct the rule in EXTRA_IMAGES, lower minimum if tags were removed on purpose, or run again",
+    ))
 }
 
 /// `2 tags of the rule "version within >=1"`.

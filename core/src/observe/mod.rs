@@ -190,9 +190,8 @@ impl<'a> Observer<'a> {
                 Purpose::CodeCollection,
             ),
         };
-        let repository = &source.repository;
         let (found, history) =
-            stable_tag::stable_tag(&client, repository, &rule, architecture, purpose).await?;
+            stable_tag::stable_tag(&client, source, &rule, architecture, purpose).await?;
         Ok(match purpose {
             Purpose::CodeCollection => (self.with_alias(found, &rule), history),
             Purpose::ExtraImage => (found, history),

@@ -43,6 +43,9 @@ impl Observer<'_> {
         if let Some(digest) = self.digest(source, tag, digest).await? {
             return Ok(published(tag, target, digest, None));
         }
+        if *category == Category::Extra {
+            self.check_that_it_is_shown(source).await?;
+        }
         Ok(SourceState::NotPublished(Absence {
             reason: format!("No {wanted} found in {source}"),
             advice: match category {
@@ -53,6 +56,16 @@ impl Observer<'_> {
             }
             .to_owned(),
         }))
+    }
+
+    /// # Errors
+    /// If the whole repository is absent, which may be hidden.
+    async fn check_that_it_is_shown(&self, source: &ImageName) -> Result<(), Problem> {
+        let client = self.sources.client(&source.registry);
+        match client.tags(&source.repository).await? {
+            Some(_) => Ok(()),
+            None => Err(client.hidden(source)),
+        }
     }
 
     /// The digest of an image at its source: the given one if it exists there, otherwise that of the tag.

@@ -17,7 +17,7 @@ use super::{CHECK_TIMEOUT, Follows, SameContent, SourceImage, SourceState};
 use crate::config::codecollections::advice_if_absent;
 use crate::discover::Absence;
 use crate::discover::codecollections::{Choice, StableTag, branches, few_of};
-use crate::name::{Digest, Repository, Tag, TagOrDigest};
+use crate::name::{Digest, ImageName, Repository, Tag, TagOrDigest};
 use crate::platform::Platform;
 use crate::problem::{Cause, Problem, Side};
 use crate::registry::{ListedTag, Manifest, RegistryClient, TagList};
@@ -39,11 +39,12 @@ pub(super) enum Purpose {
 /// Finds the stable tag for one repository, and when the newest images were uploaded.
 pub(super) async fn stable_tag(
     client: &RegistryClient,
-    repository: &Repository,
+    source: &ImageName,
     rule: &StableTag,
     platform: &Platform,
     purpose: Purpose,
 ) -> Result<(SourceState, History), Problem> {
+    let repository = &source.repository;
     let search = Search {
         client,
         repository,
@@ -52,6 +53,10 @@ pub(super) async fn stable_tag(
         purpose,
     };
     let Some(list) = client.tags(repository).await? else {
+        match purpose {
+            Purpose::CodeCollection => {}
+            Purpose::ExtraImage => return Err(client.hidden(source)),
+        }
         let latest = rule.latest();
         let place = search.place();
         let reason = format!("No {latest} found in {place}: the repository does not exist");
@@ -404,7 +409,7 @@ impl Search<'_> {
         let advice = match self.purpose {
             Purpose::CodeCollection => advice_if_absent(&self.place()),
             Purpose::ExtraImage => {
-                "correct the source in EXTRA_IMAGES, or log in to its registry (DOCKER_CONFIG)"
+                "correct the source in EXTRA_IMAGES, or the login for its registry (DOCKER_CONFIG)"
                     .to_owned()
             }
         };

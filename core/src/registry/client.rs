@@ -16,7 +16,7 @@ use super::sources::DOCKER_HUB_SERVER;
 use super::tag_list::{MOST_OF_GOOGLE, MOST_TAGS, TagList};
 use super::tag_page::TagPage;
 use super::tokens::{Authorization, Scope, Tokens};
-use crate::name::{Digest, Registry, Repository, Tag, TagOrDigest};
+use crate::name::{Digest, ImageName, Registry, Repository, Tag, TagOrDigest};
 use crate::platform::Platform;
 use crate::problem::{Cause, Problem, Side};
 use crate::wire::{Limit, Opened, Request, Response, Sink, Traffic, UploadBody, Wire};
@@ -96,6 +96,21 @@ impl RegistryClient {
     /// True if the registry counts each manifest that is read and limits their number: Docker Hub's pulls.
     pub fn counts_reads(&self) -> bool {
         self.registry.as_str() == DOCKER_HUB_SERVER
+    }
+
+    /// The problem of a repository that the user names and the registry reports as absent: it may hide a private one.
+    pub(crate) fn hidden(&self, source: &ImageName) -> Problem {
+        let ImageName {
+            registry,
+            repository,
+        } = source;
+        let what = format!(
+            "{registry} reports that the repository {repository} does not exist, and may hide a private one"
+        );
+        let advice = format!(
+            "correct the name of the image; for a private one, log in with docker login {registry} (DOCKER_CONFIG) and an account that may read it"
+        );
+        Problem::new(self.side, Cause::NotFound, what).advise(advice)
     }
 
     /// Opens the connection that a blob will need, if the registry redirects to a host that is known.
