@@ -104,11 +104,11 @@ impl FromStr for Registry {
         if lower.len() <= 253 && is_host(&lower) {
             Ok(Self(lower))
         } else {
-            Err(NameError::new(
-                "registry",
-                text,
-                "it must be a host name, with a port or without",
-            ))
+            let reason = match lower.as_str() {
+                "http:" | "https:" => "it must be a host name, without https://",
+                _ => "it must be a host name, with a port or without",
+            };
+            Err(NameError::new("registry", text, reason))
         }
     }
 }

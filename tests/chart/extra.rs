@@ -178,7 +178,7 @@ fn broken_chart_is_unknown_and_all_other_images_have_their_verdicts() {
         entry("unknown chart", "- {repository: 'https://charts.example/stable', name: other}", 2,
             &["has no chart other", "check repository, name and version of chart 1 in EXTRA_CHARTS"]),
         entry("unknown version", "- {repository: 'https://charts.example/stable', name: operator, version: '>=7'}", 2,
-            &["has 1 versions of operator", "chart 1 in EXTRA_CHARTS"]),
+            &["has one version of operator, and none matches", "chart 1 in EXTRA_CHARTS"]),
         entry("chart that does not render", "- {repository: 'https://charts.example/stable', name: operator, set: image=x}", 3,
             &["does not render", "check values and set of chart 1 in EXTRA_CHARTS"]),
         entry("absent folder", "- {path: /nonexistent/chart}", 2, &["check path of chart 1 in EXTRA_CHARTS"]),

@@ -236,11 +236,16 @@ impl Fetch<'_> {
         let entry = choose(&entries, version).ok_or_else(|| {
             not_found(
                 self.origin,
-                format!(
-                    "{url} has {} versions of {name}, none {}",
-                    entries.len(),
-                    wanted(version)
-                ),
+                match entries.len() {
+                    1 => format!(
+                        "{url} has one version of {name}, and none {}",
+                        wanted(version)
+                    ),
+                    count => format!(
+                        "{url} has {count} versions of {name}, and none {}",
+                        wanted(version)
+                    ),
+                },
             )
         })?;
         let place = entry

@@ -44,6 +44,11 @@ impl Reader<'_> {
         Some(images)
     }
 
+    /// True if the images are those of a plan or a bundle, whatever the settings name.
+    pub(super) fn has_its_own_images(&self) -> bool {
+        matches!(self.inputs.subcommand, Some("apply" | "export" | "import"))
+    }
+
     /// The text of a variable, or that of the file whose path it is; none if it is unset, and after a mistake.
     pub(super) fn text_or_file(&mut self, variable: &Variable) -> Option<GivenText> {
         let path_or_text = self.inputs.get(variable)?;

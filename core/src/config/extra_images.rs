@@ -118,6 +118,15 @@ fn parse(given: &GivenText) -> Result<Vec<ExtraImage>, Vec<String>> {
     if entries.is_empty() {
         return Err(vec!["it has no entries".to_owned()]);
     }
+    // Such as the name of a file.
+    if let [YamlEntry::Text(word)] = &entries[..] {
+        if given.file.is_none() && !word.contains(['/', ':', '@']) {
+            let shown = for_message(&refused_value(word));
+            return Err(vec![format!(
+                "{shown:?} is neither a reference with a tag nor a file, which begins with /, ./ or ../ or ends in .yaml, .yml or .json"
+            )]);
+        }
+    }
     if entries.len() > MOST_ENTRIES {
         return Err(vec![format!("it has more than {MOST_ENTRIES} entries")]);
     }
@@ -233,12 +242,13 @@ impl<'a> Fields<'a> {
         let rules = [is_exact, self.follow.is_some(), newest, is_matching];
         match rules.iter().filter(|is_given| **is_given).count() {
             0 => {
-                return Err(format!("it has no rule for its tag: give {RULES}"));
+                let shown = for_message(&refused_value(self.source.unwrap_or_default()));
+                return Err(format!("{shown:?} has no rule for its tag: give {RULES}"));
             }
             1 => {}
             _ => {
                 return Err(format!(
-                    "it has two rules for its tag: give only one of {RULES} (matching and semver may be combined)"
+                    "it has two rules for its tag: give only one of {RULES} (matching and semver may be combined; matching alone chooses the highest tag, as newest does)"
                 ));
             }
         }
@@ -310,8 +320,10 @@ fn destination(text: &str) -> Result<Repository, String> {
         let reason = format!("it is longer than {LONGEST_DESTINATION} characters");
         return Err(wrong("destination", text, &reason));
     }
-    if bare.contains([':', '@']) {
-        let reason = "it must be a path without registry, tag and digest";
+    let first = bare.split('/').next().unwrap_or_default();
+    if bare.contains([':', '@']) || (first.contains('.') && bare != first) {
+        let reason =
+            "it must be a path below REGISTRY_REPOSITORY_PATH, without registry, tag and digest";
         return Err(wrong("destination", text, reason));
     }
     bare.parse()

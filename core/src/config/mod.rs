@@ -402,7 +402,8 @@ impl Reader<'_> {
         let extra = self.extra_images();
         let charts = self.extra_charts();
         let has_extra = extra.as_ref().is_none_or(|extra| !extra.is_empty())
-            || charts.as_ref().is_none_or(|charts| !charts.is_empty());
+            || charts.as_ref().is_none_or(|charts| !charts.is_empty())
+            || self.has_its_own_images();
         let categories = self.images(has_extra);
         let given = (extra.as_deref(), charts.as_deref());
         let collections = self.codecollections(source);

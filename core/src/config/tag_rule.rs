@@ -92,6 +92,9 @@ impl FromStr for TagPattern {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("it must not be empty".to_owned());
+        }
         match helm::limited_regex(text) {
             Ok(_) => Ok(Self(text.to_owned())),
             Err(error) => Err(format!(
@@ -124,6 +127,7 @@ mod tests {
     fn pattern_that_is_wrong_or_too_large_is_refused_with_its_reason() {
         let reason = |text: &str| text.parse::<TagPattern>().unwrap_err();
         assert!(reason("^v[0-9").contains("unclosed character class"));
+        assert_eq!(reason(""), "it must not be empty");
         assert!(reason(r"\pL{999}").contains("too large"));
         assert!(reason(&"(".repeat(200)).contains("regular expression"));
         assert!(reason(&"a".repeat(1_001)).contains("longer than 1000"));

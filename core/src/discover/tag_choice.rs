@@ -44,7 +44,12 @@ pub fn ranked<'a>(rule: &HighestTag, tags: impl IntoIterator<Item = &'a str>) ->
     if (matching, semver) == (&None, &None) {
         tags.retain(|tag| numbers(tag) > 0);
     }
-    tags.sort_by(|one, other| compare_versions(other, one));
+    // A pattern may match words, such as stable, which move: they come last.
+    let has_digit = |tag: &str| tag.bytes().any(|byte| byte.is_ascii_digit());
+    tags.sort_by(|one, other| {
+        let by_digit = has_digit(other).cmp(&has_digit(one));
+        by_digit.then_with(|| compare_versions(other, one))
+    });
     match semver {
         // Of equal versions, such as 1.2 and 1.2.0, the longer one is first: the shorter one often moves.
         Some(range) => helm::versions_within(tags, range.as_str()).unwrap_or_default(),

@@ -205,7 +205,7 @@ async fn chart(observer: &Observer<'_>, hosts: chart::Hosts<'_>, request: &Chart
 /// The extra images. Their sources have findings of their own.
 async fn extra_images(observer: &Observer<'_>) -> Part {
     let config = observer.config;
-    if !config.images.contains(&Category::Extra) {
+    if !config.images.contains(&Category::Extra) || config.extra_images.is_empty() {
         return Part::default();
     }
     let listing = match uses_catalog(config) {
