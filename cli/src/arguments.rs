@@ -133,8 +133,8 @@ fn command(program: Program, stdout: &str, reports: &str) -> Command {
         "{}\nOutput:\n  \
            stdout: {stdout}\n  \
            OUTPUT_DIR/azure-rw-acr-sync: {name}.json, issues.json{reports};\n  \
-           with IMAGES=codecollection or runwhen-local, in a folder of that name there\n  \
-         OUTPUT_DIR/azure-rw-acr-sync: cc_images_to_update.json\n  \
+           with IMAGES=codecollection, runwhen-local or extra, in a folder of that name there\n  \
+         OUTPUT_DIR/azure-rw-acr-sync: cc_images_to_update.json, extra_images_to_update.json\n  \
          CODEBUNDLE_TEMP_DIR: images_to_update.json\n  \
          METRICS_FILE: the numbers in Prometheus's text format, if it is set\n\n{}",
         settings::secrets_help(program),

@@ -92,7 +92,7 @@ pub(crate) fn check_replaceable(variable: &'static str, file: &Path) -> Result<(
     }
 }
 
-/// What is at a path.
+/// The kind of a path.
 enum Place {
     /// A file or nothing, behind all links.
     File(PathBuf),

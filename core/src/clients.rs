@@ -144,6 +144,7 @@ impl Clients {
             duration: self.elapsed(),
             check_duration,
             fail_on_outdated: config.fail_on_outdated,
+            is_of_bundle: config.is_import,
             settings: config.settings(),
             hosts: self.wire.ledger().snapshot(),
         }

@@ -256,7 +256,13 @@ fn dry_run_of_acr_sync_changes_nothing() {
     for (arguments, arrived) in [(&["--dry-run"][..], 0), (&[], 5)] {
         let run = run(&acr_sync, &world).unset(&["IMAGES", "SYNC_METHOD"]);
         let run = run.arguments(&["import", &gap.text("a.tar")]);
-        run.arguments(arguments).end().expect(0, &[]);
+        let ended = run.arguments(arguments).end();
+        ended.expect(0, &[]);
+        let step = "mport the bundle without --dry-run";
+        assert_eq!(
+            ended.json("issues.json").to_string().contains(step),
+            arrived == 0
+        );
         let newest = scenario::CODE_COLLECTIONS.iter().filter(|name| {
             let tag = Scenario::newest_tag(name);
             let tag = world.acr_tag(&format!("runwhen/{name}"), &tag);
@@ -367,7 +373,7 @@ fn earlier_bundle_is_left_out_and_must_be_imported_first() {
         &[
             "the bundle leaves out sha256:",
             &format!(
-                "import the earlier bundle first (the export printed its index digest: {index})"
+                "import the earlier bundle first, and then this one again: its index has the digest {index}"
             ),
         ],
     );

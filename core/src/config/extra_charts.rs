@@ -22,7 +22,7 @@ const MOST_ITEMS: usize = 20;
 const LONGEST_DESTINATION: usize = 100;
 
 /// A message about YAML does not contain the text that is wrong.
-const QUOTES: &str = "put a text that begins with *, &, !, { or [ in quotes";
+const QUOTES: &str = "put a text that begins with *, &, !, { or [ in quotes, and one with a backslash in single quotes";
 
 const KEYS: [&str; 10] = [
     "repository",

@@ -213,6 +213,8 @@ pub struct Config {
     pub metrics_file: Option<PathBuf>,
     /// Whether images that need a sync when the run ends have an exit code of their own.
     pub fail_on_outdated: bool,
+    /// Whether the run imports a bundle.
+    pub is_import: bool,
     /// The longest duration of the whole run.
     pub timeout: Duration,
     /// `error`, `warn`, `info` or `debug`.
@@ -438,6 +440,7 @@ impl Reader<'_> {
             output_dir: Some(output),
             metrics_file: Some(self.read(&variables::METRICS_FILE)),
             fail_on_outdated: self.read(&variables::FAIL_ON_OUTDATED),
+            is_import: Some(self.inputs.subcommand == Some("import")),
             timeout: self.read(&variables::TIMEOUT_SECONDS),
             log_level: self.read(&variables::LOG_LEVEL),
             log_format: self.read(&variables::LOG_FORMAT),

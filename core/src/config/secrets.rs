@@ -45,6 +45,7 @@ impl Config {
             output_dir: _,
             temp_dir: _,
             fail_on_outdated: _,
+            is_import: _,
             timeout: _,
             log_level: _,
             log_format: _,

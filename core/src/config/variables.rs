@@ -91,19 +91,6 @@ settings! {
         .default("all")
         .in_report(|config| values::images_option(&config.images));
 
-        EXTRA_IMAGES: String = Setting::new(
-            "EXTRA_IMAGES",
-            "REFERENCES|YAML|FILE",
-            values::text,
-            "More images to keep in sync: references separated by commas, or YAML with a rule for each tag, inline or the path of a \
-             file.",
-        )
-        .in_report(|config| match config.extra_images.len() {
-            0 => String::new(),
-            1 => "1 image".to_owned(),
-            count => format!("{count} images"),
-        });
-
         EXCLUDE_IMAGES: Vec<ExcludedName> = Setting::new(
             "EXCLUDE_IMAGES",
             "NAMES",
@@ -250,6 +237,19 @@ settings! {
     }
 
     "Extra images and charts" {
+        EXTRA_IMAGES: String = Setting::new(
+            "EXTRA_IMAGES",
+            "REFERENCES|YAML|FILE",
+            values::text,
+            "More images to keep in sync: references separated by commas, or YAML with a rule for each tag, inline or the path of a \
+             file.",
+        )
+        .in_report(|config| match config.extra_images.len() {
+            0 => String::new(),
+            1 => "1 image".to_owned(),
+            count => format!("{count} images"),
+        });
+
         EXTRA_CHARTS: String = Setting::new(
             "EXTRA_CHARTS",
             "YAML|FILE",

@@ -8,6 +8,9 @@ use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visit
 
 use crate::text::for_message;
 
+/// A syntax error seldom names its cause.
+const QUOTES: &str = "put a text with >, *, ^, a colon or a backslash in single quotes";
+
 /// An entry of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum YamlEntry {
@@ -48,6 +51,11 @@ pub(super) fn read(text: &str, most: usize) -> Result<Vec<YamlEntry>, String> {
         (Ok(()), None) => Err("it has no entries".to_owned()),
         (Err(error), _) => {
             let reason = for_message(&error.without_snippet().to_string());
+            let is_syntax = ["scanning", "escape", "expected", "anchor"];
+            let reason = match is_syntax.iter().any(|part| reason.contains(part)) {
+                true => format!("{reason}; {QUOTES}"),
+                false => reason,
+            };
             Err(match number.load(Ordering::Relaxed) {
                 0 => format!("it is not a list in YAML: {reason}"),
                 number => format!("entry {number}: {reason}"),
@@ -143,6 +151,10 @@ impl<'de> Visitor<'de> for EntryVisitor {
             }
             let value = map.next_value().map_err(|error: A::Error| {
                 let reason = error.to_string();
+                let reason = match reason.contains("null") {
+                    true => "it is empty".to_owned(),
+                    false => reason,
+                };
                 de::Error::custom(format!(
                     "the value of {:?} must be a text: {reason}",
                     for_message(&key)
@@ -188,7 +200,12 @@ mod tests {
         for (text, parts) in [
             ("- a: 1\n- b: [1]", &["entry 2", "\"b\" must be a text"][..]),
             ("- a: 1\n- b: {c: 1}", &["entry 2", "\"b\" must be a text"]),
-            ("- a: 1\n- b:\n", &["entry 2", "\"b\" must be a text"]),
+            (
+                "- a: 1\n- b:\n",
+                &["entry 2", "\"b\" must be a text: it is empty"],
+            ),
+            ("- a: >=1, <2", &["entry 1", "in single quotes"]),
+            ("- a: \"^\\d\"", &["entry 1", "in single quotes"]),
             ("- a: 1\n  a: 2", &["entry 1", "\"a\" is there twice"]),
             ("- 1\n- 2\n- 3", &["entry 1", "a reference, or keys"]),
             ("- a\n- b\n- c", &["more than 2 entries"]),

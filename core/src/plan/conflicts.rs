@@ -59,7 +59,7 @@ pub(super) fn settle_conflicts(entries: Vec<Entry>) -> Vec<Entry> {
         match same {
             Some(same) => {
                 let kept = &mut settled[same];
-                // Who needs exactly this tag decides.
+                // The use that needs exactly this tag decides.
                 if kept.verdict == Verdict::UpToDate && entry.verdict != Verdict::UpToDate {
                     std::mem::swap(kept, &mut entry);
                     std::mem::swap(

@@ -184,7 +184,7 @@ pub(super) fn not_there(LeftOut { bases, .. }: &LeftOut, digest: &Digest) -> Pro
     let what =
         format!("the bundle leaves out {digest}, and the destination does not have it either");
     let advice = format!(
-        "import the earlier bundle first (the export printed its index digest: {}), and this one again",
+        "import the earlier bundle first, and then this one again: its index has the digest {} (tar -xOf FILE index.json | sha256sum)",
         bases.join(" or ")
     );
     Problem::new(Side::Bundle, Cause::NotFound, what).advise(advice)

@@ -251,6 +251,8 @@ fn not_synced(report: &Report, category: Category, rows: &[&Row]) -> Option<Issu
         lines: image_lines(report, &rows, &actual),
         actual: reason_of(&rows, &actual),
         steps: match report.program {
+            "acr-sync" if report.is_of_bundle => "import the bundle without --dry-run".to_owned(),
+            _ if report.is_of_bundle => "import the bundle with SYNC_IMAGES=true".to_owned(),
             "acr-sync" if report.only_registry().is_some() => {
                 "run acr-sync sync, or acr-sync plan for a review before".to_owned()
             }

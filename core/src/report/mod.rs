@@ -78,6 +78,8 @@ pub struct Report {
     pub check_duration: Duration,
     /// Whether images that need a sync when the run ends have an exit code of their own.
     pub fail_on_outdated: bool,
+    /// Whether the images are those of a bundle.
+    pub is_of_bundle: bool,
     /// The images, ordered by registry, category and source.
     pub rows: Vec<Row>,
     /// The issues, the most severe first.
@@ -111,6 +113,8 @@ pub struct RunInfo {
     pub check_duration: Duration,
     /// Whether images that need a sync when the run ends have an exit code of their own.
     pub fail_on_outdated: bool,
+    /// Whether the images are those of a bundle.
+    pub is_of_bundle: bool,
     /// The settings, without secrets.
     pub settings: Vec<(&'static str, String)>,
     /// The request ledger.
@@ -141,6 +145,7 @@ impl Report {
             duration,
             check_duration,
             fail_on_outdated,
+            is_of_bundle,
             settings,
             hosts,
         } = info;
@@ -156,6 +161,7 @@ impl Report {
             duration,
             check_duration,
             fail_on_outdated,
+            is_of_bundle,
             rows,
             issues: Vec::new(),
             settings,

@@ -4,12 +4,12 @@
 //! its reason in parentheses.
 
 /// The first words of a step.
-const IMPERATIVES: [&str; 45] = [
-    "add", "allow", "build", "change", "check", "choose", "compare", "correct", "create", "delete",
-    "disable", "do", "enable", "exclude", "find", "give", "grant", "if", "increase", "install",
-    "let", "move", "open", "pin", "put", "raise", "read", "register", "remove", "repair",
-    "replace", "report", "restart", "run", "see", "select", "set", "then", "try", "unlock",
-    "unset", "update", "use", "wait", "write",
+const IMPERATIVES: [&str; 50] = [
+    "add", "allow", "build", "change", "check", "choose", "compare", "copy", "correct", "create",
+    "delete", "disable", "do", "enable", "exclude", "export", "find", "give", "grant", "if",
+    "import", "increase", "install", "let", "log", "lower", "move", "open", "pin", "put", "raise",
+    "read", "register", "remove", "repair", "replace", "report", "restart", "run", "see", "select",
+    "set", "then", "try", "unlock", "unset", "update", "use", "wait", "write",
 ];
 
 /// The step of a problem without advice.

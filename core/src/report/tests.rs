@@ -124,6 +124,7 @@ fn report(states: &[State], text: &str) -> Report {
         duration: Duration::from_millis(2345),
         check_duration: Duration::from_millis(200),
         fail_on_outdated: false,
+        is_of_bundle: false,
         rows: states.iter().map(|state| row(*state, text)).collect(),
         issues: Vec::new(),
         settings: vec![("REGISTRY_NAME", text.to_owned())],

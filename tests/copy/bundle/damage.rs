@@ -51,7 +51,7 @@ fn with_checksum(text: &str) -> String {
     format!("{before}{start}{sum}{after}")
 }
 
-/// Changes the index as somebody does who knows its checksum.
+/// Changes the index and its checksum.
 fn with_index(bytes: &mut Vec<u8>, change: impl Fn(&str) -> String) {
     with_damaged_index(bytes, |text| with_checksum(&change(text)));
 }
