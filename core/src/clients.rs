@@ -59,7 +59,8 @@ impl Clients {
 
     /// The registries that images come from.
     pub fn registries(&self, config: &Config) -> Supply {
-        Supply::Registries(Sources::new(&self.wire, config.source_logins.clone()))
+        let sources = Sources::new(&self.wire, config.source_logins.clone());
+        Supply::Registries(Arc::new(sources))
     }
 
     /// The way of images to the destination that the settings select.

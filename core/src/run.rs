@@ -67,8 +67,9 @@ impl Run<'_> {
             (self.on_event)(event);
         };
         let limit = self.limit.for_image(timeout);
+        let supply = clients.registries(self.config);
         let imported = self.each(&clients, &limit, &on_event, async |target, plan| {
-            let supply = clients.registries(self.config);
+            let supply = supply.clone();
             self.import(&clients, target, plan, supply).await
         });
         let (imported, listed) = imported.await;

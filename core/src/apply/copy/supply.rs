@@ -7,9 +7,10 @@ use crate::layout::Layout;
 use crate::name::{ImageName, Repository};
 use crate::registry::{Content, Sources};
 
-/// Where the images of a run come from.
+/// Where the images of a run come from. Cheap to clone: all targets share it, with its tokens.
+#[derive(Clone)]
 pub enum Supply {
-    Registries(Sources),
+    Registries(Arc<Sources>),
     Bundle(Arc<Layout>),
 }
 
