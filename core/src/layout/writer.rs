@@ -38,16 +38,17 @@ impl Arrangement {
             arrangement.blobs.insert(digest.clone(), offset);
         }
         // Two blocks of zeros end a tar file.
-        arrangement.length += 2 * BLOCK;
+        arrangement.length = arrangement.length.saturating_add(2 * BLOCK);
         (index.len() as u64 <= INDEX_CAP).then_some(arrangement)
     }
 
     /// Adds the header of an entry, and returns where its content begins.
     fn entry(&mut self, name: &str, size: u64) -> u64 {
         let header = header(name, size);
-        let offset = self.length + header.len() as u64;
+        // A file that would be too long is refused by the file system.
+        let offset = self.length.saturating_add(header.len() as u64);
         self.frame.push((self.length, header));
-        self.length = offset + padded(size);
+        self.length = offset.saturating_add(padded(size));
         offset
     }
 
