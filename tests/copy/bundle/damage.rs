@@ -51,7 +51,7 @@ fn with_checksum(text: &str) -> String {
     format!("{before}{start}{sum}{after}")
 }
 
-/// Changes the index as somebody does who knows its checksum.
+/// Changes the index as an attacker does who computes its checksum again.
 fn with_index(bytes: &mut Vec<u8>, change: impl Fn(&str) -> String) {
     with_damaged_index(bytes, |text| with_checksum(&change(text)));
 }
@@ -240,6 +240,42 @@ const CASES: &[Case] = &[
         },
         code: 4,
         parts: &["md5"],
+    },
+    Case {
+        name: "a manifest that states sizes which no image has",
+        change: |bytes| {
+            with_manifest(bytes, |_, layer| {
+                let huge = |name: &str| {
+                    let digest = Digest::of(format!("{layer}{name}").as_bytes());
+                    format!(
+                        "{{\"mediaType\":\"{LAYER_TYPE}\",\"size\":{},\"digest\":\"{digest}\"}}",
+                        1_u64 << 63
+                    )
+                };
+                let layers = [huge("one"), huge("two")].join(",");
+                format!(
+                    "{{\"schemaVersion\":2,\"mediaType\":\"{IMAGE_TYPE}\",\"config\":{},\"layers\":[{layers}]}}",
+                    huge("config")
+                )
+            });
+        },
+        code: 4,
+        parts: &[
+            "states 9223372036854775808 bytes for sha256:",
+            "which no image has",
+        ],
+    },
+    Case {
+        name: "a file without its last block",
+        change: |bytes| bytes.truncate(bytes.len() - 512),
+        code: 2,
+        parts: &["a.tar cannot be imported", "truncated"],
+    },
+    Case {
+        name: "two bundles in one file",
+        change: |bytes| *bytes = bytes.repeat(2),
+        code: 2,
+        parts: &["a.tar cannot be imported", "has data after its end"],
     },
     Case {
         name: "a manifest that is not JSON",
