@@ -392,6 +392,45 @@ proptest! {
         }
     }
 
+    /// The file is the one that would have been written at once, also if the index is longer, and whatever was in the places
+    /// of the blobs that are not kept.
+    #[test]
+    fn smaller_arrangement_has_the_bytes_of_a_new_one(
+        blobs in proptest::collection::vec((0..3_usize, 0..1_500_usize, any::<[bool; 2]>()), 0..8),
+        indexes in (0..4_000_usize, 0..4_000_usize),
+    ) {
+        let blobs = blobs.into_iter().enumerate().map(|(number, (large, size, stays))| {
+            let byte = u8::try_from(number + 1).unwrap();
+            (vec![byte; size + large * 70_000], stays)
+        });
+        let blobs: BTreeMap<_, _> = blobs.map(|(bytes, stays)| (Digest::sha256(&bytes), (bytes, stays))).collect();
+        let sizes = |is_smaller: bool| {
+            let stays = blobs.iter().filter(|(_, (_, [stays, _]))| *stays || !is_smaller);
+            stays.map(|(digest, (bytes, _))| (digest.clone(), bytes.len() as u64)).collect()
+        };
+        let larger = Arrangement::new(&vec![b'a'; indexes.0], &sizes(false)).unwrap();
+        let smaller = Arrangement::new(&vec![b'b'; indexes.1], &sizes(true)).unwrap();
+        prop_assert!(smaller.is_part_of(&larger));
+        let (file, expected) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+        larger.begin(&file).unwrap();
+        smaller.begin(&expected).unwrap();
+        for (digest, (bytes, _)) in &blobs {
+            larger.write(&file, digest, 0, bytes).unwrap();
+        }
+        let kept = blobs.iter().filter(|(_, (_, stays))| *stays == [true, true]);
+        let kept = kept.map(|(digest, _)| digest.clone()).collect();
+        smaller.replace(&file, &larger, &kept).unwrap();
+        for (digest, (bytes, [stays, is_kept])) in &blobs {
+            if *stays {
+                smaller.write(&expected, digest, 0, bytes).unwrap();
+                if !is_kept {
+                    smaller.write(&file, digest, 0, bytes).unwrap();
+                }
+            }
+        }
+        prop_assert_eq!(file_digest(&file).unwrap(), file_digest(&expected).unwrap());
+    }
+
     #[test]
     fn index_of_any_text_ends(text in "\\PC{0,200}") {
         let _ = Index::parse(text.as_bytes());
