@@ -370,7 +370,7 @@ fn many_children(layer: &str) -> String {
 }
 
 /// Without the images that other tests copy, whose layers take time to make.
-fn empty() -> Sandbox {
+pub(super) fn empty() -> Sandbox {
     start(Scenario {
         load: CopyLoad::None,
         ..Scenario::copy()
