@@ -61,6 +61,7 @@ impl Run<'_> {
             platform: plan.platform.clone(),
             base,
             images: Vec::new(),
+            contradicting: Vec::new(),
         };
         for read in join_all(read).await {
             gathered.add(read, &mut export);

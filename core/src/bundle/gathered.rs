@@ -27,6 +27,8 @@ pub(super) struct Gathered {
     pub platform: String,
     pub base: Base,
     pub images: Vec<ReadImage>,
+    /// Images that are not in the file, because they contradict one that is.
+    pub contradicting: Vec<(ReadImage, Problem)>,
 }
 
 impl Gathered {
@@ -46,22 +48,41 @@ impl Gathered {
         self.images.push(image);
     }
 
-    /// Everything that the images need. An image that contradicts another one is missing.
-    pub(super) fn collection(&mut self, export: &mut Export) -> Collection {
+    /// Everything that the images need. An image that contradicts another one is missing, until the other one is left out.
+    pub(super) fn collection(&mut self, export: &Export) -> Collection {
         let mut collection = Collection::new(self.platform.clone());
-        self.images
-            .retain(|image| match collection.add(image, &self.base) {
-                Ok(()) => true,
-                Err(problem) => {
-                    let entry = unknown(image.entry.clone(), problem);
-                    export.missing.extend(not_exported(&entry));
-                    false
-                }
-            });
-        let missing = export.missing.iter();
+        let contradicting = self.contradicting.drain(..).map(|(image, _)| image);
+        self.images.extend(contradicting);
+        for image in std::mem::take(&mut self.images) {
+            match collection.add(&image, &self.base) {
+                Ok(()) => self.images.push(image),
+                Err(problem) => self.contradicting.push((image, problem)),
+            }
+        }
+        let contradicting = self.contradicting.iter();
+        let contradicting =
+            contradicting.filter_map(|(image, problem)| missing(image, problem.clone()));
+        let contradicting: Vec<_> = contradicting.collect();
+        let missing = export.missing.iter().chain(&contradicting);
         collection.index.missing = missing.map(NotExported::in_index).collect();
         collection.finish();
         collection
+    }
+
+    /// True if none of the images can be in the file.
+    pub(super) fn contradicts_itself(&self) -> bool {
+        self.images.is_empty() && !self.contradicting.is_empty()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.images.is_empty() && self.contradicting.is_empty()
+    }
+
+    /// Reports the images that contradict those in the file.
+    pub(super) fn close(&mut self, export: &mut Export) {
+        let contradicting = self.contradicting.drain(..);
+        let missing = contradicting.filter_map(|(image, problem)| missing(&image, problem));
+        export.missing.extend(missing);
     }
 
     /// Leaves out the images that need a blob which cannot be read from their repository, and the artifacts that have one.
@@ -69,8 +90,7 @@ impl Gathered {
         self.images.retain_mut(|image| {
             let problem_of = |graph: &Graph| unread.problem_of(&image.action, graph);
             if let Some(problem) = problem_of(&image.graph) {
-                let entry = unknown(image.entry.clone(), problem.clone());
-                export.missing.extend(not_exported(&entry));
+                export.missing.extend(missing(image, problem.clone()));
                 return false;
             }
             let name = image.entry.observed.short_name();
@@ -86,9 +106,9 @@ impl Gathered {
 
     /// Leaves out all images, for the same reason.
     pub(super) fn leave_out_all(&mut self, problem: &Problem, export: &mut Export) {
-        for image in self.images.drain(..) {
-            let entry = unknown(image.entry, problem.clone());
-            export.missing.extend(not_exported(&entry));
+        let contradicting = self.contradicting.drain(..).map(|(image, _)| image);
+        for image in self.images.drain(..).chain(contradicting) {
+            export.missing.extend(missing(&image, problem.clone()));
         }
     }
 }
@@ -121,6 +141,10 @@ impl Unread {
             self.0.get(&key)
         })
     }
+}
+
+fn missing(image: &ReadImage, problem: Problem) -> Option<NotExported> {
+    not_exported(&unknown(image.entry.clone(), problem))
 }
 
 pub(super) fn without_artifact(image: &str, problem: &Problem) -> String {

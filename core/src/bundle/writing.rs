@@ -32,6 +32,10 @@ impl Run<'_> {
         let mut target: Option<Target<'_>> = None;
         let (collection, target) = loop {
             let collection = gathered.collection(export);
+            if gathered.contradicts_itself() {
+                gathered.close(export);
+                return Ok(());
+            }
             let mut next = Target::arrange(&collection, file, target)?;
             let mut unread = self
                 .fetch_all(&mut next, &collection, false, &short)
@@ -49,11 +53,12 @@ impl Run<'_> {
                 // At least one image or artifact, so the loop ends.
                 None => gathered.leave_out(&unread, export),
             }
-            if gathered.images.is_empty() {
+            if gathered.is_empty() {
                 return Ok(());
             }
             target = Some(next);
         };
+        gathered.close(export);
         export.images = gathered.images.iter().map(exported).collect();
         let left_out = collection.index.left_out.values();
         let left_out = left_out.map(|left_out| left_out.size);

@@ -116,6 +116,55 @@ fn add_image_with_sizes(world: &Sandbox, name: &str, sizes: &[u64]) {
 }
 
 #[test]
+fn image_with_a_wrong_size_for_a_layer_does_not_lose_another_image_with_the_right_one() {
+    for names in [["a", "b"], ["b", "a"]] {
+        let [wrong, right] = names;
+        let (world, gap) = (empty(), Gap::new());
+        add_image(&world, right);
+        world.edit(|world| {
+            let mut author = world.author(HOST, &format!("team/{wrong}"));
+            let mut layer = author.blob(LAYER_TYPE, layer("shared", 400_000));
+            layer["size"] = json!(399_999);
+            let image = author.image_of(wrong, &[layer]);
+            author.tag("1.0", &image);
+        });
+        gap.plan(&world, |run| images(run, &names));
+        let ended = gap.exporting(&world, "a.tar").end();
+        ended.expect(3, &[&format!("{wrong}:1.0 is not in the bundle: ")]);
+        let is_written = ended.stdout.contains("a.tar has 1 image,");
+        assert!(is_written, "{}", ended.stdout);
+        gap.importing(&world, "a.tar").end().expect(3, &[]);
+        assert_arrived(&world, right);
+    }
+}
+
+#[test]
+fn image_that_contradicts_itself_is_not_exported() {
+    let (world, gap) = (empty(), Gap::new());
+    world.edit(|world| {
+        let mut author = world.author(HOST, "team/a");
+        let children = [("amd64", 400_000), ("arm64", 399_999)];
+        let children = children.map(|(architecture, size)| {
+            let mut layer = author.blob(LAYER_TYPE, layer("shared", 400_000));
+            layer["size"] = json!(size);
+            let mut child = author.image_of(architecture, &[layer]);
+            child["platform"] = json!({"os": "linux", "architecture": architecture});
+            child
+        });
+        let index = author.index(&children);
+        author.tag("1.0", &index);
+    });
+    gap.plan(&world, |run| images(run, &["a"]));
+    let ended = gap.exporting(&world, "a.tar").end();
+    let parts = [
+        "two manifests state different sizes",
+        "a.tar was not written",
+    ];
+    ended.expect(3, &parts);
+    assert!(!gap.path("a.tar").exists());
+}
+
+#[test]
 fn image_that_states_sizes_which_no_image_has_is_invalid_and_the_others_are_not() {
     let (world, gap) = (empty(), Gap::new());
     add_image_with_sizes(&world, "overflow", &[1 << 63, 1 << 63]);
