@@ -4,6 +4,7 @@ mod damage;
 mod failures;
 mod left_out;
 mod requests;
+mod unreadable;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -98,7 +98,7 @@ impl Gap {
     }
 
     /// The text for the table after an export with a fault, and each violation of the rule: the file is that without the
-    /// fault, or that of the images that are not affected, or absent.
+    /// fault, or that of the images that are not affected.
     pub fn check_export(
         &self,
         affected: Affected,
@@ -120,13 +120,15 @@ impl Gap {
                 broken.push(format!("the bundle has other {} bytes", bundle.len()));
                 "–"
             }
-            None => "✘",
+            None => {
+                broken.push("the images that are not affected are not in a file".to_owned());
+                "✘"
+            }
         };
-        let (count, fits) = match text {
-            "✘" => (0, matches!(code, 3..=5)),
-            "?" => (1, matches!(code, 3..=5)),
+        let fits = match text {
+            "?" | "✘" => matches!(code, 3..=5),
             // Artifacts that cannot be listed are reported, and the images are complete.
-            _ => (1, code == 0 || (affected == Affected::NoImage && code == 3)),
+            _ => code == 0 || (affected == Affected::NoImage && code == 3),
         };
         if affected == Affected::NoImage && text != "✔" {
             broken.push("no image is affected".to_owned());
@@ -134,7 +136,7 @@ impl Gap {
         if !fits {
             broken.push(format!("exit code {code} with {text}"));
         }
-        if files.len() != count {
+        if files.len() != 1 {
             broken.push(format!("files: {files:?}"));
         }
         let text = match code {

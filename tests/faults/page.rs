@@ -124,8 +124,7 @@ retried after 20 s, so a run survives one stall if its deadline allows it (26 s 
 8 s. The check of `taskset` is that of `sli`; its column shows a run that imports the other images.
 
 In the sections of the air gap, the run is `taskset export` or `taskset import`. After an export with a fault, the file has the same
-bytes as without it (✔); or the exit code is not zero, and the file has the bytes of an export of the other images (?), or there is
-no file (✘).
+bytes as without it (✔); or the exit code is not zero, and the file has the blobs of an export of the other images (?).
 ",
         findings.len()
     );

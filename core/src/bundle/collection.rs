@@ -1,6 +1,6 @@
 //! What goes into a bundle: every manifest and blob once, and the index that names them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
@@ -9,7 +9,7 @@ use super::ExportError;
 use super::base::Base;
 use crate::apply::{Attached, AttachedBy, Graph, Part};
 use crate::layout::{Before, BundledImage, BundledReferrer, Index, Root};
-use crate::name::{Digest, Tag};
+use crate::name::{Digest, ImageName, Tag};
 use crate::plan::{Action, Entry, planned_tags};
 use crate::problem::{Cause, Problem, Side};
 use crate::registry::{Content, media_type_in_bundle};
@@ -23,24 +23,12 @@ pub(super) struct ReadImage {
     pub artifacts: Vec<(Attached, Graph)>,
 }
 
-impl ReadImage {
-    /// Removes the artifacts that have one of these blobs, and returns how many there were.
-    pub(super) fn leave_out(&mut self, blobs: &BTreeSet<Digest>) -> usize {
-        let before = self.artifacts.len();
-        self.artifacts.retain(|(_, graph)| {
-            let mut parts = graph.nodes().flat_map(|node| &node.blobs);
-            parts.all(|part| !blobs.contains(&part.blob.digest))
-        });
-        before - self.artifacts.len()
-    }
-}
-
 /// A blob that has to be fetched.
 pub(super) struct Wanted {
     pub content: Content,
     pub part: Part,
-    /// An image that needs it.
-    pub image: String,
+    /// The repository that it is read from.
+    pub location: ImageName,
     /// False if only artifacts that refer to images have it.
     pub is_needed: bool,
 }
@@ -80,7 +68,6 @@ impl Collection {
             artifacts,
         } = image;
         let graphs = || std::iter::once(graph).chain(artifacts.iter().map(|(_, graph)| graph));
-        let name = entry.observed.short_name();
         let mut sizes: BTreeMap<&Digest, u64> = BTreeMap::new();
         for part in graphs().flat_map(Graph::nodes).flat_map(|node| &node.blobs) {
             let blob = &part.blob;
@@ -106,7 +93,7 @@ impl Collection {
                     let wanted = Wanted {
                         content: content.clone(),
                         part: part.clone(),
-                        image: name.clone(),
+                        location: action.source.location.clone(),
                         is_needed,
                     };
                     self.add_blob(wanted, base);

@@ -1,16 +1,17 @@
 //! The images of a plan as far as they could be read, and those that are missing.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::base::Base;
-use super::collection::{Collection, ReadImage};
+use super::collection::{Collection, ReadImage, Wanted};
 use super::{Export, NotExported};
+use crate::apply::Graph;
 use crate::discover::TagSelector;
-use crate::name::{DestinationTag, Digest, full_name};
+use crate::name::{DestinationTag, Digest, ImageName, full_name};
 use crate::observe::{Observed, SourceState};
-use crate::plan::{Entry, Step, Verdict};
+use crate::plan::{Action, Entry, Step, Verdict};
 use crate::planned::unknown;
-use crate::problem::Problem;
+use crate::problem::{Cause, Problem};
 use crate::report::Status;
 
 /// An image of the plan, read as far as it could be.
@@ -26,6 +27,8 @@ pub(super) struct Gathered {
     pub platform: String,
     pub base: Base,
     pub images: Vec<ReadImage>,
+    /// Images that are not in the file, because they contradict one that is.
+    pub contradicting: Vec<(ReadImage, Problem)>,
 }
 
 impl Gathered {
@@ -45,72 +48,103 @@ impl Gathered {
         self.images.push(image);
     }
 
-    /// Everything that the images need. An image that contradicts another one is missing.
-    pub(super) fn collection(&mut self, export: &mut Export) -> Collection {
+    /// Everything that the images need. An image that contradicts another one is missing, until the other one is left out.
+    pub(super) fn collection(&mut self, export: &Export) -> Collection {
         let mut collection = Collection::new(self.platform.clone());
-        self.images
-            .retain(|image| match collection.add(image, &self.base) {
-                Ok(()) => true,
-                Err(problem) => {
-                    let entry = unknown(image.entry.clone(), problem);
-                    export.missing.extend(not_exported(&entry));
-                    false
-                }
-            });
-        let missing = export.missing.iter();
+        let contradicting = self.contradicting.drain(..).map(|(image, _)| image);
+        self.images.extend(contradicting);
+        for image in std::mem::take(&mut self.images) {
+            match collection.add(&image, &self.base) {
+                Ok(()) => self.images.push(image),
+                Err(problem) => self.contradicting.push((image, problem)),
+            }
+        }
+        let contradicting = self.contradicting.iter();
+        let contradicting =
+            contradicting.filter_map(|(image, problem)| missing(image, problem.clone()));
+        let contradicting: Vec<_> = contradicting.collect();
+        let missing = export.missing.iter().chain(&contradicting);
         collection.index.missing = missing.map(NotExported::in_index).collect();
         collection.finish();
         collection
     }
 
-    pub(super) fn leave_out(&mut self, failed: &[Unread], export: &mut Export) {
-        let digests = failed.iter().map(|unread| unread.digest.clone()).collect();
-        for image in &mut self.images {
-            image.leave_out(&digests);
-        }
-        let notes = failed.iter();
-        let notes = notes.map(|unread| without_artifact(&unread.image, &unread.problem));
-        export.notes.extend(notes);
+    /// True if none of the images can be in the file.
+    pub(super) fn contradicts_itself(&self) -> bool {
+        self.images.is_empty() && !self.contradicting.is_empty()
     }
 
-    /// All images, because one of them could not be read.
-    pub(super) fn not_written(self, first: &Unread, failed: &[Unread]) -> Vec<NotExported> {
-        let digests: BTreeSet<_> = failed.iter().map(|unread| &unread.digest).collect();
-        let images = self.images.into_iter().filter_map(|image| {
-            let mut parts = image.graph.nodes().flat_map(|node| &node.blobs);
-            let has_it = parts.any(|part| digests.contains(&part.blob.digest));
-            let problem = match has_it {
-                true => first.problem.clone(),
-                false => first.of_another_image(),
-            };
-            let entry = unknown(image.entry, problem);
-            let missing = not_exported(&entry)?;
-            let status = Status::ImportFailed;
-            Some(NotExported { status, ..missing })
+    pub(super) fn is_empty(&self) -> bool {
+        self.images.is_empty() && self.contradicting.is_empty()
+    }
+
+    /// Reports the images that contradict those in the file.
+    pub(super) fn close(&mut self, export: &mut Export) {
+        let contradicting = self.contradicting.drain(..);
+        let missing = contradicting.filter_map(|(image, problem)| missing(&image, problem));
+        export.missing.extend(missing);
+    }
+
+    /// Leaves out the images that need a blob which cannot be read from their repository, and the artifacts that have one.
+    pub(super) fn leave_out(&mut self, unread: &Unread, export: &mut Export) {
+        self.images.retain_mut(|image| {
+            let problem_of = |graph: &Graph| unread.problem_of(&image.action, graph);
+            if let Some(problem) = problem_of(&image.graph) {
+                export.missing.extend(missing(image, problem.clone()));
+                return false;
+            }
+            let name = image.entry.observed.short_name();
+            image.artifacts.retain(|(_, graph)| {
+                let problem = problem_of(graph);
+                let note = problem.map(|problem| without_artifact(&name, problem));
+                export.notes.extend(note);
+                problem.is_none()
+            });
+            true
         });
-        images.collect()
+    }
+
+    /// Leaves out all images, for the same reason.
+    pub(super) fn leave_out_all(&mut self, problem: &Problem, export: &mut Export) {
+        let contradicting = self.contradicting.drain(..).map(|(image, _)| image);
+        for image in self.images.drain(..).chain(contradicting) {
+            export.missing.extend(missing(&image, problem.clone()));
+        }
     }
 }
 
-/// A blob that could not be read.
-pub(super) struct Unread {
-    pub digest: Digest,
-    /// An image that needs it.
-    pub image: String,
-    pub problem: Problem,
-}
+/// The blobs that cannot be read, by the repository that was tried.
+#[derive(Default)]
+pub(super) struct Unread(BTreeMap<(ImageName, Digest), Problem>);
 
 impl Unread {
-    /// The problem of the other images.
-    pub(super) fn of_another_image(&self) -> Problem {
-        let Self {
-            digest: _,
-            image,
-            problem,
-        } = self;
-        let what = format!("the file was not written, because a blob of {image} cannot be read");
-        Problem::new(problem.side, problem.cause, what)
+    pub(super) fn add(&mut self, wanted: &Wanted, problem: Problem) {
+        let blob = wanted.part.blob.digest.clone();
+        self.0.insert((wanted.location.clone(), blob), problem);
     }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The signal that has stopped the run.
+    pub(super) fn interruption(&self) -> Option<&Problem> {
+        let mut problems = self.0.values();
+        problems.find(|problem| problem.cause == Cause::Interrupted)
+    }
+
+    /// Why a manifest of an image, or of an artifact of it, lacks a blob.
+    fn problem_of(&self, action: &Action, graph: &Graph) -> Option<&Problem> {
+        let mut parts = graph.nodes().flat_map(|node| &node.blobs);
+        parts.find_map(|part| {
+            let key = (action.source.location.clone(), part.blob.digest.clone());
+            self.0.get(&key)
+        })
+    }
+}
+
+fn missing(image: &ReadImage, problem: Problem) -> Option<NotExported> {
+    not_exported(&unknown(image.entry.clone(), problem))
 }
 
 pub(super) fn without_artifact(image: &str, problem: &Problem) -> String {

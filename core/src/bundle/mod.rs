@@ -9,6 +9,7 @@ mod export;
 mod gathered;
 mod import;
 mod summary;
+mod writing;
 
 use std::io;
 

@@ -15,6 +15,8 @@ pub(super) const BLOCK: u64 = 512;
 const MOST_ENTRIES: usize = 200_000;
 /// The longest name: of a blob with a sha512 digest, and some more.
 const LONGEST_NAME: u64 = 512;
+/// The most zeros after the end: `tar` fills the last record, which has 10,240 bytes unless another size is given.
+const MOST_PADDING: u64 = 64 << 10;
 /// The name of an entry whose content is the name of the next one.
 const LONG_NAME: &str = "././@LongLink";
 /// The longest name that fits into a header.
@@ -30,7 +32,7 @@ pub(super) struct Entry {
 
 /// The size of content with the zeros that follow it.
 pub(super) fn padded(size: u64) -> u64 {
-    size.div_ceil(BLOCK) * BLOCK
+    size.div_ceil(BLOCK).saturating_mul(BLOCK)
 }
 
 /// All bytes before the content of a regular file. They depend on nothing but its name and size.
@@ -76,7 +78,7 @@ pub(super) fn entries(file: &File, length: u64) -> Result<Vec<Entry>, LayoutErro
             .map_err(LayoutError::unreadable)?;
         if bytes.iter().all(|byte| *byte == 0) {
             return match long_name {
-                None => Ok(found),
+                None => check_end(file, at, length).map(|()| found),
                 Some(name) => Err(LayoutError::entry(&name, "has a name and no header")),
             };
         }
@@ -110,6 +112,26 @@ pub(super) fn entries(file: &File, length: u64) -> Result<Vec<Entry>, LayoutErro
             return Err(LayoutError::entry("", reason));
         }
         at = offset + padded(end - offset);
+    }
+}
+
+/// Checks that two blocks of zeros end the file, and that only padding follows.
+fn check_end(file: &File, at: u64, length: u64) -> Result<(), LayoutError> {
+    let end = at + 2 * BLOCK;
+    if end > length {
+        let place = format!("the end of the archive at byte {at}");
+        return Err(LayoutError::Truncated { length, place });
+    }
+    let rest = length - at;
+    if rest > 2 * BLOCK + MOST_PADDING {
+        return Err(LayoutError::AfterEnd(end));
+    }
+    let mut bytes = vec![0; rest as usize];
+    file.read_exact_at(&mut bytes, at)
+        .map_err(LayoutError::unreadable)?;
+    match bytes.iter().all(|byte| *byte == 0) {
+        true => Ok(()),
+        false => Err(LayoutError::AfterEnd(end)),
     }
 }
 

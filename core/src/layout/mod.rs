@@ -44,6 +44,10 @@ pub enum LayoutError {
     Unreadable(String),
     #[error("it is truncated at byte {length}, in {place}: copy the file again")]
     Truncated { length: u64, place: String },
+    #[error(
+        "it has data after its end at byte {0}, so it is damaged or is not one bundle: copy the file again"
+    )]
+    AfterEnd(u64),
     #[error("its entry {entry:?} {reason}")]
     Entry { entry: String, reason: String },
     #[error(

@@ -159,6 +159,15 @@ fn long_names_and_sizes_above_eight_gibibytes_are_written_and_read() {
     assert_eq!(layout.piece(&digest, size - 1, 9).unwrap(), "\0");
 }
 
+#[test]
+fn sizes_that_no_file_has_are_an_error_of_the_file_system() {
+    let digests = [Digest::sha256(b"one"), Digest::sha256(b"two")];
+    let sizes = digests.map(|digest| (digest, 1 << 63)).into();
+    let arrangement = Arrangement::new(&index(Vec::new()).text(), &sizes).unwrap();
+    let file = tempfile::tempfile().unwrap();
+    assert!(arrangement.begin(&file).is_err());
+}
+
 /// An archive as another program may write it.
 fn archive(entries: &[(&str, tar::EntryType, &[u8])]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
@@ -192,6 +201,8 @@ fn every_damage_is_an_error_that_names_the_entry() {
     assert!(read(&archive(&[folder, list, blob, marker])).is_ok());
     let twice = index(vec![image("a/x:1", b"one"), image("a/x:1", b"one")]).text();
     let other = br#"{"schemaVersion":2,"mediaType":"x","manifests":[]}"#;
+    let padded = [&archive(&[marker, list, blob])[..], &[0; 64 << 10]].concat();
+    assert!(read(&padded).is_ok());
     let future = br#"{"imageLayoutVersion":"2.0.0"}"#;
     let whole = archive(&[marker, list, blob]);
     let mut flipped = whole.clone();
@@ -206,6 +217,18 @@ fn every_damage_is_an_error_that_names_the_entry() {
             "not a tar file",
         ),
         (whole[..whole.len() - 1024].to_vec(), "truncated"),
+        (whole[..whole.len() - 512].to_vec(), "truncated"),
+        (whole[..whole.len() - 1].to_vec(), "truncated"),
+        ([&whole[..], b"x"].concat(), "data after its end"),
+        (whole.repeat(2), "data after its end"),
+        (
+            [&whole[..whole.len() - 512], &whole[..]].concat(),
+            "data after its end",
+        ),
+        (
+            [&whole[..], &[0; (64 << 10) + 1]].concat(),
+            "data after its end",
+        ),
         (whole[..1800].to_vec(), "in the entry"),
         (flipped, "wrong checksum"),
         (archive(&[list, blob]), "has no oci-layout"),
@@ -367,6 +390,45 @@ proptest! {
                 prop_assert!(place.offset + place.size <= bytes.len() as u64);
             }
         }
+    }
+
+    /// The file is the one that would have been written at once, also if the index is longer, and whatever was in the places
+    /// of the blobs that are not kept.
+    #[test]
+    fn smaller_arrangement_has_the_bytes_of_a_new_one(
+        blobs in proptest::collection::vec((0..3_usize, 0..1_500_usize, any::<[bool; 2]>()), 0..8),
+        indexes in (0..4_000_usize, 0..4_000_usize),
+    ) {
+        let blobs = blobs.into_iter().enumerate().map(|(number, (large, size, stays))| {
+            let byte = u8::try_from(number + 1).unwrap();
+            (vec![byte; size + large * 70_000], stays)
+        });
+        let blobs: BTreeMap<_, _> = blobs.map(|(bytes, stays)| (Digest::sha256(&bytes), (bytes, stays))).collect();
+        let sizes = |is_smaller: bool| {
+            let stays = blobs.iter().filter(|(_, (_, [stays, _]))| *stays || !is_smaller);
+            stays.map(|(digest, (bytes, _))| (digest.clone(), bytes.len() as u64)).collect()
+        };
+        let larger = Arrangement::new(&vec![b'a'; indexes.0], &sizes(false)).unwrap();
+        let smaller = Arrangement::new(&vec![b'b'; indexes.1], &sizes(true)).unwrap();
+        prop_assert!(smaller.is_part_of(&larger));
+        let (file, expected) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+        larger.begin(&file).unwrap();
+        smaller.begin(&expected).unwrap();
+        for (digest, (bytes, _)) in &blobs {
+            larger.write(&file, digest, 0, bytes).unwrap();
+        }
+        let kept = blobs.iter().filter(|(_, (_, stays))| *stays == [true, true]);
+        let kept = kept.map(|(digest, _)| digest.clone()).collect();
+        smaller.replace(&file, &larger, &kept).unwrap();
+        for (digest, (bytes, [stays, is_kept])) in &blobs {
+            if *stays {
+                smaller.write(&expected, digest, 0, bytes).unwrap();
+                if !is_kept {
+                    smaller.write(&file, digest, 0, bytes).unwrap();
+                }
+            }
+        }
+        prop_assert_eq!(file_digest(&file).unwrap(), file_digest(&expected).unwrap());
     }
 
     #[test]

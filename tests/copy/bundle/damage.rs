@@ -242,6 +242,42 @@ const CASES: &[Case] = &[
         parts: &["md5"],
     },
     Case {
+        name: "a manifest that states sizes which no image has",
+        change: |bytes| {
+            with_manifest(bytes, |_, layer| {
+                let huge = |name: &str| {
+                    let digest = Digest::of(format!("{layer}{name}").as_bytes());
+                    format!(
+                        "{{\"mediaType\":\"{LAYER_TYPE}\",\"size\":{},\"digest\":\"{digest}\"}}",
+                        1_u64 << 63
+                    )
+                };
+                let layers = [huge("one"), huge("two")].join(",");
+                format!(
+                    "{{\"schemaVersion\":2,\"mediaType\":\"{IMAGE_TYPE}\",\"config\":{},\"layers\":[{layers}]}}",
+                    huge("config")
+                )
+            });
+        },
+        code: 4,
+        parts: &[
+            "states 9223372036854775808 bytes for sha256:",
+            "which no image has",
+        ],
+    },
+    Case {
+        name: "a file without its last block",
+        change: |bytes| bytes.truncate(bytes.len() - 512),
+        code: 2,
+        parts: &["a.tar cannot be imported", "truncated"],
+    },
+    Case {
+        name: "two bundles in one file",
+        change: |bytes| *bytes = bytes.repeat(2),
+        code: 2,
+        parts: &["a.tar cannot be imported", "has data after its end"],
+    },
+    Case {
         name: "a manifest that is not JSON",
         change: |bytes| with_manifest(bytes, |_, layer| format!("<html>{layer}")),
         code: 4,
@@ -334,7 +370,7 @@ fn many_children(layer: &str) -> String {
 }
 
 /// Without the images that other tests copy, whose layers take time to make.
-fn empty() -> Sandbox {
+pub(super) fn empty() -> Sandbox {
     start(Scenario {
         load: CopyLoad::None,
         ..Scenario::copy()

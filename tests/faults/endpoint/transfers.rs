@@ -55,12 +55,12 @@ pub fn exports() -> Vec<Endpoint> {
         Endpoint {
             stored: configuration,
             ..gap("Air gap, export: a blob", "GET /v2/{name}/blobs/{digest} → redirect",
-                Headers, All, |hex| of(SOURCE, "GET", &format!("{MISSING}/blobs/sha256:{hex}")))
+                Headers, One(MISSING), |hex| of(SOURCE, "GET", &format!("{MISSING}/blobs/sha256:{hex}")))
         },
         Endpoint {
             stored: configuration,
             ..gap("Air gap, export: where blobs are", "GET /artifacts-downloads/…",
-                Content, All, |hex| of(SOURCE, "GET", &format!("/downloads/{hex}")))
+                Content, One(MISSING), |hex| of(SOURCE, "GET", &format!("/downloads/{hex}")))
         },
     ]
 }

@@ -12,6 +12,9 @@ use crate::registry::{Content, Manifest};
 
 /// The most manifests of one image.
 const MOST_MANIFESTS: usize = 2_000;
+/// The most bytes that a manifest may state for a blob: 1 TiB. Registries accept less (an ACR 200 GiB), and a file has no room
+/// for more.
+const MOST_OF_A_BLOB: u64 = 1 << 40;
 /// The most bytes of all manifests of one image.
 pub(super) const MOST_BYTES: usize = 32 << 20;
 
@@ -128,6 +131,14 @@ async fn read_node(content: &Content, digest: &Digest, room: &Room) -> Result<No
     }
     let contents = contents(&manifest.bytes);
     let contents = contents.map_err(|error| Unread::Problem(content.untrusted(digest, &error)))?;
+    let mut blobs = contents.blobs.iter().map(|part| &part.blob);
+    if let Some(blob) = blobs.find(|blob| blob.size > MOST_OF_A_BLOB) {
+        let what = format!(
+            "states {} bytes for {}, which no image has",
+            blob.size, blob.digest
+        );
+        return Err(Unread::Problem(content.invalid(digest, &what)));
+    }
     Ok(Node {
         manifest,
         children: contents.manifests,

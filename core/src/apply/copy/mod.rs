@@ -233,7 +233,8 @@ impl Copy<'_> {
             source.check(&part.blob.digest, part.blob.size)?;
             sizes.insert(part.blob.digest.clone(), part.blob.size);
         }
-        self.total.store(sizes.values().sum(), Ordering::Relaxed);
+        let total = sizes.values().copied().fold(0, u64::saturating_add);
+        self.total.store(total, Ordering::Relaxed);
         let blobs = sizes.into_keys().collect();
         let turns = importer
             .order
