@@ -172,6 +172,7 @@ impl<'a> Target<'a> {
             }
             None => arrangement.begin(file).map(|()| BTreeSet::new()),
         };
+        let complete = complete.map_err(ExportError::Write)?;
         for (digest, bytes) in &collection.manifests {
             let written = arrangement.write(file, digest, 0, bytes);
             written.map_err(ExportError::Write)?;
@@ -179,7 +180,7 @@ impl<'a> Target<'a> {
         Ok(Self {
             file,
             arrangement,
-            complete: complete.map_err(ExportError::Write)?,
+            complete,
         })
     }
 }

@@ -119,13 +119,14 @@ fn parse(given: &GivenText) -> Result<Vec<ExtraImage>, Vec<String>> {
         return Err(vec!["it has no entries".to_owned()]);
     }
     // Such as the name of a file.
-    if let [YamlEntry::Text(word)] = &entries[..] {
-        if given.file.is_none() && !word.contains(['/', ':', '@']) {
-            let shown = for_message(&refused_value(word));
-            return Err(vec![format!(
-                "{shown:?} is neither a reference with a tag nor a file, which begins with /, ./ or ../ or ends in .yaml, .yml or .json"
-            )]);
-        }
+    if let [YamlEntry::Text(word)] = &entries[..]
+        && given.file.is_none()
+        && !word.contains(['/', ':', '@'])
+    {
+        let shown = for_message(&refused_value(word));
+        return Err(vec![format!(
+            "{shown:?} is neither a reference with a tag nor a file, which begins with /, ./ or ../ or ends in .yaml, .yml or .json"
+        )]);
     }
     if entries.len() > MOST_ENTRIES {
         return Err(vec![format!("it has more than {MOST_ENTRIES} entries")]);
