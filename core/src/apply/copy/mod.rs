@@ -35,9 +35,8 @@ use crate::registry::{Content, RegistryClient};
 use crate::wire::Limit;
 pub(crate) use attached::{Attached, AttachedBy, attached};
 pub(crate) use contents::Part;
-use graph::MOST_BYTES;
 pub(crate) use graph::{Graph, read as read_graph};
-use held::{Held, ORDINARY};
+use held::Held;
 use order::Order;
 use placing::{Origin, Placing};
 pub use referrers::Referrers;
@@ -209,25 +208,17 @@ impl Copy<'_> {
     async fn run(&self) -> Result<Ending, Problem> {
         let importer = self.importer;
         // Dropped at the end, when the manifests are.
-        let mut room = importer.held.room(ORDINARY).await;
-        let mut reading = importer.order.begin();
+        let begin = || importer.order.begin();
+        let begun = importer.held.begin(begin).await;
         let destination = importer.destination.copy_client().await?;
         let source = importer.supply.content(&self.action.source.location);
         let learned = importer
             .learned
             .get_or_init(|| importer.learn(&destination));
-        let root = &self.action.digest;
-        let graph = graph::read_within(&source, root, ORDINARY);
-        let (graph, _) = tokio::join!(graph, learned);
-        let graph = match graph? {
-            Some(graph) => graph,
-            None => {
-                drop((room, reading));
-                room = importer.held.room(MOST_BYTES).await;
-                reading = importer.order.begin();
-                graph::read(&source, root).await?
-            }
-        };
+        let image = (&source, &self.action.digest);
+        let read = importer.held.read(image, begun, begin);
+        let (read, _) = tokio::join!(read, learned);
+        let (graph, room, reading) = read?;
         let mut sizes = BTreeMap::new();
         for part in graph.nodes().flat_map(|node| &node.blobs) {
             source.check(&part.blob.digest, part.blob.size)?;

@@ -10,8 +10,6 @@ use oci_distribution::manifest::OCI_IMAGE_INDEX_MEDIA_TYPE;
 use serde_json::{Value, json};
 
 use super::attached::{Attached, AttachedBy, attached};
-use super::graph::{self, Graph, MOST_BYTES};
-use super::held::ORDINARY;
 use super::placing::Origin;
 use super::way::Way;
 use super::{CopyImporter, lock};
@@ -162,15 +160,9 @@ impl Attachments<'_> {
 
     async fn bring(&self, digest: &Digest, reference: &TagOrDigest) -> Result<Indexed, Problem> {
         let held = &self.importer.held;
-        let mut room = held.room(ORDINARY).await;
-        let graph: Graph = match graph::read_within(self.origin.content, digest, ORDINARY).await? {
-            Some(graph) => graph,
-            None => {
-                drop(room);
-                room = held.room(MOST_BYTES).await;
-                graph::read(self.origin.content, digest).await?
-            }
-        };
+        let begun = held.begin(|| ()).await;
+        let artifact = (self.origin.content, digest);
+        let (graph, room, ()) = held.read(artifact, begun, || ()).await?;
         let way = Way {
             importer: self.importer,
             origin: self.origin,
