@@ -87,12 +87,7 @@ impl Run<'_> {
         let limit = self.limit();
         let entry = check_source(sources, planned, &limit).await;
         let Step::Import(action) = entry.step.clone() else {
-            return Read {
-                entry,
-                image: None,
-                notes: Vec::new(),
-                unlisted: Vec::new(),
-            };
+            return Read::without_image(entry);
         };
         let location = &action.source.location;
         let content = Content::Repository {
@@ -122,12 +117,7 @@ impl Run<'_> {
                     image: Some(image),
                 }
             }
-            Err(problem) => Read {
-                entry: unknown(entry, problem),
-                image: None,
-                notes: Vec::new(),
-                unlisted: Vec::new(),
-            },
+            Err(problem) => Read::without_image(unknown(entry, problem)),
         }
     }
 

@@ -22,6 +22,18 @@ pub(super) struct Read {
     pub unlisted: Vec<String>,
 }
 
+impl Read {
+    /// An image that is not read.
+    pub(super) fn without_image(entry: Entry) -> Self {
+        Self {
+            entry,
+            image: None,
+            notes: Vec::new(),
+            unlisted: Vec::new(),
+        }
+    }
+}
+
 /// What the file gets.
 pub(super) struct Gathered {
     pub platform: String,
