@@ -28,21 +28,23 @@ impl ChartRequest {
             _ => String::new(),
         };
         let reason = message.strip_prefix(&place).unwrap_or(&message);
-        format!("{place}{}", self.without_values(reason))
+        let too_many = ": the reason is not shown, because it may contain one of the many values";
+        format!("{place}{}", without_values(reason, &self.values, too_many))
     }
 
     /// The text with `***` in the place of each value.
     pub(crate) fn without_values(&self, text: &str) -> String {
-        without_values(text, &self.values)
+        let too_many = "a text that may contain one of the many values";
+        without_values(text, &self.values, too_many)
     }
 }
 
-fn without_values(text: &str, values: &helm::Values) -> String {
+/// The text, or `too_many` if there are too many values.
+fn without_values(text: &str, values: &helm::Values, too_many: &str) -> String {
     let mut texts = BTreeSet::new();
     collect(values.tree(), &mut texts);
     if texts.len() > MOST_TEXTS {
-        return ": this text is not shown, because it may contain one of the many values"
-            .to_owned();
+        return too_many.to_owned();
     }
     let text = match text.char_indices().nth(LONGEST_MESSAGE) {
         Some((end, _)) => format!("{}{CUT}", &text[..end]),
@@ -120,7 +122,7 @@ mod tests {
     fn shown(values: Tree, problem: &str) -> String {
         let mut given = helm::Values::new();
         given.merge_tree(values);
-        without_values(problem, &given)
+        without_values(problem, &given, "the reason is not shown")
     }
 
     #[test]
