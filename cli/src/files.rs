@@ -83,13 +83,16 @@ pub(crate) fn check_replaceable(variable: &'static str, file: &Path) -> Result<(
     })?;
     match place {
         Place::Device => Ok(()),
-        Place::File(file) => {
-            let folder = folder_of(&file);
-            check_writable(variable, folder)?;
-            remove_leftovers(folder, SystemTime::now());
-            Ok(())
-        }
+        Place::File(file) => prepare_folder(variable, &file).map(drop),
     }
+}
+
+/// The folder of a file, which can be written to and has no leftovers.
+fn prepare_folder<'a>(variable: &'static str, file: &'a Path) -> Result<&'a Path, NotWritable> {
+    let folder = folder_of(file);
+    check_writable(variable, folder)?;
+    remove_leftovers(folder, SystemTime::now());
+    Ok(folder)
 }
 
 /// The kind of a path.
@@ -239,8 +242,7 @@ impl Pending {
             let reason = "this run reads the file, and must not replace it";
             return Err(not_writable(reason.to_owned()));
         }
-        check_replaceable(variable, &target)?;
-        let file = temporary_file(folder_of(&target));
+        let file = temporary_file(prepare_folder(variable, &target)?);
         let file = file.map_err(|error| not_writable(error.to_string()))?;
         Ok(Self { file, target })
     }
