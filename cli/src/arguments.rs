@@ -22,7 +22,8 @@ pub(crate) fn taskset() -> Result<(Config, Option<Transfer>), ExitCode> {
     let transfer = subcommand.and_then(|(name, options)| Transfer::of(name, options));
     let config = match (subcommand, &transfer) {
         (Some((name, options)), Some(Transfer::Export(files))) => {
-            settings::config_without_destination(program, options, name, files.plan())
+            let read = Config::read_without_destination;
+            settings::config_with_plan(program, options, name, files.plan(), read)
         }
         (Some((name, options)), Some(Transfer::Import(_)) | None) => {
             settings::config(program, options, Some(name))

@@ -43,28 +43,17 @@ pub(crate) fn config(
     reported(program, read(program, matches, subcommand))
 }
 
-/// The same for a subcommand with a plan, which may be unreadable; that is reported later.
+/// The same for a subcommand with a plan, which may be unreadable; that is reported later. `read` is [`Config::read`], or
+/// [`Config::read_without_destination`].
 pub(crate) fn config_with_plan(
     program: Program,
     matches: &ArgMatches,
     subcommand: &str,
     plan: Option<&PlanFile>,
+    read: fn(Program, &Inputs<'_>) -> Result<Config, Mistakes>,
 ) -> Result<Config, ExitCode> {
     let read = with_inputs(program, matches, Some(subcommand), plan, |inputs| {
-        Config::read(program, inputs)
-    });
-    reported(program, read)
-}
-
-/// The same for a subcommand that does not contact the destination.
-pub(crate) fn config_without_destination(
-    program: Program,
-    matches: &ArgMatches,
-    subcommand: &str,
-    plan: Option<&PlanFile>,
-) -> Result<Config, ExitCode> {
-    let read = with_inputs(program, matches, Some(subcommand), plan, |inputs| {
-        Config::read_without_destination(program, inputs)
+        read(program, inputs)
     });
     reported(program, read)
 }

@@ -95,10 +95,12 @@ pub(crate) fn read() -> Result<(Config, Invocation), ExitCode> {
     let config = match &verb {
         Verb::Doctor => doctor::config(options)?,
         Verb::Transfer(Transfer::Export(files)) => {
-            settings::config_without_destination(program, options, name, files.plan())?
+            let read = Config::read_without_destination;
+            settings::config_with_plan(program, options, name, files.plan(), read)?
         }
         Verb::Apply(plan) => {
-            settings::config_with_plan(program, options, name, plan.as_deref().ok())?
+            let plan = plan.as_deref().ok();
+            settings::config_with_plan(program, options, name, plan, Config::read)?
         }
         Verb::Check
         | Verb::Sync
