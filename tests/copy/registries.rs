@@ -25,16 +25,7 @@ fn world(login: Login) -> Sandbox {
 
 /// A run without any Azure setting.
 fn oci<'a>(world: &'a Sandbox, host: &str) -> Run<'a> {
-    run(TASKSET, world)
-        .unset(&[
-            "AZURE_TENANT_ID",
-            "AZURE_CLIENT_ID",
-            "AZURE_CLIENT_SECRET",
-            "AZURE_SUBSCRIPTION_ID",
-            "SYNC_METHOD",
-        ])
-        .set("REGISTRY_TYPE", "oci")
-        .set("REGISTRY_NAME", host)
+    run(TASKSET, world).without_azure(host)
 }
 
 fn logged_in(run: Run<'_>, login: Login) -> Run<'_> {

@@ -226,17 +226,9 @@ fn docker_config(sandbox: &Sandbox) -> String {
 /// Without any setting of Azure.
 fn to_other_registry(run: Run<'_>) -> Run<'_> {
     let (user, password) = OTHER_USER;
-    run.unset(&[
-        "AZURE_TENANT_ID",
-        "AZURE_CLIENT_ID",
-        "AZURE_CLIENT_SECRET",
-        "AZURE_SUBSCRIPTION_ID",
-        "SYNC_METHOD",
-    ])
-    .set("REGISTRY_TYPE", "oci")
-    .set("REGISTRY_NAME", OTHER_REGISTRY)
-    .set("REGISTRY_USERNAME", user)
-    .set("REGISTRY_PASSWORD", password)
+    run.without_azure(OTHER_REGISTRY)
+        .set("REGISTRY_USERNAME", user)
+        .set("REGISTRY_PASSWORD", password)
 }
 
 /// The value of `EXTRA_CHARTS` with the place of the chart in a registry.

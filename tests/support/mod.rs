@@ -103,6 +103,19 @@ impl Run<'_> {
         self
     }
 
+    /// The destination is a registry that is not in Azure, and no setting of Azure is given.
+    pub fn without_azure(self, host: &str) -> Self {
+        self.unset(&[
+            "AZURE_TENANT_ID",
+            "AZURE_CLIENT_ID",
+            "AZURE_CLIENT_SECRET",
+            "AZURE_SUBSCRIPTION_ID",
+            "SYNC_METHOD",
+        ])
+        .set("REGISTRY_TYPE", "oci")
+        .set("REGISTRY_NAME", host)
+    }
+
     pub fn arguments(mut self, arguments: &[&str]) -> Self {
         self.arguments
             .extend(arguments.iter().map(ToString::to_string));
