@@ -53,6 +53,26 @@ fn to_harbor(world: &Sandbox) -> Run<'_> {
         .set("REGISTRY_NAME", HARBOR)
 }
 
+/// The hexadecimal digits of the large layer. A fault names it, because no order of the blobs is certain.
+fn layer_of(world: &Sandbox) -> String {
+    world.edit(|world| {
+        let repository =
+            &world.registries[copy_load::HOST].repositories[copy_load::LAYER_REPOSITORY];
+        let largest = repository
+            .blobs
+            .iter()
+            .max_by_key(|blob| world.store.size(blob));
+        largest.expect("a layer").hex().to_owned()
+    })
+}
+
+/// A fault of the large layer's content, which the source's own host delivers after a redirect.
+fn download_of_the_layer(world: &Sandbox) -> Fault {
+    Fault::on(copy_load::HOST)
+        .method("GET")
+        .path_contains(&format!("/downloads/{}", layer_of(world)))
+}
+
 #[track_caller]
 fn assert_equal(world: &Sandbox, host: &str) {
     let source = world.tag(copy_load::HOST, copy_load::LAYER_REPOSITORY, copy_load::TAG);
@@ -80,11 +100,8 @@ fn large_layer_goes_to_a_strict_acr_in_chunks_and_no_byte_twice() {
 
 /// A download breaks, and the image arrives.
 fn continues_a_broken_download(world: &Sandbox) {
-    let blob = Fault::on(copy_load::HOST)
-        .method("GET")
-        .path_contains("/artifacts-downloads/");
     world.inject(
-        blob.after(1).once(),
+        download_of_the_layer(world).once(),
         DamagedResponse::ResetAfter { bytes: 5_000_000 },
     );
     run(world)
@@ -136,9 +153,9 @@ fn broken_upload_continues_where_the_registry_knows_it() {
     let run = to_harbor(&world);
     let upload = Fault::on(HARBOR)
         .method("PUT")
-        .path_contains("/blobs/uploads/");
+        .path_contains(&layer_of(&world));
     world.inject(
-        upload.after(1).once(),
+        upload.once(),
         DamagedResponse::UploadReset { bytes: 30_000_000 },
     );
     run.end().expect(0, &["continuing the upload of"]);
@@ -242,10 +259,7 @@ fn deadline_leaves_no_tag_and_says_that_a_new_run_continues() {
 #[test]
 fn damaged_blob_is_never_complete_at_the_destination() {
     let world = one_layer();
-    let blob = Fault::on(copy_load::HOST)
-        .method("GET")
-        .path_contains("/artifacts-downloads/");
-    world.inject(blob.after(1), DamagedResponse::WrongDigest);
+    world.inject(download_of_the_layer(&world), DamagedResponse::WrongDigest);
     run(&world).end().expect(4, &["do not match their digest"]);
     assert_eq!(world.tag(ACR, TARGET, copy_load::TAG), None);
     let layers = stored(&world);
@@ -284,14 +298,10 @@ fn download_that_stalls_continues() {
 #[test]
 fn upload_that_stalls_begins_again() {
     let world = start(Scenario::copy());
-    share_a_layer(&world);
-    let blob = Fault::on(ACR)
-        .method("PUT")
-        .path_contains("/blobs/uploads/");
-    world.inject(
-        blob.after(1).once(),
-        DamagedResponse::UploadStall { bytes: 100 },
-    );
+    let digest = share_a_layer(&world);
+    let hex = digest.trim_start_matches("sha256:");
+    let blob = Fault::on(ACR).method("PUT").path_contains(hex);
+    world.inject(blob.once(), DamagedResponse::UploadStall { bytes: 100 });
     let image = format!("{}/team/a:1.0", copy_load::HOST);
     let ended = with_images(copy(&world), &[image]).end();
     ended.expect(0, &["beginning the upload of", "no progress"]);

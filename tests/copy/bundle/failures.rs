@@ -85,12 +85,12 @@ const EXPORTS: &[Case] = &[
         ends: Ends::WithoutOne,
     },
     Case {
-        name: "a layer breaks off once",
+        name: "a blob breaks off once",
         fault: || {
             let blob = Fault::on(SOURCE).path_contains("/artifacts-downloads/");
             (
                 blob.once(),
-                DamagedResponse::ResetAfter { bytes: 20_000 }.into(),
+                DamagedResponse::ResetAfter { bytes: 100 }.into(),
             )
         },
         code: 0,
@@ -226,7 +226,7 @@ const IMPORTS: &[Case] = &[
                 .path_contains("/blobs/uploads/");
             (
                 put.after(3).once(),
-                DamagedResponse::UploadReset { bytes: 20_000 }.into(),
+                DamagedResponse::UploadReset { bytes: 100 }.into(),
             )
         },
         code: 0,
