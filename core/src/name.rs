@@ -12,6 +12,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use regex::Regex;
+use url::Url;
 
 pub(crate) use nearest::nearest;
 pub(crate) use reference::full_name;
@@ -95,6 +96,18 @@ mod version_order;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Registry(String);
 string_newtype!(Registry);
+
+impl Registry {
+    /// Host and port of a URL. `None` if it has no host name.
+    pub fn of_url(url: &Url) -> Option<Self> {
+        let host = url.host_str()?;
+        let name = match url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        };
+        name.parse().ok()
+    }
+}
 
 impl FromStr for Registry {
     type Err = NameError;

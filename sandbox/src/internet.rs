@@ -193,7 +193,18 @@ fn refuse(world: &mut World, host: &str, request: &Request) -> Option<Response> 
     Some(refusal.with("Retry-After", seconds.to_string()))
 }
 
-fn answer_file(world: &World, host: &str, request: &Request) -> Response {
+fn answer_file(world: &mut World, host: &str, request: &Request) -> Response {
+    match world.file_logins.get(host) {
+        Some(login) if request.basic_credentials().as_ref() != Some(login) => {
+            return Response::new(401, "text/plain", "401 Unauthorized")
+                .with("WWW-Authenticate", r#"Basic realm="charts""#);
+        }
+        None if request.header("authorization").is_some() => {
+            let violation = format!("Authorization was sent to {host}: {}", request.path);
+            world.violations.push(violation);
+        }
+        Some(_) | None => {}
+    }
     match world.files.get(&(host.to_owned(), request.path.clone())) {
         Some(File::Content { media_type, body }) => Response::new(200, media_type, body.clone()),
         Some(File::Redirect { status, location }) => {

@@ -23,6 +23,8 @@ pub struct World {
     pub catalog: Catalog,
     /// Static files by host and path, such as chart repositories.
     pub files: BTreeMap<(String, String), File>,
+    /// User and password that a host requires for its files. The other hosts may not receive a login.
+    pub file_logins: BTreeMap<String, (String, String)>,
     /// Unfinished uploads into registries.
     pub uploads: BTreeMap<String, Upload>,
     /// The number of seconds by which the services' clocks are ahead of this machine's clock.
@@ -64,6 +66,7 @@ impl World {
             azure,
             catalog: Catalog::default(),
             files: BTreeMap::new(),
+            file_logins: BTreeMap::new(),
             uploads: BTreeMap::new(),
             clock_offset: 0,
             proxy_login: None,

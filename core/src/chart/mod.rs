@@ -17,7 +17,7 @@ use reqwest::{Method, StatusCode};
 use url::Url;
 
 use crate::config::{ChartOrigin, ChartRequest, ChartSource};
-use crate::name::{Digest, ImageName, Tag, TagOrDigest};
+use crate::name::{Digest, ImageName, Registry, Tag, TagOrDigest};
 use crate::problem::{Cause, Problem, Side};
 use crate::registry::{ManifestKind, RegistryClient, Sources};
 use crate::text::{for_message, neutralize_markup};
@@ -334,20 +334,28 @@ impl Fetch<'_> {
     }
 
     async fn request(&self, url: Url, cap: usize) -> Result<Response, Problem> {
+        let host = Registry::of_url(&url);
+        let account = host.and_then(|host| self.sources.logins().account_of(&host));
         let request = Request {
             cap,
+            basic: account.map(|account| (account.username.clone(), account.token.clone())),
             ..Request::new(Side::ChartRepository, Method::GET, url)
         };
         self.wire.send_following(request).await
     }
 
     fn found(&self, response: Response) -> Result<Response, Problem> {
-        match response.status {
-            StatusCode::OK => Ok(response),
-            _ => Err(response
-                .unexpected()
-                .advise(problems::connection(self.origin))),
+        if response.status == StatusCode::OK {
+            return Ok(response);
         }
+        let problem = response.unexpected();
+        let refusing =
+            Registry::of_url(&response.url).filter(|_| problem.cause == Cause::AccessDenied);
+        let advice = match refusing {
+            Some(host) => problems::refused(self.origin, &host, self.sources.logins()),
+            None => problems::connection(self.origin),
+        };
+        Err(problem.advise(advice))
     }
 }
 

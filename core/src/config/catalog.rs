@@ -100,12 +100,8 @@ impl CatalogUrl {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         const FORM: &str = "it must be an https URL with a host name, without user and query";
         let url = Url::parse(text).map_err(|_| FORM.to_owned())?;
-        let name = url.host_str().unwrap_or_default();
-        let host = url
-            .port()
-            .map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"));
-        match host.parse() {
-            Ok(host) if url.scheme() == "https" && is_bare(&url) => Ok(Self { url, host }),
+        match Registry::of_url(&url) {
+            Some(host) if url.scheme() == "https" && is_bare(&url) => Ok(Self { url, host }),
             _ => Err(FORM.to_owned()),
         }
     }

@@ -58,6 +58,14 @@ impl Config {
 }
 
 impl ChartRequest {
+    /// The hosts whose logins are needed: that of the chart, and those that it names.
+    pub(super) fn hosts_of_logins(&self) -> impl Iterator<Item = Registry> {
+        self.source
+            .host()
+            .into_iter()
+            .chain(self.logins.iter().cloned())
+    }
+
     /// True if this is the chart that RunWhen publishes, with values that do not name other registries or repositories.
     pub fn names_published_images(&self) -> bool {
         let source = variables::HELM_REPO_URL.variable.default();
@@ -102,6 +110,15 @@ impl ChartSource {
             Ok(Self::Path(PathBuf::from(text)))
         } else {
             Err(FORMS.to_owned())
+        }
+    }
+
+    /// The host, as the logins name it. `None` on this machine.
+    fn host(&self) -> Option<Registry> {
+        match self {
+            Self::Repository(url) => Registry::of_url(url),
+            Self::Oci(location) => Some(location.registry.clone()),
+            Self::Path(_) => None,
         }
     }
 

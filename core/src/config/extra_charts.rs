@@ -58,18 +58,6 @@ impl Reader<'_> {
     }
 }
 
-/// The registries that contain charts, and those that the charts have logins for.
-pub(super) fn registries_of(charts: Option<&[ChartRequest]>) -> impl Iterator<Item = &Registry> {
-    let charts = charts.unwrap_or_default().iter();
-    charts.flat_map(|chart| {
-        let own = match &chart.source {
-            ChartSource::Oci(location) => Some(&location.registry),
-            ChartSource::Repository(_) | ChartSource::Path(_) => None,
-        };
-        own.into_iter().chain(&chart.logins)
-    })
-}
-
 fn read(
     text: &str,
     folder: Option<&Path>,

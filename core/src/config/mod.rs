@@ -409,7 +409,13 @@ impl Reader<'_> {
         let categories = self.images(has_extra);
         let given = (extra.as_deref(), charts.as_deref());
         let collections = self.codecollections(source);
-        let logins = self.logins_of_sources(categories.as_ref(), collections.as_ref(), given);
+        let chart = self.chart();
+        let logins = self.logins_of_sources(
+            categories.as_ref(),
+            collections.as_ref(),
+            chart.as_ref(),
+            given,
+        );
         let branch = self.git_ref(source);
         let output = self.read(&variables::OUTPUT_DIR);
         let temp = self.read(&variables::CODEBUNDLE_TEMP_DIR);
@@ -431,7 +437,7 @@ impl Reader<'_> {
             codecollections: collections,
             codecollection_source: source,
             sync_ref_latest: self.sync_ref_latest(source),
-            chart: self.chart(),
+            chart: chart,
             architecture: self.read(&variables::IMAGE_ARCHITECTURE),
             verify_children: self.read(&variables::VERIFY_CHILDREN),
             use_date_tag: self.read(&variables::USE_DATE_TAG),

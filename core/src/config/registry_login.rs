@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::extra_charts::registries_of;
 use super::extra_images::sources_of;
 use super::reader::Reader;
 use super::{ChartRequest, CodeCollections, ExtraImage, Mistake, RegistryName, variables};
@@ -76,27 +75,33 @@ impl Reader<'_> {
         }
     }
 
-    /// The logins of Docker Hub, and of the registries that the user names: of the mirror, of CodeCollections and of extra images
-    /// and charts that are checked, and of the images of a plan.
+    /// The logins of Docker Hub, and of the hosts that the user names: of the mirror, of CodeCollections, charts and extra images
+    /// that are checked, and of the images of a plan. RunWhen's own hosts need none.
     pub(super) fn logins_of_sources(
         &mut self,
         images: Option<&BTreeSet<Category>>,
         collections: Option<&CodeCollections>,
+        chart: Option<&ChartRequest>,
         (extra, charts): (Option<&[ExtraImage]>, Option<&[ChartRequest]>),
     ) -> Option<SourceLogins> {
         let logins = self.source_logins()?;
         let logins = self.with_mirror_login(logins)?;
         let is_checked = |category| images.is_some_and(|images| images.contains(&category));
+        let is_own = self.inputs.get(&variables::HELM_REPO_URL).is_some();
+        let own = chart.filter(|_| is_own && is_checked(Category::RunWhenLocal));
         let are_extra = is_checked(Category::Extra);
+        let charts = charts.filter(|_| are_extra).unwrap_or_default();
+        let of_charts = own.into_iter().chain(charts);
+        let of_charts: Vec<_> = of_charts.flat_map(ChartRequest::hosts_of_logins).collect();
         let mut registries = sources_of(extra.filter(|_| are_extra));
-        registries.extend(registries_of(charts.filter(|_| are_extra)));
+        registries.extend(&of_charts);
         let collections = collections.filter(|_| is_checked(Category::CodeCollection));
         registries.extend(collections.iter().flat_map(|all| all.registries()));
         registries.extend(&self.inputs.planned_sources);
         self.with_docker_logins(logins, &registries)
     }
 
-    /// The logins with those that Docker's file has for these sources of extra images. A login that a variable gives is kept.
+    /// The logins with those that Docker's file has for these sources. A login that a variable gives is kept.
     /// If a file that the user did not name cannot be used, the source is read without a login: its image may be public.
     fn with_docker_logins(
         &mut self,

@@ -404,7 +404,7 @@ settings! {
             "DOCKER_CONFIG",
             "DIR",
             values::path,
-            "Folder of Docker's config.json, whose logins are used for the sources of EXTRA_IMAGES, for EXTRA_CHARTS (oci:// charts and their logins), for the extra images of a plan, and with REGISTRY_TYPE=oci if \
+            "Folder of Docker's config.json, whose logins are used for the sources of EXTRA_IMAGES, for EXTRA_CHARTS (hosts of charts, and logins), for HELM_REPO_URL, for the extra images of a plan, and with REGISTRY_TYPE=oci if \
              REGISTRY_USERNAME is unset.",
         )
         .unset_means("~/.docker");

@@ -28,6 +28,10 @@ impl Sources {
         }
     }
 
+    pub(crate) fn logins(&self) -> &SourceLogins {
+        &self.logins
+    }
+
     /// Prepares the check of an image that is likely to be wanted: requests its token if no account is needed for it, and
     /// opens connections. Nothing waits for them, and nothing depends on them.
     pub fn prepare(&self, image: &ImageName) {

@@ -294,10 +294,10 @@ impl Wire {
 
     /// True if requests may be sent there: over https, or over http to a registry that `REGISTRY_INSECURE` names.
     pub(crate) fn is_allowed(&self, url: &url::Url) -> bool {
-        let registry = || request::host(url).parse().ok();
+        let is_insecure = |registry| self.inner.insecure.contains(&registry);
         match url.scheme() {
             "https" => true,
-            "http" => registry().is_some_and(|registry| self.inner.insecure.contains(&registry)),
+            "http" => Registry::of_url(url).is_some_and(is_insecure),
             _ => false,
         }
     }

@@ -275,7 +275,7 @@ fn aliases_do_not_multiply_the_memory() {
 }
 
 #[test]
-fn login_of_a_chart_registry_is_that_of_dockers_file() {
+fn login_of_a_charts_host_is_that_of_dockers_file() {
     let files = [("/docker/config.json", "{}")];
     let config = |chart| {
         let variables = [("EXTRA_CHARTS", chart), ("DOCKER_CONFIG", "/docker")];
@@ -287,12 +287,13 @@ fn login_of_a_chart_registry_is_that_of_dockers_file() {
     };
     for chart in [
         "- {repository: 'oci://ghcr.io/charts', name: a}",
+        "- {repository: 'https://ghcr.io/charts', name: a}",
         "- {path: ./a, logins: [quay.io, ghcr.io]}",
     ] {
         assert!(has_login(config(chart)), "{chart}");
     }
     for other in [
-        "- {repository: 'https://ghcr.io/charts', name: a}",
+        "- {repository: 'https://ghcr.io:8443/charts', name: a}",
         "- {path: ./a, logins: []}",
         "- {path: ./a}",
     ] {
