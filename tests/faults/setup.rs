@@ -1,7 +1,7 @@
 //! The setups of the matrix: a world (`world.rs`) and the settings of a run in it, for the endpoints that it uses.
 
 use sandbox::extra_images::PRIVATE_HOST;
-use sandbox::{Sandbox, mirror};
+use sandbox::{Sandbox, extra_chart, mirror};
 
 use super::support::docker::{private_auth, write_docker_file};
 use super::support::{ACR, ONE, Run, run};
@@ -82,7 +82,7 @@ pub enum Setup {
     BareChart,
     /// The chart is in a registry.
     ChartInRegistry,
-    /// Also a chart of a third party.
+    /// Also a chart of a third party, whose repository requires a login.
     ExtraChart,
     /// The same, and that chart is in a registry.
     ExtraChartInRegistry,
@@ -178,7 +178,7 @@ impl Setup {
             Self::ExtraImages => run
                 .set("IMAGES", "extra")
                 .set("EXTRA_IMAGES", EXTRA_IMAGES)
-                .set("DOCKER_CONFIG", docker_config(sandbox)),
+                .set("DOCKER_CONFIG", docker_config(sandbox, PRIVATE_HOST)),
             Self::Mirror => mirror::variables()
                 .into_iter()
                 .fold(run, |run, (name, value)| run.set(name, value)),
@@ -196,9 +196,9 @@ impl Setup {
             }
             Self::Export => run.unset(&["SYNC_METHOD", "REGISTRY_NAME", "COPY_REFERRERS"]),
             Self::All | Self::BareChart => with_chart(run),
-            Self::ExtraChart => {
-                with_chart(run).set("EXTRA_CHARTS", sandbox::extra_chart::EXTRA_CHARTS)
-            }
+            Self::ExtraChart => with_chart(run)
+                .set("EXTRA_CHARTS", extra_chart::EXTRA_CHARTS)
+                .set("DOCKER_CONFIG", docker_config(sandbox, extra_chart::HOST)),
             Self::ExtraChartInRegistry => with_chart(run).set("EXTRA_CHARTS", extra_chart_at_oci()),
             Self::NotNeeded => run
                 .unset(&["IMAGES"])
@@ -215,11 +215,11 @@ const EXTRA_IMAGES: &str = "
 - {source: registry.team.example/internal/agent, semver: '>=4'}
 ";
 
-/// The folder of a Docker file with the login of the private registry. Not that of the run, which must not have a secret.
-fn docker_config(sandbox: &Sandbox) -> String {
+/// The folder of a Docker file with the login of a private host. Not that of the run, which must not have a secret.
+fn docker_config(sandbox: &Sandbox, host: &str) -> String {
     let folder = sandbox.folder().join("docker");
     std::fs::create_dir_all(&folder).expect("a folder");
-    write_docker_file(&folder, PRIVATE_HOST, &private_auth());
+    write_docker_file(&folder, host, &private_auth());
     folder.display().to_string()
 }
 
@@ -233,8 +233,8 @@ fn to_other_registry(run: Run<'_>) -> Run<'_> {
 
 /// The value of `EXTRA_CHARTS` with the place of the chart in a registry.
 fn extra_chart_at_oci() -> String {
-    let place = format!("https://{}/stable", sandbox::extra_chart::HOST);
-    sandbox::extra_chart::EXTRA_CHARTS.replace(&place, &format!("oci://{CHART_REGISTRY}/stable"))
+    let place = format!("https://{}/stable", extra_chart::HOST);
+    extra_chart::EXTRA_CHARTS.replace(&place, &format!("oci://{CHART_REGISTRY}/stable"))
 }
 
 /// Both categories; with `latest`, only dates decide.

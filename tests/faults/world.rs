@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use sandbox::extra_images::{PRIVATE_PASSWORD, PRIVATE_USER};
 use sandbox::image::ImageRecipe;
 use sandbox::registry::{ManifestEntry, Registry};
 use sandbox::runwhen_local::{CHART_HOST, CHART_IMAGES, INDEX_PATH, STORAGE_HOST};
@@ -78,7 +79,13 @@ impl Setup {
         }
         match self {
             Self::ExtraImages => mix_extra_images(&mut world),
-            Self::ExtraChart => remove_operator(&mut world),
+            Self::ExtraChart => {
+                remove_operator(&mut world);
+                let login = (PRIVATE_USER.to_owned(), PRIVATE_PASSWORD.to_owned());
+                world
+                    .file_logins
+                    .insert(extra_chart::HOST.to_owned(), login);
+            }
             Self::ExtraChartInRegistry => {
                 remove_operator(&mut world);
                 put_extra_chart_into_registry(&mut world);

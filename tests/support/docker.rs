@@ -25,6 +25,12 @@ pub fn private_auth() -> String {
     auth(PRIVATE_USER, PRIVATE_PASSWORD)
 }
 
+/// The password of such a text.
+pub fn password_of(auth: &str) -> Option<String> {
+    let text = String::from_utf8(BASE64_STANDARD.decode(auth).ok()?).ok()?;
+    Some(text.split_once(':')?.1.to_owned())
+}
+
 pub fn auth(user: &str, password: &str) -> String {
     BASE64_STANDARD.encode(format!("{user}:{password}"))
 }

@@ -207,7 +207,15 @@ fn secrets(world: &Sandbox, environment: &BTreeMap<String, String>) -> Vec<Strin
     for request in world.requests() {
         let headers = request.request_headers.iter();
         let given = headers.filter(|(name, _)| name.eq_ignore_ascii_case("authorization"));
-        secrets.extend(given.filter_map(|(_, value)| Some(value.split_once(' ')?.1.to_owned())));
+        for (_, value) in given {
+            let Some((scheme, credentials)) = value.split_once(' ') else {
+                continue;
+            };
+            secrets.push(credentials.to_owned());
+            if scheme.eq_ignore_ascii_case("basic") {
+                secrets.extend(docker::password_of(credentials));
+            }
+        }
     }
     for request in world.requests() {
         let body = String::from_utf8_lossy(&request.body).into_owned();
