@@ -92,6 +92,13 @@ macro_rules! string_newtype {
 mod reference;
 mod version_order;
 
+/// `host[:port]` of a URL.
+pub(crate) fn host_and_port(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
 /// The host (and port) of a service that speaks the distribution API, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Registry(String);
@@ -100,12 +107,7 @@ string_newtype!(Registry);
 impl Registry {
     /// Host and port of a URL. `None` if it has no host name.
     pub fn of_url(url: &Url) -> Option<Self> {
-        let host = url.host_str()?;
-        let name = match url.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        };
-        name.parse().ok()
+        host_and_port(url).parse().ok()
     }
 }
 

@@ -8,21 +8,20 @@ use sandbox::extra_chart::{
 use sandbox::extra_images::{EXTRA_IMAGES, PRIVATE_HOST, PRIVATE_PASSWORD};
 use sandbox::image::ImageRecipe;
 use sandbox::runwhen_local::{CHART_HOST, packaged};
-use sandbox::{DamagedResponse, Fault, FaultKind, File, Sandbox, Scenario};
+use sandbox::{DamagedResponse, Fault, FaultKind, Sandbox, Scenario};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::SLI;
 use crate::support::cases::test_all;
-use crate::support::chart::{check_chart, world};
-use crate::support::docker::{auth, docker_folder, write_docker_file};
+use crate::support::chart::world;
+use crate::support::docker::docker_folder;
 use crate::support::{ACR, Ended, Run, run, status};
 use crate::verdicts::{manifest_of, put_manifest};
 
 const GITHUB: &str = "ghcr.io";
 
 /// A run that checks only what `EXTRA_CHARTS` names.
-fn check_extra<'a>(world: &'a Sandbox, charts: &str) -> Run<'a> {
+pub fn check_extra<'a>(world: &'a Sandbox, charts: &str) -> Run<'a> {
     run(SLI, world)
         .set("IMAGES", "extra")
         .set("EXTRA_CHARTS", charts)
@@ -435,79 +434,6 @@ fn failure_of_runwhens_chart_does_not_touch_an_extra_chart() {
         image(&ended, "ghcr.io/example-apps/engine")["verdict"],
         "Missing"
     );
-}
-
-const CHARTS_USER: &str = "charts-reader";
-const CHARTS_PASSWORD: &str = "charts~Password/3";
-
-/// Makes the chart repositories of a host private, and returns a folder for `DOCKER_CONFIG` with their login.
-fn make_private(world: &Sandbox, host: &str) -> TempDir {
-    let login = (CHARTS_USER.to_owned(), CHARTS_PASSWORD.to_owned());
-    world.edit(|world| world.file_logins.insert(host.to_owned(), login));
-    let folder = tempfile::tempdir().expect("a folder");
-    write_docker_file(folder.path(), host, &auth(CHARTS_USER, CHARTS_PASSWORD));
-    folder
-}
-
-/// The sandbox reports a login that is sent to a host without one, and every run fails for that.
-#[test]
-fn private_chart_repository_gets_the_login_of_dockers_file_and_no_other_host_does() {
-    const STORAGE: &str = "storage.charts.example";
-    let world = world("extra-chart");
-    let docker = make_private(&world, HOST);
-    let ended = check_extra(&world, EXTRA_CHARTS).end();
-    ended.expect(
-        3,
-        &[
-            "401",
-            "a private repository needs docker login charts.example (DOCKER_CONFIG)",
-        ],
-    );
-    assert_eq!(ended.stdout, "");
-
-    let with_login = || {
-        let folder = docker.path().display().to_string();
-        check_extra(&world, EXTRA_CHARTS)
-            .set("DOCKER_CONFIG", folder)
-            .end()
-    };
-    let ended = with_login();
-    assert_eq!(ended.expect(0, &[]).stdout, "4\n");
-    for text in [&ended.stderr, &ended.json("sli.json").to_string()] {
-        assert!(!text.contains(CHARTS_PASSWORD));
-    }
-
-    world.edit(|world| {
-        let path = |host: &str| (host.to_owned(), ARCHIVE_PATH.to_owned());
-        let location = format!("https://{STORAGE}{ARCHIVE_PATH}");
-        let redirect = File::Redirect {
-            status: 302,
-            location,
-        };
-        let archive = world
-            .files
-            .insert(path(HOST), redirect)
-            .expect("an archive");
-        world.files.insert(path(STORAGE), archive);
-    });
-    assert_eq!(with_login().expect(0, &[]).stdout, "4\n");
-
-    write_docker_file(docker.path(), HOST, &auth(CHARTS_USER, "another one"));
-    let ended = with_login();
-    ended.expect(3, &["401", "check the login for charts.example in "]);
-    assert_eq!(ended.stdout, "");
-}
-
-#[test]
-fn private_repository_of_runwhens_chart_gets_the_login_of_dockers_file_if_a_variable_names_it() {
-    let world = world("up-to-date");
-    let docker = make_private(&world, CHART_HOST);
-    let folder = docker.path().display().to_string();
-    let check = || check_chart(SLI, &world).set("DOCKER_CONFIG", &folder);
-    let ended = check().end();
-    ended.expect(3, &["401", "a private repository needs docker login"]);
-    let url = format!("https://{CHART_HOST}/helm-charts");
-    check().set("HELM_REPO_URL", url).end().expect(0, &[]);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod extra;
 mod failures;
 mod images;
+mod logins;
 #[path = "../support/mod.rs"]
 mod support;
 mod verdicts;

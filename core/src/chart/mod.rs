@@ -7,6 +7,7 @@
 mod computation;
 pub mod index;
 mod indexes;
+mod logins;
 mod places;
 mod problems;
 
@@ -17,14 +18,15 @@ use reqwest::{Method, StatusCode};
 use url::Url;
 
 use crate::config::{ChartOrigin, ChartRequest, ChartSource};
-use crate::name::{Digest, ImageName, Registry, Tag, TagOrDigest};
+use crate::name::{Digest, ImageName, Tag, TagOrDigest};
 use crate::problem::{Cause, Problem, Side};
 use crate::registry::{ManifestKind, RegistryClient, Sources};
-use crate::text::{for_message, neutralize_markup};
-use crate::wire::{Request, Response, Wire};
+use crate::text::{for_message, neutralize_markup, refused_value};
+use crate::wire::{Request, Response, Wire, has_no_userinfo};
 use computation::compute;
 use index::IndexEntry;
 pub use indexes::Indexes;
+use logins::Logins;
 use places::Place;
 use problems::{not_found, unreadable, unusable};
 
@@ -129,6 +131,7 @@ async fn with_chart<T: Send + 'static>(
         sources,
         indexes,
         origin,
+        logins: Logins::of(request, sources.logins()),
         place: Place::default(),
     };
     let mut chart = fetch
@@ -152,6 +155,7 @@ struct Fetch<'a> {
     indexes: &'a Indexes,
     /// The settings that messages name.
     origin: &'a ChartOrigin,
+    logins: Logins<'a>,
     place: Place,
 }
 
@@ -222,7 +226,8 @@ impl Fetch<'_> {
     ) -> Result<helm::Chart, Problem> {
         let index_url = join(url, "index.yaml")?;
         let request = || self.request(index_url.clone(), INDEX_CAP);
-        let response = self.found(self.indexes.response(url, request).await?)?;
+        let response = self.indexes.response(url, request).await?;
+        let response = self.found(&index_url, response)?;
         let (body, wanted_name) = (response.body.clone(), name.to_owned());
         let entries = self.compute(format!("reading {index_url}"), move || {
             index::versions_of(&String::from_utf8_lossy(&body), &wanted_name)
@@ -330,12 +335,12 @@ impl Fetch<'_> {
     }
 
     async fn get(&self, url: Url, cap: usize) -> Result<Response, Problem> {
-        self.found(self.request(url, cap).await?)
+        let response = self.request(url.clone(), cap).await?;
+        self.found(&url, response)
     }
 
     async fn request(&self, url: Url, cap: usize) -> Result<Response, Problem> {
-        let host = Registry::of_url(&url);
-        let account = host.and_then(|host| self.sources.logins().account_of(&host));
+        let account = self.logins.account(&url);
         let request = Request {
             cap,
             basic: account.map(|account| (account.username.clone(), account.token.clone())),
@@ -344,16 +349,15 @@ impl Fetch<'_> {
         self.wire.send_following(request).await
     }
 
-    fn found(&self, response: Response) -> Result<Response, Problem> {
+    /// The response to a request for `url`, if that was found.
+    fn found(&self, url: &Url, response: Response) -> Result<Response, Problem> {
         if response.status == StatusCode::OK {
             return Ok(response);
         }
         let problem = response.unexpected();
-        let refusing =
-            Registry::of_url(&response.url).filter(|_| problem.cause == Cause::AccessDenied);
-        let advice = match refusing {
-            Some(host) => problems::refused(self.origin, &host, self.sources.logins()),
-            None => problems::connection(self.origin),
+        let advice = match problem.cause {
+            Cause::AccessDenied => self.logins.advice(url, &response.url),
+            _ => problems::connection(self.origin),
         };
         Err(problem.advise(advice))
     }
@@ -442,9 +446,12 @@ fn wanted(version: Option<&str>) -> String {
 }
 
 fn join(base: &Url, place: &str) -> Result<Url, Problem> {
-    let url = base.join(place).ok().filter(|url| url.scheme() == "https");
+    // A user in it would become a header.
+    let is_usable = |url: &Url| url.scheme() == "https" && has_no_userinfo(url);
+    let url = base.join(place).ok().filter(is_usable);
     url.ok_or_else(|| {
-        let what = format!("{:?} below {base} is not an https URL", for_message(place));
+        let place = for_message(&refused_value(place));
+        let what = format!("{place:?} below {base} is not an https URL without user and password");
         Problem::new(Side::ChartRepository, Cause::Invalid, what)
     })
 }

@@ -1,9 +1,7 @@
 //! The problems of a chart that cannot be read, each with the settings that select it.
 
 use crate::config::{ChartOrigin, ChartSetting};
-use crate::name::Registry;
 use crate::problem::{Cause, Problem, Side};
-use crate::registry::SourceLogins;
 use crate::text::for_message;
 
 use ChartSetting::{Name, Place, Set, Values, Version};
@@ -43,17 +41,6 @@ pub(super) fn connection(origin: &ChartOrigin) -> String {
             let settings = origin.settings(&[Place, Name]);
             format!("check {settings}, and {connection}")
         }
-    }
-}
-
-/// What to check if a host refuses the index or the archive.
-pub(super) fn refused(origin: &ChartOrigin, host: &Registry, logins: &SourceLogins) -> String {
-    match logins.of(host) {
-        Some(login) => login.origin.advice(host),
-        None => format!(
-            "{}; a private repository needs docker login {host} (DOCKER_CONFIG)",
-            connection(origin)
-        ),
     }
 }
 

@@ -58,20 +58,17 @@ impl Config {
 }
 
 impl ChartRequest {
-    /// The hosts whose logins are needed: that of the chart, and those that it names.
-    pub(super) fn hosts_of_logins(&self) -> impl Iterator<Item = Registry> {
-        self.source
-            .host()
-            .into_iter()
-            .chain(self.logins.iter().cloned())
+    /// The hosts whose logins may be used: that of the chart, and those that its settings name. RunWhen's repository needs none.
+    pub(crate) fn hosts_of_logins(&self) -> impl Iterator<Item = Registry> {
+        let own = self.source.host().filter(|_| !self.source.is_published());
+        own.into_iter().chain(self.logins.iter().cloned())
     }
 
     /// True if this is the chart that RunWhen publishes, with values that do not name other registries or repositories.
     pub fn names_published_images(&self) -> bool {
-        let source = variables::HELM_REPO_URL.variable.default();
-        let is_published = ChartSource::parse(&source).as_ref() == Ok(&self.source)
-            && variables::HELM_CHART_NAME.variable.default() == self.name;
-        is_published && !names_a_source(self.values.tree())
+        self.source.is_published()
+            && variables::HELM_CHART_NAME.variable.default() == self.name
+            && !names_a_source(self.values.tree())
     }
 }
 
@@ -111,6 +108,12 @@ impl ChartSource {
         } else {
             Err(FORMS.to_owned())
         }
+    }
+
+    /// True if RunWhen publishes its chart there.
+    fn is_published(&self) -> bool {
+        let place = variables::HELM_REPO_URL.variable.default();
+        Self::parse(&place).as_ref() == Ok(self)
     }
 
     /// The host, as the logins name it. `None` on this machine.

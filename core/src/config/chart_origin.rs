@@ -28,8 +28,9 @@ pub enum ChartSetting {
     Version,
     Values,
     Set,
-    /// Only a chart of `EXTRA_CHARTS` has patterns.
+    /// Only a chart of `EXTRA_CHARTS` has patterns and logins.
     Patterns,
+    Logins,
 }
 
 impl ChartOrigin {
@@ -75,6 +76,7 @@ impl ChartOrigin {
             (Self::Extra { .. }, ChartSetting::Values) => "values",
             (Self::Extra { .. }, ChartSetting::Set) => "set",
             (Self::RunWhenLocal | Self::Extra { .. }, ChartSetting::Patterns) => "image_patterns",
+            (Self::RunWhenLocal | Self::Extra { .. }, ChartSetting::Logins) => "logins",
         }
     }
 }

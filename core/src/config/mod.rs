@@ -409,11 +409,11 @@ impl Reader<'_> {
         let categories = self.images(has_extra);
         let given = (extra.as_deref(), charts.as_deref());
         let collections = self.codecollections(source);
-        let chart = self.chart();
+        let local_chart = self.chart();
         let logins = self.logins_of_sources(
             categories.as_ref(),
             collections.as_ref(),
-            chart.as_ref(),
+            local_chart.as_ref(),
             given,
         );
         let branch = self.git_ref(source);
@@ -437,7 +437,7 @@ impl Reader<'_> {
             codecollections: collections,
             codecollection_source: source,
             sync_ref_latest: self.sync_ref_latest(source),
-            chart: chart,
+            chart: local_chart,
             architecture: self.read(&variables::IMAGE_ARCHITECTURE),
             verify_children: self.read(&variables::VERIFY_CHILDREN),
             use_date_tag: self.read(&variables::USE_DATE_TAG),

@@ -76,7 +76,7 @@ impl Reader<'_> {
     }
 
     /// The logins of Docker Hub, and of the hosts that the user names: of the mirror, of CodeCollections, charts and extra images
-    /// that are checked, and of the images of a plan. RunWhen's own hosts need none.
+    /// that are checked, and of the images of a plan.
     pub(super) fn logins_of_sources(
         &mut self,
         images: Option<&BTreeSet<Category>>,
@@ -87,11 +87,10 @@ impl Reader<'_> {
         let logins = self.source_logins()?;
         let logins = self.with_mirror_login(logins)?;
         let is_checked = |category| images.is_some_and(|images| images.contains(&category));
-        let is_own = self.inputs.get(&variables::HELM_REPO_URL).is_some();
-        let own = chart.filter(|_| is_own && is_checked(Category::RunWhenLocal));
+        let local = chart.filter(|_| is_checked(Category::RunWhenLocal));
         let are_extra = is_checked(Category::Extra);
         let charts = charts.filter(|_| are_extra).unwrap_or_default();
-        let of_charts = own.into_iter().chain(charts);
+        let of_charts = local.into_iter().chain(charts);
         let of_charts: Vec<_> = of_charts.flat_map(ChartRequest::hosts_of_logins).collect();
         let mut registries = sources_of(extra.filter(|_| are_extra));
         registries.extend(&of_charts);

@@ -404,8 +404,8 @@ settings! {
             "DOCKER_CONFIG",
             "DIR",
             values::path,
-            "Folder of Docker's config.json, whose logins are used for the sources of EXTRA_IMAGES, for EXTRA_CHARTS (hosts of charts, and logins), for HELM_REPO_URL, for the extra images of a plan, and with REGISTRY_TYPE=oci if \
-             REGISTRY_USERNAME is unset.",
+            "Folder of Docker's config.json. Its logins are used for the hosts that EXTRA_IMAGES, EXTRA_CHARTS, CODECOLLECTIONS, \
+             CODECOLLECTION_REGISTRY, HELM_REPO_URL or a plan names, and with REGISTRY_TYPE=oci if REGISTRY_USERNAME is unset.",
         )
         .unset_means("~/.docker");
     }

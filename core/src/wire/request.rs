@@ -12,6 +12,7 @@ use super::redact::redacted;
 use super::secrets::Secrets;
 use super::service_error::service_error;
 use super::sink::{Receive, Sink};
+use crate::name::host_and_port;
 use crate::problem::{Cause, Problem, Side};
 use crate::text::for_message;
 
@@ -115,7 +116,7 @@ impl Request {
     }
 
     pub(super) fn host(&self) -> String {
-        host(&self.url)
+        host_and_port(&self.url)
     }
 }
 
@@ -193,7 +194,7 @@ impl Response {
 
     /// Like [`Response::refusal`], with a reason that begins with a verb.
     pub(crate) fn refusal_because(&self, cause: Cause, reason: &str) -> Problem {
-        let what = format!("{} {reason} {}", host(&self.url), self.exchange());
+        let what = format!("{} {reason} {}", host_and_port(&self.url), self.exchange());
         Problem::new(self.side, cause, what)
     }
 
@@ -267,11 +268,4 @@ fn beginning(text: &str) -> &str {
 
 fn name(method: &Method, url: &Url) -> String {
     format!("{method} {}", redacted(url))
-}
-
-/// `host[:port]` of a URL.
-pub(super) fn host(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port()
-        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
