@@ -41,12 +41,10 @@ const OTHER_DIGEST: &str = "a HEAD cannot be verified: the ACR states that its t
 const NOT_FOUND: Failure = Failure::Status(404);
 
 #[rustfmt::skip] // a table
-pub const STATEMENTS: [Statement; 28] = [
+pub const STATEMENTS: [Statement; 26] = [
     says("Source: tags of an image that is missing", NOT_FOUND, "NotPublished", NO_REPOSITORY),
     says("Source: tags of an image that is up to date", NOT_FOUND, "NotPublished", NO_REPOSITORY),
     says("Source: a plain list of tags", NOT_FOUND, "NotPublished", NO_REPOSITORY),
-    says("A mirror: the tags of an image that is missing", NOT_FOUND, "NotPublished", NO_REPOSITORY),
-    says("A mirror: the tags of an image that is up to date", NOT_FOUND, "NotPublished", NO_REPOSITORY),
     says("ACR: the digest of a tag that is missing", NOT_FOUND, "Missing", NO_TAG),
     says("ACR: the digest of a tag that is up to date", NOT_FOUND, "Missing", NO_TAG),
     says("ACR: the digest of a tag that is missing", Failure::WrongDigestHeader, "Drifted", OTHER_DIGEST),

@@ -122,9 +122,9 @@ fn repository(place: &ImageName, name: &str) -> Option<ImageName> {
 }
 
 /// The five repositories where RunWhen publishes them.
-#[cfg(test)]
 pub(crate) fn published_by_runwhen() -> Vec<ImageName> {
-    published(&RUNWHEN.parse().unwrap())
+    let place = RUNWHEN.parse();
+    place.as_ref().map(published).unwrap_or_default()
 }
 
 /// The five repositories below this place.
@@ -139,7 +139,7 @@ fn published(place: &ImageName) -> Vec<ImageName> {
 pub(crate) fn advice_if_absent(repository: &str) -> String {
     let of_runwhen = repository.strip_prefix(RUNWHEN);
     let Some(name) = of_runwhen.and_then(|rest| rest.strip_prefix('/')) else {
-        return "check CODECOLLECTIONS and CODECOLLECTION_REGISTRY: a mirror must have the image and its tags"
+        return "check CODECOLLECTIONS and CODECOLLECTION_REGISTRY: a mirror must have the image and its tags, and its login must be able to read it"
             .to_owned();
     };
     if NAMES.contains(&name) {

@@ -43,9 +43,7 @@ impl Observer<'_> {
         if let Some(digest) = self.digest(source, tag, digest).await? {
             return Ok(published(tag, target, digest, None));
         }
-        if *category == Category::Extra {
-            self.check_that_it_is_shown(source).await?;
-        }
+        self.check_that_it_is_shown(source).await?;
         Ok(SourceState::NotPublished(Absence {
             reason: format!("No {wanted} found in {source}"),
             advice: match category {

@@ -14,7 +14,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::uploads::History;
 use super::{CHECK_TIMEOUT, Follows, SameContent, SourceImage, SourceState};
-use crate::config::codecollections::advice_if_absent;
+use crate::config::codecollections::{advice_if_absent, published_by_runwhen};
 use crate::discover::Absence;
 use crate::discover::codecollections::{Choice, StableTag, branches, few_of};
 use crate::name::{Digest, ImageName, Repository, Tag, TagOrDigest};
@@ -54,7 +54,11 @@ pub(super) async fn stable_tag(
     };
     let Some(list) = client.tags(repository).await? else {
         match purpose {
-            Purpose::CodeCollection => {}
+            Purpose::CodeCollection if published_by_runwhen().contains(source) => {}
+            Purpose::CodeCollection => {
+                let advice = advice_if_absent(&search.place());
+                return Err(client.hidden(source).advise(advice));
+            }
             Purpose::ExtraImage => return Err(client.hidden(source)),
         }
         let latest = rule.latest();
