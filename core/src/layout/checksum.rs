@@ -15,18 +15,15 @@ pub(super) fn complete(text: &str) -> Vec<u8> {
     text.replacen(&zeros, &digest, 1).into_bytes()
 }
 
-/// # Errors
-/// If the text is not the one that was written.
-pub(super) fn check(text: &[u8]) -> Result<(), LayoutError> {
-    match is_intact(text) {
-        Some(true) => Ok(()),
-        Some(false) | None => Err(LayoutError::index(
-            "does not match its checksum: it was damaged or changed; compare the file with the sha256 that the export printed, and copy it again",
-        )),
-    }
+/// The error for a text that is not the one that was written.
+pub(super) fn damaged() -> LayoutError {
+    LayoutError::index(
+        "does not match its checksum: it was damaged or changed; compare the file with the sha256 that the export printed, and copy it again",
+    )
 }
 
-fn is_intact(text: &[u8]) -> Option<bool> {
+/// Whether the text is the one that was written. `None` if it states no checksum.
+pub(super) fn is_intact(text: &[u8]) -> Option<bool> {
     let text = std::str::from_utf8(text).ok()?;
     let start = format!("\"{CHECKSUM}\":\"");
     let (before, rest) = text.split_once(&start)?;

@@ -351,6 +351,14 @@ impl Fields<'_> {
                 return Err(LayoutError::index(reason));
             }
         };
+        let target = DestinationTag {
+            repository: self.required(REPOSITORY)?,
+            tag: self.required(TAG)?,
+        };
+        let shown: Option<String> = self.optional(REF_NAME)?;
+        if shown.is_some_and(|name| name != target.to_string()) {
+            return Err(self.wrong(REF_NAME, format!("is not {target}")));
+        }
         let name: String = self.required(CATEGORY)?;
         let mut categories = Category::ALL.into_iter();
         let category = categories.find(|category| category.name() == name);
@@ -358,10 +366,7 @@ impl Fields<'_> {
             category: category.ok_or_else(|| self.wrong(CATEGORY, "is not a category"))?,
             source: source.location,
             source_tag,
-            target: DestinationTag {
-                repository: self.required(REPOSITORY)?,
-                tag: self.required(TAG)?,
-            },
+            target,
             root,
             before: self.required(BEFORE)?,
         })

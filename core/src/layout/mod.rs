@@ -129,8 +129,15 @@ impl Layout {
             let digest = digest_of(&name)?;
             Ok((digest, place))
         });
+        let is_intact = checksum::is_intact(&text);
+        // Before the text is read: a damaged one may look like that of another program.
+        if is_intact == Some(false) {
+            return Err(checksum::damaged());
+        }
         let index = Index::parse(&text)?;
-        checksum::check(&text)?;
+        if is_intact.is_none() {
+            return Err(checksum::damaged());
+        }
         let layout = Self {
             blobs: blobs.collect::<Result<_, LayoutError>>()?,
             stated_types: index.stated_types(),

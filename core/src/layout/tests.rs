@@ -186,6 +186,13 @@ fn archive(entries: &[(&str, tar::EntryType, &[u8])]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
+/// The text with the checksum of what it is now.
+fn checksum_again(text: &str) -> Vec<u8> {
+    let mut value: serde_json::Value = serde_json::from_str(text).unwrap();
+    value["annotations"][checksum::CHECKSUM] = checksum::ZEROS.into();
+    checksum::complete(&value.to_string())
+}
+
 #[test]
 fn every_damage_is_an_error_that_names_the_entry() {
     use tar::EntryType as Type;
@@ -200,6 +207,11 @@ fn every_damage_is_an_error_that_names_the_entry() {
     let folder = ("blobs/sha256", Type::Directory, &b""[..]);
     assert!(read(&archive(&[folder, list, blob, marker])).is_ok());
     let twice = index(vec![image("a/x:1", b"one"), image("a/x:1", b"one")]).text();
+    let as_text = String::from_utf8(good.text()).unwrap();
+    // A letter in the name of the annotation by which an index of this program is recognized.
+    let changed = as_text.replace("sync.version", "sync.versiom");
+    let elsewhere = as_text.replace(r#"ref.name":"a/x:1""#, r#"ref.name":"b/y:1""#);
+    let elsewhere = checksum_again(&elsewhere);
     let other = br#"{"schemaVersion":2,"mediaType":"x","manifests":[]}"#;
     let padded = [&archive(&[marker, list, blob])[..], &[0; 64 << 10]].concat();
     assert!(read(&padded).is_ok());
@@ -259,6 +271,14 @@ fn every_damage_is_an_error_that_names_the_entry() {
         (
             archive(&[marker, regular("index.json", other), blob]),
             "another program wrote it",
+        ),
+        (
+            archive(&[marker, regular("index.json", changed.as_bytes()), blob]),
+            "does not match its checksum",
+        ),
+        (
+            archive(&[marker, regular("index.json", &elsewhere), blob]),
+            "org.opencontainers.image.ref.name is not a/x:1",
         ),
         (
             archive(&[marker, list, blob, regular("/etc/passwd", b"x")]),
