@@ -51,3 +51,5 @@ pub mod report;
 pub mod run;
 mod text;
 pub mod wire;
+
+pub use text::capitalized;

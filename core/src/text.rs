@@ -105,6 +105,23 @@ pub fn for_message(text: &str) -> String {
 }
 
 /// [`neutralize_markup`] text of at most so many characters.
+/// The text as the beginning of a sentence: with a capital letter, unless it begins with a name.
+pub fn capitalized(text: &str) -> String {
+    let word = text
+        .split(' ')
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches([':', '.']);
+    let is_name = word.contains(['/', '.', '-', ':', '_']);
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) if first.is_lowercase() && !is_name => {
+            first.to_uppercase().chain(characters).collect()
+        }
+        Some(_) | None => text.to_owned(),
+    }
+}
+
 pub(crate) fn shortened(text: &str, longest: usize) -> String {
     let text = neutralize_markup(text);
     match text.char_indices().nth(longest) {
@@ -156,6 +173,20 @@ pub(crate) fn is_unprintable(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sentence_begins_with_a_capital_letter_or_a_name() {
+        for (text, sentence) in [
+            ("source registry: é", "Source registry: é"),
+            ("églises", "Églises"),
+            ("", ""),
+            ("app:1.0: no", "app:1.0: no"),
+            ("warning: no", "Warning: no"),
+            ("rw-cli cannot", "rw-cli cannot"),
+        ] {
+            assert_eq!(capitalized(text), sentence);
+        }
+    }
 
     #[test]
     fn control_characters_are_removed_and_long_text_is_cut() {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use acr_sync_core::bundle::Export;
+use acr_sync_core::capitalized;
 use acr_sync_core::problem::Problem;
 use acr_sync_core::report::{Issue, Report};
 use acr_sync_core::run::{Ending, Entry, Method, Outcome, Step, Verdict};
@@ -170,7 +171,7 @@ impl ImageLine {
 pub(crate) fn issues(issues: &[Issue]) {
     for issue in issues {
         let steps = issue.next_steps.lines().map(ToOwned::to_owned);
-        let causes = issue.causes.iter().map(|cause| sentence(cause));
+        let causes = issue.causes.iter().map(|cause| capitalized(cause));
         let parts: Vec<_> = std::iter::once(issue.title.clone())
             .chain(causes)
             .chain(steps)
@@ -182,12 +183,6 @@ pub(crate) fn issues(issues: &[Issue]) {
             0..=3 => tracing::warn!(target: TARGET, issue = title, severity, "{text}"),
         }
     }
-}
-
-fn sentence(text: &str) -> String {
-    let mut characters = text.chars();
-    let first = characters.next().map(|first| first.to_uppercase());
-    first.into_iter().flatten().chain(characters).collect()
 }
 
 /// A path without control characters.
@@ -256,11 +251,5 @@ mod tests {
             blocked.text(),
             "chart x: Unknown, cannot be imported: the source registry refused access"
         );
-    }
-
-    #[test]
-    fn sentence_begins_with_a_capital_letter() {
-        assert_eq!(sentence("source registry: é"), "Source registry: é");
-        assert_eq!(sentence(""), "");
     }
 }

@@ -11,6 +11,7 @@ use crate::discover::{Absence, Category, TagSelector};
 use crate::name::{Digest, Tag, full_name};
 use crate::observe::{DestinationState, Follows, SameContent, SourceImage, SourceState};
 use crate::plan::{Entry, Evidence, Step, Verdict};
+use crate::text::capitalized;
 
 /// The most workloads that are named.
 const MOST_USES: usize = 20;
@@ -418,22 +419,6 @@ fn compared(date: DateTime<Utc>, other: DateTime<Utc>) -> String {
         short => (short.num_minutes(), "minutes"),
     };
     format!("{count} {unit} {way}")
-}
-
-fn capitalized(text: &str) -> String {
-    let mut characters = text.chars();
-    match characters.next() {
-        Some(first) if text.starts_with(|c: char| c.is_ascii_lowercase()) => {
-            // A name at the beginning stays as it is.
-            let word = text.split(' ').next().unwrap_or_default();
-            if word.contains(['/', '.', '-', ':']) {
-                text.to_owned()
-            } else {
-                first.to_uppercase().chain(characters).collect()
-            }
-        }
-        Some(_) | None => text.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@ use super::cause::without_names;
 use super::registries::are_several;
 use super::row::NOWHERE;
 use super::short::{common_folder, in_folder};
-use super::steps::sentence;
 use super::{Report, Row};
 use crate::plan::Verdict;
+use crate::text::capitalized;
 
 /// The most registries that a line names.
 const MOST_NAMES: usize = 5;
@@ -37,7 +37,7 @@ pub(super) fn image_lines(report: &Report, rows: &[&Row], actual: &str) -> Vec<L
     let several = are_several(rows).then(|| report.registries_of(rows));
     let place = several.clone().or(destination.map(ToOwned::to_owned));
     let mut lines: Vec<_> = place
-        .map(|folder| sentence(&format!("{from}to {folder}:")))
+        .map(|folder| capitalized(&format!("{from}to {folder}:")))
         .map(Line::new)
         .into_iter()
         .collect();

@@ -3,6 +3,8 @@
 //! In a message, the cause comes first ("the image is locked: unlock it"). In a list of steps, the step comes first, with
 //! its reason in parentheses.
 
+use crate::text::capitalized;
+
 /// The first words of a step.
 const IMPERATIVES: [&str; 50] = [
     "add", "allow", "build", "change", "check", "choose", "compare", "copy", "correct", "create",
@@ -37,8 +39,8 @@ pub(crate) fn steps(advice: &str) -> String {
     }
     steps[0].1.splice(0..0, first_remarks);
     let line = |(step, remarks): &(&str, Vec<&str>)| match remarks.is_empty() {
-        true => sentence(step),
-        false => format!("{} ({})", sentence(step), remarks.join("; ")),
+        true => capitalized(step),
+        false => format!("{} ({})", capitalized(step), remarks.join("; ")),
     };
     steps.iter().map(line).collect::<Vec<_>>().join("\n")
 }
@@ -46,14 +48,6 @@ pub(crate) fn steps(advice: &str) -> String {
 fn is_imperative(text: &str) -> bool {
     let word = text.split([' ', ',']).next().unwrap_or_default();
     IMPERATIVES.contains(&word.to_ascii_lowercase().as_str())
-}
-
-/// The text with a capital letter.
-pub(super) fn sentence(text: &str) -> String {
-    let mut characters = text.trim().chars();
-    characters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(characters).collect()
-    })
 }
 
 #[cfg(test)]

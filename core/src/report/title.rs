@@ -6,11 +6,11 @@
 use super::registries::distinct;
 use super::row::NOWHERE;
 use super::short::{common_folder, in_folder};
-use super::steps::sentence;
 use super::{ActionResult, Report, Row};
 use crate::discover::Category;
 use crate::plan::Verdict;
 use crate::problem::{Cause, Problem, Side};
+use crate::text::capitalized;
 
 /// The effect of a problem on an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub(super) fn of_the_run(report: &Report, rows: &[&Row], problem: &Problem) -> S
         (Side::ResourceManager, Cause::AccessDenied) => {
             format!("Azure Resource Manager refused access to {registry}")
         }
-        (Side::Destination, _) => sentence(&format!("{registry} {}", problem.predicate())),
+        (Side::Destination, _) => capitalized(&format!("{registry} {}", problem.predicate())),
         (Side::Local, _) => format!("The credentials for {registry} cannot be used"),
         (side, _) => format!("{} {} for {registry}", side.subject(), problem.predicate()),
     }
