@@ -126,6 +126,8 @@ fn parse_name(name: &str) -> Result<RegistryName, String> {
     }
     if is_registry_name(name) {
         Ok(RegistryName::Name(name.to_owned()))
+    } else if name.contains([' ', ';', '|']) {
+        Err("several registries are separated by commas".to_owned())
     } else {
         Err("a registry's name is 5 to 50 letters and digits".to_owned())
     }

@@ -11,6 +11,8 @@ use crate::text::for_message;
 /// A syntax error seldom names its cause.
 const QUOTES: &str = "put a text with >, *, ^, a colon or a backslash in single quotes";
 
+const LIST: &str = "begin each entry with a dash, or put all of them between [ and ]";
+
 /// An entry of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum YamlEntry {
@@ -52,11 +54,13 @@ pub(super) fn read(text: &str, most: usize) -> Result<Vec<YamlEntry>, String> {
         (Err(error), _) => {
             let reason = for_message(&error.without_snippet().to_string());
             let is_syntax = ["scanning", "escape", "expected", "anchor"];
+            let number = number.load(Ordering::Relaxed);
             let reason = match is_syntax.iter().any(|part| reason.contains(part)) {
+                _ if number == 0 && reason.contains("expected sequence") => LIST.to_owned(),
                 true => format!("{reason}; {QUOTES}"),
                 false => reason,
             };
-            Err(match number.load(Ordering::Relaxed) {
+            Err(match number {
                 0 => format!("it is not a list in YAML: {reason}"),
                 number => format!("entry {number}: {reason}"),
             })
@@ -209,7 +213,10 @@ mod tests {
             ("- a: 1\n  a: 2", &["entry 1", "\"a\" is there twice"]),
             ("- 1\n- 2\n- 3", &["entry 1", "a reference, or keys"]),
             ("- a\n- b\n- c", &["more than 2 entries"]),
-            ("a: 1", &["not a list"]),
+            (
+                "a: 1",
+                &["not a list in YAML: begin each entry with a dash"],
+            ),
             ("- a: 'b", &["entry 1"]),
             ("text", &["not a list"]),
         ] {
