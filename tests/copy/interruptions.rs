@@ -88,8 +88,10 @@ fn large_layer_goes_to_a_strict_acr_in_chunks_and_no_byte_twice() {
     let traffic = world.traffic();
     let config = traffic.uploaded - LAYER;
     assert!(config < 2_000, "{traffic:?}");
-    assert_eq!(traffic.downloaded, traffic.uploaded);
     let requests = world.requests();
+    // A small blob may be requested again, for example after a broken connection. The layer may not.
+    let (least, most) = (traffic.uploaded, LAYER + 2_000);
+    assert!((least..most).contains(&traffic.downloaded), "{requests:#?}");
     let chunks: Vec<_> = requests
         .iter()
         .filter(|request| request.method == "PATCH")

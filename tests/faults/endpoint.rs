@@ -79,7 +79,7 @@ pub enum Stored {
     Blob(&'static str, &'static str),
     /// The manifest of the newest build. A fault on all of a search's concurrent requests would meet any of them.
     NewestManifest(&'static str, &'static str),
-    /// The configuration of the newest build, which no other image has. A copy reads all blobs at once.
+    /// The configuration of the newest build, which no other image has. A copy reads and writes all blobs at once.
     NewestConfiguration(&'static str, &'static str),
     /// The first layer of the newest build, which older builds have too.
     SharedLayer(&'static str, &'static str),

@@ -26,8 +26,11 @@ pub fn copies() -> Vec<Endpoint> {
         },
         endpoint("Copy: a mount, or the start of an upload", "POST /v2/{name}/blobs/uploads/",
             Copies, Import, Headers, One(MISSING), |_| of(ACR, "POST", &format!("{MISSING}/blobs/uploads/"))),
-        endpoint("Copy: a blob", "PUT /v2/{name}/blobs/uploads/{id}",
-            CopiesWithoutMounts, Import, Headers, One(MISSING), |_| of(ACR, "PUT", &format!("{MISSING}/blobs/uploads/"))),
+        Endpoint {
+            stored: configuration,
+            ..endpoint("Copy: a blob", "PUT /v2/{name}/blobs/uploads/{id}",
+                CopiesWithoutMounts, Import, Headers, One(MISSING), |hex| of(ACR, "PUT", hex))
+        },
         endpoint("Copy: a chunk of a large blob", "PATCH /v2/{name}/blobs/uploads/{id}",
             CopiesInChunks, Import, Headers, One(MISSING), |_| of(ACR, "PATCH", &format!("{MISSING}/blobs/uploads/"))),
         endpoint("Copy: the manifest of a platform", "PUT /v2/{name}/manifests/{digest}",
@@ -75,8 +78,11 @@ pub fn bundles() -> Vec<Endpoint> {
             Compare, DigestHeader, One(MISSING), |_| stable(ACR, MISSING)),
         gap("Air gap, import: a mount, or the start of an upload", "POST /v2/{name}/blobs/uploads/",
             Import, Headers, One(MISSING), |_| of(ACR, "POST", &format!("{MISSING}/blobs/uploads/"))),
-        gap("Air gap, import: a blob", "PUT /v2/{name}/blobs/uploads/{id}",
-            Import, Headers, One(MISSING), |_| of(ACR, "PUT", &format!("{MISSING}/blobs/uploads/"))),
+        Endpoint {
+            stored: Some(Stored::NewestConfiguration(SOURCE, MISSING)),
+            ..gap("Air gap, import: a blob", "PUT /v2/{name}/blobs/uploads/{id}",
+                Import, Headers, One(MISSING), |hex| of(ACR, "PUT", hex))
+        },
         gap("Air gap, import: the manifest of a platform", "PUT /v2/{name}/manifests/{digest}",
             Import, Headers, One(MISSING), |_| of(ACR, "PUT", &format!("{MISSING}/manifests/sha256:"))),
         gap("Air gap, import: the tag", "PUT /v2/{name}/manifests/{tag}",
