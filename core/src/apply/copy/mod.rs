@@ -156,6 +156,8 @@ impl Importer for Arc<CopyImporter<'_>> {
             total: AtomicU64::new(0),
             read: Arc::default(),
             is_tagging: AtomicBool::new(false),
+            is_complete: AtomicBool::new(false),
+            seen: Mutex::default(),
         };
         let result = tokio::select! {
             result = limit.guard(copy.run()) => result,
@@ -163,6 +165,11 @@ impl Importer for Arc<CopyImporter<'_>> {
         };
         let ending = match result {
             Ok(ending) => ending,
+            // The last state of the destination says more than the deadline.
+            Err(problem) if copy.is_complete.load(Ordering::Relaxed) => {
+                let seen = lock(&copy.seen).take();
+                Ending::Uncertain(unconfirmed(seen.unwrap_or(problem)))
+            }
             Err(problem) => Ending::Failed(copy.explain(problem)),
         };
         Attempt {
@@ -185,6 +192,10 @@ struct Copy<'a> {
     read: Arc<AtomicU64>,
     /// True as soon as a tag may have been set.
     is_tagging: AtomicBool,
+    /// True when all tags have been set.
+    is_complete: AtomicBool,
+    /// Why the destination does not confirm it yet.
+    seen: Mutex<Option<Problem>>,
 }
 
 impl Copy<'_> {
@@ -250,6 +261,7 @@ impl Copy<'_> {
             way.bring_below(&graph).await?;
         }
         self.tag(&destination, &graph).await?;
+        self.is_complete.store(true, Ordering::Relaxed);
         drop((graph, room));
         self.verify(&destination).await
     }
@@ -292,7 +304,9 @@ impl Copy<'_> {
                 {
                     return Ok(Ending::Uncertain(unconfirmed(problem)));
                 }
-                Ok(State::Wrong(_) | State::NotYet(_)) | Err(_) => {}
+                Ok(State::Wrong(problem) | State::NotYet(problem)) | Err(problem) => {
+                    *lock(&self.seen) = Some(problem);
+                }
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 3 / 2).min(LONGEST_RECHECK);
