@@ -104,7 +104,6 @@ pub fn for_message(text: &str) -> String {
     shortened(text, 400)
 }
 
-/// [`neutralize_markup`] text of at most so many characters.
 /// The text as the beginning of a sentence: with a capital letter, unless it begins with a name.
 pub fn capitalized(text: &str) -> String {
     let word = text
@@ -122,6 +121,7 @@ pub fn capitalized(text: &str) -> String {
     }
 }
 
+/// [`neutralize_markup`] text of at most so many characters.
 pub(crate) fn shortened(text: &str, longest: usize) -> String {
     let text = neutralize_markup(text);
     match text.char_indices().nth(longest) {

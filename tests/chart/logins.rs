@@ -71,7 +71,7 @@ fn private_repository_is_read_with_the_login_of_dockers_file() {
 
     write_docker_file(docker.path(), HOST, &auth(USER, "another one"));
     let ended = check(&world, EXTRA_CHARTS, &docker);
-    ended.expect(3, &["401", "check the login for charts.example in "]);
+    ended.expect(3, &["401", "check user and password of charts.example in "]);
     assert_eq!(ended.stdout, "");
 }
 

@@ -147,6 +147,13 @@ fn values_and_sets_change_the_images() {
         .end();
     let title = "RunWhen Local image runwhen-local is not published at ghcr.io/runwhen-contrib";
     assert_eq!(ended.expect(0, &[title]).stdout, "2\n");
+    // A registry denies a private repository too.
+    let ended = check_chart(SLI, &world)
+        .set("CHART_SET", "runwhenLocal.image.repository=no/such")
+        .end();
+    let reason = "the repository no/such does not exist, and may hide a private one";
+    assert_eq!(ended.expect(3, &[reason, "CHART_SET"]).stdout, "");
+    assert_eq!(verdict(&ended, "such"), "Unknown");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use url::Url;
 use super::problems::connection;
 use crate::config::{ChartOrigin, ChartRequest, ChartSetting};
 use crate::name::{DOCKER_HUB, Registry};
-use crate::registry::{Account, RegistryCredentials, SourceLogin, SourceLogins};
+use crate::registry::{Account, LoginOrigin, RegistryCredentials, SourceLogin, SourceLogins};
 
 /// `docker login` does not work for a host without a registry.
 const ENTRY: &str = "put user and password for it into Docker's config.json (DOCKER_CONFIG)";
@@ -54,7 +54,13 @@ impl<'a> Logins<'a> {
             return format!("{check}; {host} is the target of a redirect, which gets no login");
         }
         match (self.at(url), self.origin) {
-            (Some(login), _) if self.account(url).is_some() => login.origin.advice(&host),
+            (Some(login), _) if self.account(url).is_some() => match &login.origin {
+                LoginOrigin::DockerFile(file) => format!(
+                    "check user and password of {host} in {} (DOCKER_CONFIG), and that they may read the repository",
+                    file.display()
+                ),
+                origin => origin.advice(&host),
+            },
             (Some(_), _) => format!(
                 "the login for {host} is an identity token, which a chart repository does not accept: {ENTRY}"
             ),

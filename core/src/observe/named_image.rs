@@ -43,7 +43,7 @@ impl Observer<'_> {
         if let Some(digest) = self.digest(source, tag, digest).await? {
             return Ok(published(tag, target, digest, None));
         }
-        self.check_that_it_is_shown(source).await?;
+        self.check_that_it_is_shown(source, *category).await?;
         Ok(SourceState::NotPublished(Absence {
             reason: format!("No {wanted} found in {source}"),
             advice: match category {
@@ -58,11 +58,20 @@ impl Observer<'_> {
 
     /// # Errors
     /// If the whole repository is absent, which may be hidden.
-    async fn check_that_it_is_shown(&self, source: &ImageName) -> Result<(), Problem> {
+    async fn check_that_it_is_shown(
+        &self,
+        source: &ImageName,
+        category: Category,
+    ) -> Result<(), Problem> {
         let client = self.sources.client(&source.registry);
-        match client.tags(&source.repository).await? {
-            Some(_) => Ok(()),
-            None => Err(client.hidden(source)),
+        match (client.tags(&source.repository).await?, category) {
+            (Some(_), _) => Ok(()),
+            (None, Category::Extra) => Err(client.hidden(source)),
+            (None, Category::CodeCollection | Category::RunWhenLocal) => {
+                Err(client.hidden(source).advise(
+                    "correct the image in CHART_SET or CHART_VALUES; if it is in a private mirror, set CODECOLLECTION_REGISTRY and its login",
+                ))
+            }
         }
     }
 

@@ -27,7 +27,7 @@ impl LoginOrigin {
                     .to_owned()
             }
             Self::DockerFile(file) => format!(
-                "check the login for {registry} in {} (DOCKER_CONFIG): log in again with docker login {registry}, and check that the account may read there",
+                "check the login for {registry} in {} (DOCKER_CONFIG): log in again with docker login {registry}, and check that the account may read the image",
                 file.display()
             ),
         }
