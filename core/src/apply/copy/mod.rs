@@ -156,21 +156,10 @@ impl Importer for Arc<CopyImporter<'_>> {
             total: AtomicU64::new(0),
             read: Arc::default(),
             is_tagging: AtomicBool::new(false),
-            is_complete: AtomicBool::new(false),
-            seen: Mutex::default(),
         };
-        let result = tokio::select! {
-            result = limit.guard(copy.run()) => result,
+        let ending = tokio::select! {
+            ending = copy.end(limit) => ending,
             never = copy.show() => never,
-        };
-        let ending = match result {
-            Ok(ending) => ending,
-            // The last state of the destination says more than the deadline.
-            Err(problem) if copy.is_complete.load(Ordering::Relaxed) => {
-                let seen = lock(&copy.seen).take();
-                Ending::Uncertain(unconfirmed(seen.unwrap_or(problem)))
-            }
-            Err(problem) => Ending::Failed(copy.explain(problem)),
         };
         Attempt {
             ending,
@@ -192,10 +181,6 @@ struct Copy<'a> {
     read: Arc<AtomicU64>,
     /// True as soon as a tag may have been set.
     is_tagging: AtomicBool,
-    /// True when all tags have been set.
-    is_complete: AtomicBool,
-    /// Why the destination does not confirm it yet.
-    seen: Mutex<Option<Problem>>,
 }
 
 impl Copy<'_> {
@@ -216,7 +201,22 @@ impl Copy<'_> {
         }
     }
 
-    async fn run(&self) -> Result<Ending, Problem> {
+    /// Copies the image, and reads the targets back.
+    async fn end(&self, limit: &Limit) -> Ending {
+        let destination = match limit.guard(self.run()).await {
+            Ok(destination) => destination,
+            Err(problem) => return Ending::Failed(self.explain(problem)),
+        };
+        let mut last = None;
+        match limit.guard(self.verify(&destination, &mut last)).await {
+            Ok(ending) => ending,
+            // The last state of the destination says more than the deadline.
+            Err(problem) => Ending::Uncertain(unconfirmed(last.unwrap_or(problem))),
+        }
+    }
+
+    /// Copies the image and sets its tags. Returns the client of the destination.
+    async fn run(&self) -> Result<RegistryClient, Problem> {
         let importer = self.importer;
         // Dropped at the end, when the manifests are.
         let begin = || importer.order.begin();
@@ -235,8 +235,7 @@ impl Copy<'_> {
             source.check(&part.blob.digest, part.blob.size)?;
             sizes.insert(part.blob.digest.clone(), part.blob.size);
         }
-        let total = sizes.values().copied().fold(0, u64::saturating_add);
-        self.total.store(total, Ordering::Relaxed);
+        self.total.store(sizes.values().sum(), Ordering::Relaxed);
         let blobs = sizes.into_keys().collect();
         let turns = importer
             .order
@@ -261,9 +260,8 @@ impl Copy<'_> {
             way.bring_below(&graph).await?;
         }
         self.tag(&destination, &graph).await?;
-        self.is_complete.store(true, Ordering::Relaxed);
         drop((graph, room));
-        self.verify(&destination).await
+        Ok(destination)
     }
 
     /// Sets the tags, after everything that they need has arrived.
@@ -290,8 +288,12 @@ impl Copy<'_> {
         Ok(())
     }
 
-    /// Reads the targets back.
-    async fn verify(&self, destination: &RegistryClient) -> Result<Ending, Problem> {
+    /// Reads the targets back. `last` is why the destination does not confirm them yet.
+    async fn verify(
+        &self,
+        destination: &RegistryClient,
+        last: &mut Option<Problem>,
+    ) -> Result<Ending, Problem> {
         let started = Instant::now();
         let mut pause = RECHECK;
         loop {
@@ -305,7 +307,7 @@ impl Copy<'_> {
                     return Ok(Ending::Uncertain(unconfirmed(problem)));
                 }
                 Ok(State::Wrong(problem) | State::NotYet(problem)) | Err(problem) => {
-                    *lock(&self.seen) = Some(problem);
+                    *last = Some(problem);
                 }
             }
             tokio::time::sleep(pause).await;
