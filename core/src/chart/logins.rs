@@ -8,7 +8,7 @@ use url::Url;
 use super::problems::connection;
 use crate::config::{ChartOrigin, ChartRequest, ChartSetting};
 use crate::name::{DOCKER_HUB, Registry};
-use crate::registry::{Account, LoginOrigin, RegistryCredentials, SourceLogin, SourceLogins};
+use crate::registry::{Account, LoginOrigin, SourceLogin, SourceLogins};
 
 /// `docker login` does not work for a host without a registry.
 const ENTRY: &str = "put user and password for it into Docker's config.json (DOCKER_CONFIG)";
@@ -33,15 +33,15 @@ impl<'a> Logins<'a> {
 
     /// User and password for requests to this URL.
     pub(super) fn account(&self, url: &Url) -> Option<&'a Account> {
-        match &self.at(url)?.credentials {
-            RegistryCredentials::Password(account) => Some(account),
-            RegistryCredentials::IdentityToken(_) => None,
-        }
+        self.all.account_of(&self.named_host(url)?)
     }
 
     fn at(&self, url: &Url) -> Option<&'a SourceLogin> {
-        let host = Registry::of_url(url).filter(|host| self.hosts.contains(host));
-        self.all.of(&host?)
+        self.all.of(&self.named_host(url)?)
+    }
+
+    fn named_host(&self, url: &Url) -> Option<Registry> {
+        Registry::of_url(url).filter(|host| self.hosts.contains(host))
     }
 
     /// What to check if `refusing` refuses access. It is another host than that of `url` after a redirect.

@@ -20,7 +20,7 @@ use url::Url;
 use crate::config::{ChartOrigin, ChartRequest, ChartSource};
 use crate::name::{Digest, ImageName, Tag, TagOrDigest};
 use crate::problem::{Cause, Problem, Side};
-use crate::registry::{ManifestKind, RegistryClient, Sources};
+use crate::registry::{Account, ManifestKind, RegistryClient, Sources};
 use crate::text::{for_message, neutralize_markup, refused_value};
 use crate::wire::{Request, Response, Wire, has_no_userinfo};
 use computation::compute;
@@ -340,10 +340,9 @@ impl Fetch<'_> {
     }
 
     async fn request(&self, url: Url, cap: usize) -> Result<Response, Problem> {
-        let account = self.logins.account(&url);
         let request = Request {
             cap,
-            basic: account.map(|account| (account.username.clone(), account.token.clone())),
+            basic: self.logins.account(&url).map(Account::basic),
             ..Request::new(Side::ChartRepository, Method::GET, url)
         };
         self.wire.send_following(request).await

@@ -135,9 +135,7 @@ impl Layout {
             return Err(checksum::damaged());
         }
         let index = Index::parse(&text)?;
-        if is_intact.is_none() {
-            return Err(checksum::damaged());
-        }
+        is_intact.ok_or_else(checksum::damaged)?;
         let layout = Self {
             blobs: blobs.collect::<Result<_, LayoutError>>()?,
             stated_types: index.stated_types(),

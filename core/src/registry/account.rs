@@ -7,6 +7,13 @@ pub struct Account {
     pub token: SecretString,
 }
 
+impl Account {
+    /// What a request with Basic authentication sends.
+    pub(crate) fn basic(&self) -> (SecretString, SecretString) {
+        (self.username.clone(), self.token.clone())
+    }
+}
+
 /// What a registry or its token service accepts as a login.
 #[derive(Clone, Debug)]
 pub enum RegistryCredentials {

@@ -176,7 +176,7 @@ impl RegistryTokens {
         account: Option<&Account>,
     ) -> Result<Response, Problem> {
         let mut request = self.token_request(service, scopes);
-        request.basic = account.map(|account| (account.username.clone(), account.token.clone()));
+        request.basic = account.map(Account::basic);
         let response = self.wire.send(request).await;
         response.map_err(|problem| self.explain_failure(problem))
     }

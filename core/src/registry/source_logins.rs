@@ -87,7 +87,7 @@ impl SourceLogins {
         self.logins.get(registry)
     }
 
-    /// The account of Azure for an import: it accepts user and password only.
+    /// The account for a side that accepts user and password only: Azure, for an import, and chart repositories.
     pub fn account_of(&self, registry: &Registry) -> Option<&Account> {
         match &self.of(registry)?.credentials {
             RegistryCredentials::Password(account) => Some(account),
