@@ -169,7 +169,7 @@ fn mirror_that_refuses_the_login_makes_its_images_unknown() {
 fn mirror_without_the_repository_names_the_settings() {
     let world = world(Login::Anonymous);
     let ended = mirrored(&world, "rw-cli-codecollection,absent").end();
-    // It may be hidden, so that there is no number.
+    // The registry may hide a private repository, so the number is not known.
     ended.expect(3, &["CODECOLLECTIONS and CODECOLLECTION_REGISTRY"]);
     assert_eq!(ended.verdicts("taskset.json")["absent"], "Unknown");
 }
